@@ -1,0 +1,29 @@
+//! The vocabulary that every crate shares: ids, ARNs, names, time, error kinds.
+//!
+//! Layer 0: pure. Nothing here performs I/O, reads a clock or draws randomness;
+//! [`Clock`] and [`Entropy`] are the traits through which both are handed in.
+
+mod account;
+mod arn;
+mod clock;
+mod entropy;
+mod error;
+mod ids;
+mod principal;
+mod region;
+mod service;
+mod timestamp;
+
+pub use account::{AccountId, InvalidAccountId};
+pub use arn::{Arn, InvalidArn};
+pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
+pub use entropy::Entropy;
+pub use error::{ErrorKind, ServiceError};
+pub use ids::{AccessKeyId, InvalidId, KeyId, RequestId, UniqueId, UniqueIdKind};
+pub use principal::Principal;
+pub use region::{InvalidRegion, Region};
+pub use service::Service;
+pub use timestamp::{InvalidTimestamp, Timestamp};
+
+/// The partition of every deployment (design §2: one deployment, one partition).
+pub const PARTITION: &str = "aws";
