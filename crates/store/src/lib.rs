@@ -1,1 +1,130 @@
-//! Strongroom: store.
+//! One store, one commit order: metadata, data cells, logs and their history.
+//!
+//! Layer 1. Three kinds of data live in one engine and become durable in one batch:
+//!
+//! - **Metadata** ([`Table`]): accounts, principals, policies, keys, groups. Small, sealed on
+//!   disk, and held decoded in memory as an immutable [`Snapshot`] that a commit replaces
+//!   before its caller hears success. A request reads one snapshot and no disk.
+//! - **Data** ([`Space`]): online cells, opaque to the store, read from the engine.
+//! - **Logs** ([`Log`]): audit events and outbox entries, appended, read from a cursor and
+//!   dropped by time segment.
+//!
+//! A [`Batch`] changes any of them atomically, under preconditions: the revisions that the
+//! request's decision read ([`View`] records them). See design §5.
+
+mod batch;
+mod error;
+mod key;
+mod log;
+mod snapshot;
+mod table;
+mod view;
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Bound;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use batch::{Batch, CellRule, CellWrite, Lane, LogAppend, MetadataWrite};
+pub use error::{CommitError, Error, OpenError};
+pub use key::{Key, KeyBuilder};
+pub use log::{Log, LogCursor, LogEntry};
+pub use snapshot::{Row, Snapshot, SnapshotBuilder};
+pub use table::{AnyTable, ErasedRecord, Record, RecordError, Table};
+pub use view::{Read, View};
+
+/// The number of a commit: 1 for the first, without gaps.
+pub type Revision = u64;
+
+/// A named collection of data cells outside the metadata snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Space {
+    /// The name on disk; never changes once released.
+    pub name: &'static str,
+}
+
+/// What a successful commit tells its caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The commit's number; the change is durable and in force.
+    pub revision: Revision,
+    /// For each conditional cell write, in order, what its rule decided.
+    pub cells: Vec<CellOutcome>,
+}
+
+/// What became of one conditional cell write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellOutcome {
+    /// The cell was written.
+    Applied,
+    /// The rule kept the stored cell; nothing was written to it.
+    Kept,
+}
+
+/// The future of a commit.
+pub type CommitFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Committed, CommitError>> + Send + 'a>>;
+
+/// One page of cells: keys and values in key order.
+pub type Cells = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The storage engine of a deployment.
+///
+/// Every backend passes the same conformance suite.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// The newest published metadata snapshot.
+    fn snapshot(&self) -> Arc<Snapshot>;
+
+    /// Commits `batch`; the answer comes when it is durable **and** published.
+    ///
+    /// Fails with [`CommitError::Conflict`] if a precondition no longer holds (nothing is
+    /// written), and with the other variants if the store cannot write.
+    fn commit(&self, batch: Batch) -> CommitFuture<'_>;
+
+    /// Reads one cell, as of the newest commit.
+    fn cell(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Reads up to `limit` cells of `space` in key order, from `from` on, below `to`.
+    fn cells(
+        &self,
+        space: Space,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Cells, Error>;
+
+    /// Reads up to `limit` entries of one stream of `log`, newest first, older than `before`
+    /// (all, if `None`) and not in segments before `oldest_segment`.
+    fn log_newest_first(
+        &self,
+        log: &'static Log,
+        stream: u32,
+        before: Option<LogCursor>,
+        oldest_segment: u64,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, Error>;
+
+    /// Reads up to `limit` entries of one stream of `log`, oldest first, newer than `after`.
+    fn log_oldest_first(
+        &self,
+        log: &'static Log,
+        stream: u32,
+        after: Option<LogCursor>,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, Error>;
+
+    /// Drops whole segments of `log` that are older than `oldest_segment`.
+    fn drop_log_segments(&self, log: &'static Log, oldest_segment: u64) -> Result<(), Error>;
+
+    /// The versions of one metadata row, oldest first: commit number and record, where
+    /// `None` is a deletion. Empty for tables that keep no history.
+    fn history(
+        &self,
+        table: &'static dyn AnyTable,
+        key: &Key,
+    ) -> Result<Vec<(Revision, Option<ErasedRecord>)>, Error>;
+
+    /// Whether the store still accepts writes; `false` after a failed sync.
+    fn is_writable(&self) -> bool;
+}

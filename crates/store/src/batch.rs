@@ -1,0 +1,189 @@
+//! A batch: changes that become durable together or not at all.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{AnyTable, ErasedRecord, Key, Log, Read, Record, Space, Table};
+
+/// Which of the committer's two queues a batch waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lane {
+    /// Metadata and its audit events; goes first and is never held up by data.
+    #[default]
+    Metadata,
+    /// Online cells and outbox entries.
+    Data,
+}
+
+/// A new version of a metadata row, or its deletion.
+#[derive(Clone)]
+pub struct MetadataWrite {
+    /// The table.
+    pub table: &'static dyn AnyTable,
+    /// The row's key.
+    pub key: Key,
+    /// The new record; `None` deletes the row.
+    pub record: Option<ErasedRecord>,
+}
+
+/// Decides, at commit time and in commit order, whether a cell is written.
+///
+/// Called with the stored value, if any; the answer must depend on nothing else.
+pub trait CellRule: Send {
+    /// Whether the new value replaces `stored`.
+    fn replaces(&self, stored: Option<&[u8]>) -> bool;
+}
+
+impl<F: Fn(Option<&[u8]>) -> bool + Send> CellRule for F {
+    fn replaces(&self, stored: Option<&[u8]>) -> bool {
+        self(stored)
+    }
+}
+
+/// A write of one data cell.
+pub struct CellWrite {
+    /// The space.
+    pub space: Space,
+    /// The cell's key.
+    pub key: Vec<u8>,
+    /// The new value; `None` removes the cell.
+    pub value: Option<Vec<u8>>,
+    /// Whether to write at all; `None` writes always.
+    pub rule: Option<Box<dyn CellRule>>,
+}
+
+/// An entry to append to a log.
+pub struct LogAppend {
+    /// The log.
+    pub log: &'static Log,
+    /// The entry's time segment.
+    pub segment: u64,
+    /// The stream within the log that readers select (an account's region, a feature group).
+    pub stream: u32,
+    /// The payload, sealed by the store.
+    pub payload: Vec<u8>,
+}
+
+/// Changes to any tables, spaces and logs, and what must still be true when they commit.
+#[derive(Debug, Default)]
+pub struct Batch {
+    lane: Lane,
+    metadata: Vec<MetadataWrite>,
+    cells: Vec<CellWrite>,
+    appends: Vec<LogAppend>,
+    preconditions: Vec<Read>,
+}
+
+impl Batch {
+    /// An empty batch for `lane`. A batch that touches metadata always takes that lane.
+    pub fn new(lane: Lane) -> Self {
+        Self {
+            lane,
+            ..Self::default()
+        }
+    }
+
+    /// Writes a metadata row.
+    pub fn put<R: Record>(&mut self, table: &'static Table<R>, key: Key, mut record: R) {
+        record.loaded();
+        self.metadata.push(MetadataWrite {
+            table,
+            key,
+            record: Some(Arc::new(record)),
+        });
+    }
+
+    /// Deletes a metadata row.
+    pub fn delete<R: Record>(&mut self, table: &'static Table<R>, key: Key) {
+        self.metadata.push(MetadataWrite {
+            table,
+            key,
+            record: None,
+        });
+    }
+
+    /// Writes or removes a data cell.
+    pub fn cell(&mut self, write: CellWrite) {
+        self.cells.push(write);
+    }
+
+    /// Appends to a log.
+    pub fn append(&mut self, append: LogAppend) {
+        self.appends.push(append);
+    }
+
+    /// Adds something that must still hold when the batch commits.
+    pub fn require(&mut self, read: Read) {
+        self.preconditions.push(read);
+    }
+
+    /// Adds all that must still hold when the batch commits.
+    pub fn require_all(&mut self, reads: impl IntoIterator<Item = Read>) {
+        self.preconditions.extend(reads);
+    }
+
+    /// Takes over all changes and preconditions of `other`.
+    pub fn merge(&mut self, other: Self) {
+        self.metadata.extend(other.metadata);
+        self.cells.extend(other.cells);
+        self.appends.extend(other.appends);
+        self.preconditions.extend(other.preconditions);
+    }
+
+    /// The lane that the batch takes.
+    pub fn lane(&self) -> Lane {
+        if self.metadata.is_empty() {
+            self.lane
+        } else {
+            Lane::Metadata
+        }
+    }
+
+    /// The metadata writes.
+    pub fn metadata(&self) -> &[MetadataWrite] {
+        &self.metadata
+    }
+
+    /// The cell writes.
+    pub fn cells(&self) -> &[CellWrite] {
+        &self.cells
+    }
+
+    /// The log appends.
+    pub fn appends(&self) -> &[LogAppend] {
+        &self.appends
+    }
+
+    /// The preconditions.
+    pub fn preconditions(&self) -> &[Read] {
+        &self.preconditions
+    }
+
+    /// Whether the batch changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.metadata.is_empty() && self.cells.is_empty() && self.appends.is_empty()
+    }
+
+    /// The changes, for an engine to take over: metadata, cells, appends.
+    pub fn into_changes(self) -> (Vec<MetadataWrite>, Vec<CellWrite>, Vec<LogAppend>) {
+        (self.metadata, self.cells, self.appends)
+    }
+}
+
+impl fmt::Debug for MetadataWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MetadataWrite({}, {:?})", self.table.name(), self.key)
+    }
+}
+
+impl fmt::Debug for CellWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CellWrite({})", self.space.name)
+    }
+}
+
+impl fmt::Debug for LogAppend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogAppend({}, {})", self.log.name, self.segment)
+    }
+}

@@ -1,0 +1,104 @@
+//! How opening, reading and committing fail.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use types::ErrorKind;
+
+/// A commit was not made; nothing of its batch is visible now or after a restart, except
+/// with [`CommitError::Unknown`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// A precondition no longer holds; decide again on a new snapshot.
+    #[error("something the request depends on has changed")]
+    Conflict,
+    /// The store does not accept writes: a sync failed, or the disk is full.
+    #[error("the store does not accept writes now: {reason}")]
+    NotWritable {
+        /// What happened, for the log.
+        reason: String,
+    },
+    /// The engine holds data writes back for longer than callers wait.
+    #[error("the store is too busy to accept data")]
+    Busy,
+    /// The sync of this very commit failed: it may or may not survive a restart.
+    #[error("the outcome of the commit is unknown: {reason}")]
+    Unknown {
+        /// What happened, for the log.
+        reason: String,
+    },
+    /// The batch is larger than one commit may be.
+    #[error("the change is too large for one commit")]
+    TooLarge,
+    /// The store is shutting down.
+    #[error("the store is shutting down")]
+    ShuttingDown,
+}
+
+impl CommitError {
+    /// The kind that a service's error takes over.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Conflict => ErrorKind::Conflict,
+            Self::NotWritable { .. } | Self::Busy | Self::ShuttingDown => ErrorKind::Unavailable,
+            Self::Unknown { .. } => ErrorKind::Internal,
+            Self::TooLarge => ErrorKind::Validation,
+        }
+    }
+}
+
+/// A read failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine could not read.
+    #[error("reading `{what}` from the store failed")]
+    Engine {
+        /// Which space or log.
+        what: &'static str,
+        /// The engine's own error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What was read does not open: it was edited, moved or damaged.
+    #[error("an entry of `{what}` is damaged or was tampered with")]
+    Damaged {
+        /// Which table, space or log.
+        what: &'static str,
+    },
+}
+
+/// The store cannot be opened; the server refuses to start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The engine could not open or read its files.
+    #[error("opening the store failed")]
+    Engine {
+        /// The engine's own error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A row does not open under this root key, or not in this place.
+    #[error("a row of `{table}` is damaged, was tampered with, or belongs to another root key")]
+    Damaged {
+        /// The table.
+        table: String,
+    },
+    /// A row was written by a newer release.
+    #[error("a row of `{table}` cannot be read by this release")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// Why.
+        #[source]
+        source: crate::RecordError,
+    },
+    /// Commits that were answered are missing.
+    #[error(
+        "the store ends at commit {found}, but commit {expected} was acknowledged: data is \
+         missing; run `strongroom recover` to see what would be lost"
+    )]
+    Lost {
+        /// The last commit in the store.
+        found: u64,
+        /// The last commit known to have been acknowledged.
+        expected: u64,
+    },
+}

@@ -1,0 +1,126 @@
+//! Row keys: ordered, injective tuples of byte strings.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The key of a metadata row, built from parts so that different tuples never collide.
+///
+/// Each part is escaped (`00` becomes `00 FF`) and ended by `00 01`, so keys sort by their
+/// parts and the key of a tuple's first parts is a prefix of the whole key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<[u8]>);
+
+/// Builds a [`Key`] part by part.
+#[derive(Debug, Default, Clone)]
+pub struct KeyBuilder(Vec<u8>);
+
+impl Key {
+    /// The key of a tuple of text parts.
+    pub fn of(parts: &[&str]) -> Self {
+        parts
+            .iter()
+            .fold(KeyBuilder::default(), |key, part| key.part(part.as_bytes()))
+            .build()
+    }
+
+    /// The encoded bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A key from bytes that [`Key::as_bytes`] returned.
+    pub fn from_encoded(bytes: &[u8]) -> Self {
+        Self(Arc::from(bytes))
+    }
+
+    /// Whether this key begins with all parts of `prefix`.
+    pub fn starts_with(&self, prefix: &Self) -> bool {
+        self.0.starts_with(&prefix.0)
+    }
+
+    /// The parts that the key was built from.
+    pub fn parts(&self) -> Vec<Vec<u8>> {
+        let mut parts = Vec::new();
+        let mut part = Vec::new();
+        let mut bytes = self.0.iter().copied();
+        while let Some(byte) = bytes.next() {
+            let escape = if byte == 0 { bytes.next() } else { None };
+            if escape == Some(1) {
+                parts.push(std::mem::take(&mut part));
+            } else {
+                part.push(byte);
+            }
+        }
+        parts
+    }
+
+    /// The parts as text; a part that is not UTF-8 shows as empty.
+    pub fn text_parts(&self) -> Vec<String> {
+        self.parts()
+            .into_iter()
+            .map(|part| String::from_utf8(part).unwrap_or_default())
+            .collect()
+    }
+}
+
+impl KeyBuilder {
+    /// Appends one part.
+    pub fn part(mut self, bytes: &[u8]) -> Self {
+        for byte in bytes {
+            self.0.push(*byte);
+            if *byte == 0 {
+                self.0.push(0xff);
+            }
+        }
+        self.0.extend_from_slice(&[0, 1]);
+        self
+    }
+
+    /// Appends a number that sorts as a number.
+    pub fn number(self, number: u64) -> Self {
+        self.part(&number.to_be_bytes())
+    }
+
+    /// The key.
+    pub fn build(self) -> Key {
+        Key(Arc::from(self.0))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.text_parts()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tuples_that_concatenate_alike_have_different_keys() {
+        assert_ne!(Key::of(&["ab", "c"]), Key::of(&["a", "bc"]));
+        assert_ne!(Key::of(&["a"]), Key::of(&["a", ""]));
+        assert_ne!(Key::of(&["a\0\u{1}b"]), Key::of(&["a", "b"]));
+    }
+
+    #[test]
+    fn parts_read_back() {
+        let key = KeyBuilder::default()
+            .part(b"a\0b")
+            .part(b"")
+            .number(7)
+            .build();
+        assert_eq!(
+            key.parts(),
+            [b"a\0b".to_vec(), Vec::new(), 7_u64.to_be_bytes().to_vec()]
+        );
+    }
+
+    #[test]
+    fn keys_sort_by_parts_and_share_prefixes() {
+        assert!(Key::of(&["a", "z"]) < Key::of(&["ab", "a"]));
+        assert!(Key::of(&["a", "z"]).starts_with(&Key::of(&["a"])));
+        assert!(!Key::of(&["ab", "z"]).starts_with(&Key::of(&["a"])));
+    }
+}

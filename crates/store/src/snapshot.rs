@@ -1,0 +1,301 @@
+//! The metadata of one revision, in memory and immutable.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use crate::{AnyTable, ErasedRecord, Key, MetadataWrite, Record, Revision, Table};
+
+/// All metadata as of one commit. Cloning the `Arc` around it is all that a request does.
+#[derive(Clone)]
+pub struct Snapshot {
+    revision: Revision,
+    tables: Vec<Option<TableRows>>,
+    /// Position in `tables` by table name; fixed at start-up.
+    index: Arc<HashMap<&'static str, usize>>,
+}
+
+#[derive(Clone, Default)]
+struct TableRows {
+    rows: OrdMap<Key, StoredRow>,
+    /// The last commit that changed any row.
+    changed: Revision,
+}
+
+#[derive(Clone)]
+struct StoredRow {
+    revision: Revision,
+    record: ErasedRecord,
+}
+
+/// A row as a reader sees it.
+#[derive(Debug)]
+pub struct Row<'a, R> {
+    /// The commit that wrote this version.
+    pub revision: Revision,
+    /// The record.
+    pub record: &'a R,
+}
+
+impl Snapshot {
+    /// The number of the newest commit contained.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The row of `table` at `key`.
+    pub fn get<R: Record>(&self, table: &'static Table<R>, key: &Key) -> Option<Row<'_, R>> {
+        let row = self.rows(table)?.rows.get(key)?;
+        Some(Row {
+            revision: row.revision,
+            record: row.record.downcast_ref()?,
+        })
+    }
+
+    /// The row of `table` at `key`, to keep beyond the life of the borrow.
+    pub fn get_shared<R: Record>(&self, table: &'static Table<R>, key: &Key) -> Option<Arc<R>> {
+        Arc::downcast(Arc::clone(&self.rows(table)?.rows.get(key)?.record)).ok()
+    }
+
+    /// The rows whose keys begin with `prefix`, in key order.
+    pub fn scan<'a, R: Record>(
+        &'a self,
+        table: &'static Table<R>,
+        prefix: &'a Key,
+    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> {
+        self.scan_after(table, prefix, None)
+    }
+
+    /// Like [`Self::scan`], from the first key behind `after` on: for pagination.
+    pub fn scan_after<'a, R: Record>(
+        &'a self,
+        table: &'static Table<R>,
+        prefix: &'a Key,
+        after: Option<&'a Key>,
+    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> {
+        let start = match after {
+            Some(after) if after > prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        self.rows(table)
+            .into_iter()
+            .flat_map(move |rows| rows.rows.range::<_, Key>((start, Bound::Unbounded)))
+            .take_while(move |(key, _)| key.starts_with(prefix))
+            .filter_map(|(key, row)| {
+                let record = row.record.downcast_ref()?;
+                Some((
+                    key,
+                    Row {
+                        revision: row.revision,
+                        record,
+                    },
+                ))
+            })
+    }
+
+    /// The revision of the row at `key`; `None` if there is none.
+    pub fn row_revision(&self, table: &dyn AnyTable, key: &Key) -> Option<Revision> {
+        Some(self.rows(table)?.rows.get(key)?.revision)
+    }
+
+    /// The newest revision among the rows that begin with `prefix`, and how many there are.
+    ///
+    /// Two snapshots that agree on both hold the same rows there: a new or changed row
+    /// raises the first, a deletion alone lowers the second.
+    pub fn prefix_state(&self, table: &dyn AnyTable, prefix: &Key) -> (Revision, usize) {
+        let Some(rows) = self.rows(table) else {
+            return (0, 0);
+        };
+        rows.rows
+            .range::<_, Key>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .fold((0, 0), |(newest, count), (_, row)| {
+                (newest.max(row.revision), count + 1)
+            })
+    }
+
+    /// The last commit that changed `table`.
+    pub fn table_changed(&self, table: &dyn AnyTable) -> Revision {
+        self.rows(table).map_or(0, |rows| rows.changed)
+    }
+
+    fn rows(&self, table: &dyn AnyTable) -> Option<&TableRows> {
+        self.tables.get(*self.index.get(table.name())?)?.as_ref()
+    }
+
+    /// This snapshot with the writes of commit `revision` applied.
+    pub fn with(&self, revision: Revision, writes: &[MetadataWrite]) -> Self {
+        let mut next = self.clone();
+        next.revision = revision;
+        for write in writes {
+            next.apply(
+                revision,
+                write.table.name(),
+                write.key.clone(),
+                write.record.clone(),
+            );
+        }
+        next
+    }
+
+    fn apply(&mut self, revision: Revision, table: &str, key: Key, record: Option<ErasedRecord>) {
+        let slot = self
+            .index
+            .get(table)
+            .and_then(|at| self.tables.get_mut(*at));
+        let Some(rows) = slot.map(Option::get_or_insert_default) else {
+            return;
+        };
+        rows.changed = revision;
+        match record {
+            Some(record) => {
+                rows.rows.insert(key, StoredRow { revision, record });
+            }
+            None => {
+                rows.rows.remove(&key);
+            }
+        }
+    }
+}
+
+/// Builds the first snapshot from what is on disk.
+#[derive(Debug)]
+pub struct SnapshotBuilder(Snapshot);
+
+impl SnapshotBuilder {
+    /// An empty snapshot over `tables`, at revision 0.
+    pub fn new(tables: &[&'static dyn AnyTable]) -> Self {
+        let index: HashMap<_, _> = tables
+            .iter()
+            .enumerate()
+            .map(|(at, table)| (table.name(), at))
+            .collect();
+        let tables = tables.iter().map(|_| Some(TableRows::default())).collect();
+        Self(Snapshot {
+            revision: 0,
+            tables,
+            index: Arc::new(index),
+        })
+    }
+
+    /// Adds a row as commit `revision` left it.
+    pub fn row(
+        &mut self,
+        table: &dyn AnyTable,
+        key: Key,
+        revision: Revision,
+        record: ErasedRecord,
+    ) {
+        self.0.apply(revision, table.name(), key, Some(record));
+    }
+
+    /// The snapshot, as of commit `revision`.
+    pub fn build(mut self, revision: Revision) -> Snapshot {
+        self.0.revision = revision;
+        self.0
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Rows are secrets to a log: only the number shows.
+        f.debug_struct("Snapshot")
+            .field("revision", &self.revision)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TableRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TableRows({})", self.rows.len())
+    }
+}
+
+impl fmt::Debug for StoredRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "StoredRow({}, {:?})",
+            self.revision,
+            self.record.type_id()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::Batch;
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Number(u32);
+
+    impl Record for Number {
+        const VERSION: u16 = 1;
+    }
+
+    static NUMBERS: Table<Number> = Table::with_history("numbers");
+
+    fn with(snapshot: &Snapshot, revision: Revision, edit: impl FnOnce(&mut Batch)) -> Snapshot {
+        let mut batch = Batch::default();
+        edit(&mut batch);
+        snapshot.with(revision, batch.metadata())
+    }
+
+    fn empty() -> Snapshot {
+        SnapshotBuilder::new(&[&NUMBERS]).build(0)
+    }
+
+    #[test]
+    fn a_snapshot_does_not_change_under_its_reader() {
+        let key = Key::of(&["a"]);
+        let first = with(&empty(), 1, |batch| {
+            batch.put(&NUMBERS, key.clone(), Number(1));
+        });
+        let second = with(&first, 2, |batch| {
+            batch.put(&NUMBERS, key.clone(), Number(2));
+        });
+        assert_eq!(first.get(&NUMBERS, &key).unwrap().record.0, 1);
+        assert_eq!(second.get(&NUMBERS, &key).unwrap().record.0, 2);
+        assert_eq!(second.row_revision(&NUMBERS, &key), Some(2));
+    }
+
+    #[test]
+    fn scans_stay_inside_their_prefix_and_continue_behind_a_key() {
+        let snapshot = with(&empty(), 1, |batch| {
+            for (first, second) in [("a", "1"), ("a", "2"), ("a", "3"), ("b", "1")] {
+                batch.put(&NUMBERS, Key::of(&[first, second]), Number(0));
+            }
+        });
+        let prefix = Key::of(&["a"]);
+        assert_eq!(snapshot.scan(&NUMBERS, &prefix).count(), 3);
+        let after = Key::of(&["a", "2"]);
+        let rest: Vec<_> = snapshot
+            .scan_after(&NUMBERS, &prefix, Some(&after))
+            .map(|(key, _)| key.text_parts())
+            .collect();
+        assert_eq!(rest, [["a", "3"]]);
+    }
+
+    #[test]
+    fn the_state_of_a_prefix_tells_additions_changes_and_deletions() {
+        let prefix = Key::of(&["a"]);
+        let one = with(&empty(), 1, |batch| {
+            batch.put(&NUMBERS, Key::of(&["a", "1"]), Number(0));
+        });
+        let two = with(&one, 2, |batch| {
+            batch.put(&NUMBERS, Key::of(&["a", "2"]), Number(0));
+        });
+        let three = with(&two, 3, |batch| {
+            batch.delete(&NUMBERS, Key::of(&["a", "1"]));
+        });
+        let states = [&one, &two, &three].map(|snapshot| snapshot.prefix_state(&NUMBERS, &prefix));
+        assert_eq!(states, [(1, 1), (2, 2), (2, 1)]);
+    }
+}

@@ -1,0 +1,190 @@
+//! Metadata tables: typed rows with an explicit version, sealed on disk, decoded in memory.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// A metadata record: a stored type of its own, never a wire shape.
+pub trait Record: fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The version that is written; raised whenever the stored form changes.
+    const VERSION: u16;
+
+    /// Turns the stored form of an older version into this type.
+    ///
+    /// The default knows the current version only.
+    fn upgrade(version: u16, stored: serde_json::Value) -> Result<Self, RecordError> {
+        if version == Self::VERSION {
+            serde_json::from_value(stored).map_err(|source| RecordError::Unreadable { source })
+        } else {
+            Err(RecordError::UnknownVersion { version })
+        }
+    }
+
+    /// Prepares what is derived from the stored form (compiled policies), once per load.
+    fn loaded(&mut self) {}
+}
+
+/// A stored record could not be turned back into its type.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The bytes are not the record's stored form.
+    #[error("stored record is unreadable")]
+    Unreadable {
+        /// Where the reader stopped.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Written by a newer release.
+    #[error("stored record has version {version}, which this release does not know")]
+    UnknownVersion {
+        /// The version found.
+        version: u16,
+    },
+}
+
+/// A record without its type, as snapshots hold it.
+pub type ErasedRecord = Arc<dyn Any + Send + Sync>;
+
+/// A metadata table with rows of type `R`, declared as a `static`.
+#[derive(Debug)]
+pub struct Table<R> {
+    name: &'static str,
+    keeps_history: bool,
+    record: PhantomData<fn() -> R>,
+}
+
+impl<R: Record> Table<R> {
+    /// A table whose rows keep their history (policies, key metadata, grants, groups).
+    pub const fn with_history(name: &'static str) -> Self {
+        Self {
+            name,
+            keeps_history: true,
+            record: PhantomData,
+        }
+    }
+
+    /// A table without history: key material and secrets, which deletion must destroy.
+    pub const fn without_history(name: &'static str) -> Self {
+        Self {
+            name,
+            keeps_history: false,
+            record: PhantomData,
+        }
+    }
+}
+
+/// A table without its row type; engines work on these.
+pub trait AnyTable: fmt::Debug + Send + Sync {
+    /// The name on disk; never changes once released.
+    fn name(&self) -> &'static str;
+
+    /// Whether older versions of rows are kept.
+    fn keeps_history(&self) -> bool;
+
+    /// Decodes the stored form.
+    fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError>;
+
+    /// Encodes a record of this table's type.
+    ///
+    /// Fails with [`RecordError::Unreadable`] if the record is of another type or cannot
+    /// be serialised.
+    fn encode(&self, record: &ErasedRecord) -> Result<Zeroizing<Vec<u8>>, RecordError>;
+}
+
+#[derive(Serialize)]
+struct Stored<'a, R> {
+    v: u16,
+    r: &'a R,
+}
+
+#[derive(Deserialize)]
+struct Unread {
+    v: u16,
+    r: serde_json::Value,
+}
+
+impl<R: Record> AnyTable for Table<R> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn keeps_history(&self) -> bool {
+        self.keeps_history
+    }
+
+    fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError> {
+        let unread: Unread =
+            serde_json::from_slice(stored).map_err(|source| RecordError::Unreadable { source })?;
+        let mut record = R::upgrade(unread.v, unread.r)?;
+        record.loaded();
+        Ok(Arc::new(record))
+    }
+
+    fn encode(&self, record: &ErasedRecord) -> Result<Zeroizing<Vec<u8>>, RecordError> {
+        let record = record.downcast_ref::<R>();
+        let stored = record.map(|r| Stored { v: R::VERSION, r });
+        serde_json::to_vec(&stored)
+            .map(Zeroizing::new)
+            .map_err(|source| RecordError::Unreadable { source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize, PartialEq)]
+    struct Colour {
+        name: String,
+    }
+
+    impl Record for Colour {
+        const VERSION: u16 = 2;
+
+        fn upgrade(version: u16, stored: serde_json::Value) -> Result<Self, RecordError> {
+            match (version, stored) {
+                (1, serde_json::Value::String(name)) => Ok(Self { name }),
+                (2, stored) => serde_json::from_value(stored)
+                    .map_err(|source| RecordError::Unreadable { source }),
+                (version, _) => Err(RecordError::UnknownVersion { version }),
+            }
+        }
+    }
+
+    static COLOURS: Table<Colour> = Table::with_history("colours");
+
+    fn decoded(stored: &str) -> Result<String, RecordError> {
+        let record = COLOURS.decode(stored.as_bytes())?;
+        Ok(record.downcast_ref::<Colour>().unwrap().name.clone())
+    }
+
+    #[test]
+    fn records_read_back_with_their_version() {
+        let record: ErasedRecord = Arc::new(Colour { name: "red".into() });
+        let stored = COLOURS.encode(&record).unwrap();
+        assert_eq!(&**stored, br#"{"v":2,"r":{"name":"red"}}"#);
+        assert_eq!(
+            decoded(std::str::from_utf8(&stored).unwrap()).unwrap(),
+            "red"
+        );
+    }
+
+    #[test]
+    fn older_versions_are_upgraded() {
+        assert_eq!(decoded(r#"{"v":1,"r":"blue"}"#).unwrap(), "blue");
+    }
+
+    #[test]
+    fn newer_versions_and_damage_are_refused() {
+        assert!(matches!(
+            decoded(r#"{"v":3,"r":{}}"#),
+            Err(RecordError::UnknownVersion { version: 3 })
+        ));
+        assert!(matches!(decoded("{"), Err(RecordError::Unreadable { .. })));
+    }
+}

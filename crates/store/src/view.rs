@@ -1,0 +1,136 @@
+//! A snapshot that remembers what was read from it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{AnyTable, Key, Record, Revision, Row, Snapshot, Table};
+
+/// Something that a decision read, as it was; a precondition of the commit that follows.
+#[derive(Debug, Clone)]
+pub enum Read {
+    /// One row: its revision, or that there was none.
+    Row {
+        /// The table.
+        table: &'static dyn AnyTable,
+        /// The row's key.
+        key: Key,
+        /// The revision found, `None` if the row did not exist.
+        revision: Option<Revision>,
+    },
+    /// All rows below a prefix.
+    Prefix {
+        /// The table.
+        table: &'static dyn AnyTable,
+        /// The prefix that was scanned.
+        prefix: Key,
+        /// What [`Snapshot::prefix_state`] said.
+        state: (Revision, usize),
+    },
+}
+
+impl Read {
+    /// Whether `snapshot` still shows what was read.
+    pub fn holds_in(&self, snapshot: &Snapshot) -> bool {
+        match self {
+            Self::Row {
+                table,
+                key,
+                revision,
+            } => snapshot.row_revision(*table, key) == *revision,
+            Self::Prefix {
+                table,
+                prefix,
+                state,
+            } => snapshot.prefix_state(*table, prefix) == *state,
+        }
+    }
+}
+
+/// One request's view of the metadata: a snapshot, and a record of what was read.
+///
+/// Whatever a mutating request read (to authorize, to decide, to check for a conflict)
+/// becomes a precondition of its commit, so that its outcome is as if it had run alone.
+#[derive(Debug)]
+pub struct View {
+    snapshot: Arc<Snapshot>,
+    reads: Option<Mutex<Vec<Read>>>,
+}
+
+impl View {
+    /// A view that records reads.
+    pub fn recording(snapshot: Arc<Snapshot>) -> Self {
+        Self {
+            snapshot,
+            reads: Some(Mutex::new(Vec::new())),
+        }
+    }
+
+    /// A view that records nothing: for requests that change no metadata.
+    pub fn plain(snapshot: Arc<Snapshot>) -> Self {
+        Self {
+            snapshot,
+            reads: None,
+        }
+    }
+
+    /// The revision that is seen.
+    pub fn revision(&self) -> Revision {
+        self.snapshot.revision()
+    }
+
+    /// The snapshot itself; reads through it are not recorded.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The row of `table` at `key`.
+    pub fn get<R: Record>(&self, table: &'static Table<R>, key: &Key) -> Option<Row<'_, R>> {
+        let row = self.snapshot.get(table, key);
+        self.record(|| Read::Row {
+            table,
+            key: key.clone(),
+            revision: row.as_ref().map(|row| row.revision),
+        });
+        row
+    }
+
+    /// The row of `table` at `key`, to keep beyond the life of the borrow.
+    pub fn get_shared<R: Record>(&self, table: &'static Table<R>, key: &Key) -> Option<Arc<R>> {
+        self.record(|| Read::Row {
+            table,
+            key: key.clone(),
+            revision: self.snapshot.row_revision(table, key),
+        });
+        self.snapshot.get_shared(table, key)
+    }
+
+    /// The rows below `prefix`, from the first key behind `after` on.
+    pub fn scan<'a, R: Record>(
+        &'a self,
+        table: &'static Table<R>,
+        prefix: &'a Key,
+        after: Option<&'a Key>,
+    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> {
+        self.record(|| Read::Prefix {
+            table,
+            prefix: prefix.clone(),
+            state: self.snapshot.prefix_state(table, prefix),
+        });
+        self.snapshot.scan_after(table, prefix, after)
+    }
+
+    /// Everything read so far.
+    pub fn reads(&self) -> Vec<Read> {
+        self.reads.as_ref().map_or_else(Vec::new, |reads| {
+            reads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        })
+    }
+
+    fn record(&self, read: impl FnOnce() -> Read) {
+        if let Some(reads) = &self.reads {
+            reads
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(read());
+        }
+    }
+}
