@@ -1,1 +1,16 @@
-//! Strongroom: audit.
+//! Audit records in CloudTrail's form, where they are kept, and how floods are damped.
+//!
+//! Layer 1. The pipeline builds one [`Record`] per call and appends it to [`EVENTS`] in the
+//! batch that carries the call's effect (design §9); `cloudtrail` reads them back.
+
+mod damper;
+mod error;
+mod history;
+mod identity;
+mod record;
+
+pub use damper::{Damped, Damper, DenialKey};
+pub use error::Error;
+pub use history::{EVENTS, EventPage, RETENTION_DAYS, append, newest_first, oldest_kept_segment};
+pub use identity::{SessionContext, UserIdentity};
+pub use record::{Category, EventType, Record, Resource, TlsDetails, timestamp_text};

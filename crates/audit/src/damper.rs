@@ -1,0 +1,171 @@
+//! Floods of identical failures become one record a second with a count.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use types::Monotonic;
+
+/// Identical failures recorded one by one within a second before counting starts.
+const RECORDED_PER_SECOND: u32 = 10;
+
+/// Distinct failures tracked at a time; beyond it, all further ones share one slot.
+const TRACKED: usize = 4096;
+
+/// What makes two failures identical: who, what, on which resource, with which code.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DenialKey {
+    /// The principal's ARN, or the access key id that was not accepted.
+    pub principal: String,
+    /// Service and operation.
+    pub action: String,
+    /// The resource's ARN, if known.
+    pub resource: String,
+    /// The error's code.
+    pub code: String,
+}
+
+/// What to do with a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damped {
+    /// Record it, and say that `suppressed` identical ones before it were not.
+    Record {
+        /// Identical failures since the last record that were only counted.
+        suppressed: u64,
+    },
+    /// Count it only; a later record says how many.
+    Count,
+}
+
+#[derive(Debug)]
+struct Slot {
+    window: Monotonic,
+    recorded: u32,
+    suppressed: u64,
+}
+
+/// Decides which of many identical failures are recorded.
+#[derive(Debug, Default)]
+pub struct Damper {
+    slots: Mutex<HashMap<DenialKey, Slot>>,
+}
+
+impl Damper {
+    /// Accounts for one failure at `now`.
+    pub fn admit(&self, key: DenialKey, now: Monotonic) -> Damped {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = if slots.len() >= TRACKED && !slots.contains_key(&key) {
+            overflow()
+        } else {
+            key
+        };
+        let slot = slots.entry(key).or_insert(Slot {
+            window: now,
+            recorded: 0,
+            suppressed: 0,
+        });
+        if now.0.saturating_sub(slot.window.0) >= Duration::from_secs(1) {
+            slot.window = now;
+            slot.recorded = 0;
+        }
+        if slot.recorded < RECORDED_PER_SECOND {
+            slot.recorded += 1;
+            Damped::Record {
+                suppressed: std::mem::take(&mut slot.suppressed),
+            }
+        } else {
+            slot.suppressed += 1;
+            Damped::Count
+        }
+    }
+
+    /// Takes out the failures that were only counted and whose second is over, and forgets
+    /// those that have been quiet: the maintenance task records them once a second.
+    pub fn flush(&self, now: Monotonic) -> Vec<(DenialKey, u64)> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = Vec::new();
+        slots.retain(|key, slot| {
+            let over = now.0.saturating_sub(slot.window.0) >= Duration::from_secs(1);
+            if over && slot.suppressed > 0 {
+                counted.push((key.clone(), slot.suppressed));
+            }
+            !over
+        });
+        counted
+    }
+}
+
+fn overflow() -> DenialKey {
+    DenialKey {
+        principal: "*".to_owned(),
+        action: "*".to_owned(),
+        resource: "*".to_owned(),
+        code: "*".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(principal: &str) -> DenialKey {
+        DenialKey {
+            principal: principal.into(),
+            action: "kms:Decrypt".into(),
+            resource: "*".into(),
+            code: "AccessDenied".into(),
+        }
+    }
+
+    fn at(millis: u64) -> Monotonic {
+        Monotonic(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn the_eleventh_identical_denial_of_a_second_is_only_counted() {
+        let damper = Damper::default();
+        let answers: Vec<_> = (0..12).map(|_| damper.admit(key("a"), at(0))).collect();
+        assert!(
+            answers[..10]
+                .iter()
+                .all(|a| *a == Damped::Record { suppressed: 0 })
+        );
+        assert_eq!(answers[10..], [Damped::Count, Damped::Count]);
+        assert_eq!(
+            damper.admit(key("b"), at(0)),
+            Damped::Record { suppressed: 0 }
+        );
+    }
+
+    #[test]
+    fn the_next_second_reports_the_count() {
+        let damper = Damper::default();
+        for _ in 0..15 {
+            damper.admit(key("a"), at(0));
+        }
+        assert_eq!(
+            damper.admit(key("a"), at(1000)),
+            Damped::Record { suppressed: 5 }
+        );
+    }
+
+    #[test]
+    fn counts_are_flushed_when_the_flood_stops() {
+        let damper = Damper::default();
+        for _ in 0..15 {
+            damper.admit(key("a"), at(0));
+        }
+        assert_eq!(damper.flush(at(500)), []);
+        assert_eq!(damper.flush(at(1000)), [(key("a"), 5)]);
+        assert_eq!(damper.flush(at(1000)), []);
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_the_flood() {
+        let damper = Damper::default();
+        for number in 0..3 * TRACKED {
+            damper.admit(key(&number.to_string()), at(0));
+        }
+        assert!(damper.slots.lock().unwrap().len() <= TRACKED + 1);
+    }
+}

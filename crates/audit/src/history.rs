@@ -1,0 +1,110 @@
+//! The event history: records in a log of the store, one stream per account and region.
+
+use store::{Batch, Log, LogAppend, LogCursor, Store};
+use types::{AccountId, Region, Timestamp};
+
+use crate::{Error, Record};
+
+/// Where audit records are kept.
+pub static EVENTS: Log = Log { name: "audit" };
+
+/// How long the event history reaches back (CloudTrail: 90 days).
+pub const RETENTION_DAYS: u64 = 90;
+
+/// A page of records, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventPage {
+    /// Position and record.
+    pub events: Vec<(LogCursor, Record)>,
+    /// Whether older entries may exist.
+    pub more: bool,
+}
+
+/// Adds `record`, made at `at`, to the history of `account` in `region`.
+pub fn append(
+    batch: &mut Batch,
+    account: Option<AccountId>,
+    region: &Region,
+    at: Timestamp,
+    record: &Record,
+) -> Result<(), Error> {
+    let payload = serde_json::to_vec(record).map_err(|source| Error::Encode { source })?;
+    batch.append(LogAppend {
+        log: &EVENTS,
+        segment: segment_of(at),
+        stream: stream_of(account, region),
+        payload,
+    });
+    Ok(())
+}
+
+/// Reads records of `account` in `region`, newest first, older than `before`.
+///
+/// At most `limit` entries are opened.
+pub fn newest_first(
+    store: &dyn Store,
+    account: AccountId,
+    region: &Region,
+    before: Option<LogCursor>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<EventPage, Error> {
+    let stream = stream_of(Some(account), region);
+    let entries = store
+        .log_newest_first(&EVENTS, stream, before, oldest_kept_segment(now), limit)
+        .map_err(|source| Error::Store { source })?;
+    let more = entries.len() == limit;
+    let mut events = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let record: Record =
+            serde_json::from_slice(&entry.payload).map_err(|source| Error::Decode { source })?;
+        // Streams are hashes: another account's records may share one.
+        if record.recipient_account_id == account.as_str() && record.aws_region == region.as_str() {
+            events.push((entry.cursor, record));
+        }
+    }
+    Ok(EventPage { events, more })
+}
+
+/// The oldest segment that the history keeps at `now`; older ones are dropped whole.
+pub fn oldest_kept_segment(now: Timestamp) -> u64 {
+    segment_of(now).saturating_sub(RETENTION_DAYS)
+}
+
+/// Days since the epoch.
+fn segment_of(at: Timestamp) -> u64 {
+    u64::try_from(at.seconds().div_euclid(86_400)).unwrap_or(0)
+}
+
+/// A number that spreads accounts and regions over streams (FNV-1a); readers filter again.
+fn stream_of(account: Option<AccountId>, region: &Region) -> u32 {
+    let account = account.map(String::from).unwrap_or_default();
+    account
+        .bytes()
+        .chain([b'/'])
+        .chain(region.as_str().bytes())
+        .fold(0x811c_9dc5, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_days_and_the_oldest_is_ninety_back() {
+        let now = Timestamp::new(100 * 86_400 + 5, 0);
+        assert_eq!((segment_of(now), oldest_kept_segment(now)), (100, 10));
+    }
+
+    #[test]
+    fn accounts_and_regions_have_streams_of_their_own() {
+        let account: AccountId = "111122223333".parse().unwrap();
+        let other: AccountId = "444455556666".parse().unwrap();
+        let (here, there) = ("us-east-1".parse().unwrap(), "eu-west-1".parse().unwrap());
+        let streams = [(account, &here), (account, &there), (other, &here)]
+            .map(|(a, r)| stream_of(Some(a), r));
+        assert!(streams[0] != streams[1] && streams[0] != streams[2]);
+    }
+}

@@ -1,0 +1,204 @@
+//! `userIdentity`: who made the call, in CloudTrail's words.
+
+use serde::{Deserialize, Serialize};
+use types::{AccessKeyId, Principal, Service};
+
+/// The `userIdentity` element (CloudTrail record reference, §2 of the contract).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserIdentity {
+    /// `Root`, `IAMUser`, `AssumedRole`, `FederatedUser`, `AWSService`, `AWSAccount`, `Unknown`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The unique id, with the session's name for sessions; the account id for root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<String>,
+    /// The principal's ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// The account that the principal belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    /// The access key that signed the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    /// The friendly name of an IAM user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    /// The role or user behind a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_context: Option<SessionContext>,
+    /// The service that made the call for the principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoked_by: Option<String>,
+}
+
+/// The `sessionContext` element of temporary credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionContext {
+    /// The role that issued the session.
+    pub session_issuer: serde_json::Value,
+    /// Creation date and MFA state.
+    pub attributes: serde_json::Value,
+}
+
+impl UserIdentity {
+    /// The element for an authenticated principal, its access key, and the service that
+    /// calls on its behalf, if any.
+    pub fn of(
+        principal: &Principal,
+        key: Option<&AccessKeyId>,
+        invoked_by: Option<Service>,
+    ) -> Self {
+        let mut identity = Self::of_kind(match principal {
+            Principal::Root { .. } => "Root",
+            Principal::User { .. } => "IAMUser",
+            Principal::AssumedRole { .. } => "AssumedRole",
+            Principal::FederatedUser { .. } => "FederatedUser",
+            Principal::Service { .. } => "AWSService",
+        });
+        identity.invoked_by = invoked_by.map(|service| service.principal().to_owned());
+        if let Principal::Service { name } = principal {
+            identity.invoked_by = Some((*name).to_owned());
+            return identity;
+        }
+        identity.arn = principal.arn().map(String::from);
+        identity.account_id = principal.account().map(String::from);
+        identity.access_key_id = key.map(|key| key.as_str().to_owned());
+        identity.principal_id = principal_id(principal);
+        if let Principal::User { name, .. } = principal {
+            identity.user_name = Some(name.clone());
+        }
+        if let Principal::AssumedRole {
+            account,
+            role_arn,
+            role_id,
+            role_name,
+            ..
+        } = principal
+        {
+            identity.session_context = Some(SessionContext {
+                session_issuer: serde_json::json!({
+                    "type": "Role", "principalId": role_id, "arn": role_arn,
+                    "accountId": account, "userName": role_name,
+                }),
+                attributes: serde_json::json!({ "mfaAuthenticated": "false" }),
+            });
+        }
+        identity
+    }
+
+    /// The element for a caller whose credentials were not accepted.
+    pub fn unknown(access_key_id: Option<&str>) -> Self {
+        Self {
+            access_key_id: access_key_id.map(str::to_owned),
+            ..Self::of_kind("Unknown")
+        }
+    }
+
+    fn of_kind(kind: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            principal_id: None,
+            arn: None,
+            account_id: None,
+            access_key_id: None,
+            user_name: None,
+            session_context: None,
+            invoked_by: None,
+        }
+    }
+
+    /// What another account sees of the caller: type `AWSAccount` and two ids.
+    pub fn seen_from_another_account(&self) -> Self {
+        Self {
+            principal_id: self.principal_id.clone(),
+            account_id: self.account_id.clone(),
+            invoked_by: self.invoked_by.clone(),
+            ..Self::of_kind("AWSAccount")
+        }
+    }
+
+    /// `Username` of `LookupEvents`: `root`, the user's name, or the session's name.
+    pub fn lookup_name(&self) -> Option<&str> {
+        match self.kind.as_str() {
+            "Root" => Some("root"),
+            "AssumedRole" => self
+                .principal_id
+                .as_deref()?
+                .split_once(':')
+                .map(|(_, name)| name),
+            "AWSService" => self.invoked_by.as_deref(),
+            _ => self.user_name.as_deref(),
+        }
+    }
+}
+
+fn principal_id(principal: &Principal) -> Option<String> {
+    match principal {
+        Principal::Root { account } => Some(account.to_string()),
+        Principal::User { id, .. } => Some(id.to_string()),
+        Principal::AssumedRole {
+            role_id, session, ..
+        } => Some(format!("{role_id}:{session}")),
+        Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
+        Principal::Service { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> Principal {
+        Principal::Root {
+            account: "111122223333".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_root_user_is_named_by_its_account() {
+        let identity = UserIdentity::of(&root(), None, None);
+        assert_eq!(
+            (identity.kind.as_str(), identity.principal_id.as_deref()),
+            ("Root", Some("111122223333"))
+        );
+        assert_eq!(
+            identity.arn.as_deref(),
+            Some("arn:aws:iam::111122223333:root")
+        );
+        assert_eq!(identity.lookup_name(), Some("root"));
+    }
+
+    #[test]
+    fn a_service_acting_for_a_caller_shows_in_invoked_by() {
+        let identity = UserIdentity::of(&root(), None, Some(Service::SageMaker));
+        assert_eq!(
+            identity.invoked_by.as_deref(),
+            Some("sagemaker.amazonaws.com")
+        );
+        assert_eq!(identity.kind, "Root");
+    }
+
+    #[test]
+    fn a_service_of_its_own_has_no_account() {
+        let identity = UserIdentity::of(
+            &Principal::Service {
+                name: "sagemaker.amazonaws.com",
+            },
+            None,
+            None,
+        );
+        assert_eq!(
+            (identity.kind.as_str(), identity.account_id),
+            ("AWSService", None)
+        );
+    }
+
+    #[test]
+    fn another_account_sees_ids_only() {
+        let seen = UserIdentity::of(&root(), None, None).seen_from_another_account();
+        assert_eq!((seen.kind.as_str(), seen.arn), ("AWSAccount", None));
+    }
+}
