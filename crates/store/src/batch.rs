@@ -130,6 +130,11 @@ impl Batch {
         self.preconditions.extend(other.preconditions);
     }
 
+    /// What is left when the call fails: its log entries, without changes and conditions.
+    pub fn only_appends(self) -> Self {
+        Self { appends: self.appends, ..Self::default() }
+    }
+
     /// The lane that the batch takes.
     pub fn lane(&self) -> Lane {
         if self.metadata.is_empty() {
