@@ -1,1 +1,27 @@
-//! Strongroom: pipeline.
+//! The one way a request takes: resolve → authorize → handle → record.
+//!
+//! Layer 1. Generic over [`Operation`]: an operation says in `resolve` everything it
+//! [`Need`]s, the pipeline decides all of it from one snapshot, and `handle` runs only with
+//! the [`Permit`] that nothing else can make. A mutating call's audit record is committed
+//! in the batch of its effect. Policies, keys and identities are reached through the traits
+//! in [`sources`], which `iam` and `kms` implement.
+
+mod authorize;
+mod call;
+mod context;
+mod error;
+mod execute;
+mod keys;
+mod need;
+mod operation;
+mod record;
+pub mod sources;
+
+pub use call::call;
+pub use context::{Caller, Ctx, Origin, Parts, Services, ServicesBuilder};
+pub use error::{Denial, Failure};
+pub use execute::{Executed, execute};
+pub use keys::KeySet;
+pub use need::{Need, Needs, OnDeny, Permit};
+pub use operation::{EventDetail, Kind, Operation, Registry, Reply};
+pub use record::{flush_damped, record_unauthenticated};

@@ -1,0 +1,272 @@
+//! What a request knows: who, from where, when, which snapshot, and the server's parts.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use audit::{Damper, TlsDetails};
+use store::{Batch, Store, View};
+use types::{AccessKeyId, AccountId, Clock, Entropy, Principal, Region, RequestId, Service, Timestamp};
+
+use crate::error::Failure;
+use crate::sources::Sources;
+
+/// Who calls, as authentication found it.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The principal.
+    pub principal: Principal,
+    /// The access key that signed; services that act for themselves have none.
+    pub access_key: Option<AccessKeyId>,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The peer's address, or the one that a configured proxy names.
+    pub source_ip: Option<IpAddr>,
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
+    /// `Referer`.
+    pub referer: Option<String>,
+    /// Whether the connection was TLS.
+    pub secure_transport: bool,
+    /// The connection's TLS parameters.
+    pub tls: Option<TlsDetails>,
+}
+
+/// Shared parts of services, found by their type: key rings, caches, engines.
+#[derive(Default)]
+pub struct Parts(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl Parts {
+    /// Adds a part; a second of the same type replaces the first.
+    pub fn insert<T: Any + Send + Sync>(&mut self, part: Arc<T>) {
+        self.0.insert(TypeId::of::<T>(), part);
+    }
+
+    fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Parts({})", self.0.len())
+    }
+}
+
+/// Everything that outlives a request.
+#[derive(Debug)]
+pub struct Services {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) sources: Sources,
+    pub(crate) damper: Damper,
+    parts: Parts,
+}
+
+/// Assembles [`Services`]; the server does, once.
+#[derive(Debug)]
+pub struct ServicesBuilder {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where policies come from.
+    pub sources: Sources,
+    /// The services' own shared parts.
+    pub parts: Parts,
+}
+
+impl ServicesBuilder {
+    /// The assembled services.
+    pub fn build(self) -> Arc<Services> {
+        Arc::new(Services {
+            store: self.store,
+            clock: self.clock,
+            entropy: self.entropy,
+            sources: self.sources,
+            damper: Damper::default(),
+            parts: self.parts,
+        })
+    }
+}
+
+impl Services {
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The source of randomness.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// A service's shared part.
+    ///
+    /// Fails closed: a part that was not composed is an internal failure.
+    pub fn part<T: Any + Send + Sync>(&self) -> Result<&T, MissingPart> {
+        self.parts.get().ok_or(MissingPart { name: std::any::type_name::<T>() })
+    }
+}
+
+/// The server was composed without a part that an operation needs.
+#[derive(Debug, thiserror::Error)]
+#[error("the server was composed without `{name}`")]
+pub struct MissingPart {
+    name: &'static str,
+}
+
+/// One request, in one snapshot.
+#[derive(Debug)]
+pub struct Ctx {
+    services: Arc<Services>,
+    view: View,
+    shared: Arc<RequestShared>,
+    via: Option<Service>,
+    /// Changes and audit records of calls that were made on the caller's behalf.
+    effects: Mutex<Batch>,
+}
+
+/// What stays the same for a request and the calls that services make for it.
+#[derive(Debug)]
+struct RequestShared {
+    caller: Caller,
+    origin: Origin,
+    region: Region,
+    id: RequestId,
+    time: Timestamp,
+}
+
+impl Ctx {
+    /// A context for an authenticated request, seeing `view`.
+    pub fn new(
+        services: Arc<Services>,
+        view: View,
+        caller: Caller,
+        origin: Origin,
+        region: Region,
+        id: RequestId,
+    ) -> Self {
+        let time = services.clock.now();
+        let shared = Arc::new(RequestShared { caller, origin, region, id, time });
+        Self { services, view, shared, via: None, effects: Mutex::default() }
+    }
+
+    /// The same request, seeing `view`: for another attempt.
+    pub(crate) fn again(&self, view: View) -> Self {
+        Self {
+            services: Arc::clone(&self.services),
+            view,
+            shared: Arc::clone(&self.shared),
+            via: self.via,
+            effects: Mutex::default(),
+        }
+    }
+
+    /// The same request as `service` makes it on the caller's behalf.
+    pub fn on_behalf_of(self: &Ctx, service: Service) -> OnBehalf<'_> {
+        OnBehalf { parent: self, service }
+    }
+
+    /// What outlives the request.
+    pub fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    /// A service's shared part; see [`Services::part`].
+    pub fn part<T: Any + Send + Sync>(&self) -> Result<&T, MissingPart> {
+        self.services.part()
+    }
+
+    /// The metadata as this request sees it.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &Caller {
+        &self.shared.caller
+    }
+
+    /// The caller's account.
+    ///
+    /// Services that act for themselves have none; operations that work in the caller's
+    /// account refuse them.
+    pub fn account(&self) -> Option<AccountId> {
+        self.shared.caller.principal.account()
+    }
+
+    /// Where the request comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.shared.origin
+    }
+
+    /// The region that the request was signed for.
+    pub fn region(&self) -> &Region {
+        &self.shared.region
+    }
+
+    /// The request's id.
+    pub fn id(&self) -> RequestId {
+        self.shared.id
+    }
+
+    /// When the request was received.
+    pub fn time(&self) -> Timestamp {
+        self.shared.time
+    }
+
+    /// The source of randomness.
+    pub fn entropy(&self) -> &dyn Entropy {
+        self.services.entropy()
+    }
+
+    /// The service that calls on the caller's behalf, if one does.
+    pub fn via(&self) -> Option<Service> {
+        self.via
+    }
+
+    /// Adds changes that are committed with this call.
+    pub(crate) fn absorb(&self, batch: Batch) {
+        self.effects.lock().unwrap_or_else(PoisonError::into_inner).merge(batch);
+    }
+
+    /// Takes out what calls on the caller's behalf have left to commit.
+    pub(crate) fn take_effects(&self) -> Batch {
+        std::mem::take(&mut *self.effects.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A request as a service makes it on the caller's behalf; see [`crate::call`].
+#[derive(Debug)]
+pub struct OnBehalf<'a> {
+    pub(crate) parent: &'a Ctx,
+    service: Service,
+}
+
+impl OnBehalf<'_> {
+    /// A context of its own for the inner call, on the parent's snapshot.
+    pub(crate) fn context(&self) -> Ctx {
+        let view = View::recording(Arc::clone(self.parent.view.snapshot()));
+        Ctx { via: Some(self.service), ..self.parent.again(view) }
+    }
+}
+
+impl From<MissingPart> for Failure {
+    fn from(missing: MissingPart) -> Self {
+        Self::internal(missing)
+    }
+}

@@ -1,0 +1,104 @@
+//! How a call fails, without the type of the operation's own error.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::borrow::Cow;
+
+use store::CommitError;
+use types::{ErrorKind, ServiceError};
+
+/// A need that the policies refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The action, as `service:Operation`.
+    pub action: String,
+    /// The resource's ARN, or `*`.
+    pub resource: String,
+    /// AWS's message: who may not do what, on what, and which kind of policy decided.
+    pub message: String,
+}
+
+/// A call that did not succeed; `wire` turns it into the protocol's error body.
+#[derive(Debug)]
+pub struct Failure {
+    /// The kind.
+    pub kind: ErrorKind,
+    /// AWS's error code.
+    pub code: Cow<'static, str>,
+    /// The text for the caller.
+    pub message: String,
+    /// The HTTP status, where it is fixed.
+    pub status: Option<u16>,
+    /// The denied need, if that is why.
+    pub denial: Option<Denial>,
+    /// What really happened, for the log; never for the caller.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// The failure for a denied need.
+    pub(crate) fn denied(denial: Denial) -> Self {
+        Self {
+            kind: ErrorKind::Denied,
+            code: Cow::Borrowed("AccessDeniedException"),
+            message: denial.message.clone(),
+            status: None,
+            denial: Some(denial),
+            source: None,
+        }
+    }
+
+    /// A failure of our own making: the caller learns nothing but that.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            kind: ErrorKind::Internal,
+            code: Cow::Borrowed("InternalFailure"),
+            message: "the request processing has failed because of an unknown error".to_owned(),
+            status: None,
+            denial: None,
+            source: Some(source.into()),
+        }
+    }
+
+    /// An operation's own error.
+    pub fn of<E: ServiceError>(error: E) -> Self {
+        Self {
+            kind: error.kind(),
+            code: error.code(),
+            message: error.public_message(),
+            status: error.status(),
+            denial: None,
+            source: Some(Box::new(error)),
+        }
+    }
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        let (code, message) = match &error {
+            CommitError::Conflict => {
+                ("ConflictException", "the request conflicts with another one; try again")
+            }
+            CommitError::NotWritable { .. } | CommitError::Busy | CommitError::ShuttingDown => {
+                ("ServiceUnavailable", "the service cannot accept changes now; try again later")
+            }
+            CommitError::Unknown { .. } => {
+                ("InternalFailure", "the outcome of the request is unknown")
+            }
+            CommitError::TooLarge => ("ValidationException", "the request is too large"),
+        };
+        Self {
+            kind: error.kind(),
+            code: Cow::Borrowed(code),
+            message: message.to_owned(),
+            status: None,
+            denial: None,
+            source: Some(Box::new(error)),
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}

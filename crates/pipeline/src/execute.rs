@@ -1,0 +1,203 @@
+//! Runs one operation: resolve → authorize → handle → record.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use store::{Batch, CommitError, Revision, View};
+use tracing::{error, warn};
+use types::ErrorKind;
+
+use crate::authorize::{Authorization, authorize};
+use crate::record;
+use crate::{Ctx, Failure, Kind, Operation, Permit, Reply};
+
+/// How often a call is decided anew because something it read has changed meanwhile.
+const ATTEMPTS: usize = 32;
+
+/// The end of a call.
+#[derive(Debug)]
+pub struct Executed<T> {
+    /// What the caller gets.
+    pub result: Result<T, Failure>,
+    /// The metadata revision that decided, or that the call's change made.
+    pub revision: Revision,
+}
+
+/// Executes `O` for an authenticated request.
+///
+/// Every attempt decides from one snapshot, the newest when it starts; a mutating call is
+/// committed only if nothing that it read has changed since. The answer is given when the
+/// effect and the audit record are durable.
+pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Output> {
+    let mut ctx = ctx;
+    for _ in 0..ATTEMPTS {
+        ctx = ctx.again(view::<O>(&ctx));
+        let (result, batch) = attempt::<O>(&ctx, input.clone()).await;
+        let seen = ctx.view().revision();
+        if batch.is_empty() {
+            return Executed { result, revision: seen };
+        }
+        let mut batch = batch;
+        if !batch.metadata().is_empty() || !batch.cells().is_empty() {
+            batch.require_all(ctx.view().reads());
+        }
+        match ctx.services().store.commit(batch).await {
+            Ok(committed) => return Executed { result, revision: committed.revision },
+            Err(CommitError::Conflict) => {}
+            Err(failed) => {
+                error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
+                // A failure stays what it was; a success that cannot be recorded is none.
+                let result = result.and_then(|_| Err(Failure::from(failed)));
+                return Executed { result, revision: seen };
+            }
+        }
+    }
+    warn!(request = %ctx.id(), operation = O::NAME, "gave up after {ATTEMPTS} conflicts");
+    let revision = ctx.view().revision();
+    Executed { result: Err(Failure::from(CommitError::Conflict)), revision }
+}
+
+fn view<O: Operation>(ctx: &Ctx) -> View {
+    let snapshot = ctx.services().store.snapshot();
+    match O::KIND {
+        Kind::Mutating | Kind::DataWrite => View::recording(snapshot),
+        Kind::ReadOnly | Kind::DataRead => View::plain(snapshot),
+    }
+}
+
+/// One attempt: the result, and what must be committed for it to be true, record included.
+pub(crate) async fn attempt<O: Operation>(
+    ctx: &Ctx,
+    input: O::Input,
+) -> (Result<O::Output, Failure>, Batch) {
+    let mut authorization = Authorization::default();
+    let outcome = decide_and_handle::<O>(ctx, input.clone(), &mut authorization).await;
+    let result = match outcome {
+        Ok(reply) => {
+            let mut batch = reply.effect;
+            batch.merge(ctx.take_effects());
+            let detail = O::event(&input, Some(&reply.output));
+            record::success::<O>(ctx, detail, &authorization, &mut batch)
+                .map(|()| (reply.output, batch))
+        }
+        Err(failure) => Err(failure),
+    };
+    match result {
+        Ok((output, batch)) => (Ok(output), batch),
+        Err(failure) => {
+            log_failure::<O>(ctx, &failure);
+            let mut batch = ctx.take_effects().only_appends();
+            let detail = O::event(&input, None);
+            if let Err(unrecorded) = record::failure::<O>(ctx, detail, &failure, &mut batch) {
+                error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
+            }
+            (Err(failure), batch)
+        }
+    }
+}
+
+async fn decide_and_handle<O: Operation>(
+    ctx: &Ctx,
+    input: O::Input,
+    authorization: &mut Authorization,
+) -> Result<Reply<O::Output>, Failure> {
+    if !ctx.services().sources.identities.is_active(ctx.view(), ctx.caller()) {
+        return Err(inactive());
+    }
+    let resolve = CatchPanic(Box::pin(O::resolve(ctx, &input)));
+    let (needs, target) = resolve.await?.map_err(Failure::of)?;
+    match authorize(ctx, &needs, !O::KIND.is_data()) {
+        Ok(granted) => *authorization = granted,
+        Err(denial) => {
+            let mut failure = Failure::denied(denial);
+            if let Some(code) = O::DENIED_CODE {
+                failure.code = Cow::Borrowed(code);
+            }
+            return Err(failure);
+        }
+    }
+    let permit = Permit::granted(target, std::mem::take(&mut authorization.denied_items));
+    CatchPanic(Box::pin(O::handle(ctx, permit, input))).await?.map_err(Failure::of)
+}
+
+/// The credential was good when the request was authenticated, and is no more.
+fn inactive() -> Failure {
+    Failure {
+        kind: ErrorKind::Unauthenticated,
+        code: Cow::Borrowed("UnrecognizedClientException"),
+        message: "The security token included in the request is invalid.".to_owned(),
+        status: None,
+        denial: None,
+        source: None,
+    }
+}
+
+fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
+    let (request, operation, code) = (ctx.id(), O::NAME, failure.code.as_ref());
+    match failure.kind {
+        ErrorKind::Internal => {
+            let cause = failure.source.as_deref().map(causes).unwrap_or_default();
+            error!(%request, operation, code, cause, "call failed");
+        }
+        ErrorKind::Denied | ErrorKind::Unauthenticated => {
+            metrics::counter!("strongroom_denied_total", "service" => O::SERVICE.model_name(), "operation" => O::NAME)
+                .increment(1);
+            warn!(%request, operation, code, message = failure.message, "call denied");
+        }
+        ErrorKind::Validation
+        | ErrorKind::NotFound
+        | ErrorKind::Conflict
+        | ErrorKind::LimitExceeded
+        | ErrorKind::Throttled
+        | ErrorKind::Unsupported
+        | ErrorKind::Unavailable => {
+            tracing::debug!(%request, operation, code, "call failed");
+        }
+    }
+}
+
+/// An error and what caused it, for the log.
+fn causes(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// A future whose panic becomes an internal failure of the request.
+struct CatchPanic<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let inner = self.0.as_mut();
+        match std::panic::catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(Failure::internal(panic_text(&*panic)))),
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("the handler panicked: {}", text.unwrap_or_default())
+}
+
+/// Kept so that `Arc<Services>` stays shareable between attempts on any thread.
+const _: fn() = || {
+    fn shareable<T: Send + Sync>() {}
+    shareable::<Arc<crate::Services>>();
+};

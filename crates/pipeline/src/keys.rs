@@ -1,0 +1,237 @@
+//! Condition keys: what an operation adds, and what every request has.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use policy::{ConditionKey, ConditionKeys, Values};
+use types::{Arn, Principal, Service};
+
+use crate::sources::{IdentityPolicies, ResourceFacts};
+use crate::{Ctx, Need};
+
+/// The condition keys that an operation adds to one need.
+///
+/// Names are matched without regard to case; a key that was never set is absent, not empty.
+#[derive(Debug, Clone, Default)]
+pub struct KeySet {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// Lower case: `kms:encryptioncontext`, `aws:requesttag`.
+    name: &'static str,
+    /// The part behind the name for keys such as `aws:RequestTag/<key>`.
+    suffix: Option<String>,
+    values: OwnedValues,
+}
+
+#[derive(Debug, Clone)]
+enum OwnedValues {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl KeySet {
+    /// Sets a single-valued key; `name` is in lower case.
+    pub fn one(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.entries.push(Entry { name, suffix: None, values: OwnedValues::One(value.into()) });
+        self
+    }
+
+    /// Sets a single-valued key if there is a value.
+    pub fn maybe(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
+        match value {
+            Some(value) => self.one(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets a multivalued key; without values it stays absent.
+    pub fn many(mut self, name: &'static str, values: Vec<String>) -> Self {
+        if !values.is_empty() {
+            self.entries.push(Entry { name, suffix: None, values: OwnedValues::Many(values) });
+        }
+        self
+    }
+
+    /// Sets one key per entry of a map: `aws:RequestTag/k`, `kms:EncryptionContext:k`.
+    pub fn map(mut self, name: &'static str, entries: &BTreeMap<String, String>) -> Self {
+        for (suffix, value) in entries {
+            self.entries.push(Entry {
+                name,
+                suffix: Some(suffix.clone()),
+                values: OwnedValues::One(value.clone()),
+            });
+        }
+        self
+    }
+
+    /// Adds all keys of `other`.
+    pub fn and(mut self, other: Self) -> Self {
+        self.entries.extend(other.entries);
+        self
+    }
+}
+
+impl ConditionKeys for KeySet {
+    fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {
+        let entry = self.entries.iter().find(|entry| {
+            entry.name == key.name()
+                && match (&entry.suffix, key.suffix()) {
+                    (None, None) => true,
+                    (Some(have), Some(want)) => have.eq_ignore_ascii_case(want),
+                    (None, Some(_)) | (Some(_), None) => false,
+                }
+        })?;
+        Some(match &entry.values {
+            OwnedValues::One(value) => Values::One(Cow::Borrowed(value)),
+            OwnedValues::Many(values) => {
+                Values::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect())
+            }
+        })
+    }
+}
+
+/// All condition keys of one need: the request's, the principal's, the resource's and those
+/// that the operation added. Computed only when a policy asks for one.
+#[derive(Debug)]
+pub(crate) struct RequestKeys<'a> {
+    pub(crate) ctx: &'a Ctx,
+    pub(crate) need: &'a Need,
+    pub(crate) identity: &'a IdentityPolicies,
+    pub(crate) facts: &'a ResourceFacts,
+}
+
+impl ConditionKeys for RequestKeys<'_> {
+    fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {
+        if let Some(values) = self.need.keys.lookup(key) {
+            return Some(values);
+        }
+        if let Some(values) = self.need.shared_keys.as_ref().and_then(|keys| keys.lookup(key)) {
+            return Some(values);
+        }
+        match (key.name(), key.suffix()) {
+            ("aws:principaltag", Some(tag)) => {
+                let (_, value) =
+                    self.identity.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag))?;
+                Some(borrowed(value))
+            }
+            (name, None) => self
+                .principal_key(name)
+                .or_else(|| self.request_key(name))
+                .or_else(|| self.service_key(name))
+                .or_else(|| self.facts.keys.as_ref()?.lookup(key)),
+            (_, Some(_)) => self.facts.keys.as_ref()?.lookup(key),
+        }
+    }
+}
+
+impl RequestKeys<'_> {
+    fn principal_key(&self, name: &str) -> Option<Values<'_>> {
+        let principal = &self.ctx.caller().principal;
+        match name {
+            "aws:principalaccount" => principal.account().map(owned),
+            "aws:principalarn" => principal_arn(principal).map(owned),
+            "aws:principaltype" => principal_type(principal).map(borrowed),
+            "aws:userid" => user_id(principal).map(owned),
+            "aws:username" => match principal {
+                Principal::User { name, .. } => Some(borrowed(name)),
+                Principal::Root { .. }
+                | Principal::AssumedRole { .. }
+                | Principal::FederatedUser { .. }
+                | Principal::Service { .. } => None,
+            },
+            "aws:principalisawsservice" => {
+                Some(truth(matches!(principal, Principal::Service { .. })))
+            }
+            "aws:principalservicename" => match principal {
+                Principal::Service { name } => Some(borrowed(name)),
+                Principal::Root { .. }
+                | Principal::User { .. }
+                | Principal::AssumedRole { .. }
+                | Principal::FederatedUser { .. } => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn request_key(&self, name: &str) -> Option<Values<'_>> {
+        let ctx = self.ctx;
+        match name {
+            "aws:currenttime" => Some(owned(ctx.time().to_iso8601())),
+            "aws:epochtime" => Some(owned(ctx.time().seconds().to_string())),
+            "aws:requestedregion" => Some(borrowed(ctx.region().as_str())),
+            "aws:securetransport" => Some(truth(ctx.origin().secure_transport)),
+            "aws:useragent" => ctx.origin().user_agent.as_deref().map(borrowed),
+            "aws:referer" => ctx.origin().referer.as_deref().map(borrowed),
+            // A service's call on the caller's behalf comes from the service's address.
+            "aws:sourceip" if self.via().is_none() => {
+                ctx.origin().source_ip.map(|address| owned(address.to_string()))
+            }
+            "aws:resourceaccount" => self.facts.account.map(owned),
+            _ => None,
+        }
+    }
+
+    fn service_key(&self, name: &str) -> Option<Values<'_>> {
+        let on_kms = self.need.is_for("kms");
+        match name {
+            "aws:viaawsservice" => Some(truth(self.via().is_some())),
+            "kms:calleraccount" if on_kms => self.ctx.caller().principal.account().map(owned),
+            "kms:viaservice" if on_kms && matches!(self.need.resource, Some(_)) => {
+                let prefix = self.via()?.action_prefix();
+                Some(owned(format!("{prefix}.{}.amazonaws.com", self.ctx.region())))
+            }
+            _ => None,
+        }
+    }
+
+    /// The service that asks on the caller's behalf: the need's own, or the call's.
+    fn via(&self) -> Option<Service> {
+        self.need.via.or_else(|| self.ctx.via())
+    }
+}
+
+/// `aws:PrincipalArn`: the role's ARN for a session, never the session's.
+fn principal_arn(principal: &Principal) -> Option<Arn> {
+    match principal {
+        Principal::AssumedRole { role_arn, .. } => Some(role_arn.clone()),
+        Principal::Root { .. }
+        | Principal::User { .. }
+        | Principal::FederatedUser { .. }
+        | Principal::Service { .. } => principal.arn(),
+    }
+}
+
+fn principal_type(principal: &Principal) -> Option<&'static str> {
+    match principal {
+        Principal::Root { .. } => Some("Account"),
+        Principal::User { .. } => Some("User"),
+        Principal::AssumedRole { .. } => Some("AssumedRole"),
+        Principal::FederatedUser { .. } => Some("FederatedUser"),
+        Principal::Service { .. } => None,
+    }
+}
+
+fn user_id(principal: &Principal) -> Option<String> {
+    match principal {
+        Principal::Root { account } => Some(account.to_string()),
+        Principal::User { id, .. } => Some(id.to_string()),
+        Principal::AssumedRole { role_id, session, .. } => Some(format!("{role_id}:{session}")),
+        Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
+        Principal::Service { .. } => None,
+    }
+}
+
+fn owned(value: impl ToString) -> Values<'static> {
+    Values::One(Cow::Owned(value.to_string()))
+}
+
+fn borrowed(value: &str) -> Values<'_> {
+    Values::One(Cow::Borrowed(value))
+}
+
+fn truth(value: bool) -> Values<'static> {
+    Values::One(Cow::Borrowed(if value { "true" } else { "false" }))
+}

@@ -1,0 +1,174 @@
+//! What an operation needs, and the proof that it was granted.
+
+use std::fmt;
+use std::sync::Arc;
+
+use policy::Action;
+use types::{Arn, Service};
+
+use crate::error::Denial;
+use crate::{KeySet, Operation};
+
+/// What a denied need does to the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDeny {
+    /// The whole call fails.
+    FailCall,
+    /// Item `n` of a batch fails, the others go on.
+    FailItem(usize),
+}
+
+/// One thing that must be allowed: an action on a resource, in a context.
+#[derive(Debug, Clone)]
+pub struct Need {
+    /// The action.
+    pub action: &'static Action,
+    /// The resource; `None` for actions that have none (`*`).
+    pub resource: Option<Arn>,
+    /// Condition keys that the operation adds.
+    pub keys: KeySet,
+    /// Condition keys that a resource keeps ready, such as its encryption context.
+    pub shared_keys: Option<Arc<KeySet>>,
+    /// The service that needs it on the caller's behalf.
+    pub via: Option<Service>,
+    /// Whether the resource must be in the caller's own account, whatever the policies say.
+    pub same_account_only: bool,
+    /// What a denial does.
+    pub on_deny: OnDeny,
+}
+
+impl Need {
+    /// A need that fails the call when denied.
+    pub fn on(action: &'static Action, resource: Arn) -> Self {
+        Self {
+            action,
+            resource: Some(resource),
+            keys: KeySet::default(),
+            shared_keys: None,
+            via: None,
+            same_account_only: true,
+            on_deny: OnDeny::FailCall,
+        }
+    }
+
+    /// A need of an action that has no resource.
+    pub fn anywhere(action: &'static Action) -> Self {
+        Self {
+            action,
+            resource: None,
+            keys: KeySet::default(),
+            shared_keys: None,
+            via: None,
+            same_account_only: true,
+            on_deny: OnDeny::FailCall,
+        }
+    }
+
+    /// With condition keys.
+    pub fn with(mut self, keys: KeySet) -> Self {
+        self.keys = self.keys.and(keys);
+        self
+    }
+
+    /// With condition keys that a resource keeps ready.
+    pub fn with_shared(mut self, keys: Arc<KeySet>) -> Self {
+        self.shared_keys = Some(keys);
+        self
+    }
+
+    /// Needed by `service` on the caller's behalf.
+    pub fn via(mut self, service: Service) -> Self {
+        self.via = Some(service);
+        self
+    }
+
+    /// May be granted on another account's resource, if both accounts' policies say so.
+    pub fn across_accounts(mut self) -> Self {
+        self.same_account_only = false;
+        self
+    }
+
+    /// A denial fails item `number` only.
+    pub fn for_item(mut self, number: usize) -> Self {
+        self.on_deny = OnDeny::FailItem(number);
+        self
+    }
+
+    /// Whether the action belongs to the service with this prefix.
+    pub fn is_for(&self, prefix: &str) -> bool {
+        self.action.service() == prefix
+    }
+
+    /// The resource as messages and records show it.
+    pub fn resource_text(&self) -> &str {
+        self.resource.as_ref().map_or("*", Arn::as_str)
+    }
+}
+
+/// Everything that one call needs. All of it is decided before anything is done.
+#[derive(Debug, Clone, Default)]
+pub struct Needs(pub(crate) Vec<Need>);
+
+impl Needs {
+    /// Needs nothing: only for operations that AWS lets every caller make.
+    pub fn nothing() -> Self {
+        Self(Vec::new())
+    }
+
+    /// One need.
+    pub fn one(need: Need) -> Self {
+        Self(vec![need])
+    }
+
+    /// And another.
+    pub fn and(mut self, need: Need) -> Self {
+        self.0.push(need);
+        self
+    }
+
+    /// Adds a need in place.
+    pub fn push(&mut self, need: Need) {
+        self.0.push(need);
+    }
+
+    /// The needs.
+    pub fn iter(&self) -> std::slice::Iter<'_, Need> {
+        self.0.iter()
+    }
+}
+
+/// The proof that every need of `O` was granted from one snapshot, with what `resolve`
+/// loaded. Only the pipeline constructs it.
+pub struct Permit<O: Operation> {
+    target: O::Target,
+    denied_items: Vec<(usize, Denial)>,
+    // INVARIANT: private, and no function outside `execute` builds a Permit.
+    _sealed: (),
+}
+
+impl<O: Operation> Permit<O> {
+    pub(crate) fn granted(target: O::Target, denied_items: Vec<(usize, Denial)>) -> Self {
+        Self { target, denied_items, _sealed: () }
+    }
+
+    /// What `resolve` loaded.
+    pub fn target(&self) -> &O::Target {
+        &self.target
+    }
+
+    /// What `resolve` loaded, by value.
+    pub fn into_target(self) -> O::Target {
+        self.target
+    }
+
+    /// Why item `number` of a batch was denied, if it was.
+    pub fn denied(&self, number: usize) -> Option<&Denial> {
+        self.denied_items.iter().find(|(item, _)| *item == number).map(|(_, denial)| denial)
+    }
+}
+
+impl<O: Operation> fmt::Debug for Permit<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Permit({})", O::NAME)
+    }
+}

@@ -1,0 +1,127 @@
+//! The trait that every operation of every service implements.
+
+use std::fmt;
+use std::future::Future;
+
+use audit::Resource;
+use policy::Action;
+use serde_json::Value;
+use store::Batch;
+use types::{Service, ServiceError};
+
+use crate::{Ctx, Needs, Permit};
+
+/// How an operation is recorded and whether it may change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A management call that reads.
+    ReadOnly,
+    /// A management call that changes something.
+    Mutating,
+    /// A data call that reads: recorded only where a trail selects it.
+    DataRead,
+    /// A data call that writes: recorded only where a trail selects it.
+    DataWrite,
+}
+
+impl Kind {
+    /// Whether records carry `readOnly: true`.
+    pub fn is_read_only(self) -> bool {
+        matches!(self, Self::ReadOnly | Self::DataRead)
+    }
+
+    /// Whether the call is a data event.
+    pub fn is_data(self) -> bool {
+        matches!(self, Self::DataRead | Self::DataWrite)
+    }
+}
+
+/// What a handler answers: the output, and the changes that make it true.
+#[derive(Debug)]
+pub struct Reply<T> {
+    pub(crate) output: T,
+    pub(crate) effect: Batch,
+}
+
+impl<T> Reply<T> {
+    /// An answer that changes nothing.
+    pub fn read(output: T) -> Self {
+        Self { output, effect: Batch::default() }
+    }
+
+    /// An answer that holds once `effect` is committed.
+    pub fn write(output: T, effect: Batch) -> Self {
+        Self { output, effect }
+    }
+}
+
+/// What an operation contributes to its audit record.
+#[derive(Debug, Default, Clone)]
+pub struct EventDetail {
+    /// `requestParameters`, without anything secret.
+    pub request: Value,
+    /// `responseElements`; null for calls that read.
+    pub response: Value,
+    /// `additionalEventData` of the service.
+    pub additional: Option<Value>,
+    /// What the call was about; empty means: the resources of its needs.
+    pub resources: Vec<Resource>,
+}
+
+/// One API operation. See `docs/adding-an-operation.md`.
+pub trait Operation: fmt::Debug + Sized + Send + Sync + 'static {
+    /// The service.
+    const SERVICE: Service;
+
+    /// AWS's name of the operation.
+    const NAME: &'static str;
+
+    /// Every action it can ever need; feeds `docs/permissions.md` and the coverage test.
+    const ACTIONS: &'static [&'static Action];
+
+    /// How it is recorded.
+    const KIND: Kind;
+
+    /// The request.
+    type Input: shapes::Input + Clone + Sync + 'static;
+
+    /// The answer.
+    type Output: shapes::Output + 'static;
+
+    /// What `resolve` loads for `handle`.
+    type Target: Send + Sync + 'static;
+
+    /// The service's error.
+    type Error: ServiceError;
+
+    /// Loads the target and says everything that the call needs.
+    ///
+    /// Must not leak existence: for a missing resource it names the ARN that the caller
+    /// named. Changes nothing.
+    fn resolve(
+        ctx: &Ctx,
+        input: &Self::Input,
+    ) -> impl Future<Output = Result<(Needs, Self::Target), Self::Error>> + Send;
+
+    /// Does the work, and returns what to commit. Runs again from `resolve` on if something
+    /// that it read has changed when it commits.
+    fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Reply<Self::Output>, Self::Error>> + Send;
+
+    /// The operation's part of the audit record. `output` is `None` if the call failed.
+    ///
+    /// There is no default: each operation decides what may be shown.
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail;
+
+    /// The code that a denial carries, where the service has one of its own.
+    const DENIED_CODE: Option<&'static str> = None;
+}
+
+/// Takes the operations of a service: the router, the documents, the coverage test.
+pub trait Registry {
+    /// Adds one operation.
+    fn add<O: Operation>(&mut self);
+}

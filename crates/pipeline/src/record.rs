@@ -1,0 +1,235 @@
+//! Makes the audit record of a call and adds it to the call's batch.
+
+use audit::{Category, Damped, DenialKey, Record, Resource, UserIdentity};
+use serde_json::Value;
+use store::Batch;
+use tracing::error;
+use types::{AccountId, Arn, ErrorKind, Region, RequestId, Service};
+
+use crate::authorize::Authorization;
+use crate::operation::EventDetail;
+use crate::{Ctx, Failure, Operation, Origin, Services};
+
+/// Records a call that succeeded. Data events are recorded by trails, not here.
+pub(crate) fn success<O: Operation>(
+    ctx: &Ctx,
+    detail: EventDetail,
+    authorization: &Authorization,
+    batch: &mut Batch,
+) -> Result<(), Failure> {
+    if O::KIND.is_data() {
+        return Ok(());
+    }
+    let mut record = base::<O>(ctx, detail);
+    if !authorization.decisions.is_empty() {
+        let decisions = Value::Array(authorization.decisions.clone());
+        add(&mut record.additional_event_data, "authorization", decisions);
+    }
+    let owners: Vec<AccountId> = record
+        .resources
+        .iter()
+        .filter_map(|resource| resource.account_id.as_ref()?.parse().ok())
+        .collect();
+    append_copies(ctx, record, &owners, batch)
+}
+
+/// Records a call that failed; identical denials beyond a rate are only counted.
+pub(crate) fn failure<O: Operation>(
+    ctx: &Ctx,
+    detail: EventDetail,
+    failure: &Failure,
+    batch: &mut Batch,
+) -> Result<(), Failure> {
+    if O::KIND.is_data() {
+        return Ok(());
+    }
+    let denied = matches!(failure.kind, ErrorKind::Denied | ErrorKind::Unauthenticated);
+    let mut record = base::<O>(ctx, detail);
+    record.response_elements = Value::Null;
+    record.error_message = Some(failure.message.clone());
+    record.error_code = Some(if denied && failure.denial.is_some() {
+        // CloudTrail shows `AccessDenied` whatever the protocol's own code is.
+        "AccessDenied".to_owned()
+    } else {
+        failure.code.clone().into_owned()
+    });
+    if denied {
+        record.request_parameters = Value::Null;
+        let key = DenialKey {
+            principal: ctx.caller().principal.display_name(),
+            action: format!("{}:{}", O::SERVICE.action_prefix(), O::NAME),
+            resource: failure.denial.as_ref().map(|d| d.resource.clone()).unwrap_or_default(),
+            code: failure.code.clone().into_owned(),
+        };
+        match ctx.services().damper.admit(key, ctx.services().clock.monotonic()) {
+            Damped::Count => return Ok(()),
+            Damped::Record { suppressed: 0 } => {}
+            Damped::Record { suppressed } => {
+                add(&mut record.additional_event_data, "suppressedCount", suppressed.into());
+            }
+        }
+    }
+    append_copies(ctx, record, &[], batch)
+}
+
+/// Records a request that was not authenticated, in the history of `recipient`.
+///
+/// Commits on its own; beyond the rate of the damper it only counts.
+pub async fn record_unauthenticated(
+    services: &Services,
+    recipient: AccountId,
+    region: &Region,
+    origin: &Origin,
+    id: RequestId,
+    attempt: UnauthenticatedCall<'_>,
+) {
+    let key = DenialKey {
+        principal: attempt.access_key_id.unwrap_or_default().to_owned(),
+        action: format!("{}:{}", attempt.service.action_prefix(), attempt.operation),
+        resource: origin.source_ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        code: attempt.code.to_owned(),
+    };
+    let Damped::Record { suppressed } = services.damper.admit(key, services.clock.monotonic())
+    else {
+        return;
+    };
+    let at = services.clock.now();
+    let mut record = Record::new(UserIdentity::unknown(attempt.access_key_id), at);
+    record.event_source = attempt.service.principal().to_owned();
+    record.event_name = attempt.operation.to_owned();
+    record.error_code = Some(attempt.code.to_owned());
+    record.error_message = Some(attempt.message.to_owned());
+    record.request_id = id.to_string();
+    fill_origin(&mut record, origin, None);
+    if suppressed > 0 {
+        add(&mut record.additional_event_data, "suppressedCount", suppressed.into());
+    }
+    commit_alone(services, record, recipient, region).await;
+}
+
+/// What is known of a call that was not authenticated.
+#[derive(Debug, Clone, Copy)]
+pub struct UnauthenticatedCall<'a> {
+    /// The access key id that was presented.
+    pub access_key_id: Option<&'a str>,
+    /// The service that was addressed.
+    pub service: Service,
+    /// The operation that was asked for, as far as it could be told.
+    pub operation: &'a str,
+    /// The error's code.
+    pub code: &'a str,
+    /// The error's message.
+    pub message: &'a str,
+}
+
+/// Writes one record for each flood of identical failures whose second is over; the
+/// maintenance task calls it once a second.
+pub async fn flush_damped(services: &Services, recipient: AccountId, region: &Region) {
+    for (key, count) in services.damper.flush(services.clock.monotonic()) {
+        let at = services.clock.now();
+        let mut record = Record::new(UserIdentity::unknown(None), at);
+        let (service, operation) = key.action.split_once(':').unwrap_or(("", &key.action));
+        record.event_source = format!("{service}.amazonaws.com");
+        record.event_name = operation.to_owned();
+        record.error_code = Some(key.code);
+        let additional = &mut record.additional_event_data;
+        add(additional, "suppressedCount", count.into());
+        add(additional, "principal", key.principal.into());
+        add(additional, "resource", key.resource.into());
+        commit_alone(services, record, recipient, region).await;
+    }
+}
+
+async fn commit_alone(services: &Services, mut record: Record, to: AccountId, region: &Region) {
+    record.event_id = RequestId::generate(services.entropy()).to_string();
+    record.recipient_account_id = to.to_string();
+    region.as_str().clone_into(&mut record.aws_region);
+    let mut batch = Batch::default();
+    let record = record.truncated();
+    let appended =
+        audit::append(&mut batch, Some(to), region, services.clock.now(), &record);
+    if let Err(failed) = appended {
+        error!(error = %failed, "audit record could not be made");
+        return;
+    }
+    if let Err(failed) = services.store.commit(batch).await {
+        error!(error = %failed, "audit record could not be committed");
+    }
+}
+
+fn base<O: Operation>(ctx: &Ctx, detail: EventDetail) -> Record {
+    let caller = ctx.caller();
+    let identity = UserIdentity::of(&caller.principal, caller.access_key.as_ref(), ctx.via());
+    let mut record = Record::new(identity, ctx.services().clock.now());
+    record.event_source = O::SERVICE.principal().to_owned();
+    record.event_name = O::NAME.to_owned();
+    ctx.region().as_str().clone_into(&mut record.aws_region);
+    record.request_parameters = detail.request;
+    record.response_elements = detail.response;
+    record.additional_event_data = detail.additional;
+    record.resources = detail.resources;
+    record.request_id = ctx.id().to_string();
+    record.read_only = O::KIND.is_read_only();
+    record.management_event = !O::KIND.is_data();
+    record.event_category = if O::KIND.is_data() { Category::Data } else { Category::Management };
+    fill_origin(&mut record, ctx.origin(), ctx.via());
+    record
+}
+
+fn fill_origin(record: &mut Record, origin: &Origin, via: Option<Service>) {
+    if let Some(service) = via {
+        service.principal().clone_into(&mut record.source_ip_address);
+        service.principal().clone_into(&mut record.user_agent);
+        return;
+    }
+    record.source_ip_address =
+        origin.source_ip.map_or_else(|| "AWS Internal".to_owned(), |ip| ip.to_string());
+    record.user_agent = origin.user_agent.clone().unwrap_or_default();
+    record.tls_details = origin.tls.clone();
+}
+
+/// One copy for the caller's account, and one for every other account that owns a resource.
+fn append_copies(
+    ctx: &Ctx,
+    record: Record,
+    owners: &[AccountId],
+    batch: &mut Batch,
+) -> Result<(), Failure> {
+    let caller = ctx.account();
+    let mut accounts: Vec<AccountId> = caller.into_iter().chain(owners.iter().copied()).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let shared = (accounts.len() > 1).then(|| RequestId::generate(ctx.entropy()).to_string());
+    let record = record.truncated();
+    for account in accounts {
+        let mut copy = record.clone();
+        copy.event_id = RequestId::generate(ctx.entropy()).to_string();
+        copy.recipient_account_id = account.to_string();
+        copy.shared_event_id.clone_from(&shared);
+        if Some(account) != caller {
+            copy.user_identity = record.user_identity.seen_from_another_account();
+        }
+        let at = ctx.services().clock.now();
+        audit::append(batch, Some(account), ctx.region(), at, &copy).map_err(Failure::internal)?;
+    }
+    Ok(())
+}
+
+fn add(target: &mut Option<Value>, name: &str, value: Value) {
+    let object = target.get_or_insert_with(|| Value::Object(serde_json::Map::new()));
+    if let Value::Object(fields) = object {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+impl EventDetail {
+    /// Adds a resource, with the type that CloudTrail gives it.
+    pub fn resource(mut self, arn: &Arn, kind: &str) -> Self {
+        self.resources.push(Resource {
+            arn: arn.to_string(),
+            account_id: arn.account().map(String::from),
+            kind: kind.to_owned(),
+        });
+        self
+    }
+}

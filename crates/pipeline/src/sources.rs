@@ -1,0 +1,125 @@
+//! Where the pipeline finds policies: traits that `iam`, `kms` and later services implement.
+//!
+//! There is no default implementation and no default answer: a service whose resources no
+//! source describes has no resource policy, and a principal that no source knows has no
+//! identity policy, which denies.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use policy::{ConditionKeys, Document};
+use store::View;
+use types::{AccountId, Arn, Principal};
+
+/// A policy document with the name that explanations use.
+#[derive(Debug, Clone)]
+pub struct AttachedDocument {
+    /// The compiled document.
+    pub document: Arc<Document>,
+    /// The policy's name.
+    pub name: String,
+    /// The managed policy's ARN; inline policies have none.
+    pub arn: Option<Arn>,
+}
+
+/// The policies that bound a principal from its own side.
+#[derive(Debug, Clone, Default)]
+pub struct IdentityPolicies {
+    /// Identity policies: inline and managed, of the user and its groups, or of the role.
+    pub identity: Vec<AttachedDocument>,
+    /// The permissions boundary.
+    pub boundary: Option<AttachedDocument>,
+    /// The session policies; `None` if the session was made without any.
+    pub session: Option<Vec<AttachedDocument>>,
+    /// The principal's tags, for `aws:PrincipalTag`.
+    pub tags: Vec<(String, String)>,
+}
+
+/// Knows the policies of principals.
+pub trait IdentitySource: fmt::Debug + Send + Sync {
+    /// The policies of `principal` as `view` shows them.
+    ///
+    /// A principal that no longer exists has no policies; root and services have none.
+    fn policies(&self, view: &View, principal: &Principal) -> Arc<IdentityPolicies>;
+
+    /// Whether the credential that `caller` signed with is still good: its principal
+    /// exists, and its access key is active. Asked on every attempt of every call.
+    fn is_active(&self, view: &View, caller: &crate::Caller) -> bool;
+}
+
+/// The policy of a resource, and by which rule it is evaluated.
+#[derive(Debug, Clone)]
+pub enum ResourceRule {
+    /// The resource has no policy of its own.
+    None,
+    /// A resource policy by the general rules.
+    General(Arc<Document>),
+    /// A key policy: the account's IAM policies count only if it says so.
+    Key(Arc<Document>),
+    /// A role's trust policy.
+    Trust(Arc<Document>),
+}
+
+/// A condition-key source that can be kept beyond a borrow.
+pub trait ResourceKeys: ConditionKeys + fmt::Debug + Send + Sync {}
+
+impl<T: ConditionKeys + fmt::Debug + Send + Sync> ResourceKeys for T {}
+
+/// A grant that covers the need: its grantee, operation and constraints hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchedGrant {
+    /// The grant's id.
+    pub id: String,
+    /// The account that the grant was issued in.
+    pub issuing_account: AccountId,
+}
+
+/// What deciding about a resource needs to know of it.
+#[derive(Debug, Clone)]
+pub struct ResourceFacts {
+    /// The account that owns it; `None` if the action has no resource.
+    pub account: Option<AccountId>,
+    /// Its policy.
+    pub rule: ResourceRule,
+    /// Its own condition keys: tags, key spec, aliases.
+    pub keys: Option<Arc<dyn ResourceKeys>>,
+}
+
+/// Knows the resources of one service.
+pub trait ResourceSource: fmt::Debug + Send + Sync {
+    /// What is known of the resource named by `arn`.
+    ///
+    /// For a resource that does not exist the account is the one that the ARN names, and
+    /// there is neither policy nor keys: only a caller whose identity policies allow the
+    /// action learns that it is missing.
+    fn facts(&self, view: &View, arn: &Arn) -> ResourceFacts;
+
+    /// The grants on the resource that cover this need.
+    fn grants(&self, view: &View, principal: &Principal, need: &crate::Need) -> Vec<MatchedGrant>;
+}
+
+/// All sources of one deployment.
+#[derive(Debug)]
+pub struct Sources {
+    pub(crate) identities: Arc<dyn IdentitySource>,
+    resources: HashMap<&'static str, Arc<dyn ResourceSource>>,
+}
+
+impl Sources {
+    /// Sources with the given identities and no resources yet.
+    pub fn new(identities: Arc<dyn IdentitySource>) -> Self {
+        Self { identities, resources: HashMap::new() }
+    }
+
+    /// Adds the source for resources whose ARNs name `service`.
+    pub fn resources(mut self, service: &'static str, source: Arc<dyn ResourceSource>) -> Self {
+        self.resources.insert(service, source);
+        self
+    }
+
+    /// The source for the resource at `arn`.
+    pub(crate) fn of(&self, arn: &Arn) -> Option<&Arc<dyn ResourceSource>> {
+        self.resources.get(arn.service())
+    }
+}
