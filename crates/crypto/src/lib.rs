@@ -1,1 +1,27 @@
-//! Strongroom: crypto.
+//! The only code that calls cryptographic primitives.
+//!
+//! Layer 0. The primitives come from `aws-lc-rs`, Argon2id from `argon2`; what is composed
+//! of them here (XAES-256-GCM, the committing format) is proven against published vectors.
+//! Nothing here does I/O except [`SystemEntropy`] and [`lock`], which ask the kernel.
+//!
+//! A primitive that fails although its inputs were checked means exhausted memory or a
+//! broken library: the process aborts rather than go on with undefined keys or bytes.
+
+pub mod aead;
+pub mod committing;
+pub mod digest;
+mod entropy;
+mod error;
+pub mod kdf;
+pub mod lock;
+pub mod mac;
+mod must;
+pub mod password;
+pub mod secret;
+
+pub use aead::XaesKey;
+pub use committing::CommittingKey;
+pub use entropy::SystemEntropy;
+pub use error::{Error, OpenError};
+pub use mac::{HmacSha256Key, ct_eq};
+pub use secret::{Key32, SecretBytes};
