@@ -1,0 +1,37 @@
+# Strongroom: the commands that people and CI use. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+
+.PHONY: help demo test check tools
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+tools:
+	@scripts/toolchain.sh
+	@scripts/python-env.sh
+
+demo: tools ## build, start a server and run the main job on real data (KEEP=1 leaves it running)
+	@scripts/demo.sh
+
+test: tools ## every test: Rust, boto3 and the AWS CLI against the real binary
+	$(CARGO) xtask tidy
+	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
+	$(CARGO) test --workspace --quiet
+	$(CARGO) build --package strongroom
+	scripts/generated-docs.sh --check
+	.venv/bin/pytest -q tests/acceptance
+
+check: tools ## what CI checks beside the tests: format, lints, generated files, documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) xtask tidy
+	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
+	$(CARGO) build --package strongroom
+	scripts/generated-docs.sh --check
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+docs: ## write the generated pages of docs/
+	$(CARGO) build --package strongroom
+	scripts/generated-docs.sh

@@ -1,0 +1,135 @@
+"""Starts the real binary on a scratch directory and hands out clients."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import boto3
+import botocore.config
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ACCOUNT = "111122223333"
+REGION = "us-east-1"
+
+
+def binary() -> pathlib.Path:
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return target / "debug" / "strongroom"
+
+
+class Server:
+    """A running strongroom and the clients of its administrator."""
+
+    def __init__(self, directory: pathlib.Path, *flags: str):
+        self.directory = directory
+        self.data = directory / "data"
+        self.flags = flags
+        self.start()
+
+    def start(self):
+        self.log = open(self.directory / "server.log", "ab")
+        self.process = subprocess.Popen(
+            [str(binary()), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0",
+             "--account", ACCOUNT, *self.flags],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.exports = {}
+        for line in self.process.stdout:
+            found = re.match(r"export (\w+)=(\S+)", line)
+            if found:
+                self.exports[found[1]] = found[2]
+            if len(self.exports) == 3:
+                break
+        assert len(self.exports) == 3, f"server did not start: {self.log_text()}"
+        self.url = self.exports["AWS_ENDPOINT_URL"]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=30)
+        self.process.stdout.close()
+        self.log.close()
+        return code
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+        self.log.close()
+
+    def log_text(self) -> str:
+        return (self.directory / "server.log").read_text(errors="replace")
+
+    def environment(self) -> dict:
+        """The environment of a shell that ran the three export lines."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        return clean | self.exports
+
+    def session(self, key: dict | None = None) -> boto3.Session:
+        if key is None:
+            text = pathlib.Path(self.exports["AWS_SHARED_CREDENTIALS_FILE"]).read_text()
+            key = {
+                "AccessKeyId": re.search(r"aws_access_key_id = (\S+)", text)[1],
+                "SecretAccessKey": re.search(r"aws_secret_access_key = (\S+)", text)[1],
+            }
+        return boto3.Session(
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=key["SecretAccessKey"],
+            region_name=REGION)
+
+    def client(self, service: str, key: dict | None = None):
+        config = botocore.config.Config(retries={"max_attempts": 1})
+        return self.session(key).client(service, endpoint_url=self.url, config=config)
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess:
+        aws = pathlib.Path(sys.executable).parent / "aws"
+        return subprocess.run(
+            [sys.executable, str(aws), *arguments], env=self.environment(),
+            capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("server"))
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def fresh_server(tmp_path):
+    running = Server(tmp_path)
+    yield running
+    if running.process.poll() is None:
+        running.kill()
+
+
+@pytest.fixture
+def user(server):
+    """A factory of users: `user("name", policy_document)` returns an access key."""
+    iam = server.client("iam")
+    made = []
+
+    def make(name: str, policy: str | None = None) -> dict:
+        iam.create_user(UserName=name)
+        made.append(name)
+        if policy:
+            iam.put_user_policy(UserName=name, PolicyName="inline", PolicyDocument=policy)
+        return iam.create_access_key(UserName=name)["AccessKey"]
+
+    yield make
+    for name in made:
+        for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        for policy in iam.list_user_policies(UserName=name)["PolicyNames"]:
+            iam.delete_user_policy(UserName=name, PolicyName=policy)
+        iam.delete_user(UserName=name)
