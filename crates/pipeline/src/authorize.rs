@@ -15,6 +15,8 @@ pub(crate) struct Authorization {
     pub(crate) denied_items: Vec<(usize, Denial)>,
     /// For the audit record: what was decided, and by which statements.
     pub(crate) decisions: Vec<serde_json::Value>,
+    /// The resources of the needs, which the record names if the operation names none.
+    pub(crate) resources: Vec<Arn>,
 }
 
 /// Decides `needs`. With `explain`, says for each which statements decided.
@@ -23,7 +25,8 @@ pub(crate) struct Authorization {
 pub(crate) fn authorize(ctx: &Ctx, needs: &Needs, explain: bool) -> Result<Authorization, Denial> {
     let principal = &ctx.caller().principal;
     let identity = ctx.services().sources.identities.policies(ctx.view(), principal);
-    let mut authorization = Authorization::default();
+    let resources = needs.iter().filter_map(|need| need.resource.clone()).collect();
+    let mut authorization = Authorization { resources, ..Authorization::default() };
     for need in needs.iter() {
         match decide(ctx, &identity, need, explain) {
             Ok(decision) => authorization.decisions.extend(decision),
@@ -88,7 +91,7 @@ fn decide(
     } else {
         let name = principal.display_name();
         let action = need.action.as_str();
-        let reason = decision.denial_message(&name, action, Some(need.resource_text()));
+        let reason = decision.denial_message(&name, action, Some(need.shown_resource()));
         Err(denial(ctx, need, reason))
     }
 }
@@ -118,7 +121,7 @@ fn explained(
 
 fn denial(ctx: &Ctx, need: &Need, message: String) -> Denial {
     let action = need.action.as_str().to_owned();
-    let resource = need.resource_text().to_owned();
+    let resource = need.shown_resource().to_owned();
     let message = if message.is_empty() {
         let name = ctx.caller().principal.display_name();
         format!("User: {name} is not authorized to perform: {action} on resource: {resource}")

@@ -93,7 +93,9 @@ pub(crate) async fn attempt<O: Operation>(
             log_failure::<O>(ctx, &failure);
             let mut batch = ctx.take_effects().only_appends();
             let detail = O::event(&input, None);
-            if let Err(unrecorded) = record::failure::<O>(ctx, detail, &failure, &mut batch) {
+            let recorded =
+                record::failure::<O>(ctx, detail, &authorization, &failure, &mut batch);
+            if let Err(unrecorded) = recorded {
                 error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
             }
             (Err(failure), batch)

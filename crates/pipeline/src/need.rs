@@ -25,6 +25,8 @@ pub struct Need {
     pub action: &'static Action,
     /// The resource; `None` for actions that have none (`*`).
     pub resource: Option<Arn>,
+    /// The resource as the caller named it, where that says less: messages show this.
+    pub named: Option<Arn>,
     /// Condition keys that the operation adds.
     pub keys: KeySet,
     /// Condition keys that a resource keeps ready, such as its encryption context.
@@ -43,6 +45,7 @@ impl Need {
         Self {
             action,
             resource: Some(resource),
+            named: None,
             keys: KeySet::default(),
             shared_keys: None,
             via: None,
@@ -56,12 +59,20 @@ impl Need {
         Self {
             action,
             resource: None,
+            named: None,
             keys: KeySet::default(),
             shared_keys: None,
             via: None,
             same_account_only: true,
             on_deny: OnDeny::FailCall,
         }
+    }
+
+    /// Shows `name` in a denial instead of the resource, so that a caller without rights does
+    /// not learn what an alias stands for, nor whether it exists.
+    pub fn named(mut self, name: Arn) -> Self {
+        self.named = Some(name);
+        self
     }
 
     /// With condition keys.
@@ -99,9 +110,14 @@ impl Need {
         self.action.service() == prefix
     }
 
-    /// The resource as messages and records show it.
+    /// The resource that is decided about, as records show it.
     pub fn resource_text(&self) -> &str {
         self.resource.as_ref().map_or("*", Arn::as_str)
+    }
+
+    /// The resource as denials show it.
+    pub fn shown_resource(&self) -> &str {
+        self.named.as_ref().map_or_else(|| self.resource_text(), Arn::as_str)
     }
 }
 

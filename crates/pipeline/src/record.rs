@@ -21,22 +21,58 @@ pub(crate) fn success<O: Operation>(
         return Ok(());
     }
     let mut record = base::<O>(ctx, detail);
+    name_resources(&mut record, authorization);
     if !authorization.decisions.is_empty() {
         let decisions = Value::Array(authorization.decisions.clone());
         add(&mut record.additional_event_data, "authorization", decisions);
     }
-    let owners: Vec<AccountId> = record
-        .resources
-        .iter()
-        .filter_map(|resource| resource.account_id.as_ref()?.parse().ok())
-        .collect();
+    let owners = owners(&record);
     append_copies(ctx, record, &owners, batch)
 }
 
+/// Names the resources of the needs where the operation has named none.
+fn name_resources(record: &mut Record, authorization: &Authorization) {
+    if record.resources.is_empty() {
+        record.resources = authorization.resources.iter().map(resource_of).collect();
+    }
+}
+
+fn resource_of(arn: &Arn) -> Resource {
+    Resource {
+        arn: arn.to_string(),
+        account_id: arn.account().map(String::from),
+        kind: resource_kind(arn).to_owned(),
+    }
+}
+
+/// The type that CloudTrail gives a resource; KMS shows its aliases as keys too.
+fn resource_kind(arn: &Arn) -> &'static str {
+    let (kind, _) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
+    match (arn.service(), kind) {
+        ("kms", _) => "AWS::KMS::Key",
+        ("sagemaker", "feature-group") => "AWS::SageMaker::FeatureGroup",
+        ("iam", "user") => "AWS::IAM::User",
+        ("iam", "role") => "AWS::IAM::Role",
+        ("iam", "policy") => "AWS::IAM::Policy",
+        ("cloudtrail", _) => "AWS::CloudTrail::Trail",
+        _ => "AWS::Resource",
+    }
+}
+
+/// The accounts that own what the call was about.
+fn owners(record: &Record) -> Vec<AccountId> {
+    let accounts = record.resources.iter();
+    accounts.filter_map(|resource| resource.account_id.as_ref()?.parse().ok()).collect()
+}
+
 /// Records a call that failed; identical denials beyond a rate are only counted.
+///
+/// A denial is recorded for the caller's account only; whoever owns the resource that an
+/// allowed call failed on gets a copy.
 pub(crate) fn failure<O: Operation>(
     ctx: &Ctx,
     detail: EventDetail,
+    authorization: &Authorization,
     failure: &Failure,
     batch: &mut Batch,
 ) -> Result<(), Failure> {
@@ -69,7 +105,12 @@ pub(crate) fn failure<O: Operation>(
             }
         }
     }
-    append_copies(ctx, record, &[], batch)
+    let mut to = Vec::new();
+    if !denied {
+        name_resources(&mut record, authorization);
+        to = owners(&record);
+    }
+    append_copies(ctx, record, &to, batch)
 }
 
 /// Records a request that was not authenticated, in the history of `recipient`.

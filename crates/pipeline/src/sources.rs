@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use policy::{ConditionKeys, Document};
 use store::View;
-use types::{AccountId, Arn, Principal};
+use types::{AccountId, Arn, Principal, UniqueId};
 
 /// A policy document with the name that explanations use.
 #[derive(Debug, Clone)]
@@ -98,6 +98,22 @@ pub trait ResourceSource: fmt::Debug + Send + Sync {
     /// The grants on the resource that cover this need.
     fn grants(&self, view: &View, principal: &Principal, need: &crate::Need) -> Vec<MatchedGrant>;
 }
+
+/// Knows which accounts and principals exist, so that policies can name them.
+pub trait PrincipalDirectory: fmt::Debug + Send + Sync {
+    /// The unique id of the user or role at `arn`; `None` if there is none.
+    fn unique_id(&self, view: &View, arn: &Arn) -> Option<UniqueId>;
+
+    /// The ARN of the user or role with this id; `None` once it is deleted.
+    fn arn_of(&self, view: &View, id: &UniqueId) -> Option<Arn>;
+
+    /// Whether the account exists in this deployment.
+    fn account_exists(&self, view: &View, account: AccountId) -> bool;
+}
+
+/// The directory as a shared part, for services that keep policies naming principals.
+#[derive(Debug, Clone)]
+pub struct Principals(pub Arc<dyn PrincipalDirectory>);
 
 /// All sources of one deployment.
 #[derive(Debug)]
