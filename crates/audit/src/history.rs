@@ -18,6 +18,8 @@ pub struct EventPage {
     pub events: Vec<(LogCursor, Record)>,
     /// Whether older entries may exist.
     pub more: bool,
+    /// The oldest entry that was opened, whether or not it was this account's.
+    pub oldest: Option<LogCursor>,
 }
 
 /// Adds `record`, made at `at`, to the history of `account` in `region`.
@@ -54,6 +56,7 @@ pub fn newest_first(
         .log_newest_first(&EVENTS, stream, before, oldest_kept_segment(now), limit)
         .map_err(|source| Error::Store { source })?;
     let more = entries.len() == limit;
+    let oldest = entries.last().map(|entry| entry.cursor);
     let mut events = Vec::with_capacity(entries.len());
     for entry in entries {
         let record: Record =
@@ -63,7 +66,7 @@ pub fn newest_first(
             events.push((entry.cursor, record));
         }
     }
-    Ok(EventPage { events, more })
+    Ok(EventPage { events, more, oldest })
 }
 
 /// The oldest segment that the history keeps at `now`; older ones are dropped whole.

@@ -1,1 +1,13 @@
-//! Strongroom: cloudtrail.
+//! CloudTrail: the event history. Trails, digests and delivery come with a later release.
+
+mod error;
+mod ops;
+mod token;
+
+pub use error::Error;
+pub use ops::LookupEvents;
+
+/// Adds CloudTrail's operations.
+pub fn register(registry: &mut impl pipeline::Registry) {
+    registry.add::<LookupEvents>();
+}

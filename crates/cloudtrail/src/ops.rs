@@ -1,0 +1,5 @@
+//! The operations of CloudTrail.
+
+mod lookup_events;
+
+pub use lookup_events::LookupEvents;
