@@ -18,7 +18,7 @@ mod record;
 pub mod sources;
 
 pub use call::call;
-pub use context::{Caller, Ctx, Origin, Parts, Services, ServicesBuilder};
+pub use context::{Caller, Ctx, MissingPart, OnBehalf, Origin, Parts, Services, ServicesBuilder};
 pub use error::{Denial, Failure};
 pub use execute::{Executed, execute};
 pub use keys::KeySet;
