@@ -1,0 +1,8 @@
+//! The online store through its public face.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod cached;
+mod cells;
+mod memory;
+mod model;
+mod world;
