@@ -1,1 +1,21 @@
-//! Strongroom: server.
+//! Strongroom's server: configuration, seal, listener, composition.
+//!
+//! Layer 3: the only crate beside `wire` that knows HTTP, and the only one that reads
+//! configuration. `main` parses the command line and calls in here.
+
+mod bootstrap;
+pub mod cli;
+mod compose;
+pub mod config;
+mod directory;
+pub mod docs;
+mod http_service;
+mod listener;
+mod logging;
+mod maintenance;
+mod observability;
+pub mod recover;
+pub mod router;
+mod seal;
+pub mod serve;
+mod tls;

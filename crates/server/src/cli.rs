@@ -1,0 +1,126 @@
+//! The command line: `strongroom serve`, `recover` and their flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use types::AccountId;
+
+/// A feature store that speaks the API of Amazon SageMaker Feature Store, with KMS, IAM and
+/// CloudTrail behind it.
+#[derive(Debug, Parser)]
+#[command(name = "strongroom", version, about, arg_required_else_help = true)]
+#[command(after_help = "Settings come from flags, then STRONGROOM_* variables, then the \
+    --config file, then defaults: the first that says something counts.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server. An empty data directory is initialised first.
+    #[command(after_help = "EXAMPLES:\n  strongroom serve --data ./data\n  \
+        strongroom serve --data /var/lib/strongroom --listen 0.0.0.0:4700 \
+        --config /etc/strongroom.toml")]
+    Serve(ServeArgs),
+    /// Show what a damaged data directory has lost, and accept the loss if told to.
+    ///
+    /// `serve` refuses a directory whose last acknowledged changes are missing: an older
+    /// state may bring back a right that was taken away.
+    Recover(RecoverArgs),
+    /// Print a generated page of the documentation.
+    #[command(hide = true)]
+    Docs {
+        /// Which page.
+        #[arg(value_enum)]
+        page: DocsPage,
+    },
+}
+
+/// The generated pages.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum DocsPage {
+    /// Which operations exist, and which of AWS's are missing.
+    Compatibility,
+    /// The actions that each operation needs.
+    Permissions,
+    /// The settings, their variables and defaults.
+    Configuration,
+}
+
+/// Where the data is and how its root key is unsealed.
+#[derive(Debug, Args)]
+pub struct DirectoryArgs {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", env = "STRONGROOM_DATA")]
+    pub data: Option<PathBuf>,
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE", env = "STRONGROOM_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The file with the key that seals the root key; outside the data directory
+    /// [default: the data directory's name with `.key` appended].
+    #[arg(long, value_name = "FILE", env = "STRONGROOM_KEY_FILE")]
+    pub key_file: Option<PathBuf>,
+    /// A file whose first line is the passphrase that seals the root key, instead of a key
+    /// file.
+    #[arg(long, value_name = "FILE", env = "STRONGROOM_PASSPHRASE_FILE", conflicts_with = "key_file")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Flags of `strongroom serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The data directory and its seal.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The address to listen on [default: 127.0.0.1:4700].
+    #[arg(long, value_name = "ADDR:PORT", env = "STRONGROOM_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// The first account's id, on an empty data directory [default: a random one].
+    #[arg(long, value_name = "ID", env = "STRONGROOM_ACCOUNT")]
+    pub account: Option<AccountId>,
+    /// A region to answer for; may be given several times [default: us-east-1].
+    #[arg(long = "region", value_name = "NAME", env = "STRONGROOM_REGIONS", value_delimiter = ',')]
+    pub regions: Vec<types::Region>,
+    /// What to log, as `level` or `target=level,…` [default: info].
+    #[arg(long, value_name = "FILTER", env = "STRONGROOM_LOG")]
+    pub log: Option<String>,
+}
+
+/// Flags of `strongroom recover`.
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// The data directory and its seal.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// Accept that what is missing is lost, so that `serve` starts again.
+    #[arg(long)]
+    pub accept_loss: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_stable_flags_of_serve_are_understood() {
+        let cli = Cli::try_parse_from([
+            "strongroom", "serve", "--data", "d", "--listen", "127.0.0.1:0", "--config", "c",
+            "--account", "111122223333",
+        ])
+        .unwrap();
+        let Command::Serve(args) = cli.command else { panic!("not serve") };
+        assert_eq!(args.account.unwrap().as_str(), "111122223333");
+        assert_eq!(args.listen.unwrap().port(), 0);
+    }
+}

@@ -1,0 +1,364 @@
+//! The configuration: one file, environment and flags merged by one precedence.
+//!
+//! Flags win over `STRONGROOM_*` variables (both through `cli`), those over the file, that
+//! over defaults. A file that is wrong is refused with the line and the reason.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use types::{AccountId, Region};
+
+use crate::cli::{DirectoryArgs, ServeArgs};
+
+/// The reference page of all settings; `docs/configuration.md` is made from it.
+pub const REFERENCE: &str = "\
+Settings come from flags, then environment variables, then the file given by `--config`, then
+defaults: the first that says something counts. The file is TOML; an unknown setting or a wrong
+value is refused with its line.
+
+| File | Flag | Variable | Default | Meaning |
+|---|---|---|---|---|
+| `data` | `--data DIR` | `STRONGROOM_DATA` | none | the data directory |
+| | `--config FILE` | `STRONGROOM_CONFIG` | none | this file |
+| `listen` | `--listen ADDR:PORT` | `STRONGROOM_LISTEN` | `127.0.0.1:4700` | the address that answers for all services |
+| `account` | `--account ID` | `STRONGROOM_ACCOUNT` | a random one | the first account, on an empty directory |
+| `regions` | `--region NAME` (repeatable) | `STRONGROOM_REGIONS` (commas) | `[\"us-east-1\"]` | the regions answered for |
+| `seal.key_file` | `--key-file FILE` | `STRONGROOM_KEY_FILE` | the data directory's name and `.key` | the key that seals the root key; outside the data directory, mode 0600 |
+| `seal.passphrase_file` | `--passphrase-file FILE` | `STRONGROOM_PASSPHRASE_FILE` | none | a file whose first line is the passphrase that seals the root key instead |
+| `tls.certificate`, `tls.key` | | | none | PEM files; with them the listener speaks TLS only |
+| `proxy.trusted` | | | `[]` | addresses of proxies whose `X-Forwarded-For` is believed |
+| `metrics.listen` | | | off | address of the Prometheus endpoint; it needs no signature, keep it private |
+| `log.filter` | `--log FILTER` | `STRONGROOM_LOG` | `info` | a level, or `target=level,…` |
+| `log.json` | | | `false` | JSON lines instead of text |
+| `limits.connections` | | | 4096 | connections open at a time |
+| `limits.header_seconds` | | | 10 | time for a request's head |
+| `limits.body_seconds` | | | 30 | time for a request's body |
+| `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections |
+| `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
+| `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
+";
+
+/// The default address.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4700);
+
+/// The settings of a running server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The data directory and its seal.
+    pub directory: DirectoryConfig,
+    /// The address that answers for all services.
+    pub listen: SocketAddr,
+    /// The address of the Prometheus endpoint, which needs no signature; off by default.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The id of the first account on an empty directory.
+    pub account: Option<AccountId>,
+    /// The regions answered for; the first is the default.
+    pub regions: Vec<Region>,
+    /// TLS certificate and key.
+    pub tls: Option<TlsConfig>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// What is logged.
+    pub log_filter: String,
+    /// Whether logs are JSON lines.
+    pub log_json: bool,
+    /// Bounds on what clients may use.
+    pub limits: Limits,
+}
+
+/// Where the data is and what seals its root key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirectoryConfig {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The seal.
+    pub seal: SealConfig,
+}
+
+/// What seals the root key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SealConfig {
+    /// A key file outside the data directory.
+    KeyFile(PathBuf),
+    /// A passphrase, read from the first line of a file.
+    PassphraseFile(PathBuf),
+}
+
+/// TLS certificate chain and private key, both PEM.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Bounds on what clients may use.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections open at a time.
+    pub connections: usize,
+    /// Seconds that a client may take to send a request's head.
+    pub header_seconds: u64,
+    /// Seconds that a client may take to send a request's body.
+    pub body_seconds: u64,
+    /// Bytes of request bodies held in memory at a time, over all connections.
+    pub body_memory: usize,
+    /// Seconds that open requests get to finish at shutdown.
+    pub shutdown_seconds: u64,
+    /// Seconds by which a signature's time may differ from the server's.
+    pub clock_skew_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            header_seconds: 10,
+            body_seconds: 30,
+            body_memory: 64 << 20,
+            shutdown_seconds: 10,
+            clock_skew_seconds: 300,
+        }
+    }
+}
+
+/// A configuration that is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("reading the configuration file `{path}` failed")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file says something that is not understood.
+    #[error("{path}:{line}: {reason}")]
+    Invalid {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A setting is missing that has no default.
+    #[error("no data directory: give --data DIR, set STRONGROOM_DATA, or set `data` in the configuration file")]
+    NoData,
+    /// The key file lies where a stolen data directory would take it along.
+    #[error("the key file `{path}` is inside the data directory: it must be elsewhere")]
+    KeyInsideData {
+        /// The key file.
+        path: PathBuf,
+    },
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    account: Option<AccountId>,
+    regions: Option<toml::Spanned<Vec<Region>>>,
+    #[serde(default)]
+    seal: SealFile,
+    tls: Option<TlsConfig>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    log: LogFile,
+    #[serde(default)]
+    metrics: MetricsFile,
+    #[serde(default)]
+    proxy: ProxyFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealFile {
+    key_file: Option<PathBuf>,
+    passphrase_file: Option<toml::Spanned<PathBuf>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogFile {
+    filter: Option<String>,
+    #[serde(default)]
+    json: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsFile {
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProxyFile {
+    #[serde(default)]
+    trusted: Vec<IpAddr>,
+}
+
+impl Config {
+    /// The settings of `strongroom serve`.
+    pub fn of_serve(args: &ServeArgs) -> Result<Self, ConfigError> {
+        let (file, directory) = read(&args.directory)?;
+        let regions = if args.regions.is_empty() {
+            file.regions.map(toml::Spanned::into_inner).unwrap_or_default()
+        } else {
+            args.regions.clone()
+        };
+        let regions =
+            if regions.is_empty() { "us-east-1".parse().into_iter().collect() } else { regions };
+        Ok(Self {
+            directory,
+            listen: args.listen.or(file.listen).unwrap_or(LISTEN),
+            metrics_listen: file.metrics.listen,
+            account: args.account.or(file.account),
+            regions,
+            tls: file.tls,
+            trusted_proxies: file.proxy.trusted,
+            log_filter: args.log.clone().or(file.log.filter).unwrap_or_else(|| "info".to_owned()),
+            log_json: file.log.json,
+            limits: file.limits,
+        })
+    }
+}
+
+impl DirectoryConfig {
+    /// The settings of commands that work on a directory without serving it.
+    pub fn of(args: &DirectoryArgs) -> Result<Self, ConfigError> {
+        read(args).map(|(_, directory)| directory)
+    }
+}
+
+fn read(args: &DirectoryArgs) -> Result<(File, DirectoryConfig), ConfigError> {
+    let file = match &args.config {
+        Some(path) => read_file(path)?,
+        None => File::default(),
+    };
+    let data = args.data.clone().or_else(|| file.data.clone()).ok_or(ConfigError::NoData)?;
+    let data = std::path::absolute(&data)
+        .map_err(|source| ConfigError::Read { path: data.clone(), source })?;
+    let passphrase = file.seal.passphrase_file.as_ref().map(|path| path.get_ref().clone());
+    let seal = match (&args.key_file, &args.passphrase_file, passphrase, &file.seal.key_file) {
+        (Some(path), _, _, _) | (None, None, None, Some(path)) => SealConfig::KeyFile(path.clone()),
+        (None, Some(path), _, _) => SealConfig::PassphraseFile(path.clone()),
+        (None, None, Some(path), _) => SealConfig::PassphraseFile(path),
+        (None, None, None, None) => SealConfig::KeyFile(beside(&data)),
+    };
+    if let SealConfig::KeyFile(path) = &seal {
+        refuse_inside(&data, path)?;
+    }
+    Ok((file, DirectoryConfig { data, seal }))
+}
+
+/// The default key file: beside the data directory, with `.key` appended to its name.
+fn beside(data: &Path) -> PathBuf {
+    let mut name = data.file_name().unwrap_or_default().to_os_string();
+    name.push(".key");
+    data.with_file_name(name)
+}
+
+fn refuse_inside(data: &Path, key: &Path) -> Result<(), ConfigError> {
+    let parent = std::path::absolute(key).ok().and_then(|path| path.parent().map(Path::to_path_buf));
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    match parent {
+        Some(parent) if real(&parent).starts_with(real(data)) => {
+            Err(ConfigError::KeyInsideData { path: key.to_path_buf() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_file(path: &Path) -> Result<File, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+    parse(&path.display().to_string(), &text)
+}
+
+fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
+    let invalid = |at: usize, reason: String| ConfigError::Invalid {
+        path: path.to_owned(),
+        line: text.get(..at).unwrap_or(text).matches('\n').count() + 1,
+        reason,
+    };
+    let file: File = toml::from_str(text).map_err(|error| {
+        invalid(error.span().map_or(0, |span| span.start), error.message().replace('\n', " "))
+    })?;
+    if let Some(regions) = &file.regions {
+        if regions.get_ref().is_empty() {
+            return Err(invalid(regions.span().start, "`regions` names no region".to_owned()));
+        }
+    }
+    if let (Some(passphrase), Some(_)) = (&file.seal.passphrase_file, &file.seal.key_file) {
+        let reason = "`seal` has both `key_file` and `passphrase_file`: choose one".to_owned();
+        return Err(invalid(passphrase.span().start, reason));
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        parse("c.toml", text).unwrap_err().to_string()
+    }
+
+    fn args(data: &str, key: Option<&str>) -> DirectoryArgs {
+        DirectoryArgs {
+            data: Some(data.into()),
+            config: None,
+            key_file: key.map(Into::into),
+            passphrase_file: None,
+        }
+    }
+
+    #[test]
+    fn unknown_settings_are_refused_with_their_line() {
+        let text = refusal("listen = \"127.0.0.1:1\"\n\nlisten_adress = \"x\"\n");
+        assert!(text.starts_with("c.toml:3: unknown field `listen_adress`"), "{text}");
+    }
+
+    #[test]
+    fn values_of_the_wrong_kind_are_refused_with_their_line() {
+        let text = refusal("regions = [\"us-east-1\"]\nlisten = \"nowhere\"\n");
+        assert!(text.starts_with("c.toml:2: "), "{text}");
+        let text = refusal("\nregions = []\n");
+        assert_eq!(text, "c.toml:2: `regions` names no region");
+    }
+
+    #[test]
+    fn two_seals_are_refused() {
+        let text = refusal("[seal]\nkey_file = \"a\"\npassphrase_file = \"b\"\n");
+        assert!(text.starts_with("c.toml:3: `seal` has both"), "{text}");
+    }
+
+    #[test]
+    fn the_key_file_is_beside_the_data_directory_by_default() {
+        let directory = DirectoryConfig::of(&args("/srv/strongroom", None)).unwrap();
+        assert_eq!(directory.seal, SealConfig::KeyFile("/srv/strongroom.key".into()));
+    }
+
+    #[test]
+    fn a_key_file_inside_the_data_directory_is_refused() {
+        let refused = DirectoryConfig::of(&args("/srv/strongroom", Some("/srv/strongroom/sub/k")));
+        assert!(matches!(refused, Err(ConfigError::KeyInsideData { .. })));
+    }
+
+    #[test]
+    fn without_a_data_directory_nothing_starts() {
+        let args = DirectoryArgs { data: None, config: None, key_file: None, passphrase_file: None };
+        assert!(matches!(DirectoryConfig::of(&args), Err(ConfigError::NoData)));
+    }
+}

@@ -1,0 +1,203 @@
+//! The data directory: exclusive lock, seal, first initialisation.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crypto::secret::Key32;
+use types::Entropy;
+
+use crate::config::{DirectoryConfig, SealConfig};
+use crate::seal::{self, SealError};
+
+/// A locked, unsealed data directory. The lock lasts as long as the value.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    root: Key32,
+    fresh: bool,
+    _lock: File,
+}
+
+/// The directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// It cannot be made or read.
+    #[error("{action} `{path}` failed")]
+    File {
+        /// What was attempted.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process holds the lock.
+    #[error("the data directory `{path}` is in use by another strongroom")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory has files in it but no seal.
+    #[error("`{path}` is neither empty nor a strongroom data directory")]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is nothing to work on.
+    #[error("`{path}` is not a strongroom data directory")]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The seal does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl DataDirectory {
+    /// Opens the directory, and initialises it if it is empty or missing.
+    pub fn open_or_create(
+        config: &DirectoryConfig,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, DirectoryError> {
+        let path = &config.data;
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| {
+            DirectoryError::File { action: "creating", path: path.clone(), source }
+        })?;
+        let lock = lock(path)?;
+        if seal::exists(path) {
+            let root = seal::open(path, &config.seal)?;
+            return Ok(Self { path: path.clone(), root, fresh: false, _lock: lock });
+        }
+        refuse_foreign(path)?;
+        let root = seal::create(path, &config.seal, entropy)?;
+        match &config.seal {
+            SealConfig::KeyFile(key) => tracing::info!(
+                key_file = %key.display(),
+                "sealed with a key file: whoever has the data directory but not this file can \
+                 read nothing; keep a copy of it elsewhere, without it the data is lost"
+            ),
+            SealConfig::PassphraseFile(_) => tracing::info!(
+                "sealed with a passphrase: whoever has the data directory but not the passphrase \
+                 can read nothing; without it the data is lost"
+            ),
+        }
+        Ok(Self { path: path.clone(), root, fresh: true, _lock: lock })
+    }
+
+    /// Opens an existing directory.
+    pub fn open(config: &DirectoryConfig) -> Result<Self, DirectoryError> {
+        let path = &config.data;
+        if !seal::exists(path) {
+            return Err(DirectoryError::Missing { path: path.clone() });
+        }
+        let lock = lock(path)?;
+        let root = seal::open(path, &config.seal)?;
+        Ok(Self { path: path.clone(), root, fresh: false, _lock: lock })
+    }
+
+    /// The root key.
+    pub fn root(&self) -> &Key32 {
+        &self.root
+    }
+
+    /// Whether this start initialised it.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Where the store keeps its files.
+    pub fn store(&self) -> PathBuf {
+        self.path.join("store")
+    }
+
+    /// Where the first administrator's access key is written.
+    pub fn credentials(&self) -> PathBuf {
+        self.path.join("credentials")
+    }
+}
+
+fn lock(path: &Path) -> Result<File, DirectoryError> {
+    let name = path.join("lock");
+    let failed = |source| DirectoryError::File { action: "locking", path: name.clone(), source };
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&name)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse { path: path.to_path_buf() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
+    let failed = |source| DirectoryError::File { action: "reading", path: path.into(), source };
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        // What a start leaves that was cut off before the seal was written.
+        if name != "lock" && name != "seal.json.new" {
+            return Err(DirectoryError::Foreign { path: path.to_path_buf() });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::secret::SystemEntropy;
+
+    use super::*;
+
+    fn config(dir: &Path) -> DirectoryConfig {
+        DirectoryConfig {
+            data: dir.join("data"),
+            seal: SealConfig::KeyFile(dir.join("data.key")),
+        }
+    }
+
+    #[test]
+    fn an_empty_directory_is_initialised_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        let first = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
+        assert!(first.is_fresh());
+        let root = first.root().clone();
+        drop(first);
+        let second = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
+        assert!(!second.is_fresh());
+        assert_eq!(second.root().expose(), root.expose());
+    }
+
+    #[test]
+    fn a_directory_in_use_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        let _first = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
+        let second = DataDirectory::open_or_create(&config, &SystemEntropy);
+        assert!(matches!(second, Err(DirectoryError::InUse { .. })));
+    }
+
+    #[test]
+    fn a_directory_with_other_files_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        fs::create_dir(&config.data).unwrap();
+        fs::write(config.data.join("precious.txt"), "x").unwrap();
+        let refused = DataDirectory::open_or_create(&config, &SystemEntropy);
+        assert!(matches!(refused, Err(DirectoryError::Foreign { .. })));
+    }
+
+    #[test]
+    fn commands_for_existing_directories_do_not_make_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = DataDirectory::open(&config(dir.path()));
+        assert!(matches!(refused, Err(DirectoryError::Missing { .. })));
+        assert!(!dir.path().join("data").exists());
+    }
+}

@@ -1,0 +1,168 @@
+//! The accept loop: bounded connections, timeouts, TLS, graceful shutdown.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::TlsDetails;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, info, warn};
+
+use crate::http_service::{HttpService, Peer};
+
+/// Bytes that a request's head may have; more is refused by hyper before we see it.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// The listener of the main endpoint.
+#[derive(Debug)]
+pub struct Listener {
+    /// The bound socket.
+    pub socket: TcpListener,
+    /// TLS, if configured.
+    pub tls: Option<TlsAcceptorBox>,
+    /// Connections served at a time.
+    pub connections: usize,
+    /// How long a client may take to send a head.
+    pub header_timeout: Duration,
+    /// How long open requests get at shutdown.
+    pub shutdown_timeout: Duration,
+}
+
+/// A TLS acceptor without noise in `Debug`.
+#[derive(Clone)]
+pub struct TlsAcceptorBox(pub TlsAcceptor);
+
+impl std::fmt::Debug for TlsAcceptorBox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsAcceptor")
+    }
+}
+
+impl Listener {
+    /// Serves until `stop` changes, then lets open requests finish.
+    pub async fn serve(self, service: Arc<HttpService>, mut stop: watch::Receiver<bool>) {
+        let room = Arc::new(Semaphore::new(self.connections));
+        let mut open = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                _changed = stop.changed() => break,
+                Some(_ended) = open.join_next(), if !open.is_empty() => continue,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+                        metrics::counter!("strongroom_connections_refused_total").increment(1);
+                        continue;
+                    };
+                    let connection = Connection {
+                        service: Arc::clone(&service),
+                        tls: self.tls.clone(),
+                        header_timeout: self.header_timeout,
+                        stop: stop.clone(),
+                    };
+                    open.spawn(async move {
+                        connection.serve(stream, peer).await;
+                        drop(permit);
+                    });
+                }
+                Err(failed) => pause_after(&failed).await,
+            }
+        }
+        drop(self.socket);
+        info!(open = open.len(), "shutting down: open requests may finish");
+        let drained = async { while open.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.shutdown_timeout, drained).await.is_err() {
+            warn!("some requests did not finish in time and were cut off");
+        }
+    }
+}
+
+/// Out of file descriptors or the like: the loop must not spin.
+async fn pause_after(failed: &io::Error) {
+    warn!(error = %failed, "accepting a connection failed");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+struct Connection {
+    service: Arc<HttpService>,
+    tls: Option<TlsAcceptorBox>,
+    header_timeout: Duration,
+    stop: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+        // Small answers must not wait for more.
+        if let Err(failed) = stream.set_nodelay(true) {
+            debug!(error = %failed, "TCP_NODELAY refused");
+        }
+        match self.tls.clone() {
+            None => self.http(stream, Peer { address, tls: None }).await,
+            Some(TlsAcceptorBox(acceptor)) => {
+                match tokio::time::timeout(self.header_timeout, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => {
+                        let tls = Some(details(stream.get_ref().1));
+                        self.http(stream, Peer { address, tls }).await;
+                    }
+                    Ok(Err(failed)) => debug!(peer = %address, error = %failed, "TLS refused"),
+                    Err(_elapsed) => debug!(peer = %address, "TLS handshake timed out"),
+                }
+            }
+        }
+    }
+
+    async fn http(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer) {
+        let peer = Arc::new(peer);
+        let service = Arc::clone(&self.service);
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_buf_size(HEAD_BYTES)
+            .pipeline_flush(true);
+        let connection = http.serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| {
+                let service = Arc::clone(&service);
+                let peer = Arc::clone(&peer);
+                async move { Ok::<_, std::convert::Infallible>(service.answer(&peer, request).await) }
+            }),
+        );
+        let mut connection = pin!(connection);
+        let mut stop = self.stop;
+        tokio::select! {
+            ended = connection.as_mut() => return log_end(ended),
+            _changed = stop.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        log_end(connection.await);
+    }
+}
+
+fn log_end(ended: hyper::Result<()>) {
+    if let Err(failed) = ended {
+        debug!(error = %failed, "connection ended");
+    }
+}
+
+fn details(tls: &rustls::ServerConnection) -> TlsDetails {
+    let version = tls.protocol_version().map(|version| match version {
+        rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
+        rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
+        other => format!("{other:?}"),
+    });
+    let suite = tls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+    TlsDetails {
+        tls_version: version,
+        cipher_suite: suite,
+        client_provided_host_header: tls.server_name().map(str::to_owned),
+    }
+}

@@ -1,0 +1,27 @@
+//! The `strongroom` binary: parse, run, and one clear line if it cannot.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use server::cli::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let run = match cli.command {
+        Command::Serve(args) => server::serve::run(&args),
+        Command::Recover(args) => server::recover::run(&args),
+        Command::Docs { page } => server::docs::print(page),
+    };
+    match run {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            // `{:#}` puts the causes on the same line.
+            let _closed = writeln!(std::io::stderr(), "strongroom: {failed:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What the server does of its own accord: counts, expiry, retention. One task, once a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipeline::Services;
+use tokio::sync::watch;
+use tracing::{error, warn};
+use types::{AccountId, Region};
+
+/// Ticks between runs of the slower duties.
+const SLOW: u64 = 60;
+
+/// Runs until `stop` changes.
+pub async fn run(
+    services: Arc<Services>,
+    home: AccountId,
+    region: Region,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks: u64 = 0;
+    let mut timer = tokio::time::interval(Duration::from_secs(1));
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _now = timer.tick() => {}
+            _changed = stop.changed() => break,
+        }
+        pipeline::flush_damped(&services, home, &region).await;
+        if let Err(failed) = featurestore::maintain(&services).await {
+            warn!(error = %failed, "feature store maintenance will be tried again");
+        }
+        if ticks % SLOW == 0 {
+            slow_duties(&services).await;
+        }
+        ticks = ticks.wrapping_add(1);
+    }
+    keep_last_used(&services).await;
+}
+
+async fn slow_duties(services: &Services) {
+    keep_last_used(services).await;
+    let oldest = audit::oldest_kept_segment(services.clock().now());
+    if let Err(failed) = services.store().drop_log_segments(&audit::EVENTS, oldest) {
+        error!(error = %failed, "old audit segments could not be dropped");
+    }
+}
+
+/// Persists when access keys were last used.
+async fn keep_last_used(services: &Services) {
+    let Ok(last_used) = services.part::<iam::LastUsed>() else { return };
+    let Some(batch) = last_used.flush(&services.store().snapshot()) else { return };
+    if let Err(failed) = services.store().commit(batch).await {
+        warn!(error = %failed, "access-key last-used times could not be kept");
+    }
+}

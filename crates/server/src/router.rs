@@ -1,0 +1,130 @@
+//! Which operation answers: one table, built from the services' registries.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::Response;
+use pipeline::{Ctx, Operation, Registry, execute};
+use policy::Action;
+use types::{RequestId, Service};
+use wire::decode::RawInput;
+use wire::encode;
+
+/// The future of an answer.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
+
+/// One operation behind its wire protocol.
+pub(crate) trait Route: fmt::Debug + Send + Sync {
+    /// Reads and validates the input, executes, and encodes the answer.
+    fn answer(&self, ctx: Ctx, input: RawInput) -> Answer;
+
+    /// The actions that the operation may need.
+    fn actions(&self) -> &'static [&'static Action];
+
+    /// How the operation is recorded.
+    fn kind(&self) -> pipeline::Kind;
+}
+
+/// All operations that this server answers.
+#[derive(Debug, Default)]
+pub struct Router {
+    routes: HashMap<Service, HashMap<&'static str, Box<dyn Route>>>,
+}
+
+impl Router {
+    /// The operations of every service.
+    pub fn complete() -> Self {
+        let mut router = Self::default();
+        iam::register(&mut router);
+        kms::register(&mut router);
+        cloudtrail::register(&mut router);
+        featurestore::register(&mut router);
+        router
+    }
+
+    /// The operation, if this server has it.
+    pub(crate) fn find(&self, service: Service, operation: &str) -> Option<&dyn Route> {
+        self.routes.get(&service)?.get(operation).map(|route| &**route)
+    }
+
+    /// Every operation: service, name, actions, kind; sorted.
+    pub fn operations(&self) -> Vec<OperationInfo> {
+        let mut operations: Vec<_> = self
+            .routes
+            .iter()
+            .flat_map(|(service, routes)| routes.iter().map(move |route| (service, route)))
+            .map(|(service, (name, route))| OperationInfo {
+                service: *service,
+                name,
+                actions: route.actions(),
+                kind: route.kind(),
+            })
+            .collect();
+        operations.sort_by_key(|operation| (operation.service, operation.name));
+        operations
+    }
+}
+
+/// What documents and tests know of an operation.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationInfo {
+    /// The service.
+    pub service: Service,
+    /// AWS's name.
+    pub name: &'static str,
+    /// Every action that it can need.
+    pub actions: &'static [&'static Action],
+    /// How it is recorded.
+    pub kind: pipeline::Kind,
+}
+
+impl Registry for Router {
+    fn add<O: Operation>(&mut self) {
+        let routes = self.routes.entry(O::SERVICE).or_default();
+        routes.insert(O::NAME, Box::new(Typed::<O>(PhantomData)));
+    }
+}
+
+#[derive(Debug)]
+struct Typed<O>(PhantomData<fn() -> O>);
+
+impl<O: Operation> Route for Typed<O> {
+    fn answer(&self, ctx: Ctx, input: RawInput) -> Answer {
+        Box::pin(async move {
+            let id: RequestId = ctx.id();
+            let input = match input.read::<O::Input>() {
+                Ok(input) => input,
+                Err(refused) => return encode::read_error(O::SERVICE, O::NAME, &refused, id),
+            };
+            let executed = execute::<O>(ctx, input).await;
+            let mut response = match executed.result {
+                Ok(output) => encode::success(O::SERVICE, O::NAME, output, id),
+                Err(failure) => encode::failure(
+                    O::SERVICE,
+                    O::NAME,
+                    &encode::ErrorBody {
+                        kind: failure.kind,
+                        code: &failure.code,
+                        message: &failure.message,
+                        status: failure.status,
+                    },
+                    id,
+                ),
+            };
+            crate::http_service::set_revision(&mut response, executed.revision);
+            response
+        })
+    }
+
+    fn actions(&self) -> &'static [&'static Action] {
+        O::ACTIONS
+    }
+
+    fn kind(&self) -> pipeline::Kind {
+        O::KIND
+    }
+}

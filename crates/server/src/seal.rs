@@ -1,0 +1,354 @@
+//! The seal: how the root key is wrapped on disk, and how it is opened at start.
+//!
+//! `seal.json` in the data directory holds the root key, sealed by a key-encryption key that
+//! comes from a key file or from a passphrase (Argon2id). Neither is in the data directory:
+//! a stolen directory or backup opens nothing.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crypto::committing::CommittingKey;
+use crypto::password::{self, Argon2Params};
+use crypto::secret::{Key32, SecretBytes};
+use serde::{Deserialize, Serialize};
+use types::Entropy;
+use zeroize::Zeroizing;
+
+use crate::config::SealConfig;
+
+/// The sealed root key's file name in the data directory.
+const FILE: &str = "seal.json";
+
+/// What the sealed root key is bound to.
+const PURPOSE: &[u8] = b"strongroom root key v1";
+
+/// The seal cannot be made or opened; the server refuses to start.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// A file cannot be read or written.
+    #[error("{action} `{path}` failed")]
+    File {
+        /// What was attempted.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key file is not 64 hexadecimal digits, or all zero.
+    #[error("`{path}` is not a key file: it must hold 64 hexadecimal digits, not all zero")]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others may read the key file.
+    #[error("`{path}` can be read by others: its mode must be 0600")]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The passphrase is empty.
+    #[error("`{path}` holds no passphrase in its first line")]
+    NoPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// `seal.json` is damaged, or from a newer release.
+    #[error("`{path}` is damaged or from a newer release")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The directory was sealed with the other kind of seal.
+    #[error("the data directory is sealed with a {sealed_by}, but the configuration names a {configured}")]
+    OtherKind {
+        /// What it was sealed with.
+        sealed_by: &'static str,
+        /// What the configuration says.
+        configured: &'static str,
+    },
+    /// The key or passphrase is not the one that sealed this directory.
+    #[error("the {kind} does not open the seal of this data directory")]
+    Wrong {
+        /// Key file or passphrase.
+        kind: &'static str,
+    },
+    /// The passphrase could not be stretched.
+    #[error("deriving a key from the passphrase failed")]
+    Derive,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealFile {
+    version: u16,
+    #[serde(flatten)]
+    kind: Kind,
+    /// The sealed root key, hexadecimal.
+    sealed_root_key: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Kind {
+    KeyFile,
+    Passphrase { salt: String, memory_kib: u32, iterations: u32, parallelism: u32 },
+}
+
+impl Kind {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::KeyFile => "key file",
+            Self::Passphrase { .. } => "passphrase",
+        }
+    }
+}
+
+impl SealConfig {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::KeyFile(_) => "key file",
+            Self::PassphraseFile(_) => "passphrase",
+        }
+    }
+}
+
+/// Whether `data` has been initialised.
+pub fn exists(data: &Path) -> bool {
+    data.join(FILE).exists()
+}
+
+/// Makes a new root key, seals it as `seal` says, and writes the seal into `data`.
+///
+/// A missing key file is created with mode 0600; an existing one is used.
+pub fn create(data: &Path, seal: &SealConfig, entropy: &dyn Entropy) -> Result<Key32, SealError> {
+    let (kind, wrapping) = match seal {
+        SealConfig::KeyFile(path) => {
+            if !path.exists() {
+                create_key_file(path, entropy)?;
+            }
+            (Kind::KeyFile, read_key_file(path)?)
+        }
+        SealConfig::PassphraseFile(path) => {
+            let mut salt = [0_u8; 16];
+            entropy.fill(&mut salt);
+            let params = Argon2Params::default();
+            let key = stretch(path, &salt, params)?;
+            let kind = Kind::Passphrase {
+                salt: hex::encode(salt),
+                memory_kib: params.memory_kib,
+                iterations: params.iterations,
+                parallelism: params.parallelism,
+            };
+            (kind, key)
+        }
+    };
+    let root = Key32::generate(entropy);
+    let sealed = CommittingKey::new(&wrapping).seal(entropy, PURPOSE, root.expose());
+    let file = SealFile { version: 1, kind, sealed_root_key: hex::encode(sealed) };
+    let text = serde_json::to_vec_pretty(&file)
+        .map_err(|_source| SealError::Damaged { path: data.join(FILE) })?;
+    write_durably(&data.join(FILE), &text)?;
+    Ok(root)
+}
+
+/// Opens the root key of `data` with what `seal` names.
+pub fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
+    let path = data.join(FILE);
+    let damaged = || SealError::Damaged { path: path.clone() };
+    let text = fs::read(&path)
+        .map_err(|source| SealError::File { action: "reading", path: path.clone(), source })?;
+    let file: SealFile = serde_json::from_slice(&text).map_err(|_source| damaged())?;
+    if file.version != 1 {
+        return Err(damaged());
+    }
+    let wrapping = match (&file.kind, seal) {
+        (Kind::KeyFile, SealConfig::KeyFile(path)) => read_key_file(path)?,
+        (
+            Kind::Passphrase { salt, memory_kib, iterations, parallelism },
+            SealConfig::PassphraseFile(path),
+        ) => {
+            let salt = hex::decode(salt).ok().and_then(|salt| salt.try_into().ok());
+            let params = Argon2Params {
+                memory_kib: *memory_kib,
+                iterations: *iterations,
+                parallelism: *parallelism,
+            };
+            stretch(path, &salt.ok_or_else(damaged)?, params)?
+        }
+        (kind, seal) => {
+            return Err(SealError::OtherKind { sealed_by: kind.name(), configured: seal.name() });
+        }
+    };
+    let sealed = hex::decode(&file.sealed_root_key).map_err(|_source| damaged())?;
+    let root = CommittingKey::new(&wrapping)
+        .open(PURPOSE, &sealed)
+        .map_err(|_source| SealError::Wrong { kind: seal.name() })?;
+    Key32::try_from(root.expose()).map_err(|_source| damaged())
+}
+
+fn create_key_file(path: &Path, entropy: &dyn Entropy) -> Result<(), SealError> {
+    let failed = |source| SealError::File { action: "creating", path: path.to_path_buf(), source };
+    let key = Key32::generate(entropy);
+    let mut text = Zeroizing::new(hex::encode(key.expose()));
+    text.push('\n');
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    sync_directory_of(path)
+}
+
+fn read_key_file(path: &Path) -> Result<Key32, SealError> {
+    let failed = |source| SealError::File { action: "reading", path: path.to_path_buf(), source };
+    let not_a_key = || SealError::NotAKey { path: path.to_path_buf() };
+    let mut file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(SealError::Exposed { path: path.to_path_buf() });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.by_ref().take(1024).read_to_string(&mut text).map_err(|_source| not_a_key())?;
+    let bytes = Zeroizing::new(hex::decode(text.trim()).map_err(|_source| not_a_key())?);
+    let key = Key32::try_from(bytes.as_slice()).map_err(|_source| not_a_key())?;
+    if key.is_all_zero() { Err(not_a_key()) } else { Ok(key) }
+}
+
+fn stretch(path: &Path, salt: &[u8; 16], params: Argon2Params) -> Result<Key32, SealError> {
+    let failed = |source| SealError::File { action: "reading", path: path.to_path_buf(), source };
+    let text = Zeroizing::new(fs::read(path).map_err(failed)?);
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Err(SealError::NoPassphrase { path: path.to_path_buf() });
+    }
+    let passphrase = SecretBytes::from(line.to_vec());
+    password::derive(&passphrase, salt, &params).map_err(|_source| SealError::Derive)
+}
+
+/// Writes `content` so that after a crash the file is either absent or whole.
+pub(crate) fn write_durably(path: &Path, content: &[u8]) -> Result<(), SealError> {
+    let failed = |source| SealError::File { action: "writing", path: path.to_path_buf(), source };
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)
+        .map_err(failed)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&new, path).map_err(failed)?;
+    sync_directory_of(path)
+}
+
+fn sync_directory_of(path: &Path) -> Result<(), SealError> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|source| {
+        SealError::File { action: "syncing", path: directory.to_path_buf(), source }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::secret::SystemEntropy;
+
+    use super::*;
+
+    fn key_file(text: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        (dir, path)
+    }
+
+    fn check_refused(text: &str) {
+        let (_dir, path) = key_file(text, 0o600);
+        let data = tempfile::tempdir().unwrap();
+        let refused = create(data.path(), &SealConfig::KeyFile(path), &SystemEntropy);
+        assert!(matches!(refused, Err(SealError::NotAKey { .. })), "{text}");
+        assert!(!exists(data.path()));
+    }
+
+    #[test]
+    fn an_empty_key_file_is_refused() {
+        check_refused("");
+    }
+
+    #[test]
+    fn a_short_key_is_refused() {
+        check_refused(&"ab".repeat(31));
+    }
+
+    #[test]
+    fn an_all_zero_key_is_refused() {
+        check_refused(&"00".repeat(32));
+    }
+
+    #[test]
+    fn a_key_file_that_others_can_read_is_refused() {
+        let (_dir, path) = key_file(&"ab".repeat(32), 0o644);
+        let data = tempfile::tempdir().unwrap();
+        let refused = create(data.path(), &SealConfig::KeyFile(path), &SystemEntropy);
+        assert!(matches!(refused, Err(SealError::Exposed { .. })));
+    }
+
+    #[test]
+    fn the_root_key_opens_again_with_the_same_key_file() {
+        let data = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let seal = SealConfig::KeyFile(other.path().join("key"));
+        let root = create(data.path(), &seal, &SystemEntropy).unwrap();
+        assert_eq!(open(data.path(), &seal).unwrap().expose(), root.expose());
+        let mode = fs::metadata(other.path().join("key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn another_key_or_another_kind_of_seal_does_not_open() {
+        let data = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let seal = SealConfig::KeyFile(other.path().join("key"));
+        create(data.path(), &seal, &SystemEntropy).unwrap();
+        let (_dir, wrong) = key_file(&"ab".repeat(32), 0o600);
+        assert!(matches!(
+            open(data.path(), &SealConfig::KeyFile(wrong.clone())),
+            Err(SealError::Wrong { .. })
+        ));
+        assert!(matches!(
+            open(data.path(), &SealConfig::PassphraseFile(wrong)),
+            Err(SealError::OtherKind { .. })
+        ));
+    }
+
+    #[test]
+    fn the_root_key_opens_again_with_the_same_passphrase_only() {
+        let data = tempfile::tempdir().unwrap();
+        let (dir, path) = key_file("correct horse\nsecond line\n", 0o600);
+        let seal = SealConfig::PassphraseFile(path);
+        let root = create(data.path(), &seal, &SystemEntropy).unwrap();
+        assert_eq!(open(data.path(), &seal).unwrap().expose(), root.expose());
+        fs::write(dir.path().join("key"), "wrong horse").unwrap();
+        assert!(matches!(open(data.path(), &seal), Err(SealError::Wrong { .. })));
+    }
+
+    #[test]
+    fn a_damaged_seal_is_refused() {
+        let data = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let seal = SealConfig::KeyFile(other.path().join("key"));
+        create(data.path(), &seal, &SystemEntropy).unwrap();
+        fs::write(data.path().join(FILE), "{}").unwrap();
+        assert!(matches!(open(data.path(), &seal), Err(SealError::Damaged { .. })));
+    }
+}
