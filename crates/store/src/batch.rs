@@ -132,7 +132,10 @@ impl Batch {
 
     /// What is left when the call fails: its log entries, without changes and conditions.
     pub fn only_appends(self) -> Self {
-        Self { appends: self.appends, ..Self::default() }
+        Self {
+            appends: self.appends,
+            ..Self::default()
+        }
     }
 
     /// The lane that the batch takes.

@@ -57,6 +57,12 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The space or log was not declared when the store was opened.
+    #[error("`{what}` was not declared when the store was opened")]
+    Undeclared {
+        /// Which space or log.
+        what: &'static str,
+    },
     /// What was read does not open: it was edited, moved or damaged.
     #[error("an entry of `{what}` is damaged or was tampered with")]
     Damaged {
@@ -100,5 +106,30 @@ pub enum OpenError {
         found: u64,
         /// The last commit known to have been acknowledged.
         expected: u64,
+    },
+    /// The mark is missing or damaged though there is a store, or belongs to another root key.
+    #[error(
+        "`commit.mark` is missing, damaged, or belongs to another root key: whether data is \
+         missing cannot be told; run `strongroom recover`"
+    )]
+    NoMark,
+    /// The metadata rows are not those that the last commit left.
+    #[error(
+        "metadata rows are missing or older than the last commit; run `strongroom recover` to \
+         see what would be lost"
+    )]
+    Incomplete,
+    /// There are rows of a table that this release does not have.
+    #[error("the store holds a table that this release does not know")]
+    UnknownTable,
+    /// Another process has the store open.
+    #[error("the store is in use by another process")]
+    InUse,
+    /// The store's own files could not be made, read or written.
+    #[error("reading or writing the store's files failed")]
+    Files {
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
 }

@@ -13,6 +13,7 @@
 //! request's decision read ([`View`] records them). See design §5.
 
 mod batch;
+pub mod embedded;
 mod error;
 mod key;
 mod log;
@@ -27,6 +28,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use batch::{Batch, CellRule, CellWrite, Lane, LogAppend, MetadataWrite};
+pub use embedded::EmbeddedStore;
 pub use error::{CommitError, Error, OpenError};
 pub use key::{Key, KeyBuilder};
 pub use log::{Log, LogCursor, LogEntry};

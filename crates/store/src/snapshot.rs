@@ -127,19 +127,29 @@ impl Snapshot {
         self.tables.get(*self.index.get(table.name())?)?.as_ref()
     }
 
+    /// Whether `table` is one of those that the store was opened with.
+    pub fn has_table(&self, table: &dyn AnyTable) -> bool {
+        self.index.contains_key(table.name())
+    }
+
     /// This snapshot with the writes of commit `revision` applied.
     pub fn with(&self, revision: Revision, writes: &[MetadataWrite]) -> Self {
         let mut next = self.clone();
-        next.revision = revision;
+        next.advance(revision, writes);
+        next
+    }
+
+    /// Applies the writes of commit `revision` to this snapshot, which nobody reads yet.
+    pub(crate) fn advance(&mut self, revision: Revision, writes: &[MetadataWrite]) {
+        self.revision = revision;
         for write in writes {
-            next.apply(
+            self.apply(
                 revision,
                 write.table.name(),
                 write.key.clone(),
                 write.record.clone(),
             );
         }
-        next
     }
 
     fn apply(&mut self, revision: Revision, table: &str, key: Key, record: Option<ErasedRecord>) {

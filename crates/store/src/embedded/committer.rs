@@ -1,0 +1,176 @@
+//! The one thread that commits: it groups what waits, makes it durable, publishes, answers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
+
+use super::chain::{Head, ring_key};
+use super::engine::keeps_up;
+use super::group::{Decided, Group};
+use super::mark::Mark;
+use super::queue::{Answer, Request, answer};
+use super::shared::{Room, Shared};
+use crate::{CommitError, Committed, Lane, Snapshot};
+
+/// The committer's own state; everything that readers see is in [`Shared`].
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    head: Head,
+    /// Keyspaces written recently, with the link that wrote them last.
+    recent: HashMap<u64, (Keyspace, u64)>,
+}
+
+/// How the write of a group failed.
+enum WriteError {
+    /// The engine had stopped before; nothing was written.
+    Refused(fjall::Error),
+    /// Something may have reached the disk.
+    Unknown(fjall::Error),
+}
+
+/// For how many links a keyspace counts as recently written.
+const RECENT: u64 = 64;
+
+impl Committer {
+    /// A committer that continues the chain at `head`.
+    pub(super) fn new(shared: Arc<Shared>, head: Head) -> Self {
+        Self {
+            shared,
+            head,
+            recent: HashMap::new(),
+        }
+    }
+
+    /// Commits until the queue is closed and empty; returns the end of the chain.
+    pub(super) fn run(mut self) -> Head {
+        let shared = Arc::clone(&self.shared);
+        let clock = Arc::clone(&shared.clock);
+        let mut stopped = StopOnPanic(Some(&shared));
+        while let Some(requests) = shared
+            .queue
+            .take(|| self.engine_keeps_up(), || clock.monotonic())
+        {
+            self.commit(requests);
+        }
+        stopped.0 = None;
+        self.head
+    }
+
+    fn engine_keeps_up(&self) -> bool {
+        self.recent.values().all(|(keyspace, _)| keeps_up(keyspace))
+    }
+
+    fn commit(&mut self, requests: Vec<Request>) {
+        let shared = Arc::clone(&self.shared);
+        let snapshot = Snapshot::clone(&shared.published.load());
+        let mut group = Group::new(
+            &shared.engine,
+            &shared.sealer,
+            shared.clock.now(),
+            self.head,
+            snapshot,
+        );
+        for request in requests {
+            match shared.refuses(request.batch.lane()) {
+                Some(error) => answer(request.answer, Err(error)),
+                None => group.admit(request),
+            }
+        }
+        if let Some(decided) = group.decide() {
+            self.write(decided);
+        }
+    }
+
+    fn write(&mut self, decided: Decided) {
+        let shared = Arc::clone(&self.shared);
+        let (link, hash) = decided.link.encode(&shared.sealer);
+        let mut batch = OwnedWriteBatch::with_capacity(
+            shared.engine.database().clone(),
+            decided.items.len() + 1,
+        )
+        .durability(Some(PersistMode::SyncData));
+        for item in decided.items {
+            self.recent.insert(
+                item.keyspace.id(),
+                (item.keyspace.clone(), decided.link.sequence),
+            );
+            match item.value {
+                Some(value) => batch.insert(&item.keyspace, item.key, value),
+                None => batch.remove(&item.keyspace, item.key),
+            }
+        }
+        batch.insert(&shared.engine.chain, ring_key(decided.link.sequence), link);
+        if let Err(error) = batch.commit().map_err(WriteError::from) {
+            fail(&shared, decided.answers, &error);
+            return;
+        }
+        self.head = decided.link.head(hash);
+        shared.published.store(Arc::new(decided.snapshot));
+        for (caller, committed) in decided.answers {
+            answer(caller, Ok(committed));
+        }
+        self.after_answers(&shared);
+    }
+
+    /// What follows a commit without holding up its callers.
+    fn after_answers(&mut self, shared: &Shared) {
+        let mark = Mark::from(&self.head);
+        if let Err(error) = shared.mark.write(&mark, &shared.sealer) {
+            shared.stop(&format!("writing commit.mark failed: {error}"));
+        }
+        let oldest = self.head.sequence.saturating_sub(RECENT);
+        self.recent.retain(|_, (_, written)| *written >= oldest);
+    }
+}
+
+fn fail(shared: &Shared, answers: Vec<(Answer, Committed)>, error: &WriteError) {
+    let (reason, result) = match error {
+        WriteError::Refused(source) => {
+            let reason = format!("the engine has stopped: {source}");
+            (reason.clone(), CommitError::NotWritable { reason })
+        }
+        WriteError::Unknown(source) => {
+            let reason = format!("writing or syncing a commit failed: {source}");
+            (reason.clone(), CommitError::Unknown { reason })
+        }
+    };
+    shared.stop(&reason);
+    for (caller, _) in answers {
+        answer(caller, Err(result.clone()));
+    }
+}
+
+impl From<fjall::Error> for WriteError {
+    fn from(error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::Poisoned => Self::Refused(error),
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// Stops the store if the committer dies, so that callers do not wait for nobody.
+struct StopOnPanic<'a>(Option<&'a Shared>);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0 {
+            shared.stop("the committer failed");
+        }
+    }
+}
+
+impl Shared {
+    /// Why a batch of `lane` is not accepted, if the disk is nearly full.
+    fn refuses(&self, lane: Lane) -> Option<CommitError> {
+        let refused = match self.room() {
+            Room::Enough => false,
+            Room::MetadataOnly => lane == Lane::Data,
+            Room::None => true,
+        };
+        refused.then(|| CommitError::NotWritable {
+            reason: "the disk is nearly full".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,248 @@
+//! The engine's keyspaces: which exist, how they are set up, whether they keep up.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+use fjall::config::CompressionPolicy;
+use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+
+use super::options::Tuning;
+use crate::{Error, Log, Space};
+
+/// The open engine. Dropping it closes the files.
+pub(super) struct Engine {
+    database: Database,
+    /// The newest version of every metadata row.
+    pub(super) rows: Keyspace,
+    /// All versions of the rows of tables that keep history.
+    pub(super) history: Keyspace,
+    /// The ring of chain links.
+    pub(super) chain: Keyspace,
+    spaces: HashMap<&'static str, Keyspace>,
+    logs: HashMap<&'static str, RwLock<Segments>>,
+    small_memtable: u64,
+}
+
+/// One keyspace per segment, so that a segment is dropped as files and not row by row.
+type Segments = BTreeMap<u64, Keyspace>;
+
+/// Above this many the engine is about to make writers sleep (it does so at 4 and 20).
+const SEALED_MEMTABLES_LIMIT: usize = 3;
+const FIRST_LEVEL_LIMIT: usize = 16;
+
+impl Engine {
+    /// Opens the engine in `directory`, replaying its journals.
+    pub(super) fn open(
+        directory: &Path,
+        spaces: &[Space],
+        logs: &[&'static Log],
+        tuning: &Tuning,
+    ) -> fjall::Result<Self> {
+        let database = Database::builder(directory)
+            .cache_size(tuning.cache_bytes)
+            .max_journaling_size(tuning.journal_bytes.max(64 * 1024 * 1024))
+            .manual_journal_persist(true)
+            .worker_threads(tuning.workers.max(1))
+            .open()?;
+        let small = || keyspace_options(tuning.small_memtable_bytes);
+        let rows = database.keyspace("rows", small)?;
+        let history = database.keyspace("history", small)?;
+        let chain = database.keyspace("chain", small)?;
+        let mut by_name = HashMap::new();
+        for space in spaces {
+            let keyspace = database.keyspace(&format!("space.{}", space.name), || {
+                keyspace_options(tuning.space_memtable_bytes)
+            })?;
+            by_name.insert(space.name, keyspace);
+        }
+        let mut segments: HashMap<&'static str, RwLock<Segments>> = logs
+            .iter()
+            .map(|log| (log.name, RwLock::default()))
+            .collect();
+        for name in database.list_keyspace_names() {
+            let Some((log, segment)) = log_segment(&name, logs) else {
+                continue;
+            };
+            let keyspace = database.keyspace(&name, small)?;
+            if let Some(found) = segments.get_mut(log) {
+                found
+                    .get_mut()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(segment, keyspace);
+            }
+        }
+        Ok(Self {
+            database,
+            rows,
+            history,
+            chain,
+            spaces: by_name,
+            logs: segments,
+            small_memtable: tuning.small_memtable_bytes,
+        })
+    }
+
+    /// The database, for batches and consistent scans.
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The keyspace of `space`; `None` if it was not declared.
+    pub(super) fn space(&self, space: Space) -> Option<&Keyspace> {
+        self.spaces.get(space.name)
+    }
+
+    /// Whether `log` was declared.
+    pub(super) fn has_log(&self, log: &Log) -> bool {
+        self.logs.contains_key(log.name)
+    }
+
+    /// The segments of `log`, oldest first; `None` if it was not declared.
+    pub(super) fn segments(&self, log: &Log) -> Option<Vec<(u64, Keyspace)>> {
+        let segments = self.logs.get(log.name)?;
+        let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
+        Some(
+            segments
+                .iter()
+                .map(|(segment, keyspace)| (*segment, keyspace.clone()))
+                .collect(),
+        )
+    }
+
+    /// The keyspace of one segment, made if it is the first entry's.
+    ///
+    /// Returns `None` if the log was not declared.
+    pub(super) fn segment(&self, log: &Log, segment: u64) -> Option<fjall::Result<Keyspace>> {
+        let segments = self.logs.get(log.name)?;
+        let known = segments
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&segment)
+            .cloned();
+        if let Some(keyspace) = known {
+            return Some(Ok(keyspace));
+        }
+        let mut segments = segments.write().unwrap_or_else(PoisonError::into_inner);
+        let made = self.database.keyspace(&segment_name(log, segment), || {
+            keyspace_options(self.small_memtable)
+        });
+        if let Ok(keyspace) = &made {
+            segments.insert(segment, keyspace.clone());
+        }
+        Some(made)
+    }
+
+    /// Drops the segments of `log` below `oldest`.
+    pub(super) fn drop_segments(&self, log: &Log, oldest: u64) -> fjall::Result<()> {
+        let Some(segments) = self.logs.get(log.name) else {
+            return Ok(());
+        };
+        let mut segments = segments.write().unwrap_or_else(PoisonError::into_inner);
+        while let Some(entry) = segments.first_entry() {
+            if *entry.key() >= oldest {
+                break;
+            }
+            self.database.delete_keyspace(entry.get().clone())?;
+            entry.remove();
+        }
+        Ok(())
+    }
+
+    /// Starts writing to tables what is only in memory and journals.
+    pub(super) fn flush_all(&self) -> fjall::Result<()> {
+        rotate(self.keyspaces())
+    }
+
+    /// The same without cell spaces, which fill up and flush by themselves.
+    pub(super) fn flush_small(&self) -> fjall::Result<()> {
+        rotate(self.small_keyspaces())
+    }
+
+    /// Bytes that are only in memory and journals.
+    pub(super) fn unflushed_bytes(&self) -> u64 {
+        self.database.write_buffer_size()
+    }
+
+    /// Whether journals are kept that nobody writes to any more.
+    pub(super) fn pins_journals(&self) -> bool {
+        self.database.journal_count() > 1
+    }
+
+    /// Whether nothing waits to be flushed.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.keyspaces()
+            .iter()
+            .all(|keyspace| keyspace.sealed_memtable_count() == 0)
+    }
+
+    /// Fails if the engine has stopped accepting writes after an error in the background.
+    pub(super) fn check(&self) -> fjall::Result<()> {
+        self.database.persist(PersistMode::Buffer)
+    }
+
+    fn keyspaces(&self) -> Vec<Keyspace> {
+        let mut all = self.small_keyspaces();
+        all.extend(self.spaces.values().cloned());
+        all
+    }
+
+    fn small_keyspaces(&self) -> Vec<Keyspace> {
+        let mut small = vec![self.rows.clone(), self.history.clone(), self.chain.clone()];
+        for segments in self.logs.values() {
+            let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
+            small.extend(segments.values().cloned());
+        }
+        small
+    }
+}
+
+fn rotate(keyspaces: Vec<Keyspace>) -> fjall::Result<()> {
+    for keyspace in keyspaces {
+        keyspace.rotate_memtable()?;
+    }
+    Ok(())
+}
+
+/// Whether a further write to `keyspace` stays clear of the engine's own write stall, which
+/// would put the committer to sleep with metadata waiting.
+pub(super) fn keeps_up(keyspace: &Keyspace) -> bool {
+    keyspace.sealed_memtable_count() < SEALED_MEMTABLES_LIMIT
+        && keyspace.tree.l0_run_count() < FIRST_LEVEL_LIMIT
+}
+
+/// A read of `what` that the engine failed.
+pub(super) fn read_error(what: &'static str, source: fjall::Error) -> Error {
+    Error::Engine {
+        what,
+        source: Box::new(source),
+    }
+}
+
+fn keyspace_options(memtable: u64) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(memtable)
+        .manual_journal_persist(true)
+        .data_block_compression_policy(CompressionPolicy::disabled())
+        .index_block_compression_policy(CompressionPolicy::disabled())
+}
+
+fn segment_name(log: &Log, segment: u64) -> String {
+    format!("log.{}.{segment}", log.name)
+}
+
+fn log_segment(name: &str, logs: &[&'static Log]) -> Option<(&'static str, u64)> {
+    logs.iter().find_map(|log| {
+        let segment = name
+            .strip_prefix("log.")?
+            .strip_prefix(log.name)?
+            .strip_prefix('.')?;
+        Some((log.name, segment.parse().ok()?))
+    })
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,306 @@
+//! A group of caller batches that becomes one engine batch, decided in commit order.
+
+use std::collections::HashSet;
+
+use crypto::digest::Sha256;
+use fjall::{UserKey, UserValue};
+use types::Timestamp;
+
+use super::chain::{Head, Link};
+use super::codec::combine;
+use super::engine::Engine;
+use super::queue::{Answer, Request, answer};
+use super::seal::{RowKey, Sealer, Version};
+use super::writes::{Item, Writes, digest_item};
+use crate::{
+    Batch, CellOutcome, CellWrite, CommitError, Committed, LogAppend, LogCursor, MetadataWrite,
+    Revision, Snapshot,
+};
+
+/// A group under construction.
+pub(super) struct Group<'a> {
+    engine: &'a Engine,
+    sealer: &'a Sealer,
+    now: Timestamp,
+    before: Head,
+    after: Head,
+    snapshot: Snapshot,
+    writes: Writes,
+    answers: Vec<(Answer, Committed)>,
+}
+
+/// A group that is decided: what to write, and what to say when that is durable.
+pub(super) struct Decided {
+    pub(super) items: Vec<Item>,
+    pub(super) link: Link,
+    pub(super) snapshot: Snapshot,
+    pub(super) answers: Vec<(Answer, Committed)>,
+}
+
+/// What one batch adds to its group.
+struct Staged {
+    /// The metadata afterwards; `None` if the batch changes none.
+    snapshot: Option<Snapshot>,
+    state: [u8; 32],
+    writes: Writes,
+    outcomes: Vec<CellOutcome>,
+}
+
+impl<'a> Group<'a> {
+    /// An empty group on top of the chain's `head` and the published `snapshot`.
+    pub(super) fn new(
+        engine: &'a Engine,
+        sealer: &'a Sealer,
+        now: Timestamp,
+        head: Head,
+        snapshot: Snapshot,
+    ) -> Self {
+        Self {
+            engine,
+            sealer,
+            now,
+            before: head,
+            after: head,
+            snapshot,
+            writes: Writes::default(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Decides one batch; a batch that fails is answered at once and changes nothing.
+    pub(super) fn admit(&mut self, request: Request) {
+        let revision = self.after.revision + 1;
+        match self.stage(revision, request.batch) {
+            Ok(staged) => {
+                self.after.revision = revision;
+                self.after.state = staged.state;
+                match staged.snapshot {
+                    Some(snapshot) => self.snapshot = snapshot,
+                    None => self.snapshot.advance(revision, &[]),
+                }
+                self.writes.absorb(staged.writes);
+                let committed = Committed {
+                    revision,
+                    cells: staged.outcomes,
+                };
+                self.answers.push((request.answer, committed));
+            }
+            Err(error) => answer(request.answer, Err(error)),
+        }
+    }
+
+    /// The engine batch and its link; `None` if every batch failed.
+    pub(super) fn decide(self) -> Option<Decided> {
+        if self.answers.is_empty() {
+            return None;
+        }
+        let mut digest = Sha256::new();
+        for item in self.writes.items() {
+            digest_item(
+                &mut digest,
+                item.keyspace.id(),
+                &item.key,
+                item.value.as_deref(),
+            );
+        }
+        let link = Link {
+            sequence: self.before.sequence + 1,
+            first: self.before.revision + 1,
+            last: self.after.revision,
+            base: false,
+            previous: self.before.hash,
+            content: digest.finish(),
+            state: self.after.state,
+        };
+        Some(Decided {
+            items: self.writes.into_items(),
+            link,
+            snapshot: self.snapshot,
+            answers: self.answers,
+        })
+    }
+
+    fn stage(&self, revision: Revision, batch: Batch) -> Result<Staged, CommitError> {
+        if !batch
+            .preconditions()
+            .iter()
+            .all(|read| read.holds_in(&self.snapshot))
+        {
+            return Err(CommitError::Conflict);
+        }
+        let (metadata, cells, appends) = batch.into_changes();
+        let mut staged = Staged {
+            snapshot: None,
+            state: self.after.state,
+            writes: Writes::default(),
+            outcomes: Vec::new(),
+        };
+        for write in last_of_each(&metadata) {
+            self.stage_row(revision, write, &mut staged)?;
+        }
+        if !metadata.is_empty() {
+            staged.snapshot = Some(self.snapshot.with(revision, &metadata));
+        }
+        for write in cells {
+            self.stage_cell(write, &mut staged)?;
+        }
+        for (index, append) in (0..).zip(appends) {
+            self.stage_append(revision, index, &append, &mut staged)?;
+        }
+        Ok(staged)
+    }
+
+    fn stage_row(
+        &self,
+        revision: Revision,
+        write: &MetadataWrite,
+        staged: &mut Staged,
+    ) -> Result<(), CommitError> {
+        let table = write.table;
+        if !self.snapshot.has_table(table) {
+            return Err(undeclared("table", table.name()));
+        }
+        let old = self.snapshot.row_revision(table, &write.key);
+        if old.is_none() && write.record.is_none() {
+            return Ok(());
+        }
+        let row_key = self.sealer.row_key(table.name(), &write.key);
+        let encoded = match &write.record {
+            Some(record) => Some(table.encode(record).map_err(|error| refused(&error))?),
+            None => None,
+        };
+        let value = encoded.as_ref().map(|record| {
+            UserValue::from(self.sealer.seal_row(
+                table.name(),
+                &row_key,
+                revision,
+                &write.key,
+                record,
+            ))
+        });
+        if let Some(old) = old {
+            combine(&mut staged.state, &self.sealer.state_of(&row_key, old));
+        }
+        if value.is_some() {
+            combine(&mut staged.state, &self.sealer.state_of(&row_key, revision));
+        }
+        staged.writes.set(&self.engine.rows, row_key, value);
+        if table.keeps_history() {
+            let version = Version {
+                at: self.now,
+                previous: old.unwrap_or(0),
+                record: encoded.as_ref().map(|record| record.as_slice()),
+            };
+            let key = version_key(&row_key, revision);
+            let value = self.sealer.seal_version(table.name(), &key, &version);
+            staged
+                .writes
+                .set(&self.engine.history, key, Some(value.into()));
+        }
+        Ok(())
+    }
+
+    fn stage_cell(&self, write: CellWrite, staged: &mut Staged) -> Result<(), CommitError> {
+        let Some(keyspace) = self.engine.space(write.space) else {
+            return Err(undeclared("space", write.space.name));
+        };
+        if write.key.is_empty() || write.key.len() > usize::from(u16::MAX) {
+            return Err(refused(
+                &"a cell's key is empty or longer than 65,535 bytes",
+            ));
+        }
+        let key = UserKey::from(write.key);
+        if let Some(rule) = write.rule {
+            let in_group = staged
+                .writes
+                .get(keyspace, &key)
+                .or_else(|| self.writes.get(keyspace, &key));
+            let on_disk;
+            let stored = if let Some(value) = in_group {
+                value.as_deref()
+            } else {
+                on_disk = keyspace.get(&key).map_err(|error| refused(&error))?;
+                on_disk.as_deref()
+            };
+            if !rule.replaces(stored) {
+                staged.outcomes.push(CellOutcome::Kept);
+                return Ok(());
+            }
+            staged.outcomes.push(CellOutcome::Applied);
+        }
+        staged
+            .writes
+            .set(keyspace, key, write.value.map(UserValue::from));
+        Ok(())
+    }
+
+    fn stage_append(
+        &self,
+        revision: Revision,
+        index: u32,
+        append: &LogAppend,
+        staged: &mut Staged,
+    ) -> Result<(), CommitError> {
+        let keyspace = match self.engine.segment(append.log, append.segment) {
+            Some(keyspace) => keyspace.map_err(|error| refused(&error))?,
+            None => return Err(undeclared("log", append.log.name)),
+        };
+        let cursor = LogCursor {
+            segment: append.segment,
+            revision,
+            index,
+        };
+        let value = self
+            .sealer
+            .seal_entry(append.log, append.stream, cursor, &append.payload);
+        staged.writes.set(
+            &keyspace,
+            entry_key(append.stream, cursor),
+            Some(value.into()),
+        );
+        Ok(())
+    }
+}
+
+/// The key in the history of one version of a row.
+pub(super) fn version_key(row_key: &RowKey, revision: Revision) -> Vec<u8> {
+    [row_key.as_slice(), &revision.to_be_bytes()].concat()
+}
+
+/// The key of a log entry within its segment.
+pub(super) fn entry_key(stream: u32, cursor: LogCursor) -> [u8; 16] {
+    let mut key = [0; 16];
+    let bytes = stream
+        .to_be_bytes()
+        .into_iter()
+        .chain(cursor.revision.to_be_bytes())
+        .chain(cursor.index.to_be_bytes());
+    key.iter_mut()
+        .zip(bytes)
+        .for_each(|(byte, from)| *byte = from);
+    key
+}
+
+/// The writes without those that a later one to the same row replaces.
+fn last_of_each(writes: &[MetadataWrite]) -> Vec<&MetadataWrite> {
+    let mut seen = HashSet::new();
+    let mut last: Vec<_> = writes
+        .iter()
+        .rev()
+        .filter(|write| seen.insert((write.table.name(), &write.key)))
+        .collect();
+    last.reverse();
+    last
+}
+
+fn undeclared(what: &str, name: &str) -> CommitError {
+    CommitError::NotWritable {
+        reason: format!("{what} `{name}` was not declared when the store was opened"),
+    }
+}
+
+fn refused(reason: &dyn std::fmt::Display) -> CommitError {
+    CommitError::NotWritable {
+        reason: reason.to_string(),
+    }
+}

@@ -1,0 +1,93 @@
+//! Reads what the engine holds: all metadata rows and the end of the chain, checked.
+
+use std::collections::HashMap;
+
+use super::chain::{Hash, Head, Link, verify_ring};
+use super::codec::combine;
+use super::engine::Engine;
+use super::seal::{Sealer, TAG_LENGTH};
+use crate::{AnyTable, OpenError, Revision, Snapshot, SnapshotBuilder};
+
+/// The name that stands for the chain in error messages.
+pub(super) const CHAIN: &str = "chain";
+
+/// What was found.
+pub(super) struct Loaded {
+    pub(super) head: Head,
+    /// The retained links' hashes by sequence, oldest first.
+    pub(super) hashes: Vec<(u64, Hash)>,
+    pub(super) snapshot: Snapshot,
+    /// What the rows add up to; the head says what they should.
+    pub(super) state: [u8; 32],
+    /// The newest commit that left a row.
+    #[expect(dead_code, reason = "recovery continues behind it")]
+    pub(super) newest_row: Revision,
+}
+
+/// Reads chain and rows. The caller compares [`Loaded::state`] with the head's.
+pub(super) fn load(
+    engine: &Engine,
+    sealer: &Sealer,
+    tables: &[&'static dyn AnyTable],
+) -> Result<Loaded, OpenError> {
+    let links = read_links(engine, sealer)?;
+    let Some((head, hashes)) = verify_ring(links) else {
+        return Err(damaged(CHAIN));
+    };
+    let by_tag: HashMap<_, _> = tables
+        .iter()
+        .map(|table| (sealer.table_tag(table.name()), *table))
+        .collect();
+    let mut builder = SnapshotBuilder::new(tables);
+    let mut state = [0; 32];
+    let mut newest_row = 0;
+    for guard in engine.rows.iter() {
+        let (row_key, value) = guard.into_inner().map_err(engine_error)?;
+        let tag = row_key.first_chunk::<TAG_LENGTH>();
+        let Some(table) = tag.and_then(|tag| by_tag.get(tag).copied()) else {
+            return Err(OpenError::UnknownTable);
+        };
+        let row = sealer
+            .open_row(table.name(), &row_key, &value)
+            .ok_or_else(|| damaged(table.name()))?;
+        let record = table
+            .decode(row.record())
+            .map_err(|source| OpenError::Unreadable {
+                table: table.name(),
+                source,
+            })?;
+        combine(&mut state, &sealer.state_of(&row_key, row.revision));
+        newest_row = newest_row.max(row.revision);
+        builder.row(table, row.key, row.revision, record);
+    }
+    Ok(Loaded {
+        head,
+        hashes,
+        snapshot: builder.build(head.revision),
+        state,
+        newest_row,
+    })
+}
+
+fn read_links(engine: &Engine, sealer: &Sealer) -> Result<Vec<(Link, Hash)>, OpenError> {
+    let mut links = Vec::new();
+    for guard in engine.chain.iter() {
+        let value = guard.value().map_err(engine_error)?;
+        links.push(Link::decode(&value, sealer).ok_or_else(|| damaged(CHAIN))?);
+    }
+    Ok(links)
+}
+
+/// Something of `table` does not open.
+pub(super) fn damaged(table: &str) -> OpenError {
+    OpenError::Damaged {
+        table: table.to_owned(),
+    }
+}
+
+/// The engine failed.
+pub(super) fn engine_error(source: fjall::Error) -> OpenError {
+    OpenError::Engine {
+        source: Box::new(source),
+    }
+}

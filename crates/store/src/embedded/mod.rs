@@ -1,0 +1,237 @@
+//! The embedded engine: one directory, one committer thread, everything sealed.
+//!
+//! See `docs/adr/0001-embedded-engine.md` for what was measured and decided.
+
+mod chain;
+mod codec;
+mod committer;
+mod disk;
+mod engine;
+mod group;
+mod load;
+mod mark;
+mod open;
+mod options;
+mod queue;
+mod read;
+mod seal;
+mod shared;
+mod upkeep;
+mod writes;
+
+use std::fmt;
+use std::ops::Bound;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+pub use disk::{Disk, MarkFile, Space as DiskSpace, SystemDisk};
+pub use options::{Options, Tuning};
+
+use crate::{
+    AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Log, LogCursor,
+    LogEntry, OpenError, Revision, Snapshot, Space, Store,
+};
+use chain::Head;
+use mark::Mark;
+use queue::Request;
+use shared::Shared;
+
+/// The embedded storage engine.
+///
+/// Dropping it waits for the batches that were accepted, then stops.
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    threads: Mutex<Option<Threads>>,
+}
+
+/// The running threads; dropping the sender stops the upkeep.
+struct Threads {
+    committer: JoinHandle<Head>,
+    upkeep: JoinHandle<()>,
+    stop_upkeep: Sender<()>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `options.directory`, making it if the directory is empty.
+    ///
+    /// Fails, and changes nothing, if commits are missing ([`OpenError::Lost`]), if a row
+    /// does not open ([`OpenError::Damaged`]), or if another process has the store open.
+    pub fn open(options: &Options<'_>) -> Result<Self, OpenError> {
+        open::open(options)
+    }
+
+    /// Stops accepting batches, commits what waits, flushes memory and settles the mark.
+    ///
+    /// Blocks until done. Reads go on working. Calling it again does nothing.
+    pub fn close(&self) {
+        self.stop(true);
+    }
+
+    fn stop(&self, flush: bool) {
+        let threads = self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(threads) = threads else {
+            return;
+        };
+        let shared = &self.shared;
+        shared.queue.close();
+        let head = threads.committer.join();
+        drop(threads.stop_upkeep);
+        let _ = threads.upkeep.join();
+        // A committer that panicked has already stopped the store.
+        let (Ok(head), true) = (head, self.is_writable()) else {
+            return;
+        };
+        if flush {
+            flush_and_wait(shared);
+        }
+        if let Err(error) = shared.mark.settle(&Mark::from(&head), &shared.sealer) {
+            shared.stop(&format!("writing commit.mark failed: {error}"));
+        }
+    }
+}
+
+/// Writes memory to tables, so that the next start has no journal to replay.
+fn flush_and_wait(shared: &Shared) {
+    const STEP: Duration = Duration::from_millis(2);
+    const STEPS: u32 = 5000;
+    if let Err(error) = shared.engine.flush_all() {
+        tracing::warn!(%error, "flushing the store's memory failed");
+        return;
+    }
+    for _ in 0..STEPS {
+        if shared.engine.is_flushed() || shared.engine.check().is_err() {
+            return;
+        }
+        std::thread::sleep(STEP);
+    }
+    tracing::warn!("the store closes before its memory is flushed; the journal has it");
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.stop(false);
+    }
+}
+
+impl Store for EmbeddedStore {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.published.load_full()
+    }
+
+    fn commit(&self, batch: Batch) -> CommitFuture<'_> {
+        Box::pin(async move {
+            let (bytes, writes) = size_of(&batch);
+            let tuning = &self.shared.tuning;
+            if bytes > tuning.batch_bytes || writes > tuning.batch_writes {
+                return Err(CommitError::TooLarge);
+            }
+            let (answer, answered) = oneshot::channel();
+            self.shared.queue.push(Request {
+                batch,
+                bytes,
+                writes,
+                since: self.shared.clock.monotonic(),
+                answer,
+            })?;
+            answered.await.unwrap_or_else(|_closed| {
+                Err(CommitError::Unknown {
+                    reason: "the committer failed".to_owned(),
+                })
+            })
+        })
+    }
+
+    fn cell(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.shared.cell(space, key)
+    }
+
+    fn cells(
+        &self,
+        space: Space,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Cells, Error> {
+        self.shared.cells(space, from, to, limit)
+    }
+
+    fn log_newest_first(
+        &self,
+        log: &'static Log,
+        stream: u32,
+        before: Option<LogCursor>,
+        oldest_segment: u64,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, Error> {
+        self.shared
+            .newest_first(log, stream, before, oldest_segment, limit)
+    }
+
+    fn log_oldest_first(
+        &self,
+        log: &'static Log,
+        stream: u32,
+        after: Option<LogCursor>,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, Error> {
+        self.shared.oldest_first(log, stream, after, limit)
+    }
+
+    fn drop_log_segments(&self, log: &'static Log, oldest_segment: u64) -> Result<(), Error> {
+        if !self.shared.engine.has_log(log) {
+            return Err(Error::Undeclared { what: log.name });
+        }
+        self.shared
+            .engine
+            .drop_segments(log, oldest_segment)
+            .map_err(|error| engine::read_error(log.name, error))
+    }
+
+    fn history(
+        &self,
+        table: &'static dyn AnyTable,
+        key: &Key,
+    ) -> Result<Vec<(Revision, Option<ErasedRecord>)>, Error> {
+        self.shared.history(table, key)
+    }
+
+    fn is_writable(&self) -> bool {
+        self.shared.writable.load(Ordering::Acquire)
+    }
+}
+
+/// What a batch weighs: bytes of payload (metadata rows are counted as a kilobyte, for they
+/// are encoded later) and number of writes.
+fn size_of(batch: &Batch) -> (usize, usize) {
+    const ROW: usize = 1024;
+    let cells: usize = batch
+        .cells()
+        .iter()
+        .map(|cell| cell.key.len() + cell.value.as_ref().map_or(0, Vec::len))
+        .sum();
+    let appends: usize = batch
+        .appends()
+        .iter()
+        .map(|append| append.payload.len())
+        .sum();
+    let bytes = cells + appends + batch.metadata().len() * ROW;
+    let writes = batch.metadata().len() + batch.cells().len() + batch.appends().len();
+    (bytes, writes)
+}
+
+impl fmt::Debug for EmbeddedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedStore")
+            .field("directory", &self.shared.directory)
+            .finish_non_exhaustive()
+    }
+}

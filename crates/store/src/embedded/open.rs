@@ -1,0 +1,173 @@
+//! Opening: what is there is compared with what was acknowledged before anything is served.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use arc_swap::ArcSwap;
+
+use super::committer::Committer;
+use super::disk::sync_directory;
+use super::engine::Engine;
+use super::load::{Loaded, damaged, engine_error, load};
+use super::mark::{Mark, MarkKeeper, Marked};
+use super::options::Options;
+use super::queue::{Limits, Queue};
+use super::seal::Sealer;
+use super::shared::Shared;
+use super::{EmbeddedStore, Threads, upkeep};
+use crate::{OpenError, Revision};
+
+/// Opens the store.
+pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
+    let sealer = Sealer::new(options.root, Arc::clone(&options.entropy));
+    create_directory(&options.directory)?;
+    let mark_path = options.directory.join("commit.mark");
+    let file = options.disk.open_mark(&mark_path).map_err(files_error)?;
+    let (keeper, marked) = MarkKeeper::open(file, &sealer).map_err(files_error)?;
+    let engine_path = engine_directory(options);
+    let exists = engine_path.join("version").exists();
+    let mark = match marked {
+        Marked::At(mark) => mark,
+        Marked::Nothing if !exists => Mark::default(),
+        Marked::Nothing | Marked::Unreadable => return Err(OpenError::NoMark),
+    };
+    if !exists {
+        if mark.sequence > 0 {
+            return Err(lost(0, mark.revision));
+        }
+        start_afresh(options, &engine_path, &keeper, &sealer)?;
+    }
+    let engine = Engine::open(
+        &engine_path,
+        &options.spaces,
+        &options.logs,
+        &options.tuning,
+    )
+    .map_err(engine_error)?;
+    let loaded = load(&engine, &sealer, &options.tables)?;
+    check(&loaded, &mark)?;
+    keeper
+        .settle(&Mark::from(&loaded.head), &sealer)
+        .map_err(files_error)?;
+    start(options, engine, sealer, keeper, loaded)
+}
+
+/// Compares what the engine holds with the mark and with what the chain says it should hold.
+fn check(loaded: &Loaded, mark: &Mark) -> Result<(), OpenError> {
+    let head = &loaded.head;
+    if head.sequence < mark.sequence || head.revision < mark.revision {
+        return Err(lost(head.revision, mark.revision));
+    }
+    let marked_link = loaded
+        .hashes
+        .iter()
+        .find(|(sequence, _)| *sequence == mark.sequence);
+    if marked_link.is_some_and(|(_, hash)| *hash != mark.hash) {
+        return Err(damaged(super::load::CHAIN));
+    }
+    if loaded.state != head.state {
+        return Err(OpenError::Incomplete);
+    }
+    Ok(())
+}
+
+fn start(
+    options: &Options<'_>,
+    engine: Engine,
+    sealer: Sealer,
+    mark: MarkKeeper,
+    loaded: Loaded,
+) -> Result<EmbeddedStore, OpenError> {
+    let tuning = options.tuning.clone();
+    let shared = Arc::new(Shared {
+        directory: options.directory.clone(),
+        engine,
+        sealer,
+        published: ArcSwap::from_pointee(loaded.snapshot),
+        queue: Queue::new(Limits {
+            lane_batches: tuning.lane_batches,
+            data_lane_bytes: tuning.data_lane_bytes,
+            group_bytes: tuning.group_bytes,
+            group_writes: tuning.group_writes,
+            data_patience: tuning.data_patience,
+        }),
+        mark,
+        clock: Arc::clone(&options.clock),
+        disk: Arc::clone(&options.disk),
+        tuning,
+        writable: AtomicBool::new(true),
+        room: AtomicU8::new(0),
+    });
+    shared.look_at_disk();
+    let committer = Committer::new(Arc::clone(&shared), loaded.head);
+    let (stop_upkeep, stopped) = mpsc::channel();
+    let for_upkeep = Arc::clone(&shared);
+    let threads = Threads {
+        committer: spawn("store-committer", move || committer.run())?,
+        upkeep: spawn("store-upkeep", move || upkeep::run(&for_upkeep, &stopped))?,
+        stop_upkeep,
+    };
+    Ok(EmbeddedStore {
+        shared,
+        threads: Mutex::new(Some(threads)),
+    })
+}
+
+/// Clears what an interrupted first start left, and makes the first mark.
+fn start_afresh(
+    options: &Options<'_>,
+    engine: &Path,
+    keeper: &MarkKeeper,
+    sealer: &Sealer,
+) -> Result<(), OpenError> {
+    let afresh = || -> io::Result<()> {
+        match fs::remove_dir_all(engine) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        DirBuilder::new().mode(0o700).create(engine)?;
+        keeper.settle(&Mark::default(), sealer)?;
+        sync_directory(&options.directory)
+    };
+    afresh().map_err(|source| OpenError::Files { source })
+}
+
+fn create_directory(directory: &Path) -> Result<(), OpenError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|source| OpenError::Files { source })
+}
+
+/// Where the engine keeps its files.
+pub(super) fn engine_directory(options: &Options<'_>) -> PathBuf {
+    options.directory.join("engine")
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<T>, OpenError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|source| OpenError::Files { source })
+}
+
+fn lost(found: Revision, expected: Revision) -> OpenError {
+    OpenError::Lost { found, expected }
+}
+
+fn files_error(source: io::Error) -> OpenError {
+    if source.kind() == io::ErrorKind::WouldBlock {
+        OpenError::InUse
+    } else {
+        OpenError::Files { source }
+    }
+}

@@ -1,0 +1,208 @@
+//! The committer's two lanes: bounded queues that callers push into and one thread empties.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use types::Monotonic;
+
+use crate::{Batch, CommitError, Committed, Lane};
+
+/// Where a caller waits for its answer; callers that went away are ignored.
+pub(super) type Answer = oneshot::Sender<Result<Committed, CommitError>>;
+
+/// A batch on its way to the committer.
+pub(super) struct Request {
+    pub(super) batch: Batch,
+    pub(super) bytes: usize,
+    pub(super) writes: usize,
+    pub(super) since: Monotonic,
+    pub(super) answer: Answer,
+}
+
+/// What the committer may take at once, and how long data waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) lane_batches: usize,
+    pub(super) data_lane_bytes: usize,
+    pub(super) group_bytes: usize,
+    pub(super) group_writes: usize,
+    pub(super) data_patience: Duration,
+}
+
+/// The two lanes.
+#[derive(Debug)]
+pub(super) struct Queue {
+    lanes: Mutex<Lanes>,
+    work: Condvar,
+    limits: Limits,
+}
+
+#[derive(Debug, Default)]
+struct Lanes {
+    metadata: VecDeque<Request>,
+    data: VecDeque<Request>,
+    data_bytes: usize,
+    closing: bool,
+    failed: Option<String>,
+}
+
+/// How long the committer waits before it looks again whether the engine has caught up.
+const STALL_POLL: Duration = Duration::from_millis(5);
+
+impl Queue {
+    /// Empty lanes.
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            lanes: Mutex::default(),
+            work: Condvar::new(),
+            limits,
+        }
+    }
+
+    /// Adds a request, or says why the store will not take it.
+    pub(super) fn push(&self, request: Request) -> Result<(), CommitError> {
+        let mut lanes = self.lock();
+        if let Some(reason) = &lanes.failed {
+            return Err(CommitError::NotWritable {
+                reason: reason.clone(),
+            });
+        }
+        if lanes.closing {
+            return Err(CommitError::ShuttingDown);
+        }
+        match request.batch.lane() {
+            Lane::Metadata if lanes.metadata.len() < self.limits.lane_batches => {
+                lanes.metadata.push_back(request);
+            }
+            Lane::Data
+                if lanes.data.len() < self.limits.lane_batches
+                    && lanes.data_bytes + request.bytes <= self.limits.data_lane_bytes =>
+            {
+                lanes.data_bytes += request.bytes;
+                lanes.data.push_back(request);
+            }
+            Lane::Metadata | Lane::Data => return Err(CommitError::Busy),
+        }
+        drop(lanes);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Waits for work and takes one group: metadata first, then as much data as fits.
+    ///
+    /// `admits_data` says whether the engine keeps up; while it does not, data waits and
+    /// after `now` minus the patience is answered [`CommitError::Busy`]. Returns `None` when
+    /// the queue is closed and empty.
+    pub(super) fn take(
+        &self,
+        admits_data: impl Fn() -> bool,
+        now: impl Fn() -> Monotonic,
+    ) -> Option<Vec<Request>> {
+        let mut lanes = self.lock();
+        loop {
+            let admits = lanes.data.is_empty() || admits_data();
+            if !admits {
+                self.expire(&mut lanes, now());
+            }
+            if !lanes.metadata.is_empty() || (admits && !lanes.data.is_empty()) {
+                return Some(self.group(&mut lanes, admits));
+            }
+            if lanes.closing && lanes.data.is_empty() {
+                return None;
+            }
+            lanes = if lanes.data.is_empty() {
+                self.work
+                    .wait(lanes)
+                    .unwrap_or_else(PoisonError::into_inner)
+            } else {
+                self.work
+                    .wait_timeout(lanes, STALL_POLL)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            };
+        }
+    }
+
+    /// Refuses new requests; the committer empties the lanes and stops.
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.work.notify_all();
+    }
+
+    /// Refuses everything from now on and answers all that wait.
+    pub(super) fn fail(&self, reason: &str) {
+        let mut lanes = self.lock();
+        lanes.failed.get_or_insert_with(|| reason.to_owned());
+        lanes.data_bytes = 0;
+        let waiting: Vec<Request> = {
+            let lanes = &mut *lanes;
+            lanes
+                .metadata
+                .drain(..)
+                .chain(lanes.data.drain(..))
+                .collect()
+        };
+        drop(lanes);
+        for request in waiting {
+            let reason = reason.to_owned();
+            answer(request.answer, Err(CommitError::NotWritable { reason }));
+        }
+    }
+
+    fn group(&self, lanes: &mut Lanes, admits_data: bool) -> Vec<Request> {
+        let mut group = Vec::new();
+        let (mut bytes, mut writes) = (0, 0);
+        let fits = |bytes: usize, writes: usize| {
+            bytes < self.limits.group_bytes && writes < self.limits.group_writes
+        };
+        while fits(bytes, writes)
+            && let Some(request) = lanes.metadata.pop_front()
+        {
+            bytes += request.bytes;
+            writes += request.writes;
+            group.push(request);
+        }
+        // One data batch goes along even with a full metadata lane, so that none starves.
+        let mut first = true;
+        while admits_data
+            && (first || fits(bytes, writes))
+            && let Some(request) = lanes.data.pop_front()
+        {
+            first = false;
+            lanes.data_bytes = lanes.data_bytes.saturating_sub(request.bytes);
+            bytes += request.bytes;
+            writes += request.writes;
+            group.push(request);
+        }
+        group
+    }
+
+    fn expire(&self, lanes: &mut Lanes, now: Monotonic) {
+        while let Some(oldest) = lanes.data.front()
+            && now.0.saturating_sub(oldest.since.0) > self.limits.data_patience
+            && let Some(request) = lanes.data.pop_front()
+        {
+            lanes.data_bytes = lanes.data_bytes.saturating_sub(request.bytes);
+            answer(request.answer, Err(CommitError::Busy));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers a caller, if it still waits.
+pub(super) fn answer(to: Answer, result: Result<Committed, CommitError>) {
+    // A caller that went away is not an error; its batch was decided all the same.
+    let _ = to.send(result);
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({:?}, {} bytes)", self.batch.lane(), self.bytes)
+    }
+}

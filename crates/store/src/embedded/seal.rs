@@ -1,0 +1,301 @@
+//! The store's keys: everything on disk is sealed or authenticated through this.
+//!
+//! Names never appear: a row's key on disk is a table tag and a keyed hash. What is sealed is
+//! bound to its place (table and row key, or log, segment and stream) and commit number, so
+//! an edited, moved or exchanged entry does not open.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crypto::aead::XaesKey;
+use crypto::kdf::derive_key;
+use crypto::mac::HmacSha256Key;
+use crypto::secret::{Key32, SecretBytes};
+use types::{Entropy, Timestamp};
+use zeroize::Zeroizing;
+
+use super::codec::{Fields, parts, put_part};
+use crate::{Key, Log, LogCursor, Revision};
+
+/// The length of the part of a row key that names the table.
+pub(super) const TAG_LENGTH: usize = 8;
+
+/// A metadata row's key on disk: table tag and keyed hash.
+pub(super) type RowKey = [u8; TAG_LENGTH + 32];
+
+/// The keys that the store derives from the root key, one for each purpose.
+pub(super) struct Sealer {
+    rows: XaesKey,
+    versions: XaesKey,
+    entries: XaesKey,
+    names: HmacSha256Key,
+    state: HmacSha256Key,
+    chain: HmacSha256Key,
+    mark: HmacSha256Key,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// A stored metadata row, opened.
+pub(super) struct OpenRow {
+    pub(super) key: Key,
+    pub(super) revision: Revision,
+    plaintext: SecretBytes,
+}
+
+/// One version of a row, as kept in its history.
+pub(super) struct Version<'a> {
+    /// When it was committed.
+    pub(super) at: Timestamp,
+    /// The commit of the version that it replaced, 0 if there was no row.
+    pub(super) previous: Revision,
+    /// The encoded record; `None` is a deletion.
+    pub(super) record: Option<&'a [u8]>,
+}
+
+/// A stored version, opened.
+pub(super) struct OpenVersion {
+    pub(super) previous: Revision,
+    plaintext: SecretBytes,
+}
+
+const FORMAT: u8 = 1;
+const DELETED: u8 = 0;
+const WRITTEN: u8 = 1;
+/// Time, previous revision and kind precede the record.
+const VERSION_HEADER: usize = 8 + 4 + 8 + 1;
+
+impl Sealer {
+    /// Derives the store's keys from the root key.
+    pub(super) fn new(root: &Key32, entropy: Arc<dyn Entropy>) -> Self {
+        let seal = |purpose| XaesKey::new(&derive_key(root, "store/seal", purpose));
+        let mac = |purpose| HmacSha256Key::new(derive_key(root, "store/mac", purpose).expose());
+        Self {
+            rows: seal(b"rows"),
+            versions: seal(b"history"),
+            entries: seal(b"logs"),
+            names: mac(b"names"),
+            state: mac(b"state"),
+            chain: mac(b"chain"),
+            mark: mac(b"mark"),
+            entropy,
+        }
+    }
+
+    /// The tag that begins the row keys of `table`.
+    pub(super) fn table_tag(&self, table: &str) -> [u8; TAG_LENGTH] {
+        let tag = self.names.tag(&parts(&[b"table", table.as_bytes()]));
+        let mut short = [0; TAG_LENGTH];
+        short
+            .iter_mut()
+            .zip(tag)
+            .for_each(|(byte, from)| *byte = from);
+        short
+    }
+
+    /// The key on disk of a metadata row.
+    pub(super) fn row_key(&self, table: &str, key: &Key) -> RowKey {
+        let hash = self
+            .names
+            .tag(&parts(&[b"row", table.as_bytes(), key.as_bytes()]));
+        let mut row_key = [0; TAG_LENGTH + 32];
+        let bytes = self.table_tag(table).into_iter().chain(hash);
+        row_key
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(byte, from)| *byte = from);
+        row_key
+    }
+
+    /// What one row contributes to the state of all metadata.
+    pub(super) fn state_of(&self, row_key: &[u8], revision: Revision) -> [u8; 32] {
+        self.state.tag(&parts(&[row_key, &revision.to_be_bytes()]))
+    }
+
+    /// Seals a metadata row.
+    pub(super) fn seal_row(
+        &self,
+        table: &str,
+        row_key: &RowKey,
+        revision: Revision,
+        key: &Key,
+        record: &[u8],
+    ) -> Vec<u8> {
+        let mut plaintext =
+            Zeroizing::new(Vec::with_capacity(record.len() + key.as_bytes().len() + 8));
+        put_part(&mut plaintext, key.as_bytes());
+        plaintext.extend_from_slice(record);
+        let sealed = self.rows.seal(
+            &*self.entropy,
+            &row_place(table, row_key, revision),
+            &plaintext,
+        );
+        let mut value = Vec::with_capacity(sealed.len() + 9);
+        value.push(FORMAT);
+        value.extend_from_slice(&revision.to_be_bytes());
+        value.extend_from_slice(&sealed);
+        value
+    }
+
+    /// Opens a metadata row; `None` if it was edited, moved, or sealed under another key.
+    pub(super) fn open_row(&self, table: &str, row_key: &[u8], value: &[u8]) -> Option<OpenRow> {
+        let mut fields = Fields(value);
+        if fields.array()? != [FORMAT] {
+            return None;
+        }
+        let revision = fields.number()?;
+        let plaintext = self
+            .rows
+            .open(&row_place(table, row_key, revision), fields.rest())
+            .ok()?;
+        let key = Key::from_encoded(Fields(plaintext.expose()).part()?);
+        // The place already binds the row; this refuses a row whose key was forged with it.
+        (self.row_key(table, &key) == *row_key).then_some(OpenRow {
+            key,
+            revision,
+            plaintext,
+        })
+    }
+
+    /// Seals one version of a row for its history.
+    pub(super) fn seal_version(
+        &self,
+        table: &str,
+        version_key: &[u8],
+        version: &Version<'_>,
+    ) -> Vec<u8> {
+        let record = version.record.unwrap_or_default();
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(VERSION_HEADER + record.len()));
+        plaintext.extend_from_slice(&version.at.seconds().to_be_bytes());
+        plaintext.extend_from_slice(&version.at.nanos().to_be_bytes());
+        plaintext.extend_from_slice(&version.previous.to_be_bytes());
+        plaintext.push(if version.record.is_some() {
+            WRITTEN
+        } else {
+            DELETED
+        });
+        plaintext.extend_from_slice(record);
+        self.sealed(
+            &self.versions,
+            &version_place(table, version_key),
+            &plaintext,
+        )
+    }
+
+    /// Opens one version of a row.
+    pub(super) fn open_version(
+        &self,
+        table: &str,
+        version_key: &[u8],
+        value: &[u8],
+    ) -> Option<OpenVersion> {
+        let place = version_place(table, version_key);
+        let plaintext = opened(&self.versions, &place, value)?;
+        let mut fields = Fields(plaintext.expose());
+        fields.take(8 + 4)?;
+        let previous = fields.number()?;
+        matches!(fields.array()?, [DELETED | WRITTEN]).then_some(OpenVersion {
+            previous,
+            plaintext,
+        })
+    }
+
+    /// Seals a log entry.
+    pub(super) fn seal_entry(
+        &self,
+        log: &Log,
+        stream: u32,
+        cursor: LogCursor,
+        payload: &[u8],
+    ) -> Vec<u8> {
+        self.sealed(&self.entries, &entry_place(log, stream, cursor), payload)
+    }
+
+    /// Opens a log entry.
+    pub(super) fn open_entry(
+        &self,
+        log: &Log,
+        stream: u32,
+        cursor: LogCursor,
+        value: &[u8],
+    ) -> Option<SecretBytes> {
+        opened(&self.entries, &entry_place(log, stream, cursor), value)
+    }
+
+    /// The hash of a chain link.
+    pub(super) fn chain_mac(&self, link: &[u8]) -> [u8; 32] {
+        self.chain.tag(link)
+    }
+
+    /// Whether `mac` is the hash of a chain link.
+    pub(super) fn is_chain_mac(&self, link: &[u8], mac: &[u8; 32]) -> bool {
+        self.chain.verify(link, mac)
+    }
+
+    /// The tag of a mark.
+    pub(super) fn mark_mac(&self, mark: &[u8]) -> [u8; 32] {
+        self.mark.tag(mark)
+    }
+
+    /// Whether `mac` is the tag of a mark.
+    pub(super) fn is_mark_mac(&self, mark: &[u8], mac: &[u8; 32]) -> bool {
+        self.mark.verify(mark, mac)
+    }
+
+    fn sealed(&self, key: &XaesKey, place: &[u8], plaintext: &[u8]) -> Vec<u8> {
+        let sealed = key.seal(&*self.entropy, place, plaintext);
+        let mut value = Vec::with_capacity(sealed.len() + 1);
+        value.push(FORMAT);
+        value.extend_from_slice(&sealed);
+        value
+    }
+}
+
+impl OpenRow {
+    /// The encoded record.
+    pub(super) fn record(&self) -> &[u8] {
+        let mut fields = Fields(self.plaintext.expose());
+        fields.part();
+        fields.rest()
+    }
+}
+
+impl OpenVersion {
+    /// The encoded record; `None` is a deletion.
+    pub(super) fn record(&self) -> Option<&[u8]> {
+        let (header, record) = self.plaintext.expose().split_at_checked(VERSION_HEADER)?;
+        header.ends_with(&[WRITTEN]).then_some(record)
+    }
+}
+
+fn opened(key: &XaesKey, place: &[u8], value: &[u8]) -> Option<SecretBytes> {
+    let mut fields = Fields(value);
+    if fields.array()? != [FORMAT] {
+        return None;
+    }
+    key.open(place, fields.rest()).ok()
+}
+
+fn row_place(table: &str, row_key: &[u8], revision: Revision) -> Vec<u8> {
+    parts(&[b"row", table.as_bytes(), row_key, &revision.to_be_bytes()])
+}
+
+fn version_place(table: &str, version_key: &[u8]) -> Vec<u8> {
+    parts(&[b"version", table.as_bytes(), version_key])
+}
+
+fn entry_place(log: &Log, stream: u32, cursor: LogCursor) -> Vec<u8> {
+    parts(&[
+        b"entry",
+        log.name.as_bytes(),
+        &cursor.segment.to_be_bytes(),
+        &stream.to_be_bytes(),
+        &cursor.revision.to_be_bytes(),
+        &cursor.index.to_be_bytes(),
+    ])
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer")
+    }
+}

@@ -1,0 +1,99 @@
+//! What the committer, the upkeep thread and readers share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use arc_swap::ArcSwap;
+use types::Clock;
+
+use super::disk::Disk;
+use super::engine::Engine;
+use super::mark::MarkKeeper;
+use super::options::Tuning;
+use super::queue::Queue;
+use super::seal::Sealer;
+use crate::Snapshot;
+
+/// The parts of an open store.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) directory: PathBuf,
+    pub(super) engine: Engine,
+    pub(super) sealer: Sealer,
+    pub(super) published: ArcSwap<Snapshot>,
+    pub(super) queue: Queue,
+    pub(super) mark: MarkKeeper,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) tuning: Tuning,
+    pub(super) writable: AtomicBool,
+    pub(super) room: AtomicU8,
+}
+
+/// What the free disk still allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Everything.
+    Enough,
+    /// Metadata; data is refused.
+    MetadataOnly,
+    /// Nothing.
+    None,
+}
+
+impl Shared {
+    /// Stops writing until the store is opened again; reads go on.
+    pub(super) fn stop(&self, reason: &str) {
+        if self.writable.swap(false, Ordering::AcqRel) {
+            tracing::error!(reason, "the store stops writing; restart the server");
+        }
+        self.queue.fail(reason);
+    }
+
+    /// What the free disk allowed when it was last looked at.
+    pub(super) fn room(&self) -> Room {
+        match self.room.load(Ordering::Relaxed) {
+            0 => Room::Enough,
+            1 => Room::MetadataOnly,
+            _ => Room::None,
+        }
+    }
+
+    /// Looks at the free disk.
+    ///
+    /// A file system that does not tell is taken as full: nothing is written blindly.
+    pub(super) fn look_at_disk(&self) {
+        let room = match self.disk.space(&self.directory) {
+            Ok(space) => {
+                let metadata = self.tuning.metadata_reserve_bytes.min(space.total / 16);
+                let data = self.tuning.data_reserve_bytes.min(space.total / 4);
+                if space.free < metadata {
+                    Room::None
+                } else if space.free < data {
+                    Room::MetadataOnly
+                } else {
+                    Room::Enough
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the free disk space cannot be told");
+                Room::None
+            }
+        };
+        let before = self.room();
+        let level = match room {
+            Room::Enough => 0,
+            Room::MetadataOnly => 1,
+            Room::None => 2,
+        };
+        self.room.store(level, Ordering::Relaxed);
+        if room != before {
+            match room {
+                Room::Enough => tracing::info!("disk space returned; all writes are accepted"),
+                Room::MetadataOnly => tracing::warn!("the disk is filling up; data is refused"),
+                Room::None => tracing::error!("the disk is full; all writes are refused"),
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Tables, spaces and logs of the tests, and a directory to open a store in.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crypto::SystemEntropy;
+use crypto::secret::Key32;
+use serde::{Deserialize, Serialize};
+use store::embedded::{Disk, EmbeddedStore, Options, SystemDisk, Tuning};
+use store::{
+    Batch, CellWrite, CommitError, Committed, Key, Lane, Log, LogAppend, OpenError, Record, Space,
+    Store, Table,
+};
+use tempfile::TempDir;
+use types::{Clock, ManualClock, Timestamp};
+
+/// The record of every table here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    pub(crate) text: String,
+}
+
+impl Record for Note {
+    const VERSION: u16 = 1;
+}
+
+pub(crate) static NOTES: Table<Note> = Table::with_history("notes");
+pub(crate) static SECRETS: Table<Note> = Table::without_history("secrets");
+pub(crate) const CELLS: Space = Space { name: "cells" };
+pub(crate) const OTHER_CELLS: Space = Space { name: "other" };
+pub(crate) static EVENTS: Log = Log { name: "events" };
+pub(crate) static OUTBOX: Log = Log { name: "outbox" };
+
+/// A directory with a root key and a clock: what survives of a store that is closed.
+#[derive(Debug)]
+pub(crate) struct Home {
+    directory: TempDir,
+    root: Key32,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) tuning: Tuning,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            root: root(),
+            clock: Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0))),
+            disk: Arc::new(SystemDisk),
+            tuning: Tuning::default(),
+        }
+    }
+
+    /// Where the store is.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn options(&self) -> Options<'_> {
+        options(
+            self.path(),
+            &self.root,
+            self.clock.clone(),
+            Arc::clone(&self.disk),
+            self.tuning.clone(),
+        )
+    }
+
+    pub(crate) fn try_open(&self) -> Result<EmbeddedStore, OpenError> {
+        EmbeddedStore::open(&self.options())
+    }
+
+    pub(crate) fn open(&self) -> EmbeddedStore {
+        self.try_open().unwrap()
+    }
+}
+
+/// The root key of the tests.
+pub(crate) fn root() -> Key32 {
+    Key32::try_from([7; 32].as_slice()).unwrap()
+}
+
+/// Options with everything declared.
+pub(crate) fn options<'a>(
+    directory: &Path,
+    root: &'a Key32,
+    clock: Arc<dyn Clock>,
+    disk: Arc<dyn Disk>,
+    tuning: Tuning,
+) -> Options<'a> {
+    let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
+    options.tables = vec![&NOTES, &SECRETS];
+    options.spaces = vec![CELLS, OTHER_CELLS];
+    options.logs = vec![&EVENTS, &OUTBOX];
+    options.disk = disk;
+    options.tuning = tuning;
+    options
+}
+
+/// Runs a future to its end on this thread.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// Builds and commits a batch.
+pub(crate) fn commit(
+    store: &dyn Store,
+    lane: Lane,
+    fill: impl FnOnce(&mut Batch),
+) -> Result<Committed, CommitError> {
+    let mut batch = Batch::new(lane);
+    fill(&mut batch);
+    wait(store.commit(batch))
+}
+
+/// Commits one note.
+pub(crate) fn put_note(store: &dyn Store, name: &str, text: &str) -> Committed {
+    commit(store, Lane::Metadata, |batch| {
+        batch.put(&NOTES, Key::of(&[name]), note(text));
+    })
+    .unwrap()
+}
+
+/// The text of a note.
+pub(crate) fn read_note(store: &dyn Store, name: &str) -> Option<String> {
+    let snapshot = store.snapshot();
+    snapshot
+        .get(&NOTES, &Key::of(&[name]))
+        .map(|row| row.record.text.clone())
+}
+
+pub(crate) fn note(text: &str) -> Note {
+    Note {
+        text: text.to_owned(),
+    }
+}
+
+/// An unconditional cell write.
+pub(crate) fn cell(key: &[u8], value: Option<&[u8]>) -> CellWrite {
+    CellWrite {
+        space: CELLS,
+        key: key.to_vec(),
+        value: value.map(<[u8]>::to_vec),
+        rule: None,
+    }
+}
+
+/// Commits one cell on the data lane.
+pub(crate) fn put_cell(store: &dyn Store, key: &[u8], value: &[u8]) -> Committed {
+    commit(store, Lane::Data, |batch| {
+        batch.cell(cell(key, Some(value)));
+    })
+    .unwrap()
+}
+
+/// An entry of the log of events.
+pub(crate) fn event(segment: u64, stream: u32, payload: &[u8]) -> LogAppend {
+    LogAppend {
+        log: &EVENTS,
+        segment,
+        stream,
+        payload: payload.to_vec(),
+    }
+}
