@@ -1,7 +1,7 @@
 //! Decides every need of a call from one snapshot.
 
 use policy::{Attached, Decision, GrantAllow, Policies, Request, ResourcePolicy};
-use types::Arn;
+use types::{Arn, Principal};
 
 use crate::error::Denial;
 use crate::keys::RequestKeys;
@@ -48,10 +48,11 @@ fn decide(
     let principal = &ctx.caller().principal;
     let source = need.resource.as_ref().and_then(|arn| ctx.services().sources.of(arn));
     let facts = match (&need.resource, source) {
+        _ if need.owned_by_aws => of_the_caller(principal),
         (Some(arn), Some(source)) => source.facts(ctx.view(), arn),
         (Some(arn), None) => without_policy(arn),
         // An action without a resource concerns the caller's own account.
-        (None, _) => ResourceFacts { account: principal.account(), rule: ResourceRule::None, keys: None },
+        (None, _) => of_the_caller(principal),
     };
     if need.same_account_only && facts.account != principal.account() {
         return Err(denial(ctx, need, String::new()));
@@ -94,6 +95,10 @@ fn decide(
         let reason = decision.denial_message(&name, action, Some(need.shown_resource()));
         Err(denial(ctx, need, reason))
     }
+}
+
+fn of_the_caller(principal: &Principal) -> ResourceFacts {
+    ResourceFacts { account: principal.account(), rule: ResourceRule::None, keys: None }
 }
 
 fn without_policy(arn: &Arn) -> ResourceFacts {

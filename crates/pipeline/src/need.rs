@@ -35,6 +35,8 @@ pub struct Need {
     pub via: Option<Service>,
     /// Whether the resource must be in the caller's own account, whatever the policies say.
     pub same_account_only: bool,
+    /// Whether the resource belongs to no account but to AWS: an AWS managed policy.
+    pub owned_by_aws: bool,
     /// What a denial does.
     pub on_deny: OnDeny,
 }
@@ -50,6 +52,7 @@ impl Need {
             shared_keys: None,
             via: None,
             same_account_only: true,
+            owned_by_aws: false,
             on_deny: OnDeny::FailCall,
         }
     }
@@ -64,6 +67,7 @@ impl Need {
             shared_keys: None,
             via: None,
             same_account_only: true,
+            owned_by_aws: false,
             on_deny: OnDeny::FailCall,
         }
     }
@@ -96,6 +100,13 @@ impl Need {
     /// May be granted on another account's resource, if both accounts' policies say so.
     pub fn across_accounts(mut self) -> Self {
         self.same_account_only = false;
+        self
+    }
+
+    /// On a resource of AWS's own, which every account may use: decided as if the caller's
+    /// account owned it, by the caller's identity policies alone.
+    pub fn owned_by_aws(mut self) -> Self {
+        self.owned_by_aws = true;
         self
     }
 
