@@ -77,6 +77,11 @@ impl View {
         self.snapshot.revision()
     }
 
+    /// Whether reads become preconditions of a commit.
+    pub fn is_recording(&self) -> bool {
+        self.reads.is_some()
+    }
+
     /// The snapshot itself; reads through it are not recorded.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
