@@ -1,0 +1,131 @@
+"""The audit trail: every management call, found again with LookupEvents."""
+
+import json
+
+import botocore.exceptions
+import pytest
+
+from conftest import ACCOUNT, REGION
+
+
+def events(cloudtrail, **attribute):
+    name, value = next(iter(attribute.items()))
+    pages = cloudtrail.get_paginator("lookup_events").paginate(
+        LookupAttributes=[{"AttributeKey": name, "AttributeValue": value}])
+    return [json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"]]
+
+
+@pytest.fixture(scope="module")
+def cloudtrail(server):
+    return server.client("cloudtrail")
+
+
+def test_a_mutating_call_is_recorded_with_who_what_and_why(server, cloudtrail):
+    key = server.client("kms").create_key(Description="recorded")["KeyMetadata"]
+    found = [e for e in events(cloudtrail, EventName="CreateKey")
+             if (e["responseElements"] or {}).get("keyMetadata", {}).get("keyId") == key["KeyId"]]
+    assert len(found) == 1
+    record = found[0]
+    assert record["userIdentity"]["type"] == "IAMUser"
+    assert record["userIdentity"]["accountId"] == ACCOUNT
+    assert record["eventSource"] == "kms.amazonaws.com" and record["awsRegion"] == REGION
+    assert record["readOnly"] is False and record["managementEvent"] is True
+    assert record["requestParameters"]["description"] == "recorded"
+    assert record["sourceIPAddress"] == "127.0.0.1" and "Boto3" in record["userAgent"]
+    decided = record["additionalEventData"]["authorization"][0]
+    assert decided["action"] == "kms:CreateKey" and "AdministratorAccess" in str(decided["decidedBy"])
+
+
+def test_cryptographic_calls_show_key_and_context_and_nothing_secret(server, cloudtrail):
+    kms = server.client("kms")
+    key = kms.create_key()["KeyMetadata"]
+    context = {"tenant": "blue"}
+    sealed = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"top-secret-payload", EncryptionContext=context)
+    kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext=context)
+    found = events(cloudtrail, ResourceName=key["Arn"])
+    by_name = {record["eventName"]: record for record in found}
+    assert by_name["Encrypt"]["requestParameters"] == {
+        "keyId": key["KeyId"], "encryptionContext": context, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"}
+    assert by_name["Decrypt"]["requestParameters"]["encryptionContext"] == context
+    assert by_name["Decrypt"]["resources"][0]["ARN"] == key["Arn"]
+    assert by_name["Decrypt"]["responseElements"] is None
+    text = json.dumps(found)
+    assert "top-secret-payload" not in text and "dG9wLXNlY3JldC1wYXlsb2Fk" not in text
+
+
+def test_a_denied_call_is_recorded(server, cloudtrail, user):
+    nobody = server.client("kms", user("audited-nobody"))
+    with pytest.raises(botocore.exceptions.ClientError):
+        nobody.create_key()
+    record = next(e for e in events(cloudtrail, Username="audited-nobody") if e["eventName"] == "CreateKey")
+    assert record["errorCode"] == "AccessDenied"
+    assert "kms:CreateKey" in record["errorMessage"] and record["requestParameters"] is None
+
+
+def test_a_failed_call_is_recorded_with_its_code(server, cloudtrail):
+    with pytest.raises(botocore.exceptions.ClientError):
+        server.client("kms").disable_key(KeyId="1234abcd-12ab-34cd-56ef-1234567890ab")
+    record = next(e for e in events(cloudtrail, EventName="DisableKey") if "errorCode" in e)
+    assert record["errorCode"] == "NotFoundException"
+
+
+def test_identical_denials_are_damped(server, cloudtrail, user):
+    nobody = server.client("kms", user("flooding-nobody"))
+    for _ in range(60):
+        with pytest.raises(botocore.exceptions.ClientError):
+            nobody.list_keys()
+    single = [e for e in events(cloudtrail, Username="flooding-nobody") if e["eventName"] == "ListKeys"]
+    assert 10 <= len(single) < 60
+
+
+def test_a_bad_signature_is_recorded_for_the_first_account(server, cloudtrail):
+    key = {"AccessKeyId": "AKIAUNKNOWNUNKNOWN77", "SecretAccessKey": "x" * 40}
+    with pytest.raises(botocore.exceptions.ClientError):
+        server.client("kms", key).list_keys()
+    found = events(cloudtrail, AccessKeyId="AKIAUNKNOWNUNKNOWN77")
+    assert found and found[0]["errorCode"] == "UnrecognizedClientException"
+
+
+def test_the_use_of_a_key_by_the_feature_store_names_the_caller(server, cloudtrail):
+    kms, sagemaker = server.client("kms"), server.client("sagemaker")
+    runtime = server.client("sagemaker-featurestore-runtime")
+    key = kms.create_key()["KeyMetadata"]
+    sagemaker.create_feature_group(
+        FeatureGroupName="audited", RecordIdentifierFeatureName="id", EventTimeFeatureName="at",
+        FeatureDefinitions=[{"FeatureName": "id", "FeatureType": "String"},
+                            {"FeatureName": "at", "FeatureType": "String"}],
+        OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key["Arn"]}})
+    for _ in range(3):
+        runtime.get_record(FeatureGroupName="audited", RecordIdentifierValueAsString="a")
+    uses = events(cloudtrail, ResourceName=key["Arn"])
+    names = [record["eventName"] for record in uses]
+    assert names.count("Decrypt") >= 1 and names.count("Decrypt") <= 2, "once per caller and data key"
+    decrypt = next(record for record in uses if record["eventName"] == "Decrypt")
+    assert decrypt["userIdentity"]["invokedBy"] == "sagemaker.amazonaws.com"
+    assert decrypt["userIdentity"]["type"] == "IAMUser"
+    assert decrypt["sourceIPAddress"] == "sagemaker.amazonaws.com"
+    context = decrypt["requestParameters"]["encryptionContext"]
+    assert context["aws:sagemaker:featureGroupArn"].endswith("feature-group/audited")
+    assert "GenerateDataKey" in names
+    assert not [e for e in events(cloudtrail, EventName="GetRecord")], "no trail, no data events"
+    sagemaker.delete_feature_group(FeatureGroupName="audited")
+
+
+def test_pages_continue_and_tokens_belong_to_their_query(server, cloudtrail):
+    first = cloudtrail.lookup_events(MaxResults=2)
+    assert len(first["Events"]) == 2
+    second = cloudtrail.lookup_events(MaxResults=2, NextToken=first["NextToken"])
+    assert not {e["EventId"] for e in first["Events"]} & {e["EventId"] for e in second["Events"]}
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        cloudtrail.lookup_events(NextToken=first["NextToken"], LookupAttributes=[
+            {"AttributeKey": "EventName", "AttributeValue": "CreateKey"}])
+    assert refused.value.response["Error"]["Code"] == "InvalidNextTokenException"
+
+
+def test_lookup_refuses_what_aws_refuses(cloudtrail):
+    attribute = {"AttributeKey": "EventName", "AttributeValue": "x"}
+    for wrong, code in (({"LookupAttributes": [attribute, attribute]}, "InvalidLookupAttributesException"),
+                        ({"StartTime": 2_000_000_000, "EndTime": 1_000_000_000}, "InvalidTimeRangeException")):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            cloudtrail.lookup_events(**wrong)
+        assert refused.value.response["Error"]["Code"] == code

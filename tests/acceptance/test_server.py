@@ -1,0 +1,194 @@
+"""The server as a program: start, refusals, shutdown, crash, what is on disk."""
+
+import concurrent.futures
+import os
+import pathlib
+import random
+import secrets
+import stat
+import subprocess
+
+import botocore.exceptions
+import pytest
+
+from conftest import Server, binary
+
+
+def run(*arguments):
+    return subprocess.run([str(binary()), *arguments], capture_output=True, text=True, timeout=30)
+
+
+def one_line(done) -> str:
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if line.startswith("strongroom: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_help_shows_what_there_is():
+    done = run("--help")
+    assert done.returncode == 0 and "serve" in done.stdout and "recover" in done.stdout
+    done = run("serve", "--help")
+    for flag in ("--data", "--listen", "--config", "--account"):
+        assert flag in done.stdout
+
+
+def test_health_needs_no_signature_and_nothing_else_is_open(server):
+    assert server.get("/health/live")[0] == 200
+    assert server.get("/health/ready")[0] == 200
+    for path in ("/", "/metrics", "/health", "/debug/pprof", "/health/live/x", "/FeatureGroup/x", "/console"):
+        assert server.get(path)[0] in (400, 403, 404), path
+
+
+def test_credentials_are_private_and_the_key_file_is_outside(fresh_server):
+    credentials = fresh_server.data / "credentials"
+    assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
+    key = fresh_server.directory / "data.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    secret = credentials.read_text().split("aws_secret_access_key = ")[1].strip()
+    assert secret not in fresh_server.log_text()
+
+
+def test_a_directory_in_use_is_refused(fresh_server):
+    line = one_line(run("serve", "--data", str(fresh_server.data), "--listen", "127.0.0.1:0"))
+    assert "in use" in line
+
+
+def test_an_address_in_use_is_refused(fresh_server, tmp_path):
+    address = fresh_server.url.split("//")[1]
+    line = one_line(run("serve", "--data", str(tmp_path / "other"), "--listen", address))
+    assert address in line
+
+
+def test_a_wrong_configuration_is_refused_with_line_and_reason(tmp_path):
+    config = tmp_path / "strongroom.toml"
+    config.write_text('listen = "127.0.0.1:0"\nlog = { jsn = true }\n')
+    line = one_line(run("serve", "--data", str(tmp_path / "data"), "--config", str(config)))
+    assert f"{config}:2: unknown field `jsn`" in line
+
+
+def test_the_wrong_key_file_is_refused(fresh_server, tmp_path):
+    assert fresh_server.stop() == 0
+    wrong = tmp_path / "wrong.key"
+    wrong.write_text(secrets.token_hex(32))
+    wrong.chmod(0o600)
+    line = one_line(run("serve", "--data", str(fresh_server.data), "--key-file", str(wrong)))
+    assert "does not open the seal" in line
+
+
+def test_a_passphrase_seals_and_opens(tmp_path):
+    phrase = tmp_path / "phrase"
+    phrase.write_text("correct horse battery staple\n")
+    first = Server(tmp_path, "--passphrase-file", str(phrase))
+    key = first.client("kms").create_key()["KeyMetadata"]
+    assert first.stop() == 0
+    first.start()
+    assert first.client("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"]["Arn"] == key["Arn"]
+    assert first.stop() == 0
+    assert not (tmp_path / "data.key").exists()
+
+
+def group_of(server, name, **online):
+    server.client("sagemaker").create_feature_group(
+        FeatureGroupName=name, RecordIdentifierFeatureName="id", EventTimeFeatureName="at",
+        FeatureDefinitions=[{"FeatureName": "id", "FeatureType": "String"},
+                            {"FeatureName": "at", "FeatureType": "Fractional"},
+                            {"FeatureName": "note", "FeatureType": "String"}],
+        OnlineStoreConfig={"EnableOnlineStore": True, **online})
+
+
+def put(runtime, group, identifier, at, note=""):
+    runtime.put_record(FeatureGroupName=group, Record=[
+        {"FeatureName": "id", "ValueAsString": identifier},
+        {"FeatureName": "at", "ValueAsString": str(at)},
+        {"FeatureName": "note", "ValueAsString": note}])
+
+
+def event_time(runtime, group, identifier):
+    answer = runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString=identifier)
+    return int(next((f["ValueAsString"] for f in answer.get("Record", [])
+                     if f["FeatureName"] == "at"), "-1"))
+
+
+def test_everything_is_there_after_a_restart(fresh_server):
+    key = fresh_server.client("kms").create_key()["KeyMetadata"]
+    group_of(fresh_server, "kept", SecurityConfig={"KmsKeyId": key["Arn"]})
+    put(fresh_server.client("sagemaker-featurestore-runtime"), "kept", "a", 7)
+    assert fresh_server.stop() == 0
+    fresh_server.start()
+    assert event_time(fresh_server.client("sagemaker-featurestore-runtime"), "kept", "a") == 7
+    names = [e["EventName"] for e in fresh_server.client("cloudtrail").lookup_events()["Events"]]
+    assert "CreateFeatureGroup" in names and "CreateKey" in names
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_acknowledged_is_lost_when_killed(fresh_server, seed):
+    """SIGKILL under concurrent writers, three times; event-time order must hold."""
+    chance = random.Random(seed)
+    group_of(fresh_server, "crash")
+    acknowledged, attempted = {}, {}
+    for _ in range(3):
+        runtime = fresh_server.client("sagemaker-featurestore-runtime")
+        stop_after = chance.uniform(0.05, 0.5)
+        counter = iter(range(10**9))
+
+        def write(worker):
+            for _ in range(2000):
+                identifier = f"r{chance.randrange(20)}-{worker}"
+                at = attempted.get(identifier, 0) + chance.choice([1, 1, 1, 2])
+                attempted[identifier] = at
+                next(counter)
+                try:
+                    put(runtime, "crash", identifier, at, "x" * chance.randrange(400))
+                except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
+                    return
+                acknowledged[identifier] = at
+
+        with concurrent.futures.ThreadPoolExecutor(8) as workers:
+            running = [workers.submit(write, worker) for worker in range(8)]
+            concurrent.futures.wait(running, timeout=stop_after)
+            fresh_server.kill()
+        fresh_server.start()
+        runtime = fresh_server.client("sagemaker-featurestore-runtime")
+        for identifier, at in acknowledged.items():
+            stored = event_time(runtime, "crash", identifier)
+            assert at <= stored <= attempted[identifier], (identifier, at, stored)
+    assert acknowledged
+
+
+def test_no_canary_is_found_on_disk(fresh_server):
+    """Identifiers, values, tags, descriptions, names and policy text never show on disk."""
+    canaries = {name: f"canary{name}{secrets.token_hex(10)}" for name in
+                ("identifier", "value", "tag", "description", "policy", "user", "context", "alias")}
+    kms, iam = fresh_server.client("kms"), fresh_server.client("iam")
+    key = kms.create_key(Description=canaries["description"],
+                         Tags=[{"TagKey": "t", "TagValue": canaries["tag"]}])["KeyMetadata"]
+    kms.create_alias(AliasName="alias/" + canaries["alias"], TargetKeyId=key["KeyId"])
+    iam.create_user(UserName=canaries["user"])
+    iam.put_user_policy(UserName=canaries["user"], PolicyName="p", PolicyDocument=(
+        '{"Version":"2012-10-17","Statement":{"Sid":"%s","Effect":"Allow","Action":"*","Resource":"*"}}'
+        % canaries["policy"]))
+    secret = iam.create_access_key(UserName=canaries["user"])["AccessKey"]["SecretAccessKey"]
+    canaries["secret"] = secret
+    sealed = kms.encrypt(KeyId=key["KeyId"], Plaintext=canaries["value"].encode(),
+                         EncryptionContext={"c": canaries["context"]})
+    plain = kms.generate_data_key(KeyId=key["KeyId"], KeySpec="AES_256")["Plaintext"]
+    runtime = fresh_server.client("sagemaker-featurestore-runtime")
+    for name, config in (("own", {}), ("customer", {"SecurityConfig": {"KmsKeyId": key["Arn"]}})):
+        group_of(fresh_server, name, **config)
+        put(runtime, name, canaries["identifier"], 5, canaries["value"])
+        assert event_time(runtime, name, canaries["identifier"]) == 5
+    with pytest.raises(botocore.exceptions.ClientError):
+        kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"])
+    needles = [text.encode() for text in canaries.values()] + [plain]
+    assert fresh_server.stop() == 0
+    for directory, _, files in os.walk(fresh_server.data):
+        for name in files:
+            if name == "credentials":
+                continue
+            content = (pathlib.Path(directory) / name).read_bytes()
+            for needle in needles:
+                assert needle not in content, f"{needle[:16]} in {name}"
+    log = (fresh_server.directory / "server.log").read_bytes()
+    for needle in (secret.encode(), canaries["value"].encode(), plain):
+        assert needle not in log
