@@ -1,0 +1,247 @@
+//! Decisions, their reasons, and what the caller is told.
+
+use std::fmt;
+
+use types::Arn;
+
+use crate::document::Effect;
+use crate::principal::Naming;
+
+/// The kinds of policies that AWS tells apart in messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PolicyType {
+    /// Identity policies.
+    Identity,
+    /// The permissions boundary.
+    Boundary,
+    /// Session policies.
+    Session,
+    /// The resource's policy; key policies too.
+    Resource,
+    /// The role's trust policy.
+    Trust,
+    /// Service control policies.
+    ServiceControl,
+    /// Resource control policies.
+    ResourceControl,
+}
+
+impl PolicyType {
+    /// As messages name it: `identity-based policy`, `permissions boundary`, …
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-based policy",
+            Self::Boundary => "permissions boundary",
+            Self::Session => "session policy",
+            Self::Resource => "resource-based policy",
+            Self::Trust => "role trust policy",
+            Self::ServiceControl => "service control policy",
+            Self::ResourceControl => "resource control policy",
+        }
+    }
+}
+
+impl fmt::Display for PolicyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What allowed a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllowedBy {
+    /// The account's root user, in or from its own account.
+    RootUser,
+    /// Identity policies (for a key: where its policy delegates to the account).
+    IdentityPolicy,
+    /// The resource's policy, which names the caller.
+    ResourcePolicy,
+    /// The caller's identity policies and the resource's policy, across accounts.
+    BothAccounts,
+    /// A grant, where no policy allowed: its place in [`crate::Policies::grants`].
+    Grant {
+        /// The index.
+        index: usize,
+    },
+}
+
+/// Why a request was denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denial {
+    /// The kind of policy that has a matching Deny, or lacks the Allow. AWS names one only.
+    pub policy: PolicyType,
+    /// Whether a Deny matched. Otherwise an Allow is missing.
+    pub explicit: bool,
+    /// Whether the resource belongs to another account: the caller then learns no reason.
+    pub foreign: bool,
+}
+
+/// The outcome of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Decision(pub(crate) Result<AllowedBy, Denial>);
+
+impl Decision {
+    /// Whether the request may go on.
+    pub fn is_allowed(&self) -> bool {
+        self.0.is_ok()
+    }
+
+    /// What allowed the request.
+    pub fn allowed_by(&self) -> Option<AllowedBy> {
+        self.0.ok()
+    }
+
+    /// Why the request was denied.
+    pub fn denial(&self) -> Option<Denial> {
+        self.0.err()
+    }
+
+    /// The text of the access-denied error (contract §6). `principal` is the caller's ARN,
+    /// that of the session for roles; without `resource` the text names none.
+    ///
+    /// A decision that allowed gets the text without a reason.
+    pub fn denial_message(&self, principal: &str, action: &str, resource: Option<&str>) -> String {
+        let mut text = denial_message_without_reason(principal, action, resource);
+        if let Some(reason) = self.denial().and_then(|denial| denial.reason(action)) {
+            text.push(' ');
+            text.push_str(&reason);
+        }
+        text
+    }
+}
+
+impl Denial {
+    /// The reason clause of the access-denied error; none for another account's resources.
+    fn reason(self, action: &str) -> Option<String> {
+        if self.foreign {
+            return None;
+        }
+        let explicit = self.explicit
+            // AWS reports a missing Allow of an organization's policy like a Deny.
+            || matches!(self.policy, PolicyType::ServiceControl | PolicyType::ResourceControl);
+        let name = self.policy.name();
+        Some(match (explicit, self.policy) {
+            (true, PolicyType::Identity) => format!("with an explicit deny in an {name}"),
+            (true, PolicyType::Trust) => format!("with an explicit deny in the {name}"),
+            (true, _) => format!("with an explicit deny in a {name}"),
+            (false, _) => format!("because no {name} allows the {action} action"),
+        })
+    }
+}
+
+/// The text of an access-denied error that keeps its reason to itself, as `sts:AssumeRole`
+/// does so that existing and missing roles look alike.
+pub fn denial_message_without_reason(
+    principal: &str,
+    action: &str,
+    resource: Option<&str>,
+) -> String {
+    let on = if resource.is_some() {
+        " on resource: "
+    } else {
+        ""
+    };
+    let resource = resource.unwrap_or("");
+    format!("User: {principal} is not authorized to perform: {action}{on}{resource}")
+}
+
+/// One reason behind a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// A statement that matched the request.
+    Statement {
+        /// The kind of its policy.
+        policy: PolicyType,
+        /// The policy's name.
+        name: String,
+        /// The managed policy's ARN.
+        arn: Option<Arn>,
+        /// The level of the organization.
+        level: Option<String>,
+        /// The statement's Sid.
+        sid: Option<String>,
+        /// The statement's place in its document, from 0.
+        index: usize,
+        /// The line it begins on, from 1.
+        line: u32,
+        /// Allow or Deny.
+        effect: Effect,
+        /// How it names the caller; `None` in policies without principals.
+        naming: Option<Naming>,
+    },
+    /// A grant allowed the request.
+    Grant {
+        /// The grant's id.
+        id: String,
+    },
+    /// The caller is the root user of its account.
+    RootUser,
+    /// No policy of this kind allows the action.
+    Missing(PolicyType),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Statement {
+                policy,
+                name,
+                level,
+                sid,
+                line,
+                effect,
+                naming,
+                ..
+            } => {
+                write!(f, "{effect} by ")?;
+                if let Some(sid) = sid {
+                    write!(f, "statement `{sid}` of ")?;
+                }
+                write!(f, "{policy} `{name}`")?;
+                if let Some(level) = level {
+                    write!(f, " at `{level}`")?;
+                }
+                write!(f, ", line {line}")?;
+                naming.map_or(Ok(()), |naming| write!(f, ", for {naming}"))
+            }
+            Self::Grant { id } => write!(f, "Allow by grant `{id}`"),
+            Self::RootUser => f.write_str("Allow for the root user of the account"),
+            Self::Missing(policy) => write!(f, "no {policy} allows it"),
+        }
+    }
+}
+
+/// A decision with every statement that matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    pub(crate) decision: Decision,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+impl Explanation {
+    /// The decision, the same that [`crate::evaluate`] makes.
+    pub fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    /// Every statement that matched, in the order of evaluation, then what decided beside
+    /// statements: a grant, the root user's right, or what is missing.
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// Iterates over [`Self::reasons`].
+    pub fn iter(&self) -> std::slice::Iter<'_, Reason> {
+        self.reasons.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Explanation {
+    type Item = &'a Reason;
+    type IntoIter = std::slice::Iter<'a, Reason>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

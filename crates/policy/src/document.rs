@@ -1,0 +1,178 @@
+//! A policy document: parsed and compiled once, then shared.
+
+use std::fmt;
+use std::sync::Arc;
+
+use types::{Arn, UniqueId};
+
+use crate::action::Actions;
+use crate::condition::Condition;
+use crate::error::{ParseError, Position};
+use crate::grammar;
+use crate::principal::{PrincipalPattern, Principals};
+use crate::resource::Resources;
+
+/// What a document is attached to; decides which elements it has and how some are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DocumentKind {
+    /// An identity policy: of a user, group or role, inline or managed.
+    Identity,
+    /// The key policy of a KMS key.
+    KeyPolicy,
+    /// The policy of another resource.
+    Resource,
+    /// The trust policy of a role.
+    Trust,
+    /// A permissions boundary.
+    Boundary,
+    /// A session policy.
+    Session,
+    /// A service control policy of an organization.
+    ServiceControl,
+    /// A resource control policy of an organization.
+    ResourceControl,
+}
+
+impl DocumentKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Identity,
+        Self::KeyPolicy,
+        Self::Resource,
+        Self::Trust,
+        Self::Boundary,
+        Self::Session,
+        Self::ServiceControl,
+        Self::ResourceControl,
+    ];
+
+    /// Whether statements of this kind name principals.
+    pub(crate) fn has_principals(self) -> bool {
+        match self {
+            Self::KeyPolicy | Self::Resource | Self::Trust | Self::ResourceControl => true,
+            Self::Identity | Self::Boundary | Self::Session | Self::ServiceControl => false,
+        }
+    }
+}
+
+/// What a matching statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// One Allow is needed.
+    Allow,
+    /// One Deny is enough, whatever is allowed elsewhere.
+    Deny,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        })
+    }
+}
+
+/// A policy document, parsed and compiled. Immutable but for [`Self::bind_principals`]; meant
+/// to be kept in an [`Arc`] beside what it is attached to.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub(crate) text: Arc<str>,
+    pub(crate) kind: DocumentKind,
+    pub(crate) statements: Vec<Statement>,
+}
+
+/// One statement of a document.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    pub(crate) sid: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    pub(crate) principals: Option<Principals>,
+    pub(crate) actions: Actions,
+    /// Trust policies have none: they are about their role.
+    pub(crate) resources: Option<Resources>,
+    pub(crate) conditions: Vec<Condition>,
+    /// Byte offset in the document.
+    pub(crate) at: usize,
+}
+
+impl Document {
+    /// The most that is read of a document, in bytes. The quotas of AWS are smaller, depend
+    /// on what the document is attached to, and are checked by the services.
+    pub const MAX_BYTES: usize = 262_144;
+
+    /// Parses and compiles a document by the grammar of its kind.
+    ///
+    /// Fails with the first thing that is wrong, its place, and the text with which AWS
+    /// refuses such a document.
+    pub fn parse(text: &str, kind: DocumentKind) -> Result<Self, ParseError> {
+        grammar::parse(text, kind).map_err(|error| error.in_document(kind))
+    }
+
+    /// The source text, exactly as it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What the document is attached to.
+    pub fn kind(&self) -> DocumentKind {
+        self.kind
+    }
+
+    /// The statements, in order.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// All principals that the statements name, those of `NotPrincipal` included.
+    pub fn principals(&self) -> impl Iterator<Item = &PrincipalPattern> {
+        self.statements
+            .iter()
+            .filter_map(|s| s.principals.as_ref())
+            .flat_map(|p| &p.patterns)
+    }
+
+    /// Ties users and roles to the principals that exist now: `id_of` gives the unique id
+    /// behind an ARN. From then on ids are compared, so that a principal which is deleted and
+    /// created again gains nothing. Where `id_of` answers `None` the ARN keeps being compared.
+    ///
+    /// The ids are not part of [`Self::text`]: whoever stores the document stores them too,
+    /// and binds it again after loading.
+    pub fn bind_principals(&mut self, mut id_of: impl FnMut(&Arn) -> Option<UniqueId>) {
+        for principals in self
+            .statements
+            .iter_mut()
+            .filter_map(|s| s.principals.as_mut())
+        {
+            for pattern in &mut principals.patterns {
+                if let PrincipalPattern::User { arn, id } | PrincipalPattern::Role { arn, id } =
+                    pattern
+                {
+                    *id = id_of(arn);
+                }
+            }
+        }
+    }
+
+    /// The line on which a statement begins, from 1.
+    pub fn line_of(&self, statement: &Statement) -> u32 {
+        Position::of(&self.text, statement.at).line()
+    }
+}
+
+impl Statement {
+    /// The statement's id, if it has one.
+    pub fn sid(&self) -> Option<&str> {
+        self.sid.as_deref()
+    }
+
+    /// Allow or Deny.
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+}
+
+/// The size that AWS's quotas of IAM policies count: characters that are not white space.
+pub fn non_whitespace_len(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_ascii_whitespace()).count()
+}

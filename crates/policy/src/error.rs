@@ -1,0 +1,324 @@
+//! Why a document is refused: what is wrong, where, and AWS's words for it.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::fmt;
+
+use crate::document::DocumentKind;
+
+/// What is wrong with a document. The text is for whoever writes the policy; the caller of an
+/// AWS operation gets [`ParseError::aws_message`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Not JSON.
+    #[error("not valid JSON")]
+    Json,
+    /// Nested deeper than any policy.
+    #[error("nested too deep")]
+    TooDeep,
+    /// Longer than any policy may be.
+    #[error("the document is longer than {max} bytes")]
+    TooLong {
+        /// The most that is read.
+        max: usize,
+    },
+    /// A character outside tab, LF, CR and U+0020 to U+00FF.
+    #[error("the character U+{:04X} is not allowed in a policy", u32::from(*.0))]
+    Character(char),
+    /// An object has this key twice.
+    #[error("the key `{0}` appears twice")]
+    DuplicateKey(String),
+    /// An element that no policy, or no policy of this kind, has.
+    #[error("unknown element `{0}`")]
+    UnknownElement(String),
+    /// A value of the wrong JSON type.
+    #[error("`{element}` must be {expected}")]
+    Type {
+        /// The element.
+        element: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// `Version` is neither `2012-10-17` nor `2008-10-17`, or is missing where needed.
+    #[error("`Version` must be `2012-10-17` or `2008-10-17`")]
+    Version,
+    /// `Statement` is missing or empty.
+    #[error("a policy needs at least one statement")]
+    NoStatement,
+    /// A Sid with characters that it may not have.
+    #[error("the Sid `{0}` may contain only letters and digits")]
+    Sid(String),
+    /// Two statements have the same Sid.
+    #[error("the Sid `{0}` appears twice")]
+    DuplicateSid(String),
+    /// `Effect` is missing or neither `Allow` nor `Deny`.
+    #[error("`Effect` must be `Allow` or `Deny`")]
+    Effect,
+    /// An element and its negation in one statement.
+    #[error("a statement has either `{0}` or `Not{0}`, not both")]
+    Both(&'static str),
+    /// No `Action` and no `NotAction`, or an empty list.
+    #[error("the statement has no actions")]
+    NoActions,
+    /// No `Resource` and no `NotResource`, or an empty list.
+    #[error("the statement has no resources")]
+    NoResources,
+    /// No `Principal` (or, where it is allowed, `NotPrincipal`), or an empty one.
+    #[error("the statement has no principal")]
+    NoPrincipal,
+    /// A principal in a policy that belongs to a principal.
+    #[error("this kind of policy has no principals")]
+    PrincipalNotAllowed,
+    /// `Resource` or `NotResource` in a trust policy.
+    #[error("a trust policy has no `{0}`")]
+    ResourceNotAllowed(&'static str),
+    /// An element that this kind of policy, or this effect, does not support.
+    #[error("`{0}` is not supported here")]
+    NotSupported(&'static str),
+    /// A principal that has no valid form.
+    #[error("invalid principal \"{kind}\":\"{value}\"")]
+    Principal {
+        /// `AWS`, `SERVICE`, `FEDERATED`, …
+        kind: String,
+        /// The value.
+        value: String,
+    },
+    /// An action or condition key without a service prefix.
+    #[error("`{0}` needs a service prefix")]
+    NoVendor(String),
+    /// An action with more than one colon.
+    #[error("the action `{0}` has more than one colon")]
+    Colons(String),
+    /// A service prefix with characters that it may not have.
+    #[error("`{0}` is not a service prefix")]
+    Vendor(String),
+    /// An action without an operation name.
+    #[error("the action `{0}` names no operation")]
+    NoOperation(String),
+    /// A trust policy statement for something else than assuming the role.
+    #[error("a trust policy cannot allow or deny `{0}`")]
+    TrustAction(String),
+    /// A resource that is neither `*` nor an ARN.
+    #[error("the resource `{0}` is neither `*` nor an ARN")]
+    NotAnArn(String),
+    /// An ARN pattern of an unknown partition.
+    #[error("`{partition}` in `{resource}` is not a partition")]
+    Partition {
+        /// The second segment.
+        partition: String,
+        /// The whole resource.
+        resource: String,
+    },
+    /// An ARN pattern whose service is missing or has a wildcard.
+    #[error("the resource `{0}` must name its service without wildcards")]
+    ResourceVendor(String),
+    /// An IAM resource with a region.
+    #[error("the IAM resource `{0}` cannot have a region")]
+    IamRegion(String),
+    /// An ARN pattern with fewer than six segments where it cannot match.
+    #[error("the resource `{0}` has fewer than six segments")]
+    ShortArn(String),
+    /// A policy variable that is not closed, empty or otherwise not one.
+    #[error("`{0}` contains a malformed policy variable")]
+    Variable(String),
+    /// A condition operator that does not exist.
+    #[error("unknown condition operator `{0}`")]
+    Operator(String),
+    /// A condition value that its operator cannot read.
+    #[error("`{value}` is not a value for `{operator}`")]
+    ConditionValue {
+        /// The operator as written.
+        operator: String,
+        /// The value.
+        value: String,
+    },
+    /// `ForAllValues` in an Allow, over a single-valued key that is an encryption context or a
+    /// request tag: it would match requests without it (KMS refuses this).
+    #[error("`ForAllValues` with `{0}` matches requests that do not have it")]
+    OverlyPermissive(String),
+}
+
+/// A place in a document; lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    line: u32,
+    column: u32,
+}
+
+impl Position {
+    pub(crate) fn new(line: usize, column: usize) -> Self {
+        let count = |number: usize| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
+        Self {
+            line: count(line),
+            column: count(column),
+        }
+    }
+
+    /// The position of the byte at `offset`.
+    pub(crate) fn of(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
+        Self::new(before.matches('\n').count() + 1, column)
+    }
+
+    pub(crate) fn line(self) -> u32 {
+        self.line
+    }
+}
+
+/// A document was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    fault: Box<Fault>,
+    position: Position,
+    /// Set once the whole document is refused; decides AWS's text.
+    kind: Option<DocumentKind>,
+}
+
+impl ParseError {
+    pub(crate) fn new(fault: Fault, position: Position) -> Self {
+        Self {
+            fault: Box::new(fault),
+            position,
+            kind: None,
+        }
+    }
+
+    pub(crate) fn in_document(self, kind: DocumentKind) -> Self {
+        Self {
+            kind: Some(kind),
+            ..self
+        }
+    }
+
+    /// What is wrong.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> u32 {
+        self.position.line
+    }
+
+    /// The column, from 1, in characters.
+    pub fn column(&self) -> u32 {
+        self.position.column
+    }
+
+    /// The message of `MalformedPolicyDocument` (IAM, STS) or
+    /// `MalformedPolicyDocumentException` (KMS, Organizations).
+    ///
+    /// AWS names neither line nor column; `Display` does.
+    pub fn aws_message(&self) -> String {
+        match self.kind {
+            Some(DocumentKind::ServiceControl | DocumentKind::ResourceControl) => {
+                "The provided policy document does not meet the requirements of the specified \
+                 policy type."
+                    .to_owned()
+            }
+            Some(DocumentKind::KeyPolicy) => key_policy_message(&self.fault),
+            Some(
+                DocumentKind::Identity
+                | DocumentKind::Resource
+                | DocumentKind::Trust
+                | DocumentKind::Boundary
+                | DocumentKind::Session,
+            )
+            | None => iam_message(&self.fault),
+        }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.position;
+        write!(f, "line {line}, column {column}: {}", self.fault)
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+const SYNTAX: &str = "Syntax errors in policy.";
+
+fn key_policy_message(fault: &Fault) -> String {
+    if matches!(fault, Fault::NoPrincipal | Fault::Principal { .. }) {
+        "Policy contains a statement with one or more invalid principals.".to_owned()
+    } else {
+        iam_message(fault)
+    }
+}
+
+fn iam_message(fault: &Fault) -> String {
+    match fault {
+        Fault::Json | Fault::DuplicateKey(_) => "This policy contains invalid Json".to_owned(),
+        Fault::Version => "Policy document must be version 2012-10-17 or greater.".to_owned(),
+        Fault::Sid(_) => "Statement IDs (SID) must be alpha-numeric. Check that your input \
+                          satisfies the regular expression [0-9A-Za-z]*"
+            .to_owned(),
+        Fault::DuplicateSid(_) => {
+            "Statement IDs (SID) in a single policy must be unique.".to_owned()
+        }
+        Fault::NoActions => "Policy statement must contain actions.".to_owned(),
+        Fault::NoResources => "Policy statement must contain resources.".to_owned(),
+        Fault::NoPrincipal => "Missing required field Principal".to_owned(),
+        Fault::PrincipalNotAllowed => "Policy document should not specify a principal.".to_owned(),
+        Fault::ResourceNotAllowed(element) => format!("Has prohibited field {element}."),
+        Fault::Principal { kind, value } => {
+            format!("Invalid principal in policy: \"{kind}\":\"{value}\"")
+        }
+        Fault::NoVendor(_) => {
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.".to_owned()
+        }
+        Fault::Colons(_) => "Actions/Condition can contain only one colon.".to_owned(),
+        Fault::Vendor(vendor) => format!("Vendor {vendor} is not valid"),
+        Fault::TrustAction(_) => "Trust Policy statement actions can only be sts:AssumeRole, \
+                                  sts:AssumeRoleWithSAML,  and sts:AssumeRoleWithWebIdentity"
+            .to_owned(),
+        Fault::NotAnArn(resource) => {
+            format!("Resource {resource} must be in ARN format or \"*\".")
+        }
+        Fault::Partition {
+            partition,
+            resource,
+        } => {
+            format!("Partition \"{partition}\" is not valid for resource \"{resource}\".")
+        }
+        Fault::ResourceVendor(_) => {
+            "Resource vendor must be fully qualified and cannot contain regexes.".to_owned()
+        }
+        Fault::IamRegion(resource) => {
+            format!("IAM resource {resource} cannot contain region information.")
+        }
+        Fault::ShortArn(_) | Fault::ConditionValue { .. } => {
+            "The policy failed legacy parsing".to_owned()
+        }
+        Fault::OverlyPermissive(key) => overly_permissive_message(key),
+        Fault::TooDeep
+        | Fault::TooLong { .. }
+        | Fault::Character(_)
+        | Fault::UnknownElement(_)
+        | Fault::Type { .. }
+        | Fault::NoStatement
+        | Fault::Effect
+        | Fault::Both(_)
+        | Fault::NotSupported(_)
+        | Fault::NoOperation(_)
+        | Fault::Variable(_)
+        | Fault::Operator(_) => SYNTAX.to_owned(),
+    }
+}
+
+fn overly_permissive_message(key: &str) -> String {
+    let tag = key.to_ascii_lowercase().starts_with("aws:requesttag");
+    let (name, what) = if tag {
+        ("", "tag")
+    } else {
+        (":EncryptionContext", "encryption context")
+    };
+    format!(
+        "OverlyPermissiveCondition{name}: Using the ForAllValues set operator with a \
+         single-valued condition key matches requests without the specified {what} or with an \
+         unspecified {what}. To fix, remove ForAllValues."
+    )
+}

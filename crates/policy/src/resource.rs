@@ -1,0 +1,306 @@
+//! Resources: `Resource` and `NotResource` of a statement.
+
+use types::Arn;
+
+use crate::context::ConditionKeys;
+use crate::document::{DocumentKind, Effect};
+use crate::error::Fault;
+use crate::text::{Dialect, Text};
+
+/// `Resource` or `NotResource` of a statement.
+#[derive(Debug, Clone)]
+pub(crate) struct Resources {
+    /// `NotResource`: everything but the listed ones.
+    pub(crate) inverted: bool,
+    pub(crate) patterns: Vec<ResourcePattern>,
+}
+
+impl Resources {
+    /// Whether a statement with `effect` covers `resource`; `None` is the `*` of operations
+    /// that have no resource, which only `*` lists.
+    ///
+    /// A pattern whose variable has no value lists nothing. In `NotResource` that would widen
+    /// the statement, so an Allow then covers nothing, while a Deny stays wide. No pattern at
+    /// all covers nothing: a key policy statement without resources has no effect.
+    pub(crate) fn cover(
+        &self,
+        resource: Option<&Arn>,
+        keys: &dyn ConditionKeys,
+        effect: Effect,
+    ) -> bool {
+        let text = resource.map_or("*", Arn::as_str);
+        let mut unresolved = false;
+        let listed = self.patterns.iter().any(|pattern| {
+            let found = pattern.matches(text, keys);
+            unresolved |= found.is_none();
+            found == Some(true)
+        });
+        if !self.inverted {
+            return listed;
+        }
+        let widened = unresolved && effect == Effect::Allow;
+        !(listed || widened || self.patterns.is_empty())
+    }
+}
+
+/// One pattern of a `Resource` element.
+#[derive(Debug, Clone)]
+pub(crate) struct ResourcePattern {
+    text: Text,
+    /// A pattern with fewer than six segments, completed with `*`.
+    completed: Option<Text>,
+}
+
+impl ResourcePattern {
+    /// Compiles `*` or an ARN with wildcards and, behind the fifth colon, variables.
+    pub(crate) fn parse(pattern: &str, kind: DocumentKind, variables: bool) -> Result<Self, Fault> {
+        let compile = |text: &str| {
+            Text::compile(text, Dialect::Resource, variables)
+                .map_err(|_malformed| Fault::Variable(pattern.to_owned()))
+        };
+        if pattern == "*" {
+            return Ok(Self {
+                text: compile(pattern)?,
+                completed: None,
+            });
+        }
+        let missing = check(pattern, kind, variables)?;
+        let completed = match missing {
+            Some(missing) => Some(compile(&format!("{pattern}{}", ":*".repeat(missing)))?),
+            None => None,
+        };
+        Ok(Self {
+            text: compile(pattern)?,
+            completed,
+        })
+    }
+
+    /// `None` if a variable of the pattern has no value.
+    fn matches(&self, resource: &str, keys: &dyn ConditionKeys) -> Option<bool> {
+        let found = self.text.matches(resource, keys)?;
+        let completed = || {
+            self.completed
+                .as_ref()
+                .map_or(Some(false), |t| t.matches(resource, keys))
+        };
+        if found { Some(true) } else { completed() }
+    }
+}
+
+/// Checks the form of an ARN pattern. Returns how many segments are to be completed with `*`.
+fn check(pattern: &str, kind: DocumentKind, variables: bool) -> Result<Option<usize>, Fault> {
+    let mut segments = pattern.splitn(6, ':');
+    if segments.next() != Some("arn") {
+        return Err(Fault::NotAnArn(pattern.to_owned()));
+    }
+    let segments: Vec<&str> = segments.collect();
+    let &[partition, service, ref rest @ ..] = segments.as_slice() else {
+        return Err(Fault::ResourceVendor(pattern.to_owned()));
+    };
+    if variables
+        && segments
+            .iter()
+            .take(4)
+            .any(|segment| segment.contains("${"))
+    {
+        return Err(Fault::Variable(pattern.to_owned()));
+    }
+    let is_partition = |c: char| c.is_ascii_lowercase() || c == '-';
+    let known = partition.starts_with("aws") && partition.chars().all(is_partition);
+    if !known && !has_wildcard(partition) {
+        return Err(Fault::Partition {
+            partition: partition.to_owned(),
+            resource: pattern.to_owned(),
+        });
+    }
+    if service.is_empty() || has_wildcard(service) {
+        return Err(Fault::ResourceVendor(pattern.to_owned()));
+    }
+    if service == "iam"
+        && rest
+            .first()
+            .is_some_and(|region| !matches!(*region, "" | "*"))
+    {
+        return Err(Fault::IamRegion(pattern.to_owned()));
+    }
+    let missing = 5_usize.saturating_sub(segments.len());
+    if missing == 0 {
+        return Ok(None);
+    }
+    let short = || Fault::ShortArn(pattern.to_owned());
+    match kind {
+        DocumentKind::Identity | DocumentKind::Boundary | DocumentKind::Session => {
+            Ok(Some(missing))
+        }
+        DocumentKind::Resource | DocumentKind::KeyPolicy | DocumentKind::Trust => {
+            Ok(has_wildcard(pattern).then_some(missing))
+        }
+        DocumentKind::ServiceControl if has_wildcard(pattern) => Ok(Some(missing)),
+        DocumentKind::ServiceControl | DocumentKind::ResourceControl => Err(short()),
+    }
+}
+
+fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::NoKeys;
+
+    const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
+
+    fn check_match(pattern: &str, kind: DocumentKind, expected: bool) {
+        let compiled = ResourcePattern::parse(pattern, kind, true).unwrap();
+        assert_eq!(
+            compiled.matches(KEY, &NoKeys),
+            Some(expected),
+            "{pattern} in {kind:?}"
+        );
+    }
+
+    fn refused(pattern: &str, kind: DocumentKind, fault: fn(String) -> Fault) {
+        let found = ResourcePattern::parse(pattern, kind, true).unwrap_err();
+        assert_eq!(found, fault(pattern.to_owned()), "{pattern} in {kind:?}");
+    }
+
+    #[test]
+    fn arns_compare_by_segment_and_case() {
+        check_match("*", DocumentKind::Identity, true);
+        check_match(KEY, DocumentKind::Identity, true);
+        check_match(
+            "arn:aws:kms:*:111122223333:key/*",
+            DocumentKind::Identity,
+            true,
+        );
+        check_match("arn:*:kms:*:*:key/????abcd", DocumentKind::Identity, true);
+        check_match(
+            "arn:aws:kms:us-east-1:111122223333:KEY/1234abcd",
+            DocumentKind::Identity,
+            false,
+        );
+        check_match(
+            "arn:aws:kms:us-east-1:444455556666:key/*",
+            DocumentKind::Identity,
+            false,
+        );
+        check_match(
+            "arn:aws:kms:us-east-1:111122223333:alias/*",
+            DocumentKind::Identity,
+            false,
+        );
+    }
+
+    #[test]
+    fn a_short_arn_is_completed_in_policies_of_a_principal() {
+        check_match("arn:aws:kms", DocumentKind::Identity, true);
+        check_match("arn:aws:kms:us-east-1", DocumentKind::Session, true);
+        check_match("arn:aws:kms:us-west-2", DocumentKind::Boundary, false);
+    }
+
+    #[test]
+    fn a_short_arn_elsewhere_needs_a_wildcard() {
+        check_match("arn:aws:kms", DocumentKind::Resource, false);
+        check_match("arn:aws:kms:us-*", DocumentKind::KeyPolicy, true);
+        check_match("arn:aws:kms:u?-east-1", DocumentKind::ServiceControl, true);
+        refused("arn:aws:kms", DocumentKind::ServiceControl, Fault::ShortArn);
+        refused(
+            "arn:aws:kms:*",
+            DocumentKind::ResourceControl,
+            Fault::ShortArn,
+        );
+    }
+
+    #[test]
+    fn what_is_neither_star_nor_arn_is_refused() {
+        for pattern in [
+            "",
+            "**",
+            "key/1234",
+            "arn",
+            "Arn:aws:kms:a:b:c",
+            "*:aws:kms:a:b:c",
+        ] {
+            let kind = DocumentKind::Identity;
+            assert!(
+                ResourcePattern::parse(pattern, kind, true).is_err(),
+                "{pattern}"
+            );
+        }
+        refused("key/1234", DocumentKind::KeyPolicy, Fault::NotAnArn);
+    }
+
+    #[test]
+    fn the_service_is_named_without_wildcards() {
+        for pattern in [
+            "arn:aws:*",
+            "arn:aws:k*s:a:b:c",
+            "arn:aws::a:b:c",
+            "arn:aws",
+            "arn:*",
+        ] {
+            refused(pattern, DocumentKind::Identity, Fault::ResourceVendor);
+        }
+    }
+
+    #[test]
+    fn iam_resources_have_no_region() {
+        refused(
+            "arn:aws:iam:us-east-1:1:user/x",
+            DocumentKind::Identity,
+            Fault::IamRegion,
+        );
+        assert!(
+            ResourcePattern::parse("arn:aws:iam::1:user/x", DocumentKind::Identity, true).is_ok()
+        );
+    }
+
+    #[test]
+    fn variables_stand_behind_the_fifth_colon_only() {
+        refused(
+            "arn:aws:s3:${aws:a}:1:x",
+            DocumentKind::Identity,
+            Fault::Variable,
+        );
+        refused(
+            "arn:aws:s3::${aws:a}",
+            DocumentKind::Identity,
+            Fault::Variable,
+        );
+        refused(
+            "arn:aws:s3:::${aws:a",
+            DocumentKind::Identity,
+            Fault::Variable,
+        );
+        assert!(
+            ResourcePattern::parse("arn:aws:s3:::${aws:a}", DocumentKind::Identity, true).is_ok()
+        );
+    }
+
+    #[test]
+    fn an_unresolved_variable_lists_nothing_and_never_widens_an_allow() {
+        let pattern = "arn:aws:kms:us-east-1:111122223333:key/${aws:username}";
+        let resources = |inverted| Resources {
+            inverted,
+            patterns: vec![ResourcePattern::parse(pattern, DocumentKind::Identity, true).unwrap()],
+        };
+        let key: Arn = KEY.parse().unwrap();
+        let covers = |inverted, effect| resources(inverted).cover(Some(&key), &NoKeys, effect);
+        assert!(!covers(false, Effect::Allow));
+        assert!(!covers(false, Effect::Deny));
+        assert!(!covers(true, Effect::Allow));
+        assert!(covers(true, Effect::Deny));
+    }
+
+    #[test]
+    fn operations_without_a_resource_are_listed_by_star_only() {
+        let lists = |pattern: &str| {
+            ResourcePattern::parse(pattern, DocumentKind::Identity, true)
+                .unwrap()
+                .matches("*", &NoKeys)
+        };
+        assert_eq!(lists("*"), Some(true));
+        assert_eq!(lists("arn:aws:kms:*"), Some(false));
+    }
+}

@@ -1,0 +1,192 @@
+//! The rules that combine what each kind of policy says (contract §2).
+//!
+//! Explicit denies and the limits of an organization are already past; what is left is the
+//! question whether something allows the request, and whether what limits it lets it pass.
+
+use types::Principal;
+
+use crate::decision::{AllowedBy, PolicyType};
+use crate::principal::{Naming, Namings};
+use crate::request::GrantAllow;
+
+/// Whose resource it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The caller's own account.
+    Caller,
+    /// Another account, or one that is not known.
+    Other,
+    /// The caller is a service and has no account: nothing is its own.
+    CallerHasNone,
+}
+
+/// The rule by which the resource's policy counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    NoPolicy,
+    General,
+    Key,
+    KeyGrantsOnly,
+    Trust,
+}
+
+/// What the policies say about one request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) principal: &'a Principal,
+    pub(crate) owner: Owner,
+    pub(crate) rule: Rule,
+    /// How the matching Allows of the resource's policy name the caller.
+    pub(crate) namings: Namings,
+    /// An identity policy allows, or the caller is a root user.
+    pub(crate) identity: bool,
+    /// There is no boundary, or it allows.
+    pub(crate) boundary: bool,
+    /// The caller is bounded by no session policy, or one of them allows.
+    pub(crate) session: bool,
+    pub(crate) grants: &'a [GrantAllow],
+}
+
+/// What allows the request, or the kind of policy that would have had to.
+pub(crate) fn combine(facts: &Facts<'_>) -> Result<AllowedBy, PolicyType> {
+    match facts.owner {
+        Owner::Caller => facts.in_own_account(),
+        Owner::Other => facts.across_accounts(),
+        Owner::CallerHasNone => facts.as_service(),
+    }
+}
+
+impl Facts<'_> {
+    fn in_own_account(&self) -> Result<AllowedBy, PolicyType> {
+        match self.rule {
+            Rule::NoPolicy => self.by_own_policies(),
+            Rule::General => self.by_resource_policy().or_else(|missing| {
+                // The policy that names the role is closer to allowing than the role's own.
+                self.by_own_policies().map_err(|own| missing.unwrap_or(own))
+            }),
+            Rule::Key => {
+                let by_policy = self.by_resource_policy().or_else(|missing| {
+                    if self.namings.contains(Naming::Account) {
+                        self.by_own_policies().map_err(|own| missing.unwrap_or(own))
+                    } else {
+                        Err(missing.unwrap_or(PolicyType::Resource))
+                    }
+                });
+                by_policy.or_else(|missing| {
+                    self.by_grant(|grant| !grant.delegates_to_account)
+                        .ok_or(missing)
+                })
+            }
+            Rule::KeyGrantsOnly => self
+                .by_grant(|grant| !grant.delegates_to_account)
+                .ok_or(PolicyType::Resource),
+            Rule::Trust => self.by_trust_policy(),
+        }
+    }
+
+    /// Identity policies, within boundary and session policies; for root users, their account.
+    fn by_own_policies(&self) -> Result<AllowedBy, PolicyType> {
+        if !self.identity {
+            Err(PolicyType::Identity)
+        } else if let Some(limit) = self.missing_limit() {
+            Err(limit)
+        } else if matches!(self.principal, Principal::Root { .. }) {
+            Ok(AllowedBy::RootUser)
+        } else {
+            Ok(AllowedBy::IdentityPolicy)
+        }
+    }
+
+    fn missing_limit(&self) -> Option<PolicyType> {
+        if !self.boundary {
+            Some(PolicyType::Boundary)
+        } else if !self.session {
+            Some(PolicyType::Session)
+        } else {
+            None
+        }
+    }
+
+    /// The resource's policy alone, in the caller's own account (table §2.2). `Err` holds the
+    /// limit that stands between a statement for the role and its session.
+    fn by_resource_policy(&self) -> Result<AllowedBy, Option<PolicyType>> {
+        let mut limit = None;
+        for naming in self.namings.iter() {
+            match naming {
+                Naming::User
+                | Naming::RoleSession
+                | Naming::FederatedUser
+                | Naming::Service
+                | Naming::Everyone => return Ok(AllowedBy::ResourcePolicy),
+                Naming::Role => match self.missing_limit() {
+                    None => return Ok(AllowedBy::ResourcePolicy),
+                    Some(missing) => limit = Some(missing),
+                },
+                // Delegates to the caller's own policies.
+                Naming::Account => {}
+            }
+        }
+        Err(limit)
+    }
+
+    /// A role's trust policy must name the caller or its account. A user's boundary counts
+    /// even where it names the user. Root users assume no roles.
+    fn by_trust_policy(&self) -> Result<AllowedBy, PolicyType> {
+        if self.namings.is_empty() || matches!(self.principal, Principal::Root { .. }) {
+            return Err(PolicyType::Trust);
+        }
+        match self.by_resource_policy() {
+            Ok(_) if !self.boundary && matches!(self.principal, Principal::User { .. }) => {
+                Err(PolicyType::Boundary)
+            }
+            Ok(allowed) => Ok(allowed),
+            Err(limit) if self.namings.contains(Naming::Account) => {
+                self.by_own_policies().map_err(|own| limit.unwrap_or(own))
+            }
+            Err(limit) => Err(limit.unwrap_or(PolicyType::Trust)),
+        }
+    }
+
+    /// Both accounts have to agree; how the resource's policy names the caller is all one.
+    fn across_accounts(&self) -> Result<AllowedBy, PolicyType> {
+        let own = self.by_own_policies();
+        let root = matches!(self.principal, Principal::Root { .. });
+        let resource = match self.rule {
+            Rule::NoPolicy | Rule::KeyGrantsOnly => Err(PolicyType::Resource),
+            Rule::Trust if root => Err(PolicyType::Trust),
+            Rule::Trust if self.namings.is_empty() => Err(PolicyType::Trust),
+            Rule::General | Rule::Key if self.namings.is_empty() => Err(PolicyType::Resource),
+            Rule::General | Rule::Key | Rule::Trust => Ok(AllowedBy::BothAccounts),
+        };
+        let by_policy = own.and(resource);
+        by_policy.or_else(|missing| {
+            let caller = self.principal.account();
+            let from_here = |grant: &GrantAllow| Some(grant.issuing_account) == caller;
+            let trusted = |grant: &GrantAllow| self.rule == Rule::KeyGrantsOnly || from_here(grant);
+            self.by_grant(|grant| trusted(grant) && !grant.delegates_to_account)
+                .ok_or(missing)
+        })
+    }
+
+    /// A service acts by its own name only: a policy that names it, or a grant.
+    fn as_service(&self) -> Result<AllowedBy, PolicyType> {
+        let named = self.namings.contains(Naming::Service);
+        match self.rule {
+            Rule::General | Rule::Key | Rule::Trust if named => Ok(AllowedBy::ResourcePolicy),
+            Rule::Trust => Err(PolicyType::Trust),
+            Rule::NoPolicy | Rule::General | Rule::Key | Rule::KeyGrantsOnly => self
+                .by_grant(|grant| !grant.delegates_to_account)
+                .ok_or(PolicyType::Resource),
+        }
+    }
+
+    /// The first grant that suffices: `alone` says which need no identity policy beside them.
+    fn by_grant(&self, alone: impl Fn(&GrantAllow) -> bool) -> Option<AllowedBy> {
+        if !matches!(self.rule, Rule::Key | Rule::KeyGrantsOnly) {
+            return None;
+        }
+        let own = self.by_own_policies().is_ok();
+        let index = self.grants.iter().position(|grant| alone(grant) || own)?;
+        Some(AllowedBy::Grant { index })
+    }
+}
