@@ -101,7 +101,7 @@ pub struct EmbeddedCells {
 }
 
 impl EmbeddedCells {
-    /// Opens the cells in `store`, which must hold [`crate::SPACES`] and [`crate::tables`].
+    /// Opens the cells in `store`, which must hold [`crate::spaces`] and [`crate::tables`].
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, OpenError> {
         let sequencer = Sequencer::start(&*store).await?;
         Ok(Self { store, sequencer })

@@ -91,9 +91,8 @@ impl EventTime {
 
     /// The time that [`Self::to_bytes`] encoded; `None` if no time has this encoding.
     pub fn from_bytes(bytes: [u8; 12]) -> Option<Self> {
-        let [a, b, c, d, e, f, g, h, nanos @ ..] = bytes;
-        let seconds = u64::from_be_bytes([a, b, c, d, e, f, g, h]) ^ (1 << 63);
-        let nanos = u32::from_be_bytes(nanos);
+        let seconds = u64::from_be_bytes(*bytes.first_chunk()?) ^ (1 << 63);
+        let nanos = u32::from_be_bytes(*bytes.last_chunk()?);
         if nanos > LAST_NANO {
             return None;
         }
@@ -193,7 +192,7 @@ impl fmt::Display for EventTime {
         let whole = whole.strip_suffix('Z').unwrap_or(&whole);
         if nanos == 0 {
             write!(f, "{whole}Z")
-        } else if nanos % 1_000_000 == 0 {
+        } else if nanos.is_multiple_of(1_000_000) {
             write!(f, "{whole}.{:03}Z", nanos / 1_000_000)
         } else {
             write!(f, "{whole}.{nanos:09}Z")

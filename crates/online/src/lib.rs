@@ -42,7 +42,9 @@ pub const EXPIRY: Space = Space {
 };
 
 /// Every space of this crate, for the engine to open.
-pub const SPACES: [Space; 2] = [CELLS, EXPIRY];
+pub fn spaces() -> [Space; 2] {
+    [CELLS, EXPIRY]
+}
 
 /// Every metadata table of this crate, for the engine to open.
 pub fn tables() -> Vec<&'static dyn AnyTable> {

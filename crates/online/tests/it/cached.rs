@@ -10,15 +10,15 @@ use online::{CELLS, CachedStore, Cells, EmbeddedCells};
 use store::{Batch, Lane, Store};
 
 use crate::memory::MemoryStore;
-use crate::world::{World, put};
+use crate::world::{Keys, World, put};
 
 const MIB: usize = 1024 * 1024;
 
 async fn cached(capacity: usize) -> (World, Arc<CachedStore>) {
     let memory = Arc::new(MemoryStore::new(&online::tables()));
-    let cache = Arc::new(CachedStore::new(Arc::clone(&memory) as _, capacity));
-    let cells = EmbeddedCells::open(Arc::clone(&cache) as _).await.unwrap();
-    (World::over(memory, cells), cache)
+    let cache = Arc::new(CachedStore::new(memory.clone(), capacity));
+    let cells = EmbeddedCells::open(cache.clone()).await.unwrap();
+    (World::over(memory, cells, Keys::generate()), cache)
 }
 
 fn engine_reads(world: &World) -> usize {

@@ -1,7 +1,5 @@
 //! Event-time order, sweeping, purging, scanning.
 
-use std::sync::Arc;
-
 use online::{CELLS, Cells, EXPIRY, EmbeddedCells, GroupNumber, Outcome, Rule, Swept};
 use store::{Batch, Lane};
 use types::Timestamp;
@@ -235,9 +233,7 @@ async fn several_cells_are_read_in_the_order_asked() {
 async fn sequence_numbers_grow_across_restarts() {
     let world = World::new().await;
     let before = world.cells.next_sequence().unwrap();
-    let again = EmbeddedCells::open(Arc::clone(&world.store) as _)
-        .await
-        .unwrap();
+    let again = EmbeddedCells::open(world.store.clone()).await.unwrap();
     let after = again.next_sequence().unwrap();
     assert!(after > before + 1_000_000_000);
     assert!(again.next_sequence().unwrap() > after);

@@ -3,6 +3,7 @@
 
 mod cached;
 mod cells;
+mod engine;
 mod memory;
 mod model;
 mod world;

@@ -11,7 +11,10 @@ use crate::world::{Action, Request, World};
 
 /// The rules of the contract, written down as naively as possible.
 #[derive(Default)]
-struct Model(BTreeMap<(u64, String), (i64, Option<i64>, Option<u32>)>);
+struct Model(BTreeMap<(u64, String), Stored>);
+
+/// Event time, expiry, value; no value is a tombstone.
+type Stored = (i64, Option<i64>, Option<u32>);
 
 impl Model {
     fn expire(&mut self, now: i64) {

@@ -12,11 +12,28 @@ use types::Timestamp;
 
 use crate::memory::MemoryStore;
 
-pub(crate) struct World {
-    pub(crate) store: Arc<MemoryStore>,
+/// Cells over a store of the test's choice.
+pub(crate) struct World<S = Arc<MemoryStore>> {
+    pub(crate) store: S,
     pub(crate) cells: EmbeddedCells,
-    data_key: DataKey,
-    index_key: IndexKey,
+    keys: Keys,
+}
+
+/// The keys of all groups.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    data: Arc<DataKey>,
+    index: Arc<IndexKey>,
+}
+
+impl Keys {
+    pub(crate) fn generate() -> Self {
+        let key = Key32::generate(&SystemEntropy);
+        Self {
+            data: Arc::new(DataKey::new(1, &key)),
+            index: Arc::new(IndexKey::new(&key)),
+        }
+    }
 }
 
 /// A put or a deletion, in whole seconds.
@@ -65,22 +82,18 @@ pub(crate) fn time(seconds: i64) -> EventTime {
 impl World {
     pub(crate) async fn new() -> Self {
         let store = Arc::new(MemoryStore::new(&online::tables()));
-        let cells = EmbeddedCells::open(Arc::clone(&store) as _).await.unwrap();
-        Self::over(store, cells)
+        let cells = EmbeddedCells::open(store.clone()).await.unwrap();
+        Self::over(store, cells, Keys::generate())
     }
+}
 
-    pub(crate) fn over(store: Arc<MemoryStore>, cells: EmbeddedCells) -> Self {
-        let key = Key32::generate(&SystemEntropy);
-        Self {
-            store,
-            cells,
-            data_key: DataKey::new(1, &key),
-            index_key: IndexKey::new(&key),
-        }
+impl<S> World<S> {
+    pub(crate) fn over(store: S, cells: EmbeddedCells, keys: Keys) -> Self {
+        Self { store, cells, keys }
     }
 
     pub(crate) fn key(&self, group: u64, identifier: &str) -> CellKey {
-        CellKey::new(GroupNumber(group), &self.index_key, identifier)
+        CellKey::new(GroupNumber(group), &self.keys.index, identifier)
     }
 
     pub(crate) fn write(&self, request: &Request, now: i64) -> Write {
@@ -101,7 +114,7 @@ impl World {
             payload.feature(1, &value.to_string());
         }
         let payload = payload.finish();
-        let sealed = SealedCell::seal(&SystemEntropy, &self.data_key, &key, header, &payload);
+        let sealed = SealedCell::seal(&SystemEntropy, &self.keys.data, &key, header, &payload);
         let rule = match request.action {
             Action::Put(_) => Rule::Put,
             Action::SoftDelete | Action::HardDelete => Rule::Delete,
@@ -122,7 +135,7 @@ impl World {
             .write(Batch::new(Lane::Data), writes)
             .await
             .unwrap();
-        outcomes[0]
+        *outcomes.first().unwrap()
     }
 
     /// The value that a reader sees.
@@ -142,7 +155,7 @@ impl World {
         if !cell.header().is_visible(Timestamp::new(now, 0)) {
             return None;
         }
-        let payload = cell.open(&self.data_key, key).unwrap();
+        let payload = cell.open(&self.keys.data, key).unwrap();
         let record = payload.record().unwrap();
         assert_eq!(record.identifier(), identifier.as_bytes());
         let value = record.features().nth(1).unwrap().unwrap().value;

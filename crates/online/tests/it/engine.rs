@@ -1,0 +1,47 @@
+//! The same on the embedded engine, closed and opened again.
+
+use std::sync::Arc;
+
+use crypto::{Key32, SystemEntropy};
+use online::{CachedStore, Cells, EmbeddedCells, Outcome};
+use store::EmbeddedStore;
+use store::embedded::Options;
+use types::{ManualClock, Timestamp};
+
+use crate::world::{Keys, World, put};
+
+/// Cells in an embedded store, behind a cache.
+async fn open(directory: &std::path::Path, root: &Key32) -> EmbeddedCells {
+    let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
+    let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
+    options.tables.extend(online::tables());
+    options.spaces.extend(online::spaces());
+    let engine = Arc::new(EmbeddedStore::open(&options).unwrap());
+    let cached = Arc::new(CachedStore::new(engine, 1024 * 1024));
+    EmbeddedCells::open(cached).await.unwrap()
+}
+
+#[tokio::test]
+async fn order_and_expiry_survive_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Key32::generate(&SystemEntropy);
+    let keys = Keys::generate();
+    let world = World::over((), open(directory.path(), &root).await, keys.clone());
+    assert_eq!(world.apply(&put("a", 10, 1), 0).await, Outcome::Applied);
+    assert_eq!(world.apply(&put("a", 9, 2), 0).await, Outcome::Stale);
+    world.apply(&put("b", 10, 3).expiring(20), 0).await;
+    drop(world);
+
+    let world = World::over((), open(directory.path(), &root).await, keys);
+    assert_eq!(world.get(1, "a", 0).await, Some(1));
+    assert_eq!(world.apply(&put("a", 9, 4), 0).await, Outcome::Stale);
+    assert_eq!(world.apply(&put("a", 10, 5), 0).await, Outcome::Applied);
+    assert_eq!(world.get(1, "a", 0).await, Some(5));
+    assert_eq!(world.get(1, "b", 20).await, None);
+    let swept = world
+        .cells
+        .sweep(Timestamp::new(7200, 0), 10)
+        .await
+        .unwrap();
+    assert_eq!((swept.removed, swept.more), (1, false));
+}
