@@ -41,7 +41,11 @@ fn binding(parameters: &[u8]) -> [u8; HASH] {
 mod tests {
     use super::*;
 
-    const CURSOR: LogCursor = LogCursor { segment: 20_000, revision: 77, index: 3 };
+    const CURSOR: LogCursor = LogCursor {
+        segment: 20_000,
+        revision: 77,
+        index: 3,
+    };
 
     #[test]
     fn a_token_names_its_position() {

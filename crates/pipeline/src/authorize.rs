@@ -1,6 +1,6 @@
 //! Decides every need of a call from one snapshot.
 
-use policy::{Attached, Decision, GrantAllow, Policies, Request, ResourcePolicy};
+use policy::{Attached, GrantAllow, Policies, Request, ResourcePolicy};
 use types::{Arn, Principal};
 
 use crate::error::Denial;
@@ -24,10 +24,20 @@ pub(crate) struct Authorization {
 /// Fails with the first denial that fails the whole call.
 pub(crate) fn authorize(ctx: &Ctx, needs: &Needs, explain: bool) -> Result<Authorization, Denial> {
     let principal = &ctx.caller().principal;
-    let identity = ctx.services().sources.identities.policies(ctx.view(), principal);
-    let resources = needs.iter().filter_map(|need| need.resource.clone()).collect();
-    let mut authorization = Authorization { resources, ..Authorization::default() };
-    for need in needs.iter() {
+    let identity = ctx
+        .services()
+        .sources
+        .identities
+        .policies(ctx.view(), principal);
+    let resources = needs
+        .iter()
+        .filter_map(|need| need.resource.clone())
+        .collect();
+    let mut authorization = Authorization {
+        resources,
+        ..Authorization::default()
+    };
+    for need in needs {
         match decide(ctx, &identity, need, explain) {
             Ok(decision) => authorization.decisions.extend(decision),
             Err(denial) => match need.on_deny {
@@ -46,7 +56,10 @@ fn decide(
     explain: bool,
 ) -> Result<Option<serde_json::Value>, Denial> {
     let principal = &ctx.caller().principal;
-    let source = need.resource.as_ref().and_then(|arn| ctx.services().sources.of(arn));
+    let source = need
+        .resource
+        .as_ref()
+        .and_then(|arn| ctx.services().sources.of(arn));
     let facts = match (&need.resource, source) {
         _ if need.owned_by_aws => of_the_caller(principal),
         (Some(arn), Some(source)) => source.facts(ctx.view(), arn),
@@ -59,11 +72,16 @@ fn decide(
     }
     let grants: Vec<GrantAllow> = source.map_or_else(Vec::new, |source| {
         let matched = source.grants(ctx.view(), principal, need);
-        matched.into_iter().map(|grant| GrantAllow::new(grant.id, grant.issuing_account)).collect()
+        matched
+            .into_iter()
+            .map(|grant| GrantAllow::new(grant.id, grant.issuing_account))
+            .collect()
     });
     let attached: Vec<Attached<'_>> = identity.identity.iter().map(attach).collect();
-    let session: Option<Vec<Attached<'_>>> =
-        identity.session.as_ref().map(|session| session.iter().map(attach).collect());
+    let session: Option<Vec<Attached<'_>>> = identity
+        .session
+        .as_ref()
+        .map(|session| session.iter().map(attach).collect());
     let policies = Policies {
         identity: &attached,
         boundary: identity.boundary.as_ref().map(attach),
@@ -78,7 +96,12 @@ fn decide(
         resource_control: &[],
         grants: &grants,
     };
-    let keys = RequestKeys { ctx, need, identity, facts: &facts };
+    let keys = RequestKeys {
+        ctx,
+        need,
+        identity,
+        facts: &facts,
+    };
     let request = Request {
         principal,
         action: need.action,
@@ -88,7 +111,7 @@ fn decide(
     };
     let decision = policy::evaluate(&request, &policies);
     if decision.is_allowed() {
-        Ok(explain.then(|| explained(need, &decision, &request, &policies)))
+        Ok(explain.then(|| explained(need, &request, &policies)))
     } else {
         let name = principal.display_name();
         let action = need.action.as_str();
@@ -98,23 +121,30 @@ fn decide(
 }
 
 fn of_the_caller(principal: &Principal) -> ResourceFacts {
-    ResourceFacts { account: principal.account(), rule: ResourceRule::None, keys: None }
+    ResourceFacts {
+        account: principal.account(),
+        rule: ResourceRule::None,
+        keys: None,
+    }
 }
 
 fn without_policy(arn: &Arn) -> ResourceFacts {
-    ResourceFacts { account: arn.account(), rule: ResourceRule::None, keys: None }
+    ResourceFacts {
+        account: arn.account(),
+        rule: ResourceRule::None,
+        keys: None,
+    }
 }
 
 fn attach(attached: &AttachedDocument) -> Attached<'_> {
-    Attached { document: &attached.document, name: &attached.name, arn: attached.arn.as_ref() }
+    Attached {
+        document: &attached.document,
+        name: &attached.name,
+        arn: attached.arn.as_ref(),
+    }
 }
 
-fn explained(
-    need: &Need,
-    _decision: &Decision,
-    request: &Request<'_>,
-    policies: &Policies<'_>,
-) -> serde_json::Value {
+fn explained(need: &Need, request: &Request<'_>, policies: &Policies<'_>) -> serde_json::Value {
     let reasons = policy::explain(request, policies);
     let by: Vec<String> = reasons.iter().map(ToString::to_string).collect();
     serde_json::json!({
@@ -133,5 +163,9 @@ fn denial(ctx: &Ctx, need: &Need, message: String) -> Denial {
     } else {
         message
     };
-    Denial { action, resource, message }
+    Denial {
+        action,
+        resource,
+        message,
+    }
 }

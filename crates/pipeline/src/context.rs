@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::{Damper, TlsDetails};
 use store::{Batch, Store, View};
-use types::{AccessKeyId, AccountId, Clock, Entropy, Principal, Region, RequestId, Service, Timestamp};
+use types::{
+    AccessKeyId, AccountId, Clock, Entropy, Principal, Region, RequestId, Service, Timestamp,
+};
 
 use crate::error::Failure;
 use crate::sources::Sources;
@@ -118,7 +120,9 @@ impl Services {
     ///
     /// Fails closed: a part that was not composed is an internal failure.
     pub fn part<T: Any + Send + Sync>(&self) -> Result<&T, MissingPart> {
-        self.parts.get().ok_or(MissingPart { name: std::any::type_name::<T>() })
+        self.parts.get().ok_or_else(|| MissingPart {
+            name: std::any::type_name::<T>(),
+        })
     }
 }
 
@@ -161,8 +165,20 @@ impl Ctx {
         id: RequestId,
     ) -> Self {
         let time = services.clock.now();
-        let shared = Arc::new(RequestShared { caller, origin, region, id, time });
-        Self { services, view, shared, via: None, effects: Mutex::default() }
+        let shared = Arc::new(RequestShared {
+            caller,
+            origin,
+            region,
+            id,
+            time,
+        });
+        Self {
+            services,
+            view,
+            shared,
+            via: None,
+            effects: Mutex::default(),
+        }
     }
 
     /// The same request, seeing `view`: for another attempt.
@@ -178,7 +194,10 @@ impl Ctx {
 
     /// The same request as `service` makes it on the caller's behalf.
     pub fn on_behalf_of(self: &Ctx, service: Service) -> OnBehalf<'_> {
-        OnBehalf { parent: self, service }
+        OnBehalf {
+            parent: self,
+            service,
+        }
     }
 
     /// What outlives the request.
@@ -241,7 +260,10 @@ impl Ctx {
 
     /// Adds changes that are committed with this call.
     pub(crate) fn absorb(&self, batch: Batch) {
-        self.effects.lock().unwrap_or_else(PoisonError::into_inner).merge(batch);
+        self.effects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .merge(batch);
     }
 
     /// Takes out what calls on the caller's behalf have left to commit.
@@ -261,7 +283,10 @@ impl OnBehalf<'_> {
     /// A context of its own for the inner call, on the parent's snapshot.
     pub(crate) fn context(&self) -> Ctx {
         let view = View::recording(Arc::clone(self.parent.view.snapshot()));
-        Ctx { via: Some(self.service), ..self.parent.again(view) }
+        Ctx {
+            via: Some(self.service),
+            ..self.parent.again(view)
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Failure {
     /// The HTTP status, where it is fixed.
     pub status: Option<u16>,
     /// The denied need, if that is why.
-    pub denial: Option<Denial>,
+    pub denial: Option<Box<Denial>>,
     /// What really happened, for the log; never for the caller.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -42,7 +42,7 @@ impl Failure {
             code: Cow::Borrowed("AccessDeniedException"),
             message: denial.message.clone(),
             status: None,
-            denial: Some(denial),
+            denial: Some(Box::new(denial)),
             source: None,
         }
     }
@@ -75,12 +75,14 @@ impl Failure {
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         let (code, message) = match &error {
-            CommitError::Conflict => {
-                ("ConflictException", "the request conflicts with another one; try again")
-            }
-            CommitError::NotWritable { .. } | CommitError::Busy | CommitError::ShuttingDown => {
-                ("ServiceUnavailable", "the service cannot accept changes now; try again later")
-            }
+            CommitError::Conflict => (
+                "ConflictException",
+                "the request conflicts with another one; try again",
+            ),
+            CommitError::NotWritable { .. } | CommitError::Busy | CommitError::ShuttingDown => (
+                "ServiceUnavailable",
+                "the service cannot accept changes now; try again later",
+            ),
             CommitError::Unknown { .. } => {
                 ("InternalFailure", "the outcome of the request is unknown")
             }

@@ -14,7 +14,7 @@ use types::ErrorKind;
 
 use crate::authorize::{Authorization, authorize};
 use crate::record;
-use crate::{Ctx, Failure, Kind, Operation, Permit, Reply};
+use crate::{Ctx, EventDetail, Failure, Kind, Operation, Permit, Reply};
 
 /// How often a call is decided anew because something it read has changed meanwhile.
 const ATTEMPTS: usize = 32;
@@ -40,26 +40,82 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
         let (result, batch) = attempt::<O>(&ctx, input.clone()).await;
         let seen = ctx.view().revision();
         if batch.is_empty() {
-            return Executed { result, revision: seen };
+            return Executed {
+                result,
+                revision: seen,
+            };
         }
         let mut batch = batch;
         if !batch.metadata().is_empty() || !batch.cells().is_empty() {
             batch.require_all(ctx.view().reads());
         }
         match ctx.services().store.commit(batch).await {
-            Ok(committed) => return Executed { result, revision: committed.revision },
+            Ok(committed) => {
+                return Executed {
+                    result,
+                    revision: committed.revision,
+                };
+            }
             Err(CommitError::Conflict) => {}
             Err(failed) => {
                 error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
                 // A failure stays what it was; a success that cannot be recorded is none.
                 let result = result.and_then(|_| Err(Failure::from(failed)));
-                return Executed { result, revision: seen };
+                return Executed {
+                    result,
+                    revision: seen,
+                };
             }
         }
     }
     warn!(request = %ctx.id(), operation = O::NAME, "gave up after {ATTEMPTS} conflicts");
     let revision = ctx.view().revision();
-    Executed { result: Err(Failure::from(CommitError::Conflict)), revision }
+    Executed {
+        result: Err(Failure::from(CommitError::Conflict)),
+        revision,
+    }
+}
+
+/// Ends a call whose input could not be read: nothing is decided, but it is recorded.
+pub async fn reject<O: Operation>(
+    ctx: Ctx,
+    kind: ErrorKind,
+    code: Cow<'static, str>,
+    message: String,
+) -> Executed<O::Output> {
+    let revision = ctx.view().revision();
+    let failure = Failure {
+        kind,
+        code,
+        message,
+        status: None,
+        denial: None,
+        source: None,
+    };
+    log_failure::<O>(&ctx, &failure);
+    let mut batch = Batch::default();
+    let recorded = record::failure::<O>(
+        &ctx,
+        EventDetail::default(),
+        &Authorization::default(),
+        &failure,
+        &mut batch,
+    );
+    if let Err(unrecorded) = recorded {
+        return Executed {
+            result: Err(unrecorded),
+            revision,
+        };
+    }
+    if !batch.is_empty()
+        && let Err(failed) = ctx.services().store.commit(batch).await
+    {
+        error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
+    }
+    Executed {
+        result: Err(failure),
+        revision,
+    }
 }
 
 fn view<O: Operation>(ctx: &Ctx) -> View {
@@ -93,8 +149,7 @@ pub(crate) async fn attempt<O: Operation>(
             log_failure::<O>(ctx, &failure);
             let mut batch = ctx.take_effects().only_appends();
             let detail = O::event(&input, None);
-            let recorded =
-                record::failure::<O>(ctx, detail, &authorization, &failure, &mut batch);
+            let recorded = record::failure::<O>(ctx, detail, &authorization, &failure, &mut batch);
             if let Err(unrecorded) = recorded {
                 error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
             }
@@ -108,7 +163,12 @@ async fn decide_and_handle<O: Operation>(
     input: O::Input,
     authorization: &mut Authorization,
 ) -> Result<Reply<O::Output>, Failure> {
-    if !ctx.services().sources.identities.is_active(ctx.view(), ctx.caller()) {
+    if !ctx
+        .services()
+        .sources
+        .identities
+        .is_active(ctx.view(), ctx.caller())
+    {
         return Err(inactive());
     }
     let resolve = CatchPanic(Box::pin(O::resolve(ctx, &input)));
@@ -124,7 +184,9 @@ async fn decide_and_handle<O: Operation>(
         }
     }
     let permit = Permit::granted(target, std::mem::take(&mut authorization.denied_items));
-    CatchPanic(Box::pin(O::handle(ctx, permit, input))).await?.map_err(Failure::of)
+    CatchPanic(Box::pin(O::handle(ctx, permit, input)))
+        .await?
+        .map_err(Failure::of)
 }
 
 /// The credential was good when the request was authenticated, and is no more.

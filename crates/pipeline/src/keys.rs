@@ -35,7 +35,11 @@ enum OwnedValues {
 impl KeySet {
     /// Sets a single-valued key; `name` is in lower case.
     pub fn one(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.entries.push(Entry { name, suffix: None, values: OwnedValues::One(value.into()) });
+        self.entries.push(Entry {
+            name,
+            suffix: None,
+            values: OwnedValues::One(value.into()),
+        });
         self
     }
 
@@ -50,7 +54,11 @@ impl KeySet {
     /// Sets a multivalued key; without values it stays absent.
     pub fn many(mut self, name: &'static str, values: Vec<String>) -> Self {
         if !values.is_empty() {
-            self.entries.push(Entry { name, suffix: None, values: OwnedValues::Many(values) });
+            self.entries.push(Entry {
+                name,
+                suffix: None,
+                values: OwnedValues::Many(values),
+            });
         }
         self
     }
@@ -86,9 +94,12 @@ impl ConditionKeys for KeySet {
         })?;
         Some(match &entry.values {
             OwnedValues::One(value) => Values::One(Cow::Borrowed(value)),
-            OwnedValues::Many(values) => {
-                Values::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect())
-            }
+            OwnedValues::Many(values) => Values::Many(
+                values
+                    .iter()
+                    .map(|value| Cow::Borrowed(value.as_str()))
+                    .collect(),
+            ),
         })
     }
 }
@@ -108,13 +119,21 @@ impl ConditionKeys for RequestKeys<'_> {
         if let Some(values) = self.need.keys.lookup(key) {
             return Some(values);
         }
-        if let Some(values) = self.need.shared_keys.as_ref().and_then(|keys| keys.lookup(key)) {
+        if let Some(values) = self
+            .need
+            .shared_keys
+            .as_ref()
+            .and_then(|keys| keys.lookup(key))
+        {
             return Some(values);
         }
         match (key.name(), key.suffix()) {
             ("aws:principaltag", Some(tag)) => {
-                let (_, value) =
-                    self.identity.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag))?;
+                let (_, value) = self
+                    .identity
+                    .tags
+                    .iter()
+                    .find(|(name, _)| name.eq_ignore_ascii_case(tag))?;
                 Some(borrowed(value))
             }
             (name, None) => self
@@ -166,9 +185,10 @@ impl RequestKeys<'_> {
             "aws:useragent" => ctx.origin().user_agent.as_deref().map(borrowed),
             "aws:referer" => ctx.origin().referer.as_deref().map(borrowed),
             // A service's call on the caller's behalf comes from the service's address.
-            "aws:sourceip" if self.via().is_none() => {
-                ctx.origin().source_ip.map(|address| owned(address.to_string()))
-            }
+            "aws:sourceip" if self.via().is_none() => ctx
+                .origin()
+                .source_ip
+                .map(|address| owned(address.to_string())),
             "aws:resourceaccount" => self.facts.account.map(owned),
             _ => None,
         }
@@ -179,9 +199,12 @@ impl RequestKeys<'_> {
         match name {
             "aws:viaawsservice" => Some(truth(self.via().is_some())),
             "kms:calleraccount" if on_kms => self.ctx.caller().principal.account().map(owned),
-            "kms:viaservice" if on_kms && matches!(self.need.resource, Some(_)) => {
+            "kms:viaservice" if on_kms && self.need.resource.is_some() => {
                 let prefix = self.via()?.action_prefix();
-                Some(owned(format!("{prefix}.{}.amazonaws.com", self.ctx.region())))
+                Some(owned(format!(
+                    "{prefix}.{}.amazonaws.com",
+                    self.ctx.region()
+                )))
             }
             _ => None,
         }
@@ -218,14 +241,16 @@ fn user_id(principal: &Principal) -> Option<String> {
     match principal {
         Principal::Root { account } => Some(account.to_string()),
         Principal::User { id, .. } => Some(id.to_string()),
-        Principal::AssumedRole { role_id, session, .. } => Some(format!("{role_id}:{session}")),
+        Principal::AssumedRole {
+            role_id, session, ..
+        } => Some(format!("{role_id}:{session}")),
         Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
         Principal::Service { .. } => None,
     }
 }
 
-fn owned(value: impl ToString) -> Values<'static> {
-    Values::One(Cow::Owned(value.to_string()))
+fn owned(value: impl Into<String>) -> Values<'static> {
+    Values::One(Cow::Owned(value.into()))
 }
 
 fn borrowed(value: &str) -> Values<'_> {

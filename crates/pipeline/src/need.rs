@@ -128,7 +128,9 @@ impl Need {
 
     /// The resource as denials show it.
     pub fn shown_resource(&self) -> &str {
-        self.named.as_ref().map_or_else(|| self.resource_text(), Arn::as_str)
+        self.named
+            .as_ref()
+            .map_or_else(|| self.resource_text(), Arn::as_str)
     }
 }
 
@@ -164,6 +166,15 @@ impl Needs {
     }
 }
 
+impl<'a> IntoIterator for &'a Needs {
+    type Item = &'a Need;
+    type IntoIter = std::slice::Iter<'a, Need>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// The proof that every need of `O` was granted from one snapshot, with what `resolve`
 /// loaded. Only the pipeline constructs it.
 pub struct Permit<O: Operation> {
@@ -175,7 +186,11 @@ pub struct Permit<O: Operation> {
 
 impl<O: Operation> Permit<O> {
     pub(crate) fn granted(target: O::Target, denied_items: Vec<(usize, Denial)>) -> Self {
-        Self { target, denied_items, _sealed: () }
+        Self {
+            target,
+            denied_items,
+            _sealed: (),
+        }
     }
 
     /// What `resolve` loaded.
@@ -190,7 +205,10 @@ impl<O: Operation> Permit<O> {
 
     /// Why item `number` of a batch was denied, if it was.
     pub fn denied(&self, number: usize) -> Option<&Denial> {
-        self.denied_items.iter().find(|(item, _)| *item == number).map(|(_, denial)| denial)
+        self.denied_items
+            .iter()
+            .find(|(item, _)| *item == number)
+            .map(|(_, denial)| denial)
     }
 }
 

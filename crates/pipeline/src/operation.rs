@@ -46,7 +46,10 @@ pub struct Reply<T> {
 impl<T> Reply<T> {
     /// An answer that changes nothing.
     pub fn read(output: T) -> Self {
-        Self { output, effect: Batch::default() }
+        Self {
+            output,
+            effect: Batch::default(),
+        }
     }
 
     /// An answer that holds once `effect` is committed.

@@ -24,7 +24,11 @@ pub(crate) fn success<O: Operation>(
     name_resources(&mut record, authorization);
     if !authorization.decisions.is_empty() {
         let decisions = Value::Array(authorization.decisions.clone());
-        add(&mut record.additional_event_data, "authorization", decisions);
+        add(
+            &mut record.additional_event_data,
+            "authorization",
+            decisions,
+        );
     }
     let owners = owners(&record);
     append_copies(ctx, record, &owners, batch)
@@ -47,7 +51,10 @@ fn resource_of(arn: &Arn) -> Resource {
 
 /// The type that CloudTrail gives a resource; KMS shows its aliases as keys too.
 fn resource_kind(arn: &Arn) -> &'static str {
-    let (kind, _) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
+    let (kind, _) = arn
+        .resource()
+        .split_once('/')
+        .unwrap_or_else(|| (arn.resource(), ""));
     match (arn.service(), kind) {
         ("kms", _) => "AWS::KMS::Key",
         ("sagemaker", "feature-group") => "AWS::SageMaker::FeatureGroup",
@@ -62,7 +69,9 @@ fn resource_kind(arn: &Arn) -> &'static str {
 /// The accounts that own what the call was about.
 fn owners(record: &Record) -> Vec<AccountId> {
     let accounts = record.resources.iter();
-    accounts.filter_map(|resource| resource.account_id.as_ref()?.parse().ok()).collect()
+    accounts
+        .filter_map(|resource| resource.account_id.as_ref()?.parse().ok())
+        .collect()
 }
 
 /// Records a call that failed; identical denials beyond a rate are only counted.
@@ -94,14 +103,26 @@ pub(crate) fn failure<O: Operation>(
         let key = DenialKey {
             principal: ctx.caller().principal.display_name(),
             action: format!("{}:{}", O::SERVICE.action_prefix(), O::NAME),
-            resource: failure.denial.as_ref().map(|d| d.resource.clone()).unwrap_or_default(),
+            resource: failure
+                .denial
+                .as_ref()
+                .map(|d| d.resource.clone())
+                .unwrap_or_default(),
             code: failure.code.clone().into_owned(),
         };
-        match ctx.services().damper.admit(key, ctx.services().clock.monotonic()) {
+        match ctx
+            .services()
+            .damper
+            .admit(key, ctx.services().clock.monotonic())
+        {
             Damped::Count => return Ok(()),
             Damped::Record { suppressed: 0 } => {}
             Damped::Record { suppressed } => {
-                add(&mut record.additional_event_data, "suppressedCount", suppressed.into());
+                add(
+                    &mut record.additional_event_data,
+                    "suppressedCount",
+                    suppressed.into(),
+                );
             }
         }
     }
@@ -126,8 +147,11 @@ pub async fn record_unauthenticated(
 ) {
     let key = DenialKey {
         principal: attempt.access_key_id.unwrap_or_default().to_owned(),
-        action: format!("{}:{}", attempt.service.action_prefix(), attempt.operation),
-        resource: origin.source_ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        action: format!("{}:{}", attempt.source(), attempt.operation),
+        resource: origin
+            .source_ip
+            .map(|ip| ip.to_string())
+            .unwrap_or_default(),
         code: attempt.code.to_owned(),
     };
     let Damped::Record { suppressed } = services.damper.admit(key, services.clock.monotonic())
@@ -136,14 +160,18 @@ pub async fn record_unauthenticated(
     };
     let at = services.clock.now();
     let mut record = Record::new(UserIdentity::unknown(attempt.access_key_id), at);
-    record.event_source = attempt.service.principal().to_owned();
+    record.event_source = format!("{}.amazonaws.com", attempt.source());
     record.event_name = attempt.operation.to_owned();
     record.error_code = Some(attempt.code.to_owned());
     record.error_message = Some(attempt.message.to_owned());
     record.request_id = id.to_string();
     fill_origin(&mut record, origin, None);
     if suppressed > 0 {
-        add(&mut record.additional_event_data, "suppressedCount", suppressed.into());
+        add(
+            &mut record.additional_event_data,
+            "suppressedCount",
+            suppressed.into(),
+        );
     }
     commit_alone(services, record, recipient, region).await;
 }
@@ -153,14 +181,20 @@ pub async fn record_unauthenticated(
 pub struct UnauthenticatedCall<'a> {
     /// The access key id that was presented.
     pub access_key_id: Option<&'a str>,
-    /// The service that was addressed.
-    pub service: Service,
+    /// The service that was addressed, as far as it could be told.
+    pub service: Option<Service>,
     /// The operation that was asked for, as far as it could be told.
     pub operation: &'a str,
     /// The error's code.
     pub code: &'a str,
     /// The error's message.
     pub message: &'a str,
+}
+
+impl UnauthenticatedCall<'_> {
+    fn source(&self) -> &'static str {
+        self.service.map_or("unknown", Service::action_prefix)
+    }
 }
 
 /// Writes one record for each flood of identical failures whose second is over; the
@@ -187,8 +221,7 @@ async fn commit_alone(services: &Services, mut record: Record, to: AccountId, re
     region.as_str().clone_into(&mut record.aws_region);
     let mut batch = Batch::default();
     let record = record.truncated();
-    let appended =
-        audit::append(&mut batch, Some(to), region, services.clock.now(), &record);
+    let appended = audit::append(&mut batch, Some(to), region, services.clock.now(), &record);
     if let Err(failed) = appended {
         error!(error = %failed, "audit record could not be made");
         return;
@@ -202,8 +235,8 @@ fn base<O: Operation>(ctx: &Ctx, detail: EventDetail) -> Record {
     let caller = ctx.caller();
     let identity = UserIdentity::of(&caller.principal, caller.access_key.as_ref(), ctx.via());
     let mut record = Record::new(identity, ctx.services().clock.now());
-    record.event_source = O::SERVICE.principal().to_owned();
-    record.event_name = O::NAME.to_owned();
+    O::SERVICE.principal().clone_into(&mut record.event_source);
+    O::NAME.clone_into(&mut record.event_name);
     ctx.region().as_str().clone_into(&mut record.aws_region);
     record.request_parameters = detail.request;
     record.response_elements = detail.response;
@@ -212,21 +245,28 @@ fn base<O: Operation>(ctx: &Ctx, detail: EventDetail) -> Record {
     record.request_id = ctx.id().to_string();
     record.read_only = O::KIND.is_read_only();
     record.management_event = !O::KIND.is_data();
-    record.event_category = if O::KIND.is_data() { Category::Data } else { Category::Management };
+    record.event_category = if O::KIND.is_data() {
+        Category::Data
+    } else {
+        Category::Management
+    };
     fill_origin(&mut record, ctx.origin(), ctx.via());
     record
 }
 
 fn fill_origin(record: &mut Record, origin: &Origin, via: Option<Service>) {
     if let Some(service) = via {
-        service.principal().clone_into(&mut record.source_ip_address);
+        service
+            .principal()
+            .clone_into(&mut record.source_ip_address);
         service.principal().clone_into(&mut record.user_agent);
         return;
     }
-    record.source_ip_address =
-        origin.source_ip.map_or_else(|| "AWS Internal".to_owned(), |ip| ip.to_string());
+    record.source_ip_address = origin
+        .source_ip
+        .map_or_else(|| "AWS Internal".to_owned(), |ip| ip.to_string());
     record.user_agent = origin.user_agent.clone().unwrap_or_default();
-    record.tls_details = origin.tls.clone();
+    record.tls_details.clone_from(&origin.tls);
 }
 
 /// One copy for the caller's account, and one for every other account that owns a resource.

@@ -125,7 +125,10 @@ pub struct Sources {
 impl Sources {
     /// Sources with the given identities and no resources yet.
     pub fn new(identities: Arc<dyn IdentitySource>) -> Self {
-        Self { identities, resources: HashMap::new() }
+        Self {
+            identities,
+            resources: HashMap::new(),
+        }
     }
 
     /// Adds the source for resources whose ARNs name `service`.

@@ -39,13 +39,22 @@ pub async fn first_account(
     }
     let account = wanted.unwrap_or_else(|| random_account(services.entropy()));
     let mut batch = Batch::default();
-    let key = iam::bootstrap(&mut batch, account, services.clock().now(), services.entropy())
-        .map_err(BootstrapError::Iam)?;
+    let key = iam::bootstrap(
+        &mut batch,
+        account,
+        services.clock().now(),
+        services.entropy(),
+    )
+    .map_err(BootstrapError::Iam)?;
     // Written first: if the commit is cut off, the next start finds no account and writes
     // the file again; the other way round nobody could get in.
     let text = shared_credentials(key.id.as_str(), &key.secret);
     seal::write_durably(credentials, text.as_bytes())?;
-    services.store().commit(batch).await.map_err(BootstrapError::Commit)?;
+    services
+        .store()
+        .commit(batch)
+        .await
+        .map_err(BootstrapError::Commit)?;
     Ok(account)
 }
 
@@ -62,8 +71,10 @@ fn random_account(entropy: &dyn Entropy) -> AccountId {
     loop {
         let mut bytes = [0_u8; 12];
         entropy.fill(&mut bytes);
-        let digits: String =
-            bytes.iter().map(|byte| char::from(b'0' + byte % 10)).collect();
+        let digits: String = bytes
+            .iter()
+            .map(|byte| char::from(b'0' + byte % 10))
+            .collect();
         if let (false, Ok(account)) = (digits.starts_with('0'), digits.parse()) {
             return account;
         }

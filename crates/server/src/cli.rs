@@ -10,8 +10,10 @@ use types::AccountId;
 /// CloudTrail behind it.
 #[derive(Debug, Parser)]
 #[command(name = "strongroom", version, about, arg_required_else_help = true)]
-#[command(after_help = "Settings come from flags, then STRONGROOM_* variables, then the \
-    --config file, then defaults: the first that says something counts.")]
+#[command(
+    after_help = "Settings come from flags, then STRONGROOM_* variables, then the \
+    --config file, then defaults: the first that says something counts."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -66,7 +68,12 @@ pub struct DirectoryArgs {
     pub key_file: Option<PathBuf>,
     /// A file whose first line is the passphrase that seals the root key, instead of a key
     /// file.
-    #[arg(long, value_name = "FILE", env = "STRONGROOM_PASSPHRASE_FILE", conflicts_with = "key_file")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STRONGROOM_PASSPHRASE_FILE",
+        conflicts_with = "key_file"
+    )]
     pub passphrase_file: Option<PathBuf>,
 }
 
@@ -83,7 +90,12 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ID", env = "STRONGROOM_ACCOUNT")]
     pub account: Option<AccountId>,
     /// A region to answer for; may be given several times [default: us-east-1].
-    #[arg(long = "region", value_name = "NAME", env = "STRONGROOM_REGIONS", value_delimiter = ',')]
+    #[arg(
+        long = "region",
+        value_name = "NAME",
+        env = "STRONGROOM_REGIONS",
+        value_delimiter = ','
+    )]
     pub regions: Vec<types::Region>,
     /// What to log, as `level` or `target=level,…` [default: info].
     #[arg(long, value_name = "FILTER", env = "STRONGROOM_LOG")]
@@ -115,11 +127,21 @@ mod tests {
     #[test]
     fn the_stable_flags_of_serve_are_understood() {
         let cli = Cli::try_parse_from([
-            "strongroom", "serve", "--data", "d", "--listen", "127.0.0.1:0", "--config", "c",
-            "--account", "111122223333",
+            "strongroom",
+            "serve",
+            "--data",
+            "d",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            "c",
+            "--account",
+            "111122223333",
         ])
         .unwrap();
-        let Command::Serve(args) = cli.command else { panic!("not serve") };
+        let Command::Serve(args) = cli.command else {
+            panic!("not serve")
+        };
         assert_eq!(args.account.unwrap().as_str(), "111122223333");
         assert_eq!(args.listen.unwrap().port(), 0);
     }

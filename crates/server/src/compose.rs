@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crypto::secret::SystemEntropy;
 use pipeline::sources::Sources;
 use pipeline::{Parts, Services, ServicesBuilder};
-use store::{EmbeddedStore, EmbeddedOptions, OpenError, Store};
+use store::{EmbeddedOptions, EmbeddedStore, OpenError, Store};
 use types::{Clock, Entropy, SystemClock};
 
 use crate::directory::DataDirectory;

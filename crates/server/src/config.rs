@@ -149,7 +149,9 @@ pub enum ConfigError {
         reason: String,
     },
     /// A setting is missing that has no default.
-    #[error("no data directory: give --data DIR, set STRONGROOM_DATA, or set `data` in the configuration file")]
+    #[error(
+        "no data directory: give --data DIR, set STRONGROOM_DATA, or set `data` in the configuration file"
+    )]
     NoData,
     /// The key file lies where a stolen data directory would take it along.
     #[error("the key file `{path}` is inside the data directory: it must be elsewhere")]
@@ -213,12 +215,17 @@ impl Config {
     pub fn of_serve(args: &ServeArgs) -> Result<Self, ConfigError> {
         let (file, directory) = read(&args.directory)?;
         let regions = if args.regions.is_empty() {
-            file.regions.map(toml::Spanned::into_inner).unwrap_or_default()
+            file.regions
+                .map(toml::Spanned::into_inner)
+                .unwrap_or_default()
         } else {
             args.regions.clone()
         };
-        let regions =
-            if regions.is_empty() { "us-east-1".parse().into_iter().collect() } else { regions };
+        let regions = if regions.is_empty() {
+            "us-east-1".parse().into_iter().collect()
+        } else {
+            regions
+        };
         Ok(Self {
             directory,
             listen: args.listen.or(file.listen).unwrap_or(LISTEN),
@@ -227,7 +234,11 @@ impl Config {
             regions,
             tls: file.tls,
             trusted_proxies: file.proxy.trusted,
-            log_filter: args.log.clone().or(file.log.filter).unwrap_or_else(|| "info".to_owned()),
+            log_filter: args
+                .log
+                .clone()
+                .or(file.log.filter)
+                .unwrap_or_else(|| "info".to_owned()),
             log_json: file.log.json,
             limits: file.limits,
         })
@@ -246,11 +257,26 @@ fn read(args: &DirectoryArgs) -> Result<(File, DirectoryConfig), ConfigError> {
         Some(path) => read_file(path)?,
         None => File::default(),
     };
-    let data = args.data.clone().or_else(|| file.data.clone()).ok_or(ConfigError::NoData)?;
-    let data = std::path::absolute(&data)
-        .map_err(|source| ConfigError::Read { path: data.clone(), source })?;
-    let passphrase = file.seal.passphrase_file.as_ref().map(|path| path.get_ref().clone());
-    let seal = match (&args.key_file, &args.passphrase_file, passphrase, &file.seal.key_file) {
+    let data = args
+        .data
+        .clone()
+        .or_else(|| file.data.clone())
+        .ok_or(ConfigError::NoData)?;
+    let data = std::path::absolute(&data).map_err(|source| ConfigError::Read {
+        path: data.clone(),
+        source,
+    })?;
+    let passphrase = file
+        .seal
+        .passphrase_file
+        .as_ref()
+        .map(|path| path.get_ref().clone());
+    let seal = match (
+        &args.key_file,
+        &args.passphrase_file,
+        passphrase,
+        &file.seal.key_file,
+    ) {
         (Some(path), _, _, _) | (None, None, None, Some(path)) => SealConfig::KeyFile(path.clone()),
         (None, Some(path), _, _) => SealConfig::PassphraseFile(path.clone()),
         (None, None, Some(path), _) => SealConfig::PassphraseFile(path),
@@ -270,19 +296,23 @@ fn beside(data: &Path) -> PathBuf {
 }
 
 fn refuse_inside(data: &Path, key: &Path) -> Result<(), ConfigError> {
-    let parent = std::path::absolute(key).ok().and_then(|path| path.parent().map(Path::to_path_buf));
+    let parent = std::path::absolute(key)
+        .ok()
+        .and_then(|path| path.parent().map(Path::to_path_buf));
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     match parent {
-        Some(parent) if real(&parent).starts_with(real(data)) => {
-            Err(ConfigError::KeyInsideData { path: key.to_path_buf() })
-        }
+        Some(parent) if real(&parent).starts_with(real(data)) => Err(ConfigError::KeyInsideData {
+            path: key.to_path_buf(),
+        }),
         _ => Ok(()),
     }
 }
 
 fn read_file(path: &Path) -> Result<File, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
     parse(&path.display().to_string(), &text)
 }
 
@@ -293,11 +323,17 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
         reason,
     };
     let file: File = toml::from_str(text).map_err(|error| {
-        invalid(error.span().map_or(0, |span| span.start), error.message().replace('\n', " "))
+        invalid(
+            error.span().map_or(0, |span| span.start),
+            error.message().replace('\n', " "),
+        )
     })?;
     if let Some(regions) = &file.regions {
         if regions.get_ref().is_empty() {
-            return Err(invalid(regions.span().start, "`regions` names no region".to_owned()));
+            return Err(invalid(
+                regions.span().start,
+                "`regions` names no region".to_owned(),
+            ));
         }
     }
     if let (Some(passphrase), Some(_)) = (&file.seal.passphrase_file, &file.seal.key_file) {
@@ -327,7 +363,10 @@ mod tests {
     #[test]
     fn unknown_settings_are_refused_with_their_line() {
         let text = refusal("listen = \"127.0.0.1:1\"\n\nlisten_adress = \"x\"\n");
-        assert!(text.starts_with("c.toml:3: unknown field `listen_adress`"), "{text}");
+        assert!(
+            text.starts_with("c.toml:3: unknown field `listen_adress`"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -347,7 +386,10 @@ mod tests {
     #[test]
     fn the_key_file_is_beside_the_data_directory_by_default() {
         let directory = DirectoryConfig::of(&args("/srv/strongroom", None)).unwrap();
-        assert_eq!(directory.seal, SealConfig::KeyFile("/srv/strongroom.key".into()));
+        assert_eq!(
+            directory.seal,
+            SealConfig::KeyFile("/srv/strongroom.key".into())
+        );
     }
 
     #[test]
@@ -358,7 +400,15 @@ mod tests {
 
     #[test]
     fn without_a_data_directory_nothing_starts() {
-        let args = DirectoryArgs { data: None, config: None, key_file: None, passphrase_file: None };
-        assert!(matches!(DirectoryConfig::of(&args), Err(ConfigError::NoData)));
+        let args = DirectoryArgs {
+            data: None,
+            config: None,
+            key_file: None,
+            passphrase_file: None,
+        };
+        assert!(matches!(
+            DirectoryConfig::of(&args),
+            Err(ConfigError::NoData)
+        ));
     }
 }

@@ -63,13 +63,24 @@ impl DataDirectory {
         entropy: &dyn Entropy,
     ) -> Result<Self, DirectoryError> {
         let path = &config.data;
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| {
-            DirectoryError::File { action: "creating", path: path.clone(), source }
-        })?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|source| DirectoryError::File {
+                action: "creating",
+                path: path.clone(),
+                source,
+            })?;
         let lock = lock(path)?;
         if seal::exists(path) {
             let root = seal::open(path, &config.seal)?;
-            return Ok(Self { path: path.clone(), root, fresh: false, _lock: lock });
+            return Ok(Self {
+                path: path.clone(),
+                root,
+                fresh: false,
+                _lock: lock,
+            });
         }
         refuse_foreign(path)?;
         let root = seal::create(path, &config.seal, entropy)?;
@@ -84,7 +95,12 @@ impl DataDirectory {
                  can read nothing; without it the data is lost"
             ),
         }
-        Ok(Self { path: path.clone(), root, fresh: true, _lock: lock })
+        Ok(Self {
+            path: path.clone(),
+            root,
+            fresh: true,
+            _lock: lock,
+        })
     }
 
     /// Opens an existing directory.
@@ -95,7 +111,12 @@ impl DataDirectory {
         }
         let lock = lock(path)?;
         let root = seal::open(path, &config.seal)?;
-        Ok(Self { path: path.clone(), root, fresh: false, _lock: lock })
+        Ok(Self {
+            path: path.clone(),
+            root,
+            fresh: false,
+            _lock: lock,
+        })
     }
 
     /// The root key.
@@ -121,7 +142,11 @@ impl DataDirectory {
 
 fn lock(path: &Path) -> Result<File, DirectoryError> {
     let name = path.join("lock");
-    let failed = |source| DirectoryError::File { action: "locking", path: name.clone(), source };
+    let failed = |source| DirectoryError::File {
+        action: "locking",
+        path: name.clone(),
+        source,
+    };
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -131,18 +156,26 @@ fn lock(path: &Path) -> Result<File, DirectoryError> {
         .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse { path: path.to_path_buf() }),
+        Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse {
+            path: path.to_path_buf(),
+        }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 
 fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
-    let failed = |source| DirectoryError::File { action: "reading", path: path.into(), source };
+    let failed = |source| DirectoryError::File {
+        action: "reading",
+        path: path.into(),
+        source,
+    };
     for entry in fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         // What a start leaves that was cut off before the seal was written.
         if name != "lock" && name != "seal.json.new" {
-            return Err(DirectoryError::Foreign { path: path.to_path_buf() });
+            return Err(DirectoryError::Foreign {
+                path: path.to_path_buf(),
+            });
         }
     }
     Ok(())

@@ -18,7 +18,9 @@ pub fn print(page: DocsPage) -> anyhow::Result<()> {
         DocsPage::Permissions => permissions(),
         DocsPage::Configuration => configuration(),
     };
-    std::io::stdout().write_all(text.as_bytes()).context("writing the page failed")
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("writing the page failed")
 }
 
 /// What exists here that AWS does otherwise, or that is refused. Held by hand, printed into
@@ -26,11 +28,16 @@ pub fn print(page: DocsPage) -> anyhow::Result<()> {
 const DIFFERENCES: &str = include_str!("../../../docs/differences.md");
 
 fn compatibility() -> String {
-    let here: BTreeSet<(Service, &str)> =
-        Router::complete().operations().iter().map(|o| (o.service, o.name)).collect();
+    let here: BTreeSet<(Service, &str)> = Router::complete()
+        .operations()
+        .iter()
+        .map(|o| (o.service, o.name))
+        .collect();
     let mut text = format!("# Compatibility\n\n{NOTICE}{DIFFERENCES}\n## Operations\n");
     for service in Service::ALL {
-        let Some(model) = shapes::service_model(service) else { continue };
+        let Some(model) = shapes::service_model(service) else {
+            continue;
+        };
         let (have, lack): (Vec<&str>, Vec<&str>) = model
             .operations
             .iter()
@@ -56,10 +63,16 @@ fn compatibility() -> String {
 fn permissions() -> String {
     let mut services: BTreeMap<Service, String> = BTreeMap::new();
     for operation in Router::complete().operations() {
-        let actions: Vec<String> =
-            operation.actions.iter().map(|action| format!("`{action}`")).collect();
-        let actions =
-            if actions.is_empty() { "nothing".to_owned() } else { actions.join(", ") };
+        let actions: Vec<String> = operation
+            .actions
+            .iter()
+            .map(|action| format!("`{action}`"))
+            .collect();
+        let actions = if actions.is_empty() {
+            "nothing".to_owned()
+        } else {
+            actions.join(", ")
+        };
         let rows = services.entry(operation.service).or_default();
         rows.push_str(&format!("| {} | {actions} |\n", operation.name));
     }

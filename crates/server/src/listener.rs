@@ -81,7 +81,10 @@ impl Listener {
         drop(self.socket);
         info!(open = open.len(), "shutting down: open requests may finish");
         let drained = async { while open.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.shutdown_timeout, drained).await.is_err() {
+        if tokio::time::timeout(self.shutdown_timeout, drained)
+            .await
+            .is_err()
+        {
             warn!("some requests did not finish in time and were cut off");
         }
     }
@@ -129,14 +132,17 @@ impl Connection {
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEAD_BYTES)
             .pipeline_flush(true);
-        let connection = http.serve_connection(
-            TokioIo::new(stream),
-            service_fn(move |request| {
-                let service = Arc::clone(&service);
-                let peer = Arc::clone(&peer);
-                async move { Ok::<_, std::convert::Infallible>(service.answer(&peer, request).await) }
-            }),
-        );
+        let connection =
+            http.serve_connection(
+                TokioIo::new(stream),
+                service_fn(move |request| {
+                    let service = Arc::clone(&service);
+                    let peer = Arc::clone(&peer);
+                    async move {
+                        Ok::<_, std::convert::Infallible>(service.answer(&peer, request).await)
+                    }
+                }),
+            );
         let mut connection = pin!(connection);
         let mut stop = self.stop;
         tokio::select! {
@@ -159,7 +165,9 @@ fn details(tls: &rustls::ServerConnection) -> TlsDetails {
         rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
         other => format!("{other:?}"),
     });
-    let suite = tls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+    let suite = tls
+        .negotiated_cipher_suite()
+        .map(|suite| format!("{:?}", suite.suite()));
     TlsDetails {
         tls_version: version,
         cipher_suite: suite,

@@ -12,7 +12,9 @@ pub struct BadFilter {
 
 /// Starts logging with `filter`, as JSON lines if `json`.
 pub fn start(filter: &str, json: bool) -> Result<(), BadFilter> {
-    let refused = |_source| BadFilter { filter: filter.to_owned() };
+    let refused = |_source| BadFilter {
+        filter: filter.to_owned(),
+    };
     // The engine and the TLS stack are quiet unless asked for.
     let directives = format!("fjall=warn,lsm_tree=warn,hyper=warn,rustls=warn,{filter}");
     let filter = EnvFilter::builder().parse(directives).map_err(refused)?;
@@ -21,7 +23,10 @@ pub fn start(filter: &str, json: bool) -> Result<(), BadFilter> {
         .with_writer(std::io::stderr)
         .with_span_events(FmtSpan::NONE);
     // A second start in one process (tests) keeps the first.
-    let _already_started =
-        if json { logs.json().flatten_event(true).try_init() } else { logs.with_target(false).try_init() };
+    let _already_started = if json {
+        logs.json().flatten_event(true).try_init()
+    } else {
+        logs.with_target(false).try_init()
+    };
     Ok(())
 }

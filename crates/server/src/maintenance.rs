@@ -48,8 +48,12 @@ async fn slow_duties(services: &Services) {
 
 /// Persists when access keys were last used.
 async fn keep_last_used(services: &Services) {
-    let Ok(last_used) = services.part::<iam::LastUsed>() else { return };
-    let Some(batch) = last_used.flush(&services.store().snapshot()) else { return };
+    let Ok(last_used) = services.part::<iam::LastUsed>() else {
+        return;
+    };
+    let Some(batch) = last_used.flush(&services.store().snapshot()) else {
+        return;
+    };
     if let Err(failed) = services.store().commit(batch).await {
         warn!(error = %failed, "access-key last-used times could not be kept");
     }

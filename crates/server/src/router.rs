@@ -8,11 +8,13 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use http::Response;
-use pipeline::{Ctx, Operation, Registry, execute};
+use pipeline::{Ctx, Operation, Registry, execute, reject};
 use policy::Action;
-use types::{RequestId, Service};
-use wire::decode::RawInput;
-use wire::encode;
+use shapes::Output;
+use types::Service;
+use wire::{Call, Refusal, ReplyTo};
+
+use crate::http_service::set_revision;
 
 /// The future of an answer.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
@@ -20,7 +22,7 @@ pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
 /// One operation behind its wire protocol.
 pub(crate) trait Route: fmt::Debug + Send + Sync {
     /// Reads and validates the input, executes, and encodes the answer.
-    fn answer(&self, ctx: Ctx, input: RawInput) -> Answer;
+    fn answer(&self, ctx: Ctx, call: &Call<'_>) -> Answer;
 
     /// The actions that the operation may need.
     fn actions(&self) -> &'static [&'static Action];
@@ -48,7 +50,10 @@ impl Router {
 
     /// The operation, if this server has it.
     pub(crate) fn find(&self, service: Service, operation: &str) -> Option<&dyn Route> {
-        self.routes.get(&service)?.get(operation).map(|route| &**route)
+        self.routes
+            .get(&service)?
+            .get(operation)
+            .map(|route| &**route)
     }
 
     /// Every operation: service, name, actions, kind; sorted.
@@ -93,29 +98,27 @@ impl Registry for Router {
 struct Typed<O>(PhantomData<fn() -> O>);
 
 impl<O: Operation> Route for Typed<O> {
-    fn answer(&self, ctx: Ctx, input: RawInput) -> Answer {
+    fn answer(&self, ctx: Ctx, call: &Call<'_>) -> Answer {
+        let reply = ReplyTo::operation(O::SERVICE, O::NAME, ctx.id());
+        let input = call.read::<O::Input>();
         Box::pin(async move {
-            let id: RequestId = ctx.id();
-            let input = match input.read::<O::Input>() {
-                Ok(input) => input,
-                Err(refused) => return encode::read_error(O::SERVICE, O::NAME, &refused, id),
+            let executed = match input {
+                Ok(input) => execute::<O>(ctx, input).await,
+                Err(error) => {
+                    let refusal = error.refusal(reply.protocol(), Some(O::SERVICE));
+                    reject::<O>(ctx, refusal.kind, refusal.code, refusal.message).await
+                }
             };
-            let executed = execute::<O>(ctx, input).await;
             let mut response = match executed.result {
-                Ok(output) => encode::success(O::SERVICE, O::NAME, output, id),
-                Err(failure) => encode::failure(
-                    O::SERVICE,
-                    O::NAME,
-                    &encode::ErrorBody {
-                        kind: failure.kind,
-                        code: &failure.code,
-                        message: &failure.message,
-                        status: failure.status,
-                    },
-                    id,
-                ),
+                Ok(output) => answer_with(&reply, output),
+                Err(failure) => reply.error(&Refusal {
+                    kind: failure.kind,
+                    code: failure.code,
+                    message: failure.message,
+                    status: failure.status,
+                }),
             };
-            crate::http_service::set_revision(&mut response, executed.revision);
+            set_revision(&mut response, executed.revision);
             response
         })
     }
@@ -126,5 +129,14 @@ impl<O: Operation> Route for Typed<O> {
 
     fn kind(&self) -> pipeline::Kind {
         O::KIND
+    }
+}
+
+fn answer_with<T: Output>(reply: &ReplyTo, mut output: T) -> Response<Bytes> {
+    match output.take_written() {
+        Some(body) => reply.written(body.into()),
+        None => reply
+            .output(&output)
+            .unwrap_or_else(|error| reply.refuse(&error)),
     }
 }

@@ -63,7 +63,9 @@ pub enum SealError {
         path: PathBuf,
     },
     /// The directory was sealed with the other kind of seal.
-    #[error("the data directory is sealed with a {sealed_by}, but the configuration names a {configured}")]
+    #[error(
+        "the data directory is sealed with a {sealed_by}, but the configuration names a {configured}"
+    )]
     OtherKind {
         /// What it was sealed with.
         sealed_by: &'static str,
@@ -95,7 +97,12 @@ struct SealFile {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Kind {
     KeyFile,
-    Passphrase { salt: String, memory_kib: u32, iterations: u32, parallelism: u32 },
+    Passphrase {
+        salt: String,
+        memory_kib: u32,
+        iterations: u32,
+        parallelism: u32,
+    },
 }
 
 impl Kind {
@@ -148,9 +155,14 @@ pub fn create(data: &Path, seal: &SealConfig, entropy: &dyn Entropy) -> Result<K
     };
     let root = Key32::generate(entropy);
     let sealed = CommittingKey::new(&wrapping).seal(entropy, PURPOSE, root.expose());
-    let file = SealFile { version: 1, kind, sealed_root_key: hex::encode(sealed) };
-    let text = serde_json::to_vec_pretty(&file)
-        .map_err(|_source| SealError::Damaged { path: data.join(FILE) })?;
+    let file = SealFile {
+        version: 1,
+        kind,
+        sealed_root_key: hex::encode(sealed),
+    };
+    let text = serde_json::to_vec_pretty(&file).map_err(|_source| SealError::Damaged {
+        path: data.join(FILE),
+    })?;
     write_durably(&data.join(FILE), &text)?;
     Ok(root)
 }
@@ -159,8 +171,11 @@ pub fn create(data: &Path, seal: &SealConfig, entropy: &dyn Entropy) -> Result<K
 pub fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
     let path = data.join(FILE);
     let damaged = || SealError::Damaged { path: path.clone() };
-    let text = fs::read(&path)
-        .map_err(|source| SealError::File { action: "reading", path: path.clone(), source })?;
+    let text = fs::read(&path).map_err(|source| SealError::File {
+        action: "reading",
+        path: path.clone(),
+        source,
+    })?;
     let file: SealFile = serde_json::from_slice(&text).map_err(|_source| damaged())?;
     if file.version != 1 {
         return Err(damaged());
@@ -168,7 +183,12 @@ pub fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
     let wrapping = match (&file.kind, seal) {
         (Kind::KeyFile, SealConfig::KeyFile(path)) => read_key_file(path)?,
         (
-            Kind::Passphrase { salt, memory_kib, iterations, parallelism },
+            Kind::Passphrase {
+                salt,
+                memory_kib,
+                iterations,
+                parallelism,
+            },
             SealConfig::PassphraseFile(path),
         ) => {
             let salt = hex::decode(salt).ok().and_then(|salt| salt.try_into().ok());
@@ -180,7 +200,10 @@ pub fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
             stretch(path, &salt.ok_or_else(damaged)?, params)?
         }
         (kind, seal) => {
-            return Err(SealError::OtherKind { sealed_by: kind.name(), configured: seal.name() });
+            return Err(SealError::OtherKind {
+                sealed_by: kind.name(),
+                configured: seal.name(),
+            });
         }
     };
     let sealed = hex::decode(&file.sealed_root_key).map_err(|_source| damaged())?;
@@ -191,7 +214,11 @@ pub fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
 }
 
 fn create_key_file(path: &Path, entropy: &dyn Entropy) -> Result<(), SealError> {
-    let failed = |source| SealError::File { action: "creating", path: path.to_path_buf(), source };
+    let failed = |source| SealError::File {
+        action: "creating",
+        path: path.to_path_buf(),
+        source,
+    };
     let key = Key32::generate(entropy);
     let mut text = Zeroizing::new(hex::encode(key.expose()));
     text.push('\n');
@@ -201,32 +228,55 @@ fn create_key_file(path: &Path, entropy: &dyn Entropy) -> Result<(), SealError> 
         .mode(0o600)
         .open(path)
         .map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     sync_directory_of(path)
 }
 
 fn read_key_file(path: &Path) -> Result<Key32, SealError> {
-    let failed = |source| SealError::File { action: "reading", path: path.to_path_buf(), source };
-    let not_a_key = || SealError::NotAKey { path: path.to_path_buf() };
+    let failed = |source| SealError::File {
+        action: "reading",
+        path: path.to_path_buf(),
+        source,
+    };
+    let not_a_key = || SealError::NotAKey {
+        path: path.to_path_buf(),
+    };
     let mut file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(SealError::Exposed { path: path.to_path_buf() });
+        return Err(SealError::Exposed {
+            path: path.to_path_buf(),
+        });
     }
     let mut text = Zeroizing::new(String::new());
-    file.by_ref().take(1024).read_to_string(&mut text).map_err(|_source| not_a_key())?;
+    file.by_ref()
+        .take(1024)
+        .read_to_string(&mut text)
+        .map_err(|_source| not_a_key())?;
     let bytes = Zeroizing::new(hex::decode(text.trim()).map_err(|_source| not_a_key())?);
     let key = Key32::try_from(bytes.as_slice()).map_err(|_source| not_a_key())?;
-    if key.is_all_zero() { Err(not_a_key()) } else { Ok(key) }
+    if key.is_all_zero() {
+        Err(not_a_key())
+    } else {
+        Ok(key)
+    }
 }
 
 fn stretch(path: &Path, salt: &[u8; 16], params: Argon2Params) -> Result<Key32, SealError> {
-    let failed = |source| SealError::File { action: "reading", path: path.to_path_buf(), source };
+    let failed = |source| SealError::File {
+        action: "reading",
+        path: path.to_path_buf(),
+        source,
+    };
     let text = Zeroizing::new(fs::read(path).map_err(failed)?);
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
-        return Err(SealError::NoPassphrase { path: path.to_path_buf() });
+        return Err(SealError::NoPassphrase {
+            path: path.to_path_buf(),
+        });
     }
     let passphrase = SecretBytes::from(line.to_vec());
     password::derive(&passphrase, salt, &params).map_err(|_source| SealError::Derive)
@@ -234,7 +284,11 @@ fn stretch(path: &Path, salt: &[u8; 16], params: Argon2Params) -> Result<Key32, 
 
 /// Writes `content` so that after a crash the file is either absent or whole.
 pub(crate) fn write_durably(path: &Path, content: &[u8]) -> Result<(), SealError> {
-    let failed = |source| SealError::File { action: "writing", path: path.to_path_buf(), source };
+    let failed = |source| SealError::File {
+        action: "writing",
+        path: path.to_path_buf(),
+        source,
+    };
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -245,17 +299,25 @@ pub(crate) fn write_durably(path: &Path, content: &[u8]) -> Result<(), SealError
         .mode(0o600)
         .open(&new)
         .map_err(failed)?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     fs::rename(&new, path).map_err(failed)?;
     sync_directory_of(path)
 }
 
 fn sync_directory_of(path: &Path) -> Result<(), SealError> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|source| {
-        SealError::File { action: "syncing", path: directory.to_path_buf(), source }
-    })
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|source| SealError::File {
+            action: "syncing",
+            path: directory.to_path_buf(),
+            source,
+        })
 }
 
 #[cfg(test)]
@@ -310,7 +372,10 @@ mod tests {
         let seal = SealConfig::KeyFile(other.path().join("key"));
         let root = create(data.path(), &seal, &SystemEntropy).unwrap();
         assert_eq!(open(data.path(), &seal).unwrap().expose(), root.expose());
-        let mode = fs::metadata(other.path().join("key")).unwrap().permissions().mode();
+        let mode = fs::metadata(other.path().join("key"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -339,7 +404,10 @@ mod tests {
         let root = create(data.path(), &seal, &SystemEntropy).unwrap();
         assert_eq!(open(data.path(), &seal).unwrap().expose(), root.expose());
         fs::write(dir.path().join("key"), "wrong horse").unwrap();
-        assert!(matches!(open(data.path(), &seal), Err(SealError::Wrong { .. })));
+        assert!(matches!(
+            open(data.path(), &seal),
+            Err(SealError::Wrong { .. })
+        ));
     }
 
     #[test]
@@ -349,6 +417,9 @@ mod tests {
         let seal = SealConfig::KeyFile(other.path().join("key"));
         create(data.path(), &seal, &SystemEntropy).unwrap();
         fs::write(data.path().join(FILE), "{}").unwrap();
-        assert!(matches!(open(data.path(), &seal), Err(SealError::Damaged { .. })));
+        assert!(matches!(
+            open(data.path(), &seal),
+            Err(SealError::Damaged { .. })
+        ));
     }
 }

@@ -38,23 +38,37 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
 
 async fn serve(config: &Config, directory: &DataDirectory) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
-    let region = config.regions.first().cloned().context("no region is configured")?;
+    let region = config
+        .regions
+        .first()
+        .cloned()
+        .context("no region is configured")?;
     let deployment = compose::deployment(directory)?;
     let credentials = directory.credentials();
-    let home =
-        bootstrap::first_account(&deployment.services, config.account, &credentials).await?;
+    let home = bootstrap::first_account(&deployment.services, config.account, &credentials).await?;
 
-    let tls = config.tls.as_ref().map(tls::acceptor).transpose()?.map(TlsAcceptorBox);
+    let tls = config
+        .tls
+        .as_ref()
+        .map(tls::acceptor)
+        .transpose()?
+        .map(TlsAcceptorBox);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let socket = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listening on {} failed", config.listen))?;
-    let address = socket.local_addr().context("the listening address is unknown")?;
+    let address = socket
+        .local_addr()
+        .context("the listening address is unknown")?;
     if let Some(listen) = config.metrics_listen {
         observability::serve_metrics(listen)?;
     }
 
-    let service = Arc::new(HttpService::new(config, Arc::clone(&deployment.services), home));
+    let service = Arc::new(HttpService::new(
+        config,
+        Arc::clone(&deployment.services),
+        home,
+    ));
     let listener = Listener {
         socket,
         tls,
@@ -125,7 +139,10 @@ mod tests {
 
     #[test]
     fn paths_are_quoted_for_the_shell_when_they_need_it() {
-        assert_eq!(shell_quoted("/srv/data/credentials"), "/srv/data/credentials");
+        assert_eq!(
+            shell_quoted("/srv/data/credentials"),
+            "/srv/data/credentials"
+        );
         assert_eq!(shell_quoted("/a b/it's"), r"'/a b/it'\''s'");
     }
 }

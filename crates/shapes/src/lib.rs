@@ -63,7 +63,14 @@ pub trait Input: FromTree<Rule = ()> + Send {
 ///
 /// Blobs are base64 text. Timestamps are epoch seconds for human-readable serialisers and
 /// ISO 8601 text for the others, which is how the XML serialiser of `wire` asks for it.
-pub trait Output: serde::Serialize + Send {}
+pub trait Output: serde::Serialize + Send {
+    /// The body, if the service wrote it itself in the right protocol.
+    ///
+    /// Takes it out; what is left need not serialise. `None` for all generated types.
+    fn take_written(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+}
 
 /// The input or output of operations that have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]

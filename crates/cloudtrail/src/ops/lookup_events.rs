@@ -53,7 +53,9 @@ impl Operation for LookupEvents {
             Some(text) => Some(token::decode(text, &query.binding).ok_or(Error::NextToken)?),
             None => None,
         };
-        let page = input.max_results.map_or(PAGE, |number| usize::try_from(number).unwrap_or(PAGE));
+        let page = input
+            .max_results
+            .map_or(PAGE, |number| usize::try_from(number).unwrap_or(PAGE));
         let (events, next) = read_page(ctx, account, &query, before, page)?;
         Ok(Reply::read(LookupEventsResponse {
             events: Some(events),
@@ -77,16 +79,22 @@ impl Operation for LookupEvents {
         if !attributes.is_empty() {
             request.insert("lookupAttributes".to_owned(), attributes.into());
         }
-        for (name, time) in [("startTime", &input.start_time), ("endTime", &input.end_time)] {
+        for (name, time) in [
+            ("startTime", &input.start_time),
+            ("endTime", &input.end_time),
+        ] {
             if let Some(time) = time {
-                let text = audit::timestamp_text(Timestamp::from(*time));
+                let text = audit::timestamp_text(*time);
                 request.insert(name.to_owned(), text.into());
             }
         }
         if let Some(number) = input.max_results {
             request.insert("maxResults".to_owned(), number.into());
         }
-        EventDetail { request: request.into(), ..EventDetail::default() }
+        EventDetail {
+            request: request.into(),
+            ..EventDetail::default()
+        }
     }
 }
 
@@ -110,13 +118,18 @@ impl Query {
         if input.event_category.is_some() {
             return Err(Error::NoInsights);
         }
-        let start = input.start_time.map(Timestamp::from);
-        let end = input.end_time.map(Timestamp::from);
+        let start = input.start_time;
+        let end = input.end_time;
         if start.zip(end).is_some_and(|(start, end)| start > end) {
             return Err(Error::TimeRange);
         }
         let binding = format!("{account:?}{attribute:?}{start:?}{end:?}").into_bytes();
-        Ok(Self { attribute, start, end, binding })
+        Ok(Self {
+            attribute,
+            start,
+            end,
+            binding,
+        })
     }
 
     fn matches(&self, record: &Record) -> bool {
@@ -131,12 +144,14 @@ impl Query {
                 LookupAttributeKey::AccessKeyId => {
                     record.user_identity.access_key_id.as_deref() == Some(value)
                 }
-                LookupAttributeKey::ResourceName => {
-                    record.resources.iter().any(|resource| resource.arn == value)
-                }
-                LookupAttributeKey::ResourceType => {
-                    record.resources.iter().any(|resource| resource.kind == value)
-                }
+                LookupAttributeKey::ResourceName => record
+                    .resources
+                    .iter()
+                    .any(|resource| resource.arn == value),
+                LookupAttributeKey::ResourceType => record
+                    .resources
+                    .iter()
+                    .any(|resource| resource.kind == value),
             }
         })
     }
@@ -185,7 +200,7 @@ fn event(record: &Record, time: Timestamp) -> Event {
         event_name: Some(record.event_name.clone()),
         read_only: Some(record.read_only.to_string()),
         access_key_id: record.user_identity.access_key_id.clone(),
-        event_time: Some(time.into()),
+        event_time: Some(time),
         event_source: Some(record.event_source.clone()),
         username: record.user_identity.lookup_name().map(str::to_owned),
         resources: Some(record.resources.iter().map(resource).collect()),

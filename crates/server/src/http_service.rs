@@ -1,0 +1,450 @@
+//! One HTTP request: bounds, signature, envelope, and on to its operation.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::TlsDetails;
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use pipeline::{Caller, Ctx, Origin, Services, UnauthenticatedCall};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::debug;
+use types::{AccountId, Region, RequestId, Service};
+use wire::sigv4::{AuthError, PayloadHash, SecretAccessKey, Unverified, Verifier};
+use wire::{BodyRule, Envelope, Limits, Protocol, ReplyTo};
+
+use crate::config::Config;
+use crate::router::Router;
+
+/// Signing keys kept: one per access key, day, region and service in use.
+const SIGNING_KEYS: usize = 4096;
+
+/// The region that IAM and STS are signed for, whatever regions exist.
+const GLOBAL_REGION: &str = "us-east-1";
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub struct Peer {
+    /// The socket's address.
+    pub address: SocketAddr,
+    /// TLS parameters, if the connection is TLS.
+    pub tls: Option<TlsDetails>,
+}
+
+/// Answers requests.
+#[derive(Debug)]
+pub struct HttpService {
+    services: Arc<Services>,
+    router: Router,
+    verifier: Verifier,
+    limits: Limits,
+    regions: Vec<Region>,
+    home: AccountId,
+    trusted_proxies: Vec<IpAddr>,
+    body_memory: Semaphore,
+    body_timeout: Duration,
+}
+
+/// A request whose signature has been read but not verified.
+struct Arrived<'r> {
+    parts: &'r Parts,
+    signature: Unverified<'r>,
+    envelope: Envelope<'r>,
+    region: Region,
+}
+
+/// Why no operation was run.
+struct Refused {
+    error: wire::Error,
+    service: Option<Service>,
+    operation: String,
+    access_key: Option<String>,
+}
+
+impl HttpService {
+    /// A service for `config` that records unauthenticated calls for account `home`.
+    pub fn new(config: &Config, services: Arc<Services>, home: AccountId) -> Self {
+        let skew = Duration::from_secs(config.limits.clock_skew_seconds);
+        Self {
+            services,
+            router: Router::complete(),
+            verifier: Verifier::new(skew, SIGNING_KEYS),
+            limits: Limits::default(),
+            regions: config.regions.clone(),
+            home,
+            trusted_proxies: config.trusted_proxies.clone(),
+            body_memory: Semaphore::new(config.limits.body_memory),
+            body_timeout: Duration::from_secs(config.limits.body_seconds),
+        }
+    }
+
+    /// Answers one request. Never fails: what goes wrong is an answer too.
+    pub async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let id = RequestId::generate(self.services.entropy());
+        let (parts, body) = request.into_parts();
+        let response = match health(&parts, &*self.services) {
+            Some(response) => response,
+            None => {
+                let started = self.services.clock().monotonic();
+                let answered = self.call(peer, &parts, body, id).await;
+                let spent = self
+                    .services
+                    .clock()
+                    .monotonic()
+                    .0
+                    .saturating_sub(started.0);
+                metrics::histogram!("strongroom_request_seconds").record(spent);
+                answered
+            }
+        };
+        debug!(request = %id, peer = %peer.address, status = response.status().as_u16(), "answered");
+        response.map(Full::new)
+    }
+
+    async fn call(
+        &self,
+        peer: &Peer,
+        parts: &Parts,
+        body: Incoming,
+        id: RequestId,
+    ) -> Response<Bytes> {
+        let protocol = wire::protocol_of(parts);
+        let rule = match self.limits.check(parts) {
+            Ok(rule) => rule,
+            Err(error) => return closing(ReplyTo::unknown(None, protocol, id).refuse(&error)),
+        };
+        let origin = self.origin(peer, parts);
+        let arrived = match self.arrived(parts) {
+            Ok(arrived) => arrived,
+            // The body is not worth reading.
+            Err(refused) => return closing(self.refuse(protocol, refused, &origin, id).await),
+        };
+        let (body, _memory) = match self.read(body, rule).await {
+            Ok(read) => read,
+            Err(BodyRefused::TooLarge) => {
+                let error = wire::Error::TooLarge { limit: rule.limit };
+                return closing(ReplyTo::unknown(None, protocol, id).refuse(&error));
+            }
+            Err(BodyRefused::Slow) => return timed_out(),
+            Err(BodyRefused::Broken) => {
+                let error = wire::Error::Head("the request body could not be read");
+                return closing(ReplyTo::unknown(None, protocol, id).refuse(&error));
+            }
+        };
+        self.dispatch(arrived, &body, origin, id).await
+    }
+
+    /// Reads signature and envelope from the head, before a body is accepted.
+    fn arrived<'r>(&self, parts: &'r Parts) -> Result<Arrived<'r>, Refused> {
+        let unread = |error: AuthError| Refused {
+            error: error.into(),
+            service: None,
+            operation: String::new(),
+            access_key: None,
+        };
+        let signature = Unverified::from_request(parts).map_err(unread)?;
+        let named = |error, service| Refused {
+            error,
+            service,
+            operation: String::new(),
+            access_key: Some(signature.access_key().to_string()),
+        };
+        let now = self.services.clock().now();
+        self.verifier
+            .check_time(&signature, now)
+            .map_err(|error| named(error.into(), None))?;
+        let region = self
+            .region(&signature)
+            .ok_or_else(|| named(AuthError::wrong_region().into(), None))?;
+        let envelope =
+            Envelope::from_request(parts, signature.scope()).map_err(|error| named(error, None))?;
+        Ok(Arrived {
+            parts,
+            signature,
+            envelope,
+            region,
+        })
+    }
+
+    /// The region of the scope, if this deployment answers for it.
+    fn region(&self, signature: &Unverified<'_>) -> Option<Region> {
+        let scope = signature.scope();
+        if let Some(region) = self
+            .regions
+            .iter()
+            .find(|region| region.as_str() == scope.region())
+        {
+            return Some(region.clone());
+        }
+        let global = matches!(scope.service(), "iam" | "sts" | "cloudtrail");
+        (global && scope.region() == GLOBAL_REGION)
+            .then(|| Region::from_str(GLOBAL_REGION).ok())
+            .flatten()
+    }
+
+    /// Verifies the signature on the newest snapshot and runs the operation.
+    async fn dispatch(
+        &self,
+        arrived: Arrived<'_>,
+        body: &Bytes,
+        origin: Origin,
+        id: RequestId,
+    ) -> Response<Bytes> {
+        let Arrived {
+            parts,
+            signature,
+            envelope,
+            region,
+        } = arrived;
+        let refused = |error, operation: &str| Refused {
+            error,
+            service: Some(envelope.service()),
+            operation: operation.to_owned(),
+            access_key: Some(signature.access_key().to_string()),
+        };
+        let view = store::View::plain(self.services.store().snapshot());
+        let caller = match self.authenticate(&signature, &view, body) {
+            Ok(caller) => caller,
+            Err(error) => {
+                let refused = refused(error.into(), envelope.operation().unwrap_or_default());
+                return self.refuse(envelope.protocol(), refused, &origin, id).await;
+            }
+        };
+        self.note_use(&caller, envelope.service(), &region);
+        let call = match envelope.call(body) {
+            Ok(call) => call,
+            Err(error) => {
+                let operation = envelope.operation().unwrap_or_default();
+                let reply = if operation.is_empty() {
+                    ReplyTo::unknown(Some(envelope.service()), envelope.protocol(), id)
+                } else {
+                    ReplyTo::operation(envelope.service(), operation, id)
+                };
+                debug!(request = %id, uri = %parts.uri.path(), error = %error, "unreadable");
+                return reply.refuse(&error);
+            }
+        };
+        let services = Arc::clone(&self.services);
+        let ctx = Ctx::new(services, view, caller, origin, region, id);
+        match self.router.find(call.service(), call.operation()) {
+            Some(route) => {
+                let response = route.answer(ctx, &call).await;
+                count(call.service(), call.operation(), response.status());
+                response
+            }
+            None => {
+                let operation = call.operation().to_owned();
+                ReplyTo::unknown(Some(call.service()), call.protocol(), id)
+                    .refuse(&wire::Error::UnknownOperation { operation })
+            }
+        }
+    }
+
+    fn authenticate(
+        &self,
+        signature: &Unverified<'_>,
+        view: &store::View,
+        body: &[u8],
+    ) -> Result<Caller, AuthError> {
+        let payload = PayloadHash::of(body);
+        let now = self.services.clock().now();
+        let Some(credential) = iam::find_credential(view, signature.access_key()) else {
+            return Err(self.verifier.refuse_unknown(signature, &payload, now));
+        };
+        if signature.session_token().is_some() {
+            // Long-term keys come without a token; sessions do not exist yet.
+            return Err(self.verifier.refuse_unknown(signature, &payload, now));
+        }
+        let secret = SecretAccessKey::new(credential.secret.expose());
+        let verified = self.verifier.verify(signature, &secret, &payload, now)?;
+        Ok(Caller {
+            principal: credential.principal,
+            access_key: Some(verified.access_key().clone()),
+        })
+    }
+
+    fn note_use(&self, caller: &Caller, service: Service, region: &Region) {
+        if let (Ok(last_used), Some(key)) = (
+            self.services.part::<iam::LastUsed>(),
+            caller.access_key.as_ref(),
+        ) {
+            last_used.record(key, service, region, self.services.clock().now());
+        }
+    }
+
+    /// Answers a request that was refused before it was authenticated, and records it.
+    async fn refuse(
+        &self,
+        protocol: Protocol,
+        refused: Refused,
+        origin: &Origin,
+        id: RequestId,
+    ) -> Response<Bytes> {
+        let refusal = refused.error.refusal(protocol, refused.service);
+        metrics::counter!("strongroom_unauthenticated_total", "code" => refusal.code.to_string())
+            .increment(1);
+        let region = self.regions.first();
+        if let (wire::Error::Auth(_), Some(region)) = (&refused.error, region) {
+            let attempt = UnauthenticatedCall {
+                access_key_id: refused.access_key.as_deref(),
+                service: refused.service,
+                operation: &refused.operation,
+                code: &refusal.code,
+                message: &refusal.message,
+            };
+            pipeline::record_unauthenticated(
+                &self.services,
+                self.home,
+                region,
+                origin,
+                id,
+                attempt,
+            )
+            .await;
+        }
+        ReplyTo::unknown(refused.service, protocol, id).error(&refusal)
+    }
+
+    /// Reads the body, within its bound, the time allowed and the memory of all bodies.
+    async fn read(
+        &self,
+        mut body: Incoming,
+        rule: BodyRule,
+    ) -> Result<(Bytes, Option<SemaphorePermit<'_>>), BodyRefused> {
+        if rule.declared == Some(0) {
+            return Ok((Bytes::new(), None));
+        }
+        let room = u32::try_from(rule.declared.unwrap_or(rule.limit)).unwrap_or(u32::MAX);
+        let read = async {
+            let permit = self
+                .body_memory
+                .acquire_many(room)
+                .await
+                .map_err(|_closed| BodyRefused::Broken)?;
+            let mut bytes = BytesMut::with_capacity(rule.declared.unwrap_or(0));
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|_source| BodyRefused::Broken)?;
+                if let Ok(data) = frame.into_data() {
+                    if bytes.len() + data.len() > rule.limit {
+                        return Err(BodyRefused::TooLarge);
+                    }
+                    bytes.extend_from_slice(&data);
+                }
+            }
+            Ok((bytes.freeze(), Some(permit)))
+        };
+        tokio::time::timeout(self.body_timeout, read)
+            .await
+            .unwrap_or(Err(BodyRefused::Slow))
+    }
+
+    fn origin(&self, peer: &Peer, parts: &Parts) -> Origin {
+        let text = |name: &str| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        Origin {
+            source_ip: Some(self.source_ip(peer.address.ip(), parts)),
+            user_agent: text("user-agent"),
+            referer: text("referer"),
+            secure_transport: peer.tls.is_some(),
+            tls: peer.tls.clone(),
+        }
+    }
+
+    /// The peer's address, unless the peer is a configured proxy that names another: then the
+    /// last address that no configured proxy has.
+    fn source_ip(&self, peer: IpAddr, parts: &Parts) -> IpAddr {
+        if !self.trusted_proxies.contains(&peer) {
+            return peer;
+        }
+        let forwarded: Vec<&str> = parts
+            .headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .collect();
+        for address in forwarded.iter().rev() {
+            match address.trim().parse() {
+                Ok(address) if self.trusted_proxies.contains(&address) => {}
+                Ok(address) => return address,
+                // What a proxy cannot have written is not believed.
+                Err(_) => return peer,
+            }
+        }
+        peer
+    }
+}
+
+enum BodyRefused {
+    TooLarge,
+    Slow,
+    Broken,
+}
+
+/// The two routes that need no signature.
+fn health(parts: &Parts, services: &Services) -> Option<Response<Bytes>> {
+    if parts.method != http::Method::GET {
+        return None;
+    }
+    let status = match parts.uri.path() {
+        "/health/live" => StatusCode::OK,
+        "/health/ready" if services.store().is_writable() => StatusCode::OK,
+        "/health/ready" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => return None,
+    };
+    let text: &'static [u8] = if status == StatusCode::OK {
+        b"ok\n"
+    } else {
+        b"read-only\n"
+    };
+    let mut response = Response::new(Bytes::from_static(text));
+    *response.status_mut() = status;
+    Some(response)
+}
+
+/// The answer to a client whose body did not arrive in time.
+fn timed_out() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    closing(response)
+}
+
+/// The body was not read, so the connection cannot be used again.
+fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
+    response
+        .headers_mut()
+        .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Says which metadata revision decided.
+pub(crate) fn set_revision(response: &mut Response<Bytes>, revision: u64) {
+    response
+        .headers_mut()
+        .insert("x-strongroom-revision", HeaderValue::from(revision));
+}
+
+fn count(service: Service, operation: &str, status: StatusCode) {
+    let class = if status.is_success() {
+        "ok"
+    } else if status.is_client_error() {
+        "client_error"
+    } else {
+        "server_error"
+    };
+    metrics::counter!(
+        "strongroom_requests_total",
+        "service" => service.model_name(), "operation" => operation.to_owned(), "result" => class
+    )
+    .increment(1);
+}
