@@ -1,0 +1,237 @@
+"""Every operation: unsigned, signed without permission, permitted, each need removed in turn.
+
+The list of operations and of what they can need comes from the binary itself; an operation
+without a call below fails the first test.
+"""
+
+import itertools
+import json
+import re
+import subprocess
+
+import botocore
+import botocore.client
+import botocore.config
+import botocore.exceptions
+import pytest
+
+from conftest import REGION, binary
+
+DENIED = {"AccessDenied", "AccessDeniedException", "AccessForbidden"}
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": {
+    "Effect": "Allow", "Action": "sts:*", "Resource": "*"}})
+counter = itertools.count()
+
+
+def declared() -> dict:
+    """Operation → the actions it can need, as the binary says."""
+    page = subprocess.run([str(binary()), "docs", "permissions"], capture_output=True, text=True).stdout
+    service, table = None, {}
+    for line in page.splitlines():
+        if line.startswith("## "):
+            service = line[3:]
+        elif row := re.match(r"\| (\w+) \| (.*) \|", line):
+            if row[1] != "Operation":
+                table[service, row[1]] = re.findall(r"`([^`]+)`", row[2])
+    return table
+
+
+def name() -> str:
+    return f"cov{next(counter)}"
+
+
+class World:
+    """Makes what calls need, as the administrator."""
+
+    def __init__(self, server):
+        self.server = server
+        self.kms, self.iam = server.client("kms"), server.client("iam")
+        self.sagemaker = server.client("sagemaker")
+        self.runtime = server.client("sagemaker-featurestore-runtime")
+        self.shared_key = self.kms.create_key()["KeyMetadata"]["Arn"]
+
+    def key(self):
+        return self.kms.create_key()["KeyMetadata"]["KeyId"]
+
+    def blob(self):
+        return self.kms.encrypt(KeyId=self.shared_key, Plaintext=b"x")["CiphertextBlob"]
+
+    def user(self):
+        made = name()
+        self.iam.create_user(UserName=made)
+        return made
+
+    def user_with_key(self):
+        made = self.user()
+        return made, self.iam.create_access_key(UserName=made)["AccessKey"]["AccessKeyId"]
+
+    def user_with_policy(self):
+        made = self.user()
+        self.iam.put_user_policy(UserName=made, PolicyName="p", PolicyDocument=POLICY)
+        return made
+
+    def policy(self):
+        return self.iam.create_policy(PolicyName=name(), PolicyDocument=POLICY)["Policy"]["Arn"]
+
+    def attached(self):
+        made, arn = self.user(), self.policy()
+        self.iam.attach_user_policy(UserName=made, PolicyArn=arn)
+        return made, arn
+
+    def group(self, **more):
+        made = name()
+        self.sagemaker.create_feature_group(**group_parameters(made, self.shared_key))
+        self.runtime.put_record(FeatureGroupName=made, Record=RECORD)
+        return made
+
+
+RECORD = [{"FeatureName": "id", "ValueAsString": "a"},
+          {"FeatureName": "at", "ValueAsString": "2026-01-01T00:00:00Z"}]
+TAGS = [{"Key": "team", "Value": "blue"}]
+
+
+def group_parameters(group, key):
+    return dict(
+        FeatureGroupName=group, RecordIdentifierFeatureName="id", EventTimeFeatureName="at",
+        FeatureDefinitions=[{"FeatureName": n, "FeatureType": "String"} for n in ("id", "at")],
+        OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key}}, Tags=TAGS)
+
+
+def attached_call(world):
+    user, arn = world.attached()
+    return {"UserName": user, "PolicyArn": arn}
+
+
+def key_call(world, **more):
+    user, key = world.user_with_key()
+    return {"UserName": user, "AccessKeyId": key, **more}
+
+
+# (service, operation) → a function of the world that returns the call's parameters.
+CALLS = {
+    ("kms", "CreateKey"): lambda w: {"Tags": [{"TagKey": "a", "TagValue": "b"}]},
+    ("kms", "DescribeKey"): lambda w: {"KeyId": w.shared_key},
+    ("kms", "ListKeys"): lambda w: {},
+    ("kms", "EnableKey"): lambda w: {"KeyId": w.key()},
+    ("kms", "DisableKey"): lambda w: {"KeyId": w.key()},
+    ("kms", "Encrypt"): lambda w: {"KeyId": w.shared_key, "Plaintext": b"x"},
+    ("kms", "Decrypt"): lambda w: {"CiphertextBlob": w.blob()},
+    ("kms", "GenerateDataKey"): lambda w: {"KeyId": w.shared_key, "KeySpec": "AES_256"},
+    ("kms", "GenerateDataKeyWithoutPlaintext"): lambda w: {"KeyId": w.shared_key, "KeySpec": "AES_256"},
+    ("kms", "GetKeyPolicy"): lambda w: {"KeyId": w.shared_key},
+    ("kms", "PutKeyPolicy"): lambda w: (lambda key: {
+        "KeyId": key, "Policy": w.kms.get_key_policy(KeyId=key)["Policy"],
+        "BypassPolicyLockoutSafetyCheck": True})(w.key()),
+    ("kms", "CreateAlias"): lambda w: {"AliasName": "alias/" + name(), "TargetKeyId": w.key()},
+    ("kms", "ListAliases"): lambda w: {},
+    ("iam", "CreateUser"): lambda w: {"UserName": name(), "Tags": TAGS},
+    ("iam", "GetUser"): lambda w: {"UserName": w.user()},
+    ("iam", "ListUsers"): lambda w: {},
+    ("iam", "DeleteUser"): lambda w: {"UserName": w.user()},
+    ("iam", "CreateAccessKey"): lambda w: {"UserName": w.user()},
+    ("iam", "ListAccessKeys"): lambda w: {"UserName": w.user()},
+    ("iam", "UpdateAccessKey"): lambda w: key_call(w, Status="Inactive"),
+    ("iam", "DeleteAccessKey"): lambda w: key_call(w),
+    ("iam", "GetAccessKeyLastUsed"): lambda w: {"AccessKeyId": w.user_with_key()[1]},
+    ("iam", "PutUserPolicy"): lambda w: {"UserName": w.user(), "PolicyName": "p", "PolicyDocument": POLICY},
+    ("iam", "GetUserPolicy"): lambda w: {"UserName": w.user_with_policy(), "PolicyName": "p"},
+    ("iam", "ListUserPolicies"): lambda w: {"UserName": w.user()},
+    ("iam", "DeleteUserPolicy"): lambda w: {"UserName": w.user_with_policy(), "PolicyName": "p"},
+    ("iam", "CreatePolicy"): lambda w: {"PolicyName": name(), "PolicyDocument": POLICY, "Tags": TAGS},
+    ("iam", "GetPolicy"): lambda w: {"PolicyArn": w.policy()},
+    ("iam", "GetPolicyVersion"): lambda w: {"PolicyArn": w.policy(), "VersionId": "v1"},
+    ("iam", "ListPolicies"): lambda w: {},
+    ("iam", "DeletePolicy"): lambda w: {"PolicyArn": w.policy()},
+    ("iam", "AttachUserPolicy"): lambda w: {"UserName": w.user(), "PolicyArn": w.policy()},
+    ("iam", "DetachUserPolicy"): attached_call,
+    ("iam", "ListAttachedUserPolicies"): lambda w: {"UserName": w.user()},
+    ("sts", "GetCallerIdentity"): lambda w: {},
+    ("cloudtrail", "LookupEvents"): lambda w: {},
+    ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.shared_key),
+    ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
+    ("sagemaker", "ListFeatureGroups"): lambda w: {},
+    ("sagemaker", "DeleteFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
+    ("sagemaker-featurestore-runtime", "PutRecord"): lambda w: {"FeatureGroupName": w.group(), "Record": RECORD},
+    ("sagemaker-featurestore-runtime", "GetRecord"): lambda w: {
+        "FeatureGroupName": w.group(), "RecordIdentifierValueAsString": "a"},
+    ("sagemaker-featurestore-runtime", "DeleteRecord"): lambda w: {
+        "FeatureGroupName": w.group(), "RecordIdentifierValueAsString": "a",
+        "EventTime": "2026-01-02T00:00:00Z"},
+    ("sagemaker-featurestore-runtime", "BatchGetRecord"): lambda w: {"Identifiers": [
+        {"FeatureGroupName": w.group(), "RecordIdentifiersValueAsString": ["a"]}]},
+}
+
+# Operations that every caller may make.
+NEEDS_NOTHING = {("sts", "GetCallerIdentity")}
+# Declared needs that the call above does not have: the reason.
+NOT_IN_CALL = {
+    ("iam", "CreateUser"): {"iam:PutUserPermissionsBoundary"},
+    ("kms", "CreateKey"): {"kms:PutKeyPolicy"},
+}
+
+
+@pytest.fixture(scope="module")
+def world(server):
+    made = World(server)
+    made.iam.create_user(UserName="coverage")
+    made.caller = made.iam.create_access_key(UserName="coverage")["AccessKey"]
+    return made
+
+
+def allow(world, denied=None):
+    statements = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+    if denied:
+        statements.append({"Effect": "Deny", "Action": denied, "Resource": "*"})
+    world.iam.put_user_policy(UserName="coverage", PolicyName="all", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": statements}))
+
+
+def forbid(world):
+    for policy in world.iam.list_user_policies(UserName="coverage")["PolicyNames"]:
+        world.iam.delete_user_policy(UserName="coverage", PolicyName=policy)
+
+
+def call(world, key, parameters, signed=True):
+    service, operation = key
+    client = world.server.client(service, world.caller)
+    if not signed:
+        client = world.server.session(world.caller).client(
+            service, endpoint_url=world.server.url,
+            config=botocore.config.Config(signature_version=botocore.UNSIGNED,
+                                          retries={"max_attempts": 1}))
+    try:
+        answer = getattr(client, botocore.xform_name(operation))(**parameters)
+    except botocore.exceptions.ClientError as refused:
+        return refused.response["Error"]["Code"]
+    errors = answer.get("Errors", []) if operation == "BatchGetRecord" else []
+    return errors[0]["ErrorCode"] if errors else "ok"
+
+
+def test_every_operation_has_a_call():
+    assert set(declared()) == set(CALLS)
+
+
+@pytest.mark.parametrize("key", CALLS, ids=lambda key: key[1])
+def test_an_unsigned_call_is_refused(world, key):
+    assert call(world, key, CALLS[key](world), signed=False) in (
+        "MissingAuthenticationToken", "MissingAuthenticationTokenException")
+
+
+@pytest.mark.parametrize("key", [key for key in CALLS if key not in NEEDS_NOTHING], ids=lambda key: key[1])
+def test_a_call_without_permission_is_denied(world, key):
+    forbid(world)
+    assert call(world, key, CALLS[key](world)) in DENIED
+
+
+@pytest.mark.parametrize("key", CALLS, ids=lambda key: key[1])
+def test_a_permitted_call_works(world, key):
+    allow(world)
+    assert call(world, key, CALLS[key](world)) == "ok"
+
+
+@pytest.mark.parametrize("key, action", [
+    (key, action) for key, actions in declared().items() for action in actions
+    if action not in NOT_IN_CALL.get(key, ())], ids=lambda value: value if isinstance(value, str) else value[1])
+def test_a_call_without_one_of_its_needs_is_denied(world, key, action):
+    allow(world, denied=action)
+    assert call(world, key, CALLS[key](world)) in DENIED
