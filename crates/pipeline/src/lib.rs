@@ -12,6 +12,7 @@ mod context;
 mod error;
 mod execute;
 mod keys;
+mod lockout;
 mod need;
 mod operation;
 mod record;
@@ -22,6 +23,7 @@ pub use context::{Caller, Ctx, MissingPart, OnBehalf, Origin, Parts, Services, S
 pub use error::{Denial, Failure};
 pub use execute::{Executed, execute, reject};
 pub use keys::KeySet;
+pub use lockout::resource_policy_admits;
 pub use need::{Need, Needs, OnDeny, Permit};
 pub use operation::{EventDetail, Kind, Operation, Registry, Reply};
 pub use record::{UnauthenticatedCall, flush_damped, record_unauthenticated};
