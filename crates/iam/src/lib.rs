@@ -1,1 +1,51 @@
-//! Strongroom: iam.
+//! IAM and STS: accounts, users, access keys, policies, and who a caller is.
+//!
+//! Layer 2a. The operations ([`register`]) keep the records of this crate's tables
+//! ([`tables`]); the rest of the deployment asks through four doors: [`find_credential`] for
+//! authentication, [`Identities`] for the policies of a principal, [`IamResources`] for the
+//! tags of IAM's own resources and for which principals exist, and [`bootstrap`] for the
+//! first account.
+//!
+//! IAM is global: records belong to an account, not to a region. Records of calls are made
+//! for the region of the request, which the server sets to the one that IAM signs for.
+
+mod actions;
+mod bootstrap;
+mod credential;
+mod documents;
+mod error;
+mod event;
+mod identities;
+mod last_used;
+mod lookup;
+mod managed;
+mod ops;
+mod paging;
+mod quota;
+mod records;
+mod resources;
+mod shape;
+mod sts;
+mod tables;
+mod tags;
+
+pub use bootstrap::{AccessKey, bootstrap, create_root_access_key};
+pub use credential::{Credential, CredentialState, credential_state, find_credential};
+pub use error::Error;
+pub use identities::Identities;
+pub use last_used::LastUsed;
+pub use lookup::first_account;
+pub use records::{
+    AccessKeyRecord, AccountRecord, AttachmentRecord, InlinePolicyRecord, KeyOwner, KeyStatus,
+    LastUsedRecord, ManagedPolicyRecord, PolicyText, PolicyVersion, PrincipalIdRecord, UserRecord,
+};
+pub use resources::IamResources;
+pub use tables::tables;
+
+use pipeline::Registry;
+
+/// Adds every operation of IAM and STS.
+pub fn register(registry: &mut impl Registry) {
+    ops::register(registry);
+    sts::register(registry);
+}

@@ -1,0 +1,108 @@
+//! Access keys as authentication sees them.
+
+use std::sync::Arc;
+
+use crypto::secret::SecretBytes;
+use store::{Revision, View};
+use types::{AccessKeyId, AccountId, Principal};
+
+use crate::records::{AccessKeyRecord, KeyOwner, KeyStatus};
+use crate::tables;
+
+/// A credential that may sign.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Whom it authenticates.
+    pub principal: Principal,
+    /// The principal's account.
+    pub account: AccountId,
+    /// The secret, shared with the stored record.
+    pub secret: Arc<SecretBytes>,
+    /// Names this secret among all that the key id ever had: the commit that wrote it.
+    /// Whatever is derived from the secret is cached under the id and this number.
+    pub secret_version: Revision,
+}
+
+/// What an access key id stands for.
+#[derive(Debug, Clone)]
+pub enum CredentialState {
+    /// Nothing: there is no such key, or its owner is gone.
+    Unknown,
+    /// A key that was made inactive. Callers are told the same as for an unknown one.
+    Inactive {
+        /// The account whose history a refused call belongs to.
+        account: AccountId,
+    },
+    /// A credential that may sign.
+    Active(Credential),
+}
+
+/// The credential with this id; `None` if it is unknown, inactive or without its owner, which
+/// AWS answers with `InvalidClientTokenId` or `UnrecognizedClientException`.
+pub fn find_credential(view: &View, id: &AccessKeyId) -> Option<Credential> {
+    match credential_state(view, id) {
+        CredentialState::Active(credential) => Some(credential),
+        CredentialState::Unknown | CredentialState::Inactive { .. } => None,
+    }
+}
+
+/// Like [`find_credential`], and tells inactive keys from unknown ones, for the log.
+pub fn credential_state(view: &View, id: &AccessKeyId) -> CredentialState {
+    let Some(row) = view.get(&tables::ACCESS_KEYS, &tables::access_key(id)) else {
+        return CredentialState::Unknown;
+    };
+    let key = row.record;
+    let Some(principal) = owner_of(view, key) else {
+        return CredentialState::Unknown;
+    };
+    match key.status {
+        KeyStatus::Inactive => CredentialState::Inactive {
+            account: key.account,
+        },
+        KeyStatus::Active => CredentialState::Active(Credential {
+            principal,
+            account: key.account,
+            secret: Arc::clone(&key.secret),
+            secret_version: row.revision,
+        }),
+    }
+}
+
+/// The principal that owns `key`, if it still exists.
+fn owner_of(view: &View, key: &AccessKeyRecord) -> Option<Principal> {
+    match &key.owner {
+        KeyOwner::Root => {
+            view.get(&tables::ACCOUNTS, &tables::account(key.account))?;
+            Some(Principal::Root {
+                account: key.account,
+            })
+        }
+        KeyOwner::User { id, name } => {
+            let user = view
+                .get(&tables::USERS, &tables::named(key.account, name))?
+                .record;
+            (user.id == *id).then(|| user.principal())
+        }
+    }
+}
+
+/// Whether the key is active and belongs to `principal`, who still exists.
+pub(crate) fn is_good(view: &View, id: &AccessKeyId, principal: &Principal) -> bool {
+    let Some(key) = view.get(&tables::ACCESS_KEYS, &tables::access_key(id)) else {
+        return false;
+    };
+    let key = key.record;
+    if key.status != KeyStatus::Active || principal.account() != Some(key.account) {
+        return false;
+    }
+    match (&key.owner, principal) {
+        (KeyOwner::Root, Principal::Root { account }) => view
+            .get(&tables::ACCOUNTS, &tables::account(*account))
+            .is_some(),
+        (KeyOwner::User { id: owner, name }, Principal::User { id, .. }) => {
+            let user = view.get(&tables::USERS, &tables::named(key.account, name));
+            owner == id && user.is_some_and(|user| user.record.id == *id)
+        }
+        _ => false,
+    }
+}

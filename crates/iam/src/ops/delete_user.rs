@@ -1,0 +1,76 @@
+//! `DeleteUser`: ends a user that nothing belongs to any more.
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::Empty;
+use shapes::iam::DeleteUserRequest;
+use store::Batch;
+use types::Service;
+
+use crate::error::Dependent;
+use crate::event::{self, Fields};
+use crate::lookup::NamedUser;
+use crate::tables::{self, Use};
+use crate::{Error, actions};
+
+/// Deletes a user; its requests fail from then on.
+///
+/// Fails with `NoSuchEntity` if there is no such user, and with `DeleteConflict` while it has
+/// inline policies, attached policies or access keys. A permissions boundary goes with it.
+#[derive(Debug)]
+pub(crate) struct DeleteUser;
+
+impl Operation for DeleteUser {
+    const SERVICE: Service = Service::Iam;
+    const NAME: &'static str = "DeleteUser";
+    const ACTIONS: &'static [&'static Action] = &[&actions::DELETE_USER];
+    const KIND: Kind = Kind::Mutating;
+    const DENIED_CODE: Option<&'static str> = Some(super::ACCESS_DENIED);
+    type Input = DeleteUserRequest;
+    type Output = Empty;
+    type Target = NamedUser;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, NamedUser), Error> {
+        let named = NamedUser::of(ctx, &input.user_name)?;
+        Ok((
+            Needs::one(Need::on(&actions::DELETE_USER, named.arn())),
+            named,
+        ))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        _input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let user = permit.target().found()?;
+        let inline = tables::inline_of(user.account, &user.id);
+        if ctx
+            .view()
+            .scan(&tables::INLINE, &inline, None)
+            .next()
+            .is_some()
+        {
+            return Err(Error::InUse(Dependent::InlinePolicies));
+        }
+        if !user.attached.is_empty() {
+            return Err(Error::InUse(Dependent::AttachedPolicies));
+        }
+        if !user.access_keys.is_empty() {
+            return Err(Error::InUse(Dependent::AccessKeys));
+        }
+        let mut batch = Batch::default();
+        batch.delete(&tables::USERS, tables::named(user.account, &user.name));
+        batch.delete(&tables::PRINCIPAL_IDS, tables::principal_id(&user.id));
+        if let Some(arn) = &user.boundary {
+            let row = tables::attachment(user.account, arn, Use::Boundary, &user.id);
+            batch.delete(&tables::ATTACHMENTS, row);
+        }
+        Ok(Reply::write(Empty {}, batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        event::request(Fields::default().with("userName", input.user_name.as_str()))
+    }
+}

@@ -1,0 +1,64 @@
+//! `DeleteUserPolicy`: removes an inline policy of a user.
+
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::Empty;
+use shapes::iam::DeleteUserPolicyRequest;
+use store::Batch;
+use types::Service;
+
+use crate::event::{self, Fields};
+use crate::lookup::NamedUser;
+use crate::{Error, actions, tables};
+
+/// Removes an inline policy; what it granted is gone with the next request.
+///
+/// Fails with `NoSuchEntity` if there is no such user or policy.
+#[derive(Debug)]
+pub(crate) struct DeleteUserPolicy;
+
+impl Operation for DeleteUserPolicy {
+    const SERVICE: Service = Service::Iam;
+    const NAME: &'static str = "DeleteUserPolicy";
+    const ACTIONS: &'static [&'static Action] = &[&actions::DELETE_USER_POLICY];
+    const KIND: Kind = Kind::Mutating;
+    const DENIED_CODE: Option<&'static str> = Some(super::ACCESS_DENIED);
+    type Input = DeleteUserPolicyRequest;
+    type Output = Empty;
+    type Target = NamedUser;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, NamedUser), Error> {
+        let named = NamedUser::of(ctx, &input.user_name)?;
+        let keys = KeySet::default().maybe("iam:permissionsboundary", named.boundary());
+        Ok((
+            Needs::one(Need::on(&actions::DELETE_USER_POLICY, named.arn()).with(keys)),
+            named,
+        ))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let user = permit.target().found()?;
+        let row = tables::inline(user.account, &user.id, &input.policy_name);
+        if ctx.view().get(&tables::INLINE, &row).is_none() {
+            return Err(Error::NoSuchUserPolicy {
+                name: input.policy_name,
+            });
+        }
+        let mut batch = Batch::default();
+        batch.delete(&tables::INLINE, row);
+        Ok(Reply::write(Empty {}, batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        event::request(
+            Fields::default()
+                .with("userName", input.user_name.as_str())
+                .with("policyName", input.policy_name.as_str()),
+        )
+    }
+}

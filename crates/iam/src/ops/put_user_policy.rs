@@ -1,0 +1,84 @@
+//! `PutUserPolicy`: adds or replaces an inline policy of a user.
+
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::{Action, non_whitespace_len};
+use shapes::Empty;
+use shapes::iam::PutUserPolicyRequest;
+use store::Batch;
+use types::Service;
+
+use crate::event::{self, Fields};
+use crate::lookup::NamedUser;
+use crate::records::InlinePolicyRecord;
+use crate::{Error, actions, documents, quota, tables};
+
+/// Adds an inline policy, or replaces the one of that name.
+///
+/// Fails with `NoSuchEntity` if there is no such user, with `MalformedPolicyDocument`, and
+/// with `LimitExceeded` if the user's inline policies together would have more than 2,048
+/// characters that are not white space.
+#[derive(Debug)]
+pub(crate) struct PutUserPolicy;
+
+impl Operation for PutUserPolicy {
+    const SERVICE: Service = Service::Iam;
+    const NAME: &'static str = "PutUserPolicy";
+    const ACTIONS: &'static [&'static Action] = &[&actions::PUT_USER_POLICY];
+    const KIND: Kind = Kind::Mutating;
+    const DENIED_CODE: Option<&'static str> = Some(super::ACCESS_DENIED);
+    type Input = PutUserPolicyRequest;
+    type Output = Empty;
+    type Target = NamedUser;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, NamedUser), Error> {
+        let named = NamedUser::of(ctx, &input.user_name)?;
+        let keys = KeySet::default().maybe("iam:permissionsboundary", named.boundary());
+        Ok((
+            Needs::one(Need::on(&actions::PUT_USER_POLICY, named.arn()).with(keys)),
+            named,
+        ))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let user = permit.target().found()?;
+        let policy = documents::read(&input.policy_document)?;
+        let all = tables::inline_of(user.account, &user.id);
+        let others: usize = ctx
+            .view()
+            .scan(&tables::INLINE, &all, None)
+            .filter(|(_, row)| row.record.name != input.policy_name)
+            .map(|(_, row)| non_whitespace_len(row.record.policy.text()))
+            .sum();
+        if others.saturating_add(non_whitespace_len(policy.text())) > quota::INLINE_SIZE {
+            return Err(Error::InlineTooLarge {
+                user: user.name.clone(),
+                limit: quota::INLINE_SIZE,
+            });
+        }
+        let row = tables::inline(user.account, &user.id, &input.policy_name);
+        let mut batch = Batch::default();
+        batch.put(
+            &tables::INLINE,
+            row,
+            InlinePolicyRecord {
+                name: input.policy_name,
+                policy,
+            },
+        );
+        Ok(Reply::write(Empty {}, batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        event::request(
+            Fields::default()
+                .with("userName", input.user_name.as_str())
+                .with("policyName", input.policy_name.as_str())
+                .with("policyDocument", input.policy_document.as_str()),
+        )
+    }
+}

@@ -1,0 +1,159 @@
+//! Pages of listings: `Marker`, `MaxItems`, `IsTruncated`.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::Error;
+
+/// How many items a page has if the caller does not say.
+const DEFAULT_ITEMS: usize = 100;
+
+/// Which part of a listing a caller wants.
+#[derive(Debug)]
+pub(crate) struct Page {
+    listing: u64,
+    after: Option<String>,
+    limit: usize,
+}
+
+/// One page.
+#[derive(Debug)]
+pub(crate) struct Cut<T> {
+    pub(crate) items: Vec<T>,
+    /// Where the next page begins; `None` on the last one.
+    pub(crate) marker: Option<String>,
+}
+
+impl Page {
+    /// The page behind `marker` with at most `max_items` (1 to 1,000, as checked on reading).
+    ///
+    /// `listing` names the listing and all that selects its items: a marker is good for
+    /// exactly the listing that made it. Fails with `ValidationError` for any other.
+    pub(crate) fn new(
+        listing: &[&str],
+        marker: Option<&str>,
+        max_items: Option<i32>,
+    ) -> Result<Self, Error> {
+        let listing = fingerprint(listing);
+        let after = match marker {
+            Some(marker) => Some(open(listing, marker).ok_or(Error::InvalidMarker)?),
+            None => None,
+        };
+        let limit = max_items.and_then(|items| usize::try_from(items).ok());
+        Ok(Self {
+            listing,
+            after,
+            limit: limit.unwrap_or(DEFAULT_ITEMS).max(1),
+        })
+    }
+
+    /// The place of the last item of the page before.
+    pub(crate) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// Cuts the page out of `items`, which come with their places, in order of their places.
+    pub(crate) fn cut<T>(&self, items: impl IntoIterator<Item = (String, T)>) -> Cut<T> {
+        let behind = |place: &str| self.after().is_none_or(|after| place > after);
+        let mut items = items.into_iter().filter(|(place, _)| behind(place));
+        let mut page = Vec::new();
+        let mut last = String::new();
+        for (place, item) in items.by_ref().take(self.limit) {
+            page.push(item);
+            last = place;
+        }
+        let marker = items.next().map(|_| self.marker(&last));
+        Cut {
+            items: page,
+            marker,
+        }
+    }
+
+    fn marker(&self, place: &str) -> String {
+        let mut bytes = self.listing.to_be_bytes().to_vec();
+        bytes.extend_from_slice(place.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+impl<T> Cut<T> {
+    /// `IsTruncated`.
+    pub(crate) fn is_truncated(&self) -> bool {
+        self.marker.is_some()
+    }
+}
+
+fn open(listing: u64, marker: &str) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(marker).ok()?;
+    let (made_by, place) = bytes.split_at_checked(8)?;
+    (made_by == listing.to_be_bytes()).then(|| String::from_utf8(place.to_vec()).ok())?
+}
+
+/// FNV-1a over the parts. Not a secret: a marker that somebody makes up still selects nothing
+/// but items of the listing that it is given to.
+fn fingerprint(parts: &[&str]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(count: usize) -> Vec<(String, usize)> {
+        (0..count)
+            .map(|number| (format!("{number:04}"), number))
+            .collect()
+    }
+
+    fn walk(count: usize, limit: i32) -> Vec<usize> {
+        let (mut all, mut marker) = (Vec::new(), None);
+        loop {
+            let page = Page::new(&["L", "a"], marker.as_deref(), Some(limit)).unwrap();
+            let cut = page.cut(places(count));
+            all.extend(cut.items);
+            marker = cut.marker;
+            if marker.is_none() {
+                return all;
+            }
+        }
+    }
+
+    #[test]
+    fn pages_give_every_item_once() {
+        for (count, limit) in [(0, 1), (1, 1), (7, 3), (6, 3), (5, 1000)] {
+            assert_eq!(
+                walk(count, limit),
+                (0..count).collect::<Vec<_>>(),
+                "{count} by {limit}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hundred_items_are_the_default() {
+        let cut = Page::new(&["L"], None, None).unwrap().cut(places(101));
+        assert_eq!((cut.items.len(), cut.is_truncated()), (100, true));
+    }
+
+    #[test]
+    fn a_marker_is_good_for_its_own_listing_only() {
+        let marker = Page::new(&["L", "a"], None, Some(1))
+            .unwrap()
+            .cut(places(2))
+            .marker;
+        for listing in [&["L", "b"][..], &["M", "a"], &["La"]] {
+            let refused = Page::new(listing, marker.as_deref(), None);
+            assert!(matches!(refused, Err(Error::InvalidMarker)), "{listing:?}");
+        }
+    }
+
+    #[test]
+    fn made_up_markers_are_refused() {
+        for marker in ["", "x", "AAAA", "!!!!", "AAAAAAAAAAAAAAAA"] {
+            assert!(Page::new(&["L"], Some(marker), None).is_err(), "{marker}");
+        }
+    }
+}

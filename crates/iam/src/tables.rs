@@ -1,0 +1,117 @@
+//! The tables, and how their rows are keyed.
+//!
+//! Keys begin with the account, so that one scan lists what belongs to it. Names are keyed in
+//! lower case, because they are unique without regard to case. What belongs to a principal
+//! is keyed by its unique id, so that nothing passes on to a later one of the same name.
+
+use store::{AnyTable, Key, Table};
+use types::{AccessKeyId, AccountId, Arn, UniqueId};
+
+use crate::records::{
+    AccessKeyRecord, AccountRecord, AttachmentRecord, InlinePolicyRecord, LastUsedRecord,
+    ManagedPolicyRecord, PrincipalIdRecord, UserRecord,
+};
+
+/// Accounts, by id.
+pub(crate) static ACCOUNTS: Table<AccountRecord> = Table::with_history("accounts");
+
+/// Users, by account and name.
+pub(crate) static USERS: Table<UserRecord> = Table::with_history("iam_users");
+
+/// Whose unique id it is, by id.
+pub(crate) static PRINCIPAL_IDS: Table<PrincipalIdRecord> =
+    Table::with_history("iam_principal_ids");
+
+/// Inline policies, by account, user id and policy name.
+pub(crate) static INLINE: Table<InlinePolicyRecord> = Table::with_history("iam_user_policies");
+
+/// Customer managed policies, by account and name.
+pub(crate) static POLICIES: Table<ManagedPolicyRecord> = Table::with_history("iam_policies");
+
+/// Attachments of managed policies, by the user's account, the policy's ARN, the use and the
+/// user's id.
+pub(crate) static ATTACHMENTS: Table<AttachmentRecord> = Table::with_history("iam_attachments");
+
+/// Access keys, by their id. Holds secrets: no history.
+pub(crate) static ACCESS_KEYS: Table<AccessKeyRecord> = Table::without_history("iam_access_keys");
+
+/// Last uses, by access key id.
+pub(crate) static LAST_USED: Table<LastUsedRecord> =
+    Table::without_history("iam_access_key_last_used");
+
+/// All tables of IAM, for the store to open.
+pub fn tables() -> Vec<&'static dyn AnyTable> {
+    vec![
+        &ACCOUNTS,
+        &USERS,
+        &PRINCIPAL_IDS,
+        &INLINE,
+        &POLICIES,
+        &ATTACHMENTS,
+        &ACCESS_KEYS,
+        &LAST_USED,
+    ]
+}
+
+/// What a managed policy is to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It grants permissions.
+    Permissions,
+    /// It bounds them.
+    Boundary,
+}
+
+impl Use {
+    fn key_part(self) -> &'static str {
+        match self {
+            Self::Permissions => "policy",
+            Self::Boundary => "boundary",
+        }
+    }
+}
+
+/// An account's row, and the prefix of everything that is keyed by account.
+pub(crate) fn account(account: AccountId) -> Key {
+    Key::of(&[account.as_str()])
+}
+
+/// A row that is keyed by account and name.
+pub(crate) fn named(account: AccountId, name: &str) -> Key {
+    Key::of(&[account.as_str(), &name.to_lowercase()])
+}
+
+/// The row of a unique id.
+pub(crate) fn principal_id(id: &UniqueId) -> Key {
+    Key::of(&[id.as_str()])
+}
+
+/// The prefix of a user's inline policies.
+pub(crate) fn inline_of(account: AccountId, user: &UniqueId) -> Key {
+    Key::of(&[account.as_str(), user.as_str()])
+}
+
+/// An inline policy's row.
+pub(crate) fn inline(account: AccountId, user: &UniqueId, name: &str) -> Key {
+    Key::of(&[account.as_str(), user.as_str(), name])
+}
+
+/// The prefix of a policy's attachments of one use.
+pub(crate) fn attachments_as(account: AccountId, policy: &Arn, usage: Use) -> Key {
+    Key::of(&[account.as_str(), policy.as_str(), usage.key_part()])
+}
+
+/// An attachment's row.
+pub(crate) fn attachment(account: AccountId, policy: &Arn, usage: Use, user: &UniqueId) -> Key {
+    Key::of(&[
+        account.as_str(),
+        policy.as_str(),
+        usage.key_part(),
+        user.as_str(),
+    ])
+}
+
+/// An access key's row, and that of its last use.
+pub(crate) fn access_key(id: &AccessKeyId) -> Key {
+    Key::of(&[id.as_str()])
+}
