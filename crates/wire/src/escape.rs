@@ -72,6 +72,14 @@ fn nibble(digit: Option<u8>) -> Result<u8, BadEscape> {
     }
 }
 
+/// Bytes as text; `None` if they are not UTF-8.
+pub(crate) fn text(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
+    match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    }
+}
+
 /// Whether AWS leaves the byte unencoded in canonical requests (RFC 3986 unreserved).
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use types::{ErrorKind, ServiceError};
 
-/// Everything that an error answer is made of.
+/// Everything that an error answer is made of; [`crate::ReplyTo::error`] writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The kind, which decides the status where nothing fixes it.

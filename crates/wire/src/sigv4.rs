@@ -11,7 +11,7 @@ mod error;
 mod keys;
 mod payload;
 mod presigned;
-pub(crate) mod scope;
+mod scope;
 mod unverified;
 mod verifier;
 

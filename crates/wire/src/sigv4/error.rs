@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use types::{ErrorKind, Timestamp};
 
+use super::scope::{BAD_REGION, BAD_SERVICE};
 use crate::{Protocol, Refusal};
 
 /// A request that is not authenticated.
@@ -121,6 +122,16 @@ enum Class {
 }
 
 impl AuthError {
+    /// The refusal of a scope whose region does not exist here.
+    pub fn wrong_region() -> Self {
+        Self::Scope(BAD_REGION)
+    }
+
+    /// The refusal of a scope whose service is not the one that the request addresses.
+    pub(crate) fn wrong_service() -> Self {
+        Self::Scope(BAD_SERVICE)
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Missing => Class::Missing,

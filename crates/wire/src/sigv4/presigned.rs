@@ -52,7 +52,8 @@ pub(super) fn read(query: &str) -> Result<Option<Presigned<'_>>, AuthError> {
             if slot.is_some() {
                 return Err(AuthError::Ambiguous("query parameter of one X-Amz name"));
             }
-            *slot = Some(text(pair.value.clone())?);
+            let value = escape::text(pair.value.clone());
+            *slot = Some(value.ok_or(AuthError::Incomplete(NOT_TEXT))?);
         }
     }
     if found.iter().all(Option::is_none) {
@@ -80,18 +81,6 @@ pub(super) fn read(query: &str) -> Result<Option<Presigned<'_>>, AuthError> {
         session_token,
         payload,
     }))
-}
-
-fn text(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, AuthError> {
-    let refused = |_source| AuthError::Incomplete(NOT_TEXT);
-    match bytes {
-        Cow::Borrowed(bytes) => std::str::from_utf8(bytes)
-            .map(Cow::Borrowed)
-            .map_err(refused),
-        Cow::Owned(bytes) => String::from_utf8(bytes)
-            .map(Cow::Owned)
-            .map_err(|source| refused(source.utf8_error())),
-    }
 }
 
 impl Presigned<'_> {

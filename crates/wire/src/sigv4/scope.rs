@@ -10,7 +10,7 @@ use super::AuthError;
 /// Day, region and service that a signature is for.
 ///
 /// Region and service are lower-case labels, but nobody has checked yet whether they exist
-/// here: `envelope` checks the service, the server the region.
+/// here: [`crate::envelope`] checks the service, the server the region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope<'r> {
     credential: Cow<'r, str>,
@@ -94,8 +94,8 @@ pub(super) const TERMINATOR: &str = "aws4_request";
 const FIVE_ELEMENTS: &str =
     "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term";
 const BAD_TERMINATOR: &str = "Credential should be scoped with a valid terminator: 'aws4_request'.";
-pub(crate) const BAD_REGION: &str = "Credential should be scoped to a valid region.";
-pub(crate) const BAD_SERVICE: &str = "Credential should be scoped to correct service.";
+pub(super) const BAD_REGION: &str = "Credential should be scoped to a valid region.";
+pub(super) const BAD_SERVICE: &str = "Credential should be scoped to correct service.";
 
 #[cfg(test)]
 mod tests {

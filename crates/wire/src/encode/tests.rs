@@ -1,0 +1,92 @@
+//! Statuses and codes; how answers look is in `testdata/answers`.
+
+use super::*;
+
+fn check(service: Service, operation: &str, refusal: &Refusal, expected: u16) {
+    #[derive(Debug)]
+    struct Zeros;
+    impl types::Entropy for Zeros {
+        fn fill(&self, target: &mut [u8]) {
+            target.fill(0);
+        }
+    }
+    let reply = ReplyTo::operation(service, operation, RequestId::generate(&Zeros));
+    assert_eq!(
+        reply.error(refusal).status().as_u16(),
+        expected,
+        "{refusal:?}"
+    );
+}
+
+fn refusal(kind: ErrorKind, code: &'static str, status: Option<u16>) -> Refusal {
+    Refusal {
+        kind,
+        code: code.into(),
+        message: String::new(),
+        status,
+    }
+}
+
+#[test]
+fn the_status_of_the_model_wins() {
+    let missing = refusal(ErrorKind::Validation, "ResourceNotFound", Some(418));
+    check(Service::FeatureStoreRuntime, "GetRecord", &missing, 404);
+    // BatchGetRecord does not declare it, the service does.
+    check(
+        Service::FeatureStoreRuntime,
+        "BatchGetRecord",
+        &missing,
+        404,
+    );
+    let gone = refusal(ErrorKind::NotFound, "NotFoundException", None);
+    check(Service::Kms, "DescribeKey", &gone, 400);
+}
+
+#[test]
+fn a_fixed_status_goes_before_the_kind() {
+    let strange = refusal(ErrorKind::Validation, "Strange", Some(418));
+    check(Service::Kms, "DescribeKey", &strange, 418);
+    let impossible = refusal(ErrorKind::Validation, "Strange", Some(1));
+    check(Service::Kms, "DescribeKey", &impossible, 500);
+}
+
+#[test]
+fn else_the_kind_decides_by_protocol() {
+    let services = [
+        (Service::Kms, "DescribeKey"),
+        (Service::FeatureStoreRuntime, "GetRecord"),
+        (Service::Iam, "GetUser"),
+    ];
+    for (kind, expected) in [
+        (ErrorKind::Validation, [400, 400, 400]),
+        (ErrorKind::NotFound, [400, 404, 404]),
+        (ErrorKind::Conflict, [400, 409, 409]),
+        (ErrorKind::Denied, [400, 403, 403]),
+        (ErrorKind::Unauthenticated, [400, 403, 403]),
+        (ErrorKind::LimitExceeded, [400, 400, 409]),
+        (ErrorKind::Throttled, [400, 429, 400]),
+        (ErrorKind::Unsupported, [400, 404, 400]),
+        (ErrorKind::Unavailable, [503, 503, 503]),
+        (ErrorKind::Internal, [500, 500, 500]),
+    ] {
+        for ((service, operation), status) in services.into_iter().zip(expected) {
+            check(service, operation, &refusal(kind, "Strange", None), status);
+        }
+    }
+}
+
+#[test]
+fn query_has_its_own_names_for_common_errors() {
+    for (code, query) in [
+        ("AccessDeniedException", "AccessDenied"),
+        ("UnrecognizedClientException", "InvalidClientTokenId"),
+        ("ExpiredTokenException", "ExpiredToken"),
+        ("ThrottlingException", "Throttling"),
+        ("ValidationException", "ValidationError"),
+        ("NoSuchEntity", "NoSuchEntity"),
+    ] {
+        assert_eq!(spelled(Protocol::Query, code), query);
+        assert_eq!(spelled(Protocol::Json, code), code);
+        assert_eq!(spelled(Protocol::RestJson, code), code);
+    }
+}

@@ -1,0 +1,275 @@
+//! The envelope: which service, protocol and operation a request is for.
+//!
+//! The credential scope names the service; what else names one must agree. `sagemaker` is
+//! the signing name of two services: with `X-Amz-Target` it is the control plane, without
+//! it the feature-store runtime. Query requests name their operation in the body, so only
+//! [`Envelope::call`] knows it.
+
+use std::borrow::Cow;
+
+use http::Method;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use shapes::{OperationModel, Protocol, ServiceModel, service_model};
+use types::Service;
+
+use crate::Error;
+use crate::decode::{self, Call};
+use crate::escape::{self, Plus};
+use crate::sigv4::{AuthError, Scope};
+
+/// What the head of a request says about its operation.
+#[derive(Debug, Clone)]
+pub struct Envelope<'r> {
+    parts: &'r Parts,
+    service: Service,
+    protocol: Protocol,
+    target: Target<'r>,
+}
+
+/// What is known of the operation before the body is read.
+#[derive(Debug, Clone)]
+pub(crate) enum Target<'r> {
+    /// JSON 1.1: named in a header. Our own service has no models.
+    Named(&'r str),
+    /// REST-JSON: found by method and path.
+    Routed(&'static OperationModel, Vec<Label<'r>>),
+    /// Query: named by `Action`.
+    Form(&'static ServiceModel),
+}
+
+/// A member whose value is a segment of the path, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Label<'r> {
+    pub(crate) name: &'static str,
+    pub(crate) value: Cow<'r, str>,
+}
+
+/// The protocol that an answer to this head is best written in, whoever sent it.
+///
+/// Only for limits and for errors before the service is known.
+pub fn protocol_of(parts: &Parts) -> Protocol {
+    let path = parts.uri.path();
+    if parts.headers.contains_key("x-amz-target") {
+        Protocol::Json
+    } else if path != "/" && !path.is_empty() {
+        Protocol::RestJson
+    } else if has_content_type(parts, "application/x-www-form-urlencoded")
+        || parts.uri.query().is_some()
+    {
+        Protocol::Query
+    } else {
+        Protocol::Json
+    }
+}
+
+impl<'r> Envelope<'r> {
+    /// Finds the service and, unless the body names it, the operation.
+    ///
+    /// Fails with [`AuthError::Scope`] if the scope's service does not exist or is not the
+    /// one that the request addresses, with [`Error::UnknownOperation`] or
+    /// [`Error::Unsupported`] if there is no such operation.
+    pub fn from_request(parts: &'r Parts, scope: &Scope<'_>) -> Result<Self, Error> {
+        let target = single_text(parts, "x-amz-target")?;
+        let service = match (scope.service(), target) {
+            ("sagemaker", Some(_)) => Service::SageMaker,
+            ("sagemaker", None) => Service::FeatureStoreRuntime,
+            ("kms", _) => Service::Kms,
+            ("iam", _) => Service::Iam,
+            ("sts", _) => Service::Sts,
+            ("cloudtrail", _) => Service::CloudTrail,
+            ("strongroom", _) => Service::Strongroom,
+            _ => return Err(AuthError::wrong_service().into()),
+        };
+        let protocol = service_model(service).map_or(Protocol::Json, |model| model.protocol);
+        let target = match (protocol, service_model(service), target) {
+            (Protocol::Json, model, target) => {
+                let name = named(parts, service, target.unwrap_or_default())?;
+                found(model, name)?;
+                Target::Named(name)
+            }
+            (Protocol::RestJson, Some(model), None) => route(parts, model)?,
+            (Protocol::Query, Some(model), None) => Target::Form(model),
+            (Protocol::RestJson | Protocol::Query, _, _) => {
+                return Err(AuthError::wrong_service().into());
+            }
+        };
+        Ok(Self {
+            parts,
+            service,
+            protocol,
+            target,
+        })
+    }
+
+    /// The service.
+    pub fn service(&self) -> Service {
+        self.service
+    }
+
+    /// Its protocol.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The operation's name, unless the body names it.
+    pub fn operation(&self) -> Option<&str> {
+        match &self.target {
+            Target::Named(name) => Some(name),
+            Target::Routed(model, _) => Some(model.name),
+            Target::Form(_) => None,
+        }
+    }
+
+    /// Reads the whole body: the operation, and its input as a tree.
+    ///
+    /// Call it after the signature is verified. Fails with [`Error::Input`] if the input
+    /// cannot be read, and for Query requests as [`Self::from_request`] does for others.
+    pub fn call<'b>(&self, body: &'b [u8]) -> Result<Call<'b>, Error>
+    where
+        'r: 'b,
+    {
+        match &self.target {
+            Target::Named(name) => decode::json(self.service, name, body),
+            Target::Routed(model, labels) => decode::rest(self.parts, model, labels, body),
+            Target::Form(model) => decode::form(self.parts, model, body),
+        }
+    }
+}
+
+/// The operation in `X-Amz-Target`, which stands behind the service's prefix.
+fn named<'r>(parts: &Parts, service: Service, target: &'r str) -> Result<&'r str, Error> {
+    let unknown = || Error::UnknownOperation {
+        operation: shown(target),
+    };
+    let (prefix, name) = target.rsplit_once('.').ok_or_else(unknown)?;
+    if Some(prefix) != target_prefix(service) {
+        let mut services = Service::ALL.into_iter();
+        return Err(
+            if services.any(|other| Some(prefix) == target_prefix(other)) {
+                AuthError::wrong_service().into()
+            } else {
+                unknown()
+            },
+        );
+    }
+    let is_json = has_content_type(parts, "application/x-amz-json-1.1");
+    if parts.method != Method::POST || !is_root(parts) || !is_json {
+        return Err(unknown());
+    }
+    Ok(name)
+}
+
+fn target_prefix(service: Service) -> Option<&'static str> {
+    match service_model(service) {
+        Some(model) => model.target_prefix,
+        None => Some("Strongroom"),
+    }
+}
+
+/// The model of operation `name`; `None` only for our own service.
+pub(crate) fn found(
+    model: Option<&'static ServiceModel>,
+    name: &str,
+) -> Result<Option<&'static OperationModel>, Error> {
+    let Some(model) = model else {
+        return Ok(None);
+    };
+    if let Some(operation) = model.operation(name) {
+        return Ok(Some(operation));
+    }
+    let operation = shown(name);
+    Err(if model.known(name).is_some() {
+        Error::Unsupported { operation }
+    } else {
+        Error::UnknownOperation { operation }
+    })
+}
+
+/// Finds the operation by method and path.
+///
+/// Fixed segments match as they are sent, never decoded, so that every operation has one
+/// spelling; labels are decoded once and must be UTF-8 and not empty.
+fn route<'r>(parts: &'r Parts, model: &'static ServiceModel) -> Result<Target<'r>, Error> {
+    let path = parts.uri.path();
+    for operation in model.operations {
+        if operation.http_method != parts.method.as_str() {
+            continue;
+        }
+        if let Some(labels) = labels_of(operation.uri, path) {
+            let labels = labels
+                .into_iter()
+                .map(|(name, raw)| label(name, raw))
+                .collect::<Result<_, _>>()?;
+            return Ok(Target::Routed(operation, labels));
+        }
+    }
+    Err(Error::UnknownOperation {
+        operation: shown(&format!("{} {path}", parts.method)),
+    })
+}
+
+/// The labels of `path` if it has the form of `template`.
+fn labels_of<'r>(template: &'static str, path: &'r str) -> Option<Vec<(&'static str, &'r str)>> {
+    let mut labels = Vec::new();
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(labels),
+            (Some(wanted), Some(given)) => {
+                let name = wanted.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+                match name {
+                    Some(name) if !given.is_empty() => labels.push((name, given)),
+                    None if wanted == given => {}
+                    Some(_) | None => return None,
+                }
+            }
+            (Some(_), None) | (None, Some(_)) => return None,
+        }
+    }
+}
+
+fn label<'r>(name: &'static str, raw: &'r str) -> Result<Label<'r>, Error> {
+    let bytes = escape::decode(raw.as_bytes(), Plus::Literal)
+        .map_err(|_source| Error::Head("the path has an incomplete percent escape"))?;
+    let value = escape::text(bytes).ok_or(Error::Head("the path is not UTF-8"))?;
+    Ok(Label { name, value })
+}
+
+/// The only value of a header, as text.
+fn single_text<'r>(parts: &'r Parts, name: &'static str) -> Result<Option<&'r str>, Error> {
+    let mut values = parts.headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value
+            .to_str()
+            .map(Some)
+            .map_err(|_source| Error::Head("a header that names the operation is not ASCII")),
+        (Some(_), Some(_)) => Err(AuthError::Ambiguous(name).into()),
+    }
+}
+
+/// Whether the media type of the body is `wanted`, whatever its parameters.
+pub(crate) fn has_content_type(parts: &Parts, wanted: &str) -> bool {
+    parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case(wanted))
+}
+
+pub(crate) fn is_root(parts: &Parts) -> bool {
+    matches!(parts.uri.path(), "" | "/")
+}
+
+/// A name from the request, short enough for an error and without control characters.
+pub(crate) fn shown(name: &str) -> String {
+    name.chars()
+        .filter(|letter| !letter.is_control())
+        .take(128)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
