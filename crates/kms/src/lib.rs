@@ -1,1 +1,74 @@
-//! Strongroom: kms.
+//! Key Management Service: symmetric keys with key policies, data keys, aliases.
+//!
+//! Layer 2a. Knows nothing of feature stores. Customer managed keys, AWS managed keys and
+//! AWS owned keys are the same object with different owners and policies. Key material is
+//! wrapped under a shred key of its account, apart from the metadata and without history;
+//! [`Keyring`] unwraps it for a bounded time. Ciphertexts commit to their key and are bound
+//! to their encryption context. Every operation is one file of `ops`.
+//!
+//! Other services use [`resolve_key_arn`], [`usable`] and [`encryption_context_keys`] to work
+//! with the keys of customers, and [`Keyring::encrypt_owned`] for what belongs to none.
+
+pub mod actions;
+mod ciphertext;
+mod context;
+mod error;
+mod event;
+mod identifiers;
+mod key_policies;
+mod key_policy;
+mod keyring;
+mod lockout;
+mod material;
+mod metadata;
+mod new_key;
+mod ops;
+mod paging;
+mod records;
+mod specs;
+mod state;
+mod stored;
+mod switch;
+mod symmetric;
+mod tags;
+
+pub use context::{EncryptionContext, encryption_context_keys};
+pub use error::Error;
+pub use identifiers::resolve_key_arn;
+pub use key_policies::KeyPolicies;
+pub use keyring::Keyring;
+pub use ops::create_alias::CreateAlias;
+pub use ops::create_key::CreateKey;
+pub use ops::decrypt::Decrypt;
+pub use ops::describe_key::DescribeKey;
+pub use ops::disable_key::DisableKey;
+pub use ops::enable_key::EnableKey;
+pub use ops::encrypt::Encrypt;
+pub use ops::generate_data_key::GenerateDataKey;
+pub use ops::generate_data_key_without_plaintext::GenerateDataKeyWithoutPlaintext;
+pub use ops::get_key_policy::GetKeyPolicy;
+pub use ops::list_aliases::ListAliases;
+pub use ops::list_keys::ListKeys;
+pub use ops::put_key_policy::PutKeyPolicy;
+pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
+pub use symmetric::usable;
+
+/// Adds every operation of KMS that exists here.
+pub fn register(registry: &mut impl pipeline::Registry) {
+    registry.add::<CreateAlias>();
+    registry.add::<CreateKey>();
+    registry.add::<Decrypt>();
+    registry.add::<DescribeKey>();
+    registry.add::<DisableKey>();
+    registry.add::<EnableKey>();
+    registry.add::<Encrypt>();
+    registry.add::<GenerateDataKey>();
+    registry.add::<GenerateDataKeyWithoutPlaintext>();
+    registry.add::<GetKeyPolicy>();
+    registry.add::<ListAliases>();
+    registry.add::<ListKeys>();
+    registry.add::<PutKeyPolicy>();
+}
+
+#[cfg(test)]
+mod testing;

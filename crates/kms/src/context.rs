@@ -1,0 +1,103 @@
+//! Encryption contexts: their canonical form and the condition keys made of them.
+
+use std::collections::BTreeMap;
+
+use pipeline::KeySet;
+use shapes::kms::EncryptionAlgorithmSpec;
+
+/// An encryption context: pairs of text, bound to a ciphertext and shown in policies and
+/// records. No context and an empty one are the same.
+pub type EncryptionContext = BTreeMap<String, String>;
+
+/// The bytes that a context adds to a ciphertext's associated data.
+///
+/// The number of pairs, then every key and value behind its length, in the order of the
+/// keys' UTF-8 bytes: independent of how the caller ordered them, and different for
+/// different contexts. Numbers are 8 bytes, big-endian.
+pub(crate) fn canonical(context: &EncryptionContext) -> Vec<u8> {
+    let text: usize = context
+        .iter()
+        .map(|(key, value)| key.len() + value.len() + 16)
+        .sum();
+    let mut bytes = Vec::with_capacity(8 + text);
+    push_number(&mut bytes, context.len());
+    for part in context.iter().flat_map(|(key, value)| [key, value]) {
+        push_number(&mut bytes, part.len());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
+}
+
+fn push_number(bytes: &mut Vec<u8>, number: usize) {
+    let number = u64::try_from(number).unwrap_or(u64::MAX);
+    bytes.extend_from_slice(&number.to_be_bytes());
+}
+
+/// The condition keys of a cryptographic call under `context`: `kms:EncryptionContext:<key>`,
+/// `kms:EncryptionContextKeys` and `kms:EncryptionAlgorithm`, which AWS sets even when the
+/// caller leaves the algorithm out.
+pub fn encryption_context_keys(context: &EncryptionContext) -> KeySet {
+    cryptographic_keys(Some(context), None)
+}
+
+/// The condition keys of a cryptographic call.
+pub(crate) fn cryptographic_keys(
+    context: Option<&EncryptionContext>,
+    algorithm: Option<EncryptionAlgorithmSpec>,
+) -> KeySet {
+    let algorithm = algorithm.unwrap_or(EncryptionAlgorithmSpec::SymmetricDefault);
+    let keys = KeySet::default().one("kms:encryptionalgorithm", algorithm.as_str());
+    let Some(context) = context else {
+        return keys;
+    };
+    keys.map("kms:encryptioncontext", context).many(
+        "kms:encryptioncontextkeys",
+        context.keys().cloned().collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn context(pairs: &[(&str, &str)]) -> EncryptionContext {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn pairs_are_sorted_and_prefixed_by_their_lengths() {
+        let mut expected = vec![0, 0, 0, 0, 0, 0, 0, 2];
+        for part in ["a", "xy", "b", ""] {
+            expected.extend_from_slice(&u64::try_from(part.len()).unwrap().to_be_bytes());
+            expected.extend_from_slice(part.as_bytes());
+        }
+        assert_eq!(canonical(&context(&[("b", ""), ("a", "xy")])), expected);
+    }
+
+    #[test]
+    fn moving_text_between_key_and_value_changes_the_form() {
+        assert_ne!(
+            canonical(&context(&[("ab", "c")])),
+            canonical(&context(&[("a", "bc")]))
+        );
+        assert_ne!(
+            canonical(&context(&[("a", ""), ("b", "")])),
+            canonical(&context(&[("a", "b")]))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn different_contexts_have_different_forms(
+            first in prop::collection::btree_map(".{0,3}", ".{0,3}", 0..4),
+            second in prop::collection::btree_map(".{0,3}", ".{0,3}", 0..4),
+        ) {
+            prop_assert_eq!(first == second, canonical(&first) == canonical(&second));
+        }
+    }
+}

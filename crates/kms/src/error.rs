@@ -1,0 +1,265 @@
+//! How KMS operations fail, with AWS's codes and, where AWS fixes them, AWS's texts.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::borrow::Cow;
+
+use types::{Arn, ErrorKind, ServiceError};
+
+use crate::records::{KeySpec, KeyState, KeyUsage};
+
+/// A KMS call that cannot be answered.
+///
+/// `Display` is the text for the caller, except for [`Error::Internal`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A well-formed key id or key ARN that names no key.
+    #[error("Key '{arn}' does not exist")]
+    KeyNotFound {
+        /// The key's ARN, as the caller's identifier spells it out.
+        arn: Arn,
+    },
+    /// An alias that does not exist.
+    #[error("Alias {arn} is not found.")]
+    AliasNotFound {
+        /// The alias's ARN.
+        arn: Arn,
+    },
+    /// Neither a key id nor anything else that identifies a key here.
+    #[error("Invalid keyId '{id}'")]
+    InvalidKeyId {
+        /// What the caller sent.
+        id: String,
+    },
+    /// An ARN of another region than the one that was called.
+    #[error("Invalid arn {region}")]
+    ForeignRegion {
+        /// The region that the ARN names.
+        region: String,
+    },
+    /// An ARN that is malformed, or of something that cannot stand for a key here.
+    #[error("Invalid arn '{arn}'")]
+    InvalidArn {
+        /// What the caller sent.
+        arn: String,
+    },
+    /// A key policy of another name than `default`.
+    #[error("No such policy exists")]
+    NoSuchPolicy,
+    /// The key is disabled.
+    #[error("{arn} is disabled.")]
+    Disabled {
+        /// The key.
+        arn: Arn,
+    },
+    /// The key's state does not allow the call.
+    #[error("{arn} is {}.", .state.phrase())]
+    State {
+        /// The key.
+        arn: Arn,
+        /// Its state.
+        state: KeyState,
+    },
+    /// The key is for something else.
+    #[error("{arn} key usage is {usage} which is not valid for {operation}.")]
+    Usage {
+        /// The key.
+        arn: Arn,
+        /// What the key is for.
+        usage: KeyUsage,
+        /// The operation.
+        operation: &'static str,
+    },
+    /// The algorithm does not go with the key.
+    #[error("Algorithm {algorithm} is incompatible with key spec {spec}.")]
+    Algorithm {
+        /// What the caller asked for.
+        algorithm: &'static str,
+        /// The key's spec.
+        spec: KeySpec,
+    },
+    /// The ciphertext, or the encryption context given with it, is not what was encrypted.
+    ///
+    /// Says nothing more on purpose, as at AWS.
+    #[error("")]
+    InvalidCiphertext,
+    /// `KeyId` names another key than the ciphertext.
+    #[error("The key ID in the request does not identify a CMK that can perform this operation.")]
+    IncorrectKey,
+    /// `DryRun` was set and the call would have succeeded.
+    #[error("The request would have succeeded, but the DryRun option is set.")]
+    DryRun,
+    /// No grant has the token.
+    #[error("a grant token is not valid")]
+    InvalidGrantToken,
+    /// AWS has it, this deployment does not.
+    #[error("{0} is not supported")]
+    Unsupported(Cow<'static, str>),
+    /// The request contradicts itself or a rule that the service model does not express.
+    #[error("{0}")]
+    Validation(Cow<'static, str>),
+    /// The key policy is not one, or would lock its owner out.
+    #[error("{0}")]
+    MalformedPolicy(Cow<'static, str>),
+    /// A quota is used up.
+    #[error("{0}")]
+    LimitExceeded(Cow<'static, str>),
+    /// The tags of a new key break AWS's rules.
+    #[error("{0}")]
+    Tags(&'static str),
+    /// The alias exists.
+    #[error("An alias with the name {arn} already exists")]
+    AliasExists {
+        /// The alias's ARN.
+        arn: Arn,
+    },
+    /// `alias/aws/` belongs to AWS managed keys.
+    #[error("aliases that begin with alias/aws/ are reserved")]
+    AliasReserved,
+    /// The marker is not one that this list has given out.
+    #[error("the marker is not valid for this list")]
+    InvalidMarker,
+    /// The caller belongs to no account, but the call is about the caller's account.
+    #[error("the caller belongs to no account")]
+    NoAccount,
+    /// A bug or a damaged store; the cause is for the log.
+    #[error("{what}")]
+    Internal {
+        /// What could not be done.
+        what: &'static str,
+        /// Why, if something else failed.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl Error {
+    /// A failure of our own making.
+    pub(crate) fn internal(
+        what: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Internal {
+            what,
+            source: Some(source.into()),
+        }
+    }
+
+    /// What must never be, without another error behind it.
+    pub(crate) fn broken(what: &'static str) -> Self {
+        Self::Internal { what, source: None }
+    }
+
+    /// AWS's text for a value outside the constraint of a service model.
+    pub(crate) fn constraint(value: &str, member: &str, rule: &str) -> Self {
+        Self::Validation(Cow::Owned(format!(
+            "1 validation error detected: Value {value} at '{member}' failed to satisfy \
+             constraint: {rule}"
+        )))
+    }
+
+    fn aws_code(&self) -> &'static str {
+        match self {
+            Self::KeyNotFound { .. }
+            | Self::AliasNotFound { .. }
+            | Self::InvalidKeyId { .. }
+            | Self::ForeignRegion { .. }
+            | Self::NoSuchPolicy => "NotFoundException",
+            Self::InvalidArn { .. } => "InvalidArnException",
+            Self::Disabled { .. } => "DisabledException",
+            Self::State { .. } => "KMSInvalidStateException",
+            Self::Usage { .. } | Self::Algorithm { .. } => "InvalidKeyUsageException",
+            Self::InvalidCiphertext => "InvalidCiphertextException",
+            Self::IncorrectKey => "IncorrectKeyException",
+            Self::DryRun => "DryRunOperationException",
+            Self::InvalidGrantToken => "InvalidGrantTokenException",
+            Self::Unsupported(_) => "UnsupportedOperationException",
+            Self::Validation(_) => "ValidationException",
+            Self::MalformedPolicy(_) => "MalformedPolicyDocumentException",
+            Self::LimitExceeded(_) => "LimitExceededException",
+            Self::Tags(_) => "TagException",
+            Self::AliasExists { .. } => "AlreadyExistsException",
+            Self::AliasReserved => "NotAuthorizedException",
+            Self::InvalidMarker => "InvalidMarkerException",
+            Self::NoAccount => "AccessDeniedException",
+            Self::Internal { .. } => "KMSInternalException",
+        }
+    }
+}
+
+impl ServiceError for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::KeyNotFound { .. }
+            | Self::AliasNotFound { .. }
+            | Self::InvalidKeyId { .. }
+            | Self::ForeignRegion { .. }
+            | Self::NoSuchPolicy => ErrorKind::NotFound,
+            Self::Disabled { .. }
+            | Self::State { .. }
+            | Self::AliasExists { .. }
+            | Self::DryRun => ErrorKind::Conflict,
+            Self::InvalidArn { .. }
+            | Self::Usage { .. }
+            | Self::Algorithm { .. }
+            | Self::InvalidCiphertext
+            | Self::IncorrectKey
+            | Self::InvalidGrantToken
+            | Self::Validation(_)
+            | Self::MalformedPolicy(_)
+            | Self::Tags(_)
+            | Self::InvalidMarker => ErrorKind::Validation,
+            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::LimitExceeded(_) => ErrorKind::LimitExceeded,
+            Self::AliasReserved | Self::NoAccount => ErrorKind::Denied,
+            Self::Internal { .. } => ErrorKind::Internal,
+        }
+    }
+
+    fn code(&self) -> Cow<'static, str> {
+        Cow::Borrowed(self.aws_code())
+    }
+
+    fn public_message(&self) -> String {
+        match self {
+            Self::Internal { .. } => "the request could not be processed; try again".to_owned(),
+            Self::KeyNotFound { .. }
+            | Self::AliasNotFound { .. }
+            | Self::InvalidKeyId { .. }
+            | Self::ForeignRegion { .. }
+            | Self::NoSuchPolicy
+            | Self::Disabled { .. }
+            | Self::State { .. }
+            | Self::AliasExists { .. }
+            | Self::DryRun
+            | Self::InvalidArn { .. }
+            | Self::Usage { .. }
+            | Self::Algorithm { .. }
+            | Self::InvalidCiphertext
+            | Self::IncorrectKey
+            | Self::InvalidGrantToken
+            | Self::Validation(_)
+            | Self::MalformedPolicy(_)
+            | Self::Tags(_)
+            | Self::InvalidMarker
+            | Self::Unsupported(_)
+            | Self::LimitExceeded(_)
+            | Self::AliasReserved
+            | Self::NoAccount => self.to_string(),
+        }
+    }
+
+    /// KMS answers every failure of the caller's with 400.
+    fn status(&self) -> Option<u16> {
+        Some(if self.kind() == ErrorKind::Internal {
+            500
+        } else {
+            400
+        })
+    }
+}
+
+impl From<pipeline::MissingPart> for Error {
+    fn from(missing: pipeline::MissingPart) -> Self {
+        Self::internal("a part of the server is missing", missing)
+    }
+}

@@ -1,0 +1,56 @@
+//! Parts of audit records: parameters under AWS's lower-camel names, without what is absent.
+//!
+//! Never plaintext, ciphertext, data keys or grant tokens (contract cloudtrail.md §3).
+
+use pipeline::EventDetail;
+use serde_json::{Map, Value};
+
+use crate::context::EncryptionContext;
+
+/// The fields of `requestParameters` or `responseElements`.
+#[derive(Debug, Default)]
+pub(crate) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Adds a field.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a field if it has a value.
+    pub(crate) fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds the encryption context, in clear.
+    pub(crate) fn context(self, context: Option<&EncryptionContext>) -> Self {
+        let pairs = |context: &EncryptionContext| -> Map<String, Value> {
+            context
+                .iter()
+                .map(|(key, value)| (key.clone(), Value::from(value.clone())))
+                .collect()
+        };
+        self.maybe("encryptionContext", context.map(pairs))
+    }
+
+    /// The object; null if it has no field.
+    pub(crate) fn done(self) -> Value {
+        if self.0.is_empty() {
+            Value::Null
+        } else {
+            Value::Object(self.0)
+        }
+    }
+
+    /// The detail of a call whose answer is not recorded. The key is named by the pipeline.
+    pub(crate) fn request(self) -> EventDetail {
+        EventDetail {
+            request: self.done(),
+            ..EventDetail::default()
+        }
+    }
+}

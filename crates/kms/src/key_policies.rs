@@ -1,0 +1,102 @@
+//! What the pipeline learns of KMS resources: key policies and the keys' own condition keys.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use pipeline::Need;
+use pipeline::sources::{MatchedGrant, ResourceFacts, ResourceRule, ResourceSource};
+use policy::{ConditionKey, ConditionKeys, Values};
+use store::{Key, Snapshot, View};
+use types::{Arn, Principal};
+
+use crate::records::{ALIAS_NAMES, KeyRecord, KeyRow};
+
+/// The source of key policies, for resources whose ARNs name `kms`.
+///
+/// A key is decided by its key policy. An alias has no policy: only identity policies allow
+/// anything on it. Nor has a key that does not exist, and AWS owned keys do not exist for
+/// anyone who asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KeyPolicies;
+
+impl ResourceSource for KeyPolicies {
+    fn facts(&self, view: &View, arn: &Arn) -> ResourceFacts {
+        match KeyRow::at(view, arn) {
+            Some(row) => key_facts(view, row.record),
+            None => ResourceFacts {
+                account: arn.account(),
+                rule: ResourceRule::None,
+                keys: None,
+            },
+        }
+    }
+
+    /// Keys have no grants: no operation makes one yet.
+    fn grants(&self, _view: &View, _principal: &Principal, _need: &Need) -> Vec<MatchedGrant> {
+        Vec::new()
+    }
+}
+
+/// The facts of a key, stored or about to be.
+pub(crate) fn key_facts(view: &View, key: Arc<KeyRecord>) -> ResourceFacts {
+    let aliases = key.row_key();
+    // The aliases are read only if a policy asks for them, which may be after the view is
+    // gone; they are recorded as read here, so that a change of them makes the call decide
+    // again.
+    drop(view.scan(&ALIAS_NAMES, &aliases, None));
+    ResourceFacts {
+        account: Some(key.account),
+        rule: ResourceRule::Key(Arc::clone(key.policy.document())),
+        keys: Some(Arc::new(KeyKeys {
+            key,
+            aliases,
+            snapshot: Arc::clone(view.snapshot()),
+        })),
+    }
+}
+
+/// The condition keys of a key: `kms:KeySpec`, `aws:ResourceTag/…` and their like.
+struct KeyKeys {
+    key: Arc<KeyRecord>,
+    /// The prefix of the rows that hold the names of the key's aliases.
+    aliases: Key,
+    snapshot: Arc<Snapshot>,
+}
+
+impl ConditionKeys for KeyKeys {
+    fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {
+        match (key.name(), key.suffix()) {
+            ("kms:keyorigin", None) => Some(fixed(self.key.origin.as_str())),
+            ("kms:keyspec", None) => Some(fixed(self.key.spec.as_str())),
+            ("kms:keyusage", None) => Some(fixed(self.key.usage.as_str())),
+            ("kms:multiregion", None) => Some(fixed(if self.key.is_multi_region() {
+                "true"
+            } else {
+                "false"
+            })),
+            ("kms:resourcealiases", None) => {
+                let names = self.snapshot.scan(&ALIAS_NAMES, &self.aliases);
+                let name = |row: &Key| row.text_parts().pop().map(Cow::Owned);
+                let names: Vec<_> = names.filter_map(|(row, _)| name(row)).collect();
+                (!names.is_empty()).then_some(Values::Many(names))
+            }
+            ("aws:resourcetag", Some(tag)) => {
+                let mut tags = self.key.tags.iter();
+                let (_, value) = tags.find(|(name, _)| name.eq_ignore_ascii_case(tag))?;
+                Some(Values::One(Cow::Borrowed(value)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for KeyKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyKeys({})", self.key.arn)
+    }
+}
+
+fn fixed(value: &'static str) -> Values<'static> {
+    Values::One(Cow::Borrowed(value))
+}

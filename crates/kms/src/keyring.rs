@@ -1,0 +1,233 @@
+//! The key ring: encrypts and decrypts under KMS keys, with unwrapped materials in a cache
+//! that time and every change of the key empty.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crypto::{CommittingKey, SecretBytes};
+use store::{Batch, Key, Revision, Snapshot, View};
+use types::{Clock, Entropy, KeyId, Monotonic, Region, Service};
+
+use crate::ciphertext::{Header, associated_data};
+use crate::context::EncryptionContext;
+use crate::records::{KEYS, KeyRow, MaterialId, OWNED_KEYS};
+use crate::{Error, material, new_key};
+
+/// How long an unwrapped material is kept unless told otherwise.
+const LIFETIME: Duration = Duration::from_secs(5 * 60);
+
+/// Encrypts and decrypts under KMS keys. A shared part of the server.
+///
+/// Unwrapped materials wipe themselves and are kept for a bounded time. An entry serves one
+/// version of the key's row only: whatever disables, deletes or re-policies the key makes a
+/// new version, and with it the entry useless. [`Keyring::sweep`] wipes such entries.
+#[derive(Debug)]
+pub struct Keyring {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    lifetime: Duration,
+    cache: RwLock<HashMap<Place, Entry>>,
+}
+
+/// Which material: the row of its key, and its id.
+type Place = (Key, MaterialId);
+
+#[derive(Debug)]
+struct Entry {
+    /// The version of the key's row that the material was unwrapped for.
+    revision: Revision,
+    until: Monotonic,
+    key: Arc<CommittingKey>,
+}
+
+impl Keyring {
+    /// A key ring that keeps unwrapped materials for five minutes.
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            clock,
+            entropy,
+            lifetime: LIFETIME,
+            cache: RwLock::default(),
+        }
+    }
+
+    /// Keeps unwrapped materials for `lifetime`; zero keeps none.
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Wipes the materials whose time is over, or whose key `snapshot` shows changed or gone.
+    /// Maintenance calls it every few seconds.
+    pub fn sweep(&self, snapshot: &Snapshot) {
+        let now = self.clock.monotonic();
+        self.cache
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(row, _), entry| {
+                entry.until > now && snapshot.row_revision(&KEYS, row) == Some(entry.revision)
+            });
+    }
+
+    /// Encrypts under the AWS owned key of `service`, for what belongs to no customer key.
+    /// Not a KMS call: it is neither authorized nor recorded.
+    ///
+    /// Fails if [`Self::ensure_owned_key`] has not made the key.
+    pub fn encrypt_owned(
+        &self,
+        view: &View,
+        service: Service,
+        region: &Region,
+        context: &EncryptionContext,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        self.encrypt(view, &owned_key(view, service, region)?, context, plaintext)
+    }
+
+    /// Decrypts what [`Self::encrypt_owned`] made.
+    ///
+    /// Fails with `InvalidCiphertextException` if `blob` or `context` is not what that was.
+    pub fn decrypt_owned(
+        &self,
+        view: &View,
+        service: Service,
+        region: &Region,
+        context: &EncryptionContext,
+        blob: &[u8],
+    ) -> Result<SecretBytes, Error> {
+        let key = owned_key(view, service, region)?;
+        Ok(self.decrypt(view, &key, context, blob)?.0)
+    }
+
+    /// The change that makes the AWS owned key of `service` in `region`; `None` if there is
+    /// one. If another commit makes it first, the batch conflicts and need not be repeated.
+    pub fn ensure_owned_key(
+        &self,
+        view: &View,
+        service: Service,
+        region: &Region,
+    ) -> Result<Option<Batch>, Error> {
+        if view.get(&OWNED_KEYS, &owned_row(service, region)).is_some() {
+            return Ok(None);
+        }
+        new_key::owned(view, &*self.entropy, service, region, self.clock.now()).map(Some)
+    }
+
+    /// Encrypts under the current material of `key`. The caller has checked the key's state.
+    pub(crate) fn encrypt(
+        &self,
+        view: &View,
+        key: &KeyRow,
+        context: &EncryptionContext,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let record = &key.record;
+        let sealing = self
+            .material(view, key, record.material)?
+            .ok_or_else(|| Error::broken("an enabled key has no material"))?;
+        let (account, id, material) = (record.account, record.id.clone(), record.material);
+        let header = Header {
+            account,
+            key: id,
+            material,
+        }
+        .encode()
+        .map_err(|_malformed| Error::broken("a key id does not fit the ciphertext's header"))?;
+        let mut blob = header.to_vec();
+        let aad = associated_data(&header, context);
+        blob.extend_from_slice(&sealing.seal(&*self.entropy, &aad, plaintext));
+        Ok(blob)
+    }
+
+    /// Decrypts `blob` under the material of `key` that it names, and says which that was.
+    ///
+    /// Fails with `InvalidCiphertextException` for a blob of another key, an unknown
+    /// material, altered bytes or another context.
+    pub(crate) fn decrypt(
+        &self,
+        view: &View,
+        key: &KeyRow,
+        context: &EncryptionContext,
+        blob: &[u8],
+    ) -> Result<(SecretBytes, MaterialId), Error> {
+        let (header, bytes, sealed) =
+            Header::split(blob).map_err(|_malformed| Error::InvalidCiphertext)?;
+        if header.account != key.record.account || header.key != key.record.id {
+            return Err(Error::InvalidCiphertext);
+        }
+        let opening = self
+            .material(view, key, header.material)?
+            .ok_or(Error::InvalidCiphertext)?;
+        let plaintext = opening
+            .open(&associated_data(bytes, context), sealed)
+            .map_err(|_silent| Error::InvalidCiphertext)?;
+        Ok((plaintext, header.material))
+    }
+
+    /// The unwrapped material, from the cache if this very version of the key put it there.
+    fn material(
+        &self,
+        view: &View,
+        key: &KeyRow,
+        material: MaterialId,
+    ) -> Result<Option<Arc<CommittingKey>>, Error> {
+        let now = self.clock.monotonic();
+        let place = (key.record.row_key(), material);
+        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = cache.get(&place)
+            && entry.revision == key.revision
+            && entry.until > now
+        {
+            return Ok(Some(Arc::clone(&entry.key)));
+        }
+        drop(cache);
+        let Some(unwrapped) = material::load(view, &key.record, material)?.map(Arc::new) else {
+            return Ok(None);
+        };
+        self.keep(place, key.revision, now, &unwrapped);
+        Ok(Some(unwrapped))
+    }
+
+    fn keep(&self, place: Place, revision: Revision, now: Monotonic, key: &Arc<CommittingKey>) {
+        if self.lifetime.is_zero() {
+            return;
+        }
+        let until = Monotonic(now.0.saturating_add(self.lifetime));
+        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
+        cache.retain(|_, entry| entry.until > now);
+        // A request on an older snapshot must not push out what newer ones use.
+        if cache
+            .get(&place)
+            .is_none_or(|entry| entry.revision <= revision)
+        {
+            cache.insert(
+                place,
+                Entry {
+                    revision,
+                    until,
+                    key: Arc::clone(key),
+                },
+            );
+        }
+    }
+}
+
+/// The row key of the AWS owned key of `service` in `region`.
+pub(crate) fn owned_row(service: Service, region: &Region) -> Key {
+    Key::of(&[region.as_str(), service.action_prefix()])
+}
+
+fn owned_key(view: &View, service: Service, region: &Region) -> Result<KeyRow, Error> {
+    let missing = || Error::broken("the service's AWS owned key does not exist");
+    let id: KeyId = view
+        .get(&OWNED_KEYS, &owned_row(service, region))
+        .ok_or_else(missing)?
+        .record
+        .id
+        .clone();
+    KeyRow::load(view, new_key::owner_account()?, region, &id).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests;

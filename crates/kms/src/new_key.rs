@@ -1,0 +1,188 @@
+//! Making keys: customer managed, AWS managed and AWS owned are the same object.
+
+use std::collections::BTreeMap;
+
+use crypto::Key32;
+use store::{Batch, Read, View};
+use types::{AccountId, Entropy, KeyId, Region, Service, Timestamp};
+
+use crate::key_policy::KeyPolicy;
+use crate::keyring::owned_row;
+use crate::records::{
+    ALIAS_NAMES, ALIASES, AliasName, AliasRecord, KEYS, KeyManager, KeyOrigin, KeyRecord, KeySpec,
+    KeyState, KeyUsage, OWNED_KEYS, OwnedKeyRecord, alias_name_row, alias_row, key_arn,
+};
+use crate::{Error, material};
+
+/// What sets one new key apart from another.
+#[derive(Debug)]
+pub(crate) struct Blueprint {
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+    pub(crate) id: KeyId,
+    pub(crate) description: String,
+    pub(crate) manager: KeyManager,
+    pub(crate) owned: bool,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) policy: KeyPolicy,
+}
+
+/// A new symmetric key with fresh material, which is not stored yet.
+#[derive(Debug)]
+pub(crate) struct NewKey {
+    pub(crate) record: KeyRecord,
+    material: Key32,
+}
+
+impl NewKey {
+    /// Draws the material.
+    pub(crate) fn generate(entropy: &dyn Entropy, blueprint: Blueprint, at: Timestamp) -> Self {
+        let material = Key32::generate(entropy);
+        let Blueprint {
+            account,
+            region,
+            id,
+            description,
+            manager,
+            owned,
+            tags,
+            policy,
+        } = blueprint;
+        let record = KeyRecord {
+            arn: key_arn(account, &region, &id),
+            material: material::material_id(&id, &material),
+            id,
+            account,
+            region,
+            description,
+            state: KeyState::Enabled,
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: KeyOrigin::AwsKms,
+            manager,
+            owned,
+            created: at,
+            tags,
+            policy,
+        };
+        Self { record, material }
+    }
+
+    /// Adds the key and its wrapped material to `batch`.
+    pub(crate) fn store(&self, view: &View, entropy: &dyn Entropy, batch: &mut Batch) {
+        let record = &self.record;
+        material::store(view, entropy, record, &self.material, record.created, batch);
+        batch.put(&KEYS, record.row_key(), record.clone());
+    }
+}
+
+/// The account that holds AWS owned keys. No caller sees its keys, whoever the caller is.
+pub(crate) fn owner_account() -> Result<AccountId, Error> {
+    "000000000000"
+        .parse()
+        .map_err(|source| Error::internal("not an account id", source))
+}
+
+/// The change that makes the AWS owned key of `service`, provided there is none.
+pub(crate) fn owned(
+    view: &View,
+    entropy: &dyn Entropy,
+    service: Service,
+    region: &Region,
+    at: Timestamp,
+) -> Result<Batch, Error> {
+    let blueprint = Blueprint {
+        account: owner_account()?,
+        region: region.clone(),
+        id: KeyId::generate(entropy),
+        description: format!("AWS owned key of {}", service.principal()),
+        manager: KeyManager::Aws,
+        owned: true,
+        tags: BTreeMap::new(),
+        policy: KeyPolicy::owned_by(service)?,
+    };
+    let key = NewKey::generate(entropy, blueprint, at);
+    let mut batch = Batch::default();
+    key.store(view, entropy, &mut batch);
+    let row = owned_row(service, region);
+    batch.require(Read::Row {
+        table: &OWNED_KEYS,
+        key: row.clone(),
+        revision: None,
+    });
+    batch.put(&OWNED_KEYS, row, OwnedKeyRecord { id: key.record.id });
+    Ok(batch)
+}
+
+/// An AWS managed key: its alias and the service that uses it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Managed {
+    alias: &'static str,
+    service: &'static str,
+}
+
+/// The AWS managed keys that exist here, each made when it is first asked for.
+const MANAGED: [Managed; 2] = [
+    Managed {
+        alias: "alias/aws/sagemaker",
+        service: "sagemaker",
+    },
+    Managed {
+        alias: "alias/aws/s3",
+        service: "s3",
+    },
+];
+
+impl Managed {
+    /// The AWS managed key that `alias` is predefined for.
+    pub(crate) fn of(alias: &str) -> Option<Self> {
+        MANAGED.into_iter().find(|managed| managed.alias == alias)
+    }
+
+    /// The change that makes this key with the id `id`, provided its alias does not exist.
+    pub(crate) fn create(
+        self,
+        view: &View,
+        entropy: &dyn Entropy,
+        (account, region, id): (AccountId, &Region, KeyId),
+        at: Timestamp,
+    ) -> Result<(KeyRecord, Batch), Error> {
+        let blueprint = Blueprint {
+            account,
+            region: region.clone(),
+            id,
+            description: format!(
+                "Default key that protects what {} stores when no other key is defined",
+                self.service
+            ),
+            manager: KeyManager::Aws,
+            owned: false,
+            tags: BTreeMap::new(),
+            policy: KeyPolicy::managed_by(self.service, account, region)?,
+        };
+        let key = NewKey::generate(entropy, blueprint, at);
+        let mut batch = Batch::default();
+        key.store(view, entropy, &mut batch);
+        let row = alias_row(account, region, self.alias);
+        batch.require(Read::Row {
+            table: &ALIASES,
+            key: row,
+            revision: None,
+        });
+        point_alias(&key.record, self.alias, at, &mut batch);
+        Ok((key.record, batch))
+    }
+}
+
+/// Adds a new alias of `key` to `batch`.
+pub(crate) fn point_alias(key: &KeyRecord, name: &str, at: Timestamp, batch: &mut Batch) {
+    let alias = AliasRecord {
+        name: name.to_owned(),
+        target: key.id.clone(),
+        created: at,
+        updated: at,
+    };
+    batch.put(&ALIASES, alias_row(key.account, &key.region, name), alias);
+    let row = alias_name_row(key.account, &key.region, &key.id, name);
+    batch.put(&ALIAS_NAMES, row, AliasName {});
+}

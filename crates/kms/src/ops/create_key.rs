@@ -1,0 +1,167 @@
+//! `CreateKey`: a new customer managed key.
+
+use std::collections::BTreeMap;
+
+use pipeline::sources::Principals;
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::kms::{
+    CreateKeyRequest, CreateKeyResponse, CustomerMasterKeySpec, KeySpec, KeyUsageType, OriginType,
+    Tag,
+};
+use store::Batch;
+use types::{AccountId, Arn, KeyId, Region, Service};
+
+use crate::event::Fields;
+use crate::key_policy::KeyPolicy;
+use crate::new_key::{Blueprint, NewKey};
+use crate::records::{KEYS, KeyManager, key_arn, region_prefix};
+use crate::specs::check_supported;
+use crate::{Error, actions, lockout, metadata, tags};
+
+/// Customer managed keys in one region of an account.
+const MOST_KEYS: usize = 100_000;
+
+/// Makes a symmetric encryption key with material of its own and returns its metadata.
+///
+/// Fails with `ValidationException` if usage and spec do not go together, with
+/// `UnsupportedOperationException` for what this deployment has no keys of, with
+/// `TagException`, with `MalformedPolicyDocumentException` as `PutKeyPolicy` does, and with
+/// `LimitExceededException` beyond 100,000 keys.
+#[derive(Debug)]
+pub struct CreateKey;
+
+/// Whose key it will be, and the id that it will have.
+#[derive(Debug)]
+pub struct CreateKeyTarget {
+    account: AccountId,
+    id: KeyId,
+    tags: BTreeMap<String, String>,
+}
+
+impl Operation for CreateKey {
+    const SERVICE: Service = Service::Kms;
+    const NAME: &'static str = "CreateKey";
+    const ACTIONS: &'static [&'static Action] = &[&actions::CREATE_KEY, &actions::TAG_RESOURCE];
+    const KIND: Kind = Kind::Mutating;
+    type Input = CreateKeyRequest;
+    type Output = CreateKeyResponse;
+    type Target = CreateKeyTarget;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
+        check_supported(input)?;
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let tags = tags::checked(input.tags.as_deref().unwrap_or_default())?;
+        let id = KeyId::generate(ctx.entropy());
+        let tag_keys = KeySet::default()
+            .map("aws:requesttag", &tags)
+            .many("aws:tagkeys", tags.keys().cloned().collect());
+        let bypass = input.bypass_policy_lockout_safety_check;
+        let keys = tag_keys
+            .clone()
+            .one("kms:keyspec", KeySpec::SymmetricDefault.as_str())
+            .one("kms:keyusage", KeyUsageType::EncryptDecrypt.as_str())
+            .one("kms:keyorigin", OriginType::AwsKms.as_str())
+            .one("kms:multiregion", "false")
+            .maybe(
+                "kms:bypasspolicylockoutsafetycheck",
+                bypass.map(|bypass| bypass.to_string()),
+            );
+        let mut needs = Needs::one(Need::anywhere(&actions::CREATE_KEY).with(keys));
+        if !tags.is_empty() {
+            let arn = key_arn(account, ctx.region(), &id);
+            needs.push(Need::on(&actions::TAG_RESOURCE, arn).with(tag_keys));
+        }
+        Ok((needs, CreateKeyTarget { account, id, tags }))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let CreateKeyTarget { account, id, tags } = permit.into_target();
+        check_quota(ctx, account, ctx.region())?;
+        let policy = match &input.policy {
+            Some(text) => KeyPolicy::accept(text, ctx.view(), ctx.part::<Principals>()?)?,
+            None => KeyPolicy::default_for(account)?,
+        };
+        let blueprint = Blueprint {
+            account,
+            region: ctx.region().clone(),
+            id,
+            description: input.description.unwrap_or_default(),
+            manager: KeyManager::Customer,
+            owned: false,
+            tags,
+            policy,
+        };
+        let key = NewKey::generate(ctx.entropy(), blueprint, ctx.time());
+        if input.policy.is_some() && input.bypass_policy_lockout_safety_check != Some(true) {
+            lockout::check(ctx, &key.record)?;
+        }
+        let mut effect = Batch::default();
+        key.store(ctx.view(), ctx.entropy(), &mut effect);
+        let key_metadata = Some(metadata::of(&key.record));
+        Ok(Reply::write(CreateKeyResponse { key_metadata }, effect))
+    }
+
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
+        let tag = |tag: &Tag| {
+            let fields = Fields::default().with("tagKey", tag.tag_key.clone());
+            fields.with("tagValue", tag.tag_value.clone()).done()
+        };
+        let tags = input
+            .tags
+            .as_ref()
+            .map(|tags| tags.iter().map(tag).collect::<Vec<_>>());
+        let spec = input.key_spec.unwrap_or(KeySpec::SymmetricDefault);
+        let old_spec = input
+            .customer_master_key_spec
+            .map(CustomerMasterKeySpec::as_str);
+        let usage = input.key_usage.unwrap_or(KeyUsageType::EncryptDecrypt);
+        let bypass = input.bypass_policy_lockout_safety_check;
+        let detail = Fields::default()
+            .maybe("policy", input.policy.clone())
+            .with("description", input.description.clone().unwrap_or_default())
+            .with("keyUsage", usage.as_str())
+            .with("keySpec", old_spec.unwrap_or(spec.as_str()))
+            .with("customerMasterKeySpec", old_spec.unwrap_or(spec.as_str()))
+            .with(
+                "origin",
+                input.origin.unwrap_or(OriginType::AwsKms).as_str(),
+            )
+            .with("bypassPolicyLockoutSafetyCheck", bypass.unwrap_or(false))
+            .with("multiRegion", input.multi_region.unwrap_or(false))
+            .maybe("tags", tags)
+            .maybe("customKeyStoreId", input.custom_key_store_id.clone())
+            .maybe("xksKeyId", input.xks_key_id.clone())
+            .request();
+        let Some(made) = output.and_then(|output| output.key_metadata.as_ref()) else {
+            return detail;
+        };
+        let response = Fields::default()
+            .with("keyMetadata", metadata::in_event(made))
+            .done();
+        let detail = EventDetail { response, ..detail };
+        let arn = made.arn.as_ref().and_then(|arn| arn.parse::<Arn>().ok());
+        arn.map_or_else(
+            || detail.clone(),
+            |arn| detail.clone().resource(&arn, "AWS::KMS::Key"),
+        )
+    }
+}
+
+/// Counts without recording the read, or every two new keys of an account would conflict. Two
+/// at once may so pass the quota by one.
+fn check_quota(ctx: &Ctx, account: AccountId, region: &Region) -> Result<(), Error> {
+    let prefix = region_prefix(account, region);
+    let keys = ctx.view().snapshot().scan(&KEYS, &prefix);
+    let customer_managed = keys.filter(|(_, row)| row.record.manager == KeyManager::Customer);
+    if customer_managed.take(MOST_KEYS).count() < MOST_KEYS {
+        return Ok(());
+    }
+    let text = "the account has as many KMS keys in this region as it may have";
+    Err(Error::LimitExceeded(text.into()))
+}

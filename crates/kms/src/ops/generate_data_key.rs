@@ -1,0 +1,76 @@
+//! `GenerateDataKey`: a random key, in clear and encrypted under a KMS key.
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::kms::{DataKeySpec, GenerateDataKeyRequest, GenerateDataKeyResponse};
+use types::Service;
+
+use crate::context::cryptographic_keys;
+use crate::event::Fields;
+use crate::identifiers::{Forms, KeyTarget};
+use crate::symmetric::{Checks, data_key, data_key_length, end_dry_run, no_recipient, usable_key};
+use crate::{Error, actions};
+
+/// Makes a data key of 1 to 1,024 bytes and returns it in clear and encrypted. Nothing of it
+/// is kept here; `Decrypt` brings it back.
+///
+/// Fails with `ValidationException` unless exactly one of `KeySpec` and `NumberOfBytes` is
+/// given, and as `Encrypt` does over the key.
+#[derive(Debug)]
+pub struct GenerateDataKey;
+
+impl Operation for GenerateDataKey {
+    const SERVICE: Service = Service::Kms;
+    const NAME: &'static str = "GenerateDataKey";
+    const ACTIONS: &'static [&'static Action] = &[&actions::GENERATE_DATA_KEY];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = GenerateDataKeyRequest;
+    type Output = GenerateDataKeyResponse;
+    type Target = KeyTarget;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
+        no_recipient(input.recipient.as_ref())?;
+        data_key_length(input.key_spec, input.number_of_bytes)?;
+        let target = KeyTarget::find(ctx, &input.key_id, Forms::KeysAndAliases)?;
+        let keys = cryptographic_keys(input.encryption_context.as_ref(), None);
+        let need = target
+            .need(&actions::GENERATE_DATA_KEY)
+            .across_accounts()
+            .with(keys);
+        Ok((Needs::one(need), target))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let checks = Checks {
+            algorithm: None,
+            grant_tokens: input.grant_tokens.as_deref(),
+        };
+        let key = usable_key(permit.target(), checks)?;
+        end_dry_run(input.dry_run)?;
+        let length = data_key_length(input.key_spec, input.number_of_bytes)?;
+        let context = input.encryption_context.unwrap_or_default();
+        let made = data_key(ctx, key, &context, length)?;
+        Ok(Reply::read(GenerateDataKeyResponse {
+            ciphertext_blob: Some(made.blob.into()),
+            plaintext: Some(made.plaintext.into()),
+            key_id: Some(key.record.arn.to_string()),
+            ciphertext_for_recipient: None,
+            key_material_id: Some(key.record.material.to_string()),
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with("keyId", input.key_id.clone())
+            .maybe("keySpec", input.key_spec.map(DataKeySpec::as_str))
+            .maybe("numberOfBytes", input.number_of_bytes)
+            .context(input.encryption_context.as_ref())
+            .maybe("dryRun", input.dry_run)
+            .request()
+    }
+}

@@ -1,0 +1,350 @@
+//! What KMS stores: keys, their materials, shred keys, aliases and the index of owned keys.
+//!
+//! Metadata keeps its history; material and shred keys do not, because deletion must destroy
+//! them. Every type here is a stored form of its own, with a version, and never a wire shape.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crypto::Key32;
+use serde::{Deserialize, Serialize};
+use store::{AnyTable, Key, Record, Revision, Table, View};
+use types::{AccountId, Arn, KeyId, Region, Timestamp};
+
+use crate::key_policy::KeyPolicy;
+use crate::stored;
+
+/// Keys: metadata and key policy.
+pub(crate) static KEYS: Table<KeyRecord> = Table::with_history("kms_keys");
+/// Wrapped key material, one row for each material of a key.
+pub(crate) static MATERIALS: Table<MaterialRecord> = Table::without_history("kms_material");
+/// The keys that wrap material, one for each account.
+pub(crate) static SHRED_KEYS: Table<ShredKeyRecord> = Table::without_history("kms_shred_keys");
+/// Aliases by name.
+pub(crate) static ALIASES: Table<AliasRecord> = Table::with_history("kms_aliases");
+/// The names of each key's aliases: rows without content, found by their prefix.
+pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias_names");
+/// AWS owned keys by service.
+pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
+
+/// Every table of KMS, for the store that is opened over them.
+pub fn tables() -> [&'static dyn AnyTable; 6] {
+    [
+        &KEYS,
+        &MATERIALS,
+        &SHRED_KEYS,
+        &ALIASES,
+        &ALIAS_NAMES,
+        &OWNED_KEYS,
+    ]
+}
+
+/// A closed enumeration that is stored and shown as AWS's text.
+macro_rules! text_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
+        }
+
+        impl $name {
+            /// The value as AWS writes it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+text_enum! {
+    /// The state of a key. Only the first two are reached by the operations that exist; the
+    /// stored form and the state table know all of AWS's.
+    KeyState {
+        /// Usable.
+        Enabled = "Enabled",
+        /// Switched off by its owner.
+        Disabled = "Disabled",
+        /// Waits for its end.
+        PendingDeletion = "PendingDeletion",
+        /// A multi-Region primary that waits for its replicas' end.
+        PendingReplicaDeletion = "PendingReplicaDeletion",
+        /// Has no material.
+        PendingImport = "PendingImport",
+        /// Its key store is disconnected.
+        Unavailable = "Unavailable",
+        /// A replica in the making.
+        Creating = "Creating",
+        /// Its primary Region is being changed.
+        Updating = "Updating",
+    }
+}
+
+impl KeyState {
+    /// The state as AWS's messages say it: `<key> is pending deletion.`
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::PendingDeletion => "pending deletion",
+            Self::PendingReplicaDeletion => "pending replica deletion",
+            Self::PendingImport => "pending import",
+            Self::Unavailable => "unavailable",
+            Self::Creating => "creating",
+            Self::Updating => "updating",
+        }
+    }
+}
+
+text_enum! {
+    /// What kind of material a key has.
+    KeySpec {
+        /// 256 bits for AES-256-GCM.
+        SymmetricDefault = "SYMMETRIC_DEFAULT",
+    }
+}
+
+text_enum! {
+    /// What a key is for.
+    KeyUsage {
+        /// Encryption and decryption.
+        EncryptDecrypt = "ENCRYPT_DECRYPT",
+    }
+}
+
+text_enum! {
+    /// Where a key's material comes from.
+    KeyOrigin {
+        /// Made here.
+        AwsKms = "AWS_KMS",
+    }
+}
+
+text_enum! {
+    /// Who manages a key.
+    KeyManager {
+        /// A service, for the account that holds the key.
+        Aws = "AWS",
+        /// The account that holds the key.
+        Customer = "CUSTOMER",
+    }
+}
+
+/// The id of one key material: 32 bytes, derived from key id and material, shown as 64 hex
+/// digits. It does not reveal the material.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct MaterialId(#[serde(with = "stored::hex32")] pub [u8; 32]);
+
+impl fmt::Display for MaterialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for MaterialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A KMS key without its material.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeyRecord {
+    /// The id.
+    pub id: KeyId,
+    /// The account that holds the key.
+    pub account: AccountId,
+    /// The region.
+    pub region: Region,
+    /// The key's ARN.
+    pub arn: Arn,
+    /// The description.
+    pub description: String,
+    /// The state.
+    pub state: KeyState,
+    /// The kind of material.
+    pub spec: KeySpec,
+    /// What the key is for.
+    pub usage: KeyUsage,
+    /// Where the material comes from.
+    pub origin: KeyOrigin,
+    /// Who manages the key.
+    pub manager: KeyManager,
+    /// Whether this is an AWS owned key: used by one service, invisible to every caller.
+    pub owned: bool,
+    /// When the key was made.
+    pub created: Timestamp,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
+    /// The key policy.
+    pub policy: KeyPolicy,
+    /// The material that encrypts.
+    pub material: MaterialId,
+}
+
+impl Record for KeyRecord {
+    const VERSION: u16 = 1;
+}
+
+impl KeyRecord {
+    /// Whether this is a multi-Region key, which its id tells.
+    pub(crate) fn is_multi_region(&self) -> bool {
+        self.id.as_str().starts_with("mrk-")
+    }
+
+    /// The key of this record's row.
+    pub(crate) fn row_key(&self) -> Key {
+        key_row(self.account, &self.region, &self.id)
+    }
+}
+
+/// One wrapped material of a key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MaterialRecord {
+    /// The material, sealed under the account's shred key.
+    #[serde(with = "stored::base64_bytes")]
+    pub wrapped: Vec<u8>,
+    /// When the material was made.
+    pub created: Timestamp,
+}
+
+impl Record for MaterialRecord {
+    const VERSION: u16 = 1;
+}
+
+/// The key under which an account's materials are wrapped. Destroying it destroys them all.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ShredKeyRecord {
+    /// Which of the account's shred keys this is, from 1.
+    pub generation: u64,
+    /// The key.
+    #[serde(with = "stored::key32")]
+    pub key: Key32,
+}
+
+impl Record for ShredKeyRecord {
+    const VERSION: u16 = 1;
+}
+
+/// An alias.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AliasRecord {
+    /// `alias/…`.
+    pub name: String,
+    /// The key that it stands for.
+    pub target: KeyId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was last pointed at another key.
+    pub updated: Timestamp,
+}
+
+impl Record for AliasRecord {
+    const VERSION: u16 = 1;
+}
+
+/// Says that a key has an alias; the row's key holds the name.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct AliasName {}
+
+impl Record for AliasName {
+    const VERSION: u16 = 1;
+}
+
+/// Which key a service uses for what belongs to no customer key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OwnedKeyRecord {
+    /// The key, in the account of AWS owned keys.
+    pub id: KeyId,
+}
+
+impl Record for OwnedKeyRecord {
+    const VERSION: u16 = 1;
+}
+
+/// The row key of a key.
+pub(crate) fn key_row(account: AccountId, region: &Region, id: &KeyId) -> Key {
+    Key::of(&[account.as_str(), region.as_str(), id.as_str()])
+}
+
+/// The prefix of an account's keys or aliases in one region.
+pub(crate) fn region_prefix(account: AccountId, region: &Region) -> Key {
+    Key::of(&[account.as_str(), region.as_str()])
+}
+
+/// The row key of one material.
+pub(crate) fn material_row(key: &KeyRecord, material: MaterialId) -> Key {
+    let material = material.to_string();
+    Key::of(&[
+        key.account.as_str(),
+        key.region.as_str(),
+        key.id.as_str(),
+        &material,
+    ])
+}
+
+/// The row key of an account's shred key.
+pub(crate) fn shred_row(account: AccountId) -> Key {
+    Key::of(&[account.as_str()])
+}
+
+/// The row key of an alias.
+pub(crate) fn alias_row(account: AccountId, region: &Region, name: &str) -> Key {
+    Key::of(&[account.as_str(), region.as_str(), name])
+}
+
+/// The row key that says that `id` has the alias `name`.
+pub(crate) fn alias_name_row(account: AccountId, region: &Region, id: &KeyId, name: &str) -> Key {
+    Key::of(&[account.as_str(), region.as_str(), id.as_str(), name])
+}
+
+/// The ARN of a key.
+pub(crate) fn key_arn(account: AccountId, region: &Region, id: &KeyId) -> Arn {
+    Arn::new("kms", Some(region), Some(account), &format!("key/{id}"))
+}
+
+/// The ARN of an alias; `name` begins with `alias/`.
+pub(crate) fn alias_arn(account: AccountId, region: &Region, name: &str) -> Arn {
+    Arn::new("kms", Some(region), Some(account), name)
+}
+
+/// A key as one snapshot shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyRow {
+    /// The record.
+    pub record: Arc<KeyRecord>,
+    /// The commit that wrote this version of it.
+    pub revision: Revision,
+}
+
+impl KeyRow {
+    /// The key with this id, whoever owns it.
+    pub(crate) fn load(
+        view: &View,
+        account: AccountId,
+        region: &Region,
+        id: &KeyId,
+    ) -> Option<Self> {
+        let row = key_row(account, region, id);
+        let record = view.get_shared(&KEYS, &row)?;
+        let revision = view.snapshot().row_revision(&KEYS, &row)?;
+        Some(Self { record, revision })
+    }
+
+    /// The key at `arn`, if it is the ARN of a key that callers can know of.
+    pub(crate) fn at(view: &View, arn: &Arn) -> Option<Self> {
+        let id: KeyId = arn.resource_of("key")?.parse().ok()?;
+        let region: Region = arn.region().parse().ok()?;
+        let row = Self::load(view, arn.account()?, &region, &id)?;
+        (!row.record.owned && row.record.arn == *arn).then_some(row)
+    }
+}

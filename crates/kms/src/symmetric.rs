@@ -1,0 +1,137 @@
+//! What the cryptographic operations on symmetric keys have in common.
+
+use pipeline::Ctx;
+use shapes::kms::{DataKeySpec, EncryptionAlgorithmSpec, RecipientInfo};
+use store::View;
+use types::Arn;
+use zeroize::Zeroizing;
+
+use crate::context::EncryptionContext;
+use crate::identifiers::KeyTarget;
+use crate::records::{KeyRow, KeySpec, KeyUsage};
+use crate::state::{self, Guarded};
+use crate::{Error, Keyring};
+
+/// What decides whether a cryptographic call may go on once it is allowed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checks<'a> {
+    pub(crate) algorithm: Option<EncryptionAlgorithmSpec>,
+    pub(crate) grant_tokens: Option<&'a [String]>,
+}
+
+/// The key of a cryptographic call, which its state and usage allow.
+pub(crate) fn usable_key<'a>(
+    target: &'a KeyTarget,
+    checks: Checks<'_>,
+) -> Result<&'a KeyRow, Error> {
+    let key = target.key()?;
+    no_grant_tokens(checks.grant_tokens)?;
+    state::check(&key.record, Guarded::Cryptographic)?;
+    match (key.record.usage, key.record.spec, checks.algorithm) {
+        (
+            KeyUsage::EncryptDecrypt,
+            KeySpec::SymmetricDefault,
+            None | Some(EncryptionAlgorithmSpec::SymmetricDefault),
+        ) => Ok(key),
+        (KeyUsage::EncryptDecrypt, spec @ KeySpec::SymmetricDefault, Some(other)) => {
+            Err(Error::Algorithm {
+                algorithm: other.as_str(),
+                spec,
+            })
+        }
+    }
+}
+
+/// Whether the key at `arn` can encrypt and decrypt now.
+///
+/// For services that keep data under the key. Fails with KMS's own error:
+/// `NotFoundException`, `DisabledException` or `KMSInvalidStateException`.
+pub fn usable(view: &View, arn: &Arn) -> Result<(), Error> {
+    let key = KeyRow::at(view, arn).ok_or_else(|| Error::KeyNotFound { arn: arn.clone() })?;
+    state::check(&key.record, Guarded::Cryptographic)
+}
+
+/// Refuses grant tokens: there is no grant that could have any of them.
+pub(crate) fn no_grant_tokens(tokens: Option<&[String]>) -> Result<(), Error> {
+    match tokens {
+        None | Some([]) => Ok(()),
+        Some(_) => Err(Error::InvalidGrantToken),
+    }
+}
+
+/// Refuses attestation: there are no enclaves here that could be recipients.
+pub(crate) fn no_recipient(recipient: Option<&RecipientInfo>) -> Result<(), Error> {
+    match recipient {
+        None => Ok(()),
+        Some(_) => Err(Error::Unsupported("the parameter Recipient".into())),
+    }
+}
+
+/// Ends a call whose `DryRun` is set where it would have succeeded.
+pub(crate) fn end_dry_run(dry_run: Option<bool>) -> Result<(), Error> {
+    if dry_run == Some(true) {
+        Err(Error::DryRun)
+    } else {
+        Ok(())
+    }
+}
+
+/// The length of the data key that a caller asks for.
+///
+/// Fails with `ValidationException` unless exactly one of the two says it.
+pub(crate) fn data_key_length(
+    spec: Option<DataKeySpec>,
+    bytes: Option<i32>,
+) -> Result<usize, Error> {
+    let either = || Error::Validation("Please specify either number of bytes or key spec.".into());
+    match (spec, bytes) {
+        (Some(DataKeySpec::Aes256), None) => Ok(32),
+        (Some(DataKeySpec::Aes128), None) => Ok(16),
+        (None, Some(bytes)) => usize::try_from(bytes).map_err(|_negative| either()),
+        (None, None) | (Some(_), Some(_)) => Err(either()),
+    }
+}
+
+/// A new data key and its encrypted form.
+pub(crate) struct DataKey {
+    pub(crate) plaintext: Zeroizing<Vec<u8>>,
+    pub(crate) blob: Vec<u8>,
+}
+
+/// Draws a data key of `length` bytes and encrypts it under `key`.
+pub(crate) fn data_key(
+    ctx: &Ctx,
+    key: &KeyRow,
+    context: &EncryptionContext,
+    length: usize,
+) -> Result<DataKey, Error> {
+    let mut plaintext = Zeroizing::new(vec![0; length]);
+    ctx.entropy().fill(&mut plaintext);
+    let blob = ctx
+        .part::<Keyring>()?
+        .encrypt(ctx.view(), key, context, &plaintext)?;
+    Ok(DataKey { plaintext, blob })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_length(spec: Option<DataKeySpec>, bytes: Option<i32>, expected: Option<usize>) {
+        assert_eq!(
+            data_key_length(spec, bytes).ok(),
+            expected,
+            "{spec:?} {bytes:?}"
+        );
+    }
+
+    #[test]
+    fn exactly_one_parameter_gives_the_length() {
+        check_length(Some(DataKeySpec::Aes256), None, Some(32));
+        check_length(Some(DataKeySpec::Aes128), None, Some(16));
+        check_length(None, Some(1), Some(1));
+        check_length(None, Some(1024), Some(1024));
+        check_length(None, None, None);
+        check_length(Some(DataKeySpec::Aes256), Some(32), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! Tags of KMS keys.
+
+use std::collections::BTreeMap;
+
+use shapes::kms::Tag;
+
+use crate::Error;
+
+/// Tags on one key.
+const MOST_TAGS: usize = 50;
+
+/// The tags as a map.
+///
+/// Fails with `TagException` for more than 50, for two with the same key and for keys that
+/// begin with `aws:`.
+pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
+    if tags.len() > MOST_TAGS {
+        return Err(Error::Tags("Too many tags"));
+    }
+    let mut map = BTreeMap::new();
+    for tag in tags {
+        if tag
+            .tag_key
+            .get(..4)
+            .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
+        {
+            return Err(Error::Tags("Tags beginning with aws: are reserved"));
+        }
+        if map
+            .insert(tag.tag_key.clone(), tag.tag_value.clone())
+            .is_some()
+        {
+            return Err(Error::Tags("Duplicate tag keys"));
+        }
+    }
+    Ok(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(keys: &[&str], expected: Result<usize, &str>) {
+        let tag = |key: &&str| Tag {
+            tag_key: (*key).to_owned(),
+            tag_value: "v".to_owned(),
+        };
+        let tags: Vec<Tag> = keys.iter().map(tag).collect();
+        let found = checked(&tags)
+            .map(|tags| tags.len())
+            .map_err(|error| error.to_string());
+        assert_eq!(found, expected.map_err(str::to_owned), "{keys:?}");
+    }
+
+    #[test]
+    fn tags_follow_the_rules_of_kms() {
+        check(&[], Ok(0));
+        check(&["a", "A"], Ok(2));
+        check(&["a", "b", "a"], Err("Duplicate tag keys"));
+        check(&["aws:a"], Err("Tags beginning with aws: are reserved"));
+        check(&["AWS:a"], Err("Tags beginning with aws: are reserved"));
+        let many: Vec<String> = (0..51).map(|number| number.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        check(&many[..50], Ok(50));
+        check(&many, Err("Too many tags"));
+    }
+}
