@@ -1,1 +1,44 @@
-//! Strongroom: featurestore.
+//! SageMaker Feature Store: feature groups, and their records in the online store.
+//!
+//! Layer 2c. [`ops`] has one file for each operation of the control plane and of the runtime.
+//! A group is a [`GroupRecord`] in the metadata; its records are sealed cells of `online`
+//! under data keys that KMS wraps: under the group's own key, which then every caller needs
+//! `kms:Decrypt` on, or under an AWS owned key. [`Runtime`] is the part that operations
+//! share, [`maintain`] what the server does in the background.
+
+mod actions;
+mod answer;
+mod data_keys;
+mod error;
+mod event;
+mod input;
+mod maintenance;
+mod name;
+pub mod ops;
+mod put;
+mod records;
+mod runtime;
+mod schema;
+mod source;
+mod ttl;
+mod values;
+
+pub use error::{Error, RuntimeError};
+pub use maintenance::maintain;
+pub use records::{GroupRecord, tables};
+pub use runtime::{Options, Runtime};
+pub use source::FeatureGroups;
+
+use pipeline::Registry;
+
+/// Adds every operation of this crate.
+pub fn register(registry: &mut impl Registry) {
+    registry.add::<ops::CreateFeatureGroup>();
+    registry.add::<ops::DeleteFeatureGroup>();
+    registry.add::<ops::DescribeFeatureGroup>();
+    registry.add::<ops::ListFeatureGroups>();
+    registry.add::<ops::BatchGetRecord>();
+    registry.add::<ops::DeleteRecord>();
+    registry.add::<ops::GetRecord>();
+    registry.add::<ops::PutRecord>();
+}

@@ -1,0 +1,246 @@
+//! Answers that are written straight from decrypted records.
+
+use std::sync::Arc;
+
+use online::{EventTime, Record};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::Error;
+use crate::records::GroupRecord;
+
+/// A JSON body, written here and not by a serialiser.
+#[derive(Default)]
+pub struct JsonBody(Vec<u8>);
+
+/// The features that a caller asked for, by their place in the definitions.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection(Option<Vec<bool>>);
+
+impl JsonBody {
+    /// A body with room for `capacity` bytes.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// How much has been written.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets what was written behind `length`.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+
+    /// Writes JSON as it is.
+    pub(crate) fn raw(&mut self, json: &str) {
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
+    /// Writes a string.
+    pub(crate) fn string(&mut self, text: &str) {
+        push_string(&mut self.0, text.as_bytes());
+    }
+
+    /// Writes a value of a generated type.
+    pub(crate) fn value(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        serde_json::to_writer(&mut self.0, value)
+            .map_err(|source| Error::internal("an answer cannot be written", source))
+    }
+
+    /// Writes the list of the record's selected features.
+    ///
+    /// Fails if the record is damaged, or has features that the group does not.
+    pub(crate) fn record(
+        &mut self,
+        group: &GroupRecord,
+        record: &Record<'_>,
+        selection: &Selection,
+    ) -> Result<(), Error> {
+        let schema = &group.schema;
+        self.0.push(b'[');
+        let mut first = true;
+        for feature in record.features() {
+            let feature = feature?;
+            if !selection.contains(feature.index) {
+                continue;
+            }
+            let definition = schema
+                .feature(feature.index)
+                .ok_or_else(|| Error::broken("a record has a feature that its group has not"))?;
+            if !std::mem::take(&mut first) {
+                self.0.push(b',');
+            }
+            self.0.extend_from_slice(&definition.json_head);
+            push_string(&mut self.0, feature.value);
+            self.0.push(b'}');
+        }
+        self.0.push(b']');
+        Ok(())
+    }
+
+    /// Writes `,"ExpiresAt":…` if there is such a time.
+    pub(crate) fn expires_at(&mut self, at: Option<EventTime>) {
+        if let Some(at) = at {
+            self.raw(r#","ExpiresAt":"#);
+            self.string(&at.to_string());
+        }
+    }
+}
+
+impl Selection {
+    /// The features with these names; all, if none is named.
+    ///
+    /// Fails if the group has no feature of a name.
+    pub(crate) fn of(group: &Arc<GroupRecord>, names: Option<&[String]>) -> Result<Self, Error> {
+        let Some(names) = names else {
+            return Ok(Self(None));
+        };
+        let mut selected = vec![false; group.schema.len()];
+        let mut guess = 0;
+        for name in names {
+            let index = group
+                .schema
+                .find(name, guess)
+                .ok_or_else(|| unknown_feature(name))?;
+            if let Some(slot) = selected.get_mut(index) {
+                *slot = true;
+            }
+            guess = index + 1;
+        }
+        Ok(Self(Some(selected)))
+    }
+
+    fn contains(&self, index: usize) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|selected| selected.get(index).copied().unwrap_or(false))
+    }
+}
+
+/// The group has no feature `name`.
+pub(crate) fn unknown_feature(name: &str) -> Error {
+    Error::validation(format!(
+        "FeatureName `{name}` is not defined in the feature group."
+    ))
+}
+
+/// The JSON of a feature's value, up to the value itself.
+pub(crate) fn json_head(name: &str) -> Box<[u8]> {
+    let mut head = br#"{"FeatureName":"#.to_vec();
+    push_string(&mut head, name.as_bytes());
+    head.extend_from_slice(br#","ValueAsString":"#);
+    head.into_boxed_slice()
+}
+
+/// Appends `text`, which is UTF-8, as a JSON string.
+fn push_string(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((byte, behind)) = special.split_first() else {
+            break;
+        };
+        push_escape(out, *byte);
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn push_escape(out: &mut Vec<u8>, byte: u8) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        _ => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}
+
+impl shapes::Output for JsonBody {
+    fn take_written(&mut self) -> Option<Vec<u8>> {
+        Some(std::mem::take(&mut self.0))
+    }
+}
+
+/// For serialisers that do not take the body as it is.
+impl Serialize for JsonBody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_slice(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+/// The length only: the body is a customer's data.
+impl std::fmt::Debug for JsonBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "JsonBody({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(text: &str) -> String {
+        let mut out = Vec::new();
+        push_string(&mut out, text.as_bytes());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn strings_are_escaped_where_json_demands_it() {
+        assert_eq!(written("plain ü 🦀"), "\"plain ü 🦀\"");
+        assert_eq!(
+            written("a\"b\\c\n\r\t\u{1}\u{1f}"),
+            r#""a\"b\\c\n\r\t\u0001\u001f""#
+        );
+        assert_eq!(written(""), "\"\"");
+    }
+
+    #[test]
+    fn the_head_of_a_feature_is_the_json_up_to_its_value() {
+        assert_eq!(
+            &*json_head("temp"),
+            br#"{"FeatureName":"temp","ValueAsString":"#
+        );
+    }
+
+    #[test]
+    fn a_body_serialises_as_what_was_written() {
+        let mut body = JsonBody::default();
+        body.raw(r#"{"a":[1,{"b":""#);
+        body.raw(r#"x"}]}"#);
+        assert_eq!(
+            serde_json::to_string(&body).unwrap(),
+            r#"{"a":[1,{"b":"x"}]}"#
+        );
+        assert_eq!(format!("{body:?}"), "JsonBody(19 bytes)");
+        let taken = shapes::Output::take_written(&mut body).unwrap();
+        assert_eq!(taken, br#"{"a":[1,{"b":"x"}]}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn every_string_reads_back(text in "\\PC*|[\\x00-\\x7f]*") {
+            let read: String = serde_json::from_str(&written(&text)).unwrap();
+            prop_assert_eq!(read, text);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! How operations on feature groups and records fail, with the codes of both planes.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::borrow::Cow;
+
+use pipeline::{Failure, MissingPart};
+use types::{ErrorKind, ServiceError};
+
+/// A call that cannot be answered, with the codes of the control plane.
+///
+/// `Display` is the text for the caller, except for [`Error::Internal`] and
+/// [`Error::Online`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request breaks a rule that the service model does not express.
+    #[error("Validation Error: {0}")]
+    Validation(Cow<'static, str>),
+    /// The same with a text that AWS fixes.
+    #[error("{0}")]
+    Plain(String),
+    /// AWS has it, this release does not.
+    #[error("{0} not available in this release")]
+    Unsupported(&'static str),
+    /// No feature group has this name.
+    #[error("Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name {name}")]
+    GroupNotFound {
+        /// What the caller sent.
+        name: String,
+    },
+    /// The name is taken.
+    #[error(
+        "Resource Already Exists: FeatureGroup with name {name} already exists. Choose a \
+         different name.\nInfo: Feature Group '{name}' already exists."
+    )]
+    GroupExists {
+        /// The name.
+        name: String,
+    },
+    /// The account has as many groups in the region as it may have.
+    #[error(
+        "The account-level service limit 'Maximum number of feature groups' is {limit} \
+         FeatureGroups, with current utilization of {limit} FeatureGroups and a request delta \
+         of 1 FeatureGroups. Please use AWS Service Quotas to request an increase for this \
+         quota. If AWS Service Quotas is not available, contact AWS support to request an \
+         increase for this quota."
+    )]
+    GroupLimit {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// KMS does not let the group's key be used, in KMS's words.
+    #[error("{code}: {message}")]
+    Key {
+        /// KMS's code.
+        code: Cow<'static, str>,
+        /// KMS's text.
+        message: String,
+    },
+    /// KMS denied the caller, although the same was allowed a moment before.
+    #[error("{message}")]
+    KeyDenied {
+        /// KMS's text.
+        message: String,
+    },
+    /// The caller belongs to no account, but the call is about the caller's account.
+    #[error("the caller belongs to no account")]
+    NoAccount,
+    /// The online store failed.
+    #[error("the online store failed")]
+    Online(#[from] online::Error),
+    /// A bug or a damaged store; the cause is for the log.
+    #[error("{what}")]
+    Internal {
+        /// What could not be done.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+/// The same with the codes of the runtime.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct RuntimeError(#[from] pub Error);
+
+impl Error {
+    /// A broken rule.
+    pub(crate) fn validation(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Validation(message.into())
+    }
+
+    /// A failure of our own making.
+    pub(crate) fn internal(
+        what: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Internal {
+            what,
+            source: Some(source.into()),
+        }
+    }
+
+    /// What must never be, without another error behind it.
+    pub(crate) fn broken(what: &'static str) -> Self {
+        Self::Internal { what, source: None }
+    }
+
+    /// Why KMS does not let a key be used.
+    pub(crate) fn of_key(error: kms::Error) -> Self {
+        match error.kind() {
+            ErrorKind::Internal | ErrorKind::Unavailable => {
+                Self::internal("the state of a key cannot be told", error)
+            }
+            ErrorKind::Denied | ErrorKind::Unauthenticated => Self::KeyDenied {
+                message: error.public_message(),
+            },
+            ErrorKind::Validation
+            | ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Throttled
+            | ErrorKind::Unsupported => Self::Key {
+                code: error.code(),
+                message: error.public_message(),
+            },
+        }
+    }
+
+    /// Why a call of KMS on the caller's behalf failed.
+    pub(crate) fn of_key_call(failure: Failure) -> Self {
+        match failure.kind {
+            ErrorKind::Internal | ErrorKind::Unavailable => Self::Internal {
+                what: "a call of KMS failed",
+                source: failure.source,
+            },
+            ErrorKind::Denied | ErrorKind::Unauthenticated => Self::KeyDenied {
+                message: failure.message,
+            },
+            ErrorKind::Validation
+            | ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Throttled
+            | ErrorKind::Unsupported => Self::Key {
+                code: failure.code,
+                message: failure.message,
+            },
+        }
+    }
+
+    /// For operations whose model has no "not found": AWS answers with a broken rule and the
+    /// same text.
+    pub(crate) fn not_found_undeclared(name: &str) -> Self {
+        let text = Self::GroupNotFound {
+            name: name.to_owned(),
+        };
+        Self::Plain(text.to_string())
+    }
+}
+
+impl ServiceError for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Validation(_) | Self::Plain(_) | Self::Key { .. } => ErrorKind::Validation,
+            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::GroupNotFound { .. } => ErrorKind::NotFound,
+            Self::GroupExists { .. } => ErrorKind::Conflict,
+            Self::GroupLimit { .. } => ErrorKind::LimitExceeded,
+            Self::KeyDenied { .. } | Self::NoAccount => ErrorKind::Denied,
+            Self::Online(error) => error.kind(),
+            Self::Internal { .. } => ErrorKind::Internal,
+        }
+    }
+
+    fn code(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Validation(_) | Self::Plain(_) | Self::Key { .. } | Self::Unsupported(_) => {
+                "ValidationException"
+            }
+            Self::GroupNotFound { .. } => "ResourceNotFound",
+            Self::GroupExists { .. } => "ResourceInUse",
+            Self::GroupLimit { .. } => "ResourceLimitExceeded",
+            Self::KeyDenied { .. } | Self::NoAccount => "AccessDeniedException",
+            Self::Online(error) => of_the_store(error),
+            Self::Internal { .. } => "InternalFailure",
+        })
+    }
+
+    fn public_message(&self) -> String {
+        match self {
+            Self::Online(_) | Self::Internal { .. } => {
+                "the request could not be processed; try again".to_owned()
+            }
+            Self::Validation(_)
+            | Self::Plain(_)
+            | Self::Unsupported(_)
+            | Self::GroupNotFound { .. }
+            | Self::GroupExists { .. }
+            | Self::GroupLimit { .. }
+            | Self::Key { .. }
+            | Self::KeyDenied { .. }
+            | Self::NoAccount => self.to_string(),
+        }
+    }
+
+    /// The control plane answers every failure of the caller's with 400.
+    fn status(&self) -> Option<u16> {
+        match self.kind() {
+            ErrorKind::Internal => Some(500),
+            ErrorKind::Unavailable => Some(503),
+            ErrorKind::Validation
+            | ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::Denied
+            | ErrorKind::Unauthenticated
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Throttled
+            | ErrorKind::Unsupported => Some(400),
+        }
+    }
+}
+
+impl ServiceError for RuntimeError {
+    fn kind(&self) -> ErrorKind {
+        match &self.0 {
+            Error::Key { .. } => ErrorKind::Denied,
+            other => other.kind(),
+        }
+    }
+
+    fn code(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match &self.0 {
+            Error::Validation(_)
+            | Error::Plain(_)
+            | Error::Unsupported(_)
+            | Error::GroupExists { .. }
+            | Error::GroupLimit { .. } => "ValidationError",
+            Error::GroupNotFound { .. } => "ResourceNotFound",
+            // A key that cannot be used forbids access, whoever asks.
+            Error::Key { .. } | Error::KeyDenied { .. } | Error::NoAccount => "AccessForbidden",
+            Error::Online(error) => of_the_store(error),
+            Error::Internal { .. } => "InternalFailure",
+        })
+    }
+
+    fn public_message(&self) -> String {
+        self.0.public_message()
+    }
+
+    fn status(&self) -> Option<u16> {
+        Some(match &*self.code() {
+            "ResourceNotFound" => 404,
+            "AccessForbidden" => 403,
+            "InternalFailure" => 500,
+            "ServiceUnavailable" => 503,
+            _ => 400,
+        })
+    }
+}
+
+fn of_the_store(error: &online::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::Unavailable => "ServiceUnavailable",
+        ErrorKind::Validation
+        | ErrorKind::NotFound
+        | ErrorKind::Conflict
+        | ErrorKind::Denied
+        | ErrorKind::Unauthenticated
+        | ErrorKind::LimitExceeded
+        | ErrorKind::Throttled
+        | ErrorKind::Unsupported
+        | ErrorKind::Internal => "InternalFailure",
+    }
+}
+
+impl From<MissingPart> for Error {
+    fn from(missing: MissingPart) -> Self {
+        Self::internal("a part of the server is missing", missing)
+    }
+}
+
+impl From<online::Error> for RuntimeError {
+    fn from(error: online::Error) -> Self {
+        Self(Error::Online(error))
+    }
+}
+
+impl From<MissingPart> for RuntimeError {
+    fn from(missing: MissingPart) -> Self {
+        Self(missing.into())
+    }
+}

@@ -1,0 +1,72 @@
+//! From what a caller sends as `FeatureGroupName` to a group.
+
+use std::sync::Arc;
+
+use pipeline::Ctx;
+use types::{Arn, PARTITION};
+
+use crate::Error;
+use crate::records::{GROUPS, GroupRecord, group_arn, group_row};
+
+/// What a name stands for: the ARN that policies are asked about, and the group if there is
+/// one.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub(crate) arn: Arn,
+    pub(crate) group: Option<Arc<GroupRecord>>,
+}
+
+impl Found {
+    /// Finds the group that `text` names: its name, exactly as it was created, or its ARN.
+    ///
+    /// Names are unique without regard to case, because ARNs carry them in lower case. Fails
+    /// for an ARN of another partition or region.
+    pub(crate) fn find(ctx: &Ctx, text: &str) -> Result<Self, Error> {
+        if text.starts_with("arn:") {
+            return Self::by_arn(ctx, text);
+        }
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let lower = text.to_lowercase();
+        let row = group_row(account.as_str(), ctx.region().as_str(), &lower);
+        let group = ctx
+            .view()
+            .get_shared(&GROUPS, &row)
+            .filter(|group| group.name == text);
+        let arn = match &group {
+            Some(group) => group.arn.clone(),
+            None => group_arn(account, ctx.region(), &lower),
+        };
+        Ok(Self { arn, group })
+    }
+
+    fn by_arn(ctx: &Ctx, text: &str) -> Result<Self, Error> {
+        let invalid = || Error::validation(format!("`{text}` is not the ARN of a feature group."));
+        let arn: Arn = text.parse().map_err(|_source| invalid())?;
+        let name = arn.resource_of("feature-group").ok_or_else(invalid)?;
+        if arn.partition() != PARTITION || arn.service() != "sagemaker" {
+            return Err(invalid());
+        }
+        if arn.region() != ctx.region().as_str() {
+            return Err(Error::validation(format!(
+                "`{text}` is not in region {}.",
+                ctx.region()
+            )));
+        }
+        let row = group_row(arn.account_text(), arn.region(), name);
+        let group = ctx
+            .view()
+            .get_shared(&GROUPS, &row)
+            .filter(|group| group.arn == arn);
+        Ok(Self { arn, group })
+    }
+
+    /// The group.
+    ///
+    /// Fails with `ResourceNotFound` if there is none; `text` is what the caller sent. Only
+    /// for callers who were allowed.
+    pub(crate) fn group(&self, text: &str) -> Result<&Arc<GroupRecord>, Error> {
+        self.group.as_ref().ok_or_else(|| Error::GroupNotFound {
+            name: text.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! `BatchGetRecord`: reads records of several groups.
+
+use std::sync::Arc;
+
+use online::{CellKey, GroupNumber, SealedCell};
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use serde_json::json;
+use shapes::featurestore_runtime::{
+    BatchGetRecordError, BatchGetRecordIdentifier, BatchGetRecordRequest, ExpirationTimeResponse,
+};
+use types::{Service, ServiceError};
+
+use crate::actions::{BATCH_GET_RECORD, DECRYPT};
+use crate::answer::{JsonBody, Selection};
+use crate::data_keys::{Access, DataKeys};
+use crate::input::Shared;
+use crate::name::Found;
+use crate::put::identifier_of;
+use crate::records::GroupRecord;
+use crate::{Error, Runtime, RuntimeError};
+
+/// Returns the latest versions of up to 100 records.
+///
+/// Records that do not exist are left out. A group that does not exist, or whose key the
+/// caller may not use or cannot be used, makes errors of its identifiers and of no others; a
+/// caller who may not read one of the groups gets nothing. What would make the answer larger
+/// than 16 MiB comes back unprocessed.
+#[derive(Debug)]
+pub struct BatchGetRecord;
+
+const MOST_RECORDS: usize = 100;
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MOST_MESSAGE: usize = 2048;
+
+impl Operation for BatchGetRecord {
+    const SERVICE: Service = Service::FeatureStoreRuntime;
+    const NAME: &'static str = "BatchGetRecord";
+    const ACTIONS: &'static [&'static Action] = &[&BATCH_GET_RECORD, &DECRYPT];
+    const KIND: Kind = Kind::DataRead;
+    const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
+    type Input = Shared<BatchGetRecordRequest>;
+    type Output = JsonBody;
+    type Target = Vec<Found>;
+    type Error = RuntimeError;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Vec<Found>), RuntimeError> {
+        let records: usize = input
+            .identifiers
+            .iter()
+            .map(|item| item.record_identifiers_value_as_string.len())
+            .sum();
+        if records > MOST_RECORDS {
+            return Err(Error::validation(format!(
+                "{records} records are asked for; at most {MOST_RECORDS} are allowed."
+            ))
+            .into());
+        }
+        let mut needs = Needs::nothing();
+        let mut found = Vec::with_capacity(input.identifiers.len());
+        for (number, item) in input.identifiers.iter().enumerate() {
+            let group = Found::find(ctx, &item.feature_group_name)?;
+            needs.push(Need::on(&BATCH_GET_RECORD, group.arn.clone()));
+            if let Some(need) = super::key_need(&group) {
+                needs.push(need.for_item(number));
+            }
+            found.push(group);
+        }
+        Ok((needs, found))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<JsonBody>, RuntimeError> {
+        let mut answer = Answer::new(input.expiration_time_response);
+        for (number, (item, found)) in input.identifiers.iter().zip(permit.target()).enumerate() {
+            if let Some(denial) = permit.denied(number) {
+                let message = denial.message.clone();
+                answer.fail(item, &RuntimeError(Error::KeyDenied { message }));
+            } else if let Err(error) = read(ctx, found, item, &mut answer).await {
+                answer.fail(item, &error);
+            }
+        }
+        Ok(Reply::read(answer.finish()?))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
+        let groups: Vec<&str> = input
+            .identifiers
+            .iter()
+            .map(|item| item.feature_group_name.as_str())
+            .collect();
+        EventDetail {
+            request: json!({ "featureGroupNames": groups }),
+            ..EventDetail::default()
+        }
+    }
+}
+
+/// The answer, as far as it is written.
+struct Answer {
+    body: JsonBody,
+    any: bool,
+    with_expiry: bool,
+    errors: Vec<BatchGetRecordError>,
+    unprocessed: Vec<BatchGetRecordIdentifier>,
+}
+
+/// The keys and choices for the records of one group.
+struct Reading<'a> {
+    group: &'a Arc<GroupRecord>,
+    access: Access,
+    selection: Selection,
+}
+
+/// Reads the records of one item.
+///
+/// Fails with what concerns all of them; what concerns one goes into the answer.
+async fn read(
+    ctx: &Ctx,
+    found: &Found,
+    item: &BatchGetRecordIdentifier,
+    answer: &mut Answer,
+) -> Result<(), RuntimeError> {
+    let group = found.group(&item.feature_group_name)?;
+    let selection = Selection::of(group, item.feature_names.as_deref())?;
+    let reading = Reading {
+        group,
+        access: DataKeys::check(ctx, group)?,
+        selection,
+    };
+    let runtime: &Runtime = ctx.part()?;
+    let index = runtime.keys.index(ctx, group, &reading.access).await?;
+    let mut texts = Vec::new();
+    let mut identifiers = Vec::new();
+    let mut keys = Vec::new();
+    for text in &item.record_identifiers_value_as_string {
+        match identifier_of(group, text) {
+            Ok(identifier) => {
+                keys.push(CellKey::new(GroupNumber(group.number), &index, &identifier));
+                identifiers.push(identifier);
+                texts.push(text);
+            }
+            Err(error) => answer.fail_one(item, text, &error.into()),
+        }
+    }
+    let cells = runtime.cells.multi_get(&keys).await?;
+    for (((cell, key), identifier), text) in
+        cells.into_iter().zip(&keys).zip(&identifiers).zip(texts)
+    {
+        let Some(cell) = cell.filter(|cell| cell.header().is_visible(ctx.time())) else {
+            continue;
+        };
+        if answer.body.len() >= MOST_BYTES {
+            answer.postpone(item, text);
+            continue;
+        }
+        let start = answer.body.len();
+        let written = write(ctx, &reading, cell, key, (identifier, text), item, answer).await;
+        if let Err(error) = written {
+            answer.body.truncate(start);
+            answer.fail_one(item, text, &error);
+        } else {
+            answer.any = true;
+        }
+    }
+    Ok(())
+}
+
+/// Opens one cell and writes its record.
+async fn write(
+    ctx: &Ctx,
+    reading: &Reading<'_>,
+    cell: SealedCell,
+    key: &CellKey,
+    (identifier, text): (&str, &str),
+    item: &BatchGetRecordIdentifier,
+    answer: &mut Answer,
+) -> Result<(), RuntimeError> {
+    let runtime: &Runtime = ctx.part()?;
+    let header = *cell.header();
+    let number = header.data_key;
+    let data_key = runtime
+        .keys
+        .data(ctx, reading.group, &reading.access, number)
+        .await?;
+    let payload = cell.open(&data_key, key)?;
+    let record = payload.record()?;
+    if record.identifier() != identifier.as_bytes() {
+        return Err(Error::broken("a cell holds another record than its key says").into());
+    }
+    let body = &mut answer.body;
+    body.raw(if answer.any { ",{" } else { "{" });
+    body.raw(r#""FeatureGroupName":"#);
+    body.string(&item.feature_group_name);
+    body.raw(r#","RecordIdentifierValueAsString":"#);
+    body.string(text);
+    body.raw(r#","Record":"#);
+    body.record(reading.group, &record, &reading.selection)?;
+    if answer.with_expiry {
+        body.expires_at(header.expires_at);
+    }
+    body.raw("}");
+    Ok(())
+}
+
+impl Answer {
+    fn new(expiration: Option<ExpirationTimeResponse>) -> Self {
+        let mut body = JsonBody::with_capacity(4096);
+        body.raw(r#"{"Records":["#);
+        Self {
+            body,
+            any: false,
+            with_expiry: expiration == Some(ExpirationTimeResponse::Enabled),
+            errors: Vec::new(),
+            unprocessed: Vec::new(),
+        }
+    }
+
+    /// All identifiers of `item` failed.
+    fn fail(&mut self, item: &BatchGetRecordIdentifier, error: &RuntimeError) {
+        for text in &item.record_identifiers_value_as_string {
+            self.fail_one(item, text, error);
+        }
+    }
+
+    fn fail_one(&mut self, item: &BatchGetRecordIdentifier, text: &str, error: &RuntimeError) {
+        if matches!(error.0, Error::Internal { .. } | Error::Online(_)) {
+            tracing::error!(error = ?error.0, "a record of a batch cannot be read");
+        }
+        let message = error.public_message();
+        self.errors.push(BatchGetRecordError {
+            feature_group_name: item.feature_group_name.clone(),
+            record_identifier_value_as_string: text.to_owned(),
+            error_code: error.code().into_owned(),
+            error_message: message.chars().take(MOST_MESSAGE).collect(),
+        });
+    }
+
+    fn postpone(&mut self, item: &BatchGetRecordIdentifier, text: &str) {
+        let same = |last: &&mut BatchGetRecordIdentifier| {
+            last.feature_group_name == item.feature_group_name
+                && last.feature_names == item.feature_names
+        };
+        match self.unprocessed.last_mut().filter(same) {
+            Some(last) => last
+                .record_identifiers_value_as_string
+                .push(text.to_owned()),
+            None => self.unprocessed.push(BatchGetRecordIdentifier {
+                record_identifiers_value_as_string: vec![text.to_owned()],
+                ..item.clone()
+            }),
+        }
+    }
+
+    fn finish(self) -> Result<JsonBody, Error> {
+        let mut body = self.body;
+        body.raw(r#"],"Errors":"#);
+        body.value(&self.errors)?;
+        body.raw(r#","UnprocessedIdentifiers":"#);
+        body.value(&self.unprocessed)?;
+        body.raw("}");
+        Ok(body)
+    }
+}

@@ -1,0 +1,332 @@
+//! `CreateFeatureGroup`: a new group with an online store.
+
+mod rules;
+
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use serde_json::json;
+use shapes::kms::{DescribeKeyRequest, KeySpec, KeyState, KeyUsageType};
+use shapes::sagemaker::{CreateFeatureGroupRequest, CreateFeatureGroupResponse};
+use store::{Batch, Lane};
+use types::{AccountId, Arn, Service};
+
+use crate::actions::{ADD_TAGS, CREATE_FEATURE_GROUP, DESCRIBE_KEY, GENERATE_DATA_KEY, PASS_ROLE};
+use crate::data_keys::Wrapping;
+use crate::event::Fields;
+use crate::records::{
+    GROUPS, GroupRecord, NUMBERS, NextNumber, OnlineStore, Status, WrappedKey, group_arn,
+    group_row, groups_of,
+};
+use crate::schema::{Schema, encryption_context};
+use crate::{Error, Runtime};
+
+/// Creates a feature group, ready to use when the answer comes.
+///
+/// With `SecurityConfig.KmsKeyId` the group's data keys are made under that key by SageMaker
+/// on the caller's behalf, so the caller needs `kms:DescribeKey` and `kms:GenerateDataKey` on
+/// it; the key must be an enabled symmetric key of this region. Nothing is left behind by a
+/// call that fails. Fails with `ResourceInUse` if the name is taken in any case of its
+/// letters, with `ResourceLimitExceeded`, and with `ValidationException` for what breaks a
+/// rule and for offline stores, in-memory stores and provisioned throughput, which this
+/// release does not have.
+#[derive(Debug)]
+pub struct CreateFeatureGroup;
+
+/// The group that is to be.
+#[derive(Debug)]
+pub struct NewGroup {
+    account: AccountId,
+    arn: Arn,
+    id: String,
+    key: Option<ChosenKey>,
+}
+
+/// The KMS key that the caller chose.
+#[derive(Debug)]
+struct ChosenKey {
+    /// The key's ARN, or of a key or alias that does not exist what the caller named.
+    arn: Arn,
+    /// What the caller named.
+    named: Arn,
+    /// Why there is no such key.
+    missing: Option<kms::Error>,
+}
+
+impl Operation for CreateFeatureGroup {
+    const SERVICE: Service = Service::SageMaker;
+    const NAME: &'static str = "CreateFeatureGroup";
+    const ACTIONS: &'static [&'static Action] = &[
+        &CREATE_FEATURE_GROUP,
+        &ADD_TAGS,
+        &PASS_ROLE,
+        &DESCRIBE_KEY,
+        &GENERATE_DATA_KEY,
+    ];
+    const KIND: Kind = Kind::Mutating;
+    type Input = CreateFeatureGroupRequest;
+    type Output = CreateFeatureGroupResponse;
+    type Target = NewGroup;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, NewGroup), Error> {
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let group = NewGroup {
+            account,
+            arn: group_arn(account, ctx.region(), &input.feature_group_name),
+            id: random_id(ctx),
+            key: key_text(input)
+                .map(|text| ChosenKey::find(ctx, account, text))
+                .transpose()?,
+        };
+        Ok((needs(input, &group)?, group))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let new = permit.into_target();
+        let online = rules::check(&input)?;
+        let row = group_row(
+            new.account.as_str(),
+            ctx.region().as_str(),
+            &input.feature_group_name.to_lowercase(),
+        );
+        if ctx.view().get(&GROUPS, &row).is_some() {
+            return Err(Error::GroupExists {
+                name: input.feature_group_name,
+            });
+        }
+        let limit = ctx.part::<Runtime>()?.group_limit;
+        let others = ctx
+            .view()
+            .scan(&GROUPS, &groups_of(new.account, ctx.region()), None)
+            .count();
+        if others >= limit {
+            return Err(Error::GroupLimit { limit });
+        }
+        let key = match new.key {
+            Some(key) => Some(key.checked(ctx).await?),
+            None => None,
+        };
+        let context = encryption_context(new.arn.as_str(), &new.id);
+        let wrapping = Wrapping {
+            region: ctx.region(),
+            key: key.as_ref(),
+            context: &context,
+        };
+        let data_key = wrapping.new_key(ctx).await?;
+        let index_key = wrapping.new_key(ctx).await?;
+        let number = ctx
+            .view()
+            .get(&NUMBERS, &NextNumber::row())
+            .map_or(1, |row| row.record.next);
+        let output = CreateFeatureGroupResponse {
+            feature_group_arn: new.arn.to_string(),
+        };
+        let group = GroupRecord {
+            account: new.account,
+            region: ctx.region().clone(),
+            arn: new.arn,
+            number,
+            id: new.id,
+            definitions: rules::definitions(&input.feature_definitions),
+            identifier: input.record_identifier_feature_name,
+            event_time: input.event_time_feature_name,
+            name: input.feature_group_name,
+            online: OnlineStore { key, ..online },
+            role_arn: input.role_arn,
+            description: input.description,
+            tags: rules::tags(input.tags.as_deref())?,
+            status: Status::Created,
+            created: ctx.time(),
+            data_keys: vec![WrappedKey {
+                number: 1,
+                wrapped: data_key,
+            }],
+            index_key,
+            schema: Schema::default(),
+        };
+        let mut batch = Batch::new(Lane::Metadata);
+        batch.put(&NUMBERS, NextNumber::row(), NextNumber { next: number + 1 });
+        batch.put(&GROUPS, row, group);
+        Ok(Reply::write(output, batch))
+    }
+
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
+        let detail = Fields::default()
+            .with("featureGroupName", &input.feature_group_name)
+            .with(
+                "recordIdentifierFeatureName",
+                &input.record_identifier_feature_name,
+            )
+            .with("eventTimeFeatureName", &input.event_time_feature_name)
+            .with("featureDefinitions", &input.feature_definitions)
+            .with("onlineStoreConfig", &input.online_store_config)
+            .with("offlineStoreConfig", &input.offline_store_config)
+            .with("roleArn", &input.role_arn)
+            .with("description", &input.description)
+            .request();
+        EventDetail {
+            response: output.map_or(
+                serde_json::Value::Null,
+                |output| json!({ "featureGroupArn": output.feature_group_arn }),
+            ),
+            ..detail
+        }
+    }
+}
+
+/// The key that the caller chose, as text; an empty one is refused later.
+fn key_text(input: &CreateFeatureGroupRequest) -> Option<&str> {
+    let config = input
+        .online_store_config
+        .as_ref()?
+        .security_config
+        .as_ref()?;
+    config.kms_key_id.as_deref().filter(|text| !text.is_empty())
+}
+
+fn needs(input: &CreateFeatureGroupRequest, group: &NewGroup) -> Result<Needs, Error> {
+    let tags = rules::tags(input.tags.as_deref())?;
+    let tag_keys = KeySet::default()
+        .map("aws:requesttag", &tags)
+        .many("aws:tagkeys", tags.keys().cloned().collect());
+    let keys = condition_keys(input, group).and(tag_keys.clone());
+    let mut needs = Needs::one(Need::on(&CREATE_FEATURE_GROUP, group.arn.clone()).with(keys));
+    if !tags.is_empty() {
+        let action = tag_keys.one("sagemaker:taggingaction", CreateFeatureGroup::NAME);
+        needs.push(Need::on(&ADD_TAGS, group.arn.clone()).with(action));
+    }
+    if let Some(role) = &input.role_arn {
+        let role: Arn = role
+            .parse()
+            .map_err(|_source| Error::validation("RoleArn is not an ARN."))?;
+        let to = KeySet::default().one("iam:passedtoservice", Service::SageMaker.principal());
+        needs.push(Need::on(&PASS_ROLE, role).with(to));
+    }
+    if let Some(key) = &group.key {
+        let context = encryption_context(group.arn.as_str(), &group.id);
+        needs.push(key.need(&DESCRIBE_KEY));
+        let keys = kms::encryption_context_keys(&context);
+        needs.push(key.need(&GENERATE_DATA_KEY).with(keys));
+    }
+    Ok(needs)
+}
+
+/// The condition keys of the request. The key is the one that was found, whatever the caller
+/// wrote for it: a policy that names a key by its ARN must not be evaded by an alias.
+fn condition_keys(input: &CreateFeatureGroupRequest, group: &NewGroup) -> KeySet {
+    let online = input.online_store_config.as_ref();
+    let enabled = online
+        .and_then(|online| online.enable_online_store)
+        .unwrap_or(false);
+    let keys = KeySet::default()
+        .one(
+            "sagemaker:featuregroupenableonlinestore",
+            enabled.to_string(),
+        )
+        .maybe(
+            "sagemaker:featuregrouponlinestorekmskey",
+            group.key.as_ref().map(|key| key.arn.as_str()),
+        );
+    match &input.offline_store_config {
+        None => keys,
+        Some(offline) => {
+            let glue_off = offline.disable_glue_table_creation.unwrap_or(false);
+            keys.one("sagemaker:featuregroupofflinestoreconfig", "true")
+                .one(
+                    "sagemaker:featuregroupofflinestores3uri",
+                    &offline.s3_storage_config.s3_uri,
+                )
+                .one(
+                    "sagemaker:featuregroupdisablegluetablecreation",
+                    glue_off.to_string(),
+                )
+                .maybe(
+                    "sagemaker:featuregroupofflinestorekmskey",
+                    offline.s3_storage_config.kms_key_id.as_deref(),
+                )
+        }
+    }
+}
+
+impl ChosenKey {
+    /// Finds the key. Whether it exists is told to those only who are allowed to use it.
+    fn find(ctx: &Ctx, account: AccountId, text: &str) -> Result<Self, Error> {
+        let alias = text.starts_with("alias/");
+        match kms::resolve_key_arn(ctx.view(), account, ctx.region(), text) {
+            Ok(arn) => {
+                let named = match alias {
+                    true => Arn::new("kms", Some(ctx.region()), Some(account), text),
+                    false => text.parse().unwrap_or_else(|_bare_id| arn.clone()),
+                };
+                Ok(Self {
+                    arn,
+                    named,
+                    missing: None,
+                })
+            }
+            Err(missing @ (kms::Error::KeyNotFound { .. } | kms::Error::AliasNotFound { .. })) => {
+                let arn = missing_arn(&missing)
+                    .ok_or_else(|| Error::broken("a missing key has no ARN"))?;
+                Ok(Self {
+                    named: arn.clone(),
+                    arn,
+                    missing: Some(missing),
+                })
+            }
+            Err(error) => Err(Error::of_key(error)),
+        }
+    }
+
+    fn need(&self, action: &'static Action) -> Need {
+        Need::on(action, self.arn.clone())
+            .named(self.named.clone())
+            .via(Service::SageMaker)
+            .across_accounts()
+    }
+
+    /// The key's ARN, if it is an enabled symmetric key.
+    async fn checked(self, ctx: &Ctx) -> Result<Arn, Error> {
+        if let Some(missing) = self.missing {
+            return Err(Error::of_key(missing));
+        }
+        let request = DescribeKeyRequest {
+            key_id: self.arn.to_string(),
+            ..DescribeKeyRequest::default()
+        };
+        let on_behalf = ctx.on_behalf_of(Service::SageMaker);
+        let call = pipeline::call::<kms::DescribeKey>(on_behalf, request);
+        let answer = Box::pin(call).await.map_err(Error::of_key_call)?;
+        let key = answer
+            .key_metadata
+            .ok_or_else(|| Error::broken("KMS described no key"))?;
+        let symmetric = key.key_usage == Some(KeyUsageType::EncryptDecrypt)
+            && key.key_spec == Some(KeySpec::SymmetricDefault);
+        if !symmetric {
+            return Err(Error::validation(
+                "the KMS key must be a symmetric encryption key.",
+            ));
+        }
+        if key.key_state != Some(KeyState::Enabled) {
+            kms::usable(ctx.view(), &self.arn).map_err(Error::of_key)?;
+            return Err(Error::validation("the KMS key must be enabled."));
+        }
+        Ok(self.arn)
+    }
+}
+
+fn missing_arn(error: &kms::Error) -> Option<Arn> {
+    match error {
+        kms::Error::KeyNotFound { arn } | kms::Error::AliasNotFound { arn } => Some(arn.clone()),
+        _ => None,
+    }
+}
+
+fn random_id(ctx: &Ctx) -> String {
+    let mut bytes = [0_u8; 16];
+    ctx.entropy().fill(&mut bytes);
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}

@@ -1,0 +1,84 @@
+//! `GetRecord`: reads one record.
+
+use online::{CellKey, GroupNumber};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::featurestore_runtime::{ExpirationTimeResponse, GetRecordRequest};
+use types::Service;
+
+use crate::actions::{DECRYPT, GET_RECORD};
+use crate::answer::{JsonBody, Selection};
+use crate::data_keys::DataKeys;
+use crate::input::Shared;
+use crate::name::Found;
+use crate::put::identifier_of;
+use crate::{Error, Runtime, RuntimeError, event};
+
+/// Returns the latest version of a record from the online store.
+///
+/// The answer has no `Record` if there is none, or if it was deleted or has expired; features
+/// that are null are left out. Fails with `ResourceNotFound` if the group does not exist,
+/// with `ValidationError` for features that it does not have, with `AccessForbidden` if its
+/// key cannot be used.
+#[derive(Debug)]
+pub struct GetRecord;
+
+impl Operation for GetRecord {
+    const SERVICE: Service = Service::FeatureStoreRuntime;
+    const NAME: &'static str = "GetRecord";
+    const ACTIONS: &'static [&'static Action] = &[&GET_RECORD, &DECRYPT];
+    const KIND: Kind = Kind::DataRead;
+    const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
+    type Input = Shared<GetRecordRequest>;
+    type Output = JsonBody;
+    type Target = Found;
+    type Error = RuntimeError;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), RuntimeError> {
+        let found = Found::find(ctx, &input.feature_group_name)?;
+        Ok((super::record_needs(&GET_RECORD, &found), found))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<JsonBody>, RuntimeError> {
+        let group = permit.target().group(&input.feature_group_name)?;
+        let selection = Selection::of(group, input.feature_names.as_deref())?;
+        let identifier = identifier_of(group, &input.record_identifier_value_as_string)?;
+        let access = DataKeys::check(ctx, group)?;
+        let runtime: &Runtime = ctx.part()?;
+        let index = runtime.keys.index(ctx, group, &access).await?;
+        let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
+        let cell = runtime.cells.get(&key).await?;
+        let Some(cell) = cell.filter(|cell| cell.header().is_visible(ctx.time())) else {
+            let mut body = JsonBody::default();
+            body.raw("{}");
+            return Ok(Reply::read(body));
+        };
+        let header = *cell.header();
+        let data_key = runtime
+            .keys
+            .data(ctx, group, &access, header.data_key)
+            .await?;
+        let payload = cell.open(&data_key, &key)?;
+        let record = payload.record()?;
+        if record.identifier() != identifier.as_bytes() {
+            return Err(Error::broken("a cell holds another record than its key says").into());
+        }
+        let mut body =
+            JsonBody::with_capacity(payload.size() + 48 * group.schema.len().min(64) + 64);
+        body.raw(r#"{"Record":"#);
+        body.record(group, &record, &selection)?;
+        if input.expiration_time_response == Some(ExpirationTimeResponse::Enabled) {
+            body.expires_at(header.expires_at);
+        }
+        body.raw("}");
+        Ok(Reply::read(body))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
+        event::of_record_call(&input.feature_group_name)
+    }
+}

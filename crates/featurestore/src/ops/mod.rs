@@ -1,0 +1,46 @@
+//! The operations, one file each, named as at AWS.
+
+mod batch_get_record;
+mod create_feature_group;
+mod delete_feature_group;
+mod delete_record;
+mod describe_feature_group;
+mod get_record;
+mod list_feature_groups;
+mod put_record;
+
+pub use batch_get_record::BatchGetRecord;
+pub use create_feature_group::CreateFeatureGroup;
+pub use delete_feature_group::DeleteFeatureGroup;
+pub use delete_record::DeleteRecord;
+pub use describe_feature_group::DescribeFeatureGroup;
+pub use get_record::GetRecord;
+pub use list_feature_groups::ListFeatureGroups;
+pub use put_record::PutRecord;
+
+use std::sync::Arc;
+
+use pipeline::{Need, Needs};
+use policy::Action;
+use types::Service;
+
+use crate::actions::DECRYPT;
+use crate::name::Found;
+
+/// What every call about the records of a group needs: the action on the group and, if the
+/// group has a key of its own, `kms:Decrypt` on that through SageMaker.
+fn record_needs(action: &'static Action, found: &Found) -> Needs {
+    let needs = Needs::one(Need::on(action, found.arn.clone()));
+    match key_need(found) {
+        Some(need) => needs.and(need),
+        None => needs,
+    }
+}
+
+fn key_need(found: &Found) -> Option<Need> {
+    let group = found.group.as_ref()?;
+    let key = group.online.key.clone()?;
+    let keys = Arc::clone(&group.schema.decrypt_keys);
+    let need = Need::on(&DECRYPT, key).via(Service::SageMaker);
+    Some(need.with_shared(keys).across_accounts())
+}

@@ -1,0 +1,88 @@
+//! `PutRecord`: writes one record.
+
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+use online::Rule;
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::Empty;
+use shapes::featurestore_runtime::PutRecordRequest;
+use types::Service;
+
+use crate::actions::{DECRYPT, PUT_RECORD};
+use crate::input::Shared;
+use crate::name::Found;
+use crate::put::{NewVersion, accept, check_target_stores, stage};
+use crate::ttl::Ttl;
+use crate::{Error, Runtime, RuntimeError, event};
+
+/// Writes a record to the online store, whole: features that are not sent become null.
+///
+/// A record with an event time equal to or later than the stored one replaces it; an older
+/// one changes nothing and succeeds. Its time to live is the request's, else the group's.
+/// Fails with `ValidationError` for a record that breaks a rule of its group, and, as at AWS,
+/// for a group that does not exist; with `AccessForbidden` if the group's key cannot be used.
+#[derive(Debug)]
+pub struct PutRecord;
+
+/// Tells `PutRecord` from `UpdateRecord`, which needs the same action.
+static NO_UPDATE: LazyLock<Arc<KeySet>> =
+    LazyLock::new(|| Arc::new(KeySet::default().one("sagemaker:isupdaterecord", "false")));
+
+impl Operation for PutRecord {
+    const SERVICE: Service = Service::FeatureStoreRuntime;
+    const NAME: &'static str = "PutRecord";
+    const ACTIONS: &'static [&'static Action] = &[&PUT_RECORD, &DECRYPT];
+    const KIND: Kind = Kind::DataWrite;
+    const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
+    type Input = Shared<PutRecordRequest>;
+    type Output = Empty;
+    type Target = Found;
+    type Error = RuntimeError;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), RuntimeError> {
+        let found = Found::find(ctx, &input.feature_group_name)?;
+        let keys = Arc::clone(&NO_UPDATE);
+        let mut needs = Needs::one(Need::on(&PUT_RECORD, found.arn.clone()).with_shared(keys));
+        if let Some(need) = super::key_need(&found) {
+            needs.push(need);
+        }
+        Ok((needs, found))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Empty>, RuntimeError> {
+        let found = permit.into_target();
+        let name = &input.feature_group_name;
+        let group = found
+            .group
+            .ok_or_else(|| Error::not_found_undeclared(name))?;
+        check_target_stores(input.target_stores.as_deref())?;
+        let ttl = input
+            .ttl_duration
+            .as_ref()
+            .map(Ttl::of_record)
+            .transpose()?
+            .or(group.online.ttl);
+        let accepted = accept(&group, &input.record)?;
+        let version = NewVersion {
+            identifier: &accepted.identifier,
+            event_time: accepted.event_time,
+            payload: Some(accepted.payload),
+            deleted: false,
+            ttl: ttl.map(Ttl::duration),
+            rule: Rule::Put,
+        };
+        let runtime: &Runtime = ctx.part()?;
+        let batch = stage(ctx, runtime, &group, version).await?;
+        Ok(Reply::write(Empty {}, batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {
+        event::of_record_call(&input.feature_group_name)
+    }
+}

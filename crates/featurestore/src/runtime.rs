@@ -1,0 +1,48 @@
+//! What the operations share: the online cells and the unwrapped keys of groups.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use online::{Cells, EmbeddedCells};
+use store::Store;
+
+use crate::data_keys::DataKeys;
+
+/// The shared part of all operations of this crate.
+#[derive(Debug)]
+pub struct Runtime {
+    pub(crate) cells: Arc<dyn Cells>,
+    pub(crate) keys: DataKeys,
+    pub(crate) group_limit: usize,
+}
+
+/// Limits, with AWS's defaults where AWS has them.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// For how long a data key that was unwrapped for a caller is kept; zero keeps none.
+    pub key_lifetime: Duration,
+    /// How many groups an account may have in a region.
+    pub group_limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            key_lifetime: Duration::from_secs(5 * 60),
+            group_limit: 100,
+        }
+    }
+}
+
+impl Runtime {
+    /// Opens the online cells in `store`, which must hold [`crate::tables`] and
+    /// [`online::spaces`] and should be an [`online::CachedStore`].
+    pub async fn open(store: Arc<dyn Store>, options: Options) -> Result<Self, online::OpenError> {
+        let cells = EmbeddedCells::open(store).await?;
+        Ok(Self {
+            cells: Arc::new(cells),
+            keys: DataKeys::new(options.key_lifetime),
+            group_limit: options.group_limit,
+        })
+    }
+}
