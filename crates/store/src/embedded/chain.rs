@@ -15,7 +15,7 @@ pub(super) const MAGIC: [u8; 16] = *b"strongroom.chain";
 pub(super) const RETAINED: u64 = 256;
 
 /// The length of a link on disk.
-pub(super) const LENGTH: usize = 16 + 1 + 3 * 8 + 4 * 32;
+pub(super) const LENGTH: usize = 16 + 1 + 4 * 8 + 4 * 32;
 
 /// The hash of a link.
 pub(super) type Hash = [u8; 32];
@@ -32,6 +32,9 @@ pub(super) struct Link {
     pub(super) first: Revision,
     /// The last commit in the batch.
     pub(super) last: Revision,
+    /// The engine numbers its batches, and takes a higher number for the newer write, but
+    /// does not protect the number in its journal. This batch's is not below this one.
+    pub(super) floor: u64,
     /// Written by a recovery: links before it are not part of the chain any more.
     pub(super) base: bool,
     /// The hash of the link before.
@@ -57,7 +60,7 @@ impl Link {
         let mut bytes = Vec::with_capacity(LENGTH);
         bytes.extend_from_slice(&MAGIC);
         bytes.push(if self.base { FORMAT_BASE } else { FORMAT });
-        for number in [self.sequence, self.first, self.last] {
+        for number in [self.sequence, self.first, self.last, self.floor] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         for part in [&self.previous, &self.content, &self.state] {
@@ -85,6 +88,7 @@ impl Link {
             sequence: fields.number()?,
             first: fields.number()?,
             last: fields.number()?,
+            floor: fields.number()?,
             previous: fields.array()?,
             content: fields.array()?,
             state: fields.array()?,
@@ -105,8 +109,11 @@ impl Link {
 
     /// Whether this link may follow the one that `head` describes.
     pub(super) fn follows(&self, head: &Head) -> bool {
+        if self.base {
+            return self.sequence > head.sequence;
+        }
         self.sequence == head.sequence + 1
-            && (self.base || self.first == head.revision + 1)
+            && self.first == head.revision + 1
             && self.previous == head.hash
     }
 }

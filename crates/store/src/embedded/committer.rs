@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
+use fjall::Keyspace;
 
-use super::chain::{Head, ring_key};
+use super::chain::Head;
 use super::engine::keeps_up;
 use super::group::{Decided, Group};
 use super::mark::Mark;
 use super::queue::{Answer, Request, answer};
 use super::shared::{Room, Shared};
-use crate::{CommitError, Committed, Lane, Snapshot};
+use super::writes::write_batch;
+use crate::{CommitError, Committed, Snapshot};
 
 /// The committer's own state; everything that readers see is in [`Shared`].
 pub(super) struct Committer {
@@ -19,6 +20,8 @@ pub(super) struct Committer {
     head: Head,
     /// Keyspaces written recently, with the link that wrote them last.
     recent: HashMap<u64, (Keyspace, u64)>,
+    /// What the free disk allowed the last time.
+    room: Room,
 }
 
 /// How the write of a group failed.
@@ -39,6 +42,7 @@ impl Committer {
             shared,
             head,
             recent: HashMap::new(),
+            room: Room::Enough,
         }
     }
 
@@ -71,10 +75,17 @@ impl Committer {
             self.head,
             snapshot,
         );
+        let room = shared.room();
+        if room != self.room {
+            self.room = room;
+            tell(room);
+        }
         for request in requests {
-            match shared.refuses(request.batch.lane()) {
-                Some(error) => answer(request.answer, Err(error)),
-                None => group.admit(request),
+            if room.admits(request.batch.lane()) {
+                group.admit(request);
+            } else {
+                let reason = "the disk is nearly full".to_owned();
+                answer(request.answer, Err(CommitError::NotWritable { reason }));
             }
         }
         if let Some(decided) = group.decide() {
@@ -85,23 +96,13 @@ impl Committer {
     fn write(&mut self, decided: Decided) {
         let shared = Arc::clone(&self.shared);
         let (link, hash) = decided.link.encode(&shared.sealer);
-        let mut batch = OwnedWriteBatch::with_capacity(
-            shared.engine.database().clone(),
-            decided.items.len() + 1,
-        )
-        .durability(Some(PersistMode::SyncData));
-        for item in decided.items {
-            self.recent.insert(
-                item.keyspace.id(),
-                (item.keyspace.clone(), decided.link.sequence),
-            );
-            match item.value {
-                Some(value) => batch.insert(&item.keyspace, item.key, value),
-                None => batch.remove(&item.keyspace, item.key),
-            }
+        let sequence = decided.link.sequence;
+        for item in &decided.items {
+            let keyspace = (item.keyspace.clone(), sequence);
+            self.recent.insert(item.keyspace.id(), keyspace);
         }
-        batch.insert(&shared.engine.chain, ring_key(decided.link.sequence), link);
-        if let Err(error) = batch.commit().map_err(WriteError::from) {
+        let written = write_batch(&shared.engine, decided.items, sequence, link);
+        if let Err(error) = written.map_err(WriteError::from) {
             fail(&shared, decided.answers, &error);
             return;
         }
@@ -161,16 +162,10 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-impl Shared {
-    /// Why a batch of `lane` is not accepted, if the disk is nearly full.
-    fn refuses(&self, lane: Lane) -> Option<CommitError> {
-        let refused = match self.room() {
-            Room::Enough => false,
-            Room::MetadataOnly => lane == Lane::Data,
-            Room::None => true,
-        };
-        refused.then(|| CommitError::NotWritable {
-            reason: "the disk is nearly full".to_owned(),
-        })
+fn tell(room: Room) {
+    match room {
+        Room::Enough => tracing::info!("disk space returned; all writes are accepted"),
+        Room::MetadataOnly => tracing::warn!("the disk is filling up; data writes are refused"),
+        Room::None => tracing::error!("the disk is full; all writes are refused"),
     }
 }

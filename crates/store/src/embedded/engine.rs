@@ -88,6 +88,11 @@ impl Engine {
         &self.database
     }
 
+    /// A lower bound of the number that the engine will give to the next batch.
+    pub(super) fn floor(&self) -> u64 {
+        self.database.snapshot().seqno()
+    }
+
     /// The keyspace of `space`; `None` if it was not declared.
     pub(super) fn space(&self, space: Space) -> Option<&Keyspace> {
         self.spaces.get(space.name)

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use crypto::digest::Sha256;
 use fjall::{UserKey, UserValue};
 use types::Timestamp;
 
@@ -11,7 +10,7 @@ use super::codec::combine;
 use super::engine::Engine;
 use super::queue::{Answer, Request, answer};
 use super::seal::{RowKey, Sealer, Version};
-use super::writes::{Item, Writes, digest_item};
+use super::writes::{Item, Writes, content_digest};
 use crate::{
     Batch, CellOutcome, CellWrite, CommitError, Committed, LogAppend, LogCursor, MetadataWrite,
     Revision, Snapshot,
@@ -94,26 +93,19 @@ impl<'a> Group<'a> {
         if self.answers.is_empty() {
             return None;
         }
-        let mut digest = Sha256::new();
-        for item in self.writes.items() {
-            digest_item(
-                &mut digest,
-                item.keyspace.id(),
-                &item.key,
-                item.value.as_deref(),
-            );
-        }
+        let items = self.writes.into_items();
         let link = Link {
             sequence: self.before.sequence + 1,
             first: self.before.revision + 1,
             last: self.after.revision,
+            floor: self.engine.floor(),
             base: false,
             previous: self.before.hash,
-            content: digest.finish(),
+            content: content_digest(&items),
             state: self.after.state,
         };
         Some(Decided {
-            items: self.writes.into_items(),
+            items,
             link,
             snapshot: self.snapshot,
             answers: self.answers,

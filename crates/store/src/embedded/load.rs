@@ -20,20 +20,41 @@ pub(super) struct Loaded {
     /// What the rows add up to; the head says what they should.
     pub(super) state: [u8; 32],
     /// The newest commit that left a row.
-    #[expect(dead_code, reason = "recovery continues behind it")]
     pub(super) newest_row: Revision,
+    /// Whether the retained links are one chain.
+    pub(super) unbroken: bool,
 }
 
-/// Reads chain and rows. The caller compares [`Loaded::state`] with the head's.
+/// Reads chain and rows; fails if a link or row does not open, or if a link is missing.
+///
+/// The caller compares [`Loaded::state`] with the head's.
 pub(super) fn load(
     engine: &Engine,
     sealer: &Sealer,
     tables: &[&'static dyn AnyTable],
 ) -> Result<Loaded, OpenError> {
-    let links = read_links(engine, sealer)?;
-    let Some((head, hashes)) = verify_ring(links) else {
-        return Err(damaged(CHAIN));
-    };
+    let loaded = load_what_is_left(engine, sealer, tables)?;
+    if loaded.unbroken {
+        Ok(loaded)
+    } else {
+        Err(damaged(CHAIN))
+    }
+}
+
+/// Like [`load`], taking the newest link for the head if the chain is broken.
+pub(super) fn load_what_is_left(
+    engine: &Engine,
+    sealer: &Sealer,
+    tables: &[&'static dyn AnyTable],
+) -> Result<Loaded, OpenError> {
+    let (links, all_open) = read_links(engine, sealer)?;
+    let newest = links
+        .iter()
+        .max_by_key(|(link, _)| link.sequence)
+        .map_or_else(Head::default, |(link, hash)| link.head(*hash));
+    let verified = all_open.then(|| verify_ring(links)).flatten();
+    let unbroken = verified.is_some();
+    let (head, hashes) = verified.unwrap_or_else(|| (newest, Vec::new()));
     let by_tag: HashMap<_, _> = tables
         .iter()
         .map(|table| (sealer.table_tag(table.name()), *table))
@@ -66,16 +87,22 @@ pub(super) fn load(
         snapshot: builder.build(head.revision),
         state,
         newest_row,
+        unbroken,
     })
 }
 
-fn read_links(engine: &Engine, sealer: &Sealer) -> Result<Vec<(Link, Hash)>, OpenError> {
+/// The links that open, and whether all do.
+fn read_links(engine: &Engine, sealer: &Sealer) -> Result<(Vec<(Link, Hash)>, bool), OpenError> {
     let mut links = Vec::new();
+    let mut all_open = true;
     for guard in engine.chain.iter() {
         let value = guard.value().map_err(engine_error)?;
-        links.push(Link::decode(&value, sealer).ok_or_else(|| damaged(CHAIN))?);
+        match Link::decode(&value, sealer) {
+            Some(link) => links.push(link),
+            None => all_open = false,
+        }
     }
-    Ok(links)
+    Ok((links, all_open))
 }
 
 /// Something of `table` does not open.

@@ -8,12 +8,15 @@ mod committer;
 mod disk;
 mod engine;
 mod group;
+mod journal;
 mod load;
 mod mark;
 mod open;
 mod options;
 mod queue;
 mod read;
+mod recover;
+mod repair;
 mod seal;
 mod shared;
 mod upkeep;
@@ -31,6 +34,7 @@ use tokio::sync::oneshot;
 
 pub use disk::{Disk, MarkFile, Space as DiskSpace, SystemDisk};
 pub use options::{Options, Tuning};
+pub use recover::{Recovery, recover};
 
 use crate::{
     AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Log, LogCursor,

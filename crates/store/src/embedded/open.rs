@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use super::committer::Committer;
 use super::disk::sync_directory;
 use super::engine::Engine;
+use super::journal::{self, Damage, DamageKind};
 use super::load::{Loaded, damaged, engine_error, load};
 use super::mark::{Mark, MarkKeeper, Marked};
 use super::options::Options;
@@ -36,12 +37,14 @@ pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
         Marked::Nothing if !exists => Mark::default(),
         Marked::Nothing | Marked::Unreadable => return Err(OpenError::NoMark),
     };
-    if !exists {
-        if mark.sequence > 0 {
-            return Err(lost(0, mark.revision));
-        }
+    let moved = if exists {
+        read_journals(&engine_path, mark, &keeper, &sealer)?
+    } else if mark.sequence == 0 {
         start_afresh(options, &engine_path, &keeper, &sealer)?;
-    }
+        mark
+    } else {
+        return Err(lost(0, mark.revision));
+    };
     let engine = Engine::open(
         &engine_path,
         &options.spaces,
@@ -50,11 +53,73 @@ pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
     )
     .map_err(engine_error)?;
     let loaded = load(&engine, &sealer, &options.tables)?;
-    check(&loaded, &mark)?;
+    check(&loaded, &moved)?;
+    if let Err(error) = check(&loaded, &mark) {
+        // The mark had been moved on along another chain; the next attempt must hear the same.
+        keeper.settle(&mark, &sealer).map_err(files_error)?;
+        return Err(error);
+    }
     keeper
         .settle(&Mark::from(&loaded.head), &sealer)
         .map_err(files_error)?;
     start(options, engine, sealer, keeper, loaded)
+}
+
+/// Compares the journals with the mark, before the engine replays them and cuts off what it
+/// cannot read. Returns the mark, moved on to the last batch that the journals hold.
+fn read_journals(
+    engine: &Path,
+    mark: Mark,
+    keeper: &MarkKeeper,
+    sealer: &Sealer,
+) -> Result<Mark, OpenError> {
+    let scan = journal::scan(engine, sealer, mark.sequence).map_err(files_error)?;
+    let found = scan.last.as_ref().map(|(link, hash)| link.head(*hash));
+    let reached = found.map_or(0, |head| head.revision);
+    if !scan.any {
+        return Err(lost(0, mark.revision));
+    }
+    if let Some(damage) = &scan.damage {
+        let newest = damage.newest.as_ref().map_or(reached + 1, |link| link.last);
+        match damage.kind {
+            DamageKind::Edited => return Err(damaged("journal")),
+            DamageKind::Torn if !damage.covers(&mark) => {}
+            DamageKind::Lost | DamageKind::Torn => {
+                return Err(lost(reached, newest.max(mark.revision)));
+            }
+        }
+    }
+    if let Some(head) = &found {
+        if mark.sequence > head.sequence {
+            return Err(lost(head.revision, mark.revision));
+        }
+        if scan.marked.is_some_and(|hash| hash != mark.hash) {
+            return Err(damaged("journal"));
+        }
+    }
+    if let Some(damage) = &scan.damage {
+        cut_off(damage).map_err(files_error)?;
+    }
+    let Some(head) = found else {
+        return Ok(mark);
+    };
+    // From here on the engine cannot lose what the journals hold without being noticed.
+    let mark = Mark::from(&head);
+    keeper.write(&mark, sealer).map_err(files_error)?;
+    keeper.sync().map_err(files_error)?;
+    Ok(mark)
+}
+
+/// Removes what the engine might stumble on from the end of a journal.
+pub(super) fn cut_off(damage: &Damage) -> io::Result<()> {
+    tracing::warn!(
+        journal = %damage.path.display(),
+        offset = damage.offset,
+        "removing an unreadable end of the journal"
+    );
+    let journal = fs::OpenOptions::new().write(true).open(&damage.path)?;
+    journal.set_len(damage.offset)?;
+    journal.sync_all()
 }
 
 /// Compares what the engine holds with the mark and with what the chain says it should hold.
@@ -101,9 +166,7 @@ fn start(
         disk: Arc::clone(&options.disk),
         tuning,
         writable: AtomicBool::new(true),
-        room: AtomicU8::new(0),
     });
-    shared.look_at_disk();
     let committer = Committer::new(Arc::clone(&shared), loaded.head);
     let (stop_upkeep, stopped) = mpsc::channel();
     let for_upkeep = Arc::clone(&shared);
@@ -137,7 +200,7 @@ fn start_afresh(
     afresh().map_err(|source| OpenError::Files { source })
 }
 
-fn create_directory(directory: &Path) -> Result<(), OpenError> {
+pub(super) fn create_directory(directory: &Path) -> Result<(), OpenError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -164,7 +227,7 @@ fn lost(found: Revision, expected: Revision) -> OpenError {
     OpenError::Lost { found, expected }
 }
 
-fn files_error(source: io::Error) -> OpenError {
+pub(super) fn files_error(source: io::Error) -> OpenError {
     if source.kind() == io::ErrorKind::WouldBlock {
         OpenError::InUse
     } else {

@@ -90,7 +90,7 @@ pub struct Tuning {
     pub data_reserve_bytes: u64,
     /// Below this much every batch is refused (at most a sixteenth of the disk).
     pub metadata_reserve_bytes: u64,
-    /// How often mark, memory and disk are looked after.
+    /// How often memory and journals are looked after; every fourth time the mark is synced.
     pub upkeep_interval: Duration,
 }
 

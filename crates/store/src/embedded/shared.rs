@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use types::Clock;
@@ -13,7 +13,7 @@ use super::mark::MarkKeeper;
 use super::options::Tuning;
 use super::queue::Queue;
 use super::seal::Sealer;
-use crate::Snapshot;
+use crate::{Lane, Snapshot};
 
 /// The parts of an open store.
 #[derive(Debug)]
@@ -28,7 +28,6 @@ pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) tuning: Tuning,
     pub(super) writable: AtomicBool,
-    pub(super) room: AtomicU8,
 }
 
 /// What the free disk still allows.
@@ -51,20 +50,11 @@ impl Shared {
         self.queue.fail(reason);
     }
 
-    /// What the free disk allowed when it was last looked at.
-    pub(super) fn room(&self) -> Room {
-        match self.room.load(Ordering::Relaxed) {
-            0 => Room::Enough,
-            1 => Room::MetadataOnly,
-            _ => Room::None,
-        }
-    }
-
-    /// Looks at the free disk.
+    /// What the free disk allows.
     ///
     /// A file system that does not tell is taken as full: nothing is written blindly.
-    pub(super) fn look_at_disk(&self) {
-        let room = match self.disk.space(&self.directory) {
+    pub(super) fn room(&self) -> Room {
+        match self.disk.space(&self.directory) {
             Ok(space) => {
                 let metadata = self.tuning.metadata_reserve_bytes.min(space.total / 16);
                 let data = self.tuning.data_reserve_bytes.min(space.total / 4);
@@ -80,20 +70,17 @@ impl Shared {
                 tracing::warn!(%error, "the free disk space cannot be told");
                 Room::None
             }
-        };
-        let before = self.room();
-        let level = match room {
-            Room::Enough => 0,
-            Room::MetadataOnly => 1,
-            Room::None => 2,
-        };
-        self.room.store(level, Ordering::Relaxed);
-        if room != before {
-            match room {
-                Room::Enough => tracing::info!("disk space returned; all writes are accepted"),
-                Room::MetadataOnly => tracing::warn!("the disk is filling up; data is refused"),
-                Room::None => tracing::error!("the disk is full; all writes are refused"),
-            }
+        }
+    }
+}
+
+impl Room {
+    /// Whether a batch of `lane` may be written.
+    pub(super) fn admits(self, lane: Lane) -> bool {
+        match self {
+            Self::Enough => true,
+            Self::MetadataOnly => lane == Lane::Metadata,
+            Self::None => false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that looks after what no caller waits for: mark, memory, journals, disk.
+//! The thread that looks after what no caller waits for: mark, memory, journals.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -21,7 +21,6 @@ pub(super) fn run(shared: &Arc<Shared>, stop: &Receiver<()>) {
     let mut ticks: u32 = 0;
     while stop.recv_timeout(shared.tuning.upkeep_interval) == Err(RecvTimeoutError::Timeout) {
         ticks = ticks.wrapping_add(1);
-        shared.look_at_disk();
         let revision = shared.published.load().revision();
         quiet = if revision == seen { quiet + 1 } else { 0 };
         seen = revision;

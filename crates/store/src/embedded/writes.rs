@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use crypto::digest::Sha256;
-use fjall::{Keyspace, UserKey, UserValue};
+use fjall::{Keyspace, OwnedWriteBatch, PersistMode, UserKey, UserValue};
 
+use super::chain::ring_key;
 use super::codec::length_of;
+use super::engine::Engine;
 
 /// A write to one key; `None` removes it.
 pub(super) struct Item {
@@ -50,11 +52,6 @@ impl Writes {
         }
     }
 
-    /// The items.
-    pub(super) fn items(&self) -> &[Item] {
-        &self.items
-    }
-
     /// The items, to hand over to the engine.
     pub(super) fn into_items(self) -> Vec<Item> {
         self.items
@@ -75,6 +72,39 @@ impl Writes {
             None => self.items.push(item),
         }
     }
+}
+
+/// Writes `items` and their chain link as one engine batch and waits until it is durable.
+pub(super) fn write_batch(
+    engine: &Engine,
+    items: Vec<Item>,
+    sequence: u64,
+    link: Vec<u8>,
+) -> fjall::Result<()> {
+    let mut batch = OwnedWriteBatch::with_capacity(engine.database().clone(), items.len() + 1)
+        .durability(Some(PersistMode::SyncData));
+    for item in items {
+        match item.value {
+            Some(value) => batch.insert(&item.keyspace, item.key, value),
+            None => batch.remove(&item.keyspace, item.key),
+        }
+    }
+    batch.insert(&engine.chain, ring_key(sequence), link);
+    batch.commit()
+}
+
+/// The digest of a batch's items, which its link carries.
+pub(super) fn content_digest(items: &[Item]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for item in items {
+        digest_item(
+            &mut digest,
+            item.keyspace.id(),
+            &item.key,
+            item.value.as_deref(),
+        );
+    }
+    digest.finish()
 }
 
 /// Adds an item to the digest of a batch's content.

@@ -1,6 +1,7 @@
 //! Tables, spaces and logs of the tests, and a directory to open a store in.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crypto::SystemEntropy;
@@ -52,6 +53,46 @@ impl Home {
         }
     }
 
+    /// A copy of what a crash at this moment would leave of the open store.
+    ///
+    /// Waits until `commit.mark` says that `sequence` was reached; it is written behind the
+    /// answers.
+    pub(crate) fn image(&self, sequence: u64) -> Self {
+        while mark_sequence(self.path()) < sequence {
+            std::thread::yield_now();
+        }
+        let image = self.copy();
+        copy_directory(self.path(), image.path());
+        image
+    }
+
+    /// A copy of a store that is not open.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self {
+            directory: tempfile::tempdir().unwrap(),
+            root: root(),
+            clock: Arc::clone(&self.clock),
+            disk: Arc::clone(&self.disk),
+            tuning: self.tuning.clone(),
+        };
+        copy_directory(self.path(), copy.path());
+        copy
+    }
+
+    /// The engine's journals, oldest first.
+    pub(crate) fn journals(&self) -> Vec<PathBuf> {
+        let mut journals: Vec<_> = fs::read_dir(self.path().join("engine"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|kind| kind == "jnl"))
+            .collect();
+        journals.sort_by_key(|path| {
+            let stem = path.file_stem().unwrap().to_str().unwrap();
+            stem.parse::<u64>().unwrap()
+        });
+        journals
+    }
+
     /// Where the store is.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
@@ -73,6 +114,31 @@ impl Home {
 
     pub(crate) fn open(&self) -> EmbeddedStore {
         self.try_open().unwrap()
+    }
+}
+
+/// The newest sequence in the mark file.
+fn mark_sequence(directory: &Path) -> u64 {
+    let bytes = fs::read(directory.join("commit.mark")).unwrap();
+    [0, 4096]
+        .into_iter()
+        .filter_map(|slot| bytes.get(slot + 8..slot + 16))
+        .map(|number| u64::from_be_bytes(number.try_into().unwrap()))
+        .max()
+        .unwrap_or(0)
+}
+
+/// Copies files sparsely: journals are mostly a hole.
+fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
     }
 }
 

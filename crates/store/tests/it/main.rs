@@ -1,8 +1,22 @@
 //! The embedded store as a whole: conformance, a model, crashes, damage and faults.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code"
+)]
 
 extern crate strongroom_store as store;
 
+mod canary;
 mod common;
+mod concurrency;
 mod conformance;
+mod crash;
+mod damage;
+mod disk;
 mod embedded;
+mod faults;
+mod model;
+mod recovery;
+mod tampering;
