@@ -7,18 +7,18 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_256, EncryptingKey, UnboundCipherKey};
 use types::Entropy;
-use zeroize::{Zeroizing, zeroize_bytes};
+use zeroize::Zeroizing;
 
-use crate::{Key32, OpenError, SecretBytes, must};
+use crate::gcm::GcmKey;
+use crate::{Key32, OpenError, SecretBytes, must, wipe};
 
 /// Length of the nonce in front of every sealed message.
 pub const NONCE_LEN: usize = 24;
 
 /// Length of the tag behind every sealed message.
-pub const TAG_LEN: usize = 16;
+pub const TAG_LEN: usize = crate::gcm::TAG_LEN;
 
 /// How much longer a sealed message is than its plaintext.
 pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
@@ -32,26 +32,15 @@ pub struct XaesKey(Box<Prepared>);
 
 struct Prepared {
     cipher: EncryptingKey,
-    /// The CMAC inputs of both halves of a derived key, already combined with the subkey;
-    /// only the nonce is missing.
-    masks: Zeroizing<[[u8; 16]; 2]>,
+    /// The CMAC inputs of the two halves of a derived key, combined with the CMAC subkey
+    /// already; only the nonce is missing.
+    masks: Zeroizing<[u8; 32]>,
 }
 
 impl XaesKey {
     /// Prepares `key`.
     pub fn new(key: &Key32) -> Self {
-        let cipher = UnboundCipherKey::new(&AES_256, key.expose()).and_then(EncryptingKey::ecb);
-        let mut prepared = Box::new(Prepared {
-            cipher: must::succeed(cipher, "AES-256 key"),
-            masks: Zeroizing::new([[0; 16]; 2]),
-        });
-        let mut subkey = Zeroizing::new([0_u8; 16]);
-        prepared.encrypt_blocks(subkey.as_mut_slice());
-        let doubled = Zeroizing::new(double(u128::from_be_bytes(*subkey)));
-        for (mask, prefix) in prepared.masks.iter_mut().zip(PREFIXES) {
-            *mask = (*doubled ^ prefix).to_be_bytes();
-        }
-        Self(prepared)
+        wipe::stack_after(|| Self(Prepared::new(key)))
     }
 
     /// Returns nonce ‖ ciphertext ‖ tag of `plaintext`, bound to `aad`.
@@ -89,17 +78,8 @@ impl XaesKey {
     /// For payloads on their way to a caller: nothing wipes `out`. On failure it is as before.
     pub fn open_into(&self, aad: &[u8], sealed: &[u8], out: &mut Vec<u8>) -> Result<(), OpenError> {
         let (nonce, body) = sealed.split_first_chunk().ok_or(OpenError)?;
-        let (ciphertext, tag) = body.split_last_chunk::<TAG_LEN>().ok_or(OpenError)?;
         let (key, nonce) = self.0.message_key(nonce);
-        let start = out.len();
-        out.resize(start.saturating_add(ciphertext.len()), 0);
-        let target = out.get_mut(start..).unwrap_or_default();
-        key.open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, target)
-            .map_err(|_opaque| {
-                zeroize_bytes(out.get_mut(start..).unwrap_or_default());
-                out.truncate(start);
-                OpenError
-            })
+        key.open(nonce, aad, body, out)
     }
 
     /// Opens `sealed` where it stands and returns the part of it that is the plaintext now.
@@ -112,15 +92,8 @@ impl XaesKey {
         sealed: &'a mut [u8],
     ) -> Result<&'a mut [u8], OpenError> {
         let (nonce, body) = sealed.split_first_chunk_mut().ok_or(OpenError)?;
-        let (ciphertext, tag) = body.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
         let (key, nonce) = self.0.message_key(nonce);
-        match key.open_in_place_separate_tag(nonce, Aad::from(aad), tag, ciphertext) {
-            Ok(_plaintext) => Ok(ciphertext),
-            Err(_opaque) => {
-                zeroize_bytes(ciphertext);
-                Err(OpenError)
-            }
-        }
+        key.open_in_place(nonce, aad, body)
     }
 
     /// Seals under a nonce that only the published vectors may choose.
@@ -131,31 +104,49 @@ impl XaesKey {
         plaintext: &[u8],
         out: &mut Vec<u8>,
     ) {
-        let (key, message_nonce) = self.0.message_key(nonce);
         out.reserve(plaintext.len().saturating_add(OVERHEAD));
         out.extend_from_slice(nonce);
-        let start = out.len();
-        out.extend_from_slice(plaintext);
-        let target = out.get_mut(start..).unwrap_or_default();
-        let tag = key.seal_in_place_separate_tag(message_nonce, Aad::from(aad), target);
-        out.extend_from_slice(must::succeed(tag, "AES-256-GCM seal").as_ref());
+        let (key, nonce) = self.0.message_key(nonce);
+        key.seal(nonce, aad, plaintext, out);
     }
 }
 
 impl Prepared {
+    fn new(key: &Key32) -> Box<Self> {
+        let cipher = UnboundCipherKey::new(&AES_256, key.expose()).and_then(EncryptingKey::ecb);
+        let mut prepared = Box::new(Self {
+            cipher: must::succeed(cipher, "AES-256 key"),
+            masks: Zeroizing::new([0; 32]),
+        });
+        let mut zero = Zeroizing::new([0; 16]);
+        prepared.encrypt_blocks(zero.as_mut_slice());
+        let subkey = Zeroizing::new(double(u128::from_be_bytes(*zero)));
+        let (masks, _none) = prepared.masks.as_chunks_mut();
+        for (mask, prefix) in masks.iter_mut().zip(PREFIXES) {
+            *mask = (*subkey ^ prefix).to_be_bytes();
+        }
+        prepared
+    }
+
     /// The derived key and the nonce under which `nonce` encrypts one message.
-    fn message_key(&self, nonce: &[u8; NONCE_LEN]) -> (LessSafeKey, Nonce) {
+    fn message_key(&self, nonce: &[u8; NONCE_LEN]) -> (GcmKey, [u8; 12]) {
         let (selector, rest) = split_nonce(nonce);
-        let mut blocks = self.masks.clone();
-        for block in blocks.iter_mut() {
+        let mut key = Zeroizing::new([0; 32]);
+        self.derive(selector, &mut key);
+        (GcmKey::new(&key), *rest)
+    }
+
+    /// Writes the CMAC of both inputs to `key`: each is one AES block, since each input is
+    /// one complete block.
+    fn derive(&self, selector: &[u8; 12], key: &mut [u8; 32]) {
+        key.copy_from_slice(self.masks.as_slice());
+        let (blocks, _none) = key.as_chunks_mut::<16>();
+        for block in blocks {
             for (target, byte) in block.iter_mut().skip(4).zip(selector) {
                 *target ^= byte;
             }
         }
-        let key = blocks.as_flattened_mut();
         self.encrypt_blocks(key);
-        let key = must::succeed(UnboundKey::new(&AES_256_GCM, key), "AES-256-GCM key");
-        (LessSafeKey::new(key), Nonce::assume_unique_for_key(*rest))
     }
 
     /// Encrypts each 16-byte block of `blocks` by itself.
@@ -185,3 +176,6 @@ fn double(block: u128) -> u128 {
 
 /// The fixed part of both CMAC inputs: counter, label `X`, zero, then room for the nonce.
 const PREFIXES: [u128; 2] = [0x0001_5800 << 96, 0x0002_5800 << 96];
+
+#[cfg(test)]
+mod tests;

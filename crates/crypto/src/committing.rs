@@ -17,11 +17,10 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use types::Entropy;
-use zeroize::zeroize_bytes;
 
-use crate::kdf::kbkdf_ctr_hmac_sha256;
+use crate::gcm::{GcmKey, TAG_LEN};
+use crate::kdf::kbkdf_key;
 use crate::{Key32, OpenError, SecretBytes, ct_eq, must};
 
 /// How much longer a sealed message is than its plaintext.
@@ -51,15 +50,8 @@ impl CommittingKey {
         out.push(FORMAT_VERSION);
         out.extend_from_slice(&value);
         out.extend_from_slice(self.commitment(&value).expose());
-        let start = out.len();
-        out.extend_from_slice(plaintext);
-        let target = out.get_mut(start..).unwrap_or_default();
-        let tag = self.message_key(&value).seal_in_place_separate_tag(
-            message_nonce(),
-            Aad::from(aad),
-            target,
-        );
-        out.extend_from_slice(must::succeed(tag, "AES-256-GCM seal").as_ref());
+        self.message_key(&value)
+            .seal(NONCE, aad, plaintext, &mut out);
         out
     }
 
@@ -75,22 +67,12 @@ impl CommittingKey {
         let (commitment, body) = rest
             .split_first_chunk::<COMMITMENT_LEN>()
             .ok_or(OpenError)?;
-        let (ciphertext, tag) = body.split_last_chunk::<TAG_LEN>().ok_or(OpenError)?;
         if !ct_eq(self.commitment(value).expose(), commitment) {
             return Err(OpenError);
         }
-        let mut plaintext = vec![0; ciphertext.len()];
-        let opened = self.message_key(value).open_separate_gather(
-            message_nonce(),
-            Aad::from(aad),
-            ciphertext,
-            tag,
-            &mut plaintext,
-        );
-        if opened.is_err() {
-            zeroize_bytes(&mut plaintext);
-            return Err(OpenError);
-        }
+        let mut plaintext = Vec::with_capacity(body.len());
+        self.message_key(value)
+            .open(NONCE, aad, body, &mut plaintext)?;
         Ok(SecretBytes::from(plaintext))
     }
 
@@ -98,19 +80,12 @@ impl CommittingKey {
         self.derive(COMMITMENT_LABEL, value)
     }
 
-    fn message_key(&self, value: &[u8; VALUE_LEN]) -> LessSafeKey {
-        let key = self.derive(ENCRYPTION_LABEL, value);
-        let key = UnboundKey::new(&AES_256_GCM, key.expose());
-        LessSafeKey::new(must::succeed(key, "AES-256-GCM key"))
+    fn message_key(&self, value: &[u8; VALUE_LEN]) -> GcmKey {
+        GcmKey::new(self.derive(ENCRYPTION_LABEL, value).expose())
     }
 
     fn derive(&self, label: &str, value: &[u8; VALUE_LEN]) -> Key32 {
-        Key32::filled(|out| {
-            must::succeed(
-                kbkdf_ctr_hmac_sha256(&self.0, label, value, out),
-                "counter-mode derivation",
-            );
-        })
+        must::succeed(kbkdf_key(&self.0, label, value), "counter-mode derivation")
     }
 }
 
@@ -121,13 +96,13 @@ impl fmt::Debug for CommittingKey {
 }
 
 /// INVARIANT: a message key is derived from a fresh 256-bit random value and seals once.
-fn message_nonce() -> Nonce {
-    Nonce::assume_unique_for_key([0; 12])
-}
+const NONCE: [u8; 12] = [0; 12];
 
 const VALUE_LEN: usize = 32;
 const COMMITMENT_LEN: usize = 32;
-const TAG_LEN: usize = 16;
 
 const ENCRYPTION_LABEL: &str = "strongroom/committing-aead/v1/encryption";
 const COMMITMENT_LABEL: &str = "strongroom/committing-aead/v1/commitment";
+
+#[cfg(test)]
+mod tests;

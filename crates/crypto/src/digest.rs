@@ -48,3 +48,6 @@ fn fixed(output: &[u8]) -> [u8; 32] {
     bytes.copy_from_slice(output);
     bytes
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,15 @@ pub fn kbkdf_ctr_hmac_sha256(
     counter_mode(key.expose(), &fixed_input, out)
 }
 
+/// Like [`kbkdf_ctr_hmac_sha256`], for an output that is a key.
+///
+/// Fails with [`Error::Label`] if the label contains a NUL.
+pub fn kbkdf_key(key: &Key32, label: &str, context: &[u8]) -> Result<Key32, Error> {
+    let mut outcome = Ok(());
+    let derived = Key32::filled(|out| outcome = kbkdf_ctr_hmac_sha256(key, label, context, out));
+    outcome.map(|()| derived)
+}
+
 /// The counter mode over a fixed input that is composed already.
 fn counter_mode(key: &[u8], fixed_input: &[u8], out: &mut [u8]) -> Result<(), Error> {
     let length = out.len();
@@ -97,3 +106,6 @@ const HKDF_MOST: usize = 255 * 32;
 
 /// Keeps the keys of [`derive_key`] apart from every other use of HKDF on the same root.
 const DERIVE_SALT: &[u8] = b"strongroom/derive-key/v1";
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,18 @@ pub mod committing;
 pub mod digest;
 mod entropy;
 mod error;
+mod gcm;
 pub mod kdf;
 pub mod lock;
 pub mod mac;
 mod must;
 pub mod password;
+#[cfg(test)]
+mod residue;
 pub mod secret;
+#[cfg(test)]
+mod vectors;
+mod wipe;
 
 pub use aead::XaesKey;
 pub use committing::CommittingKey;

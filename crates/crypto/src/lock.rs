@@ -108,7 +108,13 @@ pub struct LockedKey32 {
 impl LockedKey32 {
     /// Moves `key` into locked memory; its former place is wiped.
     pub fn new(key: Key32) -> Self {
-        match LockedPage::holding(key.expose()) {
+        let outcome = LockedPage::holding(key.expose());
+        Self::settled(key, outcome)
+    }
+
+    /// What becomes of `key` after the attempt to copy it into a locked page.
+    fn settled(key: Key32, outcome: io::Result<(LockedPage, Option<io::Error>)>) -> Self {
+        match outcome {
             Ok((page, refusal)) => Self {
                 key: Key32::in_page(page),
                 refusal,
@@ -228,3 +234,6 @@ fn check(result: libc::c_int) -> io::Result<()> {
         Err(io::Error::last_os_error())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::{constant_time, hmac};
 
+use crate::wipe;
+
 /// Whether `left` and `right` are equal; the time taken tells only whether the lengths are.
 #[must_use]
 pub fn ct_eq(left: &[u8], right: &[u8]) -> bool {
@@ -16,7 +18,7 @@ pub struct HmacSha256Key(Box<hmac::Key>);
 impl HmacSha256Key {
     /// Prepares `key`, which may have any length; 32 random bytes are the sensible choice.
     pub fn new(key: &[u8]) -> Self {
-        Self(Box::new(hmac::Key::new(hmac::HMAC_SHA256, key)))
+        wipe::stack_after(|| Self(Box::new(hmac::Key::new(hmac::HMAC_SHA256, key))))
     }
 
     /// Returns the tag of `message`.
@@ -55,3 +57,6 @@ fn fixed(tag: &hmac::Tag) -> [u8; 32] {
     bytes.copy_from_slice(tag.as_ref());
     bytes
 }
+
+#[cfg(test)]
+mod tests;

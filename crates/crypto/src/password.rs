@@ -3,7 +3,7 @@
 use argon2::{Algorithm, Argon2, AssociatedData, Block, ParamsBuilder, Version};
 use zeroize::Zeroize as _;
 
-use crate::{Error, Key32, SecretBytes};
+use crate::{Error, Key32, SecretBytes, wipe};
 
 /// The cost of one derivation; the caller stores it beside the salt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,19 +75,16 @@ impl Default for Params {
 /// Fails if `params` do not validate or the memory is not to be had.
 pub fn derive(passphrase: &SecretBytes, salt: &[u8; 16], params: Params) -> Result<Key32, Error> {
     params.validate()?;
-    let mut outcome = Ok(());
-    let key = Key32::filled(|out| {
-        outcome = argon2id(
-            params,
-            &Inputs {
-                passphrase: passphrase.expose(),
-                salt,
-                ..Inputs::default()
-            },
-            out,
-        );
-    });
-    outcome.map(|()| key)
+    let inputs = Inputs {
+        passphrase: passphrase.expose(),
+        salt,
+        ..Inputs::default()
+    };
+    wipe::stack_after(|| {
+        let mut outcome = Ok(());
+        let key = Key32::filled(|out| outcome = argon2id(params, &inputs, out));
+        outcome.map(|()| key)
+    })
 }
 
 /// All inputs of the function; products use passphrase and salt, the RFC's vector the rest.
@@ -136,3 +133,6 @@ fn argon2id(params: Params, inputs: &Inputs<'_>, out: &mut [u8]) -> Result<(), E
 fn refused(reason: argon2::Error) -> Error {
     Error::Password { reason }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,13 @@ use crate::{Error, ct_eq};
 pub struct SecretBytes(Vec<u8>);
 
 impl SecretBytes {
+    /// Draws `length` bytes from `entropy`.
+    pub fn generate(entropy: &dyn Entropy, length: usize) -> Self {
+        let mut bytes = vec![0; length];
+        entropy.fill(&mut bytes);
+        Self(bytes)
+    }
+
     /// The secret itself.
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -133,3 +140,6 @@ impl fmt::Debug for Key32 {
         f.write_str("Key32(***)")
     }
 }
+
+#[cfg(test)]
+mod tests;
