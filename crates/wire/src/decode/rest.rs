@@ -8,7 +8,7 @@ use shapes::{Binding, Characters, Location, OperationModel, Tree};
 use super::malformed;
 use crate::Error;
 use crate::envelope::Label;
-use crate::escape;
+use crate::escape::{self, Pair};
 
 /// Joins the members of the body with those that travel elsewhere.
 ///
@@ -20,6 +20,7 @@ pub(super) fn input<'b>(
     labels: &[Label<'b>],
     members: Vec<(Characters<'b>, Tree<'b>)>,
 ) -> Result<Tree<'b>, Error> {
+    let query = query_pairs(parts)?;
     let mut found: Vec<(&Binding, Tree<'b>)> = Vec::with_capacity(labels.len() + 4);
     for binding in model.bindings {
         let value = match binding.location {
@@ -27,7 +28,7 @@ pub(super) fn input<'b>(
                 .iter()
                 .find(|label| label.name == binding.name)
                 .map(|label| characters(label.value.clone())),
-            Location::Query => parameters(parts, binding)?,
+            Location::Query => parameters(&query, binding)?,
             Location::Header => header(parts, binding)?,
             Location::Body => None,
         };
@@ -65,14 +66,20 @@ fn characters(text: Cow<'_, str>) -> Tree<'_> {
     })
 }
 
-/// The values of a query parameter; a list of one is a list.
-fn parameters<'b>(parts: &'b Parts, binding: &Binding) -> Result<Option<Tree<'b>>, Error> {
+/// The parameters of the query string.
+fn query_pairs(parts: &Parts) -> Result<Vec<Pair<'_>>, Error> {
     let query = parts.uri.query().unwrap_or_default();
+    escape::pairs(query.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|source| malformed(format!("the query string: {source}")))
+}
+
+/// The values of a query parameter; a list of one is a list.
+fn parameters<'b>(query: &[Pair<'b>], binding: &Binding) -> Result<Option<Tree<'b>>, Error> {
     let mut values = Vec::new();
-    for pair in escape::pairs(query.as_bytes()) {
-        let pair = pair.map_err(|source| malformed(format!("the query string: {source}")))?;
+    for pair in query {
         if pair.name.as_ref() == binding.name.as_bytes() {
-            let text = escape::text(pair.value)
+            let text = escape::text(pair.value.clone())
                 .ok_or_else(|| malformed(format!("`{}` is not UTF-8", binding.member)))?;
             values.push(characters(text));
         }

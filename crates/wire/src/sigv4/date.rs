@@ -1,7 +1,7 @@
 //! The date of a request: `X-Amz-Date`, else `Date`.
 
-use http::HeaderName;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use types::Timestamp;
 
 use super::AuthError;
@@ -48,25 +48,25 @@ impl RequestDate {
 /// `X-Amz-Date` never falls back.
 pub(super) fn of_header(parts: &Parts) -> Result<(RequestDate, HeaderName), AuthError> {
     let amz_date = HeaderName::from_static("x-amz-date");
-    let readable = |value: &http::HeaderValue| {
-        value
-            .to_str()
-            .map(str::to_owned)
-            .map_err(|_source| AuthError::Incomplete(BAD_DATE))
-    };
     if let Some(value) = parts.headers.get(&amz_date) {
-        return Ok((RequestDate::basic(&readable(value)?)?, amz_date));
+        return Ok((RequestDate::basic(readable(value)?)?, amz_date));
     }
     let value = parts
         .headers
         .get(&DATE_HEADER)
         .ok_or(AuthError::Incomplete(NO_DATE))?;
     let text = readable(value)?;
-    let date = match from_http(&text) {
+    let date = match from_http(text) {
         Some(at) => RequestDate::basic(&at.to_basic_iso8601())?,
-        None => RequestDate::basic(&text)?,
+        None => RequestDate::basic(text)?,
     };
     Ok((date, DATE_HEADER))
+}
+
+fn readable(value: &HeaderValue) -> Result<&str, AuthError> {
+    value
+        .to_str()
+        .map_err(|_source| AuthError::Incomplete(BAD_DATE))
 }
 
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that HTTP still lets clients send.

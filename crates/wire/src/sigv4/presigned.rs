@@ -42,6 +42,10 @@ pub(super) fn read(query: &str) -> Result<Option<Presigned<'_>>, AuthError> {
     let mut found: [Option<Cow<'_, str>>; 8] = [const { None }; 8];
     for pair in escape::pairs(query.as_bytes()) {
         let pair = pair.map_err(|_source| AuthError::Incomplete(BAD_QUERY))?;
+        let prefix = pair.name.get(..6).unwrap_or_default();
+        if !prefix.eq_ignore_ascii_case(b"X-Amz-") {
+            continue;
+        }
         for (name, slot) in NAMES.iter().zip(&mut found) {
             if !pair.name.eq_ignore_ascii_case(name.as_bytes()) {
                 continue;

@@ -67,10 +67,9 @@ impl<'r> Unverified<'r> {
     /// the header and the query string both have one or anything decisive comes twice, and
     /// with the other errors of this module's rules.
     pub fn from_request(parts: &'r Parts) -> Result<Self, AuthError> {
-        for name in SINGLE {
-            if parts.headers.get_all(name).iter().nth(1).is_some() {
-                return Err(AuthError::Ambiguous(name));
-            }
+        let has_repeated = parts.headers.len() > parts.headers.keys_len();
+        if has_repeated {
+            refuse_repeated(parts)?;
         }
         let presigned = presigned::read(parts.uri.query().unwrap_or_default())?;
         let mut authorizations = parts.headers.get_all(AUTHORIZATION).iter();
@@ -247,7 +246,8 @@ impl<'r> Unverified<'r> {
     }
 
     fn is_signed(&self, header: &str) -> bool {
-        self.signed_headers().any(|name| name == header)
+        let mut names = self.signed_headers.as_bytes().split(|byte| *byte == b';');
+        names.any(|name| name == header.as_bytes())
     }
 }
 
@@ -264,6 +264,16 @@ impl fmt::Debug for Unverified<'_> {
             .field("session_token", &self.session_token.is_some())
             .finish_non_exhaustive()
     }
+}
+
+/// Refuses a second value of a decisive header.
+fn refuse_repeated(parts: &Parts) -> Result<(), AuthError> {
+    for name in SINGLE {
+        if parts.headers.get_all(name).iter().nth(1).is_some() {
+            return Err(AuthError::Ambiguous(name));
+        }
+    }
+    Ok(())
 }
 
 /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, in any order.
@@ -301,10 +311,10 @@ fn read_authorization(text: &str) -> Result<Claim<'_>, AuthError> {
 
 /// AWS signs a sorted list of unique lower-case names; only that one spelling is accepted.
 fn check_signed_headers(list: &str) -> Result<(), AuthError> {
-    let mut before = "";
-    for name in list.split(';') {
+    let mut before: &[u8] = b"";
+    for name in list.as_bytes().split(|byte| *byte == b';') {
         let is_name = name
-            .bytes()
+            .iter()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'));
         if !is_name || name <= before {
             return Err(AuthError::Incomplete(BAD_SIGNED_HEADERS));
