@@ -14,7 +14,7 @@
 //! Nothing here does I/O, knows hyper, or decides who may do what.
 
 mod decode;
-pub mod encode;
+mod encode;
 mod envelope;
 mod error;
 mod escape;

@@ -10,7 +10,7 @@ use super::AuthError;
 /// Day, region and service that a signature is for.
 ///
 /// Region and service are lower-case labels, but nobody has checked yet whether they exist
-/// here: [`crate::envelope`] checks the service, the server the region.
+/// here: [`crate::Envelope`] checks the service, the server the region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope<'r> {
     credential: Cow<'r, str>,
