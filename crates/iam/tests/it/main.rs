@@ -1,0 +1,16 @@
+//! IAM and STS through the pipeline, on the embedded store.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+mod access_keys;
+mod audit_records;
+mod authorization;
+mod concurrency;
+mod credentials;
+mod inline_policies;
+mod last_used;
+mod listings;
+mod managed_policies;
+mod quotas;
+mod sources;
+mod users;
+mod world;

@@ -1,0 +1,351 @@
+//! A deployment of IAM alone, called by the names of its operations.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use audit::Record;
+use crypto::secret::Key32;
+use iam::{IamResources, Identities, LastUsed};
+use pipeline::sources::Sources;
+use pipeline::{Caller, Ctx, Operation, Origin, Parts, Registry, Services, ServicesBuilder};
+use serde_json::{Value, json};
+use shapes::{Input, ScalarForm};
+use store::embedded::Options;
+use store::{Batch, EmbeddedStore, Store, View};
+use types::{
+    AccessKeyId, AccountId, Clock, Entropy, ManualClock, Principal, Region, RequestId, Timestamp,
+};
+
+/// The account of all tests.
+pub(crate) const ACCOUNT: &str = "111122223333";
+
+/// The end of a call that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) message: String,
+}
+
+pub(crate) type Outcome = Result<Value, Refused>;
+
+/// A deployment with its administrator.
+pub(crate) struct World {
+    runtime: tokio::runtime::Runtime,
+    operations: Operations,
+    pub(crate) services: Arc<Services>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) administrator: Caller,
+    /// The administrator's access key, as bootstrapping returned it.
+    pub(crate) first_key: iam::AccessKey,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    /// A new deployment on an empty directory.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0)));
+        let entropy = Arc::new(Seeded::default());
+        let root = Key32::generate(&*entropy);
+        let mut options = Options::new(directory.path(), &root, clock.clone(), entropy.clone());
+        options.tables = iam::tables();
+        options.logs = vec![&audit::EVENTS];
+        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
+        let mut parts = Parts::default();
+        parts.insert(Arc::new(LastUsed::default()));
+        let sources =
+            Sources::new(Arc::new(Identities::default())).resources("iam", Arc::new(IamResources));
+        let services = ServicesBuilder {
+            store,
+            clock: clock.clone(),
+            entropy,
+            sources,
+            parts,
+        }
+        .build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let mut batch = Batch::default();
+        let first_key =
+            iam::bootstrap(&mut batch, account(), clock.now(), services.entropy()).unwrap();
+        runtime.block_on(services.store().commit(batch)).unwrap();
+        let mut operations = Operations::default();
+        iam::register(&mut operations);
+        let administrator = caller(&services, &first_key.id).unwrap();
+        Self {
+            runtime,
+            operations,
+            services,
+            clock,
+            administrator,
+            first_key,
+            _directory: directory,
+        }
+    }
+
+    /// Calls `operation` as `caller`.
+    pub(crate) fn call_as(&self, caller: &Caller, operation: &str, input: Value) -> Outcome {
+        self.runtime.block_on(self.start(caller, operation, input))
+    }
+
+    /// Calls `operation` as the administrator.
+    pub(crate) fn call(&self, operation: &str, input: Value) -> Outcome {
+        self.call_as(&self.administrator, operation, input)
+    }
+
+    /// Calls `operation` as the administrator, who must succeed.
+    pub(crate) fn ok(&self, operation: &str, input: Value) -> Value {
+        self.call(operation, input).unwrap()
+    }
+
+    /// Calls `operation` as the administrator and checks the code, status and message.
+    pub(crate) fn refuses(&self, operation: &str, input: Value, expected: (&str, u16, &str)) {
+        check_refused(self.call(operation, input), expected);
+    }
+
+    /// Calls all at once as the administrator.
+    pub(crate) fn call_together(&self, calls: Vec<(&str, Value)>) -> Vec<Outcome> {
+        self.runtime.block_on(async {
+            let local = tokio::task::LocalSet::new();
+            let started: Vec<_> = calls
+                .into_iter()
+                .map(|(operation, input)| {
+                    local.spawn_local(self.start(&self.administrator, operation, input))
+                })
+                .collect();
+            local
+                .run_until(async {
+                    let mut outcomes = Vec::new();
+                    for call in started {
+                        outcomes.push(call.await.unwrap());
+                    }
+                    outcomes
+                })
+                .await
+        })
+    }
+
+    fn start(&self, caller: &Caller, operation: &str, input: Value) -> Running {
+        let ctx = Ctx::new(
+            Arc::clone(&self.services),
+            self.view(),
+            caller.clone(),
+            Origin::default(),
+            region(),
+            RequestId::generate(self.services.entropy()),
+        );
+        self.operations.0[operation].run(ctx, input)
+    }
+
+    /// What the store holds now.
+    pub(crate) fn view(&self) -> View {
+        View::plain(self.services.store().snapshot())
+    }
+
+    /// Commits what a part of the server prepared.
+    pub(crate) fn commit(&self, batch: Batch) {
+        self.runtime
+            .block_on(self.services.store().commit(batch))
+            .unwrap();
+    }
+
+    /// Who signs with `key`.
+    pub(crate) fn caller(&self, key: &AccessKeyId) -> Option<Caller> {
+        caller(&self.services, key)
+    }
+
+    /// Creates a user with an access key and, if given, an inline policy.
+    pub(crate) fn user(&self, name: &str, policy: Option<Value>) -> Caller {
+        self.ok("CreateUser", json!({ "UserName": name }));
+        if let Some(policy) = policy {
+            self.put_policy(name, "inline", &policy);
+        }
+        let key = self.key_of(name);
+        self.caller(&key).unwrap()
+    }
+
+    /// Creates an access key of `user`.
+    pub(crate) fn key_of(&self, user: &str) -> AccessKeyId {
+        let created = self.ok("CreateAccessKey", json!({ "UserName": user }));
+        created["AccessKey"]["AccessKeyId"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// Puts an inline policy.
+    pub(crate) fn put_policy(&self, user: &str, name: &str, policy: &Value) {
+        let input = json!({
+            "UserName": user, "PolicyName": name, "PolicyDocument": policy.to_string(),
+        });
+        self.ok("PutUserPolicy", input);
+    }
+
+    /// Creates a managed policy and returns its ARN.
+    pub(crate) fn policy(&self, name: &str, document: &Value) -> String {
+        let input = json!({ "PolicyName": name, "PolicyDocument": document.to_string() });
+        self.ok("CreatePolicy", input)["Policy"]["Arn"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// A caller for the root user, with an access key of its own.
+    pub(crate) fn root(&self) -> Caller {
+        let mut batch = Batch::default();
+        let view = View::recording(self.services.store().snapshot());
+        let now = self.clock.now();
+        let entropy = self.services.entropy();
+        let key = iam::create_root_access_key(&mut batch, &view, account(), now, entropy).unwrap();
+        self.commit(batch);
+        self.caller(&key.id).unwrap()
+    }
+
+    /// The newest audit record.
+    pub(crate) fn last_record(&self) -> Record {
+        self.records().swap_remove(0)
+    }
+
+    /// All audit records, newest first.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let store = &**self.services.store();
+        let page = audit::newest_first(store, account(), &region(), None, self.clock.now(), 10_000);
+        page.unwrap()
+            .events
+            .into_iter()
+            .map(|(_, record)| record)
+            .collect()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// Checks that a call failed with this code, status and message.
+pub(crate) fn check_refused(outcome: Outcome, (code, status, message): (&str, u16, &str)) {
+    let refused = outcome.unwrap_err();
+    let shown = (
+        refused.code.as_str(),
+        refused.status,
+        refused.message.as_str(),
+    );
+    assert_eq!(shown, (code, Some(status), message));
+}
+
+/// Checks that a call was denied for lack of `action` on `resource`.
+pub(crate) fn check_denied(outcome: Outcome, action: &str, resource: &str) {
+    let refused = outcome.unwrap_err();
+    assert_eq!(refused.code, "AccessDenied", "{refused:?}");
+    let what = format!("is not authorized to perform: {action} on resource: {resource}");
+    assert!(refused.message.contains(&what), "{refused:?}");
+}
+
+/// A policy of one statement.
+pub(crate) fn allow(action: &str, resource: &str) -> Value {
+    statement(&json!({ "Effect": "Allow", "Action": action, "Resource": resource }))
+}
+
+/// A policy of this statement.
+pub(crate) fn statement(statement: &Value) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+pub(crate) fn account() -> AccountId {
+    ACCOUNT.parse().unwrap()
+}
+
+pub(crate) fn region() -> Region {
+    "us-east-1".parse().unwrap()
+}
+
+pub(crate) fn user_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:user/{name}")
+}
+
+pub(crate) fn policy_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:policy/{name}")
+}
+
+/// The unique id of a caller that is a user.
+pub(crate) fn id_of(caller: &Caller) -> types::UniqueId {
+    let id = match &caller.principal {
+        Principal::User { id, .. } => Some(id.clone()),
+        _ => None,
+    };
+    id.unwrap()
+}
+
+fn caller(services: &Services, key: &AccessKeyId) -> Option<Caller> {
+    let view = View::plain(services.store().snapshot());
+    let credential = iam::find_credential(&view, key)?;
+    Some(Caller {
+        principal: credential.principal,
+        access_key: Some(key.clone()),
+    })
+}
+
+type Running = Pin<Box<dyn Future<Output = Outcome>>>;
+
+trait Run {
+    fn run(&self, ctx: Ctx, input: Value) -> Running;
+}
+
+struct Typed<O>(PhantomData<O>);
+
+impl<O: Operation> Run for Typed<O> {
+    fn run(&self, ctx: Ctx, input: Value) -> Running {
+        Box::pin(async move {
+            let input = O::Input::read(input, ScalarForm::Json).map_err(|error| Refused {
+                code: error.code(O::SERVICE).to_owned(),
+                status: Some(400),
+                message: error.to_string(),
+            })?;
+            let executed = pipeline::execute::<O>(ctx, input).await;
+            match executed.result {
+                Ok(output) => Ok(serde_json::to_value(&output).unwrap()),
+                Err(failure) => Err(Refused {
+                    code: failure.code.into_owned(),
+                    status: failure.status,
+                    message: failure.message,
+                }),
+            }
+        })
+    }
+}
+
+/// Every operation by its name.
+#[derive(Default)]
+pub(crate) struct Operations(HashMap<&'static str, Box<dyn Run>>);
+
+impl Registry for Operations {
+    fn add<O: Operation>(&mut self) {
+        let before = self.0.insert(O::NAME, Box::new(Typed::<O>(PhantomData)));
+        assert!(before.is_none(), "{} is registered twice", O::NAME);
+    }
+}
+
+/// Randomness that is the same in every run (`SplitMix64`).
+#[derive(Debug, Default)]
+struct Seeded(Mutex<()>, AtomicU64);
+
+impl Entropy for Seeded {
+    fn fill(&self, target: &mut [u8]) {
+        let _one_at_a_time = self.0.lock().unwrap();
+        for byte in target {
+            let state = self.1.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            *byte = mixed.to_be_bytes()[0];
+        }
+    }
+}
