@@ -42,8 +42,9 @@ enum Test {
     Null(Vec<bool>),
     Equals(Vec<Text>),
     EqualsIgnoreCase(Vec<Text>),
-    /// `StringLike` and the ARN operators.
     Like(Vec<Text>),
+    /// The ARN operators.
+    Arn(Vec<Text>),
     Bool(Vec<Text>),
     Number(Comparison, Vec<Decimal>),
     Date(Comparison, Vec<Timestamp>),
@@ -194,7 +195,7 @@ impl Family {
             Self::Equals => Test::Equals(texts(Dialect::Exact)?),
             Self::EqualsIgnoreCase => Test::EqualsIgnoreCase(texts(Dialect::Exact)?),
             Self::Like => Test::Like(texts(Dialect::Like)?),
-            Self::Arn => Test::Like(texts(Dialect::Arn)?),
+            Self::Arn => Test::Arn(texts(Dialect::Arn)?),
             Self::Bool => {
                 let has_variable = |value: &String| variables && value.contains("${");
                 each(values, |value| {
@@ -263,6 +264,13 @@ impl Test {
             Self::Like(texts) => texts
                 .iter()
                 .any(|text| text.matches(value, keys) == Some(true)),
+            // Six parts are compared: text with fewer is not an ARN.
+            Self::Arn(texts) => {
+                value.matches(':').count() >= 5
+                    && texts
+                        .iter()
+                        .any(|text| text.matches(value, keys) == Some(true))
+            }
             Self::Bool(texts) => truth(value).is_some_and(|value| {
                 let wanted = |text: &Text| truth(&text.literal(keys)?);
                 texts.iter().any(|text| wanted(text) == Some(value))

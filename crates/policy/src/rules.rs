@@ -181,11 +181,12 @@ impl Facts<'_> {
     }
 
     /// The first grant that suffices: `alone` says which need no identity policy beside them.
+    /// A caller without an account has no identity policies, whatever was passed for it.
     fn by_grant(&self, alone: impl Fn(&GrantAllow) -> bool) -> Option<AllowedBy> {
         if !matches!(self.rule, Rule::Key | Rule::KeyGrantsOnly) {
             return None;
         }
-        let own = self.by_own_policies().is_ok();
+        let own = self.owner != Owner::CallerHasNone && self.by_own_policies().is_ok();
         let index = self.grants.iter().position(|grant| alone(grant) || own)?;
         Some(AllowedBy::Grant { index })
     }

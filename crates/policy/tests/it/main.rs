@@ -1,0 +1,14 @@
+//! The evaluator from outside: worked decisions, and agreement with a naive evaluator.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "test code"
+)]
+
+mod case;
+mod decisions;
+mod failures;
+mod naive;
+mod random;
