@@ -249,10 +249,10 @@ impl ServiceError for Error {
             Self::UserNameNeeded => {
                 "Must specify userName when calling with non-User credentials".to_owned()
             }
-            Self::InvalidMarker
-            | Self::ReservedTag { .. }
-            | Self::UnsettableStatus { .. }
-            | Self::NoAccount => self.to_string(),
+            Self::InvalidMarker => "Invalid Marker.".to_owned(),
+            Self::ReservedTag { .. } | Self::UnsettableStatus { .. } | Self::NoAccount => {
+                self.to_string()
+            }
             Self::Composition(_) => {
                 "the request processing has failed because of an unknown error".to_owned()
             }

@@ -169,3 +169,6 @@ impl fmt::Debug for Identities {
         write!(f, "Identities({})", self.kept.load().len())
     }
 }
+
+#[cfg(test)]
+mod tests;

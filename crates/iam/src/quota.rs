@@ -49,3 +49,60 @@ pub(crate) fn room(count: usize, quota: &'static str, limit: usize) -> Result<()
         Err(Error::Quota { quota, limit })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use store::{Read, SnapshotBuilder};
+
+    use super::*;
+    use crate::records::PrincipalIdRecord;
+
+    /// Whether one more row fits beside `count`, and how many preconditions that has.
+    fn check(count: usize, expected: (bool, usize)) {
+        let account: AccountId = "111122223333".parse().unwrap();
+        let other: AccountId = "444455556666".parse().unwrap();
+        let mut rows = SnapshotBuilder::new(&tables());
+        for number in 0..count {
+            for owner in [account, other] {
+                let record = PrincipalIdRecord {
+                    account: owner,
+                    user: String::new(),
+                };
+                let row = tables::named(owner, &number.to_string());
+                rows.row(&tables::PRINCIPAL_IDS, row, 1, Arc::new(record));
+            }
+        }
+        let view = View::recording(Arc::new(rows.build(1)));
+        let fits = room_in(
+            &view,
+            &tables::PRINCIPAL_IDS,
+            account,
+            "UsersPerAccount",
+            USERS,
+        );
+        let message = fits.as_ref().err().map(types::ServiceError::public_message);
+        if !expected.0 {
+            assert_eq!(
+                message.as_deref(),
+                Some("Cannot exceed quota for UsersPerAccount: 5000")
+            );
+        }
+        assert_eq!((fits.is_ok(), view.reads().len()), expected, "{count}");
+        assert!(
+            view.reads()
+                .iter()
+                .all(|read| matches!(read, Read::Prefix { .. }))
+        );
+    }
+
+    #[test]
+    fn an_account_has_5000_users_of_its_own() {
+        check(0, (true, 0));
+        check(4744, (true, 0));
+        check(4745, (true, 1));
+        check(4999, (true, 1));
+        check(5000, (false, 1));
+    }
+}

@@ -89,7 +89,7 @@ impl Operation for CreatePolicy {
             view,
             &tables::POLICIES,
             account,
-            "CustomerManagedPoliciesPerAccount",
+            "PoliciesPerAccount",
             quota::POLICIES,
         )?;
         let now = ctx.time();

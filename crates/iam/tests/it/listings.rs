@@ -71,11 +71,7 @@ fn a_marker_belongs_to_its_listing() {
     let world = World::new();
     world.ok("CreateUser", json!({ "UserName": "a" }));
     let marker = world.ok("ListUsers", json!({ "MaxItems": 1 }))["Marker"].clone();
-    let invalid = (
-        "ValidationError",
-        400,
-        "the marker does not belong to this listing",
-    );
+    let invalid = ("ValidationError", 400, "Invalid Marker.");
     let elsewhere = json!({ "Marker": marker, "PathPrefix": "/team/" });
     world.refuses("ListUsers", elsewhere, invalid);
     world.refuses("ListPolicies", json!({ "Marker": marker }), invalid);

@@ -98,7 +98,7 @@ fn an_account_has_1500_policies() {
         }
     }
     let (operation, one_more) = input(1500);
-    let message = "Cannot exceed quota for CustomerManagedPoliciesPerAccount: 1500";
+    let message = "Cannot exceed quota for PoliciesPerAccount: 1500";
     world.refuses(operation, one_more, ("LimitExceeded", 409, message));
     world.ok(
         "DeletePolicy",

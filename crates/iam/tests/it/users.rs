@@ -86,6 +86,7 @@ fn names_and_paths_have_the_form_of_aws() {
     for input in [
         json!({ "UserName": "" }),
         json!({ "UserName": "a b" }),
+        json!({ "UserName": "Zoë" }),
         json!({ "UserName": "a/b" }),
         json!({ "UserName": "x".repeat(65) }),
         json!({ "UserName": "a", "Path": "no-slash" }),
