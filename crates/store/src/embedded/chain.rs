@@ -153,3 +153,6 @@ pub(super) fn verify_ring(mut links: Vec<(Link, Hash)>) -> Option<(Head, Vec<(u6
     }
     Some((head.unwrap_or_default(), hashes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use fjall::Keyspace;
 
@@ -106,6 +107,7 @@ impl Committer {
             fail(&shared, decided.answers, &error);
             return;
         }
+        shared.syncs.fetch_add(1, Ordering::Relaxed);
         self.head = decided.link.head(hash);
         shared.published.store(Arc::new(decided.snapshot));
         for (caller, committed) in decided.answers {

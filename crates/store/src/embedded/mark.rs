@@ -130,3 +130,6 @@ fn decode(bytes: &[u8], sealer: &Sealer) -> Option<Mark> {
     let tag: [u8; 32] = fields.array()?;
     sealer.is_mark_mac(signed, &tag).then_some(mark)
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,12 @@ impl EmbeddedStore {
         self.stop(true);
     }
 
+    /// How many groups of commits were made durable since the store was opened, each with one
+    /// sync.
+    pub fn syncs(&self) -> u64 {
+        self.shared.syncs.load(Ordering::Relaxed)
+    }
+
     fn stop(&self, flush: bool) {
         let threads = self
             .threads

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -166,6 +166,7 @@ fn start(
         disk: Arc::clone(&options.disk),
         tuning,
         writable: AtomicBool::new(true),
+        syncs: AtomicU64::new(0),
     });
     let committer = Committer::new(Arc::clone(&shared), loaded.head);
     let (stop_upkeep, stopped) = mpsc::channel();

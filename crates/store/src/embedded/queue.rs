@@ -206,3 +206,6 @@ impl fmt::Debug for Request {
         write!(f, "Request({:?}, {} bytes)", self.batch.lane(), self.bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;

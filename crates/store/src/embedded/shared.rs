@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use types::Clock;
@@ -28,6 +28,7 @@ pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) tuning: Tuning,
     pub(super) writable: AtomicBool,
+    pub(super) syncs: AtomicU64,
 }
 
 /// What the free disk still allows.

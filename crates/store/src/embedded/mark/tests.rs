@@ -1,0 +1,73 @@
+//! The two slots.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crypto::SystemEntropy;
+use crypto::secret::Key32;
+
+use super::*;
+use crate::embedded::disk::{Disk, SystemDisk};
+
+fn sealer(root: u8) -> Sealer {
+    let root = Key32::try_from([root; 32].as_slice()).unwrap();
+    Sealer::new(&root, Arc::new(SystemEntropy))
+}
+
+fn mark(sequence: u64) -> Mark {
+    Mark {
+        sequence,
+        revision: sequence * 2,
+        hash: [5; 32],
+    }
+}
+
+fn open(path: &Path, root: u8) -> (MarkKeeper, Marked) {
+    let file = SystemDisk.open_mark(path).unwrap();
+    MarkKeeper::open(file, &sealer(root)).unwrap()
+}
+
+#[test]
+fn the_newest_mark_is_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mark");
+    assert_eq!(open(&path, 1).1, Marked::Nothing);
+    for sequence in 1..6 {
+        let (keeper, _) = open(&path, 1);
+        keeper.write(&mark(sequence), &sealer(1)).unwrap();
+        keeper.sync().unwrap();
+        drop(keeper);
+        assert_eq!(open(&path, 1).1, Marked::At(mark(sequence)));
+    }
+}
+
+#[test]
+fn a_torn_write_leaves_the_mark_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mark");
+    let (keeper, _) = open(&path, 1);
+    keeper.settle(&mark(1), &sealer(1)).unwrap();
+    drop(keeper);
+    for torn in 2..6 {
+        // Whatever the next write hits is not the newest.
+        let before = std::fs::read(&path).unwrap();
+        let (keeper, _) = open(&path, 1);
+        keeper.write(&mark(torn), &sealer(1)).unwrap();
+        drop(keeper);
+        let mut after = std::fs::read(&path).unwrap();
+        let changed = after.iter().zip(&before).position(|(a, b)| a != b).unwrap();
+        after[changed] ^= 0xff;
+        std::fs::write(&path, &after).unwrap();
+        assert_eq!(open(&path, 1).1, Marked::At(mark(torn - 1)));
+        let (keeper, _) = open(&path, 1);
+        keeper.write(&mark(torn), &sealer(1)).unwrap();
+    }
+}
+
+#[test]
+fn another_root_key_cannot_read_the_mark() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mark");
+    open(&path, 1).0.settle(&mark(3), &sealer(1)).unwrap();
+    assert_eq!(open(&path, 2).1, Marked::Unreadable);
+}

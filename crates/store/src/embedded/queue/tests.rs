@@ -1,0 +1,163 @@
+//! Which requests the committer takes, and what the others hear.
+
+use std::cell::Cell;
+
+use super::*;
+use crate::{CellWrite, Space};
+
+const LIMITS: Limits = Limits {
+    lane_batches: 4,
+    data_lane_bytes: 1000,
+    group_bytes: 100,
+    group_writes: 3,
+    data_patience: Duration::from_secs(2),
+};
+
+type Answered = oneshot::Receiver<Result<Committed, CommitError>>;
+
+fn request(lane: Lane, bytes: usize) -> (Request, Answered) {
+    let mut batch = Batch::new(lane);
+    batch.cell(CellWrite {
+        space: Space { name: "cells" },
+        key: vec![1],
+        value: None,
+        rule: None,
+    });
+    let (answer, answered) = oneshot::channel();
+    let request = Request {
+        batch,
+        bytes,
+        writes: 1,
+        since: Monotonic(Duration::ZERO),
+        answer,
+    };
+    (request, answered)
+}
+
+fn push(queue: &Queue, lane: Lane, bytes: usize) -> Result<Answered, CommitError> {
+    let (request, answered) = request(lane, bytes);
+    queue.push(request).map(|()| answered)
+}
+
+fn start() -> Monotonic {
+    Monotonic(Duration::ZERO)
+}
+
+/// The sizes of the next group, metadata negative.
+fn taken(queue: &Queue, admits_data: bool) -> Vec<i64> {
+    let group = queue.take(|| admits_data, start).unwrap();
+    let size = |request: &Request| {
+        let bytes = i64::try_from(request.bytes).unwrap();
+        match request.batch.lane() {
+            Lane::Metadata => -bytes,
+            Lane::Data => bytes,
+        }
+    };
+    group.iter().map(size).collect()
+}
+
+#[test]
+fn metadata_goes_first_and_data_fills_the_group() {
+    let queue = Queue::new(LIMITS);
+    for (lane, bytes) in [
+        (Lane::Data, 1),
+        (Lane::Metadata, 2),
+        (Lane::Data, 3),
+        (Lane::Data, 4),
+    ] {
+        push(&queue, lane, bytes).unwrap();
+    }
+    assert_eq!(taken(&queue, true), [-2, 1, 3]);
+    assert_eq!(taken(&queue, true), [4]);
+}
+
+#[test]
+fn a_group_is_closed_at_its_size() {
+    let queue = Queue::new(LIMITS);
+    for bytes in [60, 50, 1] {
+        push(&queue, Lane::Data, bytes).unwrap();
+    }
+    assert_eq!(taken(&queue, true), [60, 50]);
+    assert_eq!(taken(&queue, true), [1]);
+}
+
+#[test]
+fn data_is_not_starved_by_metadata() {
+    let queue = Queue::new(LIMITS);
+    for _ in 0..4 {
+        push(&queue, Lane::Metadata, 1).unwrap();
+    }
+    push(&queue, Lane::Data, 7).unwrap();
+    assert_eq!(taken(&queue, true), [-1, -1, -1, 7]);
+}
+
+#[test]
+fn metadata_does_not_wait_behind_data_that_is_held_back() {
+    let queue = Queue::new(LIMITS);
+    push(&queue, Lane::Data, 1).unwrap();
+    push(&queue, Lane::Metadata, 2).unwrap();
+    assert_eq!(taken(&queue, false), [-2]);
+    assert_eq!(taken(&queue, true), [1]);
+}
+
+#[test]
+fn data_that_is_held_back_too_long_hears_busy() {
+    let queue = Queue::new(LIMITS);
+    let mut late = push(&queue, Lane::Data, 1).unwrap();
+    let looks = Cell::new(0);
+    let now = || {
+        looks.set(looks.get() + 1);
+        Monotonic(Duration::from_secs(looks.get()))
+    };
+    queue.close();
+    // At one and two seconds it waits on; beyond that it is told, and the queue is empty.
+    assert!(queue.take(|| false, now).is_none());
+    assert_eq!(looks.get(), 3);
+    assert_eq!(late.try_recv().unwrap(), Err(CommitError::Busy));
+}
+
+#[test]
+fn full_lanes_are_busy() {
+    let queue = Queue::new(LIMITS);
+    for lane in [Lane::Data, Lane::Metadata] {
+        for _ in 0..4 {
+            push(&queue, lane, 1).unwrap();
+        }
+        assert_eq!(push(&queue, lane, 1).unwrap_err(), CommitError::Busy);
+    }
+    let queue = Queue::new(LIMITS);
+    push(&queue, Lane::Data, 900).unwrap();
+    assert_eq!(
+        push(&queue, Lane::Data, 101).unwrap_err(),
+        CommitError::Busy
+    );
+    assert_eq!(taken(&queue, true), [900]);
+    push(&queue, Lane::Data, 101).unwrap();
+}
+
+#[test]
+fn a_closed_queue_is_emptied_and_then_over() {
+    let queue = Queue::new(LIMITS);
+    push(&queue, Lane::Data, 1).unwrap();
+    queue.close();
+    assert_eq!(
+        push(&queue, Lane::Data, 1).unwrap_err(),
+        CommitError::ShuttingDown
+    );
+    assert_eq!(taken(&queue, true), [1]);
+    assert!(queue.take(|| true, start).is_none());
+}
+
+#[test]
+fn a_failed_queue_answers_all_that_wait() {
+    let queue = Queue::new(LIMITS);
+    let mut waiting = [Lane::Data, Lane::Metadata].map(|lane| push(&queue, lane, 1).unwrap());
+    queue.fail("broken");
+    let expected = CommitError::NotWritable {
+        reason: "broken".to_owned(),
+    };
+    for answered in &mut waiting {
+        assert_eq!(answered.try_recv().unwrap(), Err(expected.clone()));
+    }
+    assert_eq!(push(&queue, Lane::Data, 1).unwrap_err(), expected);
+}
