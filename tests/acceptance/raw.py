@@ -19,7 +19,8 @@ class Answer:
         head, _, self.body = data.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         self.status = int(lines[0].split(" ")[1]) if lines[0] else 0
-        self.headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+        fields = (line.split(": ", 1) for line in lines[1:] if ": " in line)
+        self.headers = {name.lower(): value for name, value in fields}
 
     def json(self):
         return json.loads(self.body)

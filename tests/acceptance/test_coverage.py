@@ -78,7 +78,7 @@ class World:
         self.iam.attach_user_policy(UserName=made, PolicyArn=arn)
         return made, arn
 
-    def group(self, **more):
+    def group(self):
         made = name()
         self.sagemaker.create_feature_group(**group_parameters(made, self.shared_key))
         self.runtime.put_record(FeatureGroupName=made, Record=RECORD)
@@ -94,7 +94,8 @@ def group_parameters(group, key):
     return dict(
         FeatureGroupName=group, RecordIdentifierFeatureName="id", EventTimeFeatureName="at",
         FeatureDefinitions=[{"FeatureName": n, "FeatureType": "String"} for n in ("id", "at")],
-        OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key}}, Tags=TAGS)
+        OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key}}, Tags=TAGS,
+        RoleArn="arn:aws:iam::111122223333:role/features")
 
 
 def attached_call(world):

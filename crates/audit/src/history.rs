@@ -66,7 +66,11 @@ pub fn newest_first(
             events.push((entry.cursor, record));
         }
     }
-    Ok(EventPage { events, more, oldest })
+    Ok(EventPage {
+        events,
+        more,
+        oldest,
+    })
 }
 
 /// The oldest segment that the history keeps at `now`; older ones are dropped whole.

@@ -12,7 +12,7 @@ use crate::seal::{self, SealError};
 
 /// The first account could not be made; the server refuses to start.
 #[derive(Debug, thiserror::Error)]
-pub enum BootstrapError {
+pub(crate) enum BootstrapError {
     /// The records could not be made.
     #[error("making the first account failed")]
     Iam(#[source] iam::Error),
@@ -28,7 +28,7 @@ pub enum BootstrapError {
 /// to `credentials` in the AWS shared-credentials format, mode 0600. The key is never logged.
 ///
 /// Returns the account that unauthenticated calls are recorded for: the first one.
-pub async fn first_account(
+pub(crate) async fn first_account(
     services: &Services,
     wanted: Option<AccountId>,
     credentials: &Path,

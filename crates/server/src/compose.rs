@@ -2,56 +2,104 @@
 
 use std::sync::Arc;
 
-use crypto::secret::SystemEntropy;
-use pipeline::sources::Sources;
+use crypto::SystemEntropy;
+use online::CachedStore;
+use pipeline::sources::{Principals, Sources};
 use pipeline::{Parts, Services, ServicesBuilder};
-use store::{EmbeddedOptions, EmbeddedStore, OpenError, Store};
-use types::{Clock, Entropy, SystemClock};
+use store::embedded::Options;
+use store::{CommitError, EmbeddedStore, OpenError, Store, View};
+use types::{Clock, Entropy, Region, Service, SystemClock};
 
 use crate::directory::DataDirectory;
 
 /// A composed deployment, not yet listening.
 #[derive(Debug)]
-pub struct Deployment {
+pub(crate) struct Deployment {
     /// What requests run on.
     pub services: Arc<Services>,
     /// The engine, to close at the end.
-    pub store: Arc<EmbeddedStore>,
+    pub engine: Arc<EmbeddedStore>,
 }
 
-/// Opens the store in `directory` and composes the services on it.
-pub fn deployment(directory: &DataDirectory) -> Result<Deployment, OpenError> {
+/// Bytes of sealed cells that are kept in memory for reading.
+const HOT_CELLS: usize = 32 << 20;
+
+/// The deployment cannot be composed; the server refuses to start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ComposeError {
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The online store does not open.
+    #[error(transparent)]
+    Online(#[from] online::OpenError),
+    /// An AWS owned key could not be made.
+    #[error("making an AWS owned key failed")]
+    OwnedKey(#[source] kms::Error),
+    /// An AWS owned key could not be committed.
+    #[error("committing an AWS owned key failed")]
+    Commit(#[source] CommitError),
+}
+
+/// Opens the store in `directory`, composes the services on it, and makes the AWS owned
+/// keys of `regions` that are missing.
+pub(crate) async fn deployment(
+    directory: &DataDirectory,
+    regions: &[Region],
+) -> Result<Deployment, ComposeError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let options = options(directory, &clock, &entropy);
-    let store = Arc::new(EmbeddedStore::open(&options)?);
-    let identities = Arc::new(iam::Identities::default());
-    let sources = Sources::new(identities.clone())
+    let engine = Arc::new(EmbeddedStore::open(&options(directory, &clock, &entropy))?);
+    let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), HOT_CELLS));
+    let sources = Sources::new(Arc::new(iam::Identities::default()))
         .resources("iam", Arc::new(iam::IamResources))
         .resources("kms", Arc::new(kms::KeyPolicies))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups));
+    let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy));
+    for region in regions {
+        owned_key(&keyring, &*store, region).await?;
+    }
+    let options = featurestore::Options::default();
+    let runtime = featurestore::Runtime::open(Arc::clone(&store), options).await?;
     let mut parts = Parts::default();
     parts.insert(Arc::new(iam::LastUsed::default()));
-    parts.insert(Arc::new(kms::Keyring::default()));
-    parts.insert(Arc::new(featurestore::Runtime::new(store.clone())));
-    let services = ServicesBuilder {
-        store: store.clone() as Arc<dyn Store>,
+    parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
+    parts.insert(Arc::new(keyring));
+    parts.insert(Arc::new(runtime));
+    let builder = ServicesBuilder {
+        store,
         clock,
         entropy,
         sources,
         parts,
+    };
+    Ok(Deployment {
+        services: builder.build(),
+        engine,
+    })
+}
+
+/// Makes SageMaker's AWS owned key in `region`, under which groups without a key are kept.
+async fn owned_key(
+    keyring: &kms::Keyring,
+    store: &dyn Store,
+    region: &Region,
+) -> Result<(), ComposeError> {
+    let view = View::recording(store.snapshot());
+    let made = keyring.ensure_owned_key(&view, Service::SageMaker, region);
+    if let Some(batch) = made.map_err(ComposeError::OwnedKey)? {
+        store.commit(batch).await.map_err(ComposeError::Commit)?;
     }
-    .build();
-    Ok(Deployment { services, store })
+    Ok(())
 }
 
 /// The store's options for `directory`, with the tables of every service.
-pub fn options<'a>(
+pub(crate) fn options<'a>(
     directory: &'a DataDirectory,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
-) -> EmbeddedOptions<'a> {
-    let mut options = EmbeddedOptions::new(
+) -> Options<'a> {
+    let mut options = Options::new(
         directory.store(),
         directory.root(),
         Arc::clone(clock),

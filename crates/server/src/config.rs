@@ -328,13 +328,13 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
             error.message().replace('\n', " "),
         )
     })?;
-    if let Some(regions) = &file.regions {
-        if regions.get_ref().is_empty() {
-            return Err(invalid(
-                regions.span().start,
-                "`regions` names no region".to_owned(),
-            ));
-        }
+    if let Some(regions) = &file.regions
+        && regions.get_ref().is_empty()
+    {
+        return Err(invalid(
+            regions.span().start,
+            "`regions` names no region".to_owned(),
+        ));
     }
     if let (Some(passphrase), Some(_)) = (&file.seal.passphrase_file, &file.seal.key_file) {
         let reason = "`seal` has both `key_file` and `passphrase_file`: choose one".to_owned();

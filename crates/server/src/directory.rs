@@ -12,7 +12,7 @@ use crate::seal::{self, SealError};
 
 /// A locked, unsealed data directory. The lock lasts as long as the value.
 #[derive(Debug)]
-pub struct DataDirectory {
+pub(crate) struct DataDirectory {
     path: PathBuf,
     root: Key32,
     fresh: bool,
@@ -21,7 +21,7 @@ pub struct DataDirectory {
 
 /// The directory cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum DirectoryError {
+pub(crate) enum DirectoryError {
     /// It cannot be made or read.
     #[error("{action} `{path}` failed")]
     File {
@@ -58,7 +58,7 @@ pub enum DirectoryError {
 
 impl DataDirectory {
     /// Opens the directory, and initialises it if it is empty or missing.
-    pub fn open_or_create(
+    pub(crate) fn open_or_create(
         config: &DirectoryConfig,
         entropy: &dyn Entropy,
     ) -> Result<Self, DirectoryError> {
@@ -104,7 +104,7 @@ impl DataDirectory {
     }
 
     /// Opens an existing directory.
-    pub fn open(config: &DirectoryConfig) -> Result<Self, DirectoryError> {
+    pub(crate) fn open(config: &DirectoryConfig) -> Result<Self, DirectoryError> {
         let path = &config.data;
         if !seal::exists(path) {
             return Err(DirectoryError::Missing { path: path.clone() });
@@ -120,22 +120,22 @@ impl DataDirectory {
     }
 
     /// The root key.
-    pub fn root(&self) -> &Key32 {
+    pub(crate) fn root(&self) -> &Key32 {
         &self.root
     }
 
     /// Whether this start initialised it.
-    pub fn is_fresh(&self) -> bool {
+    pub(crate) fn is_fresh(&self) -> bool {
         self.fresh
     }
 
     /// Where the store keeps its files.
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.path.join("store")
     }
 
     /// Where the first administrator's access key is written.
-    pub fn credentials(&self) -> PathBuf {
+    pub(crate) fn credentials(&self) -> PathBuf {
         self.path.join("credentials")
     }
 }
@@ -183,7 +183,7 @@ fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
 
 #[cfg(test)]
 mod tests {
-    use crypto::secret::SystemEntropy;
+    use crypto::SystemEntropy;
 
     use super::*;
 

@@ -29,7 +29,7 @@ const GLOBAL_REGION: &str = "us-east-1";
 
 /// Who is at the other end of a connection.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// The socket's address.
     pub address: SocketAddr,
     /// TLS parameters, if the connection is TLS.
@@ -38,7 +38,7 @@ pub struct Peer {
 
 /// Answers requests.
 #[derive(Debug)]
-pub struct HttpService {
+pub(crate) struct HttpService {
     services: Arc<Services>,
     router: Router,
     verifier: Verifier,
@@ -68,7 +68,7 @@ struct Refused {
 
 impl HttpService {
     /// A service for `config` that records unauthenticated calls for account `home`.
-    pub fn new(config: &Config, services: Arc<Services>, home: AccountId) -> Self {
+    pub(crate) fn new(config: &Config, services: Arc<Services>, home: AccountId) -> Self {
         let skew = Duration::from_secs(config.limits.clock_skew_seconds);
         Self {
             services,
@@ -84,23 +84,26 @@ impl HttpService {
     }
 
     /// Answers one request. Never fails: what goes wrong is an answer too.
-    pub async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(crate) async fn answer(
+        &self,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
         let id = RequestId::generate(self.services.entropy());
         let (parts, body) = request.into_parts();
-        let response = match health(&parts, &*self.services) {
-            Some(response) => response,
-            None => {
-                let started = self.services.clock().monotonic();
-                let answered = self.call(peer, &parts, body, id).await;
-                let spent = self
-                    .services
-                    .clock()
-                    .monotonic()
-                    .0
-                    .saturating_sub(started.0);
-                metrics::histogram!("strongroom_request_seconds").record(spent);
-                answered
-            }
+        let response = if let Some(response) = health(&parts, &self.services) {
+            response
+        } else {
+            let started = self.services.clock().monotonic();
+            let answered = self.call(peer, &parts, body, id).await;
+            let spent = self
+                .services
+                .clock()
+                .monotonic()
+                .0
+                .saturating_sub(started.0);
+            metrics::histogram!("strongroom_request_seconds").record(spent);
+            answered
         };
         debug!(request = %id, peer = %peer.address, status = response.status().as_u16(), "answered");
         response.map(Full::new)
@@ -231,17 +234,14 @@ impl HttpService {
         };
         let services = Arc::clone(&self.services);
         let ctx = Ctx::new(services, view, caller, origin, region, id);
-        match self.router.find(call.service(), call.operation()) {
-            Some(route) => {
-                let response = route.answer(ctx, &call).await;
-                count(call.service(), call.operation(), response.status());
-                response
-            }
-            None => {
-                let operation = call.operation().to_owned();
-                ReplyTo::unknown(Some(call.service()), call.protocol(), id)
-                    .refuse(&wire::Error::UnknownOperation { operation })
-            }
+        if let Some(route) = self.router.find(call.service(), call.operation()) {
+            let response = route.answer(ctx, &call).await;
+            count(call.service(), call.operation(), response.status());
+            response
+        } else {
+            let operation = call.operation().to_owned();
+            ReplyTo::unknown(Some(call.service()), call.protocol(), id)
+                .refuse(&wire::Error::UnknownOperation { operation })
         }
     }
 

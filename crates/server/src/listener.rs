@@ -24,7 +24,7 @@ const HEAD_BYTES: usize = 64 * 1024;
 
 /// The listener of the main endpoint.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     /// The bound socket.
     pub socket: TcpListener,
     /// TLS, if configured.
@@ -39,7 +39,7 @@ pub struct Listener {
 
 /// A TLS acceptor without noise in `Debug`.
 #[derive(Clone)]
-pub struct TlsAcceptorBox(pub TlsAcceptor);
+pub(crate) struct TlsAcceptorBox(pub TlsAcceptor);
 
 impl std::fmt::Debug for TlsAcceptorBox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,7 +49,7 @@ impl std::fmt::Debug for TlsAcceptorBox {
 
 impl Listener {
     /// Serves until `stop` changes, then lets open requests finish.
-    pub async fn serve(self, service: Arc<HttpService>, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn serve(self, service: Arc<HttpService>, mut stop: watch::Receiver<bool>) {
         let room = Arc::new(Semaphore::new(self.connections));
         let mut open = JoinSet::new();
         loop {

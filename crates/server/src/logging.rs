@@ -6,12 +6,12 @@ use tracing_subscriber::fmt::format::FmtSpan;
 /// The log filter is not understood.
 #[derive(Debug, thiserror::Error)]
 #[error("`{filter}` is not a log filter: use a level (info) or target=level,…")]
-pub struct BadFilter {
+pub(crate) struct BadFilter {
     filter: String,
 }
 
 /// Starts logging with `filter`, as JSON lines if `json`.
-pub fn start(filter: &str, json: bool) -> Result<(), BadFilter> {
+pub(crate) fn start(filter: &str, json: bool) -> Result<(), BadFilter> {
     let refused = |_source| BadFilter {
         filter: filter.to_owned(),
     };

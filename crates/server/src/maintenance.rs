@@ -12,7 +12,7 @@ use types::{AccountId, Region};
 const SLOW: u64 = 60;
 
 /// Runs until `stop` changes.
-pub async fn run(
+pub(crate) async fn run(
     services: Arc<Services>,
     home: AccountId,
     region: Region,
@@ -30,7 +30,7 @@ pub async fn run(
         if let Err(failed) = featurestore::maintain(&services).await {
             warn!(error = %failed, "feature store maintenance will be tried again");
         }
-        if ticks % SLOW == 0 {
+        if ticks.is_multiple_of(SLOW) {
             slow_duties(&services).await;
         }
         ticks = ticks.wrapping_add(1);
@@ -40,6 +40,9 @@ pub async fn run(
 
 async fn slow_duties(services: &Services) {
     keep_last_used(services).await;
+    if let Ok(keyring) = services.part::<kms::Keyring>() {
+        keyring.sweep(&services.store().snapshot());
+    }
     let oldest = audit::oldest_kept_segment(services.clock().now());
     if let Err(failed) = services.store().drop_log_segments(&audit::EVENTS, oldest) {
         error!(error = %failed, "old audit segments could not be dropped");

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use crypto::secret::SystemEntropy;
+use crypto::SystemEntropy;
+use store::embedded::Recovery;
 use types::{Clock, Entropy, SystemClock};
 
 use crate::cli::RecoverArgs;
@@ -19,21 +20,38 @@ pub fn run(args: &RecoverArgs) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let options = compose::options(&directory, &clock, &entropy);
-    let report = store::recover(&options, args.accept_loss)?;
+    let report = store::embedded::recover(&options, args.accept_loss)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "last commit in the store:     {}", report.found)
-        .and_then(|()| writeln!(out, "last commit acknowledged:     {}", report.expected))
-        .and_then(|()| {
-            let lost = report.expected.saturating_sub(report.found);
-            match (lost, args.accept_loss) {
-                (0, _) => writeln!(out, "nothing is missing"),
-                (lost, false) => writeln!(
-                    out,
-                    "{lost} acknowledged commits are missing; rights that they took away would be \
-                     back.\nRestore a backup, or accept the loss with --accept-loss."
-                ),
-                (lost, true) => writeln!(out, "{lost} commits given up; `serve` starts again"),
-            }
-        })
+    out.write_all(describe(&report, args.accept_loss).as_bytes())
         .context("writing to standard output failed")
+}
+
+fn describe(report: &Recovery, accepted: bool) -> String {
+    if !report.needed {
+        return format!(
+            "nothing is missing: the store ends at commit {}\n",
+            report.found
+        );
+    }
+    let mut text = format!("last commit in the store:  {}\n", report.found);
+    match report.expected {
+        Some(expected) => text.push_str(&format!("last commit acknowledged:  {expected}\n")),
+        None => text.push_str("last commit acknowledged:  unknown, the mark is unreadable\n"),
+    }
+    if !report.rows_match {
+        text.push_str("some rows are older than the last commit in the store\n");
+    }
+    if let Some(place) = &report.set_aside {
+        text.push_str(&format!(
+            "what could not be read is in {}\n",
+            place.display()
+        ));
+    }
+    text.push_str(if accepted {
+        "the loss is accepted; `serve` starts again\n"
+    } else {
+        "acknowledged changes are missing: rights that they took away would be back.\n\
+         Restore a backup, or accept the loss with --accept-loss.\n"
+    });
+    text
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crypto::committing::CommittingKey;
-use crypto::password::{self, Argon2Params};
+use crypto::password::{self, Params};
 use crypto::secret::{Key32, SecretBytes};
 use serde::{Deserialize, Serialize};
 use types::Entropy;
@@ -26,7 +26,7 @@ const PURPOSE: &[u8] = b"strongroom root key v1";
 
 /// The seal cannot be made or opened; the server refuses to start.
 #[derive(Debug, thiserror::Error)]
-pub enum SealError {
+pub(crate) enum SealError {
     /// A file cannot be read or written.
     #[error("{action} `{path}` failed")]
     File {
@@ -87,21 +87,20 @@ pub enum SealError {
 #[serde(deny_unknown_fields)]
 struct SealFile {
     version: u16,
-    #[serde(flatten)]
-    kind: Kind,
+    seal: Kind,
     /// The sealed root key, hexadecimal.
     sealed_root_key: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum Kind {
     KeyFile,
     Passphrase {
         salt: String,
         memory_kib: u32,
-        iterations: u32,
-        parallelism: u32,
+        passes: u32,
+        lanes: u32,
     },
 }
 
@@ -124,14 +123,18 @@ impl SealConfig {
 }
 
 /// Whether `data` has been initialised.
-pub fn exists(data: &Path) -> bool {
+pub(crate) fn exists(data: &Path) -> bool {
     data.join(FILE).exists()
 }
 
 /// Makes a new root key, seals it as `seal` says, and writes the seal into `data`.
 ///
 /// A missing key file is created with mode 0600; an existing one is used.
-pub fn create(data: &Path, seal: &SealConfig, entropy: &dyn Entropy) -> Result<Key32, SealError> {
+pub(crate) fn create(
+    data: &Path,
+    seal: &SealConfig,
+    entropy: &dyn Entropy,
+) -> Result<Key32, SealError> {
     let (kind, wrapping) = match seal {
         SealConfig::KeyFile(path) => {
             if !path.exists() {
@@ -142,13 +145,13 @@ pub fn create(data: &Path, seal: &SealConfig, entropy: &dyn Entropy) -> Result<K
         SealConfig::PassphraseFile(path) => {
             let mut salt = [0_u8; 16];
             entropy.fill(&mut salt);
-            let params = Argon2Params::default();
+            let params = Params::LEAST;
             let key = stretch(path, &salt, params)?;
             let kind = Kind::Passphrase {
                 salt: hex::encode(salt),
                 memory_kib: params.memory_kib,
-                iterations: params.iterations,
-                parallelism: params.parallelism,
+                passes: params.passes,
+                lanes: params.lanes,
             };
             (kind, key)
         }
@@ -157,7 +160,7 @@ pub fn create(data: &Path, seal: &SealConfig, entropy: &dyn Entropy) -> Result<K
     let sealed = CommittingKey::new(&wrapping).seal(entropy, PURPOSE, root.expose());
     let file = SealFile {
         version: 1,
-        kind,
+        seal: kind,
         sealed_root_key: hex::encode(sealed),
     };
     let text = serde_json::to_vec_pretty(&file).map_err(|_source| SealError::Damaged {
@@ -168,7 +171,7 @@ pub fn create(data: &Path, seal: &SealConfig, entropy: &dyn Entropy) -> Result<K
 }
 
 /// Opens the root key of `data` with what `seal` names.
-pub fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
+pub(crate) fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
     let path = data.join(FILE);
     let damaged = || SealError::Damaged { path: path.clone() };
     let text = fs::read(&path).map_err(|source| SealError::File {
@@ -180,22 +183,22 @@ pub fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
     if file.version != 1 {
         return Err(damaged());
     }
-    let wrapping = match (&file.kind, seal) {
+    let wrapping = match (&file.seal, seal) {
         (Kind::KeyFile, SealConfig::KeyFile(path)) => read_key_file(path)?,
         (
             Kind::Passphrase {
                 salt,
                 memory_kib,
-                iterations,
-                parallelism,
+                passes,
+                lanes,
             },
             SealConfig::PassphraseFile(path),
         ) => {
             let salt = hex::decode(salt).ok().and_then(|salt| salt.try_into().ok());
-            let params = Argon2Params {
+            let params = Params {
                 memory_kib: *memory_kib,
-                iterations: *iterations,
-                parallelism: *parallelism,
+                passes: *passes,
+                lanes: *lanes,
             };
             stretch(path, &salt.ok_or_else(damaged)?, params)?
         }
@@ -251,7 +254,7 @@ fn read_key_file(path: &Path) -> Result<Key32, SealError> {
         });
     }
     let mut text = Zeroizing::new(String::new());
-    file.by_ref()
+    Read::by_ref(&mut file)
         .take(1024)
         .read_to_string(&mut text)
         .map_err(|_source| not_a_key())?;
@@ -264,7 +267,7 @@ fn read_key_file(path: &Path) -> Result<Key32, SealError> {
     }
 }
 
-fn stretch(path: &Path, salt: &[u8; 16], params: Argon2Params) -> Result<Key32, SealError> {
+fn stretch(path: &Path, salt: &[u8; 16], params: Params) -> Result<Key32, SealError> {
     let failed = |source| SealError::File {
         action: "reading",
         path: path.to_path_buf(),
@@ -279,7 +282,7 @@ fn stretch(path: &Path, salt: &[u8; 16], params: Argon2Params) -> Result<Key32, 
         });
     }
     let passphrase = SecretBytes::from(line.to_vec());
-    password::derive(&passphrase, salt, &params).map_err(|_source| SealError::Derive)
+    password::derive(&passphrase, salt, params).map_err(|_source| SealError::Derive)
 }
 
 /// Writes `content` so that after a crash the file is either absent or whole.
@@ -322,7 +325,7 @@ fn sync_directory_of(path: &Path) -> Result<(), SealError> {
 
 #[cfg(test)]
 mod tests {
-    use crypto::secret::SystemEntropy;
+    use crypto::SystemEntropy;
 
     use super::*;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use crypto::secret::SystemEntropy;
+use crypto::SystemEntropy;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -43,7 +43,7 @@ async fn serve(config: &Config, directory: &DataDirectory) -> anyhow::Result<()>
         .first()
         .cloned()
         .context("no region is configured")?;
-    let deployment = compose::deployment(directory)?;
+    let deployment = compose::deployment(directory, &config.regions).await?;
     let credentials = directory.credentials();
     let home = bootstrap::first_account(&deployment.services, config.account, &credentials).await?;
 
@@ -90,7 +90,7 @@ async fn serve(config: &Config, directory: &DataDirectory) -> anyhow::Result<()>
     stop.send_replace(true);
     serving.await.context("the listener failed")?;
     upkeep.await.context("the maintenance task failed")?;
-    deployment.store.close();
+    deployment.engine.close();
     info!("stopped");
     Ok(())
 }

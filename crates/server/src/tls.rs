@@ -12,7 +12,7 @@ use crate::config::TlsConfig;
 
 /// The certificate or key cannot be used; the server refuses to start.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
+pub(crate) enum TlsError {
     /// A file is not PEM of the expected kind.
     #[error("reading `{path}` failed")]
     Pem {
@@ -32,7 +32,7 @@ pub enum TlsError {
 }
 
 /// An acceptor for `config`.
-pub fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, TlsError> {
+pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, TlsError> {
     let pem = |path: &Path| {
         let path = path.to_path_buf();
         move |source| TlsError::Pem { path, source }
