@@ -96,8 +96,10 @@ pub(crate) fn associated_data(header: &[u8; HEADER_LEN], context: &EncryptionCon
     [LABEL, header, &canonical(context)].concat()
 }
 
-fn account_of([a, b, c, d, e]: [u8; 5]) -> Result<AccountId, Malformed> {
-    let number = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+fn account_of(bytes: [u8; 5]) -> Result<AccountId, Malformed> {
+    let number = bytes
+        .iter()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{number:012}")
         .parse()
         .map_err(|_thirteen_digits| Malformed)

@@ -40,17 +40,16 @@ impl ResourceSource for KeyPolicies {
 
 /// The facts of a key, stored or about to be.
 pub(crate) fn key_facts(view: &View, key: Arc<KeyRecord>) -> ResourceFacts {
-    let aliases = key.row_key();
-    // The aliases are read only if a policy asks for them, which may be after the view is
-    // gone; they are recorded as read here, so that a change of them makes the call decide
-    // again.
-    drop(view.scan(&ALIAS_NAMES, &aliases, None));
+    if view.is_recording() {
+        // The aliases are read only if a policy asks for them, out of sight of the view. They
+        // count as read, so that a change of them makes the call decide again.
+        drop(view.scan(&ALIAS_NAMES, &key.row_key(), None));
+    }
     ResourceFacts {
         account: Some(key.account),
         rule: ResourceRule::Key(Arc::clone(key.policy.document())),
         keys: Some(Arc::new(KeyKeys {
             key,
-            aliases,
             snapshot: Arc::clone(view.snapshot()),
         })),
     }
@@ -59,8 +58,6 @@ pub(crate) fn key_facts(view: &View, key: Arc<KeyRecord>) -> ResourceFacts {
 /// The condition keys of a key: `kms:KeySpec`, `aws:ResourceTag/…` and their like.
 struct KeyKeys {
     key: Arc<KeyRecord>,
-    /// The prefix of the rows that hold the names of the key's aliases.
-    aliases: Key,
     snapshot: Arc<Snapshot>,
 }
 
@@ -76,7 +73,8 @@ impl ConditionKeys for KeyKeys {
                 "false"
             })),
             ("kms:resourcealiases", None) => {
-                let names = self.snapshot.scan(&ALIAS_NAMES, &self.aliases);
+                let prefix = self.key.row_key();
+                let names = self.snapshot.scan(&ALIAS_NAMES, &prefix);
                 let name = |row: &Key| row.text_parts().pop().map(Cow::Owned);
                 let names: Vec<_> = names.filter_map(|(row, _)| name(row)).collect();
                 (!names.is_empty()).then_some(Values::Many(names))

@@ -69,7 +69,8 @@ impl KeyPolicy {
                 "a key policy has at most {MAX_BYTES} bytes"
             ))));
         }
-        let document = Document::parse(text, DocumentKind::KeyPolicy).map_err(refused)?;
+        let document =
+            Document::parse(text, DocumentKind::KeyPolicy).map_err(|error| refused(&error))?;
         let mut bound = BTreeMap::new();
         for principal in document.principals() {
             let valid = match principal {
@@ -206,7 +207,7 @@ impl KeyPolicy {
     }
 }
 
-fn refused(error: ParseError) -> Error {
+fn refused(error: &ParseError) -> Error {
     Error::MalformedPolicy(Cow::Owned(error.aws_message()))
 }
 

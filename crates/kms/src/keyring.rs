@@ -15,7 +15,7 @@ use crate::records::{KEYS, KeyRow, MaterialId, OWNED_KEYS};
 use crate::{Error, material, new_key};
 
 /// How long an unwrapped material is kept unless told otherwise.
-const LIFETIME: Duration = Duration::from_secs(5 * 60);
+const LIFETIME: Duration = Duration::from_mins(5);
 
 /// Encrypts and decrypts under KMS keys. A shared part of the server.
 ///

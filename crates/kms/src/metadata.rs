@@ -1,4 +1,4 @@
-//! `KeyMetadata`: a key as CreateKey and DescribeKey answer it and as records show it.
+//! `KeyMetadata`: a key as `CreateKey` and `DescribeKey` answer it and as records show it.
 
 use serde_json::Value;
 use shapes::kms::{
@@ -50,7 +50,7 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
     }
 }
 
-/// The metadata as `responseElements` of CreateKey show it.
+/// The metadata as `responseElements` of `CreateKey` show it.
 pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
     let algorithms = metadata.encryption_algorithms.iter().flatten();
     let algorithms: Vec<Value> = algorithms.map(|name| name.as_str().into()).collect();

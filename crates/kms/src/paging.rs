@@ -156,7 +156,7 @@ mod tests {
             "",
             "!",
             "AAAA",
-            &good[1..],
+            good.get(1..).unwrap(),
             &format!("{good}A"),
             &format!("{good}="),
         ] {

@@ -334,17 +334,19 @@ impl KeyRow {
         region: &Region,
         id: &KeyId,
     ) -> Option<Self> {
-        let row = key_row(account, region, id);
-        let record = view.get_shared(&KEYS, &row)?;
-        let revision = view.snapshot().row_revision(&KEYS, &row)?;
-        Some(Self { record, revision })
+        Self::in_row(view, &key_row(account, region, id))
     }
 
     /// The key at `arn`, if it is the ARN of a key that callers can know of.
     pub(crate) fn at(view: &View, arn: &Arn) -> Option<Self> {
-        let id: KeyId = arn.resource_of("key")?.parse().ok()?;
-        let region: Region = arn.region().parse().ok()?;
-        let row = Self::load(view, arn.account()?, &region, &id)?;
+        let id = arn.resource_of("key")?;
+        let row = Self::in_row(view, &Key::of(&[arn.account_text(), arn.region(), id]))?;
         (!row.record.owned && row.record.arn == *arn).then_some(row)
+    }
+
+    fn in_row(view: &View, row: &Key) -> Option<Self> {
+        let record = view.get_shared(&KEYS, row)?;
+        let revision = view.snapshot().row_revision(&KEYS, row)?;
+        Some(Self { record, revision })
     }
 }

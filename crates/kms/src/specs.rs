@@ -88,8 +88,8 @@ mod tests {
 
     use super::*;
 
-    fn check(input: CreateKeyRequest, expected: Result<(), (&str, &str)>) {
-        let found = check_supported(&input);
+    fn check(input: &CreateKeyRequest, expected: Result<(), (&str, &str)>) {
+        let found = check_supported(input);
         let found = found.map_err(|error| (error.code().into_owned(), error.public_message()));
         let expected = expected.map_err(|(code, message)| (code.to_owned(), message.to_owned()));
         assert_eq!(found, expected, "{input:?}");
@@ -101,10 +101,10 @@ mod tests {
 
     #[test]
     fn symmetric_encryption_is_the_default() {
-        check(request(), Ok(()));
+        check(&request(), Ok(()));
         let usage = Some(KeyUsageType::EncryptDecrypt);
         check(
-            CreateKeyRequest {
+            &CreateKeyRequest {
                 key_usage: usage,
                 ..request()
             },
@@ -116,7 +116,7 @@ mod tests {
     fn the_deprecated_parameter_means_the_same() {
         let old = Some(CustomerMasterKeySpec::SymmetricDefault);
         check(
-            CreateKeyRequest {
+            &CreateKeyRequest {
                 customer_master_key_spec: old,
                 ..request()
             },
@@ -129,7 +129,7 @@ mod tests {
         };
         let text = "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. \
                     CustomerMasterKeySpec is deprecated.";
-        check(both, Err(("ValidationException", text)));
+        check(&both, Err(("ValidationException", text)));
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
             key_spec: Some(KeySpec::Rsa2048),
             ..request()
         };
-        check(input, Err(("ValidationException", text)));
+        check(&input, Err(("ValidationException", text)));
     }
 
     #[test]
@@ -151,14 +151,14 @@ mod tests {
             key_usage: usage,
             ..request()
         };
-        check(input, Err(("ValidationException", text)));
+        check(&input, Err(("ValidationException", text)));
     }
 
     #[test]
     fn what_is_not_built_is_said_to_be_unsupported() {
-        let unsupported = |input, what: &str| {
+        let unsupported = |input: CreateKeyRequest, what: &str| {
             let text = format!("{what} is not supported");
-            check(input, Err(("UnsupportedOperationException", &text)));
+            check(&input, Err(("UnsupportedOperationException", &text)));
         };
         let rsa = CreateKeyRequest {
             key_spec: Some(KeySpec::Rsa2048),

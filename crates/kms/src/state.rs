@@ -5,15 +5,15 @@ use crate::records::{KeyRecord, KeyState};
 
 /// Operations that look at the key's state, in groups with the same row of the matrix.
 ///
-/// Operations that work in every state (DescribeKey, GetKeyPolicy, PutKeyPolicy, ListAliases)
-/// or concern no key have no row.
+/// Operations that work in every state (`DescribeKey`, `GetKeyPolicy`,
+/// `PutKeyPolicy`, `ListAliases`) or concern no key have no row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guarded {
-    /// Encrypt, Decrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext.
+    /// `Encrypt`, `Decrypt`, `GenerateDataKey`, `GenerateDataKeyWithoutPlaintext`.
     Cryptographic,
-    /// EnableKey, DisableKey.
+    /// `EnableKey`, `DisableKey`.
     Switch,
-    /// CreateAlias.
+    /// `CreateAlias`.
     CreateAlias,
 }
 
@@ -27,8 +27,8 @@ enum Cell {
 use Cell::{Allowed, Refused};
 
 impl Guarded {
-    /// The row: Enabled, Disabled, PendingDeletion (and PendingReplicaDeletion),
-    /// PendingImport, Unavailable, Creating, Updating.
+    /// The row: `Enabled`, `Disabled`, `PendingDeletion` (and `PendingReplicaDeletion`),
+    /// `PendingImport`, `Unavailable`, `Creating`, `Updating`.
     const fn row(self) -> [Cell; 7] {
         match self {
             Self::Cryptographic => [

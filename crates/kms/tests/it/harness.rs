@@ -1,0 +1,231 @@
+//! A deployment with KMS only: an engine in a scratch directory, users, a clock that stands.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use audit::Record;
+use crypto::{Key32, SystemEntropy};
+use pipeline::sources::{
+    AttachedDocument, IdentityPolicies, IdentitySource, PrincipalDirectory, Principals, Sources,
+};
+use pipeline::{
+    Caller, Ctx, Executed, Failure, Operation, Origin, Parts, Services, ServicesBuilder,
+};
+use policy::{Document, DocumentKind};
+use store::embedded::Options;
+use store::{EmbeddedStore, Store, View};
+use tempfile::TempDir;
+use types::{
+    AccountId, Arn, Clock, Entropy, ManualClock, Principal, Region, RequestId, Timestamp, UniqueId,
+    UniqueIdKind,
+};
+
+/// The account that most tests work in.
+pub(crate) const HOME: &str = "111122223333";
+/// Another account of the deployment.
+pub(crate) const AWAY: &str = "444455556666";
+
+/// Allows a user everything that key policies leave to its account.
+pub(crate) const ALL_OF_KMS: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#;
+
+pub(crate) struct World {
+    pub(crate) services: Arc<Services>,
+    pub(crate) region: Region,
+    users: Arc<Users>,
+    root: Key32,
+    directory: TempDir,
+}
+
+/// Users with one inline policy each.
+#[derive(Debug, Default)]
+struct Users(Mutex<HashMap<UniqueId, (Arn, Arc<IdentityPolicies>)>>);
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let root = Key32::generate(&SystemEntropy);
+        Self::open(TempDir::new().unwrap(), root, Arc::default())
+    }
+
+    /// The same deployment after a restart.
+    pub(crate) fn restarted(self) -> Self {
+        let Self {
+            services,
+            users,
+            root,
+            directory,
+            ..
+        } = self;
+        drop(services);
+        Self::open(directory, root, users)
+    }
+
+    fn open(directory: TempDir, root: Key32, users: Arc<Users>) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::new(1_795_466_820, 0)));
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let path = directory.path().join("store");
+        let mut options = Options::new(path, &root, Arc::clone(&clock), Arc::clone(&entropy));
+        options.tables.extend(kms::tables());
+        options.logs.push(&audit::EVENTS);
+        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
+        let identities: Arc<dyn IdentitySource> = users.clone();
+        let principals: Arc<dyn PrincipalDirectory> = users.clone();
+        let sources = Sources::new(identities).resources("kms", Arc::new(kms::KeyPolicies));
+        let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy));
+        let mut parts = Parts::default();
+        parts.insert(Arc::new(keyring));
+        parts.insert(Arc::new(Principals(principals)));
+        let services = ServicesBuilder {
+            store,
+            clock,
+            entropy,
+            sources,
+            parts,
+        }
+        .build();
+        let region = "us-east-1".parse().unwrap();
+        Self {
+            services,
+            region,
+            users,
+            root,
+            directory,
+        }
+    }
+
+    /// A user of `account` with this inline policy.
+    pub(crate) fn user(&self, account: &str, name: &str, policy: Option<&str>) -> Caller {
+        let id = UniqueId::generate(self.services.entropy(), UniqueIdKind::User);
+        let arn: Arn = format!("arn:aws:iam::{account}:user/{name}")
+            .parse()
+            .unwrap();
+        let attached = policy.map(|text| AttachedDocument {
+            document: Arc::new(Document::parse(text, DocumentKind::Identity).unwrap()),
+            name: "inline".to_owned(),
+            arn: None,
+        });
+        let policies = IdentityPolicies {
+            identity: attached.into_iter().collect(),
+            ..Default::default()
+        };
+        let mut users = self.users.0.lock().unwrap();
+        users.insert(id.clone(), (arn.clone(), Arc::new(policies)));
+        let (account, name) = (account.parse().unwrap(), name.to_owned());
+        Caller {
+            principal: Principal::User {
+                account,
+                arn,
+                id,
+                name,
+            },
+            access_key: None,
+        }
+    }
+
+    /// A user who may do whatever key policies leave to its account.
+    pub(crate) fn admin(&self) -> Caller {
+        self.user(HOME, "Admin", Some(ALL_OF_KMS))
+    }
+
+    /// Calls `O` and answers when its record is durable.
+    pub(crate) async fn call<O: Operation>(
+        &self,
+        caller: &Caller,
+        input: O::Input,
+    ) -> Result<O::Output, Failure> {
+        self.call_in::<O>(&self.region, caller, input).await
+    }
+
+    pub(crate) async fn call_in<O: Operation>(
+        &self,
+        region: &Region,
+        caller: &Caller,
+        input: O::Input,
+    ) -> Result<O::Output, Failure> {
+        let ctx = Ctx::new(
+            Arc::clone(&self.services),
+            self.view(),
+            caller.clone(),
+            Origin::default(),
+            region.clone(),
+            RequestId::generate(self.services.entropy()),
+        );
+        let Executed { result, .. } = pipeline::execute::<O>(ctx, input).await;
+        result
+    }
+
+    /// The code and message with which `O` fails.
+    pub(crate) async fn failure<O: Operation>(
+        &self,
+        caller: &Caller,
+        input: O::Input,
+    ) -> (String, String) {
+        match self.call::<O>(caller, input).await {
+            Ok(_) => panic!("{} succeeded", O::NAME),
+            Err(failure) => (failure.code.into_owned(), failure.message),
+        }
+    }
+
+    pub(crate) fn view(&self) -> View {
+        View::plain(self.services.store().snapshot())
+    }
+
+    /// The newest record in the history of `account`.
+    pub(crate) fn newest_record(&self, account: &str) -> Record {
+        self.records(account).into_iter().next().expect("a record")
+    }
+
+    /// The history of `account`, newest first.
+    pub(crate) fn records(&self, account: &str) -> Vec<Record> {
+        let account: AccountId = account.parse().unwrap();
+        let store = self.services.store();
+        let now = self.services.clock().now();
+        let page = audit::newest_first(&**store, account, &self.region, None, now, 100).unwrap();
+        page.events.into_iter().map(|(_, record)| record).collect()
+    }
+}
+
+impl IdentitySource for Users {
+    fn policies(&self, _view: &View, principal: &Principal) -> Arc<IdentityPolicies> {
+        let Principal::User { id, .. } = principal else {
+            return Arc::default();
+        };
+        let users = self.0.lock().unwrap();
+        users
+            .get(id)
+            .map(|(_, policies)| Arc::clone(policies))
+            .unwrap_or_default()
+    }
+
+    fn is_active(&self, _view: &View, _caller: &Caller) -> bool {
+        true
+    }
+}
+
+impl PrincipalDirectory for Users {
+    fn unique_id(&self, _view: &View, arn: &Arn) -> Option<UniqueId> {
+        let users = self.0.lock().unwrap();
+        users
+            .iter()
+            .find(|(_, (known, _))| known == arn)
+            .map(|(id, _)| id.clone())
+    }
+
+    fn arn_of(&self, _view: &View, id: &UniqueId) -> Option<Arn> {
+        self.0.lock().unwrap().get(id).map(|(arn, _)| arn.clone())
+    }
+
+    fn account_exists(&self, _view: &View, account: AccountId) -> bool {
+        [HOME, AWAY].contains(&account.as_str())
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "requests hold it as an option")]
+pub(crate) fn context(pairs: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
+    Some(
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+    )
+}

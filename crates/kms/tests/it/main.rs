@@ -1,0 +1,19 @@
+//! KMS through the pipeline, on the embedded engine: policies decide, calls are recorded.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code"
+)]
+
+extern crate strongroom_kms as kms;
+
+mod aliases;
+mod audit_records;
+mod decryption;
+mod encryption;
+mod harness;
+mod key_policies;
+mod keys;
+mod managed_keys;
