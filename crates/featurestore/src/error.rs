@@ -223,9 +223,10 @@ impl ServiceError for Error {
 
 impl ServiceError for RuntimeError {
     fn kind(&self) -> ErrorKind {
-        match &self.0 {
-            Error::Key { .. } => ErrorKind::Denied,
-            other => other.kind(),
+        if matches!(self.0, Error::Key { .. }) {
+            ErrorKind::Denied
+        } else {
+            self.0.kind()
         }
     }
 

@@ -20,6 +20,8 @@ mod records;
 mod runtime;
 mod schema;
 mod source;
+#[cfg(test)]
+mod testing;
 mod ttl;
 mod values;
 

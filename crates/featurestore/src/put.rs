@@ -249,3 +249,6 @@ pub(crate) async fn stage(
     runtime.cells.stage(&mut batch, write);
     Ok(batch)
 }
+
+#[cfg(test)]
+mod tests;

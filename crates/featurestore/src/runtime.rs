@@ -28,7 +28,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            key_lifetime: Duration::from_secs(5 * 60),
+            key_lifetime: Duration::from_mins(5),
             group_limit: 100,
         }
     }

@@ -46,7 +46,7 @@ impl Ttl {
 
     /// The time to live of a new group.
     ///
-    /// Fails if only one half is given: that means something to UpdateFeatureGroup only.
+    /// Fails if only one half is given: that means something to `UpdateFeatureGroup` only.
     pub(crate) fn of_group(ttl: &sagemaker::TtlDuration) -> Result<Self, Error> {
         use sagemaker::TtlDurationUnit as Unit;
         let (Some(unit), Some(value)) = (ttl.unit, ttl.value) else {

@@ -255,12 +255,12 @@ fn condition_keys(input: &CreateFeatureGroupRequest, group: &NewGroup) -> KeySet
 impl ChosenKey {
     /// Finds the key. Whether it exists is told to those only who are allowed to use it.
     fn find(ctx: &Ctx, account: AccountId, text: &str) -> Result<Self, Error> {
-        let alias = text.starts_with("alias/");
         match kms::resolve_key_arn(ctx.view(), account, ctx.region(), text) {
             Ok(arn) => {
-                let named = match alias {
-                    true => Arn::new("kms", Some(ctx.region()), Some(account), text),
-                    false => text.parse().unwrap_or_else(|_bare_id| arn.clone()),
+                let named = if text.starts_with("alias/") {
+                    Arn::new("kms", Some(ctx.region()), Some(account), text)
+                } else {
+                    text.parse().unwrap_or_else(|_bare_id| arn.clone())
                 };
                 Ok(Self {
                     arn,

@@ -1,1 +1,67 @@
-//! The stored form.
+//! The stored form: a fixture of every version, and names that must not change.
+
+use store::ErasedRecord;
+
+use super::*;
+use crate::testing;
+
+const FIXTURE: &str = include_str!("../../testdata/group-version-1.json");
+
+fn sample() -> GroupRecord {
+    testing::group(&[
+        ("station", FeatureType::String),
+        ("hour", FeatureType::Fractional),
+        ("wind", FeatureType::Integral),
+    ])
+}
+
+#[test]
+fn a_group_as_version_1_stored_it_loads_ready_to_use() {
+    let record = GROUPS.decode(FIXTURE.trim().as_bytes()).unwrap();
+    let group = record.downcast_ref::<GroupRecord>().unwrap();
+    assert_eq!(
+        &**GROUPS.encode(&record).unwrap(),
+        FIXTURE.trim().as_bytes()
+    );
+    assert_eq!(group.schema.find("wind", 0), Some(2));
+    assert_eq!(
+        (group.schema.identifier(), group.schema.event_time()),
+        (0, 1)
+    );
+    assert_eq!(
+        group.schema.context["aws:sagemaker:featureGroupId"],
+        group.id
+    );
+}
+
+#[test]
+fn a_group_is_stored_as_the_fixture_says() {
+    let record: ErasedRecord = std::sync::Arc::new(sample());
+    let stored = GROUPS.encode(&record).unwrap();
+    assert_eq!(std::str::from_utf8(&stored).unwrap(), FIXTURE.trim());
+}
+
+#[test]
+fn a_group_without_a_key_loads() {
+    let stored = FIXTURE.trim();
+    let key = "\"arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab\"";
+    let record = GROUPS
+        .decode(stored.replace(key, "null").as_bytes())
+        .unwrap();
+    assert_eq!(
+        record.downcast_ref::<GroupRecord>().unwrap().online.key,
+        None
+    );
+}
+
+#[test]
+fn rows_are_found_by_the_name_in_lower_case() {
+    assert_eq!(
+        sample().row(),
+        Key::of(&["111122223333", "us-east-1", "weather"])
+    );
+    assert_eq!(
+        sample().arn.as_str(),
+        "arn:aws:sagemaker:us-east-1:111122223333:feature-group/weather"
+    );
+}

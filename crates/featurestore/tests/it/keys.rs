@@ -1,0 +1,306 @@
+//! Groups under a customer's key.
+
+use serde_json::{Value, json};
+use types::Service;
+
+use crate::world::{World, check_refused, day, group_arn, group_under, read, text};
+
+fn world() -> (World, String) {
+    let world = World::new();
+    let key = world.key();
+    world.group_under("g", &key);
+    world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
+    (world, key)
+}
+
+fn key_call(world: &World, operation: &str, key: &str) {
+    world.ok(operation, json!({ "KeyId": key }));
+}
+
+#[test]
+fn a_group_shows_the_key_that_it_was_created_under() {
+    let world = World::new();
+    let key = world.key();
+    let id = key.rsplit('/').next().unwrap();
+    world.ok(
+        "CreateAlias",
+        json!({ "AliasName": "alias/a", "TargetKeyId": id }),
+    );
+    let alias_arn = format!("arn:aws:kms:us-east-1:{}:alias/a", crate::world::ACCOUNT);
+    for (number, name) in [key.as_str(), id, "alias/a", &alias_arn]
+        .into_iter()
+        .enumerate()
+    {
+        let group = format!("g{number}");
+        world.group_under(&group, name);
+        let described = world.ok("DescribeFeatureGroup", json!({ "FeatureGroupName": group }));
+        let config = &described["OnlineStoreConfig"]["SecurityConfig"];
+        assert_eq!(*config, json!({ "KmsKeyId": key }), "{name}");
+    }
+}
+
+#[test]
+fn disabling_the_key_closes_the_group_on_the_next_request() {
+    let (world, key) = world();
+    for _ in 0..2 {
+        assert!(world.get("g", "a").is_some());
+        key_call(&world, "DisableKey", &key);
+        let text = format!("DisabledException: {key} is disabled.");
+        let batch = json!({ "Identifiers": [{
+            "FeatureGroupName": "g", "RecordIdentifiersValueAsString": ["a"],
+        }] });
+        let mut delete = read("g", "a");
+        delete["EventTime"] = day(2).into();
+        for refused in [
+            world.call("GetRecord", read("g", "a")),
+            world.put("g", &[("id", "a"), ("at", &day(2))]),
+            world.call("DeleteRecord", delete),
+        ] {
+            let refused = refused.unwrap_err();
+            assert_eq!(
+                (refused.code.as_str(), refused.status),
+                ("AccessForbidden", Some(403))
+            );
+            assert_eq!(refused.message, text);
+        }
+        let errors = world.ok("BatchGetRecord", batch)["Errors"].clone();
+        assert_eq!(
+            (&errors[0]["ErrorCode"], &errors[0]["ErrorMessage"]),
+            (&json!("AccessForbidden"), &json!(text))
+        );
+        key_call(&world, "EnableKey", &key);
+    }
+    assert_eq!(world.get("g", "a").unwrap()[1].1, day(1));
+}
+
+fn check_left_behind(world: &World, key: &str, code: &str, text: &str) {
+    check_refused(
+        world.call("CreateFeatureGroup", group_under("g2", key)),
+        code,
+        text,
+    );
+    let named = json!({ "FeatureGroupName": "g2" });
+    world.refuses("DescribeFeatureGroup", named, "ResourceNotFound", "");
+}
+
+#[test]
+fn an_unusable_key_leaves_no_group_behind() {
+    let (world, key) = world();
+    let missing = key.replace(
+        key.rsplit('/').next().unwrap(),
+        "1234abcd-12ab-34cd-56ef-1234567890ab",
+    );
+    check_left_behind(&world, &missing, "ValidationException", "does not exist");
+    check_left_behind(&world, "alias/none", "ValidationException", "is not found");
+    let foreign = key.replace("us-east-1", "eu-west-1");
+    check_left_behind(&world, &foreign, "ValidationException", "eu-west-1");
+    check_left_behind(
+        &world,
+        "nonsense",
+        "ValidationException",
+        "NotFoundException: Invalid keyId",
+    );
+    key_call(&world, "DisableKey", &key);
+    check_left_behind(&world, &key, "ValidationException", "is disabled.");
+}
+
+#[test]
+fn a_read_calls_kms_once_for_each_caller_and_key() {
+    let (world, key) = world();
+    let before = world.records_of("Decrypt").len();
+    for _ in 0..5 {
+        world.get("g", "a");
+    }
+    assert_eq!(
+        world.records_of("Decrypt").len(),
+        before,
+        "put has unwrapped the keys already"
+    );
+    let statements = json!([{ "Effect": "Allow", "Action": ["sagemaker:GetRecord", "kms:Decrypt"], "Resource": "*" }]);
+    let other = world.user("other", &statements);
+    for _ in 0..5 {
+        world.call_as(&other, "GetRecord", read("g", "a")).unwrap();
+    }
+    // The index key and one data key.
+    let decrypts = world.records_of("Decrypt");
+    assert_eq!(decrypts.len(), before + 2);
+    let record = serde_json::to_value(&decrypts[0]).unwrap();
+    assert_eq!(record["userIdentity"]["userName"], "other");
+    assert_eq!(
+        record["userIdentity"]["invokedBy"],
+        Service::SageMaker.principal()
+    );
+    assert_eq!(record["sourceIPAddress"], "sagemaker.amazonaws.com");
+    assert_eq!(record["resources"][0]["ARN"], json!(key));
+    let context = &record["requestParameters"]["encryptionContext"];
+    assert_eq!(
+        context["aws:sagemaker:featureGroupArn"],
+        json!(group_arn("g"))
+    );
+    assert_eq!(text(&context["aws:sagemaker:featureGroupId"]).len(), 32);
+}
+
+#[test]
+fn unwrapped_keys_are_kept_for_a_bounded_time() {
+    let (world, _) = world();
+    let before = world.records_of("Decrypt").len();
+    world.wait(299);
+    world.get("g", "a");
+    assert_eq!(world.records_of("Decrypt").len(), before);
+    world.wait(1);
+    world.get("g", "a");
+    assert_eq!(world.records_of("Decrypt").len(), before + 2);
+}
+
+#[test]
+fn a_lifetime_of_zero_calls_kms_every_time() {
+    let world = World::with(featurestore::Options {
+        key_lifetime: std::time::Duration::ZERO,
+        ..featurestore::Options::default()
+    });
+    world.group_under("g", &world.key());
+    for reads in 1..4 {
+        world.get("g", "a");
+        assert_eq!(world.records_of("Decrypt").len(), reads);
+    }
+}
+
+#[test]
+fn a_change_of_the_key_ends_what_was_unwrapped() {
+    let (world, key) = world();
+    let before = world.records_of("Decrypt").len();
+    key_call(&world, "DisableKey", &key);
+    key_call(&world, "EnableKey", &key);
+    world.get("g", "a");
+    assert_eq!(world.records_of("Decrypt").len(), before + 2);
+}
+
+#[test]
+fn a_group_without_a_key_of_its_own_needs_none_and_leaves_no_kms_events() {
+    let world = World::new();
+    world.group("g");
+    world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
+    let statements =
+        json!([{ "Effect": "Allow", "Action": "sagemaker:GetRecord", "Resource": "*" }]);
+    let reader = world.user("reader", &statements);
+    let answer = world.call_as(&reader, "GetRecord", read("g", "a")).unwrap();
+    assert!(answer.get("Record").is_some());
+    for operation in ["Decrypt", "GenerateDataKey", "DescribeKey"] {
+        assert!(world.records_of(operation).is_empty(), "{operation}");
+    }
+}
+
+/// A key policy that lets the account in on this condition.
+fn policy(condition: &Value) -> Value {
+    let root = format!("arn:aws:iam::{}:root", crate::world::ACCOUNT);
+    let administration = [
+        "kms:Describe*",
+        "kms:Put*",
+        "kms:Get*",
+        "kms:Enable*",
+        "kms:Disable*",
+    ];
+    json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "AWS": root }, "Action": administration, "Resource": "*" },
+        { "Effect": "Allow", "Principal": { "AWS": root }, "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+          "Resource": "*", "Condition": condition },
+    ] })
+}
+
+fn put_policy(world: &World, key: &str, condition: &Value) {
+    let policy = policy(condition).to_string();
+    world.ok(
+        "PutKeyPolicy",
+        json!({ "KeyId": key, "Policy": policy, "PolicyName": "default" }),
+    );
+}
+
+#[test]
+fn the_documented_key_policy_lets_the_key_be_used_through_sagemaker_only() {
+    let world = World::new();
+    let key = world.key();
+    put_policy(
+        &world,
+        &key,
+        &json!({ "StringLike": { "kms:ViaService": "sagemaker.*.amazonaws.com" } }),
+    );
+    world.group_under("g", &key);
+    world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
+    assert!(world.get("g", "a").is_some());
+    let direct = world.call(
+        "GenerateDataKey",
+        json!({ "KeyId": key, "KeySpec": "AES_256" }),
+    );
+    check_refused(direct, "AccessDeniedException", "kms:GenerateDataKey");
+}
+
+#[test]
+fn a_key_policy_can_be_bound_to_one_group() {
+    let world = World::new();
+    let key = world.key();
+    let condition = json!({ "StringEquals": {
+        "kms:EncryptionContext:aws:sagemaker:featureGroupArn": group_arn("g"),
+    } });
+    put_policy(&world, &key, &condition);
+    world.group_under("g", &key);
+    world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
+    assert!(world.get("g", "a").is_some());
+    let other = world.call("CreateFeatureGroup", group_under("other", &key));
+    check_refused(other, "AccessDeniedException", "kms:GenerateDataKey");
+}
+
+#[test]
+fn a_new_key_policy_counts_on_the_next_request() {
+    let (world, key) = world();
+    put_policy(
+        &world,
+        &key,
+        &json!({ "StringEquals": { "kms:ViaService": "s3.us-east-1.amazonaws.com" } }),
+    );
+    let refused = world.call("GetRecord", read("g", "a"));
+    check_refused(refused, "AccessForbidden", "kms:Decrypt");
+}
+
+#[test]
+fn one_closed_key_in_a_batch_fails_its_own_identifiers_only() {
+    let (world, key) = world();
+    world.group("open");
+    world.put("open", &[("id", "a"), ("at", &day(1))]).unwrap();
+    let statements =
+        json!([{ "Effect": "Allow", "Action": "sagemaker:BatchGetRecord", "Resource": "*" }]);
+    let reader = world.user("reader", &statements);
+    let item =
+        |group: &str| json!({ "FeatureGroupName": group, "RecordIdentifiersValueAsString": ["a"] });
+    let request = json!({ "Identifiers": [item("g"), item("open")] });
+    let answer = world.call_as(&reader, "BatchGetRecord", request).unwrap();
+    assert_eq!(answer["Records"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["Records"][0]["FeatureGroupName"], "open");
+    let error = &answer["Errors"][0];
+    assert_eq!(error["ErrorCode"], "AccessForbidden");
+    let message = text(&error["ErrorMessage"]);
+    assert!(
+        message.contains("kms:Decrypt") && message.contains(&key),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_alias_that_denies_does_not_tell_what_it_stands_for() {
+    let world = World::new();
+    let key = world.key();
+    world.ok(
+        "CreateAlias",
+        json!({ "AliasName": "alias/a", "TargetKeyId": key }),
+    );
+    let statements = json!([{ "Effect": "Allow", "Action": "sagemaker:*", "Resource": "*" }]);
+    let nobody = world.user("nobody", &statements);
+    let there = world
+        .call_as(&nobody, "CreateFeatureGroup", group_under("g", "alias/a"))
+        .unwrap_err();
+    let absent = world
+        .call_as(&nobody, "CreateFeatureGroup", group_under("g", "alias/b"))
+        .unwrap_err();
+    assert!(!there.message.contains(&key), "{there:?}");
+    assert_eq!(there.code, "AccessDeniedException");
+    assert!(there.message.contains("alias/a") && absent.message.contains("alias/b"));
+}

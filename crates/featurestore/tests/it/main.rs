@@ -1,0 +1,12 @@
+//! Feature groups and records through the pipeline, on the real store, with IAM and KMS.
+#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::indexing_slicing, reason = "test code")]
+
+mod audit_records;
+mod batches;
+mod groups;
+mod keys;
+mod maintenance;
+mod permissions;
+mod records;
+mod world;

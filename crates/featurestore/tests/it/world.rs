@@ -1,0 +1,420 @@
+//! A deployment with IAM, KMS and the feature store, called by the names of operations.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::Record;
+use crypto::{Key32, SystemEntropy};
+use featurestore::{FeatureGroups, Runtime};
+use online::CachedStore;
+use pipeline::sources::{Principals, Sources};
+use pipeline::{Caller, Ctx, Operation, Origin, Parts, Registry, Services, ServicesBuilder};
+use serde_json::{Value, json};
+use shapes::{Input, Output, ScalarForm};
+use store::embedded::Options;
+use store::{Batch, EmbeddedStore, Space, View};
+use types::{AccountId, Clock, ManualClock, Region, RequestId, Service, Timestamp};
+
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// 2026-01-10T00:00:00Z.
+pub(crate) const NOW: i64 = 1_768_003_200;
+
+/// The end of a call that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) message: String,
+}
+
+pub(crate) type Outcome = Result<Value, Refused>;
+
+/// What survives a restart.
+pub(crate) struct Home {
+    directory: tempfile::TempDir,
+    root: Key32,
+}
+
+/// A running deployment with its administrator.
+pub(crate) struct World {
+    runtime: tokio::runtime::Runtime,
+    operations: Operations,
+    pub(crate) services: Arc<Services>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) administrator: Caller,
+    home: Home,
+}
+
+impl World {
+    /// A new deployment on an empty directory.
+    pub(crate) fn new() -> Self {
+        Self::with(featurestore::Options::default())
+    }
+
+    pub(crate) fn with(options: featurestore::Options) -> Self {
+        let home = Home {
+            directory: tempfile::tempdir().unwrap(),
+            root: Key32::generate(&SystemEntropy),
+        };
+        let clock = Arc::new(ManualClock::new(Timestamp::new(NOW, 0)));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let services = runtime.block_on(start(&home, clock.clone(), options));
+        let mut batch = Batch::default();
+        let key = iam::bootstrap(&mut batch, account(), clock.now(), services.entropy()).unwrap();
+        runtime.block_on(services.store().commit(batch)).unwrap();
+        make_owned_key(&runtime, &services);
+        let administrator = caller(&services, &key.id);
+        Self {
+            runtime,
+            operations: Operations::all(),
+            services,
+            clock,
+            administrator,
+            home,
+        }
+    }
+
+    /// The same deployment after a restart.
+    pub(crate) fn restarted(self) -> Self {
+        let Self {
+            runtime,
+            operations,
+            services,
+            clock,
+            administrator,
+            home,
+        } = self;
+        drop(services);
+        let options = featurestore::Options::default();
+        let services = runtime.block_on(start(&home, clock.clone(), options));
+        Self {
+            runtime,
+            operations,
+            services,
+            clock,
+            administrator,
+            home,
+        }
+    }
+
+    pub(crate) fn call_as(&self, caller: &Caller, operation: &str, input: Value) -> Outcome {
+        let services = Arc::clone(&self.services);
+        let view = View::plain(services.store().snapshot());
+        let id = RequestId::generate(services.entropy());
+        let ctx = Ctx::new(
+            services,
+            view,
+            caller.clone(),
+            Origin::default(),
+            region(),
+            id,
+        );
+        self.runtime
+            .block_on(self.operations.0[operation].run(ctx, input))
+    }
+
+    pub(crate) fn call(&self, operation: &str, input: Value) -> Outcome {
+        self.call_as(&self.administrator, operation, input)
+    }
+
+    /// Calls `operation` as the administrator, who must succeed.
+    pub(crate) fn ok(&self, operation: &str, input: Value) -> Value {
+        self.call(operation, input).unwrap()
+    }
+
+    /// Calls `operation` as the administrator, who must fail with this code and in whose
+    /// message this text must be.
+    pub(crate) fn refuses(&self, operation: &str, input: Value, code: &str, text: &str) {
+        check_refused(self.call(operation, input), code, text);
+    }
+
+    /// Creates a user with this inline policy.
+    pub(crate) fn user(&self, name: &str, statements: &Value) -> Caller {
+        self.ok("CreateUser", json!({ "UserName": name }));
+        self.put_policy(name, statements);
+        let key = self.ok("CreateAccessKey", json!({ "UserName": name }));
+        let key = key["AccessKey"]["AccessKeyId"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        caller(&self.services, &key)
+    }
+
+    /// Replaces the user's inline policy.
+    pub(crate) fn put_policy(&self, user: &str, statements: &Value) {
+        let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let input = json!({ "UserName": user, "PolicyName": "inline", "PolicyDocument": document });
+        self.ok("PutUserPolicy", input);
+    }
+
+    /// Creates a KMS key and returns its ARN.
+    pub(crate) fn key(&self) -> String {
+        text(&self.ok("CreateKey", json!({}))["KeyMetadata"]["Arn"])
+    }
+
+    /// Creates a group with the usual features.
+    pub(crate) fn group(&self, name: &str) {
+        self.ok("CreateFeatureGroup", group(name));
+    }
+
+    /// Creates a group under the KMS key `key`.
+    pub(crate) fn group_under(&self, name: &str, key: &str) {
+        self.ok("CreateFeatureGroup", group_under(name, key));
+    }
+
+    pub(crate) fn put(&self, group: &str, features: &[(&str, &str)]) -> Outcome {
+        self.call(
+            "PutRecord",
+            json!({ "FeatureGroupName": group, "Record": record(features) }),
+        )
+    }
+
+    /// The record's features as pairs; nothing if there is no record.
+    pub(crate) fn get(&self, group: &str, identifier: &str) -> Option<Vec<(String, String)>> {
+        features(&self.ok("GetRecord", read(group, identifier)))
+    }
+
+    /// Does what the server does in the background, until there is nothing to do.
+    pub(crate) fn maintain(&self) {
+        self.runtime
+            .block_on(featurestore::maintain(&self.services))
+            .unwrap();
+    }
+
+    /// How many cells the engine holds.
+    pub(crate) fn cells(&self, space: Space) -> usize {
+        use std::ops::Bound::Unbounded;
+        self.services
+            .store()
+            .cells(space, Unbounded, Unbounded, 100_000)
+            .unwrap()
+            .len()
+    }
+
+    /// All audit records of the account, newest first.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let store = &**self.services.store();
+        let page = audit::newest_first(store, account(), &region(), None, self.clock.now(), 10_000);
+        page.unwrap()
+            .events
+            .into_iter()
+            .map(|(_, record)| record)
+            .collect()
+    }
+
+    /// The audit records of one operation, newest first.
+    pub(crate) fn records_of(&self, operation: &str) -> Vec<Record> {
+        let mut records = self.records();
+        records.retain(|record| record.event_name == operation);
+        records
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+async fn start(
+    home: &Home,
+    clock: Arc<ManualClock>,
+    options: featurestore::Options,
+) -> Arc<Services> {
+    let entropy = Arc::new(SystemEntropy);
+    let store = Arc::new(CachedStore::new(
+        Arc::new(open(home.directory.path(), &home.root, clock.clone())),
+        1024 * 1024,
+    ));
+    let mut parts = Parts::default();
+    parts.insert(Arc::new(iam::LastUsed::default()));
+    parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
+    parts.insert(Arc::new(kms::Keyring::new(clock.clone(), entropy.clone())));
+    parts.insert(Arc::new(
+        Runtime::open(store.clone(), options).await.unwrap(),
+    ));
+    let sources = Sources::new(Arc::new(iam::Identities::default()))
+        .resources("iam", Arc::new(iam::IamResources))
+        .resources("kms", Arc::new(kms::KeyPolicies))
+        .resources("sagemaker", Arc::new(FeatureGroups));
+    ServicesBuilder {
+        store,
+        clock,
+        entropy,
+        sources,
+        parts,
+    }
+    .build()
+}
+
+fn open(directory: &Path, root: &Key32, clock: Arc<ManualClock>) -> EmbeddedStore {
+    let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
+    options.tables = iam::tables();
+    options.tables.extend(kms::tables());
+    options.tables.extend(featurestore::tables());
+    options.spaces.extend(online::spaces());
+    options.logs = vec![&audit::EVENTS];
+    EmbeddedStore::open(&options).unwrap()
+}
+
+fn make_owned_key(runtime: &tokio::runtime::Runtime, services: &Arc<Services>) {
+    let view = View::recording(services.store().snapshot());
+    let keyring: &kms::Keyring = services.part().unwrap();
+    let batch = keyring
+        .ensure_owned_key(&view, Service::SageMaker, &region())
+        .unwrap();
+    runtime
+        .block_on(services.store().commit(batch.unwrap()))
+        .unwrap();
+}
+
+pub(crate) fn account() -> AccountId {
+    ACCOUNT.parse().unwrap()
+}
+
+pub(crate) fn region() -> Region {
+    REGION.parse().unwrap()
+}
+
+fn caller(services: &Services, key: &types::AccessKeyId) -> Caller {
+    let view = View::plain(services.store().snapshot());
+    let credential = iam::find_credential(&view, key).unwrap();
+    Caller {
+        principal: credential.principal,
+        access_key: Some(key.clone()),
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// The ARN of a group.
+pub(crate) fn group_arn(name: &str) -> String {
+    format!("arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/{name}")
+}
+
+/// The request for a group with the usual features.
+pub(crate) fn group(name: &str) -> Value {
+    let feature = |name: &str, kind: &str| json!({ "FeatureName": name, "FeatureType": kind });
+    json!({
+        "FeatureGroupName": name,
+        "RecordIdentifierFeatureName": "id",
+        "EventTimeFeatureName": "at",
+        "FeatureDefinitions": [
+            feature("id", "String"), feature("at", "String"), feature("count", "Integral"),
+            feature("ratio", "Fractional"), feature("note", "String"),
+        ],
+        "OnlineStoreConfig": { "EnableOnlineStore": true },
+    })
+}
+
+/// The request for a group under the KMS key `key`.
+pub(crate) fn group_under(name: &str, key: &str) -> Value {
+    let mut request = group(name);
+    request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": key });
+    request
+}
+
+/// A record on the wire.
+pub(crate) fn record(features: &[(&str, &str)]) -> Value {
+    let feature =
+        |(name, value): &(&str, &str)| json!({ "FeatureName": name, "ValueAsString": value });
+    features.iter().map(feature).collect()
+}
+
+/// The request for one record.
+pub(crate) fn read(group: &str, identifier: &str) -> Value {
+    json!({ "FeatureGroupName": group, "RecordIdentifierValueAsString": identifier })
+}
+
+/// The features in an answer of `GetRecord`.
+pub(crate) fn features(answer: &Value) -> Option<Vec<(String, String)>> {
+    let record = answer.get("Record")?.as_array().unwrap();
+    let pair = |feature: &Value| {
+        (
+            text(&feature["FeatureName"]),
+            text(&feature["ValueAsString"]),
+        )
+    };
+    Some(record.iter().map(pair).collect())
+}
+
+/// The day of January 2026 as an event time.
+pub(crate) fn day(day: u32) -> String {
+    format!("2026-01-{day:02}T00:00:00Z")
+}
+
+pub(crate) fn check_refused(outcome: Outcome, code: &str, text: &str) {
+    let refused = outcome.unwrap_err();
+    assert_eq!(refused.code, code, "{refused:?}");
+    assert!(refused.message.contains(text), "{refused:?}");
+}
+
+type Running = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// An operation by its name.
+trait Run {
+    fn run(&self, ctx: Ctx, input: Value) -> Running;
+}
+
+struct Typed<O>(PhantomData<O>);
+
+impl<O: Operation> Run for Typed<O> {
+    fn run(&self, ctx: Ctx, input: Value) -> Running {
+        let input = O::Input::read(input, ScalarForm::Json);
+        Box::pin(async move {
+            let input = input.map_err(|error| Refused {
+                code: error.code(O::SERVICE).to_owned(),
+                status: None,
+                message: error.to_string(),
+            })?;
+            let mut output =
+                pipeline::execute::<O>(ctx, input)
+                    .await
+                    .result
+                    .map_err(|failure| Refused {
+                        code: failure.code.into_owned(),
+                        status: failure.status,
+                        message: failure.message,
+                    })?;
+            // What is written by itself must say the same as what is serialised.
+            let serialised = serde_json::to_value(&output).unwrap();
+            if let Some(written) = output.take_written() {
+                assert_eq!(
+                    serde_json::from_slice::<Value>(&written).unwrap(),
+                    serialised
+                );
+            }
+            Ok(serialised)
+        })
+    }
+}
+
+#[derive(Default)]
+struct Operations(HashMap<&'static str, Box<dyn Run>>);
+
+impl Operations {
+    fn all() -> Self {
+        let mut operations = Self::default();
+        iam::register(&mut operations);
+        kms::register(&mut operations);
+        featurestore::register(&mut operations);
+        operations
+    }
+}
+
+impl Registry for Operations {
+    fn add<O: Operation>(&mut self) {
+        self.0.insert(O::NAME, Box::new(Typed::<O>(PhantomData)));
+    }
+}
