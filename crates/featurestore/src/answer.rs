@@ -7,11 +7,38 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::Error;
+use crate::data_keys::Fresh;
 use crate::records::GroupRecord;
 
 /// A JSON body, written here and not by a serialiser.
 #[derive(Default)]
-pub struct JsonBody(Vec<u8>);
+pub struct JsonBody {
+    json: Vec<u8>,
+    fresh: Fresh,
+}
+
+/// The answer of a write, which has no body.
+#[derive(Debug, Serialize)]
+pub struct Written {
+    #[serde(skip)]
+    fresh: Fresh,
+}
+
+impl Written {
+    /// The answer of a request that has unwrapped `fresh`.
+    pub(crate) fn new(fresh: Fresh) -> Self {
+        Self { fresh }
+    }
+}
+
+/// The pipeline hands an answer out once the commit is done: then what the request has
+/// unwrapped may serve others.
+impl shapes::Output for Written {
+    fn take_written(&mut self) -> Option<Vec<u8>> {
+        self.fresh.keep();
+        None
+    }
+}
 
 /// The features that a caller asked for, by their place in the definitions.
 #[derive(Debug, Clone)]
@@ -20,32 +47,41 @@ pub(crate) struct Selection(Option<Vec<bool>>);
 impl JsonBody {
     /// A body with room for `capacity` bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        Self {
+            json: Vec::with_capacity(capacity),
+            fresh: Fresh::default(),
+        }
+    }
+
+    /// The body of a request that has unwrapped `fresh`.
+    pub(crate) fn with_fresh(mut self, fresh: Fresh) -> Self {
+        self.fresh = fresh;
+        self
     }
 
     /// How much has been written.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.json.len()
     }
 
     /// Forgets what was written behind `length`.
     pub(crate) fn truncate(&mut self, length: usize) {
-        self.0.truncate(length);
+        self.json.truncate(length);
     }
 
     /// Writes JSON as it is.
     pub(crate) fn raw(&mut self, json: &str) {
-        self.0.extend_from_slice(json.as_bytes());
+        self.json.extend_from_slice(json.as_bytes());
     }
 
     /// Writes a string.
     pub(crate) fn string(&mut self, text: &str) {
-        push_string(&mut self.0, text.as_bytes());
+        push_string(&mut self.json, text.as_bytes());
     }
 
     /// Writes a value of a generated type.
     pub(crate) fn value(&mut self, value: &impl Serialize) -> Result<(), Error> {
-        serde_json::to_writer(&mut self.0, value)
+        serde_json::to_writer(&mut self.json, value)
             .map_err(|source| Error::internal("an answer cannot be written", source))
     }
 
@@ -59,7 +95,7 @@ impl JsonBody {
         selection: &Selection,
     ) -> Result<(), Error> {
         let schema = &group.schema;
-        self.0.push(b'[');
+        self.json.push(b'[');
         let mut first = true;
         for feature in record.features() {
             let feature = feature?;
@@ -70,13 +106,13 @@ impl JsonBody {
                 .feature(feature.index)
                 .ok_or_else(|| Error::broken("a record has a feature that its group has not"))?;
             if !std::mem::take(&mut first) {
-                self.0.push(b',');
+                self.json.push(b',');
             }
-            self.0.extend_from_slice(&definition.json_head);
-            push_string(&mut self.0, feature.value);
-            self.0.push(b'}');
+            self.json.extend_from_slice(&definition.json_head);
+            push_string(&mut self.json, feature.value);
+            self.json.push(b'}');
         }
-        self.0.push(b']');
+        self.json.push(b']');
         Ok(())
     }
 
@@ -173,14 +209,16 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
 
 impl shapes::Output for JsonBody {
     fn take_written(&mut self) -> Option<Vec<u8>> {
-        Some(std::mem::take(&mut self.0))
+        self.fresh.keep();
+        Some(std::mem::take(&mut self.json))
     }
 }
 
 /// For serialisers that do not take the body as it is.
 impl Serialize for JsonBody {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_slice(&self.0).map_err(serde::ser::Error::custom)?;
+        let raw: &RawValue =
+            serde_json::from_slice(&self.json).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }
 }
@@ -188,7 +226,7 @@ impl Serialize for JsonBody {
 /// The length only: the body is a customer's data.
 impl std::fmt::Debug for JsonBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "JsonBody({} bytes)", self.0.len())
+        write!(f, "JsonBody({} bytes)", self.json.len())
     }
 }
 

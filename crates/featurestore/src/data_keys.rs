@@ -13,8 +13,8 @@ use shapes::kms::{DataKeySpec, DecryptRequest, GenerateDataKeyRequest};
 use store::{AnyTable, Key, Revision, Snapshot};
 use types::{AccessKeyId, Arn, Monotonic, Region, Service};
 
-use crate::Error;
 use crate::records::{GroupRecord, Wrapped};
+use crate::{Error, Runtime};
 
 /// Unwrapped keys of groups, for a bounded time.
 ///
@@ -101,42 +101,6 @@ impl DataKeys {
         Ok(Access::Own { revision, caller })
     }
 
-    /// The key that hides the group's identifiers.
-    pub(crate) async fn index(
-        &self,
-        ctx: &Ctx,
-        group: &GroupRecord,
-        access: &Access,
-    ) -> Result<Arc<IndexKey>, Error> {
-        let slot = Slot::new(group, INDEX, access);
-        if let Some(Unwrapped::Index(key)) = self.cached(ctx, &slot) {
-            return Ok(key);
-        }
-        let key = Arc::new(IndexKey::new(&unwrap(ctx, group, &group.index_key).await?));
-        self.keep(ctx, group, slot, Unwrapped::Index(Arc::clone(&key)));
-        Ok(key)
-    }
-
-    /// The group's data key of this number.
-    pub(crate) async fn data(
-        &self,
-        ctx: &Ctx,
-        group: &GroupRecord,
-        access: &Access,
-        number: u32,
-    ) -> Result<Arc<DataKey>, Error> {
-        let slot = Slot::new(group, number, access);
-        if let Some(Unwrapped::Data(key)) = self.cached(ctx, &slot) {
-            return Ok(key);
-        }
-        let wrapped = group.data_keys.iter().find(|key| key.number == number);
-        let wrapped = wrapped.ok_or_else(|| Error::broken("a cell names an unknown data key"))?;
-        let key = unwrap(ctx, group, &wrapped.wrapped).await?;
-        let key = Arc::new(DataKey::new(number, &key));
-        self.keep(ctx, group, slot, Unwrapped::Data(Arc::clone(&key)));
-        Ok(key)
-    }
-
     /// Forgets, and with that wipes, the keys whose time is over or whose KMS key has changed.
     pub(crate) fn wipe(&self, snapshot: &Snapshot, now: Monotonic) {
         self.cache.retain(|_, entry| {
@@ -152,25 +116,116 @@ impl DataKeys {
         let entry = self.cache.get(slot)?;
         (entry.until > ctx.services().clock().monotonic()).then_some(entry.key)
     }
+}
 
-    fn keep(&self, ctx: &Ctx, group: &GroupRecord, slot: Slot, key: Unwrapped) {
-        if self.lifetime.is_zero() {
-            return;
+/// The keys that one request uses, and what it had to unwrap for that.
+///
+/// What is unwrapped is kept for other requests by [`Fresh::keep`] only, once the record of
+/// the `Decrypt` call is durable: a call whose commit fails or is tried again leaves neither
+/// the record nor the key.
+pub(crate) struct Keys<'a> {
+    ctx: &'a Ctx,
+    shared: &'a Arc<DataKeys>,
+    fresh: Vec<(Slot, Entry)>,
+}
+
+/// What a request has unwrapped, on its way out with the answer.
+#[derive(Debug, Default)]
+pub(crate) struct Fresh {
+    shared: Option<Arc<DataKeys>>,
+    entries: Vec<(Slot, Entry)>,
+}
+
+impl<'a> Keys<'a> {
+    pub(crate) fn new(ctx: &'a Ctx, runtime: &'a Runtime) -> Self {
+        Self {
+            ctx,
+            shared: &runtime.keys,
+            fresh: Vec::new(),
         }
-        let now = ctx.services().clock().monotonic();
+    }
+
+    /// The key that hides the group's identifiers.
+    pub(crate) async fn index(
+        &mut self,
+        group: &GroupRecord,
+        access: &Access,
+    ) -> Result<Arc<IndexKey>, Error> {
+        let slot = Slot::new(group, INDEX, access);
+        if let Some(Unwrapped::Index(key)) = self.known(&slot) {
+            return Ok(key);
+        }
+        let key = unwrap(self.ctx, group, &group.index_key).await?;
+        let key = Arc::new(IndexKey::new(&key));
+        self.remember(group, slot, Unwrapped::Index(Arc::clone(&key)));
+        Ok(key)
+    }
+
+    /// The group's data key of this number.
+    pub(crate) async fn data(
+        &mut self,
+        group: &GroupRecord,
+        access: &Access,
+        number: u32,
+    ) -> Result<Arc<DataKey>, Error> {
+        let slot = Slot::new(group, number, access);
+        if let Some(Unwrapped::Data(key)) = self.known(&slot) {
+            return Ok(key);
+        }
+        let wrapped = group.data_keys.iter().find(|key| key.number == number);
+        let wrapped = wrapped.ok_or_else(|| Error::broken("a cell names an unknown data key"))?;
+        let key = unwrap(self.ctx, group, &wrapped.wrapped).await?;
+        let key = Arc::new(DataKey::new(number, &key));
+        self.remember(group, slot, Unwrapped::Data(Arc::clone(&key)));
+        Ok(key)
+    }
+
+    /// What was unwrapped, to be kept when the answer is given.
+    pub(crate) fn into_fresh(self) -> Fresh {
+        let any = !self.fresh.is_empty();
+        Fresh {
+            shared: any.then(|| Arc::clone(self.shared)),
+            entries: self.fresh,
+        }
+    }
+
+    fn known(&self, slot: &Slot) -> Option<Unwrapped> {
+        let fresh = self.fresh.iter().find(|(known, _)| known == slot);
+        match fresh {
+            Some((_, entry)) => Some(entry.key.clone()),
+            None => self.shared.cached(self.ctx, slot),
+        }
+    }
+
+    fn remember(&mut self, group: &GroupRecord, slot: Slot, key: Unwrapped) {
+        let now = self.ctx.services().clock().monotonic();
         let kms_key = match (&group.online.key, &slot.access) {
             (Some(key), Access::Own { revision, .. }) => Some((key.clone(), *revision)),
             (Some(_) | None, _) => None,
         };
-        let until = Monotonic(now.0.saturating_add(self.lifetime));
-        self.cache.insert(
+        let until = Monotonic(now.0.saturating_add(self.shared.lifetime));
+        self.fresh.push((
             slot,
             Entry {
                 until,
                 kms_key,
                 key,
             },
-        );
+        ));
+    }
+}
+
+impl Fresh {
+    /// Keeps the keys for other requests. Only for a request whose commit is done.
+    pub(crate) fn keep(&mut self) {
+        let Some(shared) = self.shared.take() else {
+            return;
+        };
+        for (slot, entry) in self.entries.drain(..) {
+            if !shared.lifetime.is_zero() {
+                shared.cache.insert(slot, entry);
+            }
+        }
     }
 }
 

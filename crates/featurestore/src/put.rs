@@ -12,7 +12,7 @@ use shapes::featurestore_runtime::{FeatureValue, TargetStore};
 use store::{Batch, Lane};
 
 use crate::answer::unknown_feature;
-use crate::data_keys::DataKeys;
+use crate::data_keys::{Access, Keys};
 use crate::records::GroupRecord;
 use crate::values::{FeatureType, IDENTIFIER_BYTES, RECORD_BYTES};
 use crate::{Error, Runtime};
@@ -195,17 +195,16 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) rule: Rule,
 }
 
-/// The change that writes `version`, sealed under the group's current data key.
-///
-/// Fails if the group's KMS key cannot be used.
+/// The change that writes `version`, sealed under the group's current data key, which
+/// `access` lets be used.
 pub(crate) async fn stage(
     ctx: &Ctx,
     runtime: &Runtime,
-    group: &GroupRecord,
+    keys: &mut Keys<'_>,
+    (group, access): (&GroupRecord, &Access),
     version: NewVersion<'_>,
 ) -> Result<Batch, Error> {
-    let access = DataKeys::check(ctx, group)?;
-    let index = runtime.keys.index(ctx, group, &access).await?;
+    let index = keys.index(group, access).await?;
     let key = CellKey::new(GroupNumber(group.number), &index, version.identifier);
     let number = Version {
         event_time: version.event_time,
@@ -217,10 +216,7 @@ pub(crate) async fn stage(
             let current = group
                 .current_data_key()
                 .ok_or_else(|| Error::broken("a group has no data key"))?;
-            let data_key = runtime
-                .keys
-                .data(ctx, group, &access, current.number)
-                .await?;
+            let data_key = keys.data(group, access, current.number).await?;
             let header = Header {
                 data_key: current.number,
                 version: number,

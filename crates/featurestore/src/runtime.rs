@@ -12,7 +12,7 @@ use crate::data_keys::DataKeys;
 #[derive(Debug)]
 pub struct Runtime {
     pub(crate) cells: Arc<dyn Cells>,
-    pub(crate) keys: DataKeys,
+    pub(crate) keys: Arc<DataKeys>,
     pub(crate) group_limit: usize,
 }
 
@@ -41,7 +41,7 @@ impl Runtime {
         let cells = EmbeddedCells::open(store).await?;
         Ok(Self {
             cells: Arc::new(cells),
-            keys: DataKeys::new(options.key_lifetime),
+            keys: Arc::new(DataKeys::new(options.key_lifetime)),
             group_limit: options.group_limit,
         })
     }

@@ -13,7 +13,7 @@ use types::{Service, ServiceError};
 
 use crate::actions::{BATCH_GET_RECORD, DECRYPT};
 use crate::answer::{JsonBody, Selection};
-use crate::data_keys::{Access, DataKeys};
+use crate::data_keys::{Access, DataKeys, Keys};
 use crate::input::Shared;
 use crate::name::Found;
 use crate::put::identifier_of;
@@ -74,7 +74,8 @@ impl Operation for BatchGetRecord {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
-        let mut answer = Answer::new(input.expiration_time_response);
+        let runtime: &Runtime = ctx.part()?;
+        let mut answer = Answer::new(ctx, runtime, input.expiration_time_response);
         for (number, (item, found)) in input.identifiers.iter().zip(permit.target()).enumerate() {
             if let Some(denial) = permit.denied(number) {
                 let message = denial.message.clone();
@@ -100,7 +101,8 @@ impl Operation for BatchGetRecord {
 }
 
 /// The answer, as far as it is written.
-struct Answer {
+struct Answer<'a> {
+    keys: Keys<'a>,
     body: JsonBody,
     any: bool,
     with_expiry: bool,
@@ -122,7 +124,7 @@ async fn read(
     ctx: &Ctx,
     found: &Found,
     item: &BatchGetRecordIdentifier,
-    answer: &mut Answer,
+    answer: &mut Answer<'_>,
 ) -> Result<(), RuntimeError> {
     let group = found.group(&item.feature_group_name)?;
     let selection = Selection::of(group, item.feature_names.as_deref())?;
@@ -132,7 +134,7 @@ async fn read(
         selection,
     };
     let runtime: &Runtime = ctx.part()?;
-    let index = runtime.keys.index(ctx, group, &reading.access).await?;
+    let index = answer.keys.index(group, &reading.access).await?;
     let mut texts = Vec::new();
     let mut identifiers = Vec::new();
     let mut keys = Vec::new();
@@ -158,7 +160,7 @@ async fn read(
             continue;
         }
         let start = answer.body.len();
-        let written = write(ctx, &reading, cell, key, (identifier, text), item, answer).await;
+        let written = write(&reading, cell, key, (identifier, text), item, answer).await;
         if let Err(error) = written {
             answer.body.truncate(start);
             answer.fail_one(item, text, &error);
@@ -171,20 +173,18 @@ async fn read(
 
 /// Opens one cell and writes its record.
 async fn write(
-    ctx: &Ctx,
     reading: &Reading<'_>,
     cell: SealedCell,
     key: &CellKey,
     (identifier, text): (&str, &str),
     item: &BatchGetRecordIdentifier,
-    answer: &mut Answer,
+    answer: &mut Answer<'_>,
 ) -> Result<(), RuntimeError> {
-    let runtime: &Runtime = ctx.part()?;
     let header = *cell.header();
     let number = header.data_key;
-    let data_key = runtime
+    let data_key = answer
         .keys
-        .data(ctx, reading.group, &reading.access, number)
+        .data(reading.group, &reading.access, number)
         .await?;
     let payload = cell.open(&data_key, key)?;
     let record = payload.record()?;
@@ -206,11 +206,12 @@ async fn write(
     Ok(())
 }
 
-impl Answer {
-    fn new(expiration: Option<ExpirationTimeResponse>) -> Self {
+impl<'a> Answer<'a> {
+    fn new(ctx: &'a Ctx, runtime: &'a Runtime, expiration: Option<ExpirationTimeResponse>) -> Self {
         let mut body = JsonBody::with_capacity(4096);
         body.raw(r#"{"Records":["#);
         Self {
+            keys: Keys::new(ctx, runtime),
             body,
             any: false,
             with_expiry: expiration == Some(ExpirationTimeResponse::Enabled),
@@ -262,6 +263,6 @@ impl Answer {
         body.raw(r#","UnprocessedIdentifiers":"#);
         body.value(&self.unprocessed)?;
         body.raw("}");
-        Ok(body)
+        Ok(body.with_fresh(self.keys.into_fresh()))
     }
 }

@@ -3,16 +3,15 @@
 use online::{CellKey, EventTime, GroupNumber, Rule};
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::Empty;
 use shapes::featurestore_runtime::{DeleteRecordRequest, DeletionMode};
 use types::Service;
 
 use crate::actions::{DECRYPT, DELETE_RECORD};
-use crate::data_keys::DataKeys;
+use crate::answer::Written;
+use crate::data_keys::{DataKeys, Keys};
 use crate::input::Shared;
 use crate::name::Found;
 use crate::put::{NewVersion, check_target_stores, event_time_of, identifier_of, stage, tombstone};
-use crate::records::GroupRecord;
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, RuntimeError, event};
 
@@ -33,7 +32,7 @@ impl Operation for DeleteRecord {
     const KIND: Kind = Kind::DataWrite;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
     type Input = Shared<DeleteRecordRequest>;
-    type Output = Empty;
+    type Output = Written;
     type Target = Found;
     type Error = RuntimeError;
 
@@ -46,7 +45,7 @@ impl Operation for DeleteRecord {
         ctx: &Ctx,
         permit: Permit<Self>,
         input: Self::Input,
-    ) -> Result<Reply<Empty>, RuntimeError> {
+    ) -> Result<Reply<Written>, RuntimeError> {
         let name = &input.feature_group_name;
         let group = permit
             .into_target()
@@ -55,10 +54,14 @@ impl Operation for DeleteRecord {
         check_target_stores(input.target_stores.as_deref())?;
         let identifier = identifier_of(&group, &input.record_identifier_value_as_string)?;
         let event_time = event_time_of(&group, &input.event_time)?;
+        let access = DataKeys::check(ctx, &group)?;
         let runtime: &Runtime = ctx.part()?;
+        let mut keys = Keys::new(ctx, runtime);
         let hard = input.deletion_mode == Some(DeletionMode::HardDelete);
         if hard {
-            check_later(ctx, runtime, &group, &identifier, event_time).await?;
+            let index = keys.index(&group, &access).await?;
+            let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
+            check_later(ctx, runtime, &key, event_time).await?;
         }
         let version = NewVersion {
             identifier: &identifier,
@@ -69,11 +72,11 @@ impl Operation for DeleteRecord {
             ttl: group.online.ttl.map(Ttl::duration),
             rule: Rule::Delete,
         };
-        let batch = stage(ctx, runtime, &group, version).await?;
-        Ok(Reply::write(Empty {}, batch))
+        let batch = stage(ctx, runtime, &mut keys, (&group, &access), version).await?;
+        Ok(Reply::write(Written::new(keys.into_fresh()), batch))
     }
 
-    fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {
+    fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {
         event::of_record_call(&input.feature_group_name)
     }
 }
@@ -85,14 +88,10 @@ impl Operation for DeleteRecord {
 async fn check_later(
     ctx: &Ctx,
     runtime: &Runtime,
-    group: &GroupRecord,
-    identifier: &str,
+    key: &CellKey,
     event_time: EventTime,
 ) -> Result<(), Error> {
-    let access = DataKeys::check(ctx, group)?;
-    let index = runtime.keys.index(ctx, group, &access).await?;
-    let key = CellKey::new(GroupNumber(group.number), &index, identifier);
-    let stored = runtime.cells.get(&key).await?;
+    let stored = runtime.cells.get(key).await?;
     let later = stored.is_none_or(|cell| {
         let header = cell.header();
         header.is_expired(ctx.time()) || event_time > header.version.event_time

@@ -8,7 +8,7 @@ use types::Service;
 
 use crate::actions::{DECRYPT, GET_RECORD};
 use crate::answer::{JsonBody, Selection};
-use crate::data_keys::DataKeys;
+use crate::data_keys::{DataKeys, Keys};
 use crate::input::Shared;
 use crate::name::Found;
 use crate::put::identifier_of;
@@ -49,19 +49,17 @@ impl Operation for GetRecord {
         let identifier = identifier_of(group, &input.record_identifier_value_as_string)?;
         let access = DataKeys::check(ctx, group)?;
         let runtime: &Runtime = ctx.part()?;
-        let index = runtime.keys.index(ctx, group, &access).await?;
+        let mut keys = Keys::new(ctx, runtime);
+        let index = keys.index(group, &access).await?;
         let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
         let cell = runtime.cells.get(&key).await?;
         let Some(cell) = cell.filter(|cell| cell.header().is_visible(ctx.time())) else {
             let mut body = JsonBody::default();
             body.raw("{}");
-            return Ok(Reply::read(body));
+            return Ok(Reply::read(body.with_fresh(keys.into_fresh())));
         };
         let header = *cell.header();
-        let data_key = runtime
-            .keys
-            .data(ctx, group, &access, header.data_key)
-            .await?;
+        let data_key = keys.data(group, &access, header.data_key).await?;
         let payload = cell.open(&data_key, &key)?;
         let record = payload.record()?;
         if record.identifier() != identifier.as_bytes() {
@@ -75,7 +73,7 @@ impl Operation for GetRecord {
             body.expires_at(header.expires_at);
         }
         body.raw("}");
-        Ok(Reply::read(body))
+        Ok(Reply::read(body.with_fresh(keys.into_fresh())))
     }
 
     fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {

@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 use online::Rule;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::Empty;
 use shapes::featurestore_runtime::PutRecordRequest;
 use types::Service;
 
 use crate::actions::{DECRYPT, PUT_RECORD};
+use crate::answer::Written;
+use crate::data_keys::{DataKeys, Keys};
 use crate::input::Shared;
 use crate::name::Found;
 use crate::put::{NewVersion, accept, check_target_stores, stage};
@@ -37,7 +38,7 @@ impl Operation for PutRecord {
     const KIND: Kind = Kind::DataWrite;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
     type Input = Shared<PutRecordRequest>;
-    type Output = Empty;
+    type Output = Written;
     type Target = Found;
     type Error = RuntimeError;
 
@@ -55,7 +56,7 @@ impl Operation for PutRecord {
         ctx: &Ctx,
         permit: Permit<Self>,
         input: Self::Input,
-    ) -> Result<Reply<Empty>, RuntimeError> {
+    ) -> Result<Reply<Written>, RuntimeError> {
         let found = permit.into_target();
         let name = &input.feature_group_name;
         let group = found
@@ -77,12 +78,14 @@ impl Operation for PutRecord {
             ttl: ttl.map(Ttl::duration),
             rule: Rule::Put,
         };
+        let access = DataKeys::check(ctx, &group)?;
         let runtime: &Runtime = ctx.part()?;
-        let batch = stage(ctx, runtime, &group, version).await?;
-        Ok(Reply::write(Empty {}, batch))
+        let mut keys = Keys::new(ctx, runtime);
+        let batch = stage(ctx, runtime, &mut keys, (&group, &access), version).await?;
+        Ok(Reply::write(Written::new(keys.into_fresh()), batch))
     }
 
-    fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {
+    fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {
         event::of_record_call(&input.feature_group_name)
     }
 }

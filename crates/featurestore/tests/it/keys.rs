@@ -1,9 +1,10 @@
 //! Groups under a customer's key.
 
 use serde_json::{Value, json};
+use store::CommitError;
 use types::Service;
 
-use crate::world::{World, check_refused, day, group_arn, group_under, read, text};
+use crate::world::{World, check_refused, day, group_arn, group_under, read, record, text};
 
 fn world() -> (World, String) {
     let world = World::new();
@@ -303,4 +304,47 @@ fn an_alias_that_denies_does_not_tell_what_it_stands_for() {
     assert!(!there.message.contains(&key), "{there:?}");
     assert_eq!(there.code, "AccessDeniedException");
     assert!(there.message.contains("alias/a") && absent.message.contains("alias/b"));
+}
+
+#[test]
+fn a_key_is_kept_only_once_its_use_is_on_record() {
+    for fault in [CommitError::Conflict, CommitError::Busy] {
+        let (world, _) = world();
+        let statements = json!([{
+            "Effect": "Allow", "Action": ["sagemaker:PutRecord", "kms:Decrypt"], "Resource": "*",
+        }]);
+        let writer = world.user("writer", &statements);
+        let before = world.records_of("Decrypt").len();
+        let put = json!({
+            "FeatureGroupName": "g", "Record": record(&[("id", "a"), ("at", &day(2))]),
+        });
+        world.faults.add(fault.clone());
+        if let Err(refused) = world.call_as(&writer, "PutRecord", put.clone()) {
+            assert_eq!(
+                (refused.code.as_str(), &fault),
+                ("ServiceUnavailable", &CommitError::Busy)
+            );
+            assert_eq!(world.records_of("Decrypt").len(), before);
+            world.call_as(&writer, "PutRecord", put).unwrap();
+        }
+        assert_eq!(world.records_of("Decrypt").len(), before + 2, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_group_that_is_named_twice_in_a_batch_is_unwrapped_once() {
+    let (world, _) = world();
+    let statements = json!([{
+        "Effect": "Allow", "Action": ["sagemaker:BatchGetRecord", "kms:Decrypt"], "Resource": "*",
+    }]);
+    let reader = world.user("reader", &statements);
+    let before = world.records_of("Decrypt").len();
+    let item = json!({ "FeatureGroupName": "g", "RecordIdentifiersValueAsString": ["a", "a"] });
+    let answer = world.call_as(
+        &reader,
+        "BatchGetRecord",
+        json!({ "Identifiers": [item, item] }),
+    );
+    assert_eq!(answer.unwrap()["Records"].as_array().unwrap().len(), 4);
+    assert_eq!(world.records_of("Decrypt").len(), before + 2);
 }

@@ -4,6 +4,8 @@
 
 mod audit_records;
 mod batches;
+mod deletions;
+mod faults;
 mod groups;
 mod keys;
 mod maintenance;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::faults::{Faults, FaultyStore};
 use audit::Record;
 use crypto::{Key32, SystemEntropy};
 use featurestore::{FeatureGroups, Runtime};
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) services: Arc<Services>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) administrator: Caller,
+    /// Makes commits fail.
+    pub(crate) faults: Arc<Faults>,
     home: Home,
 }
 
@@ -67,7 +70,8 @@ impl World {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        let services = runtime.block_on(start(&home, clock.clone(), options));
+        let faults = Arc::new(Faults::default());
+        let services = runtime.block_on(start(&home, clock.clone(), faults.clone(), options));
         let mut batch = Batch::default();
         let key = iam::bootstrap(&mut batch, account(), clock.now(), services.entropy()).unwrap();
         runtime.block_on(services.store().commit(batch)).unwrap();
@@ -79,6 +83,7 @@ impl World {
             services,
             clock,
             administrator,
+            faults,
             home,
         }
     }
@@ -91,17 +96,19 @@ impl World {
             services,
             clock,
             administrator,
+            faults,
             home,
         } = self;
         drop(services);
         let options = featurestore::Options::default();
-        let services = runtime.block_on(start(&home, clock.clone(), options));
+        let services = runtime.block_on(start(&home, clock.clone(), faults.clone(), options));
         Self {
             runtime,
             operations,
             services,
             clock,
             administrator,
+            faults,
             home,
         }
     }
@@ -228,6 +235,7 @@ impl World {
 async fn start(
     home: &Home,
     clock: Arc<ManualClock>,
+    faults: Arc<Faults>,
     options: featurestore::Options,
 ) -> Arc<Services> {
     let entropy = Arc::new(SystemEntropy);
@@ -235,6 +243,10 @@ async fn start(
         Arc::new(open(home.directory.path(), &home.root, clock.clone())),
         1024 * 1024,
     ));
+    let store = Arc::new(FaultyStore {
+        inner: store,
+        faults,
+    });
     let mut parts = Parts::default();
     parts.insert(Arc::new(iam::LastUsed::default()));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
@@ -335,6 +347,16 @@ pub(crate) fn record(features: &[(&str, &str)]) -> Value {
 /// The request for one record.
 pub(crate) fn read(group: &str, identifier: &str) -> Value {
     json!({ "FeatureGroupName": group, "RecordIdentifierValueAsString": identifier })
+}
+
+/// The request that deletes one record.
+pub(crate) fn delete(group: &str, identifier: &str, event_time: &str, mode: Option<&str>) -> Value {
+    let mut request = read(group, identifier);
+    request["EventTime"] = event_time.into();
+    if let Some(mode) = mode {
+        request["DeletionMode"] = mode.into();
+    }
+    request
 }
 
 /// The features in an answer of `GetRecord`.
