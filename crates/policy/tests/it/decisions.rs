@@ -102,4 +102,5 @@ rules! {
     organizations: "31-organizations.json",
     callers_without_an_account: "32-callers-without-an-account.json",
     operations_without_a_resource: "33-operations-without-a-resource.json",
+    key_policy_statements_without_effect: "34-key-policy-statements-without-effect.json",
 }

@@ -9,6 +9,7 @@
 
 mod case;
 mod decisions;
+mod explain;
 mod failures;
 mod naive;
 mod random;
