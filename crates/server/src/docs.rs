@@ -1,7 +1,8 @@
 //! The generated pages of `docs/`: `strongroom docs PAGE` prints one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use anyhow::Context as _;
 use types::Service;
@@ -43,18 +44,20 @@ fn compatibility() -> String {
             .iter()
             .map(|operation| operation.name)
             .partition(|name| here.contains(&(service, *name)));
-        text.push_str(&format!(
+        let _infallible = write!(
+            text,
             "\n### {} ({} of {})\n\nHere: {}.\n",
             service.model_name(),
             have.len(),
             have.len() + lack.len(),
             have.join(", ")
-        ));
+        );
         if !lack.is_empty() {
-            text.push_str(&format!(
+            let _infallible = write!(
+                text,
                 "\nNot here, answered as an unknown operation: {}.\n",
                 lack.join(", ")
-            ));
+            );
         }
     }
     text
@@ -74,7 +77,7 @@ fn permissions() -> String {
             actions.join(", ")
         };
         let rows = services.entry(operation.service).or_default();
-        rows.push_str(&format!("| {} | {actions} |\n", operation.name));
+        let _infallible = write!(rows, "| {} | {actions} |\n", operation.name);
     }
     let mut text = format!(
         "# Permissions\n\n{NOTICE}Every action that an operation can need. Which of them a call \
@@ -82,10 +85,11 @@ fn permissions() -> String {
          key also needs the key's actions.\n"
     );
     for (service, rows) in services {
-        text.push_str(&format!(
+        let _infallible = write!(
+            text,
             "\n## {}\n\n| Operation | Needs |\n|---|---|\n{rows}",
             service.model_name()
-        ));
+        );
     }
     text
 }

@@ -1,6 +1,7 @@
 //! `strongroom recover`: shows what a damaged store has lost, and accepts it if told to.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -34,18 +35,16 @@ fn describe(report: &Recovery, accepted: bool) -> String {
         );
     }
     let mut text = format!("last commit in the store:  {}\n", report.found);
-    match report.expected {
-        Some(expected) => text.push_str(&format!("last commit acknowledged:  {expected}\n")),
-        None => text.push_str("last commit acknowledged:  unknown, the mark is unreadable\n"),
-    }
+    let expected = match report.expected {
+        Some(expected) => expected.to_string(),
+        None => "unknown, the mark is unreadable".to_owned(),
+    };
+    let _infallible = writeln!(text, "last commit acknowledged:  {expected}");
     if !report.rows_match {
         text.push_str("some rows are older than the last commit in the store\n");
     }
     if let Some(place) = &report.set_aside {
-        text.push_str(&format!(
-            "what could not be read is in {}\n",
-            place.display()
-        ));
+        let _infallible = writeln!(text, "what could not be read is in {}", place.display());
     }
     text.push_str(if accepted {
         "the loss is accepted; `serve` starts again\n"
