@@ -77,7 +77,7 @@ fn permissions() -> String {
             actions.join(", ")
         };
         let rows = services.entry(operation.service).or_default();
-        let _infallible = write!(rows, "| {} | {actions} |\n", operation.name);
+        let _infallible = writeln!(rows, "| {} | {actions} |", operation.name);
     }
     let mut text = format!(
         "# Permissions\n\n{NOTICE}Every action that an operation can need. Which of them a call \
