@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use fjall::Keyspace;
 
@@ -10,7 +11,7 @@ use super::chain::Head;
 use super::engine::keeps_up;
 use super::group::{Decided, Group};
 use super::mark::Mark;
-use super::queue::{Answer, Request, answer};
+use super::queue::{Answer, Linger, Request, answer};
 use super::shared::{Room, Shared};
 use super::writes::write_batch;
 use crate::{CommitError, Committed, Snapshot};
@@ -23,6 +24,7 @@ pub(super) struct Committer {
     recent: HashMap<u64, (Keyspace, u64)>,
     /// What the free disk allowed the last time.
     room: Room,
+    linger: Linger,
 }
 
 /// How the write of a group failed.
@@ -44,6 +46,7 @@ impl Committer {
             head,
             recent: HashMap::new(),
             room: Room::Enough,
+            linger: Linger::default(),
         }
     }
 
@@ -52,11 +55,15 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&shared.clock);
         let mut stopped = StopOnPanic(Some(&shared));
-        while let Some(requests) = shared
-            .queue
-            .take(|| self.engine_keeps_up(), || clock.monotonic())
+        while let Some(requests) =
+            shared
+                .queue
+                .take(self.linger, || self.engine_keeps_up(), || clock.monotonic())
         {
+            let (batches, begun) = (requests.len(), clock.monotonic());
             self.commit(requests);
+            let took = clock.monotonic().0.saturating_sub(begun.0);
+            self.linger = linger_after(self.linger, batches, took);
         }
         stopped.0 = None;
         self.head
@@ -69,6 +76,7 @@ impl Committer {
     fn commit(&mut self, requests: Vec<Request>) {
         let shared = Arc::clone(&self.shared);
         let snapshot = Snapshot::clone(&shared.published.load());
+        let tidies = requests.is_empty();
         let mut group = Group::new(
             &shared.engine,
             &shared.sealer,
@@ -89,8 +97,8 @@ impl Committer {
                 answer(request.answer, Err(CommitError::NotWritable { reason }));
             }
         }
-        if let Some(decided) = group.decide() {
-            self.write(decided);
+        if tidies || !group.is_empty() {
+            self.write(group.decide());
         }
     }
 
@@ -142,6 +150,23 @@ fn fail(shared: &Shared, answers: Vec<(Answer, Committed)>, error: &WriteError) 
     for (caller, _) in answers {
         answer(caller, Err(result.clone()));
     }
+}
+
+/// How the next group may wait for company.
+///
+/// Callers that were just answered often come back at once; taking those that came meanwhile
+/// without them would split the callers into two halves, each waiting out the other's sync.
+/// The wait is short beside a sync, and there is none where few call at a time.
+fn linger_after(before: Linger, batches: usize, took: Duration) -> Linger {
+    const LONGEST: Duration = Duration::from_millis(1);
+    const FEW: usize = 4;
+    let wanted = batches.max(before.wanted - before.wanted / 4);
+    let patience = if wanted < FEW {
+        Duration::ZERO
+    } else {
+        (took / 4).min(LONGEST)
+    };
+    Linger { wanted, patience }
 }
 
 impl From<fjall::Error> for WriteError {

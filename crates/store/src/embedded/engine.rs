@@ -21,7 +21,7 @@ pub(super) struct Engine {
     pub(super) chain: Keyspace,
     spaces: HashMap<&'static str, Keyspace>,
     logs: HashMap<&'static str, RwLock<Segments>>,
-    small_memtable: u64,
+    data_memtable: u64,
 }
 
 /// One keyspace per segment, so that a segment is dropped as files and not row by row.
@@ -46,13 +46,14 @@ impl Engine {
             .worker_threads(tuning.workers.max(1))
             .open()?;
         let small = || keyspace_options(tuning.small_memtable_bytes);
+        let large = || keyspace_options(tuning.data_memtable_bytes);
         let rows = database.keyspace("rows", small)?;
         let history = database.keyspace("history", small)?;
         let chain = database.keyspace("chain", small)?;
         let mut by_name = HashMap::new();
         for space in spaces {
             let keyspace = database.keyspace(&format!("space.{}", space.name), || {
-                keyspace_options(tuning.space_memtable_bytes)
+                keyspace_options(tuning.data_memtable_bytes)
             })?;
             by_name.insert(space.name, keyspace);
         }
@@ -64,7 +65,7 @@ impl Engine {
             let Some((log, segment)) = log_segment(&name, logs) else {
                 continue;
             };
-            let keyspace = database.keyspace(&name, small)?;
+            let keyspace = database.keyspace(&name, large)?;
             if let Some(found) = segments.get_mut(log) {
                 found
                     .get_mut()
@@ -79,7 +80,7 @@ impl Engine {
             chain,
             spaces: by_name,
             logs: segments,
-            small_memtable: tuning.small_memtable_bytes,
+            data_memtable: tuning.data_memtable_bytes,
         })
     }
 
@@ -130,7 +131,7 @@ impl Engine {
         }
         let mut segments = segments.write().unwrap_or_else(PoisonError::into_inner);
         let made = self.database.keyspace(&segment_name(log, segment), || {
-            keyspace_options(self.small_memtable)
+            keyspace_options(self.data_memtable)
         });
         if let Ok(keyspace) = &made {
             segments.insert(segment, keyspace.clone());
@@ -164,6 +165,11 @@ impl Engine {
         rotate(self.small_keyspaces())
     }
 
+    /// The same for the chain alone.
+    pub(super) fn flush_chain(&self) -> fjall::Result<()> {
+        rotate(vec![self.chain.clone()])
+    }
+
     /// Bytes that are only in memory and journals.
     pub(super) fn unflushed_bytes(&self) -> u64 {
         self.database.write_buffer_size()
@@ -174,11 +180,11 @@ impl Engine {
         self.database.journal_count() > 1
     }
 
-    /// Whether nothing waits to be flushed.
+    /// Whether everything that was written is in tables.
     pub(super) fn is_flushed(&self) -> bool {
-        self.keyspaces()
-            .iter()
-            .all(|keyspace| keyspace.sealed_memtable_count() == 0)
+        self.keyspaces().iter().all(|keyspace| {
+            keyspace.sealed_memtable_count() == 0 && keyspace.tree.active_memtable().is_empty()
+        })
     }
 
     /// Fails if the engine has stopped accepting writes after an error in the background.

@@ -88,11 +88,13 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// The engine batch and its link; `None` if every batch failed.
-    pub(super) fn decide(self) -> Option<Decided> {
-        if self.answers.is_empty() {
-            return None;
-        }
+    /// Whether no batch was admitted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+
+    /// The engine batch and its link, which for an empty group spans no commit.
+    pub(super) fn decide(self) -> Decided {
         let items = self.writes.into_items();
         let link = Link {
             sequence: self.before.sequence + 1,
@@ -104,12 +106,12 @@ impl<'a> Group<'a> {
             content: content_digest(&items),
             state: self.after.state,
         };
-        Some(Decided {
+        Decided {
             items,
             link,
             snapshot: self.snapshot,
             answers: self.answers,
-        })
+        }
     }
 
     fn stage(&self, revision: Revision, batch: Batch) -> Result<Staged, CommitError> {

@@ -21,6 +21,9 @@ use super::mark::Mark;
 use super::seal::Sealer;
 use crate::Revision;
 
+/// How much of a journal is searched at once.
+const CHUNK: usize = 1024 * 1024;
+
 /// What the journals hold.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
@@ -95,6 +98,7 @@ pub(super) fn scan(directory: &Path, sealer: &Sealer, marked: u64) -> io::Result
         for path in &later {
             find_links(&File::open(path)?, 0, sealer, &mut links)?;
         }
+        let links: Vec<Link> = links.into_iter().map(|(link, _)| link).collect();
         let newest = links.iter().max_by_key(|link| link.sequence).cloned();
         let kind = match kind {
             DamageKind::Torn if later.is_empty() && is_only_the_torn(&links, &scan) => kind,
@@ -111,6 +115,40 @@ pub(super) fn scan(directory: &Path, sealer: &Sealer, marked: u64) -> io::Result
         break;
     }
     Ok(scan)
+}
+
+/// Whether the newest batch in the journals is the one that `mark` names, or there is none.
+///
+/// Looks at the end only.
+pub(super) fn end_at(directory: &Path, mark: &Mark, sealer: &Sealer) -> io::Result<bool> {
+    for path in journals(directory)?.into_iter().rev() {
+        let file = File::open(path)?;
+        let mut end = end_of_data(&file)?;
+        while end > 0 {
+            let start = end.saturating_sub(u64::try_from(CHUNK).unwrap_or(u64::MAX));
+            let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(CHUNK)];
+            file.read_exact_at(&mut bytes, start)?;
+            if bytes.iter().any(|byte| *byte != 0) {
+                let newest = memmem::rfind(&bytes, &MAGIC)
+                    .and_then(|found| Link::decode(bytes.get(found..)?, sealer));
+                return Ok(newest.is_some_and(|(link, hash)| {
+                    link.sequence == mark.sequence && hash == mark.hash
+                }));
+            }
+            end = start;
+        }
+    }
+    Ok(true)
+}
+
+/// Empties all journals, none of which is needed.
+pub(super) fn empty(directory: &Path) -> io::Result<()> {
+    for path in journals(directory)? {
+        let file = fs::OpenOptions::new().write(true).open(path)?;
+        file.set_len(0)?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Reads one journal up to the first batch that does not belong; says where and why.
@@ -165,9 +203,8 @@ fn find_links(
     file: &File,
     offset: u64,
     sealer: &Sealer,
-    links: &mut Vec<Link>,
+    links: &mut Vec<(Link, Hash)>,
 ) -> io::Result<bool> {
-    const CHUNK: usize = 1024 * 1024;
     let finder = memmem::Finder::new(&MAGIC);
     let mut anything = false;
     let mut buffer = vec![0; CHUNK];
@@ -178,7 +215,7 @@ fn find_links(
         anything |= bytes.iter().any(|byte| *byte != 0);
         for found in finder.find_iter(bytes) {
             let rest = bytes.get(found..).unwrap_or_default();
-            links.extend(Link::decode(rest, sealer).map(|(link, _)| link));
+            links.extend(Link::decode(rest, sealer));
         }
         // Chunks overlap, so that a link across their border is found in the second.
         let step = if read < CHUNK { read } else { CHUNK - LENGTH };
@@ -198,6 +235,12 @@ fn next_data(file: &File, offset: u64) -> Option<u64> {
         // The file system does not tell: everything is read.
         Err(_) => Some(offset),
     }
+}
+
+/// Where the part of `file` ends that is not a hole, or at most a block behind that.
+fn end_of_data(file: &File) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    Ok(seek(file, SeekFrom::Hole(0)).unwrap_or(length).min(length))
 }
 
 /// The journals in `directory`, oldest first.

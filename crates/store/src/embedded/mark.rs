@@ -13,7 +13,7 @@ use super::seal::Sealer;
 use crate::Revision;
 
 const MAGIC: [u8; 8] = *b"srmark\0\x01";
-const SLOT_LENGTH: usize = 8 + 8 + 8 + 32 + 32;
+const SLOT_LENGTH: usize = 8 + 8 + 8 + 32 + 1 + 32;
 const SLOT_OFFSETS: [u64; 2] = [0, 4096];
 
 /// A point that the chain has reached.
@@ -22,6 +22,8 @@ pub(super) struct Mark {
     pub(super) sequence: u64,
     pub(super) revision: Revision,
     pub(super) hash: Hash,
+    /// The store was closed there with everything in tables: its journals are not needed.
+    pub(super) clean: bool,
 }
 
 impl From<&Head> for Mark {
@@ -30,6 +32,7 @@ impl From<&Head> for Mark {
             sequence: head.sequence,
             revision: head.revision,
             hash: head.hash,
+            clean: false,
         }
     }
 }
@@ -111,6 +114,7 @@ fn encode(mark: &Mark, sealer: &Sealer) -> Vec<u8> {
     bytes.extend_from_slice(&mark.sequence.to_be_bytes());
     bytes.extend_from_slice(&mark.revision.to_be_bytes());
     bytes.extend_from_slice(&mark.hash);
+    bytes.push(u8::from(mark.clean));
     let tag = sealer.mark_mac(&bytes);
     bytes.extend_from_slice(&tag);
     bytes
@@ -126,6 +130,7 @@ fn decode(bytes: &[u8], sealer: &Sealer) -> Option<Mark> {
         sequence: fields.number()?,
         revision: fields.number()?,
         hash: fields.array()?,
+        clean: fields.array()? == [1],
     };
     let tag: [u8; 32] = fields.array()?;
     sealer.is_mark_mac(signed, &tag).then_some(mark)

@@ -100,30 +100,36 @@ impl EmbeddedStore {
         let (Ok(head), true) = (head, self.is_writable()) else {
             return;
         };
-        if flush {
-            flush_and_wait(shared);
-        }
-        if let Err(error) = shared.mark.settle(&Mark::from(&head), &shared.sealer) {
+        let mark = Mark {
+            clean: flush && flush_and_wait(shared),
+            ..Mark::from(&head)
+        };
+        if let Err(error) = shared.mark.settle(&mark, &shared.sealer) {
             shared.stop(&format!("writing commit.mark failed: {error}"));
         }
     }
 }
 
-/// Writes memory to tables, so that the next start has no journal to replay.
-fn flush_and_wait(shared: &Shared) {
+/// Writes memory to tables, so that the next start has no journal to replay; says whether
+/// everything is there.
+fn flush_and_wait(shared: &Shared) -> bool {
     const STEP: Duration = Duration::from_millis(2);
     const STEPS: u32 = 5000;
     if let Err(error) = shared.engine.flush_all() {
         tracing::warn!(%error, "flushing the store's memory failed");
-        return;
+        return false;
     }
     for _ in 0..STEPS {
-        if shared.engine.is_flushed() || shared.engine.check().is_err() {
-            return;
+        if shared.engine.check().is_err() {
+            return false;
+        }
+        if shared.engine.is_flushed() {
+            return true;
         }
         std::thread::sleep(STEP);
     }
     tracing::warn!("the store closes before its memory is flushed; the journal has it");
+    false
 }
 
 impl Drop for EmbeddedStore {

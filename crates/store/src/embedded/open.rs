@@ -73,6 +73,9 @@ fn read_journals(
     keeper: &MarkKeeper,
     sealer: &Sealer,
 ) -> Result<Mark, OpenError> {
+    if mark.clean && journal::end_at(engine, &mark, sealer).map_err(files_error)? {
+        journal::empty(engine).map_err(files_error)?;
+    }
     let scan = journal::scan(engine, sealer, mark.sequence).map_err(files_error)?;
     let found = scan.last.as_ref().map(|(link, hash)| link.head(*hash));
     let reached = found.map_or(0, |head| head.revision);

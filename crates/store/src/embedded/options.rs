@@ -64,10 +64,10 @@ pub struct Tuning {
     pub cache_bytes: u64,
     /// Sealed journals beyond this are freed by flushing what pins them; at least 64 MiB.
     pub journal_bytes: u64,
-    /// How large a cell space grows in memory before it is flushed. Fixed when a space is
-    /// created.
-    pub space_memtable_bytes: u64,
-    /// The same for metadata and logs.
+    /// How large a cell space or log segment grows in memory before it is flushed. Fixed when
+    /// it is created.
+    pub data_memtable_bytes: u64,
+    /// The same for metadata.
     pub small_memtable_bytes: u64,
     /// Engine threads that flush and compact.
     pub workers: usize,
@@ -99,9 +99,9 @@ impl Default for Tuning {
         Self {
             cache_bytes: 16 * MIB,
             journal_bytes: 128 * MIB,
-            space_memtable_bytes: 16 * MIB,
+            data_memtable_bytes: 24 * MIB,
             small_memtable_bytes: 4 * MIB,
-            workers: 2,
+            workers: 3,
             group_bytes: 4 << 20,
             group_writes: 512,
             batch_bytes: 8 << 20,

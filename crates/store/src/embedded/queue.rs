@@ -45,8 +45,21 @@ struct Lanes {
     metadata: VecDeque<Request>,
     data: VecDeque<Request>,
     data_bytes: usize,
+    /// The committer lingers until this many data batches wait.
+    wanted: usize,
+    /// An empty group is due.
+    tidy: bool,
     closing: bool,
     failed: Option<String>,
+}
+
+/// How long the committer may wait for company before it takes data, and for how much.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Linger {
+    /// Batches that make a full group.
+    pub(super) wanted: usize,
+    /// The longest wait.
+    pub(super) patience: Duration,
 }
 
 /// How long the committer waits before it looks again whether the engine has caught up.
@@ -86,18 +99,23 @@ impl Queue {
             }
             Lane::Metadata | Lane::Data => return Err(CommitError::Busy),
         }
+        let wakes = !lanes.metadata.is_empty() || lanes.data.len() >= lanes.wanted;
         drop(lanes);
-        self.work.notify_one();
+        if wakes {
+            self.work.notify_one();
+        }
         Ok(())
     }
 
     /// Waits for work and takes one group: metadata first, then as much data as fits.
     ///
     /// `admits_data` says whether the engine keeps up; while it does not, data waits and
-    /// after `now` minus the patience is answered [`CommitError::Busy`]. Returns `None` when
-    /// the queue is closed and empty.
+    /// beyond the patience is answered [`CommitError::Busy`]. Data alone may be left waiting
+    /// for company once, as `linger` says. The group is empty if [`Self::tidy`] asked for one.
+    /// Returns `None` when the queue is closed and empty.
     pub(super) fn take(
         &self,
+        mut linger: Linger,
         admits_data: impl Fn() -> bool,
         now: impl Fn() -> Monotonic,
     ) -> Option<Vec<Request>> {
@@ -107,8 +125,26 @@ impl Queue {
             if !admits {
                 self.expire(&mut lanes, now());
             }
+            let lingers = lanes.metadata.is_empty()
+                && (1..linger.wanted).contains(&lanes.data.len())
+                && !linger.patience.is_zero()
+                && !lanes.closing;
+            if admits && lingers {
+                lanes.wanted = linger.wanted;
+                lanes = self
+                    .work
+                    .wait_timeout(lanes, linger.patience)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+                lanes.wanted = 0;
+                linger = Linger::default();
+                continue;
+            }
             if !lanes.metadata.is_empty() || (admits && !lanes.data.is_empty()) {
                 return Some(self.group(&mut lanes, admits));
+            }
+            if std::mem::take(&mut lanes.tidy) {
+                return Some(Vec::new());
             }
             if lanes.closing && lanes.data.is_empty() {
                 return None;
@@ -124,6 +160,12 @@ impl Queue {
                     .0
             };
         }
+    }
+
+    /// Lets the committer write an empty group when nothing else waits.
+    pub(super) fn tidy(&self) {
+        self.lock().tidy = true;
+        self.work.notify_one();
     }
 
     /// Refuses new requests; the committer empties the lanes and stops.

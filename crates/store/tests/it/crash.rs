@@ -22,7 +22,7 @@ const WRITERS: u32 = 4;
 /// Small memtables, so that flushes and compactions are hit as well.
 fn tuning() -> Tuning {
     Tuning {
-        space_memtable_bytes: 96 * 1024,
+        data_memtable_bytes: 96 * 1024,
         small_memtable_bytes: 48 * 1024,
         upkeep_interval: std::time::Duration::from_millis(5),
         ..Tuning::default()

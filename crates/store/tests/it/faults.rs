@@ -23,7 +23,7 @@ const MIB: usize = 1024 * 1024;
 fn open(directory: &Path) -> EmbeddedStore {
     let root = root();
     let tuning = Tuning {
-        space_memtable_bytes: 1 << 30,
+        data_memtable_bytes: 1 << 30,
         ..Tuning::default()
     };
     let clock = Arc::new(SystemClock::new());

@@ -19,6 +19,7 @@ fn mark(sequence: u64) -> Mark {
         sequence,
         revision: sequence * 2,
         hash: [5; 32],
+        clean: sequence.is_multiple_of(2),
     }
 }
 

@@ -45,7 +45,9 @@ fn start() -> Monotonic {
 
 /// The sizes of the next group, metadata negative.
 fn taken(queue: &Queue, admits_data: bool) -> Vec<i64> {
-    let group = queue.take(|| admits_data, start).unwrap();
+    let group = queue
+        .take(Linger::default(), || admits_data, start)
+        .unwrap();
     let size = |request: &Request| {
         let bytes = i64::try_from(request.bytes).unwrap();
         match request.batch.lane() {
@@ -111,7 +113,7 @@ fn data_that_is_held_back_too_long_hears_busy() {
     };
     queue.close();
     // At one and two seconds it waits on; beyond that it is told, and the queue is empty.
-    assert!(queue.take(|| false, now).is_none());
+    assert!(queue.take(Linger::default(), || false, now).is_none());
     assert_eq!(looks.get(), 3);
     assert_eq!(late.try_recv().unwrap(), Err(CommitError::Busy));
 }
@@ -145,7 +147,7 @@ fn a_closed_queue_is_emptied_and_then_over() {
         CommitError::ShuttingDown
     );
     assert_eq!(taken(&queue, true), [1]);
-    assert!(queue.take(|| true, start).is_none());
+    assert!(queue.take(Linger::default(), || true, start).is_none());
 }
 
 #[test]
@@ -160,4 +162,33 @@ fn a_failed_queue_answers_all_that_wait() {
         assert_eq!(answered.try_recv().unwrap(), Err(expected.clone()));
     }
     assert_eq!(push(&queue, Lane::Data, 1).unwrap_err(), expected);
+}
+
+#[test]
+fn the_committer_waits_for_company_only_as_long_as_it_may() {
+    let queue = Queue::new(LIMITS);
+    let linger = Linger {
+        wanted: 3,
+        patience: Duration::from_millis(1),
+    };
+    push(&queue, Lane::Data, 1).unwrap();
+    assert_eq!(queue.take(linger, || true, start).unwrap().len(), 1);
+    // Enough company, or metadata: no wait however long it may be.
+    let linger = Linger {
+        patience: Duration::from_hours(1),
+        ..linger
+    };
+    for _ in 0..3 {
+        push(&queue, Lane::Data, 1).unwrap();
+    }
+    assert_eq!(queue.take(linger, || true, start).unwrap().len(), 3);
+    push(&queue, Lane::Data, 1).unwrap();
+    push(&queue, Lane::Metadata, 1).unwrap();
+    assert_eq!(queue.take(linger, || true, start).unwrap().len(), 2);
+    // Company that comes while it waits.
+    push(&queue, Lane::Data, 1).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..2).try_for_each(|_| push(&queue, Lane::Data, 1).map(drop)));
+        assert_eq!(queue.take(linger, || true, start).unwrap().len(), 3);
+    });
 }
