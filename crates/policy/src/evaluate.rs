@@ -2,8 +2,9 @@
 
 use types::Principal;
 
+use crate::context::{ConditionKey, ConditionKeys, Values};
 use crate::decision::{AllowedBy, Decision, Denial, Explanation, PolicyType, Reason};
-use crate::document::{Effect, Statement};
+use crate::document::{DocumentKind, Effect, Statement};
 use crate::principal::{Naming, Namings};
 use crate::request::{Attached, Level, Policies, Request, ResourcePolicy};
 use crate::rules::{self, Facts, Owner, Rule};
@@ -247,7 +248,12 @@ impl<R: Recorder> Scan<'_, R> {
             if self.denied.is_some() && !R::COMPLETE {
                 break;
             }
-            let namings = self.applies(policy, statement);
+            let namings = match attached.document.kind() {
+                DocumentKind::KeyPolicy => {
+                    self.applies(policy, statement, &InKeyPolicy(self.request.keys))
+                }
+                _ => self.applies(policy, statement, self.request.keys),
+            };
             let Some(first) = namings.iter().next() else {
                 continue;
             };
@@ -263,7 +269,12 @@ impl<R: Recorder> Scan<'_, R> {
 
     /// How a statement names the caller, if all of it matches the request. A statement
     /// without principals is about whoever its policy is attached to.
-    fn applies(&self, policy: PolicyType, statement: &Statement) -> Namings {
+    fn applies(
+        &self,
+        policy: PolicyType,
+        statement: &Statement,
+        keys: &dyn ConditionKeys,
+    ) -> Namings {
         let request = self.request;
         let none = Namings::default();
         if !statement.actions.cover(request.action) {
@@ -273,16 +284,30 @@ impl<R: Recorder> Scan<'_, R> {
             Some(principals) => principals.name(request.principal, self.bounded),
             None => unnamed(policy, statement.effect),
         };
-        let covers_resource = statement.resources.as_ref().is_none_or(|resources| {
-            resources.cover(request.resource, request.keys, statement.effect)
-        });
+        let covers_resource = statement
+            .resources
+            .as_ref()
+            .is_none_or(|resources| resources.cover(request.resource, keys, statement.effect));
         let holds = !namings.is_empty()
             && covers_resource
             && statement
                 .conditions
                 .iter()
-                .all(|condition| condition.holds(request.keys));
+                .all(|condition| condition.holds(keys));
         if holds { namings } else { none }
+    }
+}
+
+/// The context as a key policy sees it: the aliases and tags of the key are absent, for AWS
+/// honours them in IAM policies only.
+struct InKeyPolicy<'a>(&'a dyn ConditionKeys);
+
+impl ConditionKeys for InKeyPolicy<'_> {
+    fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {
+        match key.name() {
+            "kms:resourcealiases" | "aws:resourcetag" => None,
+            _ => self.0.lookup(key),
+        }
     }
 }
 

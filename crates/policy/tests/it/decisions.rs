@@ -103,4 +103,5 @@ rules! {
     callers_without_an_account: "32-callers-without-an-account.json",
     operations_without_a_resource: "33-operations-without-a-resource.json",
     key_policy_statements_without_effect: "34-key-policy-statements-without-effect.json",
+    aliases_and_tags_do_not_count_in_key_policies: "35-aliases-and-tags-in-key-policies.json",
 }

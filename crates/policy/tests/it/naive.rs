@@ -162,9 +162,26 @@ fn owner_of(case: &Case) -> Option<String> {
 
 // --- statements -------------------------------------------------------------------------
 
+/// The case with what a key policy cannot see left out: tags and aliases of the key.
+fn as_seen_by(case: &Case, document: &Value) -> Case {
+    let mut case = case.clone();
+    let of_a_key =
+        case.policies.resource.as_ref().is_some_and(|resource| {
+            resource.rule.starts_with("key") && resource.document == *document
+        });
+    if of_a_key {
+        case.context.0.retain(|key, _| {
+            let key = key.to_lowercase();
+            !key.starts_with("aws:resourcetag/") && key != "kms:resourcealiases"
+        });
+    }
+    case
+}
+
 /// For each statement of this effect that matches, how it names the caller (everyone, in
 /// policies without principals).
 fn matching(case: &Case, document: &Value, effect: &str) -> Vec<Vec<Named>> {
+    let case = &as_seen_by(case, document);
     let new = document["Version"] == "2012-10-17";
     list(&document["Statement"])
         .into_iter()
