@@ -9,9 +9,9 @@ use types::{Service, Timestamp};
 
 use crate::enumeration::enumeration;
 use crate::{
-    Blob, CharSet, Context, ErrorModel, FromTree, Input, KnownOperation, List, Map, OperationModel,
-    Output, Path, Pattern, Protocol, Range, ReadError, SensitiveBlob, ServiceModel, Size, Test,
-    Text, Tree,
+    Blob, CharSet, Context, ErrorModel, FromTree, Input, KnownOperation, List, Map, NotShown,
+    OperationModel, Output, Path, Pattern, Protocol, Range, ReadError, SensitiveBlob, ServiceModel,
+    Size, Test, Text, Tree,
 };
 
 /// The service and its operations.
@@ -1043,7 +1043,7 @@ pub struct XksKeyConfigurationType {
 }
 
 /// The request of `Decrypt`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct DecryptRequest {
     /// `CiphertextBlob`, length 1 to 6144.
     pub ciphertext_blob: Option<Blob>,
@@ -1061,6 +1061,25 @@ pub struct DecryptRequest {
     pub dry_run: Option<bool>,
     /// `DryRunModifiers`.
     pub dry_run_modifiers: Option<Vec<DryRunModifierType>>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for DecryptRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DecryptRequest")
+            .field("ciphertext_blob", &self.ciphertext_blob)
+            .field("encryption_context", &self.encryption_context)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("key_id", &self.key_id)
+            .field("encryption_algorithm", &self.encryption_algorithm)
+            .field("recipient", &self.recipient)
+            .field("dry_run", &self.dry_run)
+            .field("dry_run_modifiers", &self.dry_run_modifiers)
+            .finish()
+    }
 }
 
 impl Input for DecryptRequest {}
@@ -1170,12 +1189,25 @@ pub struct DecryptResponse {
 impl Output for DecryptResponse {}
 
 /// The request of `DescribeKey`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct DescribeKeyRequest {
     /// `KeyId`, length 1 to 2048.
     pub key_id: String,
     /// `GrantTokens`, length 0 to 10.
     pub grant_tokens: Option<Vec<String>>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for DescribeKeyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DescribeKeyRequest")
+            .field("key_id", &self.key_id)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .finish()
+    }
 }
 
 impl Input for DescribeKeyRequest {}
@@ -1267,7 +1299,7 @@ impl FromTree for EnableKeyRequest {
 }
 
 /// The request of `Encrypt`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct EncryptRequest {
     /// `KeyId`, length 1 to 2048.
     pub key_id: String,
@@ -1281,6 +1313,23 @@ pub struct EncryptRequest {
     pub encryption_algorithm: Option<EncryptionAlgorithmSpec>,
     /// `DryRun`.
     pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for EncryptRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EncryptRequest")
+            .field("key_id", &self.key_id)
+            .field("plaintext", &self.plaintext)
+            .field("encryption_context", &self.encryption_context)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("encryption_algorithm", &self.encryption_algorithm)
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
 }
 
 impl Input for EncryptRequest {}
@@ -1336,7 +1385,7 @@ pub struct EncryptResponse {
 impl Output for EncryptResponse {}
 
 /// The request of `GenerateDataKey`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct GenerateDataKeyRequest {
     /// `KeyId`, length 1 to 2048.
     pub key_id: String,
@@ -1352,6 +1401,24 @@ pub struct GenerateDataKeyRequest {
     pub recipient: Option<RecipientInfo>,
     /// `DryRun`.
     pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for GenerateDataKeyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GenerateDataKeyRequest")
+            .field("key_id", &self.key_id)
+            .field("encryption_context", &self.encryption_context)
+            .field("number_of_bytes", &self.number_of_bytes)
+            .field("key_spec", &self.key_spec)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("recipient", &self.recipient)
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
 }
 
 impl Input for GenerateDataKeyRequest {}
@@ -1423,7 +1490,7 @@ pub struct GenerateDataKeyResponse {
 impl Output for GenerateDataKeyResponse {}
 
 /// The request of `GenerateDataKeyWithoutPlaintext`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct GenerateDataKeyWithoutPlaintextRequest {
     /// `KeyId`, length 1 to 2048.
     pub key_id: String,
@@ -1437,6 +1504,23 @@ pub struct GenerateDataKeyWithoutPlaintextRequest {
     pub grant_tokens: Option<Vec<String>>,
     /// `DryRun`.
     pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for GenerateDataKeyWithoutPlaintextRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GenerateDataKeyWithoutPlaintextRequest")
+            .field("key_id", &self.key_id)
+            .field("encryption_context", &self.encryption_context)
+            .field("key_spec", &self.key_spec)
+            .field("number_of_bytes", &self.number_of_bytes)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
 }
 
 impl Input for GenerateDataKeyWithoutPlaintextRequest {}
@@ -1827,7 +1911,7 @@ static GRANT_TOKEN_TYPE: Text = Text {
     min: Some(1),
     max: Some(8_192),
     pattern: None,
-    echo: true,
+    echo: false,
 };
 
 static ATTESTATION_DOCUMENT_TYPE: Size = Size {
