@@ -9,7 +9,10 @@ use types::Monotonic;
 /// Identical failures recorded one by one within a second before counting starts.
 const RECORDED_PER_SECOND: u32 = 10;
 
-/// Distinct failures tracked at a time; beyond it, all further ones share one slot.
+/// Failures of one principal with one code recorded within a second, whatever they were about.
+const RECORDED_PER_PRINCIPAL: u32 = 50;
+
+/// Distinct failures tracked at a time; beyond it, those of a principal share one slot.
 const TRACKED: usize = 4096;
 
 /// What makes two failures identical: who, what, on which resource, with which code.
@@ -52,29 +55,26 @@ pub struct Damper {
 
 impl Damper {
     /// Accounts for one failure at `now`.
+    ///
+    /// Beyond a rate per principal and code, and while too many distinct failures are
+    /// tracked, only action and resource are given up: the principal is always kept.
     pub fn admit(&self, key: DenialKey, now: Monotonic) -> Damped {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = if slots.len() >= TRACKED && !slots.contains_key(&key) {
-            overflow()
-        } else {
-            key
-        };
-        let slot = slots.entry(key).or_insert(Slot {
-            window: now,
-            recorded: 0,
-            suppressed: 0,
-        });
-        if now.0.saturating_sub(slot.window.0) >= Duration::from_secs(1) {
-            slot.window = now;
-            slot.recorded = 0;
+        let all = key.of_principal();
+        let full = slots.len() >= TRACKED && !slots.contains_key(&key);
+        let within = slot(&mut slots, all.clone(), now).take(RECORDED_PER_PRINCIPAL);
+        if !within || full {
+            let shared = slot(&mut slots, all, now);
+            shared.suppressed += 1;
+            return Damped::Count;
         }
-        if slot.recorded < RECORDED_PER_SECOND {
-            slot.recorded += 1;
+        let own = slot(&mut slots, key, now);
+        if own.take(RECORDED_PER_SECOND) {
             Damped::Record {
-                suppressed: std::mem::take(&mut slot.suppressed),
+                suppressed: std::mem::take(&mut own.suppressed),
             }
         } else {
-            slot.suppressed += 1;
+            own.suppressed += 1;
             Damped::Count
         }
     }
@@ -95,13 +95,38 @@ impl Damper {
     }
 }
 
-fn overflow() -> DenialKey {
-    DenialKey {
-        principal: "*".to_owned(),
-        action: "*".to_owned(),
-        resource: "*".to_owned(),
-        code: "*".to_owned(),
+impl DenialKey {
+    /// All failures of the same principal with the same code.
+    fn of_principal(&self) -> Self {
+        Self {
+            principal: self.principal.clone(),
+            action: "*".to_owned(),
+            resource: "*".to_owned(),
+            code: self.code.clone(),
+        }
     }
+}
+
+impl Slot {
+    /// Whether one more may be recorded in this second.
+    fn take(&mut self, limit: u32) -> bool {
+        let within = self.recorded < limit;
+        self.recorded += u32::from(within);
+        within
+    }
+}
+
+fn slot(slots: &mut HashMap<DenialKey, Slot>, key: DenialKey, now: Monotonic) -> &mut Slot {
+    let slot = slots.entry(key).or_insert(Slot {
+        window: now,
+        recorded: 0,
+        suppressed: 0,
+    });
+    if now.0.saturating_sub(slot.window.0) >= Duration::from_secs(1) {
+        slot.window = now;
+        slot.recorded = 0;
+    }
+    slot
 }
 
 #[cfg(test)]
@@ -161,11 +186,36 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_whatever_the_flood() {
+    fn one_principal_cannot_fill_the_log_with_different_failures() {
         let damper = Damper::default();
-        for number in 0..3 * TRACKED {
+        let failure = |number: u32| DenialKey {
+            resource: number.to_string(),
+            ..key("a")
+        };
+        let recorded = (0..1000)
+            .filter(|number| damper.admit(failure(*number), at(0)) != Damped::Count)
+            .count();
+        assert_eq!(recorded, 50);
+        let all = DenialKey {
+            action: "*".into(),
+            resource: "*".into(),
+            ..key("a")
+        };
+        assert_eq!(damper.flush(at(1000)), [(all, 950)]);
+    }
+
+    #[test]
+    fn a_flood_of_others_does_not_hide_a_principal() {
+        let damper = Damper::default();
+        for number in 0..2 * TRACKED {
             damper.admit(key(&number.to_string()), at(0));
         }
-        assert!(damper.slots.lock().unwrap().len() <= TRACKED + 1);
+        damper.admit(key("me"), at(0));
+        assert!(
+            damper
+                .flush(at(1000))
+                .iter()
+                .any(|(key, count)| key.principal == "me" && *count == 1)
+        );
     }
 }

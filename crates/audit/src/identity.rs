@@ -1,7 +1,7 @@
 //! `userIdentity`: who made the call, in CloudTrail's words.
 
 use serde::{Deserialize, Serialize};
-use types::{AccessKeyId, Principal, Service};
+use types::{AccessKeyId, AccountId, Principal, Service};
 
 /// The `userIdentity` element (CloudTrail record reference, §2 of the contract).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,15 @@ impl UserIdentity {
             });
         }
         identity
+    }
+
+    /// The element for what the deployment does of itself in `account`.
+    pub fn internal(account: AccountId) -> Self {
+        Self {
+            account_id: Some(account.to_string()),
+            invoked_by: Some("AWS Internal".to_owned()),
+            ..Self::of_kind("AWSService")
+        }
     }
 
     /// The element for a caller whose credentials were not accepted.

@@ -146,10 +146,19 @@ impl Record {
         }
     }
 
-    /// Cuts what exceeds CloudTrail's field limits: 1 KB of user agent, error code and
+    /// Cuts what exceeds CloudTrail's field limits: 1 KB of user agent, names, error code and
     /// message; parameters and answers above 100 KB are replaced by a note of their size.
     pub fn truncated(mut self) -> Self {
-        cut(&mut self.user_agent);
+        for text in [
+            &mut self.user_agent,
+            &mut self.event_name,
+            &mut self.event_source,
+        ] {
+            cut(text);
+        }
+        if let Some(key) = &mut self.user_identity.access_key_id {
+            cut(key);
+        }
         for text in [&mut self.error_code, &mut self.error_message]
             .into_iter()
             .flatten()

@@ -20,7 +20,8 @@ pub struct Arn {
     colons: [u16; 5],
 }
 
-/// The text is not an ARN: prefix `arn` and five colons are needed, 2,048 bytes at most.
+/// The text is not an ARN: prefix `arn` and five colons are needed, 2,048 bytes at most, and
+/// no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an ARN")]
 pub struct InvalidArn;
@@ -116,7 +117,7 @@ impl FromStr for Arn {
     type Err = InvalidArn;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if !text.starts_with("arn:") || text.len() > 2048 {
+        if !text.starts_with("arn:") || text.len() > 2048 || text.contains(char::is_control) {
             return Err(InvalidArn);
         }
         let arn = Self::index(text).ok_or(InvalidArn)?;
@@ -193,6 +194,7 @@ mod tests {
             "arn:aws:kms:us-east-1:111122223333",
             "urn:aws:kms:a:b:c",
             "arn:aws:kms:a:b:",
+            "arn:aws:kms:a:b:key/x\ny",
         ] {
             assert_eq!(text.parse::<Arn>(), Err(InvalidArn), "{text}");
         }
