@@ -67,7 +67,10 @@ pub struct Services {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) sources: Sources,
+    /// Damps denials of authenticated callers.
     pub(crate) damper: Damper,
+    /// Damps what nobody was authenticated for; kept apart so that a flood hides no caller.
+    pub(crate) strangers: Damper,
     parts: Parts,
 }
 
@@ -95,6 +98,7 @@ impl ServicesBuilder {
             entropy: self.entropy,
             sources: self.sources,
             damper: Damper::default(),
+            strangers: Damper::default(),
             parts: self.parts,
         })
     }

@@ -76,8 +76,8 @@ impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         let (code, message) = match &error {
             CommitError::Conflict => (
-                "ConflictException",
-                "the request conflicts with another one; try again",
+                "ServiceUnavailable",
+                "the request kept conflicting with others; try again",
             ),
             CommitError::NotWritable { .. } | CommitError::Busy | CommitError::ShuttingDown => (
                 "ServiceUnavailable",
@@ -88,8 +88,21 @@ impl From<CommitError> for Failure {
             }
             CommitError::TooLarge => ("ValidationException", "the request is too large"),
         };
+        let kind = match error.kind() {
+            // Every attempt lost: for the caller the service was too busy.
+            ErrorKind::Conflict => ErrorKind::Unavailable,
+            other @ (ErrorKind::Validation
+            | ErrorKind::NotFound
+            | ErrorKind::Denied
+            | ErrorKind::Unauthenticated
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Throttled
+            | ErrorKind::Unsupported
+            | ErrorKind::Unavailable
+            | ErrorKind::Internal) => other,
+        };
         Self {
-            kind: error.kind(),
+            kind,
             code: Cow::Borrowed(code),
             message: message.to_owned(),
             status: None,

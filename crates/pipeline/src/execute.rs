@@ -14,7 +14,7 @@ use types::ErrorKind;
 
 use crate::authorize::{Authorization, authorize};
 use crate::record;
-use crate::{Ctx, EventDetail, Failure, Kind, Operation, Permit, Reply};
+use crate::{Ctx, Failure, Kind, Operation, Permit, Reply};
 
 /// How often a call is decided anew because something it read has changed meanwhile.
 const ATTEMPTS: usize = 32;
@@ -56,7 +56,8 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
                     revision: committed.revision,
                 };
             }
-            Err(CommitError::Conflict) => {}
+            // Others may finish first what this call keeps losing to.
+            Err(CommitError::Conflict) => yield_once().await,
             Err(failed) => {
                 error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
                 // A failure stays what it was; a success that cannot be recorded is none.
@@ -72,48 +73,6 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
     let revision = ctx.view().revision();
     Executed {
         result: Err(Failure::from(CommitError::Conflict)),
-        revision,
-    }
-}
-
-/// Ends a call whose input could not be read: nothing is decided, but it is recorded.
-pub async fn reject<O: Operation>(
-    ctx: Ctx,
-    kind: ErrorKind,
-    code: Cow<'static, str>,
-    message: String,
-) -> Executed<O::Output> {
-    let revision = ctx.view().revision();
-    let failure = Failure {
-        kind,
-        code,
-        message,
-        status: None,
-        denial: None,
-        source: None,
-    };
-    log_failure::<O>(&ctx, &failure);
-    let mut batch = Batch::default();
-    let recorded = record::failure::<O>(
-        &ctx,
-        EventDetail::default(),
-        &Authorization::default(),
-        &failure,
-        &mut batch,
-    );
-    if let Err(unrecorded) = recorded {
-        return Executed {
-            result: Err(unrecorded),
-            revision,
-        };
-    }
-    if !batch.is_empty()
-        && let Err(failed) = ctx.services().store.commit(batch).await
-    {
-        error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
-    }
-    Executed {
-        result: Err(failure),
         revision,
     }
 }
@@ -183,6 +142,10 @@ async fn decide_and_handle<O: Operation>(
             return Err(failure);
         }
     }
+    for (item, denial) in &authorization.denied_items {
+        count_denial::<O>();
+        warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
+    }
     let permit = Permit::granted(target, std::mem::take(&mut authorization.denied_items));
     CatchPanic(Box::pin(O::handle(ctx, permit, input)))
         .await?
@@ -209,9 +172,8 @@ fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
             error!(%request, operation, code, cause, "call failed");
         }
         ErrorKind::Denied | ErrorKind::Unauthenticated => {
-            metrics::counter!("strongroom_denied_total", "service" => O::SERVICE.model_name(), "operation" => O::NAME)
-                .increment(1);
-            warn!(%request, operation, code, message = failure.message, "call denied");
+            count_denial::<O>();
+            warn!(%request, operation, code, reason = ?failure.message, "call denied");
         }
         ErrorKind::Validation
         | ErrorKind::NotFound
@@ -225,6 +187,12 @@ fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
     }
 }
 
+fn count_denial<O: Operation>() {
+    let (service, operation) = (O::SERVICE.model_name(), O::NAME);
+    metrics::counter!("strongroom_denied_total", "service" => service, "operation" => operation)
+        .increment(1);
+}
+
 /// An error and what caused it, for the log.
 fn causes(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
     let mut text = error.to_string();
@@ -235,6 +203,19 @@ fn causes(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Lets other tasks of this thread run.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A future whose panic becomes an internal failure of the request.

@@ -19,11 +19,19 @@ const EVERYTHING: &str = r#"{
 /// were already granted.
 pub fn resource_policy_admits(ctx: &Ctx, need: &Need, facts: &ResourceFacts) -> bool {
     let principal = &ctx.caller().principal;
-    let identity = ctx.services().sources.identities.policies(ctx.view(), principal);
+    let identity = ctx
+        .services()
+        .sources
+        .identities
+        .policies(ctx.view(), principal);
     let Ok(everything) = Document::parse(EVERYTHING, DocumentKind::Identity) else {
         return false;
     };
-    let allow = [Attached { document: &everything, name: "everything", arn: None }];
+    let allow = [Attached {
+        document: &everything,
+        name: "everything",
+        arn: None,
+    }];
     let policies = Policies {
         identity: &allow,
         resource: match &facts.rule {
@@ -34,7 +42,12 @@ pub fn resource_policy_admits(ctx: &Ctx, need: &Need, facts: &ResourceFacts) -> 
         },
         ..Policies::NONE
     };
-    let keys = RequestKeys { ctx, need, identity: &identity, facts };
+    let keys = RequestKeys {
+        ctx,
+        need,
+        identity: &identity,
+        facts,
+    };
     let request = Request {
         principal,
         action: need.action,

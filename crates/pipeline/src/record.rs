@@ -2,13 +2,14 @@
 
 use audit::{Category, Damped, DenialKey, Record, Resource, UserIdentity};
 use serde_json::Value;
-use store::Batch;
+use store::{Batch, Lane};
 use tracing::error;
 use types::{AccountId, Arn, ErrorKind, Region, RequestId, Service};
 
 use crate::authorize::Authorization;
 use crate::operation::EventDetail;
-use crate::{Ctx, Failure, Operation, Origin, Services};
+use crate::sources::Principals;
+use crate::{Ctx, Failure, Kind, Operation, Origin, Services};
 
 /// Records a call that succeeded. Data events are recorded by trails, not here.
 pub(crate) fn success<O: Operation>(
@@ -30,7 +31,7 @@ pub(crate) fn success<O: Operation>(
             decisions,
         );
     }
-    let owners = owners(&record);
+    let owners = owners(ctx, &record);
     append_copies(ctx, record, &owners, batch)
 }
 
@@ -66,11 +67,16 @@ fn resource_kind(arn: &Arn) -> &'static str {
     }
 }
 
-/// The accounts that own what the call was about.
-fn owners(record: &Record) -> Vec<AccountId> {
+/// The accounts that own what the call was about, as far as they exist: an ARN that a caller
+/// made up must not make a record in a history.
+fn owners(ctx: &Ctx, record: &Record) -> Vec<AccountId> {
+    let Ok(Principals(directory)) = ctx.part() else {
+        return Vec::new();
+    };
     let accounts = record.resources.iter();
     accounts
         .filter_map(|resource| resource.account_id.as_ref()?.parse().ok())
+        .filter(|account| directory.account_exists(ctx.view(), *account))
         .collect()
 }
 
@@ -88,8 +94,58 @@ pub(crate) fn failure<O: Operation>(
     if O::KIND.is_data() {
         return Ok(());
     }
-    let denied = matches!(failure.kind, ErrorKind::Denied | ErrorKind::Unauthenticated);
-    let mut record = base::<O>(ctx, detail);
+    let record = base::<O>(ctx, detail);
+    refused(
+        ctx,
+        record,
+        authorization,
+        failure,
+        is_denial(failure),
+        batch,
+    )
+}
+
+/// Records an authenticated call that no operation was run for: its input cannot be read, or
+/// there is no such operation. Commits on its own.
+pub async fn record_refused(
+    ctx: &Ctx,
+    service: Service,
+    operation: &str,
+    kind: Kind,
+    failure: &Failure,
+) {
+    if kind.is_data() {
+        return;
+    }
+    let record = base_of(ctx, service, operation, kind, EventDetail::default());
+    let mut batch = Batch::default();
+    let made = refused(
+        ctx,
+        record,
+        &Authorization::default(),
+        failure,
+        true,
+        &mut batch,
+    );
+    if let Err(unrecorded) = made {
+        error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
+    } else if !batch.is_empty()
+        && let Err(failed) = ctx.services().store.commit(batch).await
+    {
+        error!(request = %ctx.id(), operation, error = %failed, "commit failed");
+    }
+}
+
+/// Completes the record of a failed call, unless the damper only counts it.
+fn refused(
+    ctx: &Ctx,
+    mut record: Record,
+    authorization: &Authorization,
+    failure: &Failure,
+    damped: bool,
+    batch: &mut Batch,
+) -> Result<(), Failure> {
+    let denied = is_denial(failure);
     record.response_elements = Value::Null;
     record.error_message = Some(failure.message.clone());
     record.error_code = Some(if denied && failure.denial.is_some() {
@@ -98,40 +154,37 @@ pub(crate) fn failure<O: Operation>(
     } else {
         failure.code.clone().into_owned()
     });
-    if denied {
+    if damped {
         record.request_parameters = Value::Null;
+        let resource = failure
+            .denial
+            .as_ref()
+            .map(|denial| denial.resource.clone());
         let key = DenialKey {
             principal: ctx.caller().principal.display_name(),
-            action: format!("{}:{}", O::SERVICE.action_prefix(), O::NAME),
-            resource: failure
-                .denial
-                .as_ref()
-                .map(|d| d.resource.clone())
-                .unwrap_or_default(),
+            action: format!("{}:{}", record.event_source, record.event_name),
+            resource: resource.unwrap_or_default(),
             code: failure.code.clone().into_owned(),
         };
-        match ctx
-            .services()
-            .damper
-            .admit(key, ctx.services().clock.monotonic())
-        {
-            Damped::Count => return Ok(()),
-            Damped::Record { suppressed: 0 } => {}
-            Damped::Record { suppressed } => {
-                add(
-                    &mut record.additional_event_data,
-                    "suppressedCount",
-                    suppressed.into(),
-                );
-            }
+        let now = ctx.services().clock.monotonic();
+        let Damped::Record { suppressed } = ctx.services().damper.admit(key, now) else {
+            return Ok(());
+        };
+        if suppressed > 0 {
+            let additional = &mut record.additional_event_data;
+            add(additional, "suppressedCount", suppressed.into());
         }
     }
     let mut to = Vec::new();
     if !denied {
         name_resources(&mut record, authorization);
-        to = owners(&record);
+        to = owners(ctx, &record);
     }
     append_copies(ctx, record, &to, batch)
+}
+
+fn is_denial(failure: &Failure) -> bool {
+    matches!(failure.kind, ErrorKind::Denied | ErrorKind::Unauthenticated)
 }
 
 /// Records a request that was not authenticated, in the history of `recipient`.
@@ -145,17 +198,16 @@ pub async fn record_unauthenticated(
     id: RequestId,
     attempt: UnauthenticatedCall<'_>,
 ) {
+    // Whatever a stranger can choose is not part of the key: only the address and the code.
+    let address = origin.source_ip.map(|ip| ip.to_string());
     let key = DenialKey {
-        principal: attempt.access_key_id.unwrap_or_default().to_owned(),
-        action: format!("{}:{}", attempt.source(), attempt.operation),
-        resource: origin
-            .source_ip
-            .map(|ip| ip.to_string())
-            .unwrap_or_default(),
+        principal: address.unwrap_or_default(),
+        action: "*".to_owned(),
+        resource: String::new(),
         code: attempt.code.to_owned(),
     };
-    let Damped::Record { suppressed } = services.damper.admit(key, services.clock.monotonic())
-    else {
+    let now = services.clock.monotonic();
+    let Damped::Record { suppressed } = services.strangers.admit(key, now) else {
         return;
     };
     let at = services.clock.now();
@@ -200,11 +252,19 @@ impl UnauthenticatedCall<'_> {
 /// Writes one record for each flood of identical failures whose second is over; the
 /// maintenance task calls it once a second.
 pub async fn flush_damped(services: &Services, recipient: AccountId, region: &Region) {
-    for (key, count) in services.damper.flush(services.clock.monotonic()) {
+    let now = services.clock.monotonic();
+    let mut counted = services.damper.flush(now);
+    counted.extend(services.strangers.flush(now));
+    for (key, count) in counted {
         let at = services.clock.now();
         let mut record = Record::new(UserIdentity::unknown(None), at);
-        let (service, operation) = key.action.split_once(':').unwrap_or(("", &key.action));
-        record.event_source = format!("{service}.amazonaws.com");
+        let (source, operation) = key.action.split_once(':').unwrap_or(("", &key.action));
+        let source = if source.is_empty() {
+            "unknown.amazonaws.com"
+        } else {
+            source
+        };
+        source.clone_into(&mut record.event_source);
         record.event_name = operation.to_owned();
         record.error_code = Some(key.code);
         let additional = &mut record.additional_event_data;
@@ -219,7 +279,8 @@ async fn commit_alone(services: &Services, mut record: Record, to: AccountId, re
     record.event_id = RequestId::generate(services.entropy()).to_string();
     record.recipient_account_id = to.to_string();
     region.as_str().clone_into(&mut record.aws_region);
-    let mut batch = Batch::default();
+    // Refused first when the disk is short: the reserve is for administrators' calls.
+    let mut batch = Batch::new(Lane::Data);
     let record = record.truncated();
     let appended = audit::append(&mut batch, Some(to), region, services.clock.now(), &record);
     if let Err(failed) = appended {
@@ -232,20 +293,30 @@ async fn commit_alone(services: &Services, mut record: Record, to: AccountId, re
 }
 
 fn base<O: Operation>(ctx: &Ctx, detail: EventDetail) -> Record {
+    base_of(ctx, O::SERVICE, O::NAME, O::KIND, detail)
+}
+
+fn base_of(
+    ctx: &Ctx,
+    service: Service,
+    operation: &str,
+    kind: Kind,
+    detail: EventDetail,
+) -> Record {
     let caller = ctx.caller();
     let identity = UserIdentity::of(&caller.principal, caller.access_key.as_ref(), ctx.via());
     let mut record = Record::new(identity, ctx.services().clock.now());
-    O::SERVICE.principal().clone_into(&mut record.event_source);
-    O::NAME.clone_into(&mut record.event_name);
+    service.principal().clone_into(&mut record.event_source);
+    operation.clone_into(&mut record.event_name);
     ctx.region().as_str().clone_into(&mut record.aws_region);
     record.request_parameters = detail.request;
     record.response_elements = detail.response;
     record.additional_event_data = detail.additional;
     record.resources = detail.resources;
     record.request_id = ctx.id().to_string();
-    record.read_only = O::KIND.is_read_only();
-    record.management_event = !O::KIND.is_data();
-    record.event_category = if O::KIND.is_data() {
+    record.read_only = kind.is_read_only();
+    record.management_event = !kind.is_data();
+    record.event_category = if kind.is_data() {
         Category::Data
     } else {
         Category::Management
