@@ -43,6 +43,13 @@ impl NamedUser {
         }
     }
 
+    /// The need of `action` on the user. A denial shows the name as the caller wrote it, so
+    /// that it tells neither path nor existence.
+    pub(crate) fn need(&self, action: &'static Action) -> Need {
+        let shown = crate::records::user_arn(self.account, "/", &self.name);
+        Need::on(action, self.arn()).named(shown)
+    }
+
     /// The policy that bounds the user, for `iam:PermissionsBoundary`.
     pub(crate) fn boundary(&self) -> Option<&str> {
         self.user.as_ref()?.boundary.as_ref().map(Arn::as_str)
@@ -87,6 +94,14 @@ impl Subject {
             Principal::AssumedRole { .. }
             | Principal::FederatedUser { .. }
             | Principal::Service { .. } => Err(Error::UserNameNeeded),
+        }
+    }
+
+    /// The need of `action` on whom the call is about.
+    pub(crate) fn need(&self, action: &'static Action) -> Need {
+        match self {
+            Self::User(named) => named.need(action),
+            Self::Root(_) => Need::on(action, self.arn()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `AttachUserPolicy`: gives a user the permissions of a managed policy.
 
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::AttachUserPolicyRequest;
@@ -39,7 +39,7 @@ impl Operation for AttachUserPolicy {
         let keys = KeySet::default()
             .one("iam:policyarn", arn.as_str())
             .maybe("iam:permissionsboundary", named.boundary());
-        let need = Need::on(&actions::ATTACH_USER_POLICY, named.arn()).with(keys);
+        let need = named.need(&actions::ATTACH_USER_POLICY).with(keys);
         Ok((Needs::one(need), (named, arn)))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::SensitiveString;
 use shapes::iam::{AccessKey, CreateAccessKeyRequest, CreateAccessKeyResponse, StatusType};
@@ -36,7 +36,7 @@ impl Operation for CreateAccessKey {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Subject), Error> {
         let subject = Subject::of(ctx, input.user_name.as_deref())?;
         Ok((
-            Needs::one(Need::on(&actions::CREATE_ACCESS_KEY, subject.arn())),
+            Needs::one(subject.need(&actions::CREATE_ACCESS_KEY)),
             subject,
         ))
     }

@@ -1,6 +1,6 @@
 //! `DeleteAccessKey`: destroys an access key.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::DeleteAccessKeyRequest;
@@ -32,7 +32,7 @@ impl Operation for DeleteAccessKey {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Subject), Error> {
         let subject = Subject::of(ctx, input.user_name.as_deref())?;
         Ok((
-            Needs::one(Need::on(&actions::DELETE_ACCESS_KEY, subject.arn())),
+            Needs::one(subject.need(&actions::DELETE_ACCESS_KEY)),
             subject,
         ))
     }

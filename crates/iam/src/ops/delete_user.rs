@@ -1,6 +1,6 @@
 //! `DeleteUser`: ends a user that nothing belongs to any more.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::DeleteUserRequest;
@@ -33,10 +33,7 @@ impl Operation for DeleteUser {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, NamedUser), Error> {
         let named = NamedUser::of(ctx, &input.user_name)?;
-        Ok((
-            Needs::one(Need::on(&actions::DELETE_USER, named.arn())),
-            named,
-        ))
+        Ok((Needs::one(named.need(&actions::DELETE_USER)), named))
     }
 
     async fn handle(

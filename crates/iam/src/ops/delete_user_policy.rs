@@ -1,6 +1,6 @@
 //! `DeleteUserPolicy`: removes an inline policy of a user.
 
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::DeleteUserPolicyRequest;
@@ -32,7 +32,7 @@ impl Operation for DeleteUserPolicy {
         let named = NamedUser::of(ctx, &input.user_name)?;
         let keys = KeySet::default().maybe("iam:permissionsboundary", named.boundary());
         Ok((
-            Needs::one(Need::on(&actions::DELETE_USER_POLICY, named.arn()).with(keys)),
+            Needs::one(named.need(&actions::DELETE_USER_POLICY).with(keys)),
             named,
         ))
     }

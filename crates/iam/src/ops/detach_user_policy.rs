@@ -1,6 +1,6 @@
 //! `DetachUserPolicy`: takes the permissions of a managed policy away from a user.
 
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::DetachUserPolicyRequest;
@@ -37,7 +37,7 @@ impl Operation for DetachUserPolicy {
         let keys = KeySet::default()
             .one("iam:policyarn", arn.as_str())
             .maybe("iam:permissionsboundary", named.boundary());
-        let need = Need::on(&actions::DETACH_USER_POLICY, named.arn()).with(keys);
+        let need = named.need(&actions::DETACH_USER_POLICY).with(keys);
         Ok((Needs::one(need), (named, arn)))
     }
 

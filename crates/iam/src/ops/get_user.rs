@@ -1,6 +1,6 @@
 //! `GetUser`: one user, or the caller itself.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::iam::{GetUserRequest, GetUserResponse};
 use types::Service;
@@ -29,10 +29,7 @@ impl Operation for GetUser {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Subject), Error> {
         let subject = Subject::of(ctx, input.user_name.as_deref())?;
-        Ok((
-            Needs::one(Need::on(&actions::GET_USER, subject.arn())),
-            subject,
-        ))
+        Ok((Needs::one(subject.need(&actions::GET_USER)), subject))
     }
 
     async fn handle(

@@ -1,6 +1,6 @@
 //! `GetUserPolicy`: one inline policy of a user.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::iam::{GetUserPolicyRequest, GetUserPolicyResponse};
 use types::Service;
@@ -28,10 +28,7 @@ impl Operation for GetUserPolicy {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, NamedUser), Error> {
         let named = NamedUser::of(ctx, &input.user_name)?;
-        Ok((
-            Needs::one(Need::on(&actions::GET_USER_POLICY, named.arn())),
-            named,
-        ))
+        Ok((Needs::one(named.need(&actions::GET_USER_POLICY)), named))
     }
 
     async fn handle(

@@ -1,6 +1,6 @@
 //! `ListAccessKeys`: the access keys of a user, or of the caller itself.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListAccessKeysRequest, ListAccessKeysResponse};
 use types::Service;
@@ -31,7 +31,7 @@ impl Operation for ListAccessKeys {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Subject), Error> {
         let subject = Subject::of(ctx, input.user_name.as_deref())?;
         Ok((
-            Needs::one(Need::on(&actions::LIST_ACCESS_KEYS, subject.arn())),
+            Needs::one(subject.need(&actions::LIST_ACCESS_KEYS)),
             subject,
         ))
     }

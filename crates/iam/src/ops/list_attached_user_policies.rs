@@ -1,6 +1,6 @@
 //! `ListAttachedUserPolicies`: the managed policies of a user.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::iam::{
     AttachedPolicy, ListAttachedUserPoliciesRequest, ListAttachedUserPoliciesResponse,
@@ -34,7 +34,7 @@ impl Operation for ListAttachedUserPolicies {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, NamedUser), Error> {
         let named = NamedUser::of(ctx, &input.user_name)?;
         Ok((
-            Needs::one(Need::on(&actions::LIST_ATTACHED_USER_POLICIES, named.arn())),
+            Needs::one(named.need(&actions::LIST_ATTACHED_USER_POLICIES)),
             named,
         ))
     }

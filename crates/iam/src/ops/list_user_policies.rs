@@ -1,6 +1,6 @@
 //! `ListUserPolicies`: the names of a user's inline policies.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListUserPoliciesRequest, ListUserPoliciesResponse};
 use types::Service;
@@ -30,10 +30,7 @@ impl Operation for ListUserPolicies {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, NamedUser), Error> {
         let named = NamedUser::of(ctx, &input.user_name)?;
-        Ok((
-            Needs::one(Need::on(&actions::LIST_USER_POLICIES, named.arn())),
-            named,
-        ))
+        Ok((Needs::one(named.need(&actions::LIST_USER_POLICIES)), named))
     }
 
     async fn handle(

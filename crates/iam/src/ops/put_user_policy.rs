@@ -1,6 +1,6 @@
 //! `PutUserPolicy`: adds or replaces an inline policy of a user.
 
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::{Action, non_whitespace_len};
 use shapes::Empty;
 use shapes::iam::PutUserPolicyRequest;
@@ -35,7 +35,7 @@ impl Operation for PutUserPolicy {
         let named = NamedUser::of(ctx, &input.user_name)?;
         let keys = KeySet::default().maybe("iam:permissionsboundary", named.boundary());
         Ok((
-            Needs::one(Need::on(&actions::PUT_USER_POLICY, named.arn()).with(keys)),
+            Needs::one(named.need(&actions::PUT_USER_POLICY).with(keys)),
             named,
         ))
     }

@@ -1,6 +1,6 @@
 //! `UpdateAccessKey`: makes an access key active or inactive.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::{StatusType, UpdateAccessKeyRequest};
@@ -34,7 +34,7 @@ impl Operation for UpdateAccessKey {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Subject), Error> {
         let subject = Subject::of(ctx, input.user_name.as_deref())?;
         Ok((
-            Needs::one(Need::on(&actions::UPDATE_ACCESS_KEY, subject.arn())),
+            Needs::one(subject.need(&actions::UPDATE_ACCESS_KEY)),
             subject,
         ))
     }
