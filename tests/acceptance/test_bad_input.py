@@ -119,3 +119,34 @@ def test_strange_paths_are_refused(server, key, path):
     data = raw.request(server, "sagemaker", None, b"", key, path=path, method="GET")
     answer = raw.exchange(server, data)
     assert 400 <= answer.status < 405, answer.body
+
+
+def test_announced_bodies_of_strangers_hold_no_memory(server, key):
+    stranger = {"AccessKeyId": "AKIASTRANGERSTRANGER", "SecretAccessKey": "x" * 40}
+    head = raw.request(server, "sagemaker", None, b"", stranger, path="/FeatureGroup/x", method="PUT")
+    head = head.replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    address = urllib.parse.urlparse(server.url)
+    waiting = [socket.create_connection((address.hostname, address.port)) for _ in range(64)]
+    try:
+        for connection in waiting:
+            connection.sendall(head)
+        started = time.monotonic()
+        assert kms(server, key, b"{}", operation="ListKeys").status == 200
+        assert time.monotonic() - started < 5
+    finally:
+        for connection in waiting:
+            connection.close()
+
+
+def test_an_unreadable_signed_call_is_recorded(server, key):
+    assert kms(server, key, b'{"KeyId": ', operation="DescribeKey").code() == "SerializationException"
+    found = server.client("cloudtrail").lookup_events(MaxResults=5)["Events"]
+    failed = [json.loads(event["CloudTrailEvent"]) for event in found]
+    assert any(e["eventName"] == "DescribeKey" and e.get("errorCode") == "SerializationException"
+               for e in failed)
+
+
+def test_grant_tokens_are_never_quoted(server, key):
+    token = "secret-grant-token" + "x" * 9000
+    answer = kms(server, key, json.dumps({"KeyId": "a", "GrantTokens": [token]}).encode(), operation="DescribeKey")
+    assert answer.code() == "ValidationException" and b"secret-grant-token" not in answer.body

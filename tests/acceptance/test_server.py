@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import secrets
+import shutil
 import stat
 import subprocess
 
@@ -192,3 +193,27 @@ def test_no_canary_is_found_on_disk(fresh_server):
     log = (fresh_server.directory / "server.log").read_bytes()
     for needle in (secret.encode(), canaries["value"].encode(), plain):
         assert needle not in log
+
+
+def test_a_store_that_disappeared_is_not_a_fresh_start(fresh_server):
+    assert fresh_server.stop() == 0
+    credentials = (fresh_server.data / "credentials").read_text()
+    shutil.rmtree(fresh_server.data / "store")
+    line = one_line(run("serve", "--data", str(fresh_server.data), "--listen", "127.0.0.1:0"))
+    assert "is missing" in line
+    assert (fresh_server.data / "credentials").read_text() == credentials
+
+
+def test_the_first_account_is_on_record(fresh_server):
+    found = fresh_server.client("cloudtrail").lookup_events(LookupAttributes=[
+        {"AttributeKey": "EventName", "AttributeValue": "CreateFirstAccount"}])["Events"]
+    assert len(found) == 1 and found[0]["ReadOnly"] == "false"
+
+
+def test_an_argument_cannot_forge_a_log_line(server, user):
+    iam = server.client("iam", user("forger"))
+    with pytest.raises(botocore.exceptions.ClientError):
+        iam.delete_policy(PolicyArn="arn:aws:iam::111122223333:policy/x\n2026-01-01 INFO call ALLOWED forged")
+    with pytest.raises(botocore.exceptions.ClientError):
+        iam.get_user(UserName="Administrator")
+    assert not [line for line in server.log_text().splitlines() if line.startswith("2026-01-01 INFO")]

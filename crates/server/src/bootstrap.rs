@@ -1,13 +1,13 @@
 //! The first start: an account, its administrator, and the `credentials` file.
 
-use std::path::Path;
-
+use audit::{EventType, Record, UserIdentity};
 use crypto::secret::SecretBytes;
 use pipeline::Services;
 use store::{Batch, View};
-use types::{AccountId, Entropy};
+use types::{AccountId, Entropy, Region, RequestId, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::directory::DataDirectory;
 use crate::seal::{self, SealError};
 
 /// The first account could not be made; the server refuses to start.
@@ -19,7 +19,13 @@ pub(crate) enum BootstrapError {
     /// The records could not be committed.
     #[error("committing the first account failed")]
     Commit(#[source] store::CommitError),
-    /// The credentials file could not be written.
+    /// The audit record could not be made.
+    #[error("recording the first account failed")]
+    Record(#[source] audit::Error),
+    /// There was an account, and it is gone.
+    #[error("the store holds no account, but this data directory has held one: data is missing")]
+    Lost,
+    /// The credentials file or the seal could not be written.
     #[error(transparent)]
     Credentials(#[from] SealError),
 }
@@ -27,35 +33,72 @@ pub(crate) enum BootstrapError {
 /// Makes the first account if there is none yet, and writes its administrator's access key
 /// to `credentials` in the AWS shared-credentials format, mode 0600. The key is never logged.
 ///
-/// Returns the account that unauthenticated calls are recorded for: the first one.
+/// Returns the account that unauthenticated calls are recorded for: the first one. Fails with
+/// [`BootstrapError::Lost`] if the directory has held an account that is gone.
 pub(crate) async fn first_account(
     services: &Services,
+    directory: &DataDirectory,
     wanted: Option<AccountId>,
-    credentials: &Path,
+    region: &Region,
 ) -> Result<AccountId, BootstrapError> {
     let view = View::recording(services.store().snapshot());
-    if let Some(account) = iam::first_account(&view) {
-        return Ok(account);
+    let initialised = directory.is_initialised()?;
+    let account = match iam::first_account(&view) {
+        Some(account) => account,
+        None if initialised => return Err(BootstrapError::Lost),
+        None => make_first_account(services, directory, wanted, region).await?,
+    };
+    if !initialised {
+        directory.note_initialised()?;
     }
-    let account = wanted.unwrap_or_else(|| random_account(services.entropy()));
+    Ok(account)
+}
+
+async fn make_first_account(
+    services: &Services,
+    directory: &DataDirectory,
+    wanted: Option<AccountId>,
+    region: &Region,
+) -> Result<AccountId, BootstrapError> {
+    let (now, entropy) = (services.clock().now(), services.entropy());
+    let account = wanted.unwrap_or_else(|| random_account(entropy));
     let mut batch = Batch::default();
-    let key = iam::bootstrap(
-        &mut batch,
-        account,
-        services.clock().now(),
-        services.entropy(),
-    )
-    .map_err(BootstrapError::Iam)?;
+    let key = iam::bootstrap(&mut batch, account, now, entropy).map_err(BootstrapError::Iam)?;
+    let record = made(account, &key, region, now, entropy);
+    audit::append(&mut batch, Some(account), region, now, &record)
+        .map_err(BootstrapError::Record)?;
     // Written first: if the commit is cut off, the next start finds no account and writes
     // the file again; the other way round nobody could get in.
     let text = shared_credentials(key.id.as_str(), &key.secret);
-    seal::write_durably(credentials, text.as_bytes())?;
-    services
-        .store()
-        .commit(batch)
-        .await
-        .map_err(BootstrapError::Commit)?;
+    seal::write_durably(&directory.credentials(), text.as_bytes())?;
+    let committed = services.store().commit(batch).await;
+    committed.map_err(BootstrapError::Commit)?;
     Ok(account)
+}
+
+/// The audit record of the first account: the deployment made it, nobody called.
+fn made(
+    account: AccountId,
+    key: &iam::AccessKey,
+    region: &Region,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Record {
+    let mut record = Record::new(UserIdentity::internal(account), now);
+    record.event_type = EventType::AwsServiceEvent;
+    "strongroom.amazonaws.com".clone_into(&mut record.event_source);
+    "CreateFirstAccount".clone_into(&mut record.event_name);
+    record.aws_region = region.to_string();
+    "AWS Internal".clone_into(&mut record.source_ip_address);
+    "AWS Internal".clone_into(&mut record.user_agent);
+    record.read_only = false;
+    record.response_elements = serde_json::json!({
+        "accountId": account, "userName": "Administrator", "accessKeyId": key.id,
+    });
+    record.request_id = RequestId::generate(entropy).to_string();
+    record.event_id = RequestId::generate(entropy).to_string();
+    record.recipient_account_id = account.to_string();
+    record
 }
 
 fn shared_credentials(id: &str, secret: &SecretBytes) -> Zeroizing<String> {

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crypto::lock::LockedKey32;
 use crypto::secret::Key32;
 use types::Entropy;
 
@@ -14,7 +15,7 @@ use crate::seal::{self, SealError};
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
-    root: Key32,
+    root: LockedKey32,
     fresh: bool,
     _lock: File,
 }
@@ -43,6 +44,15 @@ pub(crate) enum DirectoryError {
     #[error("`{path}` is neither empty nor a strongroom data directory")]
     Foreign {
         /// The directory.
+        path: PathBuf,
+    },
+    /// The store that the directory held is not there.
+    #[error(
+        "`{path}` is missing, but this data directory has held a deployment: restore it from a \
+         backup, or start over in an empty directory"
+    )]
+    StoreMissing {
+        /// Where the store was.
         path: PathBuf,
     },
     /// There is nothing to work on.
@@ -74,16 +84,16 @@ impl DataDirectory {
             })?;
         let lock = lock(path)?;
         if seal::exists(path) {
-            let root = seal::open(path, &config.seal)?;
-            return Ok(Self {
-                path: path.clone(),
-                root,
-                fresh: false,
-                _lock: lock,
-            });
+            let directory = Self::unsealed(config, false, lock)?;
+            if directory.is_initialised()? && !directory.store().join("commit.mark").exists() {
+                return Err(DirectoryError::StoreMissing {
+                    path: directory.store(),
+                });
+            }
+            return Ok(directory);
         }
         refuse_foreign(path)?;
-        let root = seal::create(path, &config.seal, entropy)?;
+        seal::create(path, &config.seal, entropy)?;
         match &config.seal {
             SealConfig::KeyFile(key) => tracing::info!(
                 key_file = %key.display(),
@@ -95,12 +105,7 @@ impl DataDirectory {
                  can read nothing; without it the data is lost"
             ),
         }
-        Ok(Self {
-            path: path.clone(),
-            root,
-            fresh: true,
-            _lock: lock,
-        })
+        Self::unsealed(config, true, lock)
     }
 
     /// Opens an existing directory.
@@ -110,18 +115,35 @@ impl DataDirectory {
             return Err(DirectoryError::Missing { path: path.clone() });
         }
         let lock = lock(path)?;
-        let root = seal::open(path, &config.seal)?;
+        Self::unsealed(config, false, lock)
+    }
+
+    fn unsealed(config: &DirectoryConfig, fresh: bool, lock: File) -> Result<Self, DirectoryError> {
+        let root = LockedKey32::new(seal::open(&config.data, &config.seal)?);
+        if let Some(refusal) = root.refusal() {
+            tracing::warn!(reason = %refusal, "the root key's memory could not be locked");
+        }
         Ok(Self {
-            path: path.clone(),
+            path: config.data.clone(),
             root,
-            fresh: false,
+            fresh,
             _lock: lock,
         })
     }
 
+    /// Whether the first account has been committed.
+    pub(crate) fn is_initialised(&self) -> Result<bool, SealError> {
+        seal::is_initialised(&self.path)
+    }
+
+    /// Notes that the first account has been committed.
+    pub(crate) fn note_initialised(&self) -> Result<(), SealError> {
+        seal::note_initialised(&self.path)
+    }
+
     /// The root key.
     pub(crate) fn root(&self) -> &Key32 {
-        &self.root
+        self.root.key()
     }
 
     /// Whether this start initialised it.
@@ -205,6 +227,17 @@ mod tests {
         let second = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
         assert!(!second.is_fresh());
         assert_eq!(second.root().expose(), root.expose());
+    }
+
+    #[test]
+    fn a_store_that_disappeared_is_not_a_fresh_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        let first = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
+        first.note_initialised().unwrap();
+        drop(first);
+        let second = DataDirectory::open_or_create(&config, &SystemEntropy);
+        assert!(matches!(second, Err(DirectoryError::StoreMissing { .. })));
     }
 
     #[test]

@@ -11,18 +11,21 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use pipeline::{Caller, Ctx, Origin, Services, UnauthenticatedCall};
+use pipeline::{Caller, Ctx, Kind, Origin, Services, UnauthenticatedCall};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
-use types::{AccountId, Region, RequestId, Service};
+use types::{AccountId, ErrorKind, Region, RequestId, Service};
 use wire::sigv4::{AuthError, PayloadHash, SecretAccessKey, Unverified, Verifier};
-use wire::{BodyRule, Envelope, Limits, Protocol, ReplyTo};
+use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
 use crate::config::Config;
-use crate::router::Router;
+use crate::router::{Router, failure_of};
 
 /// Signing keys kept: one per access key, day, region and service in use.
 const SIGNING_KEYS: usize = 4096;
+
+/// Bytes of a body that are read for an access key that does not exist.
+const STRANGERS_BODY: usize = 64 * 1024;
 
 /// The region that IAM and STS are signed for, whatever regions exist.
 const GLOBAL_REGION: &str = "us-east-1";
@@ -52,7 +55,6 @@ pub(crate) struct HttpService {
 
 /// A request whose signature has been read but not verified.
 struct Arrived<'r> {
-    parts: &'r Parts,
     signature: Unverified<'r>,
     envelope: Envelope<'r>,
     region: Region,
@@ -77,7 +79,11 @@ impl HttpService {
             limits: Limits::default(),
             regions: config.regions.clone(),
             home,
-            trusted_proxies: config.trusted_proxies.clone(),
+            trusted_proxies: config
+                .trusted_proxies
+                .iter()
+                .map(IpAddr::to_canonical)
+                .collect(),
             body_memory: Semaphore::new(config.limits.body_memory),
             body_timeout: Duration::from_secs(config.limits.body_seconds),
         }
@@ -127,19 +133,21 @@ impl HttpService {
             // The body is not worth reading.
             Err(refused) => return closing(self.refuse(protocol, refused, &origin, id).await),
         };
-        let (body, _memory) = match self.read(body, rule).await {
+        let limit = self.body_limit(&arrived, rule);
+        let (body, _memory) = match self.read(body, limit).await {
             Ok(read) => read,
-            Err(BodyRefused::TooLarge) => {
-                let error = wire::Error::TooLarge { limit: rule.limit };
-                return closing(ReplyTo::unknown(None, protocol, id).refuse(&error));
-            }
-            Err(BodyRefused::Slow) => return timed_out(),
-            Err(BodyRefused::Broken) => {
-                let error = wire::Error::Head("the request body could not be read");
-                return closing(ReplyTo::unknown(None, protocol, id).refuse(&error));
-            }
+            Err(refused) => return closing(refused.answer(limit, protocol, id)),
         };
         self.dispatch(arrived, &body, origin, id).await
+    }
+
+    /// How much of a body is read: little from a stranger, whose signature cannot be right.
+    fn body_limit(&self, arrived: &Arrived<'_>, rule: BodyRule) -> usize {
+        let view = store::View::plain(self.services.store().snapshot());
+        match iam::find_credential(&view, arrived.signature.access_key()) {
+            Some(_) => rule.limit,
+            None => rule.limit.min(STRANGERS_BODY),
+        }
     }
 
     /// Reads signature and envelope from the head, before a body is accepted.
@@ -167,7 +175,6 @@ impl HttpService {
         let envelope =
             Envelope::from_request(parts, signature.scope()).map_err(|error| named(error, None))?;
         Ok(Arrived {
-            parts,
             signature,
             envelope,
             region,
@@ -199,7 +206,6 @@ impl HttpService {
         id: RequestId,
     ) -> Response<Bytes> {
         let Arrived {
-            parts,
             signature,
             envelope,
             region,
@@ -219,30 +225,43 @@ impl HttpService {
             }
         };
         self.note_use(&caller, envelope.service(), &region);
-        let call = match envelope.call(body) {
-            Ok(call) => call,
-            Err(error) => {
-                let operation = envelope.operation().unwrap_or_default();
-                let reply = if operation.is_empty() {
-                    ReplyTo::unknown(Some(envelope.service()), envelope.protocol(), id)
-                } else {
-                    ReplyTo::operation(envelope.service(), operation, id)
-                };
-                debug!(request = %id, uri = %parts.uri.path(), error = %error, "unreadable");
-                return reply.refuse(&error);
-            }
-        };
         let services = Arc::clone(&self.services);
         let ctx = Ctx::new(services, view, caller, origin, region, id);
+        let call = match envelope.call(body) {
+            Ok(call) => call,
+            Err(error) => return self.unreadable(&ctx, &envelope, &error).await,
+        };
         if let Some(route) = self.router.find(call.service(), call.operation()) {
             let response = route.answer(ctx, &call).await;
             count(call.service(), call.operation(), response.status());
             response
         } else {
             let operation = call.operation().to_owned();
-            ReplyTo::unknown(Some(call.service()), call.protocol(), id)
-                .refuse(&wire::Error::UnknownOperation { operation })
+            let error = wire::Error::UnknownOperation { operation };
+            self.unreadable(&ctx, &envelope, &error).await
         }
+    }
+
+    /// Answers and records an authenticated call whose input cannot be read, or that names no
+    /// operation of this deployment.
+    async fn unreadable(
+        &self,
+        ctx: &Ctx,
+        envelope: &Envelope<'_>,
+        error: &wire::Error,
+    ) -> Response<Bytes> {
+        let service = envelope.service();
+        let operation = envelope.operation().unwrap_or_default();
+        let route = self.router.find(service, operation);
+        let kind = route.map_or(Kind::Mutating, crate::router::Route::kind);
+        let failure = failure_of(error.refusal(envelope.protocol(), Some(service)));
+        pipeline::record_refused(ctx, service, operation, kind, &failure).await;
+        let reply = if operation.is_empty() {
+            ReplyTo::unknown(Some(service), envelope.protocol(), ctx.id())
+        } else {
+            ReplyTo::operation(service, operation, ctx.id())
+        };
+        reply.refuse(error)
     }
 
     fn authenticate(
@@ -311,36 +330,34 @@ impl HttpService {
     }
 
     /// Reads the body, within its bound, the time allowed and the memory of all bodies.
+    ///
+    /// Memory is taken as bytes arrive, never for what a head merely announces, and a body
+    /// that finds none left is refused rather than queued.
     async fn read(
         &self,
         mut body: Incoming,
-        rule: BodyRule,
-    ) -> Result<(Bytes, Option<SemaphorePermit<'_>>), BodyRefused> {
-        if rule.declared == Some(0) {
-            return Ok((Bytes::new(), None));
-        }
-        let room = u32::try_from(rule.declared.unwrap_or(rule.limit)).unwrap_or(u32::MAX);
+        limit: usize,
+    ) -> Result<(Bytes, Vec<SemaphorePermit<'_>>), BodyRefused> {
         let read = async {
-            let permit = self
-                .body_memory
-                .acquire_many(room)
-                .await
-                .map_err(|_closed| BodyRefused::Broken)?;
-            let mut bytes = BytesMut::with_capacity(rule.declared.unwrap_or(0));
+            let mut memory = Vec::new();
+            let mut bytes = BytesMut::new();
             while let Some(frame) = body.frame().await {
                 let frame = frame.map_err(|_source| BodyRefused::Broken)?;
-                if let Ok(data) = frame.into_data() {
-                    if bytes.len() + data.len() > rule.limit {
-                        return Err(BodyRefused::TooLarge);
-                    }
-                    bytes.extend_from_slice(&data);
+                let Ok(data) = frame.into_data() else {
+                    continue;
+                };
+                if bytes.len() + data.len() > limit {
+                    return Err(BodyRefused::TooLarge);
                 }
+                let room = u32::try_from(data.len()).unwrap_or(u32::MAX);
+                let permit = self.body_memory.try_acquire_many(room);
+                memory.push(permit.map_err(|_none_left| BodyRefused::NoMemory)?);
+                bytes.extend_from_slice(&data);
             }
-            Ok((bytes.freeze(), Some(permit)))
+            Ok((bytes.freeze(), memory))
         };
-        tokio::time::timeout(self.body_timeout, read)
-            .await
-            .unwrap_or(Err(BodyRefused::Slow))
+        let timeout = tokio::time::timeout(self.body_timeout, read);
+        timeout.await.unwrap_or(Err(BodyRefused::Slow))
     }
 
     fn origin(&self, peer: &Peer, parts: &Parts) -> Origin {
@@ -352,7 +369,7 @@ impl HttpService {
                 .map(str::to_owned)
         };
         Origin {
-            source_ip: Some(self.source_ip(peer.address.ip(), parts)),
+            source_ip: Some(self.source_ip(peer.address.ip().to_canonical(), parts)),
             user_agent: text("user-agent"),
             referer: text("referer"),
             secure_transport: peer.tls.is_some(),
@@ -374,7 +391,11 @@ impl HttpService {
             .flat_map(|value| value.split(','))
             .collect();
         for address in forwarded.iter().rev() {
-            match address.trim().parse() {
+            match address
+                .trim()
+                .parse()
+                .map(|address: IpAddr| address.to_canonical())
+            {
                 Ok(address) if self.trusted_proxies.contains(&address) => {}
                 Ok(address) => return address,
                 // What a proxy cannot have written is not believed.
@@ -385,10 +406,33 @@ impl HttpService {
     }
 }
 
+/// Why a body was not read to its end.
 enum BodyRefused {
     TooLarge,
+    NoMemory,
     Slow,
     Broken,
+}
+
+impl BodyRefused {
+    fn answer(&self, limit: usize, protocol: Protocol, id: RequestId) -> Response<Bytes> {
+        let reply = ReplyTo::unknown(None, protocol, id);
+        match self {
+            Self::TooLarge => reply.refuse(&wire::Error::TooLarge { limit }),
+            Self::Broken => reply.refuse(&wire::Error::Head("the request body could not be read")),
+            Self::NoMemory => reply.error(&Refusal {
+                kind: ErrorKind::Unavailable,
+                code: "ServiceUnavailable".into(),
+                message: "the server holds too many request bodies; try again later".to_owned(),
+                status: Some(503),
+            }),
+            Self::Slow => {
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+                response
+            }
+        }
+    }
 }
 
 /// The two routes that need no signature.
@@ -410,13 +454,6 @@ fn health(parts: &Parts, services: &Services) -> Option<Response<Bytes>> {
     let mut response = Response::new(Bytes::from_static(text));
     *response.status_mut() = status;
     Some(response)
-}
-
-/// The answer to a client whose body did not arrive in time.
-fn timed_out() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-    closing(response)
 }
 
 /// The body was not read, so the connection cannot be used again.

@@ -26,6 +26,9 @@ pub(crate) async fn run(
             _now = timer.tick() => {}
             _changed = stop.changed() => break,
         }
+        if let Ok(keyring) = services.part::<kms::Keyring>() {
+            keyring.sweep(&services.store().snapshot());
+        }
         pipeline::flush_damped(&services, home, &region).await;
         if let Err(failed) = featurestore::maintain(&services).await {
             warn!(error = %failed, "feature store maintenance will be tried again");
@@ -40,9 +43,6 @@ pub(crate) async fn run(
 
 async fn slow_duties(services: &Services) {
     keep_last_used(services).await;
-    if let Ok(keyring) = services.part::<kms::Keyring>() {
-        keyring.sweep(&services.store().snapshot());
-    }
     let oldest = audit::oldest_kept_segment(services.clock().now());
     if let Err(failed) = services.store().drop_log_segments(&audit::EVENTS, oldest) {
         error!(error = %failed, "old audit segments could not be dropped");

@@ -8,7 +8,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use http::Response;
-use pipeline::{Ctx, Operation, Registry, execute, reject};
+use pipeline::{Ctx, Executed, Failure, Operation, Registry, execute, record_refused};
 use policy::Action;
 use shapes::Output;
 use types::Service;
@@ -106,7 +106,12 @@ impl<O: Operation> Route for Typed<O> {
                 Ok(input) => execute::<O>(ctx, input).await,
                 Err(error) => {
                     let refusal = error.refusal(reply.protocol(), Some(O::SERVICE));
-                    reject::<O>(ctx, refusal.kind, refusal.code, refusal.message).await
+                    let failure = failure_of(refusal);
+                    record_refused(&ctx, O::SERVICE, O::NAME, O::KIND, &failure).await;
+                    Executed {
+                        revision: ctx.view().revision(),
+                        result: Err(failure),
+                    }
                 }
             };
             let mut response = match executed.result {
@@ -129,6 +134,18 @@ impl<O: Operation> Route for Typed<O> {
 
     fn kind(&self) -> pipeline::Kind {
         O::KIND
+    }
+}
+
+/// The failure for what `wire` refuses.
+pub(crate) fn failure_of(refusal: Refusal) -> Failure {
+    Failure {
+        kind: refusal.kind,
+        code: refusal.code,
+        message: refusal.message,
+        status: refusal.status,
+        denial: None,
+        source: None,
     }
 }
 

@@ -88,6 +88,8 @@ pub(crate) enum SealError {
 struct SealFile {
     version: u16,
     seal: Kind,
+    /// Whether the first account has been committed: from then on a store must be there.
+    initialised: bool,
     /// The sealed root key, hexadecimal.
     sealed_root_key: String,
 }
@@ -145,7 +147,7 @@ pub(crate) fn create(
         SealConfig::PassphraseFile(path) => {
             let mut salt = [0_u8; 16];
             entropy.fill(&mut salt);
-            let params = Params::LEAST;
+            let params = Params::default();
             let key = stretch(path, &salt, params)?;
             let kind = Kind::Passphrase {
                 salt: hex::encode(salt),
@@ -161,28 +163,52 @@ pub(crate) fn create(
     let file = SealFile {
         version: 1,
         seal: kind,
+        initialised: false,
         sealed_root_key: hex::encode(sealed),
     };
-    let text = serde_json::to_vec_pretty(&file).map_err(|_source| SealError::Damaged {
-        path: data.join(FILE),
-    })?;
-    write_durably(&data.join(FILE), &text)?;
+    write(data, &file)?;
     Ok(root)
 }
 
-/// Opens the root key of `data` with what `seal` names.
-pub(crate) fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
+/// Whether the directory has held a first account: a store that is missing is then a loss,
+/// not a fresh start.
+pub(crate) fn is_initialised(data: &Path) -> Result<bool, SealError> {
+    read(data).map(|file| file.initialised)
+}
+
+/// Notes that the first account is committed.
+pub(crate) fn note_initialised(data: &Path) -> Result<(), SealError> {
+    let mut file = read(data)?;
+    file.initialised = true;
+    write(data, &file)
+}
+
+fn read(data: &Path) -> Result<SealFile, SealError> {
     let path = data.join(FILE);
-    let damaged = || SealError::Damaged { path: path.clone() };
     let text = fs::read(&path).map_err(|source| SealError::File {
         action: "reading",
         path: path.clone(),
         source,
     })?;
-    let file: SealFile = serde_json::from_slice(&text).map_err(|_source| damaged())?;
-    if file.version != 1 {
-        return Err(damaged());
+    match serde_json::from_slice::<SealFile>(&text) {
+        Ok(file) if file.version == 1 => Ok(file),
+        Ok(_) | Err(_) => Err(SealError::Damaged { path }),
     }
+}
+
+fn write(data: &Path, file: &SealFile) -> Result<(), SealError> {
+    let path = data.join(FILE);
+    let text = serde_json::to_vec_pretty(file)
+        .map_err(|_source| SealError::Damaged { path: path.clone() })?;
+    write_durably(&path, &text)
+}
+
+/// Opens the root key of `data` with what `seal` names.
+pub(crate) fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
+    let file = read(data)?;
+    let damaged = || SealError::Damaged {
+        path: data.join(FILE),
+    };
     let wrapping = match (&file.seal, seal) {
         (Kind::KeyFile, SealConfig::KeyFile(path)) => read_key_file(path)?,
         (

@@ -45,7 +45,8 @@ async fn serve(config: &Config, directory: &DataDirectory) -> anyhow::Result<()>
         .context("no region is configured")?;
     let deployment = compose::deployment(directory, &config.regions).await?;
     let credentials = directory.credentials();
-    let home = bootstrap::first_account(&deployment.services, config.account, &credentials).await?;
+    let home =
+        bootstrap::first_account(&deployment.services, directory, config.account, &region).await?;
 
     let tls = config
         .tls
