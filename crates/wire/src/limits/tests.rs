@@ -18,7 +18,7 @@ fn check(method: &str, uri: &str, headers: &[(&str, &str)], expected: &Result<Bo
     assert_eq!(&found, expected, "{method} {uri} {headers:?}");
 }
 
-fn accepted(uri: &str, headers: &[(&str, &str)], limit: usize, declared: Option<usize>) {
+fn accepted(uri: &str, headers: &[(&str, &str)], limit: usize, declared: usize) {
     check("POST", uri, headers, &Ok(BodyRule { limit, declared }));
 }
 
@@ -30,9 +30,8 @@ const MIB: usize = 1024 * 1024;
 
 #[test]
 fn a_plain_head_is_accepted() {
-    accepted("/", &[("content-length", "2")], MIB, Some(2));
-    accepted("/", &[("transfer-encoding", "Chunked")], MIB, None);
-    accepted("/", &[], MIB, Some(0));
+    accepted("/", &[("content-length", "2")], MIB, 2);
+    accepted("/", &[], MIB, 0);
 }
 
 #[test]
@@ -41,13 +40,13 @@ fn records_may_be_longer() {
         "/FeatureGroup/a",
         &[("content-length", "2000000")],
         8 * MIB,
-        Some(2_000_000),
+        2_000_000,
     );
     accepted(
         "/BatchGetRecord",
         &[("content-length", "2000000")],
         8 * MIB,
-        Some(2_000_000),
+        2_000_000,
     );
 }
 
@@ -63,7 +62,7 @@ fn both_kinds_of_framing_are_refused() {
     refused(
         "/",
         &[("content-length", "2"), ("transfer-encoding", "chunked")],
-        "Transfer-Encoding and Content-Length exclude each other",
+        CHUNKED,
     );
 }
 
@@ -100,8 +99,10 @@ fn repeated_framing_is_refused() {
 }
 
 #[test]
-fn other_transfer_codings_are_refused() {
+fn every_transfer_coding_is_refused() {
     for coding in [
+        "chunked",
+        "Chunked",
         "identity",
         "gzip",
         "gzip, chunked",
@@ -110,11 +111,7 @@ fn other_transfer_codings_are_refused() {
         "",
         "chunked;a=1",
     ] {
-        refused(
-            "/",
-            &[("transfer-encoding", coding)],
-            "Transfer-Encoding must be `chunked`",
-        );
+        refused("/", &[("transfer-encoding", coding)], CHUNKED);
     }
 }
 
@@ -133,7 +130,7 @@ fn lengths_that_are_no_numbers_are_refused() {
 
 #[test]
 fn declared_lengths_above_the_limit_are_refused() {
-    accepted("/", &[("content-length", "1048576")], MIB, Some(MIB));
+    accepted("/", &[("content-length", "1048576")], MIB, MIB);
     for length in ["1048577", "99999999999999999999999999"] {
         check(
             "POST",
@@ -156,7 +153,7 @@ fn too_many_and_too_long_headers_are_refused() {
     let many: Vec<(&str, &str)> = vec![("a", "1"); 65];
     refused("/", &many, text);
     refused("/", &[("a", &"x".repeat(32 * 1024))], text);
-    accepted("/", &many[..64], MIB, Some(0));
+    accepted("/", &many[..64], MIB, 0);
 }
 
 #[test]
@@ -181,8 +178,8 @@ fn dot_segments_and_nul_are_refused_in_every_spelling() {
     ] {
         refused(path, &[], text);
     }
-    accepted("/FeatureGroup/...", &[], 8 * MIB, Some(0));
-    accepted("/FeatureGroup/a..b", &[], 8 * MIB, Some(0));
+    accepted("/FeatureGroup/...", &[], 8 * MIB, 0);
+    accepted("/FeatureGroup/a..b", &[], 8 * MIB, 0);
 }
 
 #[test]
