@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test check tools
+.PHONY: help demo test check docs tools
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -18,7 +18,7 @@ demo: tools ## build, start a server and run the main job on real data (KEEP=1 l
 test: tools ## every test: Rust, boto3 and the AWS CLI against the real binary
 	$(CARGO) xtask tidy
 	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
-	$(CARGO) test --workspace --quiet
+	$(CARGO) test --workspace --quiet --no-fail-fast
 	$(CARGO) build --package strongroom
 	scripts/generated-docs.sh --check
 	.venv/bin/pytest -q tests/acceptance

@@ -50,6 +50,7 @@ def main():
     random.Random(2013).shuffle(shuffled)
     sample = shuffled[:1000] + [newest(shuffled, airport) for airport in ("EWR", "JFK", "LGA")]
     random.Random(42).shuffle(sample)
+    say(f"a shuffled sample of {len(sample):,} rows, the newest of each airport among them")
     ingest("weather-latest", sample, latest_columns)
     for airport in ("EWR", "JFK", "LGA"):
         stored = get(runtime, "weather-latest", airport)
