@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use store::{Batch, CommitError, Revision, View};
@@ -240,9 +239,3 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<String>().cloned());
     format!("the handler panicked: {}", text.unwrap_or_default())
 }
-
-/// Kept so that `Arc<Services>` stays shareable between attempts on any thread.
-const _: fn() = || {
-    fn shareable<T: Send + Sync>() {}
-    shareable::<Arc<crate::Services>>();
-};

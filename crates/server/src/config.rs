@@ -126,6 +126,33 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Refuses what no server could work with.
+    fn check(&self) -> Result<(), String> {
+        let within = |name: &str, value: usize, least: usize, most: usize| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!(
+                    "`limits.{name}` must be between {least} and {most}"
+                ))
+            }
+        };
+        let seconds = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        within("connections", self.connections, 1, 1_000_000)?;
+        within("body_memory", self.body_memory, 16 << 20, 1 << 40)?;
+        within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
+        within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
+        within("shutdown_seconds", seconds(self.shutdown_seconds), 0, 3600)?;
+        within(
+            "clock_skew_seconds",
+            seconds(self.clock_skew_seconds),
+            1,
+            3600,
+        )
+    }
+}
+
 /// A configuration that is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -336,6 +363,7 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
             "`regions` names no region".to_owned(),
         ));
     }
+    file.limits.check().map_err(|reason| invalid(0, reason))?;
     if let (Some(passphrase), Some(_)) = (&file.seal.passphrase_file, &file.seal.key_file) {
         let reason = "`seal` has both `key_file` and `passphrase_file`: choose one".to_owned();
         return Err(invalid(passphrase.span().start, reason));
@@ -375,6 +403,15 @@ mod tests {
         assert!(text.starts_with("c.toml:2: "), "{text}");
         let text = refusal("\nregions = []\n");
         assert_eq!(text, "c.toml:2: `regions` names no region");
+    }
+
+    #[test]
+    fn limits_that_no_server_could_work_with_are_refused() {
+        let text = refusal("[limits]\nconnections = 0\n");
+        assert!(
+            text.ends_with("`limits.connections` must be between 1 and 1000000"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ fn compatibility() -> String {
             continue;
         };
         let (have, lack): (Vec<&str>, Vec<&str>) = model
-            .operations
+            .known
             .iter()
             .map(|operation| operation.name)
             .partition(|name| here.contains(&(service, *name)));

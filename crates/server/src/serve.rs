@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use crypto::SystemEntropy;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 use types::Region;
@@ -37,6 +37,8 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &Config, directory: &DataDirectory) -> anyhow::Result<()> {
+    // Installed before anything is announced: whoever reads the export lines may stop us.
+    let signals = Signals::install()?;
     let (stop, stopped) = watch::channel(false);
     let region = config
         .regions
@@ -87,7 +89,7 @@ async fn serve(config: &Config, directory: &DataDirectory) -> anyhow::Result<()>
     info!(%address, account = %home, fresh = directory.is_fresh(), "ready");
     announce(scheme, address, &credentials, &region)?;
 
-    wait_for_signal().await?;
+    signals.wait().await;
     stop.send_replace(true);
     serving.await.context("the listener failed")?;
     upkeep.await.context("the maintenance task failed")?;
@@ -124,14 +126,26 @@ fn shell_quoted(text: &str) -> String {
     }
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("handling SIGTERM failed")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("handling SIGINT failed")?;
-    tokio::select! {
-        _received = terminate.recv() => {}
-        _received = interrupt.recv() => {}
+/// The signals that end the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn install() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("handling SIGTERM failed")?,
+            interrupt: signal(SignalKind::interrupt()).context("handling SIGINT failed")?,
+        })
     }
-    Ok(())
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _received = self.terminate.recv() => {}
+            _received = self.interrupt.recv() => {}
+        }
+    }
 }
 
 #[cfg(test)]
