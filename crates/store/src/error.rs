@@ -122,6 +122,9 @@ pub enum OpenError {
     /// There are rows of a table that this release does not have.
     #[error("the store holds a table that this release does not know")]
     UnknownTable,
+    /// The root key is all zeros, as a failed key generation leaves it.
+    #[error("the root key is all zeros")]
+    UnusableKey,
     /// Another process has the store open.
     #[error("the store is in use by another process")]
     InUse,

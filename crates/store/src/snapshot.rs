@@ -160,7 +160,7 @@ impl Snapshot {
         let Some(rows) = slot.map(Option::get_or_insert_default) else {
             return;
         };
-        rows.changed = revision;
+        rows.changed = rows.changed.max(revision);
         match record {
             Some(record) => {
                 rows.rows.insert(key, StoredRow { revision, record });

@@ -1,6 +1,7 @@
 //! The one thread that commits: it groups what waits, makes it durable, publishes, answers.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,13 +9,14 @@ use std::time::Duration;
 use fjall::Keyspace;
 
 use super::chain::Head;
+use super::codec::length_of;
 use super::engine::keeps_up;
 use super::group::{Decided, Group};
 use super::mark::Mark;
 use super::queue::{Answer, Linger, Request, answer};
 use super::shared::{Room, Shared};
 use super::writes::write_batch;
-use crate::{CommitError, Committed, Snapshot};
+use crate::{CommitError, Committed, OpenError, Snapshot};
 
 /// The committer's own state; everything that readers see is in [`Shared`].
 pub(super) struct Committer {
@@ -48,6 +50,18 @@ impl Committer {
             room: Room::Enough,
             linger: Linger::default(),
         }
+    }
+
+    /// Writes an empty group: every opening leaves a batch (see [`super::engine`]), and a store
+    /// that cannot be written is noticed before it serves.
+    pub(super) fn begin(&mut self) -> Result<(), OpenError> {
+        self.commit(Vec::new());
+        if self.shared.writable.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(OpenError::Files {
+            source: io::Error::other("the first write failed"),
+        })
     }
 
     /// Commits until the queue is closed and empty; returns the end of the chain.
@@ -106,7 +120,9 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         let (link, hash) = decided.link.encode(&shared.sealer);
         let sequence = decided.link.sequence;
+        let mut bytes = 0;
         for item in &decided.items {
+            bytes += length_of(&item.key) + length_of(item.value.as_deref().unwrap_or_default());
             let keyspace = (item.keyspace.clone(), sequence);
             self.recent.insert(item.keyspace.id(), keyspace);
         }
@@ -116,6 +132,7 @@ impl Committer {
             return;
         }
         shared.syncs.fetch_add(1, Ordering::Relaxed);
+        shared.written.fetch_add(bytes, Ordering::Relaxed);
         self.head = decided.link.head(hash);
         shared.published.store(Arc::new(decided.snapshot));
         for (caller, committed) in decided.answers {

@@ -45,6 +45,7 @@ impl Engine {
             .manual_journal_persist(true)
             .worker_threads(tuning.workers.max(1))
             .open()?;
+        number_anew(&database);
         let small = || keyspace_options(tuning.small_memtable_bytes);
         let large = || keyspace_options(tuning.data_memtable_bytes);
         let rows = database.keyspace("rows", small)?;
@@ -170,14 +171,25 @@ impl Engine {
         rotate(vec![self.chain.clone()])
     }
 
-    /// Bytes that are only in memory and journals.
-    pub(super) fn unflushed_bytes(&self) -> u64 {
-        self.database.write_buffer_size()
-    }
-
     /// Whether journals are kept that nobody writes to any more.
     pub(super) fn pins_journals(&self) -> bool {
         self.database.journal_count() > 1
+    }
+
+    /// Merges what overwrites left in cell spaces into which much was written, given that
+    /// `written` bytes were in all.
+    ///
+    /// The engine keeps the newest tables unmerged until there are four, which beside little
+    /// data is a lot; beside much it is not worth rewriting everything.
+    pub(super) fn compact(&self, written: u64) -> fjall::Result<()> {
+        const WORTHWHILE: u64 = 1 << 30;
+        for keyspace in self.spaces.values() {
+            let size = keyspace.disk_space();
+            if keyspace.l0_table_count() > 0 && size <= WORTHWHILE && written >= size / 8 {
+                keyspace.major_compact()?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether everything that was written is in tables.
@@ -213,6 +225,19 @@ fn rotate(keyspaces: Vec<Keyspace>) -> fjall::Result<()> {
         keyspace.rotate_memtable()?;
     }
     Ok(())
+}
+
+/// Lets the engine number its writes behind all that it ever used.
+///
+/// After a restart it goes on behind the highest number in a keyspace's items. The numbers of
+/// keyspaces that were made and dropped since are given again, and so are the keyspaces' ids:
+/// a new keyspace then loses against the tombstone of a dropped one when the engine merges its
+/// list of keyspaces, and is deleted with its data at the next start. The batch that is
+/// written on every opening carries the new number, so that the next opening goes on from it.
+fn number_anew(database: &Database) {
+    const USED_WITHOUT_ITEMS: u64 = 1 << 16;
+    let numbers = &database.supervisor.seqno;
+    numbers.fetch_max(numbers.get() + USED_WITHOUT_ITEMS);
 }
 
 /// Whether a further write to `keyspace` stays clear of the engine's own write stall, which

@@ -25,6 +25,9 @@ use crate::{OpenError, Revision};
 
 /// Opens the store.
 pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
+    if options.root.is_all_zero() {
+        return Err(OpenError::UnusableKey);
+    }
     let sealer = Sealer::new(options.root, Arc::clone(&options.entropy));
     create_directory(&options.directory)?;
     let mark_path = options.directory.join("commit.mark");
@@ -152,6 +155,8 @@ fn start(
     loaded: Loaded,
 ) -> Result<EmbeddedStore, OpenError> {
     let tuning = options.tuning.clone();
+    // What was replayed from the journals is in memory as if it had just been written.
+    let written = AtomicU64::new(engine.database().write_buffer_size());
     let shared = Arc::new(Shared {
         directory: options.directory.clone(),
         engine,
@@ -170,8 +175,10 @@ fn start(
         tuning,
         writable: AtomicBool::new(true),
         syncs: AtomicU64::new(0),
+        written,
     });
-    let committer = Committer::new(Arc::clone(&shared), loaded.head);
+    let mut committer = Committer::new(Arc::clone(&shared), loaded.head);
+    committer.begin()?;
     let (stop_upkeep, stopped) = mpsc::channel();
     let for_upkeep = Arc::clone(&shared);
     let threads = Threads {

@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) tuning: Tuning,
     pub(super) writable: AtomicBool,
     pub(super) syncs: AtomicU64,
+    /// Bytes of keys and values written since the store was opened.
+    pub(super) written: AtomicU64,
 }
 
 /// What the free disk still allows.

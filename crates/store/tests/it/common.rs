@@ -55,10 +55,10 @@ impl Home {
 
     /// A copy of what a crash at this moment would leave of the open store.
     ///
-    /// Waits until `commit.mark` says that `sequence` was reached; it is written behind the
-    /// answers.
-    pub(crate) fn image(&self, sequence: u64) -> Self {
-        while mark_sequence(self.path()) < sequence {
+    /// Waits until `commit.mark` says that commit `revision` was reached; it is written behind
+    /// the answers.
+    pub(crate) fn image(&self, revision: u64) -> Self {
+        while marked_revision(self.path()) < revision {
             std::thread::yield_now();
         }
         let image = self.copy();
@@ -117,12 +117,12 @@ impl Home {
     }
 }
 
-/// The newest sequence in the mark file.
-fn mark_sequence(directory: &Path) -> u64 {
+/// The newest commit in the mark file.
+fn marked_revision(directory: &Path) -> u64 {
     let bytes = fs::read(directory.join("commit.mark")).unwrap();
     [0, 4096]
         .into_iter()
-        .filter_map(|slot| bytes.get(slot + 8..slot + 16))
+        .filter_map(|slot| bytes.get(slot + 16..slot + 24))
         .map(|number| u64::from_be_bytes(number.try_into().unwrap()))
         .max()
         .unwrap_or(0)

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use store::embedded::{Disk, DiskSpace, MarkFile, SystemDisk};
-use store::{CommitError, Lane, Store};
+use store::{CommitError, Key, Lane, Store};
 
-use crate::common::{Home, cell, commit, put_note, read_note};
+use crate::common::{Home, NOTES, cell, commit, note, put_note, read_note};
 
 /// A disk whose mark and room a test controls.
 #[derive(Debug)]
@@ -89,20 +89,27 @@ fn a_mark_that_cannot_be_written_stops_the_store_but_not_its_readers() {
     let store = home.open();
     put_note(&store, "a", "one");
     disk.fails.store(true, Ordering::SeqCst);
-    // The mark is written behind the answer: this commit stands.
-    put_note(&store, "a", "two");
+    // The mark is written behind the answer, so a commit or two still stand.
     let mut later = Ok(());
+    let mut stand = 0;
     while later.is_ok() {
-        later = commit(&store, Lane::Metadata, |_| {}).map(|_| ());
+        stand += 1;
+        later = commit(&store, Lane::Metadata, |batch| {
+            batch.put(&NOTES, Key::of(&["b"]), note(&stand.to_string()));
+        })
+        .map(|_| ());
     }
     assert!(matches!(later, Err(CommitError::NotWritable { .. })));
-    assert!(!store.is_writable());
-    assert_eq!(read_note(&store, "a").unwrap(), "two");
+    assert!(stand < 4 && !store.is_writable());
+    let last = (stand > 1).then(|| (stand - 1).to_string());
+    assert_eq!(read_note(&store, "a").unwrap(), "one");
+    assert_eq!(read_note(&store, "b"), last);
     drop(store);
     disk.fails.store(false, Ordering::SeqCst);
     let store = home.open();
     assert!(store.is_writable());
-    assert_eq!(read_note(&store, "a").unwrap(), "two");
+    assert_eq!(read_note(&store, "a").unwrap(), "one");
+    assert_eq!(read_note(&store, "b"), last);
 }
 
 #[test]
