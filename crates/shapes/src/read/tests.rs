@@ -142,7 +142,7 @@ fn scalars_in_lists_are_reported_with_all_their_constraints() {
     check::<kms::DescribeKeyRequest>(
         json!({"KeyId": "k", "GrantTokens": ["good", ""]}),
         &one(
-            "Value '[good, ]' at 'grantTokens' failed to satisfy constraint: Member must satisfy \
+            "Value at 'grantTokens' failed to satisfy constraint: Member must satisfy \
              constraint: [Member must have length less than or equal to 8192, Member must have \
              length greater than or equal to 1]",
         ),
@@ -162,7 +162,7 @@ fn null_in_a_list_is_reported() {
     check::<kms::DescribeKeyRequest>(
         json!({"KeyId": "k", "GrantTokens": [null]}),
         &one(
-            "Value '[null]' at 'grantTokens' failed to satisfy constraint: Member must satisfy \
+            "Value at 'grantTokens' failed to satisfy constraint: Member must satisfy \
              constraint: [Member must have length less than or equal to 8192, Member must have \
              length greater than or equal to 1, Member must not be null]",
         ),
