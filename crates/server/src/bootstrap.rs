@@ -8,7 +8,8 @@ use types::{AccountId, Entropy, Region, RequestId, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::directory::DataDirectory;
-use crate::seal::{self, SealError};
+use crate::file::{self, FileError};
+use crate::seal::SealError;
 
 /// The first account could not be made; the server refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +26,12 @@ pub(crate) enum BootstrapError {
     /// There was an account, and it is gone.
     #[error("the store holds no account, but this data directory has held one: data is missing")]
     Lost,
-    /// The credentials file or the seal could not be written.
+    /// The credentials file could not be written.
     #[error(transparent)]
-    Credentials(#[from] SealError),
+    Credentials(#[from] FileError),
+    /// The seal could not be read or written.
+    #[error(transparent)]
+    Seal(#[from] SealError),
 }
 
 /// Makes the first account if there is none yet, and writes its administrator's access key
@@ -70,7 +74,7 @@ async fn make_first_account(
     // Written first: if the commit is cut off, the next start finds no account and writes
     // the file again; the other way round nobody could get in.
     let text = shared_credentials(key.id.as_str(), &key.secret);
-    seal::write_durably(&directory.credentials(), text.as_bytes())?;
+    file::write_durably(&directory.credentials(), text.as_bytes())?;
     let committed = services.store().commit(batch).await;
     committed.map_err(BootstrapError::Commit)?;
     Ok(account)

@@ -9,6 +9,7 @@ use crypto::secret::Key32;
 use types::Entropy;
 
 use crate::config::{DirectoryConfig, SealConfig};
+use crate::file::{self, FileError};
 use crate::seal::{self, SealError};
 
 /// A locked, unsealed data directory. The lock lasts as long as the value.
@@ -24,16 +25,8 @@ pub(crate) struct DataDirectory {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DirectoryError {
     /// It cannot be made or read.
-    #[error("{action} `{path}` failed")]
-    File {
-        /// What was attempted.
-        action: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Another process holds the lock.
     #[error("the data directory `{path}` is in use by another strongroom")]
     InUse {
@@ -77,11 +70,7 @@ impl DataDirectory {
             .recursive(true)
             .mode(0o700)
             .create(path)
-            .map_err(|source| DirectoryError::File {
-                action: "creating",
-                path: path.clone(),
-                source,
-            })?;
+            .map_err(file::failed("creating", path))?;
         let lock = lock(path)?;
         if seal::exists(path) {
             let directory = Self::unsealed(config, false, lock)?;
@@ -164,11 +153,7 @@ impl DataDirectory {
 
 fn lock(path: &Path) -> Result<File, DirectoryError> {
     let name = path.join("lock");
-    let failed = |source| DirectoryError::File {
-        action: "locking",
-        path: name.clone(),
-        source,
-    };
+    let failed = file::failed("locking", &name);
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -181,16 +166,12 @@ fn lock(path: &Path) -> Result<File, DirectoryError> {
         Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse {
             path: path.to_path_buf(),
         }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+        Err(TryLockError::Error(source)) => Err(failed(source).into()),
     }
 }
 
 fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
-    let failed = |source| DirectoryError::File {
-        action: "reading",
-        path: path.into(),
-        source,
-    };
+    let failed = file::failed("reading", path);
     for entry in fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         // What a start leaves that was cut off before the seal was written.

@@ -9,6 +9,7 @@ mod compose;
 pub mod config;
 mod directory;
 pub mod docs;
+mod file;
 mod http_service;
 mod listener;
 mod logging;

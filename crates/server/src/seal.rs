@@ -4,9 +4,9 @@
 //! comes from a key file or from a passphrase (Argon2id). Neither is in the data directory:
 //! a stolen directory or backup opens nothing.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crypto::committing::CommittingKey;
@@ -17,6 +17,7 @@ use types::Entropy;
 use zeroize::Zeroizing;
 
 use crate::config::SealConfig;
+use crate::file::{self, FileError};
 
 /// The sealed root key's file name in the data directory.
 const FILE: &str = "seal.json";
@@ -28,16 +29,8 @@ const PURPOSE: &[u8] = b"strongroom root key v1";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SealError {
     /// A file cannot be read or written.
-    #[error("{action} `{path}` failed")]
-    File {
-        /// What was attempted.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The key file is not 64 hexadecimal digits, or all zero.
     #[error("`{path}` is not a key file: it must hold 64 hexadecimal digits, not all zero")]
     NotAKey {
@@ -185,11 +178,7 @@ pub(crate) fn note_initialised(data: &Path) -> Result<(), SealError> {
 
 fn read(data: &Path) -> Result<SealFile, SealError> {
     let path = data.join(FILE);
-    let text = fs::read(&path).map_err(|source| SealError::File {
-        action: "reading",
-        path: path.clone(),
-        source,
-    })?;
+    let text = fs::read(&path).map_err(file::failed("reading", &path))?;
     match serde_json::from_slice::<SealFile>(&text) {
         Ok(file) if file.version == 1 => Ok(file),
         Ok(_) | Err(_) => Err(SealError::Damaged { path }),
@@ -200,7 +189,7 @@ fn write(data: &Path, file: &SealFile) -> Result<(), SealError> {
     let path = data.join(FILE);
     let text = serde_json::to_vec_pretty(file)
         .map_err(|_source| SealError::Damaged { path: path.clone() })?;
-    write_durably(&path, &text)
+    Ok(file::write_durably(&path, &text)?)
 }
 
 /// Opens the root key of `data` with what `seal` names.
@@ -242,33 +231,15 @@ pub(crate) fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
     Key32::try_from(root.expose()).map_err(|_source| damaged())
 }
 
-fn create_key_file(path: &Path, entropy: &dyn Entropy) -> Result<(), SealError> {
-    let failed = |source| SealError::File {
-        action: "creating",
-        path: path.to_path_buf(),
-        source,
-    };
+fn create_key_file(path: &Path, entropy: &dyn Entropy) -> Result<(), FileError> {
     let key = Key32::generate(entropy);
     let mut text = Zeroizing::new(hex::encode(key.expose()));
     text.push('\n');
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
-    sync_directory_of(path)
+    file::create_durably(path, text.as_bytes())
 }
 
 fn read_key_file(path: &Path) -> Result<Key32, SealError> {
-    let failed = |source| SealError::File {
-        action: "reading",
-        path: path.to_path_buf(),
-        source,
-    };
+    let failed = file::failed("reading", path);
     let not_a_key = || SealError::NotAKey {
         path: path.to_path_buf(),
     };
@@ -294,11 +265,7 @@ fn read_key_file(path: &Path) -> Result<Key32, SealError> {
 }
 
 fn stretch(path: &Path, salt: &[u8; 16], params: Params) -> Result<Key32, SealError> {
-    let failed = |source| SealError::File {
-        action: "reading",
-        path: path.to_path_buf(),
-        source,
-    };
+    let failed = file::failed("reading", path);
     let text = Zeroizing::new(fs::read(path).map_err(failed)?);
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -309,44 +276,6 @@ fn stretch(path: &Path, salt: &[u8; 16], params: Params) -> Result<Key32, SealEr
     }
     let passphrase = SecretBytes::from(line.to_vec());
     password::derive(&passphrase, salt, params).map_err(|_source| SealError::Derive)
-}
-
-/// Writes `content` so that after a crash the file is either absent or whole.
-pub(crate) fn write_durably(path: &Path, content: &[u8]) -> Result<(), SealError> {
-    let failed = |source| SealError::File {
-        action: "writing",
-        path: path.to_path_buf(),
-        source,
-    };
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)
-        .map_err(failed)?;
-    file.write_all(content)
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)?;
-    sync_directory_of(path)
-}
-
-fn sync_directory_of(path: &Path) -> Result<(), SealError> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|source| SealError::File {
-            action: "syncing",
-            path: directory.to_path_buf(),
-            source,
-        })
 }
 
 #[cfg(test)]
