@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test check docs tools
+.PHONY: help demo test check docs tools bench
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -35,3 +35,6 @@ check: tools ## what CI checks beside the tests: format, lints, generated files,
 docs: ## write the generated pages of docs/
 	$(CARGO) build --package strongroom
 	scripts/generated-docs.sh
+
+bench: ## measure next to bare hyper, the engine alone and Redis (QUICK=1: smaller sets; ONLY=row: a part)
+	@scripts/bench.sh run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

@@ -1,0 +1,62 @@
+//! `strongroom-bench`: measures strongroom next to bare hyper, its own engine, and its peers.
+
+mod bare;
+mod client;
+mod clock;
+mod compare;
+mod histogram;
+mod load;
+mod numbers;
+mod process;
+mod profile;
+mod requests;
+mod run;
+mod sign;
+mod subject;
+mod world;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures strongroom next to bare hyper, its own engine, and its peers.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure everything and print one table.
+    Run(run::RunArgs),
+    /// Keep a server under load, for a profiler to look at.
+    Profile(profile::ProfileArgs),
+    /// Answer every request with the same bytes.
+    #[command(hide = true)]
+    Bare {
+        /// The answer's file: head and body as captured.
+        answer: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let ran = match Cli::parse().command {
+        Command::Run(args) => process::clean_up_on_signals().and_then(|()| run::run(&args)),
+        Command::Profile(args) => process::clean_up_on_signals().and_then(|()| profile::run(&args)),
+        Command::Bare { answer } => bare::run(&answer),
+    };
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            // `{:#}` puts the causes on the same line.
+            let _closed = writeln!(std::io::stderr(), "strongroom-bench: {failed:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What the measurements run on: a user with a policy, keys, feature groups and their records.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+use crate::client::{Client, element, json_draft};
+use crate::load::{Load, Until};
+use crate::requests::{Draft, slot};
+use crate::sign::Credentials;
+use crate::subject::Subject;
+
+/// Features of a record, with the identifier and the event time.
+const FEATURES: usize = 20;
+
+/// Requests signed at a time while loading; they must be sent before they are too old.
+const CHUNK: u64 = 100_000;
+
+/// Connections that load records.
+const LOADERS: usize = 256;
+
+/// The event time that records are loaded with.
+pub(crate) const LOADED_AT: &str = "2026-01-01T00:00:00Z";
+
+/// What the user of the benchmark may do: what a team would grant, not everything.
+const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
+{"Sid":"Records","Effect":"Allow","Action":["sagemaker:GetRecord","sagemaker:BatchGetRecord",
+"sagemaker:PutRecord","sagemaker:DeleteRecord"],
+"Resource":"arn:aws:sagemaker:us-east-1:111122223333:feature-group/*"},
+{"Sid":"Keys","Effect":"Allow","Action":["kms:Decrypt","kms:GenerateDataKey*"],
+"Resource":"arn:aws:kms:us-east-1:111122223333:key/*"},
+{"Sid":"NotProduction","Effect":"Deny","Action":"sagemaker:*",
+"Resource":"arn:aws:sagemaker:us-east-1:111122223333:feature-group/production-*"}]}"#;
+
+/// Who calls and with what.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// Sets things up.
+    pub administrator: Client,
+    /// Is measured.
+    pub user: Client,
+    /// The customer managed key of the groups that have one.
+    pub key: String,
+}
+
+impl World {
+    /// Makes the user and the key.
+    pub(crate) fn make(subject: &Subject) -> anyhow::Result<Self> {
+        let administrator = subject.administrator.clone();
+        let name = ("UserName", "bench");
+        administrator.iam("CreateUser", &[name])?;
+        let policy = [name, ("PolicyName", "records"), ("PolicyDocument", POLICY)];
+        administrator.iam("PutUserPolicy", &policy)?;
+        let made = administrator.iam("CreateAccessKey", &[name])?;
+        let credentials = Credentials {
+            id: element(&made, "AccessKeyId")?.to_owned(),
+            secret: element(&made, "SecretAccessKey")?.to_owned(),
+        };
+        Ok(Self {
+            user: Client {
+                address: subject.address(),
+                credentials,
+            },
+            key: create_key(&administrator, "records of the benchmark")?,
+            administrator,
+        })
+    }
+
+    /// Makes a feature group of [`FEATURES`] features, under `key` or the AWS owned key.
+    pub(crate) fn create_group(&self, name: &str, key: Option<&str>) -> anyhow::Result<()> {
+        let features: Vec<Value> = feature_names()
+            .map(|(name, kind)| json!({"FeatureName": name, "FeatureType": kind}))
+            .collect();
+        let mut online = json!({"EnableOnlineStore": true});
+        if let (Some(key), Some(online)) = (key, online.as_object_mut()) {
+            online.insert("SecurityConfig".to_owned(), json!({"KmsKeyId": key}));
+        }
+        let input = json!({
+            "FeatureGroupName": name,
+            "RecordIdentifierFeatureName": "customer_id",
+            "EventTimeFeatureName": "event_time",
+            "FeatureDefinitions": features,
+            "OnlineStoreConfig": online,
+        });
+        self.administrator
+            .json("sagemaker", "SageMaker.CreateFeatureGroup", &input)?;
+        for _attempt in 0..100 {
+            let input = json!({"FeatureGroupName": name});
+            let described =
+                self.administrator
+                    .json("sagemaker", "SageMaker.DescribeFeatureGroup", &input)?;
+            match described.get("FeatureGroupStatus").and_then(Value::as_str) {
+                Some("Created") => return Ok(()),
+                Some("Creating") => std::thread::sleep(Duration::from_millis(20)),
+                other => anyhow::bail!("group `{name}` is {other:?}"),
+            }
+        }
+        anyhow::bail!("group `{name}` is not created")
+    }
+
+    /// Puts records 0 to `count` into the group; returns the records a second.
+    pub(crate) fn load(&self, group: &str, count: u64) -> anyhow::Result<f64> {
+        let mut load = Load::connect(self.user.address, LOADERS)?;
+        let mut time = Duration::ZERO;
+        let mut begin = 0;
+        while begin < count {
+            let end = count.min(begin + CHUNK);
+            let draft = put_record(group, LOADED_AT);
+            let requests = self.user.sign(&draft, (begin..end).map(|number| [number]));
+            let measured = load.run(&requests, Until::answers(end - begin))?;
+            ensure!(
+                measured.answers == end - begin,
+                "{} of {} records were put",
+                measured.answers,
+                end - begin
+            );
+            time += measured.time;
+            begin = end;
+        }
+        Ok(crate::numbers::float(count) / time.as_secs_f64())
+    }
+}
+
+/// Makes a customer managed key; its ARN.
+pub(crate) fn create_key(administrator: &Client, description: &str) -> anyhow::Result<String> {
+    let made = administrator.json(
+        "kms",
+        "TrentService.CreateKey",
+        &json!({"Description": description}),
+    )?;
+    let arn = made.pointer("/KeyMetadata/Arn").and_then(Value::as_str);
+    Ok(arn.context("a key without ARN")?.to_owned())
+}
+
+fn feature_names() -> impl Iterator<Item = (String, &'static str)> {
+    let fixed = ["customer_id", "event_time"];
+    let fixed = fixed.into_iter().map(|name| (name.to_owned(), "String"));
+    let others =
+        (fixed.len()..FEATURES).map(|number| (format!("feature_{number:02}"), "Fractional"));
+    fixed.chain(others)
+}
+
+/// `PutRecord` of the record in slot 0.
+pub(crate) fn put_record(group: &str, event_time: &str) -> Draft {
+    let record: Vec<Value> = feature_names()
+        .enumerate()
+        .map(|(number, (name, _))| {
+            let value = match number {
+                0 => slot(0),
+                1 => event_time.to_owned(),
+                other => format!("0.{:012}", other * 98_765_432_101),
+            };
+            json!({"FeatureName": name, "ValueAsString": value})
+        })
+        .collect();
+    Draft {
+        method: "PUT",
+        target: format!("/FeatureGroup/{group}"),
+        service: "sagemaker",
+        content_type: Some("application/json"),
+        operation: None,
+        body: json!({"Record": record}).to_string(),
+    }
+}
+
+/// `GetRecord` of the record in slot 0.
+pub(crate) fn get_record(group: &str) -> Draft {
+    Draft {
+        method: "GET",
+        target: format!(
+            "/FeatureGroup/{group}?RecordIdentifierValueAsString={}",
+            slot(0)
+        ),
+        service: "sagemaker",
+        content_type: None,
+        operation: None,
+        body: String::new(),
+    }
+}
+
+/// `BatchGetRecord` of the records in slots 0 to `count`.
+pub(crate) fn batch_get_record(group: &str, count: usize) -> Draft {
+    let identifiers: Vec<String> = (0..count).map(slot).collect();
+    let input = json!({"Identifiers": [{
+        "FeatureGroupName": group,
+        "RecordIdentifiersValueAsString": identifiers,
+    }]});
+    Draft {
+        method: "POST",
+        target: "/BatchGetRecord".to_owned(),
+        service: "sagemaker",
+        content_type: Some("application/json"),
+        operation: None,
+        body: input.to_string(),
+    }
+}
+
+/// `kms:GenerateDataKey` with the record in slot 0 as encryption context.
+pub(crate) fn generate_data_key(key: &str) -> Draft {
+    let input = json!({
+        "KeyId": key,
+        "KeySpec": "AES_256",
+        "EncryptionContext": {"record": slot(0)},
+    });
+    json_draft("kms", "TrentService.GenerateDataKey", input.to_string())
+}
+
+/// Record numbers below `records`, drawn evenly; the same for the same `seed`.
+#[derive(Debug)]
+pub(crate) struct Draw {
+    state: u64,
+    records: u64,
+}
+
+impl Draw {
+    /// Draws below `records`.
+    pub(crate) fn new(records: u64, seed: u64) -> Self {
+        Self {
+            state: seed,
+            records,
+        }
+    }
+}
+
+impl Iterator for Draw {
+    type Item = u64;
+
+    /// SplitMix64.
+    fn next(&mut self) -> Option<u64> {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some((mixed ^ (mixed >> 31)) % self.records)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draw_covers_its_range() {
+        let mut seen = [false; 100];
+        for number in Draw::new(100, 7).take(2000) {
+            seen[usize::try_from(number).unwrap()] = true;
+        }
+        assert!(seen.iter().all(|seen| *seen));
+    }
+
+    #[test]
+    fn a_record_has_twenty_features() {
+        assert_eq!(feature_names().count(), FEATURES);
+        assert_eq!(
+            put_record("g", LOADED_AT)
+                .body
+                .matches("FeatureName")
+                .count(),
+            FEATURES
+        );
+    }
+}

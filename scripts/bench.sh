@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# `make bench` and its relatives: builds for release and runs bench/ with the given arguments.
+# usage: scripts/bench.sh run|profile [FLAGS…]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo build --quiet --release --package strongroom --package strongroom-bench
+exec "${CARGO_TARGET_DIR:-target}/release/strongroom-bench" "$@"
