@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 #![expect(clippy::indexing_slicing, reason = "test code")]
 
+mod accounts;
 mod audit_records;
 mod batches;
 mod deletions;

@@ -144,6 +144,17 @@ impl World {
         check_refused(self.call(operation, input), code, text);
     }
 
+    /// Makes another account and returns its administrator.
+    pub(crate) fn other_account(&self, id: &str) -> Caller {
+        let (mut batch, now) = (Batch::default(), self.clock.now());
+        let entropy = self.services.entropy();
+        let key = iam::bootstrap(&mut batch, id.parse().unwrap(), now, entropy).unwrap();
+        self.runtime
+            .block_on(self.services.store().commit(batch))
+            .unwrap();
+        caller(&self.services, &key.id)
+    }
+
     /// Creates a user with this inline policy.
     pub(crate) fn user(&self, name: &str, statements: &Value) -> Caller {
         self.ok("CreateUser", json!({ "UserName": name }));
