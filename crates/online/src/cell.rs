@@ -113,8 +113,8 @@ impl SealedCell {
         Ok(Self { header, bytes })
     }
 
-    /// A cell as the engine returned it; the header is not authenticated before
-    /// [`Self::open`].
+    /// A cell as the store returned it, which has authenticated the header and its place
+    /// ([`crate::CELLS`]); the payload is authenticated by [`Self::open`].
     pub fn from_stored(bytes: Vec<u8>) -> Result<Self, Error> {
         let header = Header::read(&bytes)?;
         Ok(Self { header, bytes })

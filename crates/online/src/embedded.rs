@@ -6,7 +6,7 @@ use std::ops::Bound as RangeBound;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use store::{Batch, CellOutcome, CellWrite, Lane, Store};
+use store::{Batch, CellOutcome, CellWrite, CommitError, Lane, Store};
 use types::Timestamp;
 
 use crate::rule::{Bound, IfExpired};
@@ -83,7 +83,8 @@ pub trait Cells: fmt::Debug + Send + Sync {
 
     /// Removes up to `limit` cells whose time was over in an hour before that of `now`.
     ///
-    /// A newer version that is written meanwhile survives.
+    /// A newer version that is written meanwhile survives. A cell that was tampered with stays;
+    /// the others are removed before the call fails.
     fn sweep(&self, now: Timestamp, limit: usize) -> Fetch<'_, Swept>;
 
     /// Removes up to `limit` cells of a group that no request can reach any more.
@@ -127,8 +128,35 @@ impl EmbeddedCells {
             return Ok(nothing);
         }
         let more = rows.len() >= limit;
+        let rows: Vec<Vec<u8>> = rows.into_iter().map(|(row, _)| row).collect();
+        let removed = match self.sweep_rows(&rows, now).await {
+            Err(CommitError::Damaged { .. }) => self.sweep_one_by_one(&rows, now).await,
+            result => result,
+        }?;
+        Ok(Swept { removed, more })
+    }
+
+    /// Sweeps what can be swept, and fails if anything cannot.
+    async fn sweep_one_by_one(
+        &self,
+        rows: &[Vec<u8>],
+        now: Timestamp,
+    ) -> Result<usize, CommitError> {
+        let mut removed = 0;
+        let mut damaged = None;
+        for row in rows {
+            match self.sweep_rows(std::slice::from_ref(row), now).await {
+                Ok(count) => removed += count,
+                Err(error @ CommitError::Damaged { .. }) => damaged = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        damaged.map_or(Ok(removed), Err)
+    }
+
+    async fn sweep_rows(&self, rows: &[Vec<u8>], now: Timestamp) -> Result<usize, CommitError> {
         let mut batch = Batch::new(Lane::Data);
-        for (row, _) in rows {
+        for row in rows {
             // The rule decides at the commit: whatever has been written to the cell by then
             // is removed if its own time is over, and else survives.
             if let Some(key) = row.get(HOUR_LENGTH..) {
@@ -139,15 +167,11 @@ impl EmbeddedCells {
                     rule: Some(Box::new(IfExpired { now })),
                 });
             }
-            batch.cell(removal(EXPIRY, row));
+            batch.cell(removal(EXPIRY, row.clone()));
         }
         let committed = self.store.commit(batch).await?;
-        let removed = committed
-            .cells
-            .iter()
-            .filter(|outcome| matches!(outcome, CellOutcome::Applied))
-            .count();
-        Ok(Swept { removed, more })
+        let applied = |outcome: &&CellOutcome| matches!(outcome, CellOutcome::Applied);
+        Ok(committed.cells.iter().filter(applied).count())
     }
 
     async fn purge_step(&self, group: GroupNumber, limit: usize) -> Result<Purged, Error> {

@@ -19,7 +19,8 @@ pub struct Version {
     pub sequence: u64,
 }
 
-/// What a cell shows without its data key; authenticated when the payload is opened.
+/// What a cell shows without its data key; authenticated by the store when it is read, and
+/// again with the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// Which of the group's data keys seals the payload.

@@ -34,11 +34,13 @@ use store::{AnyTable, Space};
 /// The sealed cells.
 pub const CELLS: Space = Space {
     name: "online_cells",
+    clear: Header::LENGTH,
 };
 
 /// Which cells expire in which hour.
 pub const EXPIRY: Space = Space {
     name: "online_expiry",
+    clear: 0,
 };
 
 /// Every space of this crate, for the engine to open.

@@ -63,7 +63,8 @@ impl CellRule for Bound {
         match stored.map(Header::read) {
             None => self.rule.admits(self.version, self.now, None),
             Some(Ok(header)) => self.rule.admits(self.version, self.now, Some(&header)),
-            // What cannot be read has no version to respect, but nobody expected it.
+            // The store vouches for the bytes, so this is a format of a newer release: it has no
+            // version to respect, but nobody expected it.
             Some(Err(_)) => !matches!(self.rule, Rule::IfVersion(_)),
         }
     }

@@ -86,6 +86,7 @@ impl From<CommitError> for Failure {
             CommitError::Unknown { .. } => {
                 ("InternalFailure", "the outcome of the request is unknown")
             }
+            CommitError::Damaged { .. } => ("InternalFailure", "stored data is damaged"),
             CommitError::TooLarge => ("ValidationException", "the request is too large"),
         };
         let kind = match error.kind() {

@@ -24,7 +24,10 @@ use store::embedded::{EmbeddedStore, Options};
 use store::{Batch, CellWrite, Lane, Log, LogAppend, Space, Store};
 use types::{Clock, SystemClock};
 
-const CELLS: Space = Space { name: "cells" };
+const CELLS: Space = Space {
+    name: "cells",
+    clear: 38,
+};
 static OUTBOX: Log = Log { name: "outbox" };
 const VALUE: usize = 1200;
 const KEYS: u64 = 100_000;

@@ -74,6 +74,15 @@ pub struct Batch {
     preconditions: Vec<Read>,
 }
 
+/// A batch taken apart.
+pub(crate) struct Parts {
+    pub(crate) lane: Lane,
+    pub(crate) metadata: Vec<MetadataWrite>,
+    pub(crate) cells: Vec<CellWrite>,
+    pub(crate) appends: Vec<LogAppend>,
+    pub(crate) preconditions: Vec<Read>,
+}
+
 impl Batch {
     /// An empty batch for `lane`. A batch that touches metadata always takes that lane.
     pub fn new(lane: Lane) -> Self {
@@ -170,6 +179,17 @@ impl Batch {
     /// Whether the batch changes nothing.
     pub fn is_empty(&self) -> bool {
         self.metadata.is_empty() && self.cells.is_empty() && self.appends.is_empty()
+    }
+
+    /// Everything, for an engine to prepare.
+    pub(crate) fn into_parts(self) -> Parts {
+        Parts {
+            lane: self.lane(),
+            metadata: self.metadata,
+            cells: self.cells,
+            appends: self.appends,
+            preconditions: self.preconditions,
+        }
     }
 
     /// The changes, for an engine to take over: metadata, cells, appends.

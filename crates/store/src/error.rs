@@ -25,6 +25,12 @@ pub enum CommitError {
         /// What happened, for the log.
         reason: String,
     },
+    /// A stored cell that a rule had to look at was edited, moved or damaged.
+    #[error("a stored cell of `{what}` is damaged or was tampered with")]
+    Damaged {
+        /// Which space.
+        what: &'static str,
+    },
     /// The batch is larger than one commit may be.
     #[error("the change is too large for one commit")]
     TooLarge,
@@ -39,7 +45,7 @@ impl CommitError {
         match self {
             Self::Conflict => ErrorKind::Conflict,
             Self::NotWritable { .. } | Self::Busy | Self::ShuttingDown => ErrorKind::Unavailable,
-            Self::Unknown { .. } => ErrorKind::Internal,
+            Self::Unknown { .. } | Self::Damaged { .. } => ErrorKind::Internal,
             Self::TooLarge => ErrorKind::Validation,
         }
     }

@@ -44,6 +44,10 @@ pub type Revision = u64;
 pub struct Space {
     /// The name on disk; never changes once released.
     pub name: &'static str,
+    /// How many bytes at the front of each value (all, if it is shorter) its owner reads before
+    /// it opens the rest. The store authenticates them, with the cell's place and the value's
+    /// length; never changes once released.
+    pub clear: usize,
 }
 
 /// What a successful commit tells its caller.

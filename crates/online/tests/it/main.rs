@@ -6,4 +6,5 @@ mod cells;
 mod engine;
 mod memory;
 mod model;
+mod tampering;
 mod world;

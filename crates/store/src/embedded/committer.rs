@@ -104,7 +104,7 @@ impl Committer {
             tell(room);
         }
         for request in requests {
-            if room.admits(request.batch.lane()) {
+            if room.admits(request.prepared.lane) {
                 group.admit(request);
             } else {
                 let reason = "the disk is nearly full".to_owned();

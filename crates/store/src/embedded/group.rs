@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
-use fjall::{UserKey, UserValue};
+use fjall::UserValue;
 use types::Timestamp;
 
 use super::chain::{Head, Link};
 use super::codec::combine;
 use super::engine::Engine;
+use super::prepare::{Prepared, PreparedCell, refused, undeclared};
 use super::queue::{Answer, Request, answer};
 use super::seal::{RowKey, Sealer, Version};
 use super::writes::{Item, Writes, content_digest};
 use crate::{
-    Batch, CellOutcome, CellWrite, CommitError, Committed, LogAppend, LogCursor, MetadataWrite,
-    Revision, Snapshot,
+    CellOutcome, CommitError, Committed, LogAppend, LogCursor, MetadataWrite, Revision, Snapshot,
 };
 
 /// A group under construction.
@@ -69,7 +69,7 @@ impl<'a> Group<'a> {
     /// Decides one batch; a batch that fails is answered at once and changes nothing.
     pub(super) fn admit(&mut self, request: Request) {
         let revision = self.after.revision + 1;
-        match self.stage(revision, request.batch) {
+        match self.stage(revision, request.prepared) {
             Ok(staged) => {
                 self.after.revision = revision;
                 self.after.state = staged.state;
@@ -114,15 +114,20 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn stage(&self, revision: Revision, batch: Batch) -> Result<Staged, CommitError> {
+    fn stage(&self, revision: Revision, batch: Prepared) -> Result<Staged, CommitError> {
         if !batch
-            .preconditions()
+            .preconditions
             .iter()
             .all(|read| read.holds_in(&self.snapshot))
         {
             return Err(CommitError::Conflict);
         }
-        let (metadata, cells, appends) = batch.into_changes();
+        let Prepared {
+            metadata,
+            cells,
+            appends,
+            ..
+        } = batch;
         let mut staged = Staged {
             snapshot: None,
             state: self.after.state,
@@ -135,8 +140,8 @@ impl<'a> Group<'a> {
         if !metadata.is_empty() {
             staged.snapshot = Some(self.snapshot.with(revision, &metadata));
         }
-        for write in cells {
-            self.stage_cell(write, &mut staged)?;
+        for cell in cells {
+            self.stage_cell(cell, &mut staged)?;
         }
         for (index, append) in (0..).zip(appends) {
             self.stage_append(revision, index, &append, &mut staged)?;
@@ -194,21 +199,19 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn stage_cell(&self, write: CellWrite, staged: &mut Staged) -> Result<(), CommitError> {
-        let Some(keyspace) = self.engine.space(write.space) else {
-            return Err(undeclared("space", write.space.name));
-        };
-        if write.key.is_empty() || write.key.len() > usize::from(u16::MAX) {
-            return Err(refused(
-                &"a cell's key is empty or longer than 65,535 bytes",
-            ));
-        }
-        let key = UserKey::from(write.key);
-        if let Some(rule) = write.rule {
+    fn stage_cell(&self, cell: PreparedCell, staged: &mut Staged) -> Result<(), CommitError> {
+        let PreparedCell {
+            space,
+            keyspace,
+            key,
+            value,
+            rule,
+        } = cell;
+        if let Some(rule) = rule {
             let in_group = staged
                 .writes
-                .get(keyspace, &key)
-                .or_else(|| self.writes.get(keyspace, &key));
+                .get(&keyspace, &key)
+                .or_else(|| self.writes.get(&keyspace, &key));
             let on_disk;
             let stored = if let Some(value) = in_group {
                 value.as_deref()
@@ -216,15 +219,20 @@ impl<'a> Group<'a> {
                 on_disk = keyspace.get(&key).map_err(|error| refused(&error))?;
                 on_disk.as_deref()
             };
+            let stored = match stored {
+                Some(stored) => {
+                    let opened = self.sealer.open_cell(space, &key, stored);
+                    Some(opened.ok_or(CommitError::Damaged { what: space.name })?)
+                }
+                None => None,
+            };
             if !rule.replaces(stored) {
                 staged.outcomes.push(CellOutcome::Kept);
                 return Ok(());
             }
             staged.outcomes.push(CellOutcome::Applied);
         }
-        staged
-            .writes
-            .set(keyspace, key, write.value.map(UserValue::from));
+        staged.writes.set(&keyspace, key, value);
         Ok(())
     }
 
@@ -285,16 +293,4 @@ fn last_of_each(writes: &[MetadataWrite]) -> Vec<&MetadataWrite> {
         .collect();
     last.reverse();
     last
-}
-
-fn undeclared(what: &str, name: &str) -> CommitError {
-    CommitError::NotWritable {
-        reason: format!("{what} `{name}` was not declared when the store was opened"),
-    }
-}
-
-fn refused(reason: &dyn std::fmt::Display) -> CommitError {
-    CommitError::NotWritable {
-        reason: reason.to_string(),
-    }
 }

@@ -13,6 +13,7 @@ mod load;
 mod mark;
 mod open;
 mod options;
+mod prepare;
 mod queue;
 mod read;
 mod recover;
@@ -42,6 +43,7 @@ use crate::{
 };
 use chain::Head;
 use mark::Mark;
+use prepare::prepare;
 use queue::Request;
 use shared::Shared;
 
@@ -150,9 +152,10 @@ impl Store for EmbeddedStore {
             if bytes > tuning.batch_bytes || writes > tuning.batch_writes {
                 return Err(CommitError::TooLarge);
             }
+            let prepared = prepare(&self.shared.engine, &self.shared.sealer, batch)?;
             let (answer, answered) = oneshot::channel();
             self.shared.queue.push(Request {
-                batch,
+                prepared,
                 bytes,
                 writes,
                 since: self.shared.clock.monotonic(),

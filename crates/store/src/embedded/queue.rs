@@ -8,14 +8,15 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use types::Monotonic;
 
-use crate::{Batch, CommitError, Committed, Lane};
+use super::prepare::Prepared;
+use crate::{CommitError, Committed, Lane};
 
 /// Where a caller waits for its answer; callers that went away are ignored.
 pub(super) type Answer = oneshot::Sender<Result<Committed, CommitError>>;
 
 /// A batch on its way to the committer.
 pub(super) struct Request {
-    pub(super) batch: Batch,
+    pub(super) prepared: Prepared,
     pub(super) bytes: usize,
     pub(super) writes: usize,
     pub(super) since: Monotonic,
@@ -86,7 +87,7 @@ impl Queue {
         if lanes.closing {
             return Err(CommitError::ShuttingDown);
         }
-        match request.batch.lane() {
+        match request.prepared.lane {
             Lane::Metadata if lanes.metadata.len() < self.limits.lane_batches => {
                 lanes.metadata.push_back(request);
             }
@@ -245,7 +246,7 @@ pub(super) fn answer(to: Answer, result: Result<Committed, CommitError>) {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Request({:?}, {} bytes)", self.batch.lane(), self.bytes)
+        write!(f, "Request({:?}, {} bytes)", self.prepared.lane, self.bytes)
     }
 }
 

@@ -22,7 +22,9 @@ impl Shared {
         let value = keyspace
             .get(key)
             .map_err(|error| read_error(space.name, error))?;
-        Ok(value.map(|value| value.to_vec()))
+        value
+            .map(|stored| self.open_cell(space, key, &stored))
+            .transpose()
     }
 
     /// Reads cells in key order.
@@ -48,9 +50,17 @@ impl Shared {
                 let (key, value) = guard
                     .into_inner()
                     .map_err(|error| read_error(space.name, error))?;
-                Ok((key.to_vec(), value.to_vec()))
+                let value = self.open_cell(space, &key, &value)?;
+                Ok((key.to_vec(), value))
             })
             .collect()
+    }
+
+    fn open_cell(&self, space: Space, key: &[u8], stored: &[u8]) -> Result<Vec<u8>, Error> {
+        self.sealer
+            .open_cell(space, key, stored)
+            .map(<[u8]>::to_vec)
+            .ok_or(Error::Damaged { what: space.name })
     }
 
     /// Reads log entries, newest first.

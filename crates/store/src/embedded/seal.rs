@@ -9,16 +9,19 @@ use std::sync::Arc;
 
 use crypto::aead::XaesKey;
 use crypto::kdf::derive_key;
-use crypto::mac::HmacSha256Key;
+use crypto::mac::{HmacSha256Key, ct_eq};
 use crypto::secret::{Key32, SecretBytes};
 use types::{Entropy, Timestamp};
 use zeroize::Zeroizing;
 
-use super::codec::{Fields, parts, put_part};
-use crate::{Key, Log, LogCursor, Revision};
+use super::codec::{Fields, length_of, parts, put_part};
+use crate::{Key, Log, LogCursor, Revision, Space};
 
 /// The length of the part of a row key that names the table.
 pub(super) const TAG_LENGTH: usize = 8;
+
+/// The length of the tag behind each cell.
+pub(super) const CELL_TAG: usize = 16;
 
 /// A metadata row's key on disk: table tag and keyed hash.
 pub(super) type RowKey = [u8; TAG_LENGTH + 32];
@@ -30,6 +33,7 @@ pub(super) struct Sealer {
     entries: XaesKey,
     names: HmacSha256Key,
     state: HmacSha256Key,
+    cells: HmacSha256Key,
     chain: HmacSha256Key,
     mark: HmacSha256Key,
     entropy: Arc<dyn Entropy>,
@@ -75,6 +79,7 @@ impl Sealer {
             entries: seal(b"logs"),
             names: mac(b"names"),
             state: mac(b"state"),
+            cells: mac(b"cells"),
             chain: mac(b"chain"),
             mark: mac(b"mark"),
             entropy,
@@ -219,6 +224,43 @@ impl Sealer {
         value: &[u8],
     ) -> Option<SecretBytes> {
         opened(&self.entries, &entry_place(log, stream, cursor), value)
+    }
+
+    /// A cell as it is stored: `value` and its tag.
+    pub(super) fn tagged_cell(&self, space: Space, key: &[u8], mut value: Vec<u8>) -> Vec<u8> {
+        let tag = self.cell_tag(space, key, &value);
+        value.extend_from_slice(&tag);
+        value
+    }
+
+    /// The value of a stored cell; `None` if its clear part or its length was edited, or if it
+    /// was moved from another place.
+    pub(super) fn open_cell<'a>(
+        &self,
+        space: Space,
+        key: &[u8],
+        stored: &'a [u8],
+    ) -> Option<&'a [u8]> {
+        let (value, tag) = stored.split_last_chunk::<CELL_TAG>()?;
+        ct_eq(&self.cell_tag(space, key, value), tag).then_some(value)
+    }
+
+    fn cell_tag(&self, space: Space, key: &[u8], value: &[u8]) -> [u8; CELL_TAG] {
+        let clear = value.get(..space.clear).unwrap_or(value);
+        let tag = self.cells.tag_parts(&[
+            &length_of(space.name.as_bytes()).to_be_bytes(),
+            space.name.as_bytes(),
+            &length_of(key).to_be_bytes(),
+            key,
+            &length_of(value).to_be_bytes(),
+            clear,
+        ]);
+        let mut short = [0; CELL_TAG];
+        short
+            .iter_mut()
+            .zip(tag)
+            .for_each(|(byte, from)| *byte = from);
+        short
     }
 
     /// The hash of a chain link.

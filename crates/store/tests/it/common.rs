@@ -27,8 +27,14 @@ impl Record for Note {
 
 pub(crate) static NOTES: Table<Note> = Table::with_history("notes");
 pub(crate) static SECRETS: Table<Note> = Table::without_history("secrets");
-pub(crate) const CELLS: Space = Space { name: "cells" };
-pub(crate) const OTHER_CELLS: Space = Space { name: "other" };
+pub(crate) const CELLS: Space = Space {
+    name: "cells",
+    clear: 3,
+};
+pub(crate) const OTHER_CELLS: Space = Space {
+    name: "other",
+    clear: 3,
+};
 pub(crate) static EVENTS: Log = Log { name: "events" };
 pub(crate) static OUTBOX: Log = Log { name: "outbox" };
 

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
+use std::ops::Bound;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
-use store::{Error, Key, Lane, LogAppend, OpenError, Store};
+use store::{CellWrite, CommitError, Error, Key, Lane, LogAppend, OpenError, Store};
 
-use crate::common::{EVENTS, Home, NOTES, OUTBOX, SECRETS, commit, event, note, put_note};
+use crate::common::{
+    CELLS, EVENTS, Home, NOTES, OTHER_CELLS, OUTBOX, SECRETS, cell, commit, event, note, put_cell,
+    put_note,
+};
 
 /// A store at rest with everything in its tables and nothing in its journal, so that what a
 /// test does to the tables is all that differs.
@@ -357,4 +361,63 @@ fn an_entry_moved_to_another_segment_or_log_is_not_served() {
         let damaged = |result| matches!(result, Err(Error::Damaged { .. }));
         assert!(damaged(read) || damaged(read_all));
     }
+}
+
+/// Stores two cells, changes what is stored, and expects reads and rules to refuse the first.
+fn check_cell(change: impl FnOnce(&mut Rows)) {
+    let home = at_rest(|store| {
+        put_cell(store, b"a", b"clear and sealed");
+        put_cell(store, b"b", b"other and sealed");
+    });
+    tamper(&home, "space.cells", change);
+    let store = home.open();
+    let read = store.cell(CELLS, b"a");
+    assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
+    let scanned = store.cells(CELLS, Bound::Unbounded, Bound::Unbounded, 9);
+    assert!(matches!(scanned, Err(Error::Damaged { .. })), "{scanned:?}");
+    let written = commit(&store, Lane::Data, |batch| {
+        batch.cell(CellWrite {
+            rule: Some(Box::new(|_: Option<&[u8]>| true)),
+            ..cell(b"a", Some(b"new"))
+        });
+        batch.cell(cell(b"c", Some(b"new")));
+    });
+    assert!(
+        matches!(written, Err(CommitError::Damaged { .. })),
+        "{written:?}"
+    );
+    assert_eq!(store.cell(CELLS, b"c").unwrap(), None);
+    commit(&store, Lane::Data, |batch| batch.cell(cell(b"a", None))).unwrap();
+    assert_eq!(store.cell(CELLS, b"a").unwrap(), None);
+}
+
+#[test]
+fn an_edited_clear_part_of_a_cell_is_refused() {
+    for byte in 0..3 {
+        check_cell(|cells| cells.values_mut().next().unwrap()[byte] ^= 1);
+    }
+}
+
+#[test]
+fn a_cell_of_another_length_is_refused() {
+    check_cell(|cells| cells.values_mut().next().unwrap().truncate(15));
+    check_cell(|cells| {
+        cells.values_mut().next().unwrap().remove(5);
+    });
+}
+
+#[test]
+fn exchanged_cells_are_refused() {
+    check_cell(swap_first_two);
+}
+
+#[test]
+fn a_cell_moved_to_another_space_is_refused() {
+    let home = at_rest(|store| {
+        put_cell(store, b"a", b"clear and sealed");
+    });
+    let from = rows_of(&home, "space.cells");
+    tamper(&home, "space.other", |cells| *cells = from);
+    let read = home.open().cell(OTHER_CELLS, b"a");
+    assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
 }

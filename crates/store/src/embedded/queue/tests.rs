@@ -3,7 +3,6 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::{CellWrite, Space};
 
 const LIMITS: Limits = Limits {
     lane_batches: 4,
@@ -16,16 +15,13 @@ const LIMITS: Limits = Limits {
 type Answered = oneshot::Receiver<Result<Committed, CommitError>>;
 
 fn request(lane: Lane, bytes: usize) -> (Request, Answered) {
-    let mut batch = Batch::new(lane);
-    batch.cell(CellWrite {
-        space: Space { name: "cells" },
-        key: vec![1],
-        value: None,
-        rule: None,
-    });
+    let prepared = Prepared {
+        lane,
+        ..Prepared::default()
+    };
     let (answer, answered) = oneshot::channel();
     let request = Request {
-        batch,
+        prepared,
         bytes,
         writes: 1,
         since: Monotonic(Duration::ZERO),
@@ -50,7 +46,7 @@ fn taken(queue: &Queue, admits_data: bool) -> Vec<i64> {
         .unwrap();
     let size = |request: &Request| {
         let bytes = i64::try_from(request.bytes).unwrap();
-        match request.batch.lane() {
+        match request.prepared.lane {
             Lane::Metadata => -bytes,
             Lane::Data => bytes,
         }

@@ -1,0 +1,86 @@
+//! What becomes of a batch on its caller's thread, so that the committer has less to do.
+
+use fjall::{Keyspace, UserKey, UserValue};
+
+use super::engine::Engine;
+use super::seal::Sealer;
+use crate::batch::Parts;
+use crate::{Batch, CellRule, CommitError, Lane, LogAppend, MetadataWrite, Read, Space};
+
+/// A batch on its way to the committer.
+#[derive(Default)]
+pub(super) struct Prepared {
+    pub(super) lane: Lane,
+    pub(super) metadata: Vec<MetadataWrite>,
+    pub(super) cells: Vec<PreparedCell>,
+    pub(super) appends: Vec<LogAppend>,
+    pub(super) preconditions: Vec<Read>,
+}
+
+/// A cell as it will be stored.
+pub(super) struct PreparedCell {
+    pub(super) space: Space,
+    pub(super) keyspace: Keyspace,
+    pub(super) key: UserKey,
+    pub(super) value: Option<UserValue>,
+    pub(super) rule: Option<Box<dyn CellRule>>,
+}
+
+/// Looks up where `batch` writes and authenticates its cells.
+pub(super) fn prepare(
+    engine: &Engine,
+    sealer: &Sealer,
+    batch: Batch,
+) -> Result<Prepared, CommitError> {
+    let Parts {
+        lane,
+        metadata,
+        cells,
+        appends,
+        preconditions,
+    } = batch.into_parts();
+    let cells = cells
+        .into_iter()
+        .map(|write| {
+            let Some(keyspace) = engine.space(write.space) else {
+                return Err(undeclared("space", write.space.name));
+            };
+            if write.key.is_empty() || write.key.len() > usize::from(u16::MAX) {
+                return Err(refused(
+                    &"a cell's key is empty or longer than 65,535 bytes",
+                ));
+            }
+            let value = write
+                .value
+                .map(|value| UserValue::from(sealer.tagged_cell(write.space, &write.key, value)));
+            Ok(PreparedCell {
+                space: write.space,
+                keyspace: keyspace.clone(),
+                key: UserKey::from(write.key),
+                value,
+                rule: write.rule,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Prepared {
+        lane,
+        metadata,
+        cells,
+        appends,
+        preconditions,
+    })
+}
+
+/// A batch that names something the store was not opened with.
+pub(super) fn undeclared(what: &str, name: &str) -> CommitError {
+    CommitError::NotWritable {
+        reason: format!("{what} `{name}` was not declared when the store was opened"),
+    }
+}
+
+/// A batch that cannot be written.
+pub(super) fn refused(reason: &dyn std::fmt::Display) -> CommitError {
+    CommitError::NotWritable {
+        reason: reason.to_string(),
+    }
+}
