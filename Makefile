@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test check docs tools bench
+.PHONY: help demo test torture check docs tools bench
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -22,6 +22,11 @@ test: tools ## every test: Rust, boto3 and the AWS CLI against the real binary
 	$(CARGO) build --package strongroom
 	scripts/generated-docs.sh --check
 	.venv/bin/pytest -q tests/acceptance
+	scripts/torture.sh --short
+
+torture: tools ## power cuts, failing and full disks, bit rot (SEED=… repeats a run)
+	$(CARGO) build --package strongroom --release
+	scripts/torture.sh
 
 check: tools ## what CI checks beside the tests: format, lints, generated files, documentation
 	$(CARGO) fmt --all --check

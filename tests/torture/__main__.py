@@ -1,0 +1,176 @@
+"""Fault campaigns against the real binary: `make torture`, and its short form in `make test`.
+
+Runs in a mount and process namespace of its own where it can, so that the kernel removes every
+mount, loop device and process with it, however it ends.
+"""
+
+import argparse
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import powercut
+from host import RigError, ROOT, target
+from ledger import Ledger
+
+
+class Campaign:
+    """One run of some rigs, all from one seed."""
+
+    def __init__(self, binary, seed: str, scratch: pathlib.Path):
+        self.binary, self.seed, self.scratch = binary, seed, scratch
+        self.failures = 0
+
+    def say(self, text: str):
+        print(text, flush=True)
+
+    def report(self, text: str, expected: bool):
+        """A finding; `expected` ones (of a control run, say) are shown but no failure."""
+        if not expected:
+            self.failures += 1
+            self.say(f"  FAILED {text}"[:600])
+
+    def done(self, rig: str, begun: float, text: str):
+        self.say(f"{rig}: {text} ({time.monotonic() - begun:.0f} s)")
+
+    def power_cut(self, plan: powercut.Plan, name: str):
+        begun, scratch = time.monotonic(), self.scratch / name
+        failures = self.failures
+        ledger = powercut.record(self.binary, plan, self.seed, scratch)
+        found = powercut.examine(self.binary, plan, self.seed, scratch, ledger, self.report)
+        text = (f"{found['good']} of {found['images']} images hold everything, "
+                f"{ledger.acknowledgements():,} acknowledgements, {found['checked']:,} checks, "
+                f"{found['in flight']:,} sectors in flight, {found['cut off']} torn journal ends")
+        for kind in ("unmountable", "first start to be repeated", "refused", "losses"):
+            if found[kind]:
+                text += f", {found[kind]} {kind}"
+        if plan.sector == 4096:
+            unnoticed = powercut.control(self.binary, scratch, ledger)
+            for planted in unnoticed:
+                self.report(f"the check does not notice a planted contradiction in {planted}", False)
+            text += "; every planted contradiction was noticed" if not unnoticed else ""
+        self.done(name, begun, text)
+        if self.failures > failures:
+            place = target() / "torture" / f"{name}-{self.seed}"
+            powercut.keep(scratch, place)
+            self.say(f"  kept for `scripts/torture.sh --replay {place}`")
+        shutil.rmtree(scratch)
+
+    def power_cut_without_sync(self, plan: powercut.Plan, name: str):
+        """The positive control: with syncs that do nothing, losses must be found."""
+        begun, scratch = time.monotonic(), self.scratch / name
+        plan.no_sync = True
+        ledger = powercut.record(self.binary, plan, self.seed, scratch)
+        found = powercut.examine(
+            self.binary, plan, self.seed, scratch, ledger, lambda text, expected: None)
+        bad = found["images"] - found["good"] - found["first start to be repeated"]
+        self.done(name, begun, f"{bad} of {found['images']} images lost what was acknowledged, "
+                  f"{found['losses']} losses, {found['refused']} noticed at the start"
+                  f", {found['unmountable']} unmountable")
+        if not found["losses"]:
+            self.report(f"{name}: no loss was found without syncs: this rig proves nothing", False)
+        shutil.rmtree(scratch)
+
+    def replay(self, place: pathlib.Path):
+        ledger = Ledger.load(place / "ledger.json")
+        work = self.scratch / "replay"
+        shutil.copytree(place, work)
+        name, seed = place.name.rsplit("-", 1)
+        plan = powercut.Plan(images=int(os.environ.get("IMAGES", 200)))
+        found = powercut.examine(self.binary, plan, seed, work, ledger, self.report)
+        self.say(f"{name}: {dict(found)}")
+
+
+def short(campaign: Campaign):
+    campaign.power_cut(powercut.Plan(images=20), "power-cut")
+    campaign.power_cut_without_sync(
+        powercut.Plan(images=6, sessions=1), "power-cut-without-sync")
+
+
+def long(campaign: Campaign):
+    campaign.power_cut(
+        powercut.Plan(images=200, megabytes=512, sessions=6, seconds=5, writers=16, large=2),
+        "power-cut")
+    campaign.power_cut(
+        powercut.Plan(images=40, sessions=2, sector=512), "power-cut-512")
+    campaign.power_cut_without_sync(
+        powercut.Plan(images=40, sessions=2), "power-cut-without-sync")
+
+
+def obstacle() -> str | None:
+    """What keeps the write-log disk from running here, if anything does."""
+    if os.geteuid() != 0:
+        return "not root"
+    for device in ("/dev/fuse", "/dev/loop-control"):
+        if not os.access(device, os.W_OK):
+            return f"no {device}"
+    tools = ("nbdkit", "nbdfuse", "mkfs.ext4", "losetup")
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing:
+        return f"no {', '.join(missing)}"
+    return None
+
+
+def isolate():
+    """Starts this program again in namespaces of its own, where that is possible."""
+    if os.environ.get("TORTURE_ISOLATED"):
+        return
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
+    if subprocess.run([*command, "true"], capture_output=True).returncode == 0:
+        os.environ["TORTURE_ISOLATED"] = "1"
+        os.execvp(command[0], [*command, sys.executable, *sys.argv])
+
+
+def scratch_parent() -> str | None:
+    """Memory, if there is enough of it: crash images are large and short-lived."""
+    memory = pathlib.Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > 4 << 30:
+        return str(memory)
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="torture", description=__doc__.splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="the form that `make test` runs")
+    parser.add_argument("--seed", default=os.environ.get("SEED") or secrets.token_hex(4))
+    parser.add_argument("--replay", metavar="DIR", type=pathlib.Path,
+                        help="examine the images of a kept run again")
+    arguments = parser.parse_args()
+    why_not = obstacle()
+    if not why_not:
+        isolate()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    profiles = ("debug", "release") if arguments.short else ("release", "debug")
+    binary = next((path for profile in profiles
+                   if (path := target() / profile / "strongroom").exists()), None)
+    if binary is None:
+        raise RigError("no binary: cargo build -p strongroom")
+    form = "short" if arguments.short else "replay" if arguments.replay else "long"
+    print(f"torture: {form} form, SEED={arguments.seed}, {binary.relative_to(ROOT, walk_up=True)}"
+          if sys.version_info >= (3, 12) else
+          f"torture: {form} form, SEED={arguments.seed}, {binary}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="strongroom-torture-", dir=scratch_parent()) as scratch:
+        campaign = Campaign(binary, arguments.seed, pathlib.Path(scratch))
+        if why_not:
+            raise RigError(f"the write-log disk cannot run here: {why_not}")
+        if arguments.replay:
+            campaign.replay(arguments.replay.resolve())
+        else:
+            (short if arguments.short else long)(campaign)
+    print(f"torture: {'FAILED' if campaign.failures else 'passed'}, "
+          f"{campaign.failures} failures, SEED={arguments.seed}", flush=True)
+    return 1 if campaign.failures else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except RigError as error:
+        print(f"torture: the rig could not run: {error}", file=sys.stderr)
+        sys.exit(2)
