@@ -1,0 +1,47 @@
+"""The documentation: what a reader pastes into a shell works as the pages say."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def shell_blocks(page: str) -> list[str]:
+    """The shell commands of a page that go to a running server."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.S | re.M)
+    return [block for block in blocks if re.search(r"^(aws|as_bob|key=)", block, re.M)]
+
+
+def run(server, commands: str) -> subprocess.CompletedProcess:
+    tools = pathlib.Path(sys.executable).parent
+    environment = server.environment()
+    environment["PATH"] = f"{tools}:{environment['PATH']}"
+    return subprocess.run(["bash", "-c", commands], env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_the_quick_start_works_as_it_stands(fresh_server):
+    blocks = shell_blocks("docs/quick-start.md")
+    assert len(blocks) == 6
+    *steps, trail = blocks
+    done = run(fresh_server, "\n".join([*steps, "echo TRAIL", trail]))
+    codes = re.findall(r"An error occurred \((\w+)\)", done.stderr)
+    assert codes == ["AccessDeniedException", "AccessForbidden", "AccessForbidden"], done.stderr
+    denials = done.stderr.split("An error occurred")[1:]
+    assert "because no identity-based policy allows the kms:Encrypt action" in denials[0]
+    assert "not authorized to perform: kms:Decrypt" in denials[1]
+    assert "DisabledException" in denials[2] and "is disabled" in denials[2]
+    output, trail = done.stdout.split("TRAIL\n")
+    assert output.count('"ValueAsString": "12.5"') == 1
+    allowed, denied = (json.loads(event) for event in trail.strip().split("\t"))
+    assert denied["errorCode"] == "AccessDenied" and denied["userIdentity"]["userName"] == "bob"
+    assert "policy `work`" in json.dumps(allowed["additionalEventData"]["authorization"])
+    assert allowed["resources"][0]["type"] == "AWS::KMS::Key"
+
+
+def test_the_commands_of_the_readme_work_as_they_stand(server):
+    done = run(server, "set -e\n" + "\n".join(shell_blocks("README.md")))
+    assert done.returncode == 0, done.stderr
+    assert "user/Administrator" in done.stdout and "my features" in done.stdout
