@@ -3,7 +3,7 @@
 
 Links and anchors lead somewhere, every page can be reached from README.md, and what the pages name
 exists: make targets, scripts, source paths, cargo xtask and strongroom commands with their flags, error
-codes, metrics, log messages, and a source file for every operation. Prints one line per problem.
+codes, settings, metrics, log messages, and a source file for every operation. Prints one line per problem.
 """
 
 import glob
@@ -93,6 +93,7 @@ def names(pages):
     flags = {name.replace("_", "-") for name in re.findall(r"pub (\w+):", cli)}
     flags |= set(re.findall(r'long = "([\w-]+)"', cli)) | {"help", "version"}
     commands = {name.lower() for name in re.findall(r"^    ([A-Z]\w+)\b", cli, re.M)} | {"help"}
+    settings = set(re.findall(r"`(\w+(?:\.\w+)?)`", pages["docs/configuration.md"]))
     for name, text in pages.items():
         if name == "CHANGELOG.md" or name.startswith("docs/adr/"):
             continue  # What is written there was true then.
@@ -111,6 +112,8 @@ def names(pages):
                 for flag in re.findall(r"--([a-z][\w-]*)", called[2].split("#")[0]):
                     if flag not in flags:
                         yield f"{name}: `strongroom {called[1]}` has no --{flag}"
+            if re.fullmatch(r"(seal|tls|proxy|metrics|log|limits)\.[a-z_]+", piece) and piece not in settings:
+                yield f"{name}: there is no setting `{piece}`"
             if "\n" not in piece:
                 yield from path(name, piece)
 
