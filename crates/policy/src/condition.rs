@@ -18,9 +18,11 @@ use crate::text::{Dialect, Text};
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
     pub(crate) key: ConditionKey,
+    /// The operator as written.
+    pub(crate) operator: Box<str>,
     pub(crate) quantifier: Quantifier,
-    if_exists: bool,
-    negated: bool,
+    pub(crate) if_exists: bool,
+    pub(crate) negated: bool,
     test: Test,
 }
 
@@ -67,7 +69,7 @@ impl Condition {
     /// Fails if there is no such operator, or if it cannot read one of the values.
     pub(crate) fn parse(
         operator: &str,
-        key: &str,
+        key: ConditionKey,
         values: &[String],
         variables: bool,
     ) -> Result<Self, Fault> {
@@ -95,12 +97,30 @@ impl Condition {
                 },
             })?;
         Ok(Self {
-            key: ConditionKey::new(key),
+            key,
+            operator: Box::from(operator),
             quantifier,
             if_exists,
             negated,
             test,
         })
+    }
+
+    /// The condition keys that variables in the values stand for.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &ConditionKey> {
+        let texts = match &self.test {
+            Test::Equals(texts)
+            | Test::EqualsIgnoreCase(texts)
+            | Test::Like(texts)
+            | Test::Arn(texts)
+            | Test::Bool(texts) => texts.as_slice(),
+            Test::Null(_)
+            | Test::Number(..)
+            | Test::Date(..)
+            | Test::Binary(_)
+            | Test::Address(_) => &[],
+        };
+        texts.iter().flat_map(Text::variables)
     }
 
     /// Whether the condition holds for a request.

@@ -1,4 +1,4 @@
-//! Dates in conditions: the W3C profile of ISO 8601, or seconds since 1970.
+//! Dates in conditions: ISO 8601, or seconds since 1970.
 
 use std::time::Duration;
 
@@ -6,69 +6,178 @@ use types::Timestamp;
 
 /// Reads a date as condition values and date keys write it.
 ///
-/// Forms: `YYYY`, `YYYY-MM`, `YYYY-MM-DD`, `YYYY-MM-DDThh:mm[:ss[.fraction]]` followed by `Z`
-/// or `±hh:mm`, and epoch seconds with an optional fraction. Four digits are a year. A date
-/// without a time is its first instant, UTC.
+/// Forms: a year, year and month or a whole date, each with or without a time of day behind a
+/// `T`, which may have minutes, seconds and a fraction, and a zone (`Z`, `±hh` or `±hh:mm`);
+/// and epoch seconds with an optional fraction. Four digits alone are a year. A date without a
+/// time is its first instant, and one without a zone is in UTC.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
-    match text.len() {
-        4 if text.bytes().all(|byte| byte.is_ascii_digit()) => civil(text, "-01-01", "00:00:00"),
-        7 if text.as_bytes().get(4) == Some(&b'-') => civil(text, "-01", "00:00:00"),
-        10 if text.as_bytes().get(4) == Some(&b'-') => civil(text, "", "00:00:00"),
-        _ => match text.split_once('T') {
-            Some((date, time)) => with_time(date, time),
-            None => epoch(text),
-        },
+    let bytes = text.as_bytes();
+    let dated = bytes.len() == 4 || bytes.iter().any(|byte| matches!(byte, b'T' | b't' | b'-'));
+    if dated { civil(bytes) } else { epoch(text) }
+}
+
+/// The years that IAM reads.
+const YEARS: std::ops::RangeInclusive<i64> = -292_275_054..=292_278_993;
+
+const DAY: i64 = 86_400;
+
+fn civil(text: &[u8]) -> Option<Timestamp> {
+    let mut rest = text;
+    let before_christ = skip(&mut rest, b"-");
+    let year = digits(&mut rest, 1..=9)?;
+    let year = if before_christ { -year } else { year };
+    let mut month = 1;
+    let mut day = 1;
+    if skip(&mut rest, b"-") {
+        month = digits(&mut rest, 1..=2)?;
+        if skip(&mut rest, b"-") {
+            day = digits(&mut rest, 1..=2)?;
+        }
     }
+    let valid = YEARS.contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=days_of(year, month)).contains(&day);
+    if !valid {
+        return None;
+    }
+    let midnight = Timestamp::new(days_since_1970(year, month, day).checked_mul(DAY)?, 0);
+    if rest.is_empty() {
+        return Some(midnight);
+    }
+    if !skip(&mut rest, b"Tt") {
+        return None;
+    }
+    time_of_day(midnight, rest)
 }
 
-fn civil(date: &str, rest: &str, time: &str) -> Option<Timestamp> {
-    Timestamp::parse_iso8601(&format!("{date}{rest}T{time}Z")).ok()
-}
-
-fn with_time(date: &str, time: &str) -> Option<Timestamp> {
-    let (clock, zone) = match time.find(['Z', '+', '-']) {
-        Some(at) => time.split_at_checked(at)?,
-        None => return None,
-    };
-    let clock = if clock.len() == 5 {
-        format!("{clock}:00")
+fn time_of_day(midnight: Timestamp, mut rest: &[u8]) -> Option<Timestamp> {
+    let (mut minutes, mut seconds, mut nanos) = (0, 0, 0);
+    let hours = if rest.first().is_some_and(u8::is_ascii_digit) {
+        digits(&mut rest, 1..=2)?
     } else {
-        clock.to_owned()
+        0
     };
-    let local = civil(date, "", &clock)?;
-    if zone == "Z" {
+    if skip(&mut rest, b":") {
+        minutes = digits(&mut rest, 2..=2)?;
+        if skip(&mut rest, b":") {
+            seconds = digits(&mut rest, 2..=2)?;
+            if skip(&mut rest, b".") {
+                nanos = fraction(&mut rest)?;
+            }
+        }
+    }
+    if hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    let local = Timestamp::new(
+        midnight
+            .seconds()
+            .checked_add(hours * 3_600 + minutes * 60 + seconds)?,
+        nanos,
+    );
+    if rest.is_empty() || skip(&mut rest, b"Zz") && rest.is_empty() {
         return Some(local);
     }
-    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let offset = Duration::from_secs(60 * (60 * below(hours, 24)? + below(minutes, 60)?));
-    Some(if zone.starts_with('-') {
+    let behind = skip(&mut rest, b"-");
+    if !behind && !skip(&mut rest, b"+") {
+        return None;
+    }
+    let hours = digits(&mut rest, 2..=2)?;
+    let minutes = if skip(&mut rest, b":") {
+        digits(&mut rest, 2..=2)?
+    } else {
+        0
+    };
+    if hours > 23 || minutes > 59 || !rest.is_empty() {
+        return None;
+    }
+    let offset = Duration::from_secs(u64::try_from(hours * 3_600 + minutes * 60).ok()?);
+    Some(if behind {
         local.saturating_add(offset)
     } else {
         local.saturating_sub(offset)
     })
 }
 
-/// Two digits that stay below `limit`.
-fn below(text: &str, limit: u64) -> Option<u64> {
-    let two_digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number: u64 = text.parse().ok()?;
-    (two_digits && number < limit).then_some(number)
+/// Passes over one of the `wanted` bytes, if it comes next.
+fn skip(rest: &mut &[u8], wanted: &[u8]) -> bool {
+    match rest.split_first() {
+        Some((first, behind)) if wanted.contains(first) => {
+            *rest = behind;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Reads as many digits as come next, if `count` admits them.
+fn digits(rest: &mut &[u8], count: std::ops::RangeInclusive<usize>) -> Option<i64> {
+    let mut number: i64 = 0;
+    let mut read = 0;
+    while let Some((first, behind)) = rest.split_first().filter(|(b, _)| b.is_ascii_digit()) {
+        read += 1;
+        if read > *count.end() {
+            return None;
+        }
+        number = number * 10 + i64::from(first - b'0');
+        *rest = behind;
+    }
+    count.contains(&read).then_some(number)
+}
+
+/// Nanoseconds: up to nine digits of a fraction.
+fn fraction(rest: &mut &[u8]) -> Option<u32> {
+    let before = rest.len();
+    let mut number = digits(rest, 1..=9)?;
+    for _ in before.saturating_sub(rest.len())..9 {
+        number *= 10;
+    }
+    u32::try_from(number).ok()
+}
+
+fn is_leap(year: i64) -> bool {
+    year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
+}
+
+fn days_of(year: i64, month: i64) -> i64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar, negative before it.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    // Years are counted from March, so that the leap day is their last.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let before_month = (153 * month + 2) / 5;
+    // 719,468 days lie between 0000-03-01 and 1970-01-01.
+    365 * year + leap_days + before_month + day - 1 - 719_468
 }
 
 fn epoch(text: &str) -> Option<Timestamp> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = whole.strip_prefix('-').unwrap_or(whole);
-    if unsigned.is_empty() || !digits(unsigned) || !digits(fraction) || fraction.len() > 9 {
+    let (whole, fraction_text) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    if whole.is_empty() || !whole.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let seconds: i64 = whole.parse().ok()?;
-    let nanos = format!("{fraction:0<9}").parse().ok()?;
-    if whole.starts_with('-') && nanos > 0 {
-        let span = Duration::from_nanos(u64::from(nanos));
-        return Some(Timestamp::new(seconds, 0).saturating_sub(span));
-    }
-    Some(Timestamp::new(seconds, nanos))
+    let nanos = match fraction_text {
+        Some(text) => {
+            let mut rest = text.as_bytes();
+            fraction(&mut rest).filter(|_| rest.is_empty())?
+        }
+        None => 0,
+    };
+    Some(Timestamp::new(whole.parse().ok()?, nanos))
 }
 
 #[cfg(test)]
@@ -90,6 +199,29 @@ mod tests {
     }
 
     #[test]
+    fn less_usual_forms_are_read_as_iam_does() {
+        check("01T", -62_135_596_800, 0);
+        check("2026-11-23T", 1_795_392_000, 0);
+        check("2026-11-23T20:47", 1_795_466_820, 0);
+        check("2026-11-23t20:47:01.250z", 1_795_466_821, 250_000_000);
+        check("2016-12-13t2:00:00.593194+23", 1_481_511_600, 593_194_000);
+        check("2024-02-29", 1_709_164_800, 0);
+        check("1969-12-31T23:59:59Z", -1, 0);
+        assert!(parse("-292275054") < parse("-0001") && parse("-0001") < parse("0000"));
+    }
+
+    #[test]
+    fn the_calendar_agrees_with_the_timestamps_own() {
+        for year in 1..=2_500 {
+            for (month, day) in [(1, 1), (2, 28), (3, 1), (12, 31)] {
+                let text = format!("{year:04}-{month:02}-{day:02}");
+                let expected = Timestamp::parse_iso8601(&format!("{text}T00:00:00Z")).unwrap();
+                assert_eq!(parse(&text), Some(expected), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn offsets_lead_back_to_utc() {
         check("2026-11-23T22:47:00+02:00", 1_795_466_820, 0);
         check("2026-11-23T15:17-05:30", 1_795_466_820, 0);
@@ -100,7 +232,6 @@ mod tests {
         check("1795466820", 1_795_466_820, 0);
         check("1795466820.5", 1_795_466_820, 500_000_000);
         check("0", 0, 0);
-        check("-0.25", -1, 750_000_000);
     }
 
     #[test]
@@ -111,7 +242,6 @@ mod tests {
             "20x6",
             "2026-13",
             "2026-02-30",
-            "2026-11-23T20:47",
             "2026-11-23 20:47:00Z",
             "2026-11-23T24:00:00Z",
             "2026-11-23T20:47:00+2:00",
@@ -119,6 +249,16 @@ mod tests {
             "2026-11-23T20:47:00Zulu",
             "1e9",
             "*",
+            "9223372036854775808",
+            "2016-12-13t2:00:00.593194+1",
+            "2016-12-13t2:00:00.1999999999+10:59",
+            "234-13",
+            "-292275055",
+            "-0.25",
+            "1.",
+            "2026-11-23T20:47:00-",
+            "2026-11-23T20:47:60Z",
+            "2026--1",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

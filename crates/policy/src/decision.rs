@@ -2,11 +2,6 @@
 
 use std::fmt;
 
-use types::Arn;
-
-use crate::document::Effect;
-use crate::principal::Naming;
-
 /// The kinds of policies that AWS tells apart in messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PolicyType {
@@ -144,104 +139,4 @@ pub fn denial_message_without_reason(
     };
     let resource = resource.unwrap_or("");
     format!("User: {principal} is not authorized to perform: {action}{on}{resource}")
-}
-
-/// One reason behind a decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// A statement that matched the request.
-    Statement {
-        /// The kind of its policy.
-        policy: PolicyType,
-        /// The policy's name.
-        name: String,
-        /// The managed policy's ARN.
-        arn: Option<Arn>,
-        /// The level of the organization.
-        level: Option<String>,
-        /// The statement's Sid.
-        sid: Option<String>,
-        /// The statement's place in its document, from 0.
-        index: usize,
-        /// The line it begins on, from 1.
-        line: u32,
-        /// Allow or Deny.
-        effect: Effect,
-        /// How it names the caller; `None` in policies without principals.
-        naming: Option<Naming>,
-    },
-    /// A grant allowed the request.
-    Grant {
-        /// The grant's id.
-        id: String,
-    },
-    /// The caller is the root user of its account.
-    RootUser,
-    /// No policy of this kind allows the action.
-    Missing(PolicyType),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Statement {
-                policy,
-                name,
-                level,
-                sid,
-                line,
-                effect,
-                naming,
-                ..
-            } => {
-                write!(f, "{effect} by ")?;
-                if let Some(sid) = sid {
-                    write!(f, "statement `{sid}` of ")?;
-                }
-                write!(f, "{policy} `{name}`")?;
-                if let Some(level) = level {
-                    write!(f, " at `{level}`")?;
-                }
-                write!(f, ", line {line}")?;
-                naming.map_or(Ok(()), |naming| write!(f, ", for {naming}"))
-            }
-            Self::Grant { id } => write!(f, "Allow by grant `{id}`"),
-            Self::RootUser => f.write_str("Allow for the root user of the account"),
-            Self::Missing(policy) => write!(f, "no {policy} allows it"),
-        }
-    }
-}
-
-/// A decision with every statement that matched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explanation {
-    pub(crate) decision: Decision,
-    pub(crate) reasons: Vec<Reason>,
-}
-
-impl Explanation {
-    /// The decision, the same that [`crate::evaluate`] makes.
-    pub fn decision(&self) -> Decision {
-        self.decision
-    }
-
-    /// Every statement that matched, in the order of evaluation, then what decided beside
-    /// statements: a grant, the root user's right, or what is missing.
-    pub fn reasons(&self) -> &[Reason] {
-        &self.reasons
-    }
-
-    /// Iterates over [`Self::reasons`].
-    pub fn iter(&self) -> std::slice::Iter<'_, Reason> {
-        self.reasons.iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a Explanation {
-    type Item = &'a Reason;
-    type IntoIter = std::slice::Iter<'a, Reason>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
 }

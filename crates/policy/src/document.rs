@@ -1,16 +1,18 @@
 //! A policy document: parsed and compiled once, then shared.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use types::{Arn, UniqueId};
 
-use crate::action::Actions;
+use crate::action::{Actions, ServiceSet};
 use crate::condition::Condition;
+use crate::context::ConditionKey;
 use crate::error::{ParseError, Position};
 use crate::grammar;
 use crate::principal::{PrincipalPattern, Principals};
-use crate::resource::Resources;
+use crate::resource::{ResourcePattern, Resources};
 
 /// What a document is attached to; decides which elements it has and how some are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +55,18 @@ impl DocumentKind {
             Self::Identity | Self::Boundary | Self::Session | Self::ServiceControl => false,
         }
     }
+
+    /// Whether IAM keeps documents of this kind for a principal.
+    pub(crate) fn is_of_a_principal(self) -> bool {
+        match self {
+            Self::Identity | Self::Boundary | Self::Session => true,
+            Self::KeyPolicy
+            | Self::Resource
+            | Self::Trust
+            | Self::ResourceControl
+            | Self::ServiceControl => false,
+        }
+    }
 }
 
 /// What a matching statement does.
@@ -79,7 +93,11 @@ impl fmt::Display for Effect {
 pub struct Document {
     pub(crate) text: Arc<str>,
     pub(crate) kind: DocumentKind,
+    /// Whether policy variables are understood: the version is `2012-10-17`.
+    pub(crate) variables: bool,
     pub(crate) statements: Vec<Statement>,
+    /// The services of which any statement can cover an action.
+    pub(crate) services: ServiceSet,
 }
 
 /// One statement of a document.
@@ -94,6 +112,8 @@ pub struct Statement {
     pub(crate) conditions: Vec<Condition>,
     /// Byte offset in the document.
     pub(crate) at: usize,
+    /// Byte offset behind the statement.
+    pub(crate) end: usize,
 }
 
 impl Document {
@@ -106,7 +126,13 @@ impl Document {
     /// Fails with the first thing that is wrong, its place, and the text with which AWS
     /// refuses such a document.
     pub fn parse(text: &str, kind: DocumentKind) -> Result<Self, ParseError> {
-        grammar::parse(text, kind).map_err(|error| error.in_document(kind))
+        grammar::parse(text, kind, false).map_err(|faults| faults.first.in_document(kind))
+    }
+
+    /// Parses and compiles the document of a managed policy, which has to have the `Version`
+    /// `2012-10-17`; otherwise as [`Self::parse`].
+    pub fn parse_managed(text: &str, kind: DocumentKind) -> Result<Self, ParseError> {
+        grammar::parse(text, kind, true).map_err(|faults| faults.first.in_document(kind))
     }
 
     /// The source text, exactly as it was given.
@@ -154,10 +180,55 @@ impl Document {
         }
     }
 
+    /// The condition keys that the statements mention, in conditions and in variables, as they
+    /// are written, each once.
+    pub fn condition_keys(&self) -> Vec<&ConditionKey> {
+        let mut known = HashSet::new();
+        let mut keys = Vec::new();
+        for statement in &self.statements {
+            let of_resources = statement
+                .resources
+                .iter()
+                .flat_map(|resources| &resources.patterns)
+                .flat_map(ResourcePattern::variables);
+            let of_conditions = statement
+                .conditions
+                .iter()
+                .flat_map(|condition| std::iter::once(&condition.key).chain(condition.variables()));
+            for key in of_resources.chain(of_conditions) {
+                if known.insert(key.as_str()) {
+                    keys.push(key);
+                }
+            }
+        }
+        keys
+    }
+
+    /// Where a statement begins and where it ends.
+    pub fn span_of(&self, statement: &Statement) -> Span {
+        let place = |at| {
+            let position = Position::of(&self.text, at);
+            (position.line(), position.column())
+        };
+        Span {
+            start: place(statement.at),
+            end: place(statement.end),
+        }
+    }
+
     /// The line on which a statement begins, from 1.
     pub fn line_of(&self, statement: &Statement) -> u32 {
         Position::of(&self.text, statement.at).line()
     }
+}
+
+/// Where something stands in a document: lines and columns from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Line and column of the first character.
+    pub start: (u32, u32),
+    /// Line and column behind the last character.
+    pub end: (u32, u32),
 }
 
 impl Statement {

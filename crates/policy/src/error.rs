@@ -38,9 +38,12 @@ pub enum Fault {
         /// What it must be.
         expected: &'static str,
     },
-    /// `Version` is neither `2012-10-17` nor `2008-10-17`, or is missing where needed.
+    /// `Version` is neither `2012-10-17` nor `2008-10-17`.
     #[error("`Version` must be `2012-10-17` or `2008-10-17`")]
     Version,
+    /// `Version` is missing or is the older one where only `2012-10-17` will do.
+    #[error("`Version` must be `2012-10-17` here")]
+    OldVersion,
     /// `Statement` is missing or empty.
     #[error("a policy needs at least one statement")]
     NoStatement,
@@ -53,6 +56,9 @@ pub enum Fault {
     /// `Effect` is missing or neither `Allow` nor `Deny`.
     #[error("`Effect` must be `Allow` or `Deny`")]
     Effect,
+    /// `Allow` or `Deny` in other letters.
+    #[error("`Effect` must be `Allow` or `Deny` to the letter, not `{0}`")]
+    EffectLetters(String),
     /// An element and its negation in one statement.
     #[error("a statement has either `{0}` or `Not{0}`, not both")]
     Both(&'static str),
@@ -114,6 +120,12 @@ pub enum Fault {
     /// An IAM resource with a region.
     #[error("the IAM resource `{0}` cannot have a region")]
     IamRegion(String),
+    /// An S3 bucket or object with a region.
+    #[error("the S3 resource `{0}` cannot have a region")]
+    S3Region(String),
+    /// An IAM resource whose path begins with no kind of IAM resource.
+    #[error("the IAM resource `{0}` names no kind of IAM resource")]
+    IamPath(String),
     /// An ARN pattern with fewer than six segments where it cannot match.
     #[error("the resource `{0}` has fewer than six segments")]
     ShortArn(String),
@@ -135,6 +147,118 @@ pub enum Fault {
     /// request tag: it would match requests without it (KMS refuses this).
     #[error("`ForAllValues` with `{0}` matches requests that do not have it")]
     OverlyPermissive(String),
+    /// `Allow` in a resource control policy for anything but everything.
+    #[error("a resource control policy cannot allow: only `RCPFullAWSAccess` does")]
+    AllowInResourceControl,
+    /// `*` for all actions of all services in a Deny of a resource control policy.
+    #[error("a resource control policy names the service of its actions")]
+    BareActionInResourceControl,
+}
+
+/// The passes in which IAM checks a document: of several faults it reports one of the first
+/// pass that finds any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Pass {
+    Syntax,
+    Version,
+    Legacy,
+    Sids,
+    Actions,
+    ResourceForms,
+    ActionForms,
+    Rest,
+    Prohibited,
+}
+
+impl Fault {
+    /// The pass that finds this fault.
+    pub(crate) fn pass(&self) -> Pass {
+        match self {
+            Self::Json
+            | Self::TooDeep
+            | Self::TooLong { .. }
+            | Self::Character(_)
+            | Self::DuplicateKey(_)
+            | Self::UnknownElement(_)
+            | Self::Type { .. }
+            | Self::Version
+            | Self::NoStatement
+            | Self::Effect
+            | Self::Both(_)
+            | Self::NotSupported(_)
+            | Self::Operator(_) => Pass::Syntax,
+            Self::OldVersion => Pass::Version,
+            Self::EffectLetters(_) | Self::ConditionValue { .. } | Self::ShortArn(_) => {
+                Pass::Legacy
+            }
+            Self::Sid(_) | Self::DuplicateSid(_) => Pass::Sids,
+            Self::NoActions => Pass::Actions,
+            Self::NotAnArn(_)
+            | Self::Partition { .. }
+            | Self::ResourceVendor(_)
+            | Self::IamRegion(_)
+            | Self::S3Region(_)
+            | Self::IamPath(_) => Pass::ResourceForms,
+            Self::NoVendor(_)
+            | Self::Colons(_)
+            | Self::Vendor(_)
+            | Self::NoOperation(_)
+            | Self::Variable(_) => Pass::ActionForms,
+            Self::NoResources
+            | Self::NoPrincipal
+            | Self::PrincipalNotAllowed
+            | Self::Principal { .. }
+            | Self::TrustAction(_)
+            | Self::OverlyPermissive(_)
+            | Self::AllowInResourceControl
+            | Self::BareActionInResourceControl => Pass::Rest,
+            Self::ResourceNotAllowed(_) => Pass::Prohibited,
+        }
+    }
+
+    /// A short name for the kind of fault, as the lint prints it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Json => "invalid-json",
+            Self::TooDeep => "nested-too-deep",
+            Self::TooLong { .. } => "too-long",
+            Self::Character(_) => "invalid-character",
+            Self::DuplicateKey(_) => "duplicate-key",
+            Self::UnknownElement(_) => "unknown-element",
+            Self::Type { .. } => "wrong-type",
+            Self::Version => "invalid-version",
+            Self::OldVersion => "old-version",
+            Self::NoStatement => "no-statement",
+            Self::Sid(_) => "invalid-sid",
+            Self::DuplicateSid(_) => "duplicate-sid",
+            Self::Effect | Self::EffectLetters(_) => "invalid-effect",
+            Self::Both(_) => "element-and-negation",
+            Self::NoActions => "no-actions",
+            Self::NoResources => "no-resources",
+            Self::NoPrincipal => "no-principal",
+            Self::PrincipalNotAllowed => "principal-not-allowed",
+            Self::ResourceNotAllowed(_) => "resource-not-allowed",
+            Self::NotSupported(_) => "not-supported",
+            Self::Principal { .. } => "invalid-principal",
+            Self::NoVendor(_) => "no-service-prefix",
+            Self::Colons(_) => "too-many-colons",
+            Self::Vendor(_) => "invalid-service-prefix",
+            Self::NoOperation(_) => "no-operation",
+            Self::TrustAction(_) => "not-a-trust-action",
+            Self::NotAnArn(_) => "not-an-arn",
+            Self::Partition { .. } => "invalid-partition",
+            Self::ResourceVendor(_) => "invalid-resource-service",
+            Self::IamRegion(_) | Self::S3Region(_) => "region-not-allowed",
+            Self::IamPath(_) => "invalid-iam-path",
+            Self::ShortArn(_) => "short-arn",
+            Self::Variable(_) => "malformed-variable",
+            Self::Operator(_) => "unknown-operator",
+            Self::ConditionValue { .. } => "invalid-value",
+            Self::OverlyPermissive(_) => "overly-permissive-condition",
+            Self::AllowInResourceControl => "allow-not-supported",
+            Self::BareActionInResourceControl => "action-not-supported",
+        }
+    }
 }
 
 /// A place in a document; lines and columns count from 1, columns in characters.
@@ -163,6 +287,10 @@ impl Position {
 
     pub(crate) fn line(self) -> u32 {
         self.line
+    }
+
+    pub(crate) fn column(self) -> u32 {
+        self.column
     }
 }
 
@@ -218,14 +346,9 @@ impl ParseError {
                     .to_owned()
             }
             Some(DocumentKind::KeyPolicy) => key_policy_message(&self.fault),
-            Some(
-                DocumentKind::Identity
-                | DocumentKind::Resource
-                | DocumentKind::Trust
-                | DocumentKind::Boundary
-                | DocumentKind::Session,
-            )
-            | None => iam_message(&self.fault),
+            Some(DocumentKind::Identity | DocumentKind::Boundary | DocumentKind::Session)
+            | None => identity_message(&self.fault),
+            Some(DocumentKind::Resource | DocumentKind::Trust) => iam_message(&self.fault),
         }
     }
 }
@@ -249,10 +372,20 @@ fn key_policy_message(fault: &Fault) -> String {
     }
 }
 
+/// Text that is not JSON is a syntax error where a policy of a principal is expected, and
+/// called invalid JSON where one of a resource is.
+fn identity_message(fault: &Fault) -> String {
+    if matches!(fault, Fault::Json | Fault::DuplicateKey(_)) {
+        SYNTAX.to_owned()
+    } else {
+        iam_message(fault)
+    }
+}
+
 fn iam_message(fault: &Fault) -> String {
     match fault {
         Fault::Json | Fault::DuplicateKey(_) => "This policy contains invalid Json".to_owned(),
-        Fault::Version => "Policy document must be version 2012-10-17 or greater.".to_owned(),
+        Fault::OldVersion => "Policy document must be version 2012-10-17 or greater.".to_owned(),
         Fault::Sid(_) => "Statement IDs (SID) must be alpha-numeric. Check that your input \
                           satisfies the regular expression [0-9A-Za-z]*"
             .to_owned(),
@@ -282,6 +415,7 @@ fn iam_message(fault: &Fault) -> String {
             partition,
             resource,
         } => {
+            let resource = completed(resource);
             format!("Partition \"{partition}\" is not valid for resource \"{resource}\".")
         }
         Fault::ResourceVendor(_) => {
@@ -290,7 +424,14 @@ fn iam_message(fault: &Fault) -> String {
         Fault::IamRegion(resource) => {
             format!("IAM resource {resource} cannot contain region information.")
         }
-        Fault::ShortArn(_) | Fault::ConditionValue { .. } => {
+        Fault::S3Region(resource) => {
+            format!("Resource {resource} can not contain region information.")
+        }
+        Fault::IamPath(_) => {
+            let kinds = IAM_RESOURCES.join(", ");
+            format!("IAM resource path must either be \"*\" or start with {kinds}.")
+        }
+        Fault::ShortArn(_) | Fault::ConditionValue { .. } | Fault::EffectLetters(_) => {
             "The policy failed legacy parsing".to_owned()
         }
         Fault::OverlyPermissive(key) => overly_permissive_message(key),
@@ -299,15 +440,43 @@ fn iam_message(fault: &Fault) -> String {
         | Fault::Character(_)
         | Fault::UnknownElement(_)
         | Fault::Type { .. }
+        | Fault::Version
         | Fault::NoStatement
         | Fault::Effect
         | Fault::Both(_)
         | Fault::NotSupported(_)
         | Fault::NoOperation(_)
         | Fault::Variable(_)
+        | Fault::AllowInResourceControl
+        | Fault::BareActionInResourceControl
         | Fault::Operator(_) => SYNTAX.to_owned(),
     }
 }
+
+/// A resource as AWS shows it beside its partition: with the prefix `arn` and, where segments
+/// are missing, `*` for each.
+fn completed(resource: &str) -> String {
+    let rest = resource.split_once(':').map_or("", |(_, rest)| rest);
+    let given = rest.splitn(5, ':').count();
+    format!("arn:{rest}{}", ":*".repeat(5_usize.saturating_sub(given)))
+}
+
+/// What the resource part of an IAM resource begins with.
+pub(crate) const IAM_RESOURCES: [&str; 13] = [
+    "user/",
+    "federated-user/",
+    "role/",
+    "group/",
+    "instance-profile/",
+    "mfa/",
+    "server-certificate/",
+    "policy/",
+    "sms-mfa/",
+    "saml-provider/",
+    "oidc-provider/",
+    "report/",
+    "access-report/",
+];
 
 fn overly_permissive_message(key: &str) -> String {
     let tag = key.to_ascii_lowercase().starts_with("aws:requesttag");

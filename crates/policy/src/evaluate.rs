@@ -1,53 +1,85 @@
-//! The one evaluation behind [`evaluate`] and [`explain`].
+//! The one evaluation behind [`evaluate`] and [`crate::explain`].
 
-use types::Principal;
+use types::{Arn, Principal};
 
+use crate::action::Action;
 use crate::context::{ConditionKey, ConditionKeys, Values};
-use crate::decision::{AllowedBy, Decision, Denial, Explanation, PolicyType, Reason};
+use crate::decision::{AllowedBy, Decision, Denial, PolicyType};
 use crate::document::{DocumentKind, Effect, Statement};
-use crate::principal::{Naming, Namings};
-use crate::request::{Attached, Level, Policies, Request, ResourcePolicy};
+use crate::principal::{Caller, Naming, Namings};
+use crate::request::{
+    Attached, Beside, FederatedRequest, Level, Policies, Request, ResourcePolicy, is_service_linked,
+};
 use crate::rules::{self, Facts, Owner, Rule};
 
 /// Decides a request (contract §2).
 ///
 /// Allocates only where policy variables are replaced or a context key is computed.
 pub fn evaluate(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
-    decide(request, policies, &mut Quiet)
+    evaluate_with(request, policies, &Beside::default())
 }
 
-/// Decides a request and lists every statement that matched.
-pub fn explain(request: &Request<'_>, policies: &Policies<'_>) -> Explanation {
-    let mut notes = Notes::default();
-    let decision = decide(request, policies, &mut notes);
-    let mut reasons = notes.0;
-    let beside = match decision.0 {
-        Ok(AllowedBy::Grant { index }) => {
-            let grant = policies.grants.get(index);
-            grant.map(|grant| Reason::Grant {
-                id: grant.id.clone(),
-            })
-        }
-        Ok(AllowedBy::RootUser) => Some(Reason::RootUser),
-        Ok(AllowedBy::IdentityPolicy | AllowedBy::ResourcePolicy | AllowedBy::BothAccounts) => None,
-        Err(denial) => (!denial.explicit).then_some(Reason::Missing(denial.policy)),
+/// Decides a request on which more bears than policies: as [`evaluate`].
+pub fn evaluate_with(
+    request: &Request<'_>,
+    policies: &Policies<'_>,
+    beside: &Beside<'_>,
+) -> Decision {
+    let found = scan(request, policies, beside, &mut Quiet);
+    found.decision(request, policies)
+}
+
+/// Decides whether someone for whom a provider vouches may assume a role. Only the role's
+/// trust policy can allow it, by naming the provider, within the resource control policies of
+/// the role's account.
+pub fn evaluate_federated(
+    request: &FederatedRequest<'_>,
+    trust: &crate::Document,
+    resource_control: &[Level<'_>],
+) -> Decision {
+    let mut scan = Scan {
+        caller: Caller::VouchedFor {
+            provider: request.provider,
+        },
+        action: request.action,
+        resource: Some(request.role),
+        keys: request.keys,
+        bounded: false,
+        denied: None,
+        recorder: &mut Quiet,
     };
-    reasons.extend(beside);
-    Explanation { decision, reasons }
+    let within = scan.levels(PolicyType::ResourceControl, resource_control);
+    let (_, namings) = scan.resource(ResourcePolicy::Trust(trust), &[]);
+    let deny = |policy, explicit| Denial {
+        policy,
+        explicit,
+        foreign: false,
+    };
+    Decision(if let Some(policy) = scan.denied {
+        Err(deny(policy, true))
+    } else if !within {
+        Err(deny(PolicyType::ResourceControl, false))
+    } else if namings.contains(Naming::Provider) {
+        Ok(AllowedBy::ResourcePolicy)
+    } else {
+        Err(deny(PolicyType::Trust, false))
+    })
 }
 
 /// Where a statement stands.
-struct Place<'a> {
-    policy: PolicyType,
-    attached: Attached<'a>,
-    level: Option<&'a str>,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) policy: PolicyType,
+    pub(crate) attached: Attached<'a>,
+    pub(crate) level: Option<&'a str>,
 }
 
-/// Hears of statements that match.
-trait Recorder {
+/// Hears of what the evaluation finds.
+pub(crate) trait Recorder {
     /// Whether every matching statement is wanted, not only those that settle the decision.
     const COMPLETE: bool;
 
+    /// A statement matches.
     fn matched(
         &mut self,
         place: &Place<'_>,
@@ -55,6 +87,9 @@ trait Recorder {
         statement: &Statement,
         by: Option<Naming>,
     );
+
+    /// No policy of this level of an organization allows.
+    fn not_allowed_at(&mut self, policy: PolicyType, level: &str);
 }
 
 /// Wants the decision only.
@@ -64,56 +99,38 @@ impl Recorder for Quiet {
     const COMPLETE: bool = false;
 
     fn matched(&mut self, _: &Place<'_>, _: usize, _: &Statement, _: Option<Naming>) {}
+
+    fn not_allowed_at(&mut self, _: PolicyType, _: &str) {}
 }
 
-#[derive(Default)]
-struct Notes(Vec<Reason>);
-
-impl Recorder for Notes {
-    const COMPLETE: bool = true;
-
-    fn matched(
-        &mut self,
-        place: &Place<'_>,
-        index: usize,
-        statement: &Statement,
-        by: Option<Naming>,
-    ) {
-        let Attached {
-            document,
-            name,
-            arn,
-        } = place.attached;
-        self.0.push(Reason::Statement {
-            policy: place.policy,
-            name: name.to_owned(),
-            arn: arn.cloned(),
-            level: place.level.map(str::to_owned),
-            sid: statement.sid().map(str::to_owned),
-            index,
-            line: document.line_of(statement),
-            effect: statement.effect,
-            naming: by,
-        });
-    }
+/// What all policies together say.
+pub(crate) struct Found {
+    /// The first kind of policy with a matching Deny.
+    pub(crate) denied: Option<PolicyType>,
+    pub(crate) service_control: bool,
+    pub(crate) resource_control: bool,
+    pub(crate) rule: Rule,
+    pub(crate) namings: Namings,
+    pub(crate) identity: bool,
+    pub(crate) boundary: Option<bool>,
+    pub(crate) session: Option<bool>,
 }
 
-fn decide<R: Recorder>(
+/// Asks all policies, in the order in which AWS lists the steps; of several kinds that deny
+/// the first is the one that is named.
+pub(crate) fn scan<R: Recorder>(
     request: &Request<'_>,
     policies: &Policies<'_>,
+    beside: &Beside<'_>,
     recorder: &mut R,
-) -> Decision {
-    let bounded = policies.boundary.is_some();
-    let mut scan = Scan {
-        request,
-        bounded,
-        denied: None,
-        recorder,
-    };
-    // The order in which AWS lists the steps; the first Deny found is the one that is named.
-    let service_control = scan.levels(PolicyType::ServiceControl, policies.service_control);
-    let resource_control = scan.levels(PolicyType::ResourceControl, policies.resource_control);
-    let (rule, namings) = scan.resource(policies.resource);
+) -> Found {
+    let mut scan = Scan::of(request, policies, beside, recorder);
+    let exempt = is_service_linked(request.principal);
+    let service_control =
+        exempt || scan.levels(PolicyType::ServiceControl, policies.service_control);
+    let resource_control =
+        exempt || scan.levels(PolicyType::ResourceControl, policies.resource_control);
+    let (rule, namings) = scan.resource(policies.resource, beside.shares);
     let identity = scan.any(PolicyType::Identity, policies.identity, None);
     let boundary = policies
         .boundary
@@ -121,41 +138,58 @@ fn decide<R: Recorder>(
     let session = policies
         .session
         .map(|session| scan.any(PolicyType::Session, session, None));
-
-    let owner = owner(request);
-    let deny = |policy, explicit| {
-        Decision(Err(Denial {
-            policy,
-            explicit,
-            foreign: owner == Owner::Other,
-        }))
-    };
-    if let Some(policy) = scan.denied {
-        return deny(policy, true);
-    }
-    if !resource_control {
-        return deny(PolicyType::ResourceControl, false);
-    }
-    if !service_control {
-        return deny(PolicyType::ServiceControl, false);
-    }
-    let facts = Facts {
-        principal: request.principal,
-        owner,
+    Found {
+        denied: scan.denied,
+        service_control,
+        resource_control,
         rule,
         namings,
-        identity: identity || matches!(request.principal, Principal::Root { .. }),
-        boundary: boundary.unwrap_or(true),
-        // A federated session without a policy of its own may do nothing by its user's.
-        session: session.unwrap_or(!matches!(
-            request.principal,
-            Principal::FederatedUser { .. }
-        )),
-        grants: policies.grants,
-    };
-    match rules::combine(&facts) {
-        Ok(allowed) => Decision(Ok(allowed)),
-        Err(policy) => deny(policy, false),
+        identity,
+        boundary,
+        session,
+    }
+}
+
+impl Found {
+    pub(crate) fn decision(&self, request: &Request<'_>, policies: &Policies<'_>) -> Decision {
+        let facts = self.facts(request, policies);
+        let deny = |policy, explicit| {
+            Decision(Err(Denial {
+                policy,
+                explicit,
+                foreign: facts.owner == Owner::Other,
+            }))
+        };
+        if let Some(policy) = self.denied {
+            return deny(policy, true);
+        }
+        if !self.resource_control {
+            return deny(PolicyType::ResourceControl, false);
+        }
+        if !self.service_control {
+            return deny(PolicyType::ServiceControl, false);
+        }
+        match rules::combine(&facts) {
+            Ok(allowed) => Decision(Ok(allowed)),
+            Err(policy) => deny(policy, false),
+        }
+    }
+
+    pub(crate) fn facts<'a>(&self, request: &Request<'a>, policies: &Policies<'a>) -> Facts<'a> {
+        let principal = request.principal;
+        Facts {
+            principal,
+            owner: owner(request),
+            rule: self.rule,
+            namings: self.namings,
+            identity: self.identity || matches!(principal, Principal::Root { .. }),
+            boundary: self.boundary.unwrap_or(true),
+            // A federated session without a policy of its own may do nothing by its user's.
+            session: self
+                .session
+                .unwrap_or(!matches!(principal, Principal::FederatedUser { .. })),
+            grants: policies.grants,
+        }
     }
 }
 
@@ -176,8 +210,11 @@ fn owner(request: &Request<'_>) -> Owner {
 }
 
 /// Runs through policies and keeps what matters of them.
-struct Scan<'a, R> {
-    request: &'a Request<'a>,
+pub(crate) struct Scan<'a, R> {
+    caller: Caller<'a>,
+    action: &'a Action,
+    resource: Option<&'a Arn>,
+    keys: &'a dyn ConditionKeys,
     /// Whether the caller has a permissions boundary.
     bounded: bool,
     /// The first kind of policy found with a matching Deny.
@@ -185,12 +222,36 @@ struct Scan<'a, R> {
     recorder: &'a mut R,
 }
 
-impl<R: Recorder> Scan<'_, R> {
+impl<'a, R: Recorder> Scan<'a, R> {
+    pub(crate) fn of(
+        request: &Request<'a>,
+        policies: &Policies<'_>,
+        beside: &Beside<'a>,
+        recorder: &'a mut R,
+    ) -> Self {
+        Self {
+            caller: Caller::Principal {
+                principal: request.principal,
+                issuer: beside.issuer,
+            },
+            action: request.action,
+            resource: request.resource,
+            keys: request.keys,
+            bounded: policies.boundary.is_some(),
+            denied: None,
+            recorder,
+        }
+    }
+
     /// Whether every level has a policy that allows.
     fn levels(&mut self, policy: PolicyType, levels: &[Level<'_>]) -> bool {
         let mut all = true;
         for level in levels {
-            all &= self.any(policy, level.policies, Some(level.name));
+            let allowed = self.any(policy, level.policies, Some(level.name));
+            if !allowed {
+                self.recorder.not_allowed_at(policy, level.name);
+            }
+            all &= allowed;
         }
         all
     }
@@ -204,63 +265,60 @@ impl<R: Recorder> Scan<'_, R> {
         any
     }
 
-    fn resource(&mut self, policy: ResourcePolicy<'_>) -> (Rule, Namings) {
-        let (rule, document, policy, name) = match policy {
-            ResourcePolicy::None => return (Rule::NoPolicy, Namings::default()),
-            ResourcePolicy::General(document) => (
-                Rule::General,
-                document,
-                PolicyType::Resource,
-                "resource policy",
-            ),
-            ResourcePolicy::Key(document) => (Rule::Key, document, PolicyType::Resource, "default"),
-            ResourcePolicy::KeyGrantsOnly(document) => (
-                Rule::KeyGrantsOnly,
-                document,
-                PolicyType::Resource,
-                "default",
-            ),
-            ResourcePolicy::Trust(document) => {
-                (Rule::Trust, document, PolicyType::Trust, "trust policy")
-            }
+    fn resource(&mut self, policy: ResourcePolicy<'_>, shares: &[Attached<'_>]) -> (Rule, Namings) {
+        let mut namings = Namings::default();
+        for share in shares {
+            namings.extend(self.one(PolicyType::Resource, *share, None));
+        }
+        let rule = match policy {
+            ResourcePolicy::None if shares.is_empty() => Rule::NoPolicy,
+            ResourcePolicy::None | ResourcePolicy::General(_) => Rule::General,
+            ResourcePolicy::Key(_) => Rule::Key,
+            ResourcePolicy::KeyGrantsOnly(_) => Rule::KeyGrantsOnly,
+            ResourcePolicy::Trust(_) => Rule::Trust,
         };
-        let namings = self.one(
-            policy,
-            Attached {
-                document,
-                name,
-                arn: None,
-            },
-            None,
-        );
+        if let Some((policy, attached)) = policy.attached() {
+            namings.extend(self.one(policy, attached, None));
+        }
         (rule, namings)
     }
 
     /// How the matching Allows of one policy name the caller; notes a matching Deny.
     fn one(&mut self, policy: PolicyType, attached: Attached<'_>, level: Option<&str>) -> Namings {
         let mut allowed = Namings::default();
-        let place = Place {
-            policy,
-            attached,
-            level,
+        let document = attached.document;
+        if !document.services.may_hold(self.action) || self.denied.is_some() && !R::COMPLETE {
+            return allowed;
+        }
+        let in_key_policy = InKeyPolicy(self.keys);
+        let keys: &dyn ConditionKeys = match document.kind() {
+            DocumentKind::KeyPolicy => &in_key_policy,
+            _ => self.keys,
         };
-        for (index, statement) in attached.document.statements.iter().enumerate() {
-            if self.denied.is_some() && !R::COMPLETE {
-                break;
+        for (index, statement) in document.statements.iter().enumerate() {
+            if !statement.actions.services.may_hold(self.action) {
+                continue;
             }
-            let namings = match attached.document.kind() {
-                DocumentKind::KeyPolicy => {
-                    self.applies(policy, statement, &InKeyPolicy(self.request.keys))
-                }
-                _ => self.applies(policy, statement, self.request.keys),
-            };
+            let namings = self.applies(policy, statement, keys);
             let Some(first) = namings.iter().next() else {
                 continue;
             };
-            let by = statement.principals.is_some().then_some(first);
-            self.recorder.matched(&place, index, statement, by);
+            if R::COMPLETE {
+                let by = statement.principals.is_some().then_some(first);
+                let place = Place {
+                    policy,
+                    attached,
+                    level,
+                };
+                self.recorder.matched(&place, index, statement, by);
+            }
             match statement.effect {
-                Effect::Deny => self.denied = self.denied.or(Some(policy)),
+                Effect::Deny => {
+                    self.denied = self.denied.or(Some(policy));
+                    if !R::COMPLETE {
+                        break;
+                    }
+                }
                 Effect::Allow => allowed.extend(namings),
             }
         }
@@ -275,32 +333,60 @@ impl<R: Recorder> Scan<'_, R> {
         statement: &Statement,
         keys: &dyn ConditionKeys,
     ) -> Namings {
-        let request = self.request;
         let none = Namings::default();
-        if !statement.actions.cover(request.action) {
+        if !statement.actions.cover(self.action) {
             return none;
         }
-        let namings = match &statement.principals {
-            Some(principals) => principals.name(request.principal, self.bounded),
-            None => unnamed(policy, statement.effect),
-        };
-        let covers_resource = statement
-            .resources
-            .as_ref()
-            .is_none_or(|resources| resources.cover(request.resource, keys, statement.effect));
+        let namings = self.named_by(policy, statement);
         let holds = !namings.is_empty()
-            && covers_resource
+            && self.is_covered_by(statement, keys)
             && statement
                 .conditions
                 .iter()
                 .all(|condition| condition.holds(keys));
         if holds { namings } else { none }
     }
+
+    /// How a statement names the caller, whatever else is in it.
+    pub(crate) fn named_by(&self, policy: PolicyType, statement: &Statement) -> Namings {
+        match &statement.principals {
+            Some(principals) => principals.name(self.caller, self.bounded),
+            None => unnamed(policy, statement.effect),
+        }
+    }
+
+    /// Whether the resources of a statement cover the one that is asked for.
+    pub(crate) fn is_covered_by(&self, statement: &Statement, keys: &dyn ConditionKeys) -> bool {
+        statement
+            .resources
+            .as_ref()
+            .is_none_or(|resources| resources.cover(self.resource, keys, statement.effect))
+    }
+}
+
+impl<'a> ResourcePolicy<'a> {
+    /// The document, its kind, and what explanations call it.
+    pub(crate) fn attached(self) -> Option<(PolicyType, Attached<'a>)> {
+        let (policy, document, name) = match self {
+            Self::None => return None,
+            Self::General(document) => (PolicyType::Resource, document, "resource policy"),
+            Self::Key(document) | Self::KeyGrantsOnly(document) => {
+                (PolicyType::Resource, document, "default")
+            }
+            Self::Trust(document) => (PolicyType::Trust, document, "trust policy"),
+        };
+        let attached = Attached {
+            document,
+            name,
+            arn: None,
+        };
+        Some((policy, attached))
+    }
 }
 
 /// The context as a key policy sees it: the aliases and tags of the key are absent, for AWS
 /// honours them in IAM policies only.
-struct InKeyPolicy<'a>(&'a dyn ConditionKeys);
+pub(crate) struct InKeyPolicy<'a>(pub(crate) &'a dyn ConditionKeys);
 
 impl ConditionKeys for InKeyPolicy<'_> {
     fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {

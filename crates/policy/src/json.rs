@@ -11,7 +11,7 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::{Fault, ParseError, Position};
+use crate::error::Fault;
 
 /// Documents nest seven levels deep; anything beyond this is not a policy.
 const MAX_DEPTH: usize = 12;
@@ -21,6 +21,8 @@ const MAX_DEPTH: usize = 12;
 pub(crate) struct Node {
     /// Byte offset in the document.
     pub(crate) at: usize,
+    /// Byte offset behind its last character.
+    pub(crate) end: usize,
     pub(crate) value: Value,
 }
 
@@ -37,17 +39,15 @@ pub(crate) enum Value {
 /// Reads `text` as one JSON value.
 ///
 /// Fails where it is not JSON, repeats a key or nests too deep.
-pub(crate) fn read(text: &str) -> Result<Node, ParseError> {
-    let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
-        let position = Position::new(error.line(), error.column());
-        ParseError::new(Fault::Json, position)
-    })?;
+pub(crate) fn read(text: &str) -> Result<Node, (usize, Fault)> {
+    let raw: &RawValue = serde_json::from_str(text)
+        .map_err(|error| (place(text, error.line(), error.column()), Fault::Json))?;
     open(text, raw, MAX_DEPTH)
 }
 
-fn open(text: &str, raw: &RawValue, depth: usize) -> Result<Node, ParseError> {
+fn open(text: &str, raw: &RawValue, depth: usize) -> Result<Node, (usize, Fault)> {
     let at = offset(text, raw);
-    let fail = |fault| ParseError::new(fault, Position::of(text, at));
+    let fail = |fault| (at, fault);
     let depth = depth.checked_sub(1).ok_or_else(|| fail(Fault::TooDeep))?;
     let unreadable = |_source: serde_json::Error| fail(Fault::Json);
     let written = raw.get();
@@ -60,8 +60,7 @@ fn open(text: &str, raw: &RawValue, depth: usize) -> Result<Node, ParseError> {
             for (key, member) in members {
                 let node = open(text, member, depth)?;
                 if !known.insert(key.clone()) {
-                    let position = Position::of(text, node.at);
-                    return Err(ParseError::new(Fault::DuplicateKey(key), position));
+                    return Err((node.at, Fault::DuplicateKey(key)));
                 }
                 object.push((key, node));
             }
@@ -79,7 +78,28 @@ fn open(text: &str, raw: &RawValue, depth: usize) -> Result<Node, ParseError> {
         Some(b'n') => Value::Null,
         _ => Value::Bare(written.to_owned()),
     };
-    Ok(Node { at, value })
+    Ok(Node {
+        at,
+        end: at.saturating_add(written.len()),
+        value,
+    })
+}
+
+/// The byte offset of a place that the JSON reader names by line and column, from 1 and in
+/// bytes.
+fn place(text: &str, line: usize, column: usize) -> usize {
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let mut at = before
+        .saturating_add(column.saturating_sub(1))
+        .min(text.len());
+    while !text.is_char_boundary(at) {
+        at = at.saturating_sub(1);
+    }
+    at
 }
 
 /// Where `raw`, a slice of `text`, begins.
@@ -131,9 +151,14 @@ mod tests {
     use super::*;
 
     fn fails(text: &str, fault: &Fault, line: u32, column: u32) {
-        let error = read(text).unwrap_err();
-        assert_eq!(error.fault(), fault, "{text}");
-        assert_eq!((error.line(), error.column()), (line, column), "{text}");
+        let (at, found) = read(text).unwrap_err();
+        assert_eq!(&found, fault, "{text}");
+        let position = crate::error::Position::of(text, at);
+        assert_eq!(
+            (position.line(), position.column()),
+            (line, column),
+            "{text}"
+        );
     }
 
     #[test]
@@ -180,7 +205,7 @@ mod tests {
             "nul",
             "\u{feff}{}",
         ] {
-            assert_eq!(read(text).unwrap_err().fault(), &Fault::Json, "{text}");
+            assert_eq!(read(text).unwrap_err().1, Fault::Json, "{text}");
         }
         fails("{\"a\": \"\\ud800\"}", &Fault::Json, 1, 7);
     }

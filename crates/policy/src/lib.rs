@@ -17,6 +17,8 @@ mod decision;
 mod document;
 mod error;
 mod evaluate;
+mod explain;
+mod explanation;
 mod grammar;
 mod json;
 mod pattern;
@@ -28,11 +30,14 @@ mod text;
 
 pub use action::{Action, InvalidAction};
 pub use context::{ConditionKey, ConditionKeys, NoKeys, Values};
-pub use decision::{
-    AllowedBy, Decision, Denial, Explanation, PolicyType, Reason, denial_message_without_reason,
-};
-pub use document::{Document, DocumentKind, Effect, Statement, non_whitespace_len};
+pub use decision::{AllowedBy, Decision, Denial, PolicyType, denial_message_without_reason};
+pub use document::{Document, DocumentKind, Effect, Span, Statement, non_whitespace_len};
 pub use error::{Fault, ParseError};
-pub use evaluate::{evaluate, explain};
+pub use evaluate::{evaluate, evaluate_federated, evaluate_with};
+pub use explain::{explain, explain_with};
+pub use explanation::{Change, Explanation, Limits, Mismatch, NearMiss, Reason, StatementInfo};
 pub use principal::{Naming, PrincipalPattern};
-pub use request::{Attached, GrantAllow, Level, Policies, Request, ResourcePolicy};
+pub use request::{
+    Attached, Beside, FederatedRequest, GrantAllow, Level, Policies, Request, ResourcePolicy,
+    is_service_linked,
+};

@@ -70,8 +70,12 @@ pub enum Naming {
     RoleSession,
     /// The federated session itself.
     FederatedUser,
+    /// The user that made the federated session.
+    Issuer,
     /// The service itself.
     Service,
+    /// The identity provider that vouches for a web identity or SAML caller.
+    Provider,
 }
 
 impl fmt::Display for Naming {
@@ -83,14 +87,16 @@ impl fmt::Display for Naming {
             Self::Role => "the role",
             Self::RoleSession => "the role session",
             Self::FederatedUser => "the federated session",
+            Self::Issuer => "the user behind the federated session",
             Self::Service => "the service",
+            Self::Provider => "the identity provider",
         })
     }
 }
 
 /// The ways in which the statements of one policy name the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Namings(u8);
+pub(crate) struct Namings(u16);
 
 impl Namings {
     pub(crate) fn insert(&mut self, naming: Naming) {
@@ -109,7 +115,7 @@ impl Namings {
         self.0 == 0
     }
 
-    fn bit(naming: Naming) -> u8 {
+    fn bit(naming: Naming) -> u16 {
         match naming {
             Naming::Everyone => 1,
             Naming::Account => 1 << 1,
@@ -118,6 +124,8 @@ impl Namings {
             Naming::RoleSession => 1 << 4,
             Naming::FederatedUser => 1 << 5,
             Naming::Service => 1 << 6,
+            Naming::Issuer => 1 << 7,
+            Naming::Provider => 1 << 8,
         }
     }
 
@@ -125,10 +133,12 @@ impl Namings {
     pub(crate) fn iter(self) -> impl Iterator<Item = Naming> {
         [
             Naming::Service,
+            Naming::Provider,
             Naming::RoleSession,
             Naming::FederatedUser,
             Naming::User,
             Naming::Role,
+            Naming::Issuer,
             Naming::Everyone,
             Naming::Account,
         ]
@@ -341,17 +351,60 @@ pub(crate) struct Principals {
     pub(crate) patterns: Vec<PrincipalPattern>,
 }
 
+/// Who asks, as far as policies can name it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Caller<'a> {
+    /// A principal; for a federated session also the user that made it, if that is known.
+    Principal {
+        principal: &'a Principal,
+        issuer: Option<&'a Principal>,
+    },
+    /// Someone for whom an identity provider vouches.
+    VouchedFor { provider: &'a str },
+}
+
+impl Caller<'_> {
+    /// How one pattern names the caller.
+    fn named_by(self, pattern: &PrincipalPattern) -> Option<Naming> {
+        match self {
+            Self::Principal { principal, issuer } => pattern.names(principal).or_else(|| {
+                let issuer = issuer.filter(|_| is_federated(principal))?;
+                let named = pattern.names(issuer)?;
+                (named == Naming::User).then_some(Naming::Issuer)
+            }),
+            Self::VouchedFor { provider } => match pattern {
+                PrincipalPattern::Everyone => Some(Naming::Everyone),
+                PrincipalPattern::Federated(name) => {
+                    (**name == *provider).then_some(Naming::Provider)
+                }
+                PrincipalPattern::Account(_)
+                | PrincipalPattern::User { .. }
+                | PrincipalPattern::Role { .. }
+                | PrincipalPattern::RoleSession { .. }
+                | PrincipalPattern::FederatedUser { .. }
+                | PrincipalPattern::Id(_)
+                | PrincipalPattern::Service(_)
+                | PrincipalPattern::CanonicalUser(_) => None,
+            },
+        }
+    }
+}
+
+fn is_federated(principal: &Principal) -> bool {
+    matches!(principal, Principal::FederatedUser { .. })
+}
+
 impl Principals {
     /// How the statement names `caller`; empty if it does not.
     ///
     /// `bounded` says that the caller has a permissions boundary: `NotPrincipal` then hits it
     /// whatever is listed.
-    pub(crate) fn name(&self, caller: &Principal, bounded: bool) -> Namings {
+    pub(crate) fn name(&self, caller: Caller<'_>, bounded: bool) -> Namings {
         let mut namings = Namings::default();
         for naming in self
             .patterns
             .iter()
-            .filter_map(|pattern| pattern.names(caller))
+            .filter_map(|pattern| caller.named_by(pattern))
         {
             namings.insert(naming);
         }
@@ -368,10 +421,14 @@ impl Principals {
 
 /// Whether a `NotPrincipal` list that names the caller in these ways leaves it alone: its
 /// account has to be listed, and it itself, a role session with its role.
-fn spares(listed: Namings, caller: &Principal) -> bool {
+fn spares(listed: Namings, caller: Caller<'_>) -> bool {
     let all = |needed: &[Naming]| needed.iter().all(|naming| listed.contains(*naming));
+    let principal = match caller {
+        Caller::Principal { principal, .. } => principal,
+        Caller::VouchedFor { .. } => return all(&[Naming::Provider]),
+    };
     listed.contains(Naming::Everyone)
-        || match caller {
+        || match principal {
             Principal::Root { .. } => all(&[Naming::Account]),
             Principal::User { .. } => all(&[Naming::Account, Naming::User]),
             Principal::AssumedRole { .. } => {

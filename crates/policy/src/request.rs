@@ -119,9 +119,12 @@ pub struct Policies<'a> {
     /// The resource's own policy.
     pub resource: ResourcePolicy<'a>,
     /// Service control policies from the root down to the principal's account; empty without
-    /// an organization, for its management account and for service-linked roles.
+    /// an organization and for its management account. Sessions of service-linked roles are
+    /// exempt whatever stands here.
     pub service_control: &'a [Level<'a>],
-    /// Resource control policies from the root down to the resource's account.
+    /// Resource control policies from the root down to the resource's account; empty without
+    /// an organization and for resources of its management account. Sessions of
+    /// service-linked roles are exempt whatever stands here.
     pub resource_control: &'a [Level<'a>],
     /// Grants that cover the request.
     pub grants: &'a [GrantAllow],
@@ -138,4 +141,59 @@ impl Policies<'_> {
         resource_control: &[],
         grants: &[],
     };
+}
+
+impl Default for Policies<'_> {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// What else bears on a request, where there is such a thing. The default is nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The user that made the federated session which asks. A statement for that user then
+    /// counts for the session too, within its boundary and session policies.
+    pub issuer: Option<&'a Principal>,
+    /// Fragments of the resource's policy that others keep, such as resource shares. They
+    /// count like the statements of a general resource policy.
+    pub shares: &'a [Attached<'a>],
+}
+
+/// Someone for whom an identity provider vouches asks to assume a role
+/// (`sts:AssumeRoleWithWebIdentity`, `sts:AssumeRoleWithSAML`).
+#[derive(Clone, Copy)]
+pub struct FederatedRequest<'a> {
+    /// The provider as trust policies name it: its ARN, or the name of a public one.
+    pub provider: &'a str,
+    /// What for.
+    pub action: &'a Action,
+    /// The role.
+    pub role: &'a Arn,
+    /// The request context.
+    pub keys: &'a dyn ConditionKeys,
+}
+
+impl fmt::Debug for FederatedRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FederatedRequest")
+            .field("provider", &self.provider)
+            .field("action", self.action)
+            .field("role", self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the principal is a session of a service-linked role: organization policies do not
+/// bind it.
+pub fn is_service_linked(principal: &Principal) -> bool {
+    match principal {
+        Principal::AssumedRole { role_arn, .. } => {
+            role_arn.resource().starts_with("role/aws-service-role/")
+        }
+        Principal::Root { .. }
+        | Principal::User { .. }
+        | Principal::FederatedUser { .. }
+        | Principal::Service { .. } => false,
+    }
 }

@@ -2,9 +2,9 @@
 
 use types::Arn;
 
-use crate::context::ConditionKeys;
+use crate::context::{ConditionKey, ConditionKeys};
 use crate::document::{DocumentKind, Effect};
-use crate::error::Fault;
+use crate::error::{Fault, IAM_RESOURCES};
 use crate::text::{Dialect, Text};
 
 /// `Resource` or `NotResource` of a statement.
@@ -16,6 +16,11 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
+    /// Whether these are all resources.
+    pub(crate) fn are_everything(&self) -> bool {
+        !self.inverted && self.patterns.iter().any(|pattern| &*pattern.written == "*")
+    }
+
     /// Whether a statement with `effect` covers `resource`; `None` is the `*` of operations
     /// that have no resource, which only `*` lists.
     ///
@@ -46,6 +51,8 @@ impl Resources {
 /// One pattern of a `Resource` element.
 #[derive(Debug, Clone)]
 pub(crate) struct ResourcePattern {
+    /// As written.
+    pub(crate) written: Box<str>,
     text: Text,
     /// A pattern with fewer than six segments, completed with `*`.
     completed: Option<Text>,
@@ -60,6 +67,7 @@ impl ResourcePattern {
         };
         if pattern == "*" {
             return Ok(Self {
+                written: Box::from(pattern),
                 text: compile(pattern)?,
                 completed: None,
             });
@@ -70,9 +78,15 @@ impl ResourcePattern {
             None => None,
         };
         Ok(Self {
+            written: Box::from(pattern),
             text: compile(pattern)?,
             completed,
         })
+    }
+
+    /// The condition keys that the pattern's variables stand for.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &ConditionKey> {
+        self.text.variables()
     }
 
     /// `None` if a variable of the pattern has no value.
@@ -89,22 +103,19 @@ impl ResourcePattern {
 
 /// Checks the form of an ARN pattern. Returns how many segments are to be completed with `*`.
 fn check(pattern: &str, kind: DocumentKind, variables: bool) -> Result<Option<usize>, Fault> {
-    let mut segments = pattern.splitn(6, ':');
-    if segments.next() != Some("arn") {
-        return Err(Fault::NotAnArn(pattern.to_owned()));
-    }
-    let segments: Vec<&str> = segments.collect();
-    let &[partition, service, ref rest @ ..] = segments.as_slice() else {
-        return Err(Fault::ResourceVendor(pattern.to_owned()));
+    let Some((prefix, rest)) = pattern.split_once(':') else {
+        return Err(if pattern == "arn" {
+            Fault::ResourceVendor(pattern.to_owned())
+        } else {
+            Fault::NotAnArn(pattern.to_owned())
+        });
     };
-    if variables
-        && segments
-            .iter()
-            .take(4)
-            .any(|segment| segment.contains("${"))
-    {
+    let segments: Vec<&str> = rest.splitn(5, ':').collect();
+    let in_front = segments.iter().take(4);
+    if variables && in_front.into_iter().any(|segment| segment.contains("${")) {
         return Err(Fault::Variable(pattern.to_owned()));
     }
+    let partition = segments.first().copied().unwrap_or_default();
     let is_partition = |c: char| c.is_ascii_lowercase() || c == '-';
     let known = partition.starts_with("aws") && partition.chars().all(is_partition);
     if !known && !has_wildcard(partition) {
@@ -113,16 +124,19 @@ fn check(pattern: &str, kind: DocumentKind, variables: bool) -> Result<Option<us
             resource: pattern.to_owned(),
         });
     }
-    if service.is_empty() || has_wildcard(service) {
+    if prefix != "arn" {
+        return Err(Fault::NotAnArn(pattern.to_owned()));
+    }
+    let Some(service) = segments.get(1).copied() else {
+        return Err(Fault::ResourceVendor(pattern.to_owned()));
+    };
+    if service.is_empty() {
+        return Err(Fault::ShortArn(pattern.to_owned()));
+    }
+    if has_wildcard(service) {
         return Err(Fault::ResourceVendor(pattern.to_owned()));
     }
-    if service == "iam"
-        && rest
-            .first()
-            .is_some_and(|region| !matches!(*region, "" | "*"))
-    {
-        return Err(Fault::IamRegion(pattern.to_owned()));
-    }
+    check_service(pattern, service, &segments, kind)?;
     let missing = 5_usize.saturating_sub(segments.len());
     if missing == 0 {
         return Ok(None);
@@ -130,13 +144,58 @@ fn check(pattern: &str, kind: DocumentKind, variables: bool) -> Result<Option<us
     let short = || Fault::ShortArn(pattern.to_owned());
     match kind {
         DocumentKind::Identity | DocumentKind::Boundary | DocumentKind::Session => {
-            Ok(Some(missing))
+            // An empty segment in a short ARN shows that a colon was forgotten.
+            if pattern.contains("::") {
+                Err(short())
+            } else {
+                Ok(Some(missing))
+            }
         }
         DocumentKind::Resource | DocumentKind::KeyPolicy | DocumentKind::Trust => {
             Ok(has_wildcard(pattern).then_some(missing))
         }
         DocumentKind::ServiceControl if has_wildcard(pattern) => Ok(Some(missing)),
         DocumentKind::ServiceControl | DocumentKind::ResourceControl => Err(short()),
+    }
+}
+
+/// What IAM knows of the ARNs of its own resources and of those of S3.
+fn check_service(
+    pattern: &str,
+    service: &str,
+    segments: &[&str],
+    kind: DocumentKind,
+) -> Result<(), Fault> {
+    let region = segments.get(2).copied().unwrap_or_default();
+    let resource = segments.get(4).copied();
+    let path = resource.unwrap_or_default();
+    match service {
+        "iam" if !matches!(region, "" | "*") => Err(Fault::IamRegion(pattern.to_owned())),
+        "iam" if kind.is_of_a_principal() && resource.is_some() => {
+            let known = IAM_RESOURCES.iter().any(|kind| path.starts_with(kind));
+            let open = path.starts_with(['*', '?', '$']);
+            if known || open {
+                Ok(())
+            } else {
+                Err(Fault::IamPath(pattern.to_owned()))
+            }
+        }
+        // Buckets and objects have no region; what S3 keeps per region has a kind in front.
+        "s3" if kind.is_of_a_principal() && resource.is_some() => {
+            let regional = [
+                "accesspoint/",
+                "job/",
+                "storage-lens",
+                "access-grants/",
+                "*",
+            ];
+            if region.is_empty() || regional.iter().any(|kind| path.starts_with(kind)) {
+                Ok(())
+            } else {
+                Err(Fault::S3Region(pattern.to_owned()))
+            }
+        }
+        _ => Ok(()),
     }
 }
 
@@ -233,15 +292,10 @@ mod tests {
 
     #[test]
     fn the_service_is_named_without_wildcards() {
-        for pattern in [
-            "arn:aws:*",
-            "arn:aws:k*s:a:b:c",
-            "arn:aws::a:b:c",
-            "arn:aws",
-            "arn:*",
-        ] {
+        for pattern in ["arn:aws:*", "arn:aws:k*s:a:b:c", "arn:aws", "arn:*"] {
             refused(pattern, DocumentKind::Identity, Fault::ResourceVendor);
         }
+        refused("arn:aws::a:b:c", DocumentKind::Identity, Fault::ShortArn);
     }
 
     #[test]

@@ -118,12 +118,13 @@ impl Facts<'_> {
                 | Naming::FederatedUser
                 | Naming::Service
                 | Naming::Everyone => return Ok(AllowedBy::ResourcePolicy),
-                Naming::Role => match self.missing_limit() {
+                Naming::Role | Naming::Issuer => match self.missing_limit() {
                     None => return Ok(AllowedBy::ResourcePolicy),
                     Some(missing) => limit = Some(missing),
                 },
-                // Delegates to the caller's own policies.
-                Naming::Account => {}
+                // The account delegates to the caller's own policies; a provider vouches for
+                // others than principals.
+                Naming::Account | Naming::Provider => {}
             }
         }
         Err(limit)
@@ -190,4 +191,96 @@ impl Facts<'_> {
         let index = self.grants.iter().position(|grant| alone(grant) || own)?;
         Some(AllowedBy::Grant { index })
     }
+}
+
+/// One change to the policies that bear on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// An identity policy allows.
+    Identity,
+    /// The boundary allows.
+    Boundary,
+    /// A session policy allows.
+    Session,
+    /// The resource's policy, which it may have to get first, names the caller so.
+    Name(Naming),
+    /// A grant for the caller, from its own account.
+    Grant,
+}
+
+/// The fewest steps after which the request would be allowed; of equally many the first in the
+/// order of [`Step`]. `None` if no steps would do.
+///
+/// Tries all of them by the rules themselves, so that the answer cannot differ from them.
+pub(crate) fn smallest_change(facts: &Facts<'_>, has_resource: bool) -> Option<Vec<Step>> {
+    let steps = useful_steps(facts, has_resource);
+    let account = facts.principal.account();
+    let issuer = account.or_else(|| "000000000000".parse().ok());
+    let grant: Vec<GrantAllow> = issuer
+        .map(|issuer| GrantAllow::new(String::new(), issuer))
+        .into_iter()
+        .collect();
+    let sets = 1_u32 << steps.len();
+    let mut found: Option<Vec<Step>> = None;
+    for set in 0..sets {
+        let taken: Vec<Step> = steps
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| set & (1 << index) != 0)
+            .map(|(_, step)| *step)
+            .collect();
+        let better = found.as_ref().is_none_or(|found| taken.len() < found.len());
+        if better && combine(&after(facts, &taken, &grant)).is_ok() {
+            found = Some(taken);
+        }
+    }
+    found
+}
+
+fn useful_steps(facts: &Facts<'_>, has_resource: bool) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let has_account = facts.principal.account().is_some();
+    if has_account && !facts.identity {
+        steps.push(Step::Identity);
+    }
+    if has_account && !facts.boundary {
+        steps.push(Step::Boundary);
+    }
+    if has_account && !facts.session {
+        steps.push(Step::Session);
+    }
+    if has_resource && facts.rule != Rule::KeyGrantsOnly {
+        let namings: &[Naming] = match facts.principal {
+            Principal::Root { .. } => &[Naming::Account],
+            Principal::User { .. } => &[Naming::User, Naming::Account],
+            Principal::AssumedRole { .. } => &[Naming::Role, Naming::RoleSession, Naming::Account],
+            Principal::FederatedUser { .. } => &[Naming::FederatedUser, Naming::Account],
+            Principal::Service { .. } => &[Naming::Service],
+        };
+        let missing = namings.iter().filter(|n| !facts.namings.contains(**n));
+        steps.extend(missing.map(|naming| Step::Name(*naming)));
+    }
+    if matches!(facts.rule, Rule::Key | Rule::KeyGrantsOnly) {
+        steps.push(Step::Grant);
+    }
+    steps
+}
+
+fn after<'a>(facts: &Facts<'a>, steps: &[Step], grant: &'a [GrantAllow]) -> Facts<'a> {
+    let mut facts = *facts;
+    for step in steps {
+        match step {
+            Step::Identity => facts.identity = true,
+            Step::Boundary => facts.boundary = true,
+            Step::Session => facts.session = true,
+            Step::Name(naming) => {
+                facts.namings.insert(*naming);
+                if facts.rule == Rule::NoPolicy {
+                    facts.rule = Rule::General;
+                }
+            }
+            Step::Grant => facts.grants = grant,
+        }
+    }
+    facts
 }

@@ -63,6 +63,18 @@ impl Text {
         })
     }
 
+    /// The condition keys that the variables stand for.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &ConditionKey> {
+        let tokens = match self {
+            Self::Fixed(_) => &[],
+            Self::Template(_, tokens) => &**tokens,
+        };
+        tokens.iter().filter_map(|token| match token {
+            Token::Variable { key, .. } => Some(key),
+            Token::Literal(_) | Token::One | Token::Many { .. } => None,
+        })
+    }
+
     /// Whether the text, variables replaced, matches the whole of `value`.
     ///
     /// `None` if a variable has neither a single value nor a default.

@@ -108,7 +108,7 @@ fn malformed_documents_are_refused_with_the_text_of_aws() {
             ("MalformedPolicyDocument", 400, message),
         );
     };
-    check("{", "This policy contains invalid Json");
+    check("{", "Syntax errors in policy.");
     check(
         &statement(&json!({ "Effect": "Allow", "Resource": "*" })).to_string(),
         "Policy statement must contain actions.",

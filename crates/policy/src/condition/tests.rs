@@ -19,7 +19,7 @@ impl ConditionKeys for Context<'_> {
 
 fn holds(operator: &str, wanted: &[&str], found: Option<Values<'_>>) -> bool {
     let wanted: Vec<String> = wanted.iter().map(|value| (*value).to_owned()).collect();
-    Condition::parse(operator, "test:Key", &wanted, true)
+    Condition::parse(operator, ConditionKey::new("test:Key"), &wanted, true)
         .unwrap()
         .holds(&Context(found))
 }
@@ -53,7 +53,12 @@ fn many(operator: &str, wanted: &[&str], found: &[&str], expected: bool) {
 }
 
 fn refused(operator: &str, value: &str) {
-    let found = Condition::parse(operator, "test:Key", &[value.to_owned()], true);
+    let found = Condition::parse(
+        operator,
+        ConditionKey::new("test:Key"),
+        &[value.to_owned()],
+        true,
+    );
     assert!(found.is_err(), "{operator} {value}");
 }
 

@@ -50,7 +50,7 @@ fn ordinary_documents_are_accepted() {
             r#"[{"Sid": "a1", "Effect": "Deny", "NotAction": ["kms:*", "*"], "NotResource": ["*"]}]"#,
         );
     }
-    for kind in [KeyPolicy, Resource, ResourceControl] {
+    for kind in [KeyPolicy, Resource] {
         accepted(
             kind,
             r#"{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}"#,
@@ -78,10 +78,14 @@ fn booleans_and_numbers_may_be_unquoted() {
 
 #[test]
 fn what_is_not_json_is_refused_with_its_place() {
-    text_refused(Identity, "", JSON);
-    text_refused(Identity, "{", JSON);
-    text_refused(Identity, "not json", JSON);
-    text_refused(Identity, &format!("{} x", around("[]")), JSON);
+    for text in ["", "{", "not json", &format!("{} x", around("[]"))] {
+        for kind in [Identity, Boundary, Session] {
+            text_refused(kind, text, SYNTAX);
+        }
+        for kind in [Trust, Resource, KeyPolicy] {
+            text_refused(kind, text, JSON);
+        }
+    }
     let error = Document::parse("{\n  \"Version\": 2012-10-17\n}", Identity).unwrap_err();
     assert_eq!((error.line(), error.fault()), (2, &Fault::Json));
 }
@@ -89,27 +93,19 @@ fn what_is_not_json_is_refused_with_its_place() {
 #[test]
 fn repeated_keys_are_refused_everywhere() {
     text_refused(
-        Identity,
+        Resource,
         r#"{"Version": "2012-10-17", "Version": "2012-10-17", "Statement": []}"#,
         JSON,
     );
-    refused(
-        Identity,
+    for statement in [
         r#"{"Effect": "Deny", "Effect": "Allow", "Action": "*", "Resource": "*"}"#,
-        JSON,
-    );
-    refused(
-        Identity,
         r#"{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition":
         {"StringEquals": {"aws:username": "a", "aws:username": "b"}}}"#,
-        JSON,
-    );
-    refused(
-        Identity,
         r#"{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition":
         {"StringEquals": {"aws:username": "a", "AWS:UserName": "b"}}}"#,
-        JSON,
-    );
+    ] {
+        refused(Identity, statement, SYNTAX);
+    }
 }
 
 #[test]
@@ -121,13 +117,67 @@ fn only_the_two_versions_exist() {
     };
     assert!(Document::parse(&text(""), Identity).is_ok());
     assert!(Document::parse(&text(r#""Version": "2008-10-17","#), Identity).is_ok());
-    let message = "Policy document must be version 2012-10-17 or greater.";
     for version in [r#""2012-10-18""#, r#""""#, "2012", "null"] {
         text_refused(
             Identity,
             &text(&format!(r#""Version": {version},"#)),
-            message,
+            SYNTAX,
         );
+    }
+}
+
+#[test]
+fn a_managed_policy_needs_the_newer_version() {
+    let with = |version: &str| {
+        format!(
+            r#"{{{version} "Statement": {{"Effect": "Allow", "Action": "*", "Resource": "*"}}}}"#
+        )
+    };
+    let message = |version: &str| {
+        let found = Document::parse_managed(&with(version), Identity);
+        found.err().map(|error| error.aws_message())
+    };
+    let refused = Some("Policy document must be version 2012-10-17 or greater.".to_owned());
+    assert_eq!(message(""), refused);
+    assert_eq!(message(r#""Version": "2008-10-17","#), refused);
+    assert_eq!(message(r#""Version": "2012-10-17","#), None);
+}
+
+#[test]
+fn the_first_pass_of_iam_that_finds_a_fault_reports_it() {
+    // Each document has the fault of the next one too.
+    let faults = [
+        (r#""Effect": "x""#, SYNTAX),
+        (r#""Effect": "allow""#, "The policy failed legacy parsing"),
+        (
+            r#""Sid": "_", "Effect": "Allow""#,
+            "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the \
+             regular expression [0-9A-Za-z]*",
+        ),
+        (
+            r#""Effect": "Allow", "Action": []"#,
+            "Policy statement must contain actions.",
+        ),
+        (
+            r#""Effect": "Allow", "Action": "x", "Resource": "y""#,
+            "Resource y must be in ARN format or \"*\".",
+        ),
+        (
+            r#""Effect": "Allow", "Action": "x""#,
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+        ),
+        (
+            r#""Effect": "Allow", "Action": "kms:*""#,
+            "Policy statement must contain resources.",
+        ),
+    ];
+    for (index, (_, message)) in faults.iter().enumerate() {
+        let statements: Vec<String> = faults[index..]
+            .iter()
+            .rev()
+            .map(|(members, _)| format!("{{{members}}}"))
+            .collect();
+        refused(Identity, &format!("[{}]", statements.join(",")), message);
     }
 }
 
@@ -137,7 +187,7 @@ fn a_key_policy_needs_its_version() {
         r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}"#;
     assert_eq!(
         Document::parse(text, KeyPolicy).unwrap_err().fault(),
-        &Fault::Version
+        &Fault::OldVersion
     );
     assert!(Document::parse(text, Resource).is_ok());
 }
@@ -154,13 +204,11 @@ fn at_least_one_statement_is_needed() {
 
 #[test]
 fn effects_are_allow_or_deny_to_the_letter() {
-    for effect in [
-        r#""allow""#,
-        r#""ALLOW""#,
-        r#""Permit""#,
-        "true",
-        r#"["Allow"]"#,
-    ] {
+    for effect in [r#""allow""#, r#""DENY""#] {
+        let statement = format!(r#"{{"Effect": {effect}, "Action": "*", "Resource": "*"}}"#);
+        refused(Identity, &statement, "The policy failed legacy parsing");
+    }
+    for effect in [r#""Permit""#, "true", r#"["Allow"]"#] {
         let statement = format!(r#"{{"Effect": {effect}, "Action": "*", "Resource": "*"}}"#);
         refused(Identity, &statement, SYNTAX);
     }
@@ -266,6 +314,26 @@ fn resources_are_arns_or_star() {
     refuse(
         r#""key/1""#,
         "Resource key/1 must be in ARN format or \"*\".",
+    );
+    refuse(
+        r#""a:b:c""#,
+        "Partition \"b\" is not valid for resource \"arn:b:c:*:*:*\".",
+    );
+    refuse(
+        r#""aws:s3:::b""#,
+        "Partition \"s3\" is not valid for resource \"arn:s3:::b:*\".",
+    );
+    refuse(r#""arn:aws:s3::b""#, "The policy failed legacy parsing");
+    refuse(r#""arn:aws::::b""#, "The policy failed legacy parsing");
+    refuse(
+        r#""arn:aws:s3:eu-west-1::b""#,
+        "Resource arn:aws:s3:eu-west-1::b can not contain region information.",
+    );
+    refuse(
+        r#""arn:aws:iam::1:bucket""#,
+        "IAM resource path must either be \"*\" or start with user/, federated-user/, role/, \
+         group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, \
+         oidc-provider/, report/, access-report/.",
     );
     refuse(
         r#""arn:x:s3:::b""#,
@@ -428,6 +496,47 @@ fn resource_control_policies_are_about_everyone() {
 }
 
 #[test]
+fn resource_control_policies_deny_only() {
+    let with =
+        |effect: &str, rest: &str| format!(r#"{{"Effect": "{effect}", "Principal": "*", {rest}}}"#);
+    let everything = r#""Action": "*", "Resource": "*""#;
+    accepted(ResourceControl, &with("Allow", everything));
+    refused(ResourceControl, &with("Deny", everything), ORGANIZATIONS);
+    for rest in [
+        r#""Action": "kms:*", "Resource": "*""#,
+        r#""Action": ["*", "kms:*"], "Resource": "arn:aws:kms:us-east-1:1:key/*""#,
+        r#""Action": "*", "NotResource": "*""#,
+        r#""Action": "*", "Resource": "*", "Condition": {"Null": {"aws:SourceArn": "true"}}"#,
+    ] {
+        refused(ResourceControl, &with("Allow", rest), ORGANIZATIONS);
+    }
+    accepted(
+        ResourceControl,
+        &with(
+            "Deny",
+            r#""Action": ["kms:*", "s3:Get*"], "NotResource": "arn:aws:s3:::b/*",
+            "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}"#,
+        ),
+    );
+}
+
+#[test]
+fn null_among_resources_is_passed_over_by_iam_only() {
+    let statement = |rest: &str| format!(r#"{{"Effect": "Allow", "Action": "kms:*", {rest}}}"#);
+    accepted(Identity, &statement(r#""Resource": ["*", null]"#));
+    refused(
+        Identity,
+        &statement(r#""Resource": [null]"#),
+        "Policy statement must contain resources.",
+    );
+    refused(
+        KeyPolicy,
+        &statement(r#""Principal": "*", "Resource": ["*", null]"#),
+        SYNTAX,
+    );
+}
+
+#[test]
 fn conditions_are_checked() {
     let refuse = |condition: &str, message: &str| {
         let statement = format!(
@@ -436,8 +545,13 @@ fn conditions_are_checked() {
         refused(Identity, &statement, message);
     };
     refuse(r#"{"StringIs": {"aws:username": "a"}}"#, SYNTAX);
-    refuse(
-        r#"{"StringEquals": {"username": "a"}}"#,
+    // IAM keeps a key that names no service; KMS does not.
+    let unnamed = r#"{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*",
+        "Condition": {"StringEquals": {"username": "a"}}}"#;
+    accepted(Identity, &unnamed.replace(r#""Principal": "*","#, ""));
+    refused(
+        KeyPolicy,
+        unnamed,
         "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
     );
     refuse(r#"{"StringEquals": {"aws:username": null}}"#, SYNTAX);
@@ -522,7 +636,7 @@ fn errors_name_line_and_column() {
     let error = Document::parse(text, Identity).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 4, column 15: `Effect` must be `Allow` or `Deny`"
+        "line 4, column 15: `Effect` must be `Allow` or `Deny` to the letter, not `allow`"
     );
 }
 

@@ -187,6 +187,10 @@ fn not_principal(listed: &[&str], caller: &Principal, bounded: bool) -> bool {
         inverted: true,
         patterns: patterns.collect(),
     };
+    let caller = Caller::Principal {
+        principal: caller,
+        issuer: None,
+    };
     !principals.name(caller, bounded).is_empty()
 }
 

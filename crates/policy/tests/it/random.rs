@@ -214,13 +214,17 @@ enum Kind {
     Plain,
     Resource,
     Trust,
-    /// Principal `*`, no `NotAction`.
+    /// Everyone; an Allow for everything or a Deny that names its services.
     ResourceControl,
 }
 
 fn statement(kind: Kind) -> impl Strategy<Value = Value> {
     let parts = (
-        select(&["Allow", "Allow", "Allow", "Allow", "Allow", "Deny"]),
+        if kind == Kind::ResourceControl {
+            select(&["Allow", "Deny"][..])
+        } else {
+            select(&["Allow", "Allow", "Allow", "Allow", "Allow", "Deny"][..])
+        },
         actions(),
         resources(),
         conditions(),
@@ -250,9 +254,28 @@ fn statement(kind: Kind) -> impl Strategy<Value = Value> {
                     if let Some(actions) = members.remove("NotAction") {
                         members.insert("Action".to_owned(), actions);
                     }
-                    members.remove("NotResource");
-                    members.insert("Resource".to_owned(), json!("*"));
                     members.insert("Principal".to_owned(), json!("*"));
+                    if effect == "Allow" {
+                        // As `RCPFullAWSAccess` does: these policies allow nothing else.
+                        members.retain(|name, _| name == "Effect" || name == "Principal");
+                        members.insert("Action".to_owned(), json!("*"));
+                        members.insert("Resource".to_owned(), json!("*"));
+                    } else if members["Action"].to_string().contains("\"*") {
+                        members.insert("Action".to_owned(), json!(["kms:De*", "s3:*"]));
+                    }
+                    let short = |pattern: &str| pattern != "*" && pattern.matches(':').count() < 5;
+                    for element in ["Resource", "NotResource"] {
+                        let text = members
+                            .get(element)
+                            .map(Value::to_string)
+                            .unwrap_or_default();
+                        if text
+                            .split('"')
+                            .any(|part| part.starts_with("arn") && short(part))
+                        {
+                            members.insert(element.to_owned(), json!(KEY));
+                        }
+                    }
                 }
             }
             statement
