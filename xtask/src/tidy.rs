@@ -1,9 +1,11 @@
 //! `cargo xtask tidy`: the rules of the house that neither compiler nor lints check.
 //!
 //! Crates depend downwards only, dependency versions stand in one table, primitives are
-//! called in one crate, `unsafe` stands in one module, and files have headers and an end.
+//! called in one crate, `unsafe` stands in one module, files have headers and an end, and the
+//! tests that the page of lessons names exist.
 
 mod layers;
+mod lessons;
 mod lexer;
 mod manifests;
 mod sources;
@@ -82,6 +84,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             findings.extend(manifests::check(&name, &text()?));
         }
     }
+    findings.extend(lessons::check(root));
     for finding in &findings {
         say(&finding.to_string());
     }
