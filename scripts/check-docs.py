@@ -112,7 +112,7 @@ def names(pages):
                 for flag in re.findall(r"--([a-z][\w-]*)", called[2].split("#")[0]):
                     if flag not in flags:
                         yield f"{name}: `strongroom {called[1]}` has no --{flag}"
-            if re.fullmatch(r"(seal|tls|proxy|metrics|log|limits)\.[a-z_]+", piece) and piece not in settings:
+            if re.fullmatch(r"(seal|tls|proxy|metrics|log|limits)\.(?!json$)[a-z_]+|log\.json", piece) and piece not in settings:
                 yield f"{name}: there is no setting `{piece}`"
             if "\n" not in piece:
                 yield from path(name, piece)
