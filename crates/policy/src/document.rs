@@ -56,6 +56,30 @@ impl DocumentKind {
         }
     }
 
+    /// How large a document of this kind may be, as [`Self::size_of`] counts. Identity
+    /// policies have the quota of managed ones; what is inline shares a smaller total.
+    pub fn quota(self) -> usize {
+        match self {
+            Self::Identity | Self::Boundary => 6_144,
+            Self::Trust | Self::Session => 2_048,
+            Self::KeyPolicy => 32_768,
+            Self::Resource => 20_480,
+            Self::ServiceControl | Self::ResourceControl => 5_120,
+        }
+    }
+
+    /// What counts against the quota: characters, for IAM's own policies without white space.
+    pub fn size_of(self, text: &str) -> usize {
+        match self {
+            Self::Identity | Self::Boundary | Self::Trust => non_whitespace_len(text),
+            Self::Session
+            | Self::KeyPolicy
+            | Self::Resource
+            | Self::ServiceControl
+            | Self::ResourceControl => text.chars().count(),
+        }
+    }
+
     /// Whether IAM keeps documents of this kind for a principal.
     pub(crate) fn is_of_a_principal(self) -> bool {
         match self {

@@ -49,9 +49,9 @@ pub(super) fn parse(
     let statement = Statement {
         sid,
         effect: effect?,
-        principals: principals?,
+        principals: principals.ok()?,
         actions: actions?,
-        resources: resources?,
+        resources: resources.ok()?,
         conditions: conditions?,
         at,
         end,
@@ -120,41 +120,51 @@ fn effect(reader: &Reader<'_>, at: usize, node: Option<Node>) -> Option<Effect> 
     }
 }
 
-/// The principals; `Some(None)` for a kind of policy that has none.
+/// Something is wrong, and that was reported.
+struct Reported;
+
+fn refuse(reader: &Reader<'_>, at: usize, fault: Fault) -> Reported {
+    reader.report(at, fault);
+    Reported
+}
+
+/// The principals; none for a kind of policy that has none.
 fn principals(
     reader: &Reader<'_>,
     at: usize,
     effect: Option<Effect>,
     principal: Option<Node>,
     not_principal: Option<Node>,
-) -> Option<Option<Principals>> {
+) -> Result<Option<Principals>, Reported> {
     let kind = reader.kind;
     let (node, inverted) = match (principal, not_principal) {
-        (Some(_), Some(node)) => return reader.fail(node.at, Fault::Both("Principal")),
+        (Some(_), Some(node)) => return Err(refuse(reader, node.at, Fault::Both("Principal"))),
         (Some(node), None) => (node, false),
         (None, Some(node)) => (node, true),
-        (None, None) if kind.has_principals() => return reader.fail(at, Fault::NoPrincipal),
-        (None, None) => return Some(None),
+        (None, None) if kind.has_principals() => {
+            return Err(refuse(reader, at, Fault::NoPrincipal));
+        }
+        (None, None) => return Ok(None),
     };
     if !kind.has_principals() {
-        return reader.fail(node.at, Fault::PrincipalNotAllowed);
+        return Err(refuse(reader, node.at, Fault::PrincipalNotAllowed));
     }
     let never = matches!(kind, DocumentKind::Trust | DocumentKind::ResourceControl);
     if inverted && (never || effect == Some(Effect::Allow)) {
         reader.report(node.at, Fault::NotSupported("NotPrincipal"));
     }
     let at = node.at;
-    let patterns = principal_patterns(reader, node)?;
+    let patterns = principal_patterns(reader, node).ok_or(Reported)?;
     if patterns.is_empty() {
-        return reader.fail(at, Fault::NoPrincipal);
+        return Err(refuse(reader, at, Fault::NoPrincipal));
     }
     let everyone = patterns
         .iter()
         .all(|pattern| *pattern == PrincipalPattern::Everyone);
     if kind == DocumentKind::ResourceControl && !everyone {
-        return reader.fail(at, Fault::NotSupported("Principal"));
+        return Err(refuse(reader, at, Fault::NotSupported("Principal")));
     }
-    Some(Some(Principals { inverted, patterns }))
+    Ok(Some(Principals { inverted, patterns }))
 }
 
 fn principal_patterns(reader: &Reader<'_>, node: Node) -> Option<Vec<PrincipalPattern>> {
@@ -301,33 +311,44 @@ fn check_action(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The resources; `Some(None)` for a trust policy, which has none.
+/// The resources; none for a trust policy.
 fn resources(
     reader: &Reader<'_>,
     at: usize,
     resource: Option<Node>,
     not_resource: Option<Node>,
-) -> Option<Option<Resources>> {
+) -> Result<Option<Resources>, Reported> {
     if reader.kind == DocumentKind::Trust {
         return match (resource, not_resource) {
-            (Some(node), _) => reader.fail(node.at, Fault::ResourceNotAllowed("Resource")),
-            (None, Some(node)) => reader.fail(node.at, Fault::ResourceNotAllowed("NotResource")),
-            (None, None) => Some(None),
+            (Some(node), _) => Err(refuse(
+                reader,
+                node.at,
+                Fault::ResourceNotAllowed("Resource"),
+            )),
+            (None, Some(node)) => Err(refuse(
+                reader,
+                node.at,
+                Fault::ResourceNotAllowed("NotResource"),
+            )),
+            (None, None) => Ok(None),
         };
     }
-    let (at, values, inverted) = match either(reader, resource, not_resource, "Resource")? {
-        Either::One(mut node, inverted) => {
-            drop_nulls(reader.kind, &mut node);
-            (node.at, reader.values(node, "Resource")?, inverted)
-        }
-        Either::Neither => (at, Vec::new(), false),
-    };
+    let (at, values, inverted) =
+        match either(reader, resource, not_resource, "Resource").ok_or(Reported)? {
+            Either::One(mut node, inverted) => {
+                drop_nulls(reader.kind, &mut node);
+                let at = node.at;
+                let values = reader.values(node, "Resource").ok_or(Reported)?;
+                (at, values, inverted)
+            }
+            Either::Neither => (at, Vec::new(), false),
+        };
     if values.is_empty() && reader.kind != DocumentKind::KeyPolicy {
-        return reader.fail(at, Fault::NoResources);
+        return Err(refuse(reader, at, Fault::NoResources));
     }
     let compile = |value: &str| ResourcePattern::parse(value, reader.kind, reader.variables);
-    let patterns = all(reader, values, compile)?;
-    Some(Some(Resources { inverted, patterns }))
+    let patterns = all(reader, values, compile).ok_or(Reported)?;
+    Ok(Some(Resources { inverted, patterns }))
 }
 
 /// IAM passes over `null` in a list of resources.

@@ -1,0 +1,123 @@
+//! Principals of one statement.
+
+use super::{Report, Subject};
+use crate::document::{DocumentKind, Effect};
+use crate::principal::PrincipalPattern;
+
+/// Keys that tie a statement for everyone to callers that are meant.
+const WHO: [&str; 13] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:principaltag",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+    "aws:userid",
+    "aws:username",
+    "kms:calleraccount",
+    "kms:viaservice",
+];
+
+/// Keys that say for whom a service acts.
+const FOR_WHOM: [&str; 4] = [
+    "aws:sourcearn",
+    "aws:sourceaccount",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+];
+
+pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>) {
+    let Some(principals) = &subject.statement.principals else {
+        return;
+    };
+    let kind = subject.document.kind;
+    if principals.inverted {
+        not_principal(report, subject, &principals.patterns);
+        return;
+    }
+    let everyone = principals.patterns.contains(&PrincipalPattern::Everyone);
+    let at = subject.place("Principal");
+    if everyone
+        && subject.allows()
+        && kind != DocumentKind::ResourceControl
+        && !subject.is_narrowed_by(&WHO)
+    {
+        if kind == DocumentKind::Trust {
+            report.warn(
+                at,
+                "wildcard-in-trust-policy",
+                "every principal of every account whose own policies allow it may assume this role",
+            );
+        } else {
+            report.warn(
+                at,
+                "wildcard-principal",
+                "this allows everyone: name principals, or test `aws:PrincipalOrgID` or \
+                 `aws:PrincipalAccount`",
+            );
+        }
+    }
+    let service = |p: &PrincipalPattern| matches!(p, PrincipalPattern::Service(_));
+    if principals.patterns.iter().any(service)
+        && subject.allows()
+        && !subject.is_narrowed_by(&FOR_WHOM)
+    {
+        report.warn(
+            at,
+            "confused-deputy",
+            "the service may act here for anyone: test `aws:SourceArn` or `aws:SourceAccount`",
+        );
+    }
+    for pattern in &principals.patterns {
+        if let PrincipalPattern::Id(id) = pattern {
+            let message = format!("`{id}` is the id of a principal that was deleted or moved");
+            report.warn(at, "principal-by-id", message);
+        }
+    }
+    let federated = |p: &PrincipalPattern| matches!(p, PrincipalPattern::Federated(_));
+    if kind == DocumentKind::Trust
+        && subject.allows()
+        && principals.patterns.iter().any(federated)
+        && subject.statement.conditions.is_empty()
+    {
+        report.warn(
+            at,
+            "any-web-identity",
+            "everyone whom the provider knows may assume this role: test its `aud` and `sub`",
+        );
+    }
+}
+
+fn not_principal(report: &mut Report<'_>, subject: &Subject<'_>, listed: &[PrincipalPattern]) {
+    let at = subject.place("NotPrincipal");
+    if subject.statement.effect == Effect::Deny {
+        report.warn(
+            at,
+            "not-principal",
+            "this denies every caller that has a permissions boundary, listed or not; test \
+             `aws:PrincipalArn` instead",
+        );
+    }
+    let account = |p: &PrincipalPattern| {
+        matches!(p, PrincipalPattern::Account(_) | PrincipalPattern::Everyone)
+    };
+    let of_accounts = |p: &PrincipalPattern| {
+        matches!(
+            p,
+            PrincipalPattern::User { .. }
+                | PrincipalPattern::Role { .. }
+                | PrincipalPattern::RoleSession { .. }
+                | PrincipalPattern::FederatedUser { .. }
+        )
+    };
+    if listed.iter().any(of_accounts) && !listed.iter().any(account) {
+        report.warn(
+            at,
+            "not-principal-without-account",
+            "a principal is spared only if its account is listed too",
+        );
+    }
+}
