@@ -73,11 +73,11 @@ fn problem(test: &str, read: &impl Fn(&str) -> Option<String>) -> Option<String>
     } else {
         (format!("crates/{file}"), "fn")
     };
-    let Some(text) = read(&file) else {
+    let Some(content) = read(&file) else {
         return Some(format!("`{file}` does not exist"));
     };
     let defined = format!("{keyword} {name}(");
-    (!text.lines().any(|line| line.contains(&defined)))
+    (!content.lines().any(|line| line.contains(&defined)))
         .then(|| format!("`{file}` has no test `{name}`"))
 }
 
