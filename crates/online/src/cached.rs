@@ -12,7 +12,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use store::{
     AnyTable, Batch, Cells, CommitError, CommitFuture, Committed, ErasedRecord, Error, Key, Log,
-    LogCursor, LogEntry, Revision, Snapshot, Space, Store,
+    LogCursor, LogEntry, LogReport, Revision, Snapshot, Space, Store,
 };
 
 use crate::{CELLS, CellKey};
@@ -255,6 +255,10 @@ impl Store for CachedStore {
 
     fn drop_log_segments(&self, log: &'static Log, oldest_segment: u64) -> Result<(), Error> {
         self.shared.inner.drop_log_segments(log, oldest_segment)
+    }
+
+    fn verify_log(&self, log: &'static Log, oldest_segment: u64) -> Result<LogReport, Error> {
+        self.shared.inner.verify_log(log, oldest_segment)
     }
 
     fn history(

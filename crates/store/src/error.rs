@@ -69,6 +69,12 @@ pub enum Error {
         /// Which space or log.
         what: &'static str,
     },
+    /// The engine cannot tell whether the log is whole.
+    #[error("whether `{what}` is whole cannot be told")]
+    Unverifiable {
+        /// Which log.
+        what: &'static str,
+    },
     /// What was read does not open: it was edited, moved or damaged.
     #[error("an entry of `{what}` is damaged or was tampered with")]
     Damaged {

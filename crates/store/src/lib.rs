@@ -31,7 +31,7 @@ pub use batch::{Batch, CellRule, CellWrite, Lane, LogAppend, MetadataWrite};
 pub use embedded::EmbeddedStore;
 pub use error::{CommitError, Error, OpenError};
 pub use key::{Key, KeyBuilder};
-pub use log::{Log, LogCursor, LogEntry};
+pub use log::{Log, LogCursor, LogEntry, LogFault, LogReport, SegmentReport};
 pub use snapshot::{Row, Snapshot, SnapshotBuilder};
 pub use table::{AnyTable, ErasedRecord, Record, RecordError, Table};
 pub use view::{Read, View};
@@ -122,6 +122,17 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Drops whole segments of `log` that are older than `oldest_segment`.
     fn drop_log_segments(&self, log: &'static Log, oldest_segment: u64) -> Result<(), Error>;
+
+    /// Checks that every entry that was appended to the segments of `log` from `oldest_segment`
+    /// on is there as it was written, and nothing else. Reads all of them.
+    ///
+    /// Entries missing at the very end, with all else that was committed since, are not found
+    /// here: opening the store compares its end with `commit.mark`. Fails with
+    /// [`Error::Unverifiable`] for an engine that cannot tell.
+    fn verify_log(&self, log: &'static Log, oldest_segment: u64) -> Result<LogReport, Error> {
+        let _ = oldest_segment;
+        Err(Error::Unverifiable { what: log.name })
+    }
 
     /// The versions of one metadata row, oldest first: commit number and record, where
     /// `None` is a deletion. Empty for tables that keep no history.

@@ -1,8 +1,8 @@
 //! The commit chain: one link per engine batch, each naming the one before.
 //!
 //! A link says which commits its batch holds, what the batch contains (digest), what all
-//! metadata rows add up to afterwards (state), and the hash of the link before; its own hash
-//! is a MAC over all of it. The newest [`RETAINED`] links stay in the engine, in a ring.
+//! metadata rows and log heads add up to afterwards (state, masked), and the hash of the link
+//! before; its own hash is a MAC over all of it. The newest [`RETAINED`] links stay in the engine, in a ring.
 
 use super::codec::Fields;
 use super::seal::Sealer;
@@ -20,8 +20,8 @@ pub(super) const LENGTH: usize = 16 + 1 + 4 * 8 + 4 * 32;
 /// The hash of a link.
 pub(super) type Hash = [u8; 32];
 
-const FORMAT: u8 = 1;
-const FORMAT_BASE: u8 = 2;
+const FORMAT: u8 = 3;
+const FORMAT_BASE: u8 = 4;
 
 /// One link, as read or about to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) struct Link {
     pub(super) previous: Hash,
     /// The digest of the batch's other items.
     pub(super) content: [u8; 32],
-    /// What all metadata rows add up to after the batch.
+    /// What all metadata rows and log heads add up to after the batch.
     pub(super) state: [u8; 32],
 }
 
@@ -63,9 +63,10 @@ impl Link {
         for number in [self.sequence, self.first, self.last, self.floor] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
-        for part in [&self.previous, &self.content, &self.state] {
-            bytes.extend_from_slice(part);
-        }
+        bytes.extend_from_slice(&self.previous);
+        bytes.extend_from_slice(&self.content);
+        let mask = sealer.state_mask(&bytes);
+        bytes.extend(masked(&self.state, &mask));
         let hash = sealer.chain_mac(&bytes);
         bytes.extend_from_slice(&hash);
         (bytes, hash)
@@ -79,7 +80,7 @@ impl Link {
             return None;
         }
         let format = fields.array::<1>()?;
-        let link = Self {
+        let mut link = Self {
             base: match format {
                 [FORMAT] => false,
                 [FORMAT_BASE] => true,
@@ -94,7 +95,12 @@ impl Link {
             state: fields.array()?,
         };
         let hash: Hash = fields.array()?;
-        sealer.is_chain_mac(signed, &hash).then_some((link, hash))
+        if !sealer.is_chain_mac(signed, &hash) {
+            return None;
+        }
+        let mask = sealer.state_mask(bytes.get(..LENGTH - 64)?);
+        link.state = masked(&link.state, &mask);
+        Some((link, hash))
     }
 
     /// The end of the chain with this link as its last.
@@ -116,6 +122,15 @@ impl Link {
             && self.first == head.revision + 1
             && self.previous == head.hash
     }
+}
+
+fn masked(state: &[u8; 32], mask: &[u8; 32]) -> [u8; 32] {
+    let mut masked = *state;
+    masked
+        .iter_mut()
+        .zip(mask)
+        .for_each(|(byte, mask)| *byte ^= mask);
+    masked
 }
 
 /// Where link `sequence` is kept in the ring.

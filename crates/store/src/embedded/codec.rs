@@ -59,10 +59,22 @@ pub(super) fn length_of(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// Combines two state digests; its own inverse.
-pub(super) fn combine(state: &mut [u8; 32], element: &[u8; 32]) {
-    for (byte, other) in state.iter_mut().zip(element) {
-        *byte ^= other;
+/// Adds `element` to the state, both taken for numbers modulo 2^256.
+pub(super) fn add(state: &mut [u8; 32], element: &[u8; 32]) {
+    accumulate(state, element.iter().copied(), 0);
+}
+
+/// Takes `element` out of the state again.
+pub(super) fn subtract(state: &mut [u8; 32], element: &[u8; 32]) {
+    accumulate(state, element.iter().map(|byte| !byte), 1);
+}
+
+fn accumulate(state: &mut [u8; 32], number: impl Iterator<Item = u8>, carry: u8) {
+    let mut carry = u16::from(carry);
+    for (byte, other) in state.iter_mut().zip(number) {
+        let [high, low] = (u16::from(*byte) + u16::from(other) + carry).to_be_bytes();
+        *byte = low;
+        carry = u16::from(high);
     }
 }
 
@@ -88,11 +100,22 @@ mod tests {
     }
 
     #[test]
-    fn combining_twice_changes_nothing() {
+    fn what_is_added_can_be_taken_out_in_any_order() {
+        let elements = [[0xff; 32], [0x80; 32], [1; 32]];
         let mut state = [7; 32];
-        combine(&mut state, &[9; 32]);
+        elements.iter().for_each(|element| add(&mut state, element));
         assert_ne!(state, [7; 32]);
-        combine(&mut state, &[9; 32]);
+        for element in elements.iter().rev() {
+            subtract(&mut state, element);
+        }
         assert_eq!(state, [7; 32]);
+    }
+
+    #[test]
+    fn an_element_that_is_added_twice_does_not_cancel_out() {
+        let mut state = [7; 32];
+        add(&mut state, &[0x80; 32]);
+        add(&mut state, &[0x80; 32]);
+        assert_ne!(state, [7; 32]);
     }
 }

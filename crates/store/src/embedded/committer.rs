@@ -11,9 +11,10 @@ use fjall::Keyspace;
 use super::chain::Head;
 use super::codec::length_of;
 use super::engine::keeps_up;
+use super::entry::Heads;
 use super::group::{Decided, Group};
 use super::mark::Mark;
-use super::queue::{Answer, Linger, Request, answer};
+use super::queue::{Answer, DropSegments, Linger, Request, answer};
 use super::shared::{Room, Shared};
 use super::writes::write_batch;
 use crate::{CommitError, Committed, OpenError, Snapshot};
@@ -22,6 +23,7 @@ use crate::{CommitError, Committed, OpenError, Snapshot};
 pub(super) struct Committer {
     shared: Arc<Shared>,
     head: Head,
+    heads: Heads,
     /// Keyspaces written recently, with the link that wrote them last.
     recent: HashMap<u64, (Keyspace, u64)>,
     /// What the free disk allowed the last time.
@@ -41,11 +43,12 @@ enum WriteError {
 const RECENT: u64 = 64;
 
 impl Committer {
-    /// A committer that continues the chain at `head`.
-    pub(super) fn new(shared: Arc<Shared>, head: Head) -> Self {
+    /// A committer that continues the chain at `head`, and the logs at `heads`.
+    pub(super) fn new(shared: Arc<Shared>, head: Head, heads: Heads) -> Self {
         Self {
             shared,
             head,
+            heads,
             recent: HashMap::new(),
             room: Room::Enough,
             linger: Linger::default(),
@@ -74,8 +77,14 @@ impl Committer {
                 .queue
                 .take(self.linger, || self.engine_keeps_up(), || clock.monotonic())
         {
+            let drops = shared.queue.drops();
             let (batches, begun) = (requests.len(), clock.monotonic());
-            self.commit(requests);
+            if drops.is_empty() || !requests.is_empty() {
+                self.commit(requests);
+            }
+            for request in drops {
+                self.drop_segments(&request);
+            }
             let took = clock.monotonic().0.saturating_sub(begun.0);
             self.linger = linger_after(self.linger, batches, took);
         }
@@ -87,22 +96,43 @@ impl Committer {
         self.recent.values().all(|(keyspace, _)| keeps_up(keyspace))
     }
 
-    fn commit(&mut self, requests: Vec<Request>) {
+    /// Drops segments: first their heads, then their files, before anything else is written.
+    fn drop_segments(&mut self, request: &DropSegments) {
         let shared = Arc::clone(&self.shared);
-        let snapshot = Snapshot::clone(&shared.published.load());
-        let tidies = requests.is_empty();
-        let mut group = Group::new(
+        let mut group = self.group(&shared, Snapshot::clone(&shared.published.load()));
+        group.drop_heads(request.log, request.oldest);
+        let decided = group.decide();
+        self.write(decided);
+        let dropped = if shared.writable.load(Ordering::Acquire) {
+            shared.engine.drop_segments(request.log, request.oldest)
+        } else {
+            Err(fjall::Error::Poisoned)
+        };
+        // A caller that went away is not an error.
+        let _ = request.answer.send(dropped);
+    }
+
+    fn group<'a>(&'a self, shared: &'a Shared, snapshot: Snapshot) -> Group<'a> {
+        Group::new(
             &shared.engine,
             &shared.sealer,
             shared.clock.now(),
             self.head,
             snapshot,
-        );
+            &self.heads,
+        )
+    }
+
+    fn commit(&mut self, requests: Vec<Request>) {
+        let shared = Arc::clone(&self.shared);
+        let snapshot = Snapshot::clone(&shared.published.load());
+        let tidies = requests.is_empty();
         let room = shared.room();
         if room != self.room {
             self.room = room;
             tell(room);
         }
+        let mut group = self.group(&shared, snapshot);
         for request in requests {
             if room.admits(request.prepared.lane) {
                 group.admit(request);
@@ -112,7 +142,8 @@ impl Committer {
             }
         }
         if tidies || !group.is_empty() {
-            self.write(group.decide());
+            let decided = group.decide();
+            self.write(decided);
         }
     }
 
@@ -134,6 +165,13 @@ impl Committer {
         shared.syncs.fetch_add(1, Ordering::Relaxed);
         shared.written.fetch_add(bytes, Ordering::Relaxed);
         self.head = decided.link.head(hash);
+        shared.publish_heads(&decided.heads);
+        for (place, head) in decided.heads {
+            match head {
+                Some(head) => self.heads.insert(place, head),
+                None => self.heads.remove(&place),
+            };
+        }
         shared.published.store(Arc::new(decided.snapshot));
         for (caller, committed) in decided.answers {
             answer(caller, Ok(committed));

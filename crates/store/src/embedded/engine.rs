@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use fjall::config::CompressionPolicy;
 use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
+use super::entry::Heads;
 use super::options::Tuning;
 use crate::{Error, Log, Space};
 
@@ -105,6 +106,16 @@ impl Engine {
         self.logs.contains_key(log.name)
     }
 
+    /// Whether there is such a segment of `log`.
+    pub(super) fn has_segment(&self, log: &Log, segment: u64) -> bool {
+        self.logs.get(log.name).is_some_and(|segments| {
+            segments
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains_key(&segment)
+        })
+    }
+
     /// The segments of `log`, oldest first; `None` if it was not declared.
     pub(super) fn segments(&self, log: &Log) -> Option<Vec<(u64, Keyspace)>> {
         let segments = self.logs.get(log.name)?;
@@ -152,6 +163,23 @@ impl Engine {
             }
             self.database.delete_keyspace(entry.get().clone())?;
             entry.remove();
+        }
+        Ok(())
+    }
+
+    /// Drops the segments without a head that hold entries: a drop that was cut short.
+    pub(super) fn drop_headless(&self, heads: &Heads) -> fjall::Result<()> {
+        for (log, segments) in &self.logs {
+            let mut segments = segments.write().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = Segments::new();
+            for (segment, keyspace) in std::mem::take(&mut *segments) {
+                if heads.contains_key(&(*log, segment)) || keyspace.is_empty()? {
+                    kept.insert(segment, keyspace);
+                } else {
+                    self.database.delete_keyspace(keyspace)?;
+                }
+            }
+            *segments = kept;
         }
         Ok(())
     }

@@ -1,19 +1,20 @@
 //! A group of caller batches that becomes one engine batch, decided in commit order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use fjall::UserValue;
 use types::Timestamp;
 
 use super::chain::{Head, Link};
-use super::codec::combine;
+use super::codec::{add, subtract};
 use super::engine::Engine;
-use super::prepare::{Prepared, PreparedCell, refused, undeclared};
+use super::entry::{Heads, LogHead, head_key};
+use super::prepare::{Prepared, PreparedAppend, PreparedCell, refused, undeclared};
 use super::queue::{Answer, Request, answer};
 use super::seal::{RowKey, Sealer, Version};
 use super::writes::{Item, Writes, content_digest};
 use crate::{
-    CellOutcome, CommitError, Committed, LogAppend, LogCursor, MetadataWrite, Revision, Snapshot,
+    CellOutcome, CommitError, Committed, Log, LogCursor, MetadataWrite, Revision, Snapshot,
 };
 
 /// A group under construction.
@@ -24,15 +25,23 @@ pub(super) struct Group<'a> {
     before: Head,
     after: Head,
     snapshot: Snapshot,
+    /// The log heads before the group.
+    heads: &'a Heads,
+    /// Those that the group changed; `None` are dropped.
+    new_heads: ChangedHeads,
     writes: Writes,
     answers: Vec<(Answer, Committed)>,
 }
+
+/// Log heads that a group changes; `None` are dropped with their segments.
+pub(super) type ChangedHeads = HashMap<(&'static str, u64), Option<LogHead>>;
 
 /// A group that is decided: what to write, and what to say when that is durable.
 pub(super) struct Decided {
     pub(super) items: Vec<Item>,
     pub(super) link: Link,
     pub(super) snapshot: Snapshot,
+    pub(super) heads: ChangedHeads,
     pub(super) answers: Vec<(Answer, Committed)>,
 }
 
@@ -41,6 +50,7 @@ struct Staged {
     /// The metadata afterwards; `None` if the batch changes none.
     snapshot: Option<Snapshot>,
     state: [u8; 32],
+    heads: Heads,
     writes: Writes,
     outcomes: Vec<CellOutcome>,
 }
@@ -53,6 +63,7 @@ impl<'a> Group<'a> {
         now: Timestamp,
         head: Head,
         snapshot: Snapshot,
+        heads: &'a Heads,
     ) -> Self {
         Self {
             engine,
@@ -61,6 +72,8 @@ impl<'a> Group<'a> {
             before: head,
             after: head,
             snapshot,
+            heads,
+            new_heads: ChangedHeads::new(),
             writes: Writes::default(),
             answers: Vec::new(),
         }
@@ -78,6 +91,9 @@ impl<'a> Group<'a> {
                     None => self.snapshot.advance(revision, &[]),
                 }
                 self.writes.absorb(staged.writes);
+                let heads = staged.heads.into_iter();
+                self.new_heads
+                    .extend(heads.map(|(place, head)| (place, Some(head))));
                 let committed = Committed {
                     revision,
                     cells: staged.outcomes,
@@ -88,13 +104,24 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// Drops the heads of the segments of `log` below `oldest`; nothing else may be in the group.
+    pub(super) fn drop_heads(&mut self, log: &Log, oldest: u64) {
+        let dropped = self.heads.keys().copied();
+        self.new_heads.extend(
+            dropped
+                .filter(|(name, segment)| *name == log.name && *segment < oldest)
+                .map(|place| (place, None)),
+        );
+    }
+
     /// Whether no batch was admitted.
     pub(super) fn is_empty(&self) -> bool {
         self.answers.is_empty()
     }
 
     /// The engine batch and its link, which for an empty group spans no commit.
-    pub(super) fn decide(self) -> Decided {
+    pub(super) fn decide(mut self) -> Decided {
+        self.write_heads();
         let items = self.writes.into_items();
         let link = Link {
             sequence: self.before.sequence + 1,
@@ -110,7 +137,26 @@ impl<'a> Group<'a> {
             items,
             link,
             snapshot: self.snapshot,
+            heads: self.new_heads,
             answers: self.answers,
+        }
+    }
+
+    /// Writes the heads that changed, and what they change in the state.
+    fn write_heads(&mut self) {
+        let state = &mut self.after.state;
+        for ((log, segment), head) in &self.new_heads {
+            if let Some(old) = self.heads.get(&(*log, *segment)) {
+                let (key, value) = old.encode(self.sealer, log, *segment);
+                subtract(state, &self.sealer.state_of_head(&key, &value));
+            }
+            let value = head.map(|head| {
+                let (key, value) = head.encode(self.sealer, log, *segment);
+                add(state, &self.sealer.state_of_head(&key, &value));
+                UserValue::from(value)
+            });
+            let key = head_key(log, *segment);
+            self.writes.set(&self.engine.chain, key, value);
         }
     }
 
@@ -131,6 +177,7 @@ impl<'a> Group<'a> {
         let mut staged = Staged {
             snapshot: None,
             state: self.after.state,
+            heads: Heads::new(),
             writes: Writes::default(),
             outcomes: Vec::new(),
         };
@@ -144,7 +191,7 @@ impl<'a> Group<'a> {
             self.stage_cell(cell, &mut staged)?;
         }
         for (index, append) in (0..).zip(appends) {
-            self.stage_append(revision, index, &append, &mut staged)?;
+            self.stage_append(revision, index, append, &mut staged)?;
         }
         Ok(staged)
     }
@@ -178,10 +225,10 @@ impl<'a> Group<'a> {
             ))
         });
         if let Some(old) = old {
-            combine(&mut staged.state, &self.sealer.state_of(&row_key, old));
+            subtract(&mut staged.state, &self.sealer.state_of(&row_key, old));
         }
         if value.is_some() {
-            combine(&mut staged.state, &self.sealer.state_of(&row_key, revision));
+            add(&mut staged.state, &self.sealer.state_of(&row_key, revision));
         }
         staged.writes.set(&self.engine.rows, row_key, value);
         if table.keeps_history() {
@@ -240,26 +287,30 @@ impl<'a> Group<'a> {
         &self,
         revision: Revision,
         index: u32,
-        append: &LogAppend,
+        append: PreparedAppend,
         staged: &mut Staged,
     ) -> Result<(), CommitError> {
-        let keyspace = match self.engine.segment(append.log, append.segment) {
+        let (log, segment) = (append.log, append.segment);
+        let keyspace = match self.engine.segment(log, segment) {
             Some(keyspace) => keyspace.map_err(|error| refused(&error))?,
-            None => return Err(undeclared("log", append.log.name)),
+            None => return Err(undeclared("log", log.name)),
         };
         let cursor = LogCursor {
-            segment: append.segment,
+            segment,
             revision,
             index,
         };
-        let value = self
-            .sealer
-            .seal_entry(append.log, append.stream, cursor, &append.payload);
-        staged.writes.set(
-            &keyspace,
-            entry_key(append.stream, cursor),
-            Some(value.into()),
-        );
+        let place = (log.name, segment);
+        let before = match self.new_heads.get(&place) {
+            Some(changed) => *changed,
+            None => self.heads.get(&place).copied(),
+        };
+        let head = staged
+            .heads
+            .entry(place)
+            .or_insert_with(|| before.unwrap_or_default());
+        let (key, value) = head.append(self.sealer, log, append.stream, cursor, append.entry);
+        staged.writes.set(&keyspace, key, Some(value));
         Ok(())
     }
 }

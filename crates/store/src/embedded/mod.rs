@@ -7,6 +7,7 @@ mod codec;
 mod committer;
 mod disk;
 mod engine;
+mod entry;
 mod group;
 mod journal;
 mod load;
@@ -21,12 +22,13 @@ mod repair;
 mod seal;
 mod shared;
 mod upkeep;
+mod verify;
 mod writes;
 
 use std::fmt;
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,12 +41,12 @@ pub use recover::{Recovery, recover};
 
 use crate::{
     AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Log, LogCursor,
-    LogEntry, OpenError, Revision, Snapshot, Space, Store,
+    LogEntry, LogReport, OpenError, Revision, Snapshot, Space, Store,
 };
 use chain::Head;
 use mark::Mark;
 use prepare::prepare;
-use queue::Request;
+use queue::{DropSegments, Request};
 use shared::Shared;
 
 /// The embedded storage engine.
@@ -209,10 +211,27 @@ impl Store for EmbeddedStore {
         if !self.shared.engine.has_log(log) {
             return Err(Error::Undeclared { what: log.name });
         }
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Engine {
+            what: log.name,
+            source,
+        };
+        let (answer, answered) = mpsc::channel();
         self.shared
-            .engine
-            .drop_segments(log, oldest_segment)
-            .map_err(|error| engine::read_error(log.name, error))
+            .queue
+            .push_drop(DropSegments {
+                log,
+                oldest: oldest_segment,
+                answer,
+            })
+            .map_err(|error| failed(Box::new(error)))?;
+        match answered.recv() {
+            Ok(dropped) => dropped.map_err(|error| engine::read_error(log.name, error)),
+            Err(stopped) => Err(failed(Box::new(stopped))),
+        }
+    }
+
+    fn verify_log(&self, log: &'static Log, oldest_segment: u64) -> Result<LogReport, Error> {
+        self.shared.verify_log(log, oldest_segment)
     }
 
     fn history(

@@ -55,13 +55,14 @@ pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
         &options.tuning,
     )
     .map_err(engine_error)?;
-    let loaded = load(&engine, &sealer, &options.tables)?;
+    let loaded = load(&engine, &sealer, &options.tables, &options.logs)?;
     check(&loaded, &moved)?;
     if let Err(error) = check(&loaded, &mark) {
         // The mark had been moved on along another chain; the next attempt must hear the same.
         keeper.settle(&mark, &sealer).map_err(files_error)?;
         return Err(error);
     }
+    engine.drop_headless(&loaded.heads).map_err(engine_error)?;
     keeper
         .settle(&Mark::from(&loaded.head), &sealer)
         .map_err(files_error)?;
@@ -162,6 +163,7 @@ fn start(
         engine,
         sealer,
         published: ArcSwap::from_pointee(loaded.snapshot),
+        heads: Mutex::new(loaded.heads.clone()),
         queue: Queue::new(Limits {
             lane_batches: tuning.lane_batches,
             data_lane_bytes: tuning.data_lane_bytes,
@@ -177,7 +179,7 @@ fn start(
         syncs: AtomicU64::new(0),
         written,
     });
-    let mut committer = Committer::new(Arc::clone(&shared), loaded.head);
+    let mut committer = Committer::new(Arc::clone(&shared), loaded.head, loaded.heads);
     committer.begin()?;
     let (stop_upkeep, stopped) = mpsc::channel();
     let for_upkeep = Arc::clone(&shared);

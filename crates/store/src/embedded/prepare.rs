@@ -3,9 +3,10 @@
 use fjall::{Keyspace, UserKey, UserValue};
 
 use super::engine::Engine;
+use super::entry::RESERVED;
 use super::seal::Sealer;
 use crate::batch::Parts;
-use crate::{Batch, CellRule, CommitError, Lane, LogAppend, MetadataWrite, Read, Space};
+use crate::{Batch, CellRule, CommitError, Lane, Log, MetadataWrite, Read, Space};
 
 /// A batch on its way to the committer.
 #[derive(Default)]
@@ -13,7 +14,7 @@ pub(super) struct Prepared {
     pub(super) lane: Lane,
     pub(super) metadata: Vec<MetadataWrite>,
     pub(super) cells: Vec<PreparedCell>,
-    pub(super) appends: Vec<LogAppend>,
+    pub(super) appends: Vec<PreparedAppend>,
     pub(super) preconditions: Vec<Read>,
 }
 
@@ -26,7 +27,15 @@ pub(super) struct PreparedCell {
     pub(super) rule: Option<Box<dyn CellRule>>,
 }
 
-/// Looks up where `batch` writes and authenticates its cells.
+/// A log entry with its payload sealed, behind room for what the committer adds.
+pub(super) struct PreparedAppend {
+    pub(super) log: &'static Log,
+    pub(super) segment: u64,
+    pub(super) stream: u32,
+    pub(super) entry: Vec<u8>,
+}
+
+/// Looks up where `batch` writes authenticates its cells and seals its log entries.
 pub(super) fn prepare(
     engine: &Engine,
     sealer: &Sealer,
@@ -62,6 +71,24 @@ pub(super) fn prepare(
             })
         })
         .collect::<Result<_, _>>()?;
+    let appends = appends
+        .into_iter()
+        .map(|append| {
+            let (log, segment, stream) = (append.log, append.segment, append.stream);
+            if !engine.has_log(log) {
+                return Err(undeclared("log", log.name));
+            }
+            let mut entry = Vec::with_capacity(RESERVED + SEALING + append.payload.len());
+            entry.resize(RESERVED, 0);
+            sealer.seal_payload(log, segment, stream, &append.payload, &mut entry);
+            Ok(PreparedAppend {
+                log,
+                segment,
+                stream,
+                entry,
+            })
+        })
+        .collect::<Result<_, _>>()?;
     Ok(Prepared {
         lane,
         metadata,
@@ -70,6 +97,9 @@ pub(super) fn prepare(
         preconditions,
     })
 }
+
+/// What sealing adds to a payload.
+const SEALING: usize = 40;
 
 /// A batch that names something the store was not opened with.
 pub(super) fn undeclared(what: &str, name: &str) -> CommitError {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::sync::oneshot;
 use types::Monotonic;
 
 use super::prepare::Prepared;
-use crate::{CommitError, Committed, Lane};
+use crate::{CommitError, Committed, Lane, Log};
 
 /// Where a caller waits for its answer; callers that went away are ignored.
 pub(super) type Answer = oneshot::Sender<Result<Committed, CommitError>>;
@@ -21,6 +22,14 @@ pub(super) struct Request {
     pub(super) writes: usize,
     pub(super) since: Monotonic,
     pub(super) answer: Answer,
+}
+
+/// Segments of a log that are to be dropped, and who waits for it.
+pub(super) struct DropSegments {
+    pub(super) log: &'static Log,
+    /// Segments below this one go.
+    pub(super) oldest: u64,
+    pub(super) answer: Sender<fjall::Result<()>>,
 }
 
 /// What the committer may take at once, and how long data waits.
@@ -48,6 +57,8 @@ struct Lanes {
     data_bytes: usize,
     /// The committer lingers until this many data batches wait.
     wanted: usize,
+    /// Log segments to drop.
+    drops: Vec<DropSegments>,
     /// An empty group is due.
     tidy: bool,
     closing: bool,
@@ -66,6 +77,18 @@ pub(super) struct Linger {
 /// How long the committer waits before it looks again whether the engine has caught up.
 const STALL_POLL: Duration = Duration::from_millis(5);
 
+impl Lanes {
+    fn accepts(&self) -> Result<(), CommitError> {
+        match &self.failed {
+            Some(reason) => Err(CommitError::NotWritable {
+                reason: reason.clone(),
+            }),
+            None if self.closing => Err(CommitError::ShuttingDown),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Queue {
     /// Empty lanes.
     pub(super) fn new(limits: Limits) -> Self {
@@ -79,14 +102,7 @@ impl Queue {
     /// Adds a request, or says why the store will not take it.
     pub(super) fn push(&self, request: Request) -> Result<(), CommitError> {
         let mut lanes = self.lock();
-        if let Some(reason) = &lanes.failed {
-            return Err(CommitError::NotWritable {
-                reason: reason.clone(),
-            });
-        }
-        if lanes.closing {
-            return Err(CommitError::ShuttingDown);
-        }
+        lanes.accepts()?;
         match request.prepared.lane {
             Lane::Metadata if lanes.metadata.len() < self.limits.lane_batches => {
                 lanes.metadata.push_back(request);
@@ -112,7 +128,8 @@ impl Queue {
     ///
     /// `admits_data` says whether the engine keeps up; while it does not, data waits and
     /// beyond the patience is answered [`CommitError::Busy`]. Data alone may be left waiting
-    /// for company once, as `linger` says. The group is empty if [`Self::tidy`] asked for one.
+    /// for company once, as `linger` says. The group is empty if [`Self::tidy`] asked for one,
+    /// or if only [`Self::drops`] are waiting.
     /// Returns `None` when the queue is closed and empty.
     pub(super) fn take(
         &self,
@@ -144,7 +161,7 @@ impl Queue {
             if !lanes.metadata.is_empty() || (admits && !lanes.data.is_empty()) {
                 return Some(self.group(&mut lanes, admits));
             }
-            if std::mem::take(&mut lanes.tidy) {
+            if std::mem::take(&mut lanes.tidy) || !lanes.drops.is_empty() {
                 return Some(Vec::new());
             }
             if lanes.closing && lanes.data.is_empty() {
@@ -161,6 +178,21 @@ impl Queue {
                     .0
             };
         }
+    }
+
+    /// Adds segments to drop, or says why the store will not drop any.
+    pub(super) fn push_drop(&self, request: DropSegments) -> Result<(), CommitError> {
+        let mut lanes = self.lock();
+        lanes.accepts()?;
+        lanes.drops.push(request);
+        drop(lanes);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// The segments that wait to be dropped.
+    pub(super) fn drops(&self) -> Vec<DropSegments> {
+        std::mem::take(&mut self.lock().drops)
     }
 
     /// Lets the committer write an empty group when nothing else waits.
@@ -180,6 +212,7 @@ impl Queue {
         let mut lanes = self.lock();
         lanes.failed.get_or_insert_with(|| reason.to_owned());
         lanes.data_bytes = 0;
+        lanes.drops.clear();
         let waiting: Vec<Request> = {
             let lanes = &mut *lanes;
             lanes
@@ -242,6 +275,12 @@ impl Queue {
 pub(super) fn answer(to: Answer, result: Result<Committed, CommitError>) {
     // A caller that went away is not an error; its batch was decided all the same.
     let _ = to.send(result);
+}
+
+impl fmt::Debug for DropSegments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DropSegments({}, {})", self.log.name, self.oldest)
+    }
 }
 
 impl fmt::Debug for Request {

@@ -6,6 +6,7 @@ use fjall::{Readable, UserKey, UserValue};
 
 use super::codec::Fields;
 use super::engine::read_error;
+use super::entry::Entry;
 use super::group::{entry_key, version_key};
 use super::shared::Shared;
 use crate::{AnyTable, Cells, ErasedRecord, Error, Key, Log, LogCursor, LogEntry, Revision, Space};
@@ -207,12 +208,16 @@ impl Shared {
             revision,
             index,
         };
-        let payload = self
-            .sealer
-            .open_entry(log, stream, cursor, value)
-            .ok_or(damaged)?;
+        let read = Entry::read(&self.sealer, log, segment, key, value).and_then(|entry| {
+            let payload = self
+                .sealer
+                .open_payload(log, segment, stream, entry.sealed)?;
+            Some((entry.sequence, payload))
+        });
+        let (sequence, payload) = read.ok_or(damaged)?;
         Ok(LogEntry {
             cursor,
+            sequence,
             payload: payload.expose().to_vec(),
         })
     }

@@ -11,8 +11,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::chain::{Head, Link};
+use fjall::UserValue;
+
+use super::chain::{Head, Link, ring_key};
+use super::codec::add;
 use super::engine::Engine;
+use super::entry::{Entry, EntryKey, LogHead, head_place};
 use super::journal::{self, Damage, Scan};
 use super::load::{Loaded, engine_error, load_what_is_left};
 use super::mark::{Mark, MarkKeeper, Marked};
@@ -20,7 +24,7 @@ use super::open::{create_directory, cut_off, engine_directory, files_error};
 use super::options::Options;
 use super::repair::repair_history;
 use super::seal::Sealer;
-use super::writes::{content_digest, write_batch};
+use super::writes::{Writes, content_digest, write_batch};
 use crate::{OpenError, Revision};
 
 /// What recovery found, and what it costs.
@@ -92,7 +96,7 @@ fn examine(
     }
     let engine = Engine::open(path, &options.spaces, &options.logs, &options.tuning)
         .map_err(engine_error)?;
-    let left = load_what_is_left(&engine, sealer, &options.tables)?;
+    let left = load_what_is_left(&engine, sealer, &options.tables, &options.logs)?;
     let journals_end = match (&scan.damage, &scan.last) {
         (Some(_), Some((link, _))) => link.last,
         _ => Revision::MAX,
@@ -107,7 +111,7 @@ fn examine(
         ),
         Marked::Nothing | Marked::Unreadable => beyond,
     };
-    let rows_match = left.state == left.head.state && left.unbroken;
+    let rows_match = left.state == left.head.state && left.unbroken && left.broken_log.is_none();
     let unmarked = !matches!(marked, Marked::At(_)) && left.head.sequence > 0;
     let recovery = Recovery {
         found,
@@ -146,13 +150,15 @@ fn begin_anew(
     .into_iter()
     .fold(0, Revision::max)
         + 1;
-    let writes = repair_history(
+    let mut writes = repair_history(
         engine,
         sealer,
         &options.tables,
         revision,
         options.clock.now(),
     )?;
+    let mut state = left.state_without_logs;
+    begin_logs_anew(options, sealer, engine, &mut writes, &mut state)?;
     let items = writes.into_items();
     let link = Link {
         sequence: marked.sequence.max(sequence).max(left.head.sequence) + 1,
@@ -162,11 +168,79 @@ fn begin_anew(
         base: true,
         previous: left.head.hash,
         content: content_digest(&items),
-        state: left.state,
+        state,
     };
     let (stored, hash) = link.encode(sealer);
     write_batch(engine, items, link.sequence, stored).map_err(engine_error)?;
     Ok(link.head(hash))
+}
+
+/// Lets each segment end in its newest entry that is left, and adds that to `state`.
+///
+/// Entries that are missing before it stay missing; checking the log says so.
+fn begin_logs_anew(
+    options: &Options<'_>,
+    sealer: &Sealer,
+    engine: &Engine,
+    writes: &mut Writes,
+    state: &mut [u8; 32],
+) -> Result<(), OpenError> {
+    for log in &options.logs {
+        for (segment, keyspace) in engine.segments(log).unwrap_or_default() {
+            let mut head = LogHead::default();
+            for guard in keyspace.iter() {
+                let (key, value) = guard.into_inner().map_err(engine_error)?;
+                let entry = Entry::read(sealer, log, segment, &key, &value);
+                if let (Some(entry), Ok(last)) = (entry, EntryKey::try_from(&*key))
+                    && entry.sequence > head.count
+                {
+                    head = LogHead {
+                        count: entry.sequence,
+                        gap: 0,
+                        last,
+                        mac: entry.mac,
+                    };
+                }
+            }
+            let read = |key: &EntryKey| keyspace.get(key);
+            let walked = head.walk(sealer, log, segment, u64::MAX, read, |_, _| true);
+            if let Err(broken) = walked.map_err(engine_error)? {
+                head.gap = broken.sequence();
+            }
+            let (key, value) = head.encode(sealer, log.name, segment);
+            let value = (head.count > 0).then(|| {
+                add(state, &sealer.state_of_head(&key, &value));
+                UserValue::from(value)
+            });
+            writes.set(&engine.chain, key, value);
+        }
+    }
+    remove_lost_heads(options, sealer, engine, writes)
+}
+
+/// Removes the heads of segments that are gone, and those that do not open.
+fn remove_lost_heads(
+    options: &Options<'_>,
+    sealer: &Sealer,
+    engine: &Engine,
+    writes: &mut Writes,
+) -> Result<(), OpenError> {
+    for guard in engine.chain.iter() {
+        let (key, value) = guard.into_inner().map_err(engine_error)?;
+        if key.len() == ring_key(0).len() {
+            continue;
+        }
+        let known = head_place(&key).is_some_and(|(name, segment)| {
+            match options.logs.iter().find(|log| log.name.as_bytes() == name) {
+                Some(log) => engine.has_segment(log, segment),
+                None => LogHead::decode(sealer, &key, &value).is_some(),
+            }
+        });
+        if !known {
+            writes.set(&engine.chain, key, None);
+        }
+    }
+    Ok(())
 }
 
 /// Copies the damaged journal, and moves newer ones, to a directory of their own.

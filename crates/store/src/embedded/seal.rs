@@ -15,7 +15,7 @@ use types::{Entropy, Timestamp};
 use zeroize::Zeroizing;
 
 use super::codec::{Fields, length_of, parts, put_part};
-use crate::{Key, Log, LogCursor, Revision, Space};
+use crate::{Key, Log, Revision, Space};
 
 /// The length of the part of a row key that names the table.
 pub(super) const TAG_LENGTH: usize = 8;
@@ -34,6 +34,9 @@ pub(super) struct Sealer {
     names: HmacSha256Key,
     state: HmacSha256Key,
     cells: HmacSha256Key,
+    entry_chain: HmacSha256Key,
+    heads: HmacSha256Key,
+    mask: HmacSha256Key,
     chain: HmacSha256Key,
     mark: HmacSha256Key,
     entropy: Arc<dyn Entropy>,
@@ -80,6 +83,9 @@ impl Sealer {
             names: mac(b"names"),
             state: mac(b"state"),
             cells: mac(b"cells"),
+            entry_chain: mac(b"entries"),
+            heads: mac(b"heads"),
+            mask: mac(b"mask"),
             chain: mac(b"chain"),
             mark: mac(b"mark"),
             entropy,
@@ -111,7 +117,8 @@ impl Sealer {
         row_key
     }
 
-    /// What one row contributes to the state of all metadata.
+    /// What one row contributes to the state. Nobody without the key may learn it: who knows
+    /// enough of these finds changes that cancel out.
     pub(super) fn state_of(&self, row_key: &[u8], revision: Revision) -> [u8; 32] {
         self.state.tag(&parts(&[row_key, &revision.to_be_bytes()]))
     }
@@ -204,26 +211,60 @@ impl Sealer {
         })
     }
 
-    /// Seals a log entry.
-    pub(super) fn seal_entry(
+    /// Appends the sealed payload of a log entry to `target`.
+    pub(super) fn seal_payload(
         &self,
         log: &Log,
+        segment: u64,
         stream: u32,
-        cursor: LogCursor,
         payload: &[u8],
-    ) -> Vec<u8> {
-        self.sealed(&self.entries, &entry_place(log, stream, cursor), payload)
+        target: &mut Vec<u8>,
+    ) {
+        let place = payload_place(log, segment, stream);
+        self.entries
+            .seal_into(&*self.entropy, &place, payload, target);
     }
 
-    /// Opens a log entry.
-    pub(super) fn open_entry(
+    /// Opens the payload of a log entry.
+    pub(super) fn open_payload(
         &self,
         log: &Log,
+        segment: u64,
         stream: u32,
-        cursor: LogCursor,
-        value: &[u8],
+        sealed: &[u8],
     ) -> Option<SecretBytes> {
-        opened(&self.entries, &entry_place(log, stream, cursor), value)
+        let place = payload_place(log, segment, stream);
+        self.entries.open(&place, sealed).ok()
+    }
+
+    /// The MAC of a log entry.
+    pub(super) fn entry_mac(&self, covered: &[u8]) -> [u8; 32] {
+        self.entry_chain.tag(covered)
+    }
+
+    /// Whether `mac` is the MAC of a log entry.
+    pub(super) fn is_entry_mac(&self, covered: &[u8], mac: &[u8; 32]) -> bool {
+        self.entry_chain.verify(covered, mac)
+    }
+
+    /// The tag of the head of a log segment.
+    pub(super) fn head_tag(&self, key: &[u8], head: &[u8]) -> [u8; 32] {
+        self.heads.tag(&parts(&[key, head]))
+    }
+
+    /// Whether `tag` is the tag of the head of a log segment.
+    pub(super) fn is_head_tag(&self, key: &[u8], head: &[u8], tag: &[u8; 32]) -> bool {
+        self.heads.verify(&parts(&[key, head]), tag)
+    }
+
+    /// What the head of a log segment contributes to the state.
+    pub(super) fn state_of_head(&self, key: &[u8], stored: &[u8]) -> [u8; 32] {
+        self.state.tag(&parts(&[b"log head", key, stored]))
+    }
+
+    /// What hides the state in a link from those who compare links; `clear` is the rest of it.
+    pub(super) fn state_mask(&self, clear: &[u8]) -> [u8; 32] {
+        self.mask.tag(clear)
     }
 
     /// A cell as it is stored: `value` and its tag.
@@ -325,14 +366,12 @@ fn version_place(table: &str, version_key: &[u8]) -> Vec<u8> {
     parts(&[b"version", table.as_bytes(), version_key])
 }
 
-fn entry_place(log: &Log, stream: u32, cursor: LogCursor) -> Vec<u8> {
+fn payload_place(log: &Log, segment: u64, stream: u32) -> Vec<u8> {
     parts(&[
         b"entry",
         log.name.as_bytes(),
-        &cursor.segment.to_be_bytes(),
+        &segment.to_be_bytes(),
         &stream.to_be_bytes(),
-        &cursor.revision.to_be_bytes(),
-        &cursor.index.to_be_bytes(),
     ])
 }
 

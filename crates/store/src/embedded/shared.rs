@@ -1,14 +1,16 @@
 //! What the committer, the upkeep thread and readers share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use types::Clock;
 
 use super::disk::Disk;
 use super::engine::Engine;
+use super::entry::Heads;
+use super::group::ChangedHeads;
 use super::mark::MarkKeeper;
 use super::options::Tuning;
 use super::queue::Queue;
@@ -22,6 +24,8 @@ pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) sealer: Sealer,
     pub(super) published: ArcSwap<Snapshot>,
+    /// The ends of the logs' segments, as of the newest durable group.
+    pub(super) heads: Mutex<Heads>,
     pub(super) queue: Queue,
     pub(super) mark: MarkKeeper,
     pub(super) clock: Arc<dyn Clock>,
@@ -51,6 +55,17 @@ impl Shared {
             tracing::error!(reason, "the store stops writing; restart the server");
         }
         self.queue.fail(reason);
+    }
+
+    /// Takes over the heads that a durable group changed.
+    pub(super) fn publish_heads(&self, changed: &ChangedHeads) {
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        for (place, head) in changed {
+            match head {
+                Some(head) => heads.insert(*place, *head),
+                None => heads.remove(place),
+            };
+        }
     }
 
     /// What the free disk allows.

@@ -17,6 +17,7 @@ mod damage;
 mod disk;
 mod embedded;
 mod faults;
+mod logs;
 mod model;
 mod recovery;
 mod tampering;

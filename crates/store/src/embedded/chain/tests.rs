@@ -94,3 +94,14 @@ fn a_base_begins_the_chain_anew() {
     links.remove(0);
     assert_eq!(verify_ring(links).unwrap().1.len(), 2);
 }
+
+#[test]
+fn links_with_one_state_do_not_show_it() {
+    let sealer = sealer();
+    let stored: Vec<Vec<u8>> = chain(2)
+        .iter()
+        .map(|(link, _)| link.encode(&sealer).0[LENGTH - 64..LENGTH - 32].to_vec())
+        .collect();
+    assert_ne!(stored[0], stored[1]);
+    assert!(stored.iter().all(|state| *state != [4; 32]));
+}
