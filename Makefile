@@ -31,6 +31,8 @@ torture: tools ## power cuts, failing and full disks, bit rot (SEED=… repeats 
 check: tools ## what CI checks beside the tests: format, lints, generated files, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	@scripts/deny.sh
 	$(CARGO) xtask tidy
 	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
 	$(CARGO) build --package strongroom

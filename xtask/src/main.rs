@@ -1,5 +1,6 @@
-//! Repository chores: `cargo xtask shapes`, `cargo xtask tidy`.
+//! Repository chores: `cargo xtask shapes`, `cargo xtask tidy`, `cargo xtask deny`.
 
+mod deny;
 mod shapes;
 mod tidy;
 
@@ -24,6 +25,8 @@ enum Chore {
     Shapes(shapes::Arguments),
     /// Check what the compiler does not: layers, headers, sizes, dependencies.
     Tidy,
+    /// Check licences, banned packages and registries where cargo-deny is missing.
+    Deny,
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.chore {
         Chore::Shapes(arguments) => shapes::run(&root, arguments),
         Chore::Tidy => tidy::run(&root),
+        Chore::Deny => deny::run(&root),
     }
 }
 
