@@ -1,13 +1,18 @@
 """The server as a program: start, refusals, shutdown, crash, what is on disk."""
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import random
+import re
 import secrets
 import shutil
 import stat
 import subprocess
+import time
+import urllib.error
+import urllib.request
 
 import botocore.exceptions
 import pytest
@@ -87,6 +92,158 @@ def test_a_passphrase_seals_and_opens(tmp_path):
     assert first.client("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"]["Arn"] == key["Arn"]
     assert first.stop() == 0
     assert not (tmp_path / "data.key").exists()
+
+
+class Sealed:
+    """A server whose directory is sealed with a passphrase that it was not given."""
+
+    PHRASE = 'correct "horse" büttery staple'
+
+    def __init__(self, directory, config=""):
+        self.directory = directory
+        phrase = directory / "phrase"
+        phrase.write_text(self.PHRASE + "\n")
+        first = Server(directory, "--passphrase-file", str(phrase))
+        self.key = first.client("kms").create_key()["KeyMetadata"]
+        self.clients = first
+        assert first.stop() == 0
+        phrase.unlink()
+        flags = []
+        if config:
+            (directory / "sealed.toml").write_text(config)
+            flags = ["--config", str(directory / "sealed.toml")]
+        self.process = subprocess.Popen(
+            [str(binary()), "serve", "--data", str(first.data), "--listen", "127.0.0.1:0", *flags],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines = []
+        self.endpoints = {}
+        while "sealed: waiting" not in (self.lines or [""])[-1]:
+            line = self.process.stderr.readline()
+            assert line, self.lines
+            self.lines.append(line)
+            if found := re.search(r"(passphrases|sealed).*address=(\S+)", line):
+                self.endpoints[found[1]] = "http://" + found[2]
+        first.url = self.url = self.endpoints["sealed"]
+
+    def unseal(self, phrase, endpoint=None):
+        return subprocess.run(
+            [str(binary()), "unseal", "--endpoint", endpoint or self.url],
+            input=phrase + "\n", capture_output=True, text=True, timeout=60)
+
+    def post(self, body: bytes, endpoint=None):
+        """Status, error code and seconds to wait of one attempt."""
+        request = urllib.request.Request((endpoint or self.url) + "/unseal", data=body, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer), None
+        except urllib.error.HTTPError as refused:
+            wait = refused.headers.get("Retry-After")
+            assert json.load(refused)["Message"]
+            return refused.code, refused.headers["x-amzn-errortype"], wait
+
+    def stop(self):
+        self.process.terminate()
+        _, rest = self.process.communicate(timeout=30)
+        return self.process.returncode, "".join(self.lines) + rest
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    running = Sealed(tmp_path)
+    yield running
+    running.process.kill()
+
+
+def test_a_sealed_server_answers_health_and_nothing_else(sealed):
+    assert sealed.clients.get("/health/live") == (200, "ok\n")
+    assert sealed.clients.get("/health/ready") == (503, "sealed\n")
+    for service, call in (("kms", "list_keys"), ("iam", "list_users"), ("sagemaker", "list_feature_groups")):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            getattr(sealed.clients.client(service), call)()
+        answer = refused.value.response
+        assert answer["Error"]["Code"] == "ServiceUnavailable", service
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 503
+    runtime = sealed.clients.client("sagemaker-featurestore-runtime")
+    with pytest.raises(runtime.exceptions.ServiceUnavailable, match="sealed"):
+        runtime.get_record(FeatureGroupName="x", RecordIdentifierValueAsString="x")
+    line = one_line(run("serve", "--data", str(sealed.clients.data), "--listen", "127.0.0.1:0"))
+    assert "in use" in line
+    assert sealed.stop()[0] == 0
+
+
+def test_a_sealed_server_is_opened_by_its_passphrase_alone(sealed):
+    wrong = sealed.unseal("wrong horse")
+    assert "stays sealed: the passphrase does not open" in one_line(wrong)
+    body = json.dumps({"Passphrase": sealed.PHRASE}).encode()
+    assert sealed.post(body)[:2] == (429, "ThrottlingException")
+    assert int(sealed.post(body)[2]) >= 1
+    assert sealed.clients.get("/health/ready") == (503, "sealed\n")
+    deadline = time.monotonic() + 10
+    while "too many attempts" in (opened := sealed.unseal(sealed.PHRASE)).stderr:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert (opened.returncode, opened.stdout) == (0, "unsealed\n"), opened.stderr
+    assert sealed.clients.get("/health/ready") == (200, "ok\n")
+    exports = [sealed.process.stdout.readline() for _ in range(3)]
+    assert exports[0] == f"export AWS_ENDPOINT_URL={sealed.url}\n"
+    kms = sealed.clients.client("kms")
+    assert kms.describe_key(KeyId=sealed.key["KeyId"])["KeyMetadata"]["Arn"] == sealed.key["Arn"]
+    assert sealed.post(b"{}")[:2] == (200, {"Sealed": False})
+    code, log = sealed.stop()
+    assert code == 0
+    assert "still sealed" in log and "AccessDeniedException" in log and "unsealed" in log
+    assert "horse" not in log
+
+
+@pytest.mark.parametrize("body, expected", [
+    (b"", (400, "ValidationException")), (b"{}", (400, "ValidationException")),
+    (b'{"Passphrase": ""}', (400, "ValidationException")),
+    (b'{"Passphrase": 5}', (400, "ValidationException")),
+    (b'{"Passphrase": "' + b"x" * 2000 + b'"}', (400, "ValidationException")),
+    (b"x" * 9000, (400, "ValidationException")),
+    (b"x" * (1 << 24), (413, "RequestEntityTooLargeException"))])
+def test_what_is_no_passphrase_is_refused_without_an_attempt(sealed_once, body, expected):
+    try:
+        assert sealed_once.post(body)[:2] == expected
+    except (urllib.error.URLError, ConnectionError):
+        assert len(body) > 1 << 20  # refused while it was still being sent
+    assert sealed_once.clients.get("/health/ready") == (503, "sealed\n")
+
+
+@pytest.fixture(scope="module")
+def sealed_once(tmp_path_factory):
+    running = Sealed(tmp_path_factory.mktemp("sealed"))
+    yield running
+    assert running.stop()[0] == 0
+
+
+def test_passphrases_are_taken_on_a_listener_of_their_own_if_configured(tmp_path):
+    sealed = Sealed(tmp_path, 'unseal_listen = "127.0.0.1:0"\n')
+    own = sealed.endpoints["passphrases"]
+    body = json.dumps({"Passphrase": sealed.PHRASE}).encode()
+    assert sealed.post(body)[:2] == (503, "ServiceUnavailable")
+    opened = sealed.unseal(sealed.PHRASE, own)
+    assert opened.returncode == 0, opened.stderr
+    assert sealed.clients.client("kms").list_keys()["Keys"]
+    with pytest.raises(urllib.error.URLError):
+        for _ in range(100):  # it closes as soon as its last answer is sent
+            sealed.post(body, own)
+            time.sleep(0.05)
+    assert sealed.stop()[0] == 0
+
+
+def test_a_store_that_does_not_open_ends_an_unsealed_server(sealed):
+    shutil.rmtree(sealed.clients.data / "store")
+    (sealed.clients.data / "store").write_text("not a store")
+    assert "the server could not be opened" in one_line(sealed.unseal(sealed.PHRASE))
+    _, log = sealed.process.communicate(timeout=30)
+    assert sealed.process.returncode == 1
+    assert len([line for line in log.splitlines() if line.startswith("strongroom: ")]) == 1
+
+
+def test_a_passphrase_is_not_sent_in_clear_to_another_machine():
+    done = run("unseal", "--endpoint", "http://features.example:4700")
+    assert "would travel in clear" in one_line(done)
 
 
 def group_of(server, name, **online):

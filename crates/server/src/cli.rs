@@ -33,6 +33,14 @@ pub enum Command {
     /// `serve` refuses a directory whose last acknowledged changes are missing: an older
     /// state may bring back a right that was taken away.
     Recover(RecoverArgs),
+    /// Give a sealed server its passphrase.
+    ///
+    /// A server whose data directory is sealed with a passphrase starts sealed if it is
+    /// given none. The passphrase is asked for on the terminal, or read from the first line
+    /// of standard input.
+    #[command(after_help = "EXAMPLES:\n  strongroom unseal\n  \
+        strongroom unseal --endpoint https://features.example:4700 < passphrase")]
+    Unseal(UnsealArgs),
     /// Print a generated page of the documentation.
     #[command(hide = true)]
     Docs {
@@ -111,6 +119,27 @@ pub struct RecoverArgs {
     /// Accept that what is missing is lost, so that `serve` starts again.
     #[arg(long)]
     pub accept_loss: bool,
+}
+
+/// Flags of `strongroom unseal`.
+#[derive(Debug, Args)]
+pub struct UnsealArgs {
+    /// Where the server takes passphrases; plain HTTP only on this machine.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "STRONGROOM_ENDPOINT",
+        default_value = "http://127.0.0.1:4700"
+    )]
+    pub endpoint: http::Uri,
+    /// The certificates (PEM) that the server's certificate must come from.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STRONGROOM_CA_FILE",
+        default_value = "/etc/ssl/certs/ca-certificates.crt"
+    )]
+    pub ca_file: PathBuf,
 }
 
 #[cfg(test)]

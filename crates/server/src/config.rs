@@ -26,6 +26,7 @@ value is refused with its line.
 | `regions` | `--region NAME` (repeatable) | `STRONGROOM_REGIONS` (commas) | `[\"us-east-1\"]` | the regions answered for |
 | `seal.key_file` | `--key-file FILE` | `STRONGROOM_KEY_FILE` | the data directory's name and `.key` | the key that seals the root key; outside the data directory, mode 0600 |
 | `seal.passphrase_file` | `--passphrase-file FILE` | `STRONGROOM_PASSPHRASE_FILE` | none | a file whose first line is the passphrase that seals the root key instead |
+| `unseal_listen` | | | the main address | an address that alone takes `POST /unseal`, on a server that starts sealed |
 | `tls.certificate`, `tls.key` | | | none | PEM files; with them the listener speaks TLS only |
 | `proxy.trusted` | | | `[]` | addresses of proxies whose `X-Forwarded-For` is believed |
 | `metrics.listen` | | | off | address of the Prometheus endpoint; it needs no signature, keep it private |
@@ -49,6 +50,8 @@ pub struct Config {
     pub directory: DirectoryConfig,
     /// The address that answers for all services.
     pub listen: SocketAddr,
+    /// The address that alone takes passphrases, on a server that starts sealed.
+    pub unseal_listen: Option<SocketAddr>,
     /// The address of the Prometheus endpoint, which needs no signature; off by default.
     pub metrics_listen: Option<SocketAddr>,
     /// The id of the first account on an empty directory.
@@ -83,6 +86,12 @@ pub enum SealConfig {
     KeyFile(PathBuf),
     /// A passphrase, read from the first line of a file.
     PassphraseFile(PathBuf),
+    /// Nothing is configured: the default key file for a new directory and for one that was
+    /// sealed with it; a directory that was sealed with a passphrase waits for an operator.
+    Unnamed {
+        /// The default key file.
+        key_file: PathBuf,
+    },
 }
 
 /// TLS certificate chain and private key, both PEM.
@@ -194,6 +203,7 @@ pub enum ConfigError {
 struct File {
     data: Option<PathBuf>,
     listen: Option<SocketAddr>,
+    unseal_listen: Option<SocketAddr>,
     account: Option<AccountId>,
     regions: Option<toml::Spanned<Vec<Region>>>,
     #[serde(default)]
@@ -256,6 +266,7 @@ impl Config {
         Ok(Self {
             directory,
             listen: args.listen.or(file.listen).unwrap_or(LISTEN),
+            unseal_listen: file.unseal_listen,
             metrics_listen: file.metrics.listen,
             account: args.account.or(file.account),
             regions,
@@ -307,7 +318,9 @@ fn read(args: &DirectoryArgs) -> Result<(File, DirectoryConfig), ConfigError> {
         (Some(path), _, _, _) | (None, None, None, Some(path)) => SealConfig::KeyFile(path.clone()),
         (None, Some(path), _, _) => SealConfig::PassphraseFile(path.clone()),
         (None, None, Some(path), _) => SealConfig::PassphraseFile(path),
-        (None, None, None, None) => SealConfig::KeyFile(beside(&data)),
+        (None, None, None, None) => SealConfig::Unnamed {
+            key_file: beside(&data),
+        },
     };
     if let SealConfig::KeyFile(path) = &seal {
         refuse_inside(&data, path)?;
@@ -425,7 +438,9 @@ mod tests {
         let directory = DirectoryConfig::of(&args("/srv/strongroom", None)).unwrap();
         assert_eq!(
             directory.seal,
-            SealConfig::KeyFile("/srv/strongroom.key".into())
+            SealConfig::Unnamed {
+                key_file: "/srv/strongroom.key".into()
+            }
         );
     }
 

@@ -1,4 +1,7 @@
 //! The data directory: exclusive lock, seal, first initialisation.
+//!
+//! A directory whose passphrase nobody has given yet is locked but not opened: see
+//! [`SealedDirectory`].
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -10,7 +13,10 @@ use types::Entropy;
 
 use crate::config::{DirectoryConfig, SealConfig};
 use crate::file::{self, FileError};
-use crate::seal::{self, SealError};
+use crate::seal::{self, Opened, SealError};
+
+/// The store's directory in the data directory.
+const STORE: &str = "store";
 
 /// A locked, unsealed data directory. The lock lasts as long as the value.
 #[derive(Debug)]
@@ -19,6 +25,22 @@ pub(crate) struct DataDirectory {
     root: LockedKey32,
     fresh: bool,
     _lock: File,
+}
+
+/// A locked data directory that waits for its passphrase.
+#[derive(Debug)]
+pub(crate) struct SealedDirectory {
+    path: PathBuf,
+    lock: File,
+}
+
+/// A directory at start.
+#[derive(Debug)]
+pub(crate) enum Start {
+    /// Its seal is open.
+    Open(DataDirectory),
+    /// Its seal waits for a passphrase.
+    Sealed(SealedDirectory),
 }
 
 /// The directory cannot be used.
@@ -64,7 +86,7 @@ impl DataDirectory {
     pub(crate) fn open_or_create(
         config: &DirectoryConfig,
         entropy: &dyn Entropy,
-    ) -> Result<Self, DirectoryError> {
+    ) -> Result<Start, DirectoryError> {
         let path = &config.data;
         DirBuilder::new()
             .recursive(true)
@@ -73,18 +95,12 @@ impl DataDirectory {
             .map_err(file::failed("creating", path))?;
         let lock = lock(path)?;
         if seal::exists(path) {
-            let directory = Self::unsealed(config, false, lock)?;
-            if directory.is_initialised()? && !directory.store().join("commit.mark").exists() {
-                return Err(DirectoryError::StoreMissing {
-                    path: directory.store(),
-                });
-            }
-            return Ok(directory);
+            return start(config, lock);
         }
         refuse_foreign(path)?;
-        seal::create(path, &config.seal, entropy)?;
+        let root = seal::create(path, &config.seal, entropy)?;
         match &config.seal {
-            SealConfig::KeyFile(key) => tracing::info!(
+            SealConfig::KeyFile(key) | SealConfig::Unnamed { key_file: key } => tracing::info!(
                 key_file = %key.display(),
                 "sealed with a key file: whoever has the data directory but not this file can \
                  read nothing; keep a copy of it elsewhere, without it the data is lost"
@@ -94,30 +110,31 @@ impl DataDirectory {
                  can read nothing; without it the data is lost"
             ),
         }
-        Self::unsealed(config, true, lock)
+        let path = path.clone();
+        Ok(Start::Open(Self::new(path, root, true, lock)))
     }
 
     /// Opens an existing directory.
-    pub(crate) fn open(config: &DirectoryConfig) -> Result<Self, DirectoryError> {
+    pub(crate) fn open(config: &DirectoryConfig) -> Result<Start, DirectoryError> {
         let path = &config.data;
         if !seal::exists(path) {
             return Err(DirectoryError::Missing { path: path.clone() });
         }
         let lock = lock(path)?;
-        Self::unsealed(config, false, lock)
+        unseal(config, lock)
     }
 
-    fn unsealed(config: &DirectoryConfig, fresh: bool, lock: File) -> Result<Self, DirectoryError> {
-        let root = LockedKey32::new(seal::open(&config.data, &config.seal)?);
+    fn new(path: PathBuf, root: Key32, fresh: bool, lock: File) -> Self {
+        let root = LockedKey32::new(root);
         if let Some(refusal) = root.refusal() {
             tracing::warn!(reason = %refusal, "the root key's memory could not be locked");
         }
-        Ok(Self {
-            path: config.data.clone(),
+        Self {
+            path,
             root,
             fresh,
             _lock: lock,
-        })
+        }
     }
 
     /// Whether the first account has been committed.
@@ -142,13 +159,42 @@ impl DataDirectory {
 
     /// Where the store keeps its files.
     pub(crate) fn store(&self) -> PathBuf {
-        self.path.join("store")
+        self.path.join(STORE)
     }
 
     /// Where the first administrator's access key is written.
     pub(crate) fn credentials(&self) -> PathBuf {
         self.path.join("credentials")
     }
+}
+
+impl SealedDirectory {
+    /// The data directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory, opened with the root key that its passphrase has given.
+    pub(crate) fn open(self, root: Key32) -> DataDirectory {
+        DataDirectory::new(self.path, root, false, self.lock)
+    }
+}
+
+/// Opens the seal of a directory that is to be served.
+fn start(config: &DirectoryConfig, lock: File) -> Result<Start, DirectoryError> {
+    let store = config.data.join(STORE);
+    if seal::is_initialised(&config.data)? && !store.join("commit.mark").exists() {
+        return Err(DirectoryError::StoreMissing { path: store });
+    }
+    unseal(config, lock)
+}
+
+fn unseal(config: &DirectoryConfig, lock: File) -> Result<Start, DirectoryError> {
+    let path = config.data.clone();
+    Ok(match seal::open(&path, &config.seal)? {
+        Opened::Root(root) => Start::Open(DataDirectory::new(path, root, false, lock)),
+        Opened::NeedsPassphrase => Start::Sealed(SealedDirectory { path, lock }),
+    })
 }
 
 fn lock(path: &Path) -> Result<File, DirectoryError> {
@@ -197,15 +243,22 @@ mod tests {
         }
     }
 
+    fn opened(config: &DirectoryConfig) -> DataDirectory {
+        match DataDirectory::open_or_create(config, &SystemEntropy).unwrap() {
+            Start::Open(directory) => directory,
+            Start::Sealed(_) => panic!("a passphrase is asked for"),
+        }
+    }
+
     #[test]
     fn an_empty_directory_is_initialised_once() {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path());
-        let first = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
+        let first = opened(&config);
         assert!(first.is_fresh());
         let root = first.root().clone();
         drop(first);
-        let second = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
+        let second = opened(&config);
         assert!(!second.is_fresh());
         assert_eq!(second.root().expose(), root.expose());
     }
@@ -214,7 +267,7 @@ mod tests {
     fn a_store_that_disappeared_is_not_a_fresh_start() {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path());
-        let first = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
+        let first = opened(&config);
         first.note_initialised().unwrap();
         drop(first);
         let second = DataDirectory::open_or_create(&config, &SystemEntropy);
@@ -225,7 +278,7 @@ mod tests {
     fn a_directory_in_use_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path());
-        let _first = DataDirectory::open_or_create(&config, &SystemEntropy).unwrap();
+        let _first = opened(&config);
         let second = DataDirectory::open_or_create(&config, &SystemEntropy);
         assert!(matches!(second, Err(DirectoryError::InUse { .. })));
     }

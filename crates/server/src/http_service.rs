@@ -8,8 +8,8 @@ use std::time::Duration;
 use audit::TlsDetails;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use pipeline::{Caller, Ctx, Kind, Origin, Services, UnauthenticatedCall};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -89,33 +89,29 @@ impl HttpService {
         }
     }
 
-    /// Answers one request. Never fails: what goes wrong is an answer too.
-    pub(crate) async fn answer(
-        &self,
-        peer: &Peer,
-        request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
-        let id = RequestId::generate(self.services.entropy());
-        let (parts, body) = request.into_parts();
-        let response = if let Some(response) = health(&parts, &self.services) {
-            response
-        } else {
-            let started = self.services.clock().monotonic();
-            let answered = self.call(peer, &parts, body, id).await;
-            let spent = self
-                .services
-                .clock()
-                .monotonic()
-                .0
-                .saturating_sub(started.0);
-            metrics::histogram!("strongroom_request_seconds").record(spent);
-            answered
-        };
-        debug!(request = %id, peer = %peer.address, status = response.status().as_u16(), "answered");
-        response.map(Full::new)
+    /// Whether changes can be made.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.services.store().is_writable()
     }
 
-    async fn call(
+    /// Answers one call. Never fails: what goes wrong is an answer too.
+    pub(crate) async fn call(
+        &self,
+        peer: &Peer,
+        parts: &Parts,
+        body: Incoming,
+        id: RequestId,
+    ) -> Response<Bytes> {
+        let started = self.services.clock().monotonic();
+        let response = self.answer(peer, parts, body, id).await;
+        let now = self.services.clock().monotonic();
+        let spent = now.0.saturating_sub(started.0);
+        metrics::histogram!("strongroom_request_seconds").record(spent);
+        debug!(request = %id, peer = %peer.address, status = response.status().as_u16(), "answered");
+        response
+    }
+
+    async fn answer(
         &self,
         peer: &Peer,
         parts: &Parts,
@@ -435,29 +431,8 @@ impl BodyRefused {
     }
 }
 
-/// The two routes that need no signature.
-fn health(parts: &Parts, services: &Services) -> Option<Response<Bytes>> {
-    if parts.method != http::Method::GET {
-        return None;
-    }
-    let status = match parts.uri.path() {
-        "/health/live" => StatusCode::OK,
-        "/health/ready" if services.store().is_writable() => StatusCode::OK,
-        "/health/ready" => StatusCode::SERVICE_UNAVAILABLE,
-        _ => return None,
-    };
-    let text: &'static [u8] = if status == StatusCode::OK {
-        b"ok\n"
-    } else {
-        b"read-only\n"
-    };
-    let mut response = Response::new(Bytes::from_static(text));
-    *response.status_mut() = status;
-    Some(response)
-}
-
 /// The body was not read, so the connection cannot be used again.
-fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
+pub(crate) fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
     response
         .headers_mut()
         .insert(http::header::CONNECTION, HeaderValue::from_static("close"));

@@ -17,12 +17,13 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-use crate::http_service::{HttpService, Peer};
+use crate::front::Door;
+use crate::http_service::Peer;
 
 /// Bytes that a request's head may have; more is refused by hyper before we see it.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// The listener of the main endpoint.
+/// One listener.
 #[derive(Debug)]
 pub(crate) struct Listener {
     /// The bound socket.
@@ -49,7 +50,7 @@ impl std::fmt::Debug for TlsAcceptorBox {
 
 impl Listener {
     /// Serves until `stop` changes, then lets open requests finish.
-    pub(crate) async fn serve(self, service: Arc<HttpService>, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn serve(self, door: Door, mut stop: watch::Receiver<bool>) {
         let room = Arc::new(Semaphore::new(self.connections));
         let mut open = JoinSet::new();
         loop {
@@ -65,7 +66,7 @@ impl Listener {
                         continue;
                     };
                     let connection = Connection {
-                        service: Arc::clone(&service),
+                        door: door.clone(),
                         tls: self.tls.clone(),
                         header_timeout: self.header_timeout,
                         stop: stop.clone(),
@@ -97,7 +98,7 @@ async fn pause_after(failed: &io::Error) {
 }
 
 struct Connection {
-    service: Arc<HttpService>,
+    door: Door,
     tls: Option<TlsAcceptorBox>,
     header_timeout: Duration,
     stop: watch::Receiver<bool>,
@@ -126,23 +127,19 @@ impl Connection {
 
     async fn http(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer) {
         let peer = Arc::new(peer);
-        let service = Arc::clone(&self.service);
+        let door = Arc::new(self.door);
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEAD_BYTES)
             .pipeline_flush(true);
-        let connection =
-            http.serve_connection(
-                TokioIo::new(stream),
-                service_fn(move |request| {
-                    let service = Arc::clone(&service);
-                    let peer = Arc::clone(&peer);
-                    async move {
-                        Ok::<_, std::convert::Infallible>(service.answer(&peer, request).await)
-                    }
-                }),
-            );
+        let connection = http.serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| {
+                let (door, peer) = (Arc::clone(&door), Arc::clone(&peer));
+                async move { door.answer(&peer, request).await }
+            }),
+        );
         let mut connection = pin!(connection);
         let mut stop = self.stop;
         tokio::select! {

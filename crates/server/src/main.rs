@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let run = match cli.command {
         Command::Serve(args) => server::serve::run(&args),
         Command::Recover(args) => server::recover::run(&args),
+        Command::Unseal(args) => server::unseal_client::run(&args),
         Command::Docs { page } => server::docs::print(page),
     };
     match run {

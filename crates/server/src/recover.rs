@@ -10,14 +10,21 @@ use store::embedded::Recovery;
 use types::{Clock, Entropy, SystemClock};
 
 use crate::cli::RecoverArgs;
-use crate::compose;
 use crate::config::DirectoryConfig;
-use crate::directory::DataDirectory;
+use crate::directory::{DataDirectory, Start};
+use crate::{compose, passphrase, seal};
 
 /// Reports the state of the directory; with `--accept-loss` makes it usable again.
 pub fn run(args: &RecoverArgs) -> anyhow::Result<()> {
     let config = DirectoryConfig::of(&args.directory)?;
-    let directory = DataDirectory::open(&config)?;
+    let directory = match DataDirectory::open(&config)? {
+        Start::Open(directory) => directory,
+        Start::Sealed(sealed) => {
+            let passphrase = passphrase::read()?;
+            let root = seal::open_with_passphrase(sealed.path(), &passphrase)?;
+            sealed.open(root)
+        }
+    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let options = compose::options(&directory, &clock, &entropy);

@@ -2,7 +2,8 @@
 //!
 //! `seal.json` in the data directory holds the root key, sealed by a key-encryption key that
 //! comes from a key file or from a passphrase (Argon2id). Neither is in the data directory:
-//! a stolen directory or backup opens nothing.
+//! a stolen directory or backup opens nothing. A passphrase is read from a file, or handed
+//! in by an operator while the server waits sealed.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::config::SealConfig;
 use crate::file::{self, FileError};
+use crate::passphrase;
 
 /// The sealed root key's file name in the data directory.
 const FILE: &str = "seal.json";
@@ -111,10 +113,19 @@ impl Kind {
 impl SealConfig {
     fn name(&self) -> &'static str {
         match self {
-            Self::KeyFile(_) => "key file",
+            Self::KeyFile(_) | Self::Unnamed { .. } => "key file",
             Self::PassphraseFile(_) => "passphrase",
         }
     }
+}
+
+/// What opening a seal came to.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// The root key.
+    Root(Key32),
+    /// It is sealed with a passphrase that nobody has given yet.
+    NeedsPassphrase,
 }
 
 /// Whether `data` has been initialised.
@@ -131,7 +142,7 @@ pub(crate) fn create(
     entropy: &dyn Entropy,
 ) -> Result<Key32, SealError> {
     let (kind, wrapping) = match seal {
-        SealConfig::KeyFile(path) => {
+        SealConfig::KeyFile(path) | SealConfig::Unnamed { key_file: path } => {
             if !path.exists() {
                 create_key_file(path, entropy)?;
             }
@@ -141,7 +152,7 @@ pub(crate) fn create(
             let mut salt = [0_u8; 16];
             entropy.fill(&mut salt);
             let params = Params::default();
-            let key = stretch(path, &salt, params)?;
+            let key = stretch(&read_passphrase_file(path)?, &salt, params)?;
             let kind = Kind::Passphrase {
                 salt: hex::encode(salt),
                 memory_kib: params.memory_kib,
@@ -193,42 +204,69 @@ fn write(data: &Path, file: &SealFile) -> Result<(), SealError> {
 }
 
 /// Opens the root key of `data` with what `seal` names.
-pub(crate) fn open(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
+pub(crate) fn open(data: &Path, seal: &SealConfig) -> Result<Opened, SealError> {
     let file = read(data)?;
-    let damaged = || SealError::Damaged {
-        path: data.join(FILE),
-    };
-    let wrapping = match (&file.seal, seal) {
-        (Kind::KeyFile, SealConfig::KeyFile(path)) => read_key_file(path)?,
-        (
-            Kind::Passphrase {
-                salt,
-                memory_kib,
-                passes,
-                lanes,
-            },
-            SealConfig::PassphraseFile(path),
-        ) => {
-            let salt = hex::decode(salt).ok().and_then(|salt| salt.try_into().ok());
-            let params = Params {
-                memory_kib: *memory_kib,
-                passes: *passes,
-                lanes: *lanes,
-            };
-            stretch(path, &salt.ok_or_else(damaged)?, params)?
+    match (&file.seal, seal) {
+        (Kind::KeyFile, SealConfig::KeyFile(path) | SealConfig::Unnamed { key_file: path }) => {
+            unwrap(data, &file, &read_key_file(path)?).map(Opened::Root)
         }
-        (kind, seal) => {
-            return Err(SealError::OtherKind {
-                sealed_by: kind.name(),
-                configured: seal.name(),
-            });
+        (Kind::Passphrase { .. }, SealConfig::PassphraseFile(path)) => {
+            let passphrase = read_passphrase_file(path)?;
+            open_with_passphrase(data, &passphrase).map(Opened::Root)
         }
+        (Kind::Passphrase { .. }, SealConfig::Unnamed { .. }) => Ok(Opened::NeedsPassphrase),
+        (kind, seal) => Err(SealError::OtherKind {
+            sealed_by: kind.name(),
+            configured: seal.name(),
+        }),
+    }
+}
+
+/// Opens the root key of `data`, which is sealed with a passphrase.
+///
+/// Takes about a second and 256 MiB: call it off the async threads. Fails with
+/// [`SealError::Wrong`] if it is another passphrase.
+pub(crate) fn open_with_passphrase(
+    data: &Path,
+    passphrase: &SecretBytes,
+) -> Result<Key32, SealError> {
+    let file = read(data)?;
+    let Kind::Passphrase {
+        salt,
+        memory_kib,
+        passes,
+        lanes,
+    } = &file.seal
+    else {
+        return Err(SealError::OtherKind {
+            sealed_by: file.seal.name(),
+            configured: "passphrase",
+        });
     };
-    let sealed = hex::decode(&file.sealed_root_key).map_err(|_source| damaged())?;
-    let root = CommittingKey::new(&wrapping)
+    let salt = hex::decode(salt).ok().and_then(|salt| salt.try_into().ok());
+    let salt = salt.ok_or_else(|| damaged(data))?;
+    let params = Params {
+        memory_kib: *memory_kib,
+        passes: *passes,
+        lanes: *lanes,
+    };
+    unwrap(data, &file, &stretch(passphrase, &salt, params)?)
+}
+
+fn unwrap(data: &Path, file: &SealFile, wrapping: &Key32) -> Result<Key32, SealError> {
+    let sealed = hex::decode(&file.sealed_root_key).map_err(|_source| damaged(data))?;
+    let root = CommittingKey::new(wrapping)
         .open(PURPOSE, &sealed)
-        .map_err(|_source| SealError::Wrong { kind: seal.name() })?;
-    Key32::try_from(root.expose()).map_err(|_source| damaged())
+        .map_err(|_source| SealError::Wrong {
+            kind: file.seal.name(),
+        })?;
+    Key32::try_from(root.expose()).map_err(|_source| damaged(data))
+}
+
+fn damaged(data: &Path) -> SealError {
+    SealError::Damaged {
+        path: data.join(FILE),
+    }
 }
 
 fn create_key_file(path: &Path, entropy: &dyn Entropy) -> Result<(), FileError> {
@@ -264,18 +302,15 @@ fn read_key_file(path: &Path) -> Result<Key32, SealError> {
     }
 }
 
-fn stretch(path: &Path, salt: &[u8; 16], params: Params) -> Result<Key32, SealError> {
-    let failed = file::failed("reading", path);
-    let text = Zeroizing::new(fs::read(path).map_err(failed)?);
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() {
-        return Err(SealError::NoPassphrase {
-            path: path.to_path_buf(),
-        });
-    }
-    let passphrase = SecretBytes::from(line.to_vec());
-    password::derive(&passphrase, salt, params).map_err(|_source| SealError::Derive)
+fn read_passphrase_file(path: &Path) -> Result<SecretBytes, SealError> {
+    let text = Zeroizing::new(fs::read(path).map_err(file::failed("reading", path))?);
+    passphrase::first_line(&text).ok_or_else(|| SealError::NoPassphrase {
+        path: path.to_path_buf(),
+    })
+}
+
+fn stretch(passphrase: &SecretBytes, salt: &[u8; 16], params: Params) -> Result<Key32, SealError> {
+    password::derive(passphrase, salt, params).map_err(|_source| SealError::Derive)
 }
 
 #[cfg(test)]
@@ -290,6 +325,13 @@ mod tests {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         (dir, path)
+    }
+
+    fn root_of(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
+        match open(data, seal)? {
+            Opened::Root(root) => Ok(root),
+            Opened::NeedsPassphrase => panic!("a passphrase is asked for"),
+        }
     }
 
     fn check_refused(text: &str) {
@@ -329,7 +371,7 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         let seal = SealConfig::KeyFile(other.path().join("key"));
         let root = create(data.path(), &seal, &SystemEntropy).unwrap();
-        assert_eq!(open(data.path(), &seal).unwrap().expose(), root.expose());
+        assert_eq!(root_of(data.path(), &seal).unwrap().expose(), root.expose());
         let mode = fs::metadata(other.path().join("key"))
             .unwrap()
             .permissions()
@@ -360,7 +402,17 @@ mod tests {
         let (dir, path) = key_file("correct horse\nsecond line\n", 0o600);
         let seal = SealConfig::PassphraseFile(path);
         let root = create(data.path(), &seal, &SystemEntropy).unwrap();
-        assert_eq!(open(data.path(), &seal).unwrap().expose(), root.expose());
+        assert_eq!(root_of(data.path(), &seal).unwrap().expose(), root.expose());
+        let unnamed = SealConfig::Unnamed {
+            key_file: dir.path().join("none"),
+        };
+        assert!(matches!(
+            open(data.path(), &unnamed),
+            Ok(Opened::NeedsPassphrase)
+        ));
+        let typed = SecretBytes::from(b"correct horse".to_vec());
+        let typed = open_with_passphrase(data.path(), &typed).unwrap();
+        assert_eq!(typed.expose(), root.expose());
         fs::write(dir.path().join("key"), "wrong horse").unwrap();
         assert!(matches!(
             open(data.path(), &seal),

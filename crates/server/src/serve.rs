@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use crypto::SystemEntropy;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
-use types::Region;
+use types::{AccountId, Entropy, Region, SystemClock};
 
 use crate::cli::ServeArgs;
+use crate::compose::Deployment;
 use crate::config::Config;
-use crate::directory::DataDirectory;
+use crate::directory::{DataDirectory, SealedDirectory, Start};
+use crate::entrance::Entrance;
+use crate::front::Front;
 use crate::http_service::HttpService;
-use crate::listener::{Listener, TlsAcceptorBox};
-use crate::{bootstrap, compose, logging, maintenance, observability, tls};
+use crate::unseal::{Unsealed, Unsealer};
+use crate::{bootstrap, compose, logging, maintenance};
 
 /// Runs the server until SIGTERM or SIGINT.
 pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
@@ -28,74 +31,143 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     for refused in crypto::lock::harden_process() {
         warn!(reason = %refused, "the process could not be hardened completely");
     }
-    let directory = DataDirectory::open_or_create(&config.directory, &SystemEntropy)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting the runtime failed")?
-        .block_on(serve(&config, &directory))
+        .block_on(serve(&config))
 }
 
-async fn serve(config: &Config, directory: &DataDirectory) -> anyhow::Result<()> {
+async fn serve(config: &Config) -> anyhow::Result<()> {
     // Installed before anything is announced: whoever reads the export lines may stop us.
-    let signals = Signals::install()?;
+    let mut signals = Signals::install()?;
+    // What is wrong with addresses and certificates is known before anything is made.
+    let mut entrance = Entrance::bind(config).await?;
+    let address = entrance.address;
     let (stop, stopped) = watch::channel(false);
-    let region = config
-        .regions
-        .first()
-        .cloned()
-        .context("no region is configured")?;
-    let deployment = compose::deployment(directory, &config.regions).await?;
-    let credentials = directory.credentials();
-    let home =
-        bootstrap::first_account(&deployment.services, directory, config.account, &region).await?;
-
-    let tls = config
-        .tls
-        .as_ref()
-        .map(tls::acceptor)
-        .transpose()?
-        .map(TlsAcceptorBox);
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let socket = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("listening on {} failed", config.listen))?;
-    let address = socket
-        .local_addr()
-        .context("the listening address is unknown")?;
-    if let Some(listen) = config.metrics_listen {
-        observability::serve_metrics(listen)?;
-    }
-
-    let service = Arc::new(HttpService::new(
-        config,
-        Arc::clone(&deployment.services),
-        home,
-    ));
-    let listener = Listener {
-        socket,
-        tls,
-        connections: config.limits.connections,
-        header_timeout: Duration::from_secs(config.limits.header_seconds),
-        shutdown_timeout: Duration::from_secs(config.limits.shutdown_seconds),
+    let (directory, front, waiting) = match open_directory(config)? {
+        Start::Open(directory) => (directory, Arc::new(Front::new(entropy(), None)), None),
+        Start::Sealed(sealed) => {
+            let (front, mut unsealed) = sealed_front(config, &sealed);
+            let listening = entrance.listen(config, &front, &stopped).await?;
+            info!(%address, "sealed: waiting for `strongroom unseal`");
+            let found = tokio::select! {
+                found = unsealed.recv() => found,
+                () = signals.wait() => None,
+            };
+            let Some(Unsealed { root, opened }) = found else {
+                stop.send_replace(true);
+                return listening.end().await;
+            };
+            (sealed.open(root), front, Some((listening, opened)))
+        }
     };
-    let upkeep = tokio::spawn(maintenance::run(
-        Arc::clone(&deployment.services),
-        home,
-        region.clone(),
-        stopped.clone(),
-    ));
-    let serving = tokio::spawn(listener.serve(service, stopped));
-    info!(%address, account = %home, fresh = directory.is_fresh(), "ready");
-    announce(scheme, address, &credentials, &region)?;
-
+    let open = Open::new(config, &directory, &stopped).await;
+    let (open, listening) = match (open, waiting) {
+        (Ok(open), None) => {
+            front.open(open.service(config));
+            (open, entrance.listen(config, &front, &stopped).await?)
+        }
+        (Ok(open), Some((mut listening, opened))) => {
+            front.open(open.service(config));
+            // The client may be gone; the server is open all the same.
+            let _told = opened.send(());
+            listening.no_more_passphrases();
+            (open, listening)
+        }
+        (Err(failed), None) => return Err(failed),
+        (Err(failed), Some((listening, opened))) => {
+            drop(opened);
+            stop.send_replace(true);
+            listening.end().await?;
+            return Err(failed);
+        }
+    };
+    info!(%address, account = %open.home, fresh = directory.is_fresh(), "ready");
+    announce(
+        entrance.scheme(),
+        address,
+        &directory.credentials(),
+        &open.region,
+    )?;
     signals.wait().await;
     stop.send_replace(true);
-    serving.await.context("the listener failed")?;
-    upkeep.await.context("the maintenance task failed")?;
-    deployment.engine.close();
+    listening.end().await?;
+    open.close().await?;
     info!("stopped");
     Ok(())
+}
+
+fn entropy() -> Arc<dyn Entropy> {
+    Arc::new(SystemEntropy)
+}
+
+/// The data directory, locked and unsealed as far as the configuration can.
+fn open_directory(config: &Config) -> anyhow::Result<Start> {
+    Ok(DataDirectory::open_or_create(
+        &config.directory,
+        &SystemEntropy,
+    )?)
+}
+
+/// What answers while the directory is sealed, and where its root key will come from.
+fn sealed_front(
+    config: &Config,
+    sealed: &SealedDirectory,
+) -> (Arc<Front>, mpsc::Receiver<Unsealed>) {
+    let (found, roots) = mpsc::channel(1);
+    let unsealer = Unsealer::new(
+        sealed.path().to_path_buf(),
+        Arc::new(SystemClock::new()),
+        Duration::from_secs(config.limits.body_seconds),
+        found,
+    );
+    (Arc::new(Front::new(entropy(), Some(unsealer))), roots)
+}
+
+/// The opened deployment.
+struct Open {
+    deployment: Deployment,
+    home: AccountId,
+    region: Region,
+    upkeep: JoinHandle<()>,
+}
+
+impl Open {
+    /// Opens the store, makes what a first start makes, and starts the upkeep.
+    async fn new(
+        config: &Config,
+        directory: &DataDirectory,
+        stopped: &watch::Receiver<bool>,
+    ) -> anyhow::Result<Self> {
+        let region = config.regions.first().cloned();
+        let region = region.context("no region is configured")?;
+        let deployment = compose::deployment(directory, &config.regions).await?;
+        let services = &deployment.services;
+        let home = bootstrap::first_account(services, directory, config.account, &region).await?;
+        let upkeep = tokio::spawn(maintenance::run(
+            Arc::clone(services),
+            home,
+            region.clone(),
+            stopped.clone(),
+        ));
+        Ok(Self {
+            deployment,
+            home,
+            region,
+            upkeep,
+        })
+    }
+
+    fn service(&self, config: &Config) -> HttpService {
+        HttpService::new(config, Arc::clone(&self.deployment.services), self.home)
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        self.upkeep.await.context("the maintenance task failed")?;
+        self.deployment.engine.close();
+        Ok(())
+    }
 }
 
 /// Prints the lines that make `aws` and boto3 work; scripts rely on them.
@@ -140,7 +212,7 @@ impl Signals {
         })
     }
 
-    async fn wait(mut self) {
+    async fn wait(&mut self) {
         tokio::select! {
             _received = self.terminate.recv() => {}
             _received = self.interrupt.recv() => {}

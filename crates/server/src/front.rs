@@ -1,0 +1,163 @@
+//! What answers on a listener: the exempt routes always, calls once the store is open.
+
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tracing::{info, warn};
+use types::{Entropy, ErrorKind, RequestId};
+use wire::{Protocol, Refusal, ReplyTo};
+
+use crate::exempt::{self, Exempt};
+use crate::http_service::{HttpService, Peer, closing};
+use crate::unseal::Unsealer;
+
+/// The server's state, which its listeners share.
+#[derive(Debug)]
+pub(crate) struct Front {
+    entropy: Arc<dyn Entropy>,
+    /// On a server that started sealed.
+    unsealer: Option<Unsealer>,
+    open: OnceLock<HttpService>,
+}
+
+/// What one listener answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    front: Arc<Front>,
+    calls: bool,
+    unseals: bool,
+}
+
+impl Front {
+    /// A front that answers no calls yet.
+    pub(crate) fn new(entropy: Arc<dyn Entropy>, unsealer: Option<Unsealer>) -> Self {
+        Self {
+            entropy,
+            unsealer,
+            open: OnceLock::new(),
+        }
+    }
+
+    /// From now on calls are answered by `service`.
+    pub(crate) fn open(&self, service: HttpService) {
+        let _already_open = self.open.set(service);
+    }
+
+    /// Whether an operator's passphrase is waited for, or has been.
+    pub(crate) fn takes_passphrases(&self) -> bool {
+        self.unsealer.is_some()
+    }
+
+    /// The door of a listener that answers calls if `calls`, and takes passphrases if `unseals`.
+    pub(crate) fn door(self: &Arc<Self>, calls: bool, unseals: bool) -> Door {
+        Door {
+            front: Arc::clone(self),
+            calls,
+            unseals: unseals && self.unsealer.is_some(),
+        }
+    }
+}
+
+impl Door {
+    /// Answers one request. Never fails: what goes wrong is an answer too.
+    pub(crate) async fn answer(
+        &self,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let id = RequestId::generate(&*self.front.entropy);
+        let (parts, body) = request.into_parts();
+        let response = match (
+            exempt::find(&parts.method, parts.uri.path()),
+            self.front.open.get(),
+        ) {
+            (Some(Exempt::Live), _) => plain(StatusCode::OK, "ok\n"),
+            (Some(Exempt::Ready), open) => ready(open),
+            (Some(Exempt::Unseal), open) if self.unseals => {
+                self.unseal(peer, &parts, body, open.is_some(), id).await
+            }
+            (_, Some(service)) if self.calls => service.call(peer, &parts, body, id).await,
+            (_, Some(_)) => elsewhere(&parts, id),
+            (_, None) => sealed(peer, &parts, id),
+        };
+        Ok(response.map(Full::new))
+    }
+
+    async fn unseal(
+        &self,
+        peer: &Peer,
+        parts: &Parts,
+        body: Incoming,
+        is_open: bool,
+        id: RequestId,
+    ) -> Response<Bytes> {
+        let reply = ReplyTo::unknown(None, Protocol::RestJson, id);
+        if let Err(error) = wire::Limits::default().check(parts) {
+            return closing(reply.refuse(&error));
+        }
+        // Once open there is nothing to try a passphrase on.
+        let Some(unsealer) = self.front.unsealer.as_ref().filter(|_| !is_open) else {
+            return closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")));
+        };
+        let from = peer.address.ip();
+        match unsealer.attempt(from, body).await {
+            Ok(()) => {
+                info!(peer = %peer.address, request = %id, "unsealed");
+                closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")))
+            }
+            Err(still) => {
+                let refusal = still.refusal();
+                metrics::counter!("strongroom_unseal_refused_total", "code" => refusal.code.to_string())
+                    .increment(1);
+                warn!(peer = %peer.address, request = %id, code = %refusal.code, "still sealed");
+                let mut response = closing(reply.error(&refusal));
+                if let Some(seconds) = still.retry_after() {
+                    let headers = response.headers_mut();
+                    headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+                }
+                response
+            }
+        }
+    }
+}
+
+/// Whether calls would be answered.
+fn ready(open: Option<&HttpService>) -> Response<Bytes> {
+    match open {
+        Some(service) if service.is_writable() => plain(StatusCode::OK, "ok\n"),
+        Some(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "read-only\n"),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "sealed\n"),
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+    *response.status_mut() = status;
+    response
+}
+
+/// What every call of a sealed server gets.
+fn sealed(peer: &Peer, parts: &Parts, id: RequestId) -> Response<Bytes> {
+    metrics::counter!("strongroom_sealed_calls_total").increment(1);
+    tracing::debug!(peer = %peer.address, request = %id, "refused: sealed");
+    let refusal = Refusal {
+        kind: ErrorKind::Unavailable,
+        code: "ServiceUnavailable".into(),
+        message: "the server is sealed: an operator has to unseal it first".to_owned(),
+        status: Some(503),
+    };
+    closing(ReplyTo::unknown(None, wire::protocol_of(parts), id).error(&refusal))
+}
+
+/// What a call gets on a listener that takes none.
+fn elsewhere(parts: &Parts, id: RequestId) -> Response<Bytes> {
+    let operation = String::new();
+    let error = wire::Error::UnknownOperation { operation };
+    closing(ReplyTo::unknown(None, wire::protocol_of(parts), id).refuse(&error))
+}

@@ -1,0 +1,204 @@
+//! `strongroom unseal`: gives a sealed server its passphrase.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use crypto::secret::SecretBytes;
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
+
+use crate::cli::UnsealArgs;
+use crate::passphrase;
+
+/// How long connecting, deriving the key and opening the store may take together.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Bytes of an answer that are read.
+const ANSWER: usize = 64 * 1024;
+
+/// Asks for the passphrase and sends it; succeeds when the server has opened its store.
+pub fn run(args: &UnsealArgs) -> anyhow::Result<()> {
+    let target = Target::of(&args.endpoint)?;
+    let passphrase = passphrase::read()?;
+    let body = body(&passphrase)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime failed")?;
+    let answer = runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, target.send(&args.ca_file, body))
+            .await
+            .context("the server did not answer in time")?
+    })?;
+    let (status, answer) = answer;
+    if status != StatusCode::OK {
+        let message = serde_json::from_slice::<serde_json::Value>(&answer)
+            .ok()
+            .and_then(|answer| Some(answer.get("Message")?.as_str()?.to_owned()));
+        let reason = message.unwrap_or_else(|| format!("status {status}"));
+        bail!("the server stays sealed: {reason}");
+    }
+    std::io::stdout()
+        .write_all(b"unsealed\n")
+        .context("writing to standard output failed")
+}
+
+/// The body of the request. Fails if the passphrase is not UTF-8.
+fn body(passphrase: &SecretBytes) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Body<'a> {
+        passphrase: &'a str,
+    }
+    let passphrase = std::str::from_utf8(passphrase.expose());
+    let passphrase = passphrase.context("the passphrase must be UTF-8")?;
+    // Large enough that it is never moved and left behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(8 * passphrase::LONGEST));
+    serde_json::to_writer(&mut *text, &Body { passphrase }).context("encoding failed")?;
+    Ok(text)
+}
+
+/// Where the passphrase goes.
+#[derive(Debug, PartialEq)]
+struct Target {
+    is_tls: bool,
+    host: String,
+    port: u16,
+}
+
+impl Target {
+    /// The server at `endpoint`. Fails if the passphrase would travel in clear.
+    fn of(endpoint: &Uri) -> anyhow::Result<Self> {
+        let host = endpoint.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let is_tls = match endpoint.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => bail!("the endpoint `{endpoint}` must begin with http:// or https://"),
+        };
+        let is_here = host == "localhost"
+            || host
+                .parse()
+                .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+        if !is_tls && !is_here {
+            bail!(
+                "the passphrase would travel in clear to `{host}`: use https, or unseal on the machine itself"
+            );
+        }
+        let default = if is_tls { 443 } else { 80 };
+        Ok(Self {
+            is_tls,
+            host: host.to_owned(),
+            port: endpoint.port_u16().unwrap_or(default),
+        })
+    }
+
+    async fn send(
+        &self,
+        ca_file: &Path,
+        body: Zeroizing<Vec<u8>>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        let place = (self.host.as_str(), self.port);
+        let stream = TcpStream::connect(place)
+            .await
+            .with_context(|| format!("connecting to {}:{} failed", self.host, self.port))?;
+        if !self.is_tls {
+            return self.exchange(stream, body).await;
+        }
+        let name = ServerName::try_from(self.host.clone());
+        let name = name.context("the endpoint's host is not a name that certificates have")?;
+        let stream = connector(ca_file)?.connect(name, stream).await;
+        let stream = stream.context("the TLS handshake failed")?;
+        self.exchange(stream, body).await
+    }
+
+    async fn exchange(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        body: Zeroizing<Vec<u8>>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .context("the server does not speak HTTP")?;
+        let connection = tokio::spawn(connection);
+        let request = Request::post("/unseal")
+            .header(http::header::HOST, format!("{}:{}", self.host, self.port))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from_owner(body)))
+            .context("the endpoint cannot be addressed")?;
+        let answer: Response<_> = sender
+            .send_request(request)
+            .await
+            .context("the server did not answer")?;
+        let status = answer.status();
+        let answer = Limited::new(answer.into_body(), ANSWER).collect().await;
+        connection.abort();
+        match answer {
+            Ok(answer) => Ok((status, answer.to_bytes())),
+            Err(_cut_off) => bail!("the answer was cut off"),
+        }
+    }
+}
+
+fn connector(ca_file: &Path) -> anyhow::Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    let reading = || format!("reading `{}` failed", ca_file.display());
+    for certificate in CertificateDer::pem_file_iter(ca_file).with_context(reading)? {
+        roots
+            .add(certificate.with_context(reading)?)
+            .with_context(reading)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .context("TLS cannot be used")?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(endpoint: &str) -> anyhow::Result<Target> {
+        Target::of(&endpoint.parse().unwrap())
+    }
+
+    #[test]
+    fn a_passphrase_leaves_this_machine_over_tls_only() {
+        for endpoint in ["http://127.0.0.1:1", "http://localhost", "http://[::1]:1"] {
+            assert!(target(endpoint).is_ok(), "{endpoint}");
+        }
+        assert!(target("https://features.example").is_ok());
+        for endpoint in [
+            "http://features.example",
+            "http://10.0.0.1:4700",
+            "ftp://localhost",
+            "/x",
+        ] {
+            assert!(target(endpoint).is_err(), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn ports_follow_the_scheme_unless_given() {
+        assert_eq!(target("https://a.example").unwrap().port, 443);
+        assert_eq!(target("http://[::1]:4700").unwrap().port, 4700);
+        assert_eq!(target("http://[::1]:4700").unwrap().host, "::1");
+    }
+}
