@@ -13,6 +13,8 @@ pub struct Action {
     /// compare first.
     hash: u64,
     service_hash: u64,
+    /// The operation's first letter in lower case.
+    initial: u8,
 }
 
 /// The text is not of the form `service:Operation`.
@@ -26,6 +28,7 @@ impl Action {
         Self {
             hash: hash(name.as_bytes(), false),
             service_hash: hash(name.as_bytes(), true),
+            initial: initial(name.as_bytes()),
             text: Cow::Borrowed(name),
         }
     }
@@ -42,6 +45,7 @@ impl Action {
             Ok(Self {
                 hash: hash(text.as_bytes(), false),
                 service_hash: hash(text.as_bytes(), true),
+                initial: initial(text.as_bytes()),
                 text: Cow::Owned(text.to_owned()),
             })
         } else {
@@ -106,6 +110,21 @@ const fn hash(name: &[u8], service: bool) -> u64 {
     hash
 }
 
+/// The first letter behind the first colon, in lower case; 0 if there is none.
+const fn initial(name: &[u8]) -> u8 {
+    let mut rest = name;
+    while let Some((byte, behind)) = rest.split_first() {
+        if *byte == b':' {
+            return match behind.first() {
+                Some(first) => first.to_ascii_lowercase(),
+                None => 0,
+            };
+        }
+        rest = behind;
+    }
+    0
+}
+
 /// A set of services, small enough to be asked before anything else. It may hold more than was
 /// put in, never less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +155,8 @@ pub(crate) struct ActionPattern {
     pub(crate) text: Box<str>,
     /// The hash of the service prefix; `None` if that is a wildcard.
     service: Option<u64>,
+    /// The first letter of the operation in lower case, unless that is a wildcard.
+    initial: Option<u8>,
     form: Form,
 }
 
@@ -160,6 +181,7 @@ impl ActionPattern {
         Self {
             text: Box::from(text),
             service: (service != "*").then(|| hash(service.as_bytes(), true)),
+            initial: Some(initial(text.as_bytes())).filter(|c| !matches!(c, 0 | b'*' | b'?')),
             form,
         }
     }
@@ -172,6 +194,9 @@ impl ActionPattern {
         if self
             .service
             .is_some_and(|service| service != action.service_hash)
+            || self
+                .initial
+                .is_some_and(|initial| initial != action.initial)
         {
             return false;
         }

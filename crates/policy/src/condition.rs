@@ -334,6 +334,9 @@ fn equal_ignoring_case(left: &str, right: &str) -> bool {
             })
             .collect()
     };
+    if left.is_ascii() && right.is_ascii() {
+        return left.eq_ignore_ascii_case(right);
+    }
     left == right || fold(left) == fold(right)
 }
 
