@@ -93,8 +93,8 @@ pub trait Cells: fmt::Debug + Send + Sync {
 
 /// Cells in the store that holds the metadata, so that both commit together.
 ///
-/// Beside the cells there is a row for each version that expires: the hour, then the cell's
-/// key. The rows of past hours say what to sweep.
+/// Beside each cell that expires there is a row: the hour, then the cell's key. It goes when the
+/// cell is overwritten or removed. The rows of past hours say what to sweep.
 #[derive(Debug)]
 pub struct EmbeddedCells {
     store: Arc<dyn Store>,
@@ -249,24 +249,17 @@ impl Cells for EmbeddedCells {
     }
 
     fn stage(&self, batch: &mut Batch, write: Write) {
-        let expiry = write
+        let expires_at = write
             .cell
             .as_ref()
             .and_then(|cell| cell.header().expires_at);
-        if let Some(at) = expiry {
-            // Written also if the rule keeps the stored cell: then it says to look in vain.
-            batch.cell(CellWrite {
-                space: EXPIRY,
-                key: expiry_row(at, &write.key),
-                value: Some(Vec::new()),
-                rule: None,
-            });
-        }
         batch.cell(CellWrite {
             space: CELLS,
             key: write.key.as_bytes().to_vec(),
             value: write.cell.map(SealedCell::into_stored),
             rule: Some(Box::new(Bound {
+                key: write.key,
+                expires_at,
                 rule: write.rule,
                 version: write.version,
                 now: write.now,
@@ -307,7 +300,8 @@ impl Cells for EmbeddedCells {
 
 const HOUR_LENGTH: usize = 4;
 
-fn expiry_row(at: crate::EventTime, key: &CellKey) -> Vec<u8> {
+/// The row of the expiry table for a cell that expires at `at`.
+pub(crate) fn expiry_row(at: crate::EventTime, key: &CellKey) -> Vec<u8> {
     let mut row = Vec::with_capacity(HOUR_LENGTH + CellKey::LENGTH);
     row.extend_from_slice(&at.hour().to_be_bytes());
     row.extend_from_slice(key.as_bytes());

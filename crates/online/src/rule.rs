@@ -1,9 +1,11 @@
 //! When a write replaces what is stored.
 
-use store::CellRule;
+use store::{CellRule, CellWrite};
 use types::Timestamp;
 
+use crate::embedded::expiry_row;
 use crate::header::{Header, Version};
+use crate::{CellKey, EXPIRY, EventTime};
 
 /// The condition of a write, decided at its commit.
 ///
@@ -53,6 +55,9 @@ impl Rule {
 
 /// A rule bound to its write, as the committer asks it.
 pub(crate) struct Bound {
+    pub(crate) key: CellKey,
+    /// When the new cell expires.
+    pub(crate) expires_at: Option<EventTime>,
     pub(crate) rule: Rule,
     pub(crate) version: Version,
     pub(crate) now: Timestamp,
@@ -67,6 +72,24 @@ impl CellRule for Bound {
             // version to respect, but nobody expected it.
             Some(Err(_)) => !matches!(self.rule, Rule::IfVersion(_)),
         }
+    }
+
+    /// The expiry row of the new cell instead of that of the old one.
+    fn beside(&self, stored: Option<&[u8]>) -> Vec<CellWrite> {
+        let old = stored.and_then(|value| Header::read(value).ok()?.expires_at);
+        let [old, new] = [old, self.expires_at].map(|at| Some(expiry_row(at?, &self.key)));
+        if old == new {
+            return Vec::new();
+        }
+        let row = |key, value| CellWrite {
+            space: EXPIRY,
+            key,
+            value,
+            rule: None,
+        };
+        let old = old.map(|key| row(key, None));
+        let new = new.map(|key| row(key, Some(Vec::new())));
+        old.into_iter().chain(new).collect()
     }
 }
 
@@ -86,9 +109,12 @@ impl CellRule for IfExpired {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::EventTime;
 
     const NOW: Timestamp = Timestamp::EPOCH;
+
+    fn key() -> CellKey {
+        CellKey::from_bytes(&[1; CellKey::LENGTH]).unwrap()
+    }
 
     fn version(event_time: i64, sequence: u64) -> Version {
         let event_time = EventTime::new(Timestamp::new(event_time, 0)).unwrap();
@@ -111,6 +137,8 @@ mod tests {
     fn check(rule: Rule, new: Version, old: Option<Header>, expected: bool) {
         assert_eq!(rule.admits(new, NOW, old.as_ref()), expected);
         let bound = Bound {
+            key: key(),
+            expires_at: None,
             rule,
             version: new,
             now: NOW,
@@ -182,6 +210,8 @@ mod tests {
     #[test]
     fn an_unreadable_cell_is_overwritten_but_never_expected() {
         let bound = |rule| Bound {
+            key: key(),
+            expires_at: None,
             rule,
             version: version(1, 1),
             now: NOW,

@@ -32,6 +32,12 @@ pub struct MetadataWrite {
 pub trait CellRule: Send {
     /// Whether the new value replaces `stored`.
     fn replaces(&self, stored: Option<&[u8]>) -> bool;
+
+    /// What is written beside the cell if its new value replaces `stored`: writes without rules
+    /// of their own.
+    fn beside(&self, _stored: Option<&[u8]>) -> Vec<CellWrite> {
+        Vec::new()
+    }
 }
 
 impl<F: Fn(Option<&[u8]>) -> bool + Send> CellRule for F {

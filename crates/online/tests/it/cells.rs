@@ -238,3 +238,27 @@ async fn sequence_numbers_grow_across_restarts() {
     assert!(after > before + 1_000_000_000);
     assert!(again.next_sequence().unwrap() > after);
 }
+
+#[tokio::test]
+async fn a_cell_has_at_most_one_expiry_row_however_often_it_is_written() {
+    let world = World::new().await;
+    let rows = || world.store.count(EXPIRY);
+    for hour in 1..20 {
+        let request = put("a", hour, 1).expiring(hour * HOUR);
+        assert_eq!(world.apply(&request, 0).await, Outcome::Applied);
+        assert_eq!(rows(), 1);
+        world.apply(&request, 0).await;
+        assert_eq!(rows(), 1);
+        let stale = put("a", 0, 1).expiring(100 * HOUR);
+        assert_eq!(world.apply(&stale, 0).await, Outcome::Stale);
+        assert_eq!(rows(), 1);
+    }
+    world.apply(&put("a", 50, 1), 0).await;
+    assert_eq!(rows(), 0);
+    world.apply(&put("a", 51, 1).expiring(HOUR), 0).await;
+    assert_eq!(rows(), 1);
+    let mut delete = put("a", 52, 0);
+    delete.action = Action::HardDelete;
+    world.apply(&delete, 0).await;
+    assert_eq!((rows(), world.store.count(CELLS)), (0, 0));
+}

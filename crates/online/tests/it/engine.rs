@@ -45,3 +45,22 @@ async fn order_and_expiry_survive_a_restart() {
         .unwrap();
     assert_eq!((swept.removed, swept.more), (1, false));
 }
+
+#[tokio::test]
+async fn overwriting_leaves_no_expiry_rows_in_the_engine() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Key32::generate(&SystemEntropy);
+    let cells = open(directory.path(), &root).await;
+    let world = World::over((), cells, Keys::generate());
+    for hour in 1..=3 {
+        world
+            .apply(&put("a", hour, 1).expiring(hour * 3600), 0)
+            .await;
+    }
+    // Nothing is left in the buckets of the first three hours.
+    let now = Timestamp::new(3 * 3600, 0);
+    let swept = world.cells.sweep(now, 1).await.unwrap();
+    assert_eq!((swept.removed, swept.more), (0, false));
+    let swept = world.cells.sweep(Timestamp::new(5 * 3600, 0), 2).await;
+    assert_eq!(swept.unwrap().removed, 1);
+}

@@ -57,9 +57,17 @@ impl MemoryStore {
         for write in writes {
             let key = (write.space.name, write.key);
             if let Some(rule) = write.rule {
-                if !rule.replaces(cells.get(&key).map(Vec::as_slice)) {
+                let stored = cells.get(&key).cloned();
+                if !rule.replaces(stored.as_deref()) {
                     outcomes.push(CellOutcome::Kept);
                     continue;
+                }
+                for beside in rule.beside(stored.as_deref()) {
+                    let key = (beside.space.name, beside.key);
+                    match beside.value {
+                        Some(value) => cells.insert(key, value),
+                        None => cells.remove(&key),
+                    };
                 }
                 outcomes.push(CellOutcome::Applied);
             }

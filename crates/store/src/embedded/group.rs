@@ -9,7 +9,7 @@ use super::chain::{Head, Link};
 use super::codec::{add, subtract};
 use super::engine::Engine;
 use super::entry::{Heads, LogHead, head_key};
-use super::prepare::{Prepared, PreparedAppend, PreparedCell, refused, undeclared};
+use super::prepare::{Prepared, PreparedAppend, PreparedCell, prepare_cell, refused, undeclared};
 use super::queue::{Answer, Request, answer};
 use super::seal::{RowKey, Sealer, Version};
 use super::writes::{Item, Writes, content_digest};
@@ -278,6 +278,12 @@ impl<'a> Group<'a> {
                 return Ok(());
             }
             staged.outcomes.push(CellOutcome::Applied);
+            for write in rule.beside(stored) {
+                let beside = prepare_cell(self.engine, self.sealer, write)?;
+                staged
+                    .writes
+                    .set(&beside.keyspace, beside.key, beside.value);
+            }
         }
         staged.writes.set(&keyspace, key, value);
         Ok(())

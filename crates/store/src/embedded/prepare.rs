@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::entry::RESERVED;
 use super::seal::Sealer;
 use crate::batch::Parts;
-use crate::{Batch, CellRule, CommitError, Lane, Log, MetadataWrite, Read, Space};
+use crate::{Batch, CellRule, CellWrite, CommitError, Lane, Log, MetadataWrite, Read, Space};
 
 /// A batch on its way to the committer.
 #[derive(Default)]
@@ -50,26 +50,7 @@ pub(super) fn prepare(
     } = batch.into_parts();
     let cells = cells
         .into_iter()
-        .map(|write| {
-            let Some(keyspace) = engine.space(write.space) else {
-                return Err(undeclared("space", write.space.name));
-            };
-            if write.key.is_empty() || write.key.len() > usize::from(u16::MAX) {
-                return Err(refused(
-                    &"a cell's key is empty or longer than 65,535 bytes",
-                ));
-            }
-            let value = write
-                .value
-                .map(|value| UserValue::from(sealer.tagged_cell(write.space, &write.key, value)));
-            Ok(PreparedCell {
-                space: write.space,
-                keyspace: keyspace.clone(),
-                key: UserKey::from(write.key),
-                value,
-                rule: write.rule,
-            })
-        })
+        .map(|write| prepare_cell(engine, sealer, write))
         .collect::<Result<_, _>>()?;
     let appends = appends
         .into_iter()
@@ -95,6 +76,32 @@ pub(super) fn prepare(
         cells,
         appends,
         preconditions,
+    })
+}
+
+/// Looks up where `write` goes and authenticates it.
+pub(super) fn prepare_cell(
+    engine: &Engine,
+    sealer: &Sealer,
+    write: CellWrite,
+) -> Result<PreparedCell, CommitError> {
+    let Some(keyspace) = engine.space(write.space) else {
+        return Err(undeclared("space", write.space.name));
+    };
+    if write.key.is_empty() || write.key.len() > usize::from(u16::MAX) {
+        return Err(refused(
+            &"a cell's key is empty or longer than 65,535 bytes",
+        ));
+    }
+    let value = write
+        .value
+        .map(|value| UserValue::from(sealer.tagged_cell(write.space, &write.key, value)));
+    Ok(PreparedCell {
+        space: write.space,
+        keyspace: keyspace.clone(),
+        key: UserKey::from(write.key),
+        value,
+        rule: write.rule,
     })
 }
 
