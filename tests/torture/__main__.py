@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import failing
 import powercut
 import sync_trace
 from host import RigError, ROOT, target
@@ -95,6 +96,31 @@ class Campaign:
             elif len(early) * 4 < answers:
                 self.report("the spoiled syncs went unnoticed: this rig proves nothing", False)
 
+    def with_control(self, rig: str, run, control, least: int):
+        """Runs a rig, and runs it without its fault: then it must complain."""
+        begun = time.monotonic()
+        self.done(rig, begun, run(self.report))
+        complaints = []
+        control(lambda text, expected: complaints.append(text))
+        if len(complaints) < least:
+            self.report(f"{rig}: without the fault only {complaints} was missed", False)
+        else:
+            self.say(f"  without the fault it complains of {len(complaints)} things")
+
+    def failing_sync(self, how: str):
+        place = self.scratch / "failing-sync"
+        self.with_control(
+            f"failing sync ({how})",
+            lambda report: failing.failing_sync(self.binary, self.seed, place, report, how),
+            lambda report: failing.failing_sync(self.binary, self.seed, place, report, "none"), 7)
+
+    def full_disk(self):
+        place = self.scratch / "full-disk"
+        self.with_control(
+            "full disk",
+            lambda report: failing.full_disk(self.binary, self.seed, place, report, True),
+            lambda report: failing.full_disk(self.binary, self.seed, place, report, False), 4)
+
     def replay(self, place: pathlib.Path):
         ledger = Ledger.load(place / "ledger.json")
         work = self.scratch / "replay"
@@ -111,14 +137,18 @@ def short(campaign: Campaign):
         powercut.Plan(images=6, sessions=1), "power-cut-without-sync")
 
 
-def long(campaign: Campaign):
-    campaign.power_cut(
+RIGS = {
+    "sync-trace": Campaign.sync_trace,
+    "failing-sync": lambda campaign: [campaign.failing_sync(how) for how in ("library", "kernel")],
+    "full-disk": Campaign.full_disk,
+    "power-cut": lambda campaign: campaign.power_cut(
         powercut.Plan(images=200, megabytes=512, sessions=6, seconds=5, writers=16, large=2),
-        "power-cut")
-    campaign.power_cut(
-        powercut.Plan(images=40, sessions=2, sector=512), "power-cut-512")
-    campaign.power_cut_without_sync(
-        powercut.Plan(images=40, sessions=2), "power-cut-without-sync")
+        "power-cut"),
+    "power-cut-512": lambda campaign: campaign.power_cut(
+        powercut.Plan(images=40, sessions=2, sector=512), "power-cut-512"),
+    "power-cut-without-sync": lambda campaign: campaign.power_cut_without_sync(
+        powercut.Plan(images=20, sessions=2), "power-cut-without-sync"),
+}
 
 
 def obstacle() -> str | None:
@@ -159,6 +189,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="torture", description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="the form that `make test` runs")
     parser.add_argument("--seed", default=os.environ.get("SEED") or secrets.token_hex(4))
+    parser.add_argument("--only", help="one rig of the long form: " + ", ".join(RIGS))
     parser.add_argument("--replay", metavar="DIR", type=pathlib.Path,
                         help="examine the images of a kept run again")
     arguments = parser.parse_args()
@@ -182,7 +213,11 @@ def main() -> int:
         elif arguments.replay:
             campaign.replay(arguments.replay.resolve())
         else:
-            (short if arguments.short else long)(campaign)
+            if arguments.short:
+                short(campaign)
+            for name, rig in RIGS.items():
+                if arguments.only == name or not (arguments.only or arguments.short):
+                    rig(campaign)
     print(f"torture: {'FAILED' if campaign.failures else 'passed'}, "
           f"{campaign.failures} failures, SEED={arguments.seed}", flush=True)
     return 1 if campaign.failures else 0

@@ -71,7 +71,7 @@ class Client:
                   f"user-agent: {agent}", f"content-length: {len(body)}", "", ""]
         return "\r\n".join(lines).encode() + body
 
-    def _exchange(self, data: bytes) -> tuple[int, bytes]:
+    def _exchange(self, data: bytes) -> tuple[int, bytes, bytes]:
         try:
             if self.connection is None:
                 self.connection = socket.create_connection(self.address, timeout=self.timeout)
@@ -93,7 +93,7 @@ class Client:
                 parts.append(chunk)
                 have += len(chunk)
             self.buffer = b""
-            return int(head[9:12]), b"".join(parts)
+            return int(head[9:12]), head, b"".join(parts)
         except OSError as error:
             self.close()
             raise Broken(str(error)) from error
@@ -103,13 +103,15 @@ class Client:
 
     def send(self, service, method, path, query="", headers=None, body=b"", agent="torture"):
         """Returns the body of the answer, or fails with Refused or Broken."""
-        status, answer = self._exchange(
+        status, head, answer = self._exchange(
             self.request(service, method, path, query, headers or {}, body, agent))
         if status < 300:
             return answer
-        text = answer.decode(errors="replace")
-        code = re.search(r'"__type": *"(?:[^"#]*#)?(\w+)"|<Code>(\w+)</Code>', text)
-        raise Refused(status, (code[1] or code[2]) if code else "", text)
+        # The code is in a header, in JSON or in XML.
+        text = (head + b"\n" + answer).decode(errors="replace")
+        code = re.search(
+            r'"__type": *"(?:[^"#]*#)?(\w+)"|<Code>(\w+)</Code>|x-amzn-errortype: *(\w+)', text)
+        raise Refused(status, code[code.lastindex] if code else "", text)
 
     def json(self, service, operation, agent="torture", **members):
         headers = {"x-amz-target": f"{TARGETS[service]}.{operation}",

@@ -74,7 +74,8 @@ def record(binary, plan: Plan, seed: str, scratch: pathlib.Path) -> Ledger:
     return ledger
 
 
-def cuts(crashes: disk.Crashes, ledger: Ledger, count: int, chance: random.Random) -> list[int]:
+def cuts(crashes: disk.Crashes, ledger: Ledger, count: int, chance: random.Random,
+         only_told: bool) -> list[int]:
     """Places in the log until the last session ended: of ten, one before the server was first
     ready, two anywhere, three right before a flush, where most is in flight, and four at the very
     moment of an acknowledgement, where a late sync is caught."""
@@ -84,6 +85,8 @@ def cuts(crashes: disk.Crashes, ledger: Ledger, count: int, chance: random.Rando
     flushes = [ends[n - 1][1] for n, (kind, end) in enumerate(ends)
                if n and kind == b"F" and end >= ledger.ready] or later
     told = ledger.moments()
+    if only_told:
+        return sorted(chance.choice(told) for _ in range(count))
     kinds = [early, told, flushes, later, told, flushes, told, later, flushes, told]
     return sorted(chance.choice(kinds[n % 10]) for n in range(count))
 
@@ -94,7 +97,8 @@ def examine(binary, plan: Plan, seed: str, scratch: pathlib.Path, ledger: Ledger
     crashes = disk.Crashes(scratch / "base.img", scratch / "w.log")
     image, place = scratch / "image", scratch / "crashed"
     try:
-        chosen = cuts(crashes, ledger, plan.images, random.Random(f"{seed}/cuts"))
+        chosen = cuts(crashes, ledger, plan.images, random.Random(f"{seed}/cuts"),
+                      plan.no_sync)
         for number, cut in enumerate(chosen):
             chance = random.Random(f"{seed}/image/{number}")
             kept, lost = crashes.write(cut, plan.sector, chance, image)

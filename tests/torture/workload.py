@@ -63,8 +63,9 @@ class Session:
                  large=0):
         self.server, self.ledger, self.number = server, ledger, number
         self.stopping = threading.Event()
-        # From here on a connection that breaks was broken by the rig.
+        # From here on a connection that breaks was broken by the rig, a refusal is its doing.
         self.ending = threading.Event()
+        self.refusals: list[Refused] = []
         jobs = [(self.write_records, f"writer{n}") for n in range(writers)]
         jobs += [(self.write_large, f"large{n}") for n in range(large)]
         jobs += [(self.manage, f"manager{n}") for n in range(managers)]
@@ -84,7 +85,10 @@ class Session:
             if not self.ending.is_set():
                 self.ledger.surprises.append(f"{name}: {broken}")
         except Refused as refused:
-            self.ledger.surprises.append(f"{name}: {refused}")
+            if self.ending.is_set():
+                self.refusals.append(refused)
+            else:
+                self.ledger.surprises.append(f"{name}: {refused}")
         finally:
             client.close()
 
