@@ -9,6 +9,7 @@ import botocore.credentials
 import pytest
 
 import raw
+from conftest import Server
 
 ACTION = ("kms", "ListKeys", b"{}")
 
@@ -108,6 +109,35 @@ def test_a_forwarded_address_is_ignored_without_a_configured_proxy(server, user,
     key = user("elsewhere-" + spoofed.replace(".", "-"), policy)
     answer = send(server, key, unsigned=[("X-Forwarded-For", spoofed)])
     assert answer.code() == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("forwarded, allowed", [
+    ("10.0.0.1", True), ("8.8.8.8, 10.0.0.1", True), ("10.0.0.1, 127.0.0.1", True),
+    ("10.0.0.1, 8.8.8.8", False), ("10.0.0.1, nonsense", False), ("8.8.8.8", False), (None, False)])
+def test_a_configured_proxy_is_believed_about_the_last_stranger(behind_proxy, forwarded, allowed):
+    server, key = behind_proxy
+    answer = send(server, key, unsigned=[("X-Forwarded-For", forwarded)] if forwarded else [])
+    assert answer.status == (200 if allowed else 400), answer.body
+    found = server.client("cloudtrail").lookup_events(LookupAttributes=[
+        {"AttributeKey": "Username", "AttributeValue": "elsewhere"}])["Events"]
+    sources = [json.loads(event["CloudTrailEvent"])["sourceIPAddress"] for event in found]
+    last = (forwarded or "127.0.0.1").removesuffix(", 127.0.0.1").split(", ")[-1]
+    assert sources[0] == ("127.0.0.1" if last == "nonsense" else last)
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("proxy")
+    (directory / "s.toml").write_text('[proxy]\ntrusted = ["127.0.0.1"]\n')
+    server = Server(directory, "--config", str(directory / "s.toml"))
+    iam = server.client("iam")
+    iam.create_user(UserName="elsewhere")
+    iam.put_user_policy(UserName="elsewhere", PolicyName="inline", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}}))
+    yield server, iam.create_access_key(UserName="elsewhere")["AccessKey"]
+    assert server.stop() == 0
 
 
 def presigned(server, key, expires, change=lambda url: url):

@@ -17,7 +17,8 @@ import urllib.request
 import botocore.exceptions
 import pytest
 
-from conftest import Server, binary
+import raw
+from conftest import ROOT, Server, binary
 
 
 def run(*arguments):
@@ -244,6 +245,84 @@ def test_a_store_that_does_not_open_ends_an_unsealed_server(sealed):
 def test_a_passphrase_is_not_sent_in_clear_to_another_machine():
     done = run("unseal", "--endpoint", "http://features.example:4700")
     assert "would travel in clear" in one_line(done)
+
+
+def test_another_account_than_the_directorys_is_refused(fresh_server):
+    assert fresh_server.stop() == 0
+    line = one_line(run("serve", "--data", str(fresh_server.data), "--listen", "127.0.0.1:0",
+                        "--account", "444455556666"))
+    assert "belongs to account 111122223333, but the configuration names 444455556666" in line
+
+
+@pytest.mark.parametrize("certificate", [None, "", "not PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_an_unusable_certificate_is_refused_before_anything_is_made(tmp_path, certificate):
+    if certificate is not None:
+        (tmp_path / "c.pem").write_text(certificate)
+    (tmp_path / "k.pem").write_text("")
+    (tmp_path / "data").mkdir()
+    config = tmp_path / "s.toml"
+    config.write_text(f'[tls]\ncertificate = "{tmp_path}/c.pem"\nkey = "{tmp_path}/k.pem"\n')
+    one_line(run("serve", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", "--config", str(config)))
+    assert not list((tmp_path / "data").iterdir()) and not (tmp_path / "data.key").exists()
+
+
+def test_a_region_that_the_partition_does_not_have_is_refused(tmp_path):
+    line = one_line(run("serve", "--data", str(tmp_path / "data"), "--region", "mars-1"))
+    assert "`mars-1` is not a region" in line and not (tmp_path / "data").exists()
+
+
+def listening(pid: int) -> set:
+    """The ports that a process listens on, from its own sockets."""
+    inodes = set()
+    for descriptor in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        if found := re.match(r"socket:\[(\d+)\]", os.readlink(descriptor)):
+            inodes.add(found[1])
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                ports.add(int(fields[1].rsplit(":", 1)[1], 16))
+    return ports
+
+
+def test_only_the_configured_addresses_are_bound(fresh_server):
+    port = int(fresh_server.url.rsplit(":", 1)[1])
+    fresh_server.client("kms").create_key()
+    assert listening(fresh_server.process.pid) == {port}
+
+
+def test_no_route_but_the_documented_ones_is_answered_unsigned(server):
+    page = (ROOT / "SECURITY.md").read_text()
+    exempt = set(re.findall(r"^\| `(GET|POST) (/\S+)` \|", page, re.M))
+    assert len(exempt) == 3
+    paths = {path for _, path in exempt} | {
+        "/", "/health", "/health/", "/health/live/", "/HEALTH/LIVE", "/metrics", "/unseal/", "/debug", "/admin",
+        "/?Action=GetCallerIdentity&Version=2011-06-15", "/BatchGetRecord", "/FeatureGroup/x",
+        "/FeatureGroup/x?RecordIdentifierValueAsString=a", "//health/live", "/./health/live"}
+    answered = set()
+    for path in paths:
+        for method in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW"):
+            answer = raw.exchange(server, (f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                           "Content-Length: 0\r\n\r\n").encode())
+            if answer.status < 400:
+                answered.add((method, path))
+    # This server did not start sealed, so that it takes no passphrases.
+    assert answered == exempt - {("POST", "/unseal")}
+
+
+def test_refusals_before_authentication_are_logged_within_bounds(fresh_server):
+    unsigned = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    for _ in range(300):
+        assert raw.exchange(fresh_server, unsigned).status >= 400
+    time.sleep(1.1)
+    assert raw.exchange(fresh_server, unsigned).status >= 400
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in fresh_server.log_text().splitlines()]
+    lines = [line for line in lines if "refused before authentication" in line]
+    assert 11 <= len(lines) <= 150 and len(lines) + sum(
+        int(re.search(r"left_out=(\d+)", line)[1]) for line in lines) == 301
+    assert all("WARN" in line and 'peer="127.0.0.1"' in line and "MissingAuthentication" in line
+               and re.search(r"request=[0-9a-f-]{36}", line) for line in lines)
 
 
 def group_of(server, name, **online):

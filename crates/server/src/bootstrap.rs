@@ -26,6 +26,14 @@ pub(crate) enum BootstrapError {
     /// There was an account, and it is gone.
     #[error("the store holds no account, but this data directory has held one: data is missing")]
     Lost,
+    /// The configuration names another account than the directory's.
+    #[error("this data directory belongs to account {found}, but the configuration names {wanted}")]
+    OtherAccount {
+        /// The directory's account.
+        found: AccountId,
+        /// The configuration's.
+        wanted: AccountId,
+    },
     /// The credentials file could not be written.
     #[error(transparent)]
     Credentials(#[from] FileError),
@@ -38,7 +46,8 @@ pub(crate) enum BootstrapError {
 /// to `credentials` in the AWS shared-credentials format, mode 0600. The key is never logged.
 ///
 /// Returns the account that unauthenticated calls are recorded for: the first one. Fails with
-/// [`BootstrapError::Lost`] if the directory has held an account that is gone.
+/// [`BootstrapError::Lost`] if the directory has held an account that is gone, and
+/// with [`BootstrapError::OtherAccount`] if `wanted` is not the first account.
 pub(crate) async fn first_account(
     services: &Services,
     directory: &DataDirectory,
@@ -48,7 +57,12 @@ pub(crate) async fn first_account(
     let view = View::recording(services.store().snapshot());
     let initialised = directory.is_initialised()?;
     let account = match iam::first_account(&view) {
-        Some(account) => account,
+        Some(found) => match wanted {
+            Some(wanted) if wanted != found => {
+                return Err(BootstrapError::OtherAccount { found, wanted });
+            }
+            _ => found,
+        },
         None if initialised => return Err(BootstrapError::Lost),
         None => make_first_account(services, directory, wanted, region).await?,
     };

@@ -189,6 +189,12 @@ pub enum ConfigError {
         "no data directory: give --data DIR, set STRONGROOM_DATA, or set `data` in the configuration file"
     )]
     NoData,
+    /// AWS has no region of this form in its partition `aws`.
+    #[error("`{region}` is not a region of the partition aws, such as us-east-1")]
+    Region {
+        /// What was given.
+        region: Region,
+    },
     /// The key file lies where a stolen data directory would take it along.
     #[error("the key file `{path}` is inside the data directory: it must be elsewhere")]
     KeyInsideData {
@@ -263,6 +269,10 @@ impl Config {
         } else {
             regions
         };
+        if let Some(region) = regions.iter().find(|region| !is_of_partition(region)) {
+            let region = region.clone();
+            return Err(ConfigError::Region { region });
+        }
         Ok(Self {
             directory,
             listen: args.listen.or(file.listen).unwrap_or(LISTEN),
@@ -328,6 +338,20 @@ fn read(args: &DirectoryArgs) -> Result<(File, DirectoryConfig), ConfigError> {
     Ok((file, DirectoryConfig { data, seal }))
 }
 
+/// Whether `region` has the form of the names in the partition `aws`: an area that it covers,
+/// a place and a number.
+fn is_of_partition(region: &Region) -> bool {
+    const AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
+    let mut parts = region.as_str().split('-');
+    let (area, place, number) = (parts.next(), parts.next(), parts.next());
+    let is_place = |place: &str| !place.is_empty() && place.bytes().all(|b| b.is_ascii_lowercase());
+    let is_number = |number: &str| number.parse::<u8>().is_ok_and(|n| n > 0);
+    area.is_some_and(|area| AREAS.contains(&area))
+        && place.is_some_and(is_place)
+        && number.is_some_and(is_number)
+        && parts.next().is_none()
+}
+
 /// The default key file: beside the data directory, with `.key` appended to its name.
 fn beside(data: &Path) -> PathBuf {
     let mut name = data.file_name().unwrap_or_default().to_os_string();
@@ -376,6 +400,13 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
             "`regions` names no region".to_owned(),
         ));
     }
+    if let Some(regions) = &file.regions
+        && let Some(region) = regions.get_ref().iter().find(|it| !is_of_partition(it))
+    {
+        let region = region.clone();
+        let reason = ConfigError::Region { region }.to_string();
+        return Err(invalid(regions.span().start, reason));
+    }
     file.limits.check().map_err(|reason| invalid(0, reason))?;
     if let (Some(passphrase), Some(_)) = (&file.seal.passphrase_file, &file.seal.key_file) {
         let reason = "`seal` has both `key_file` and `passphrase_file`: choose one".to_owned();
@@ -423,6 +454,34 @@ mod tests {
         let text = refusal("[limits]\nconnections = 0\n");
         assert!(
             text.ends_with("`limits.connections` must be between 1 and 1000000"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn regions_are_those_of_the_partition() {
+        for region in [
+            "us-east-1",
+            "eu-central-2",
+            "ap-southeast-7",
+            "mx-central-1",
+        ] {
+            assert!(is_of_partition(&region.parse().unwrap()), "{region}");
+        }
+        for region in [
+            "us-gov-west-1",
+            "cn-north-1",
+            "us-east",
+            "us-east-1a",
+            "local",
+            "us--1",
+            "us-east-0",
+        ] {
+            assert!(!is_of_partition(&region.parse().unwrap()), "{region}");
+        }
+        let text = refusal("\nregions = [\"us-east-1\", \"mars-1\"]\n");
+        assert!(
+            text.starts_with("c.toml:2: `mars-1` is not a region"),
             "{text}"
         );
     }

@@ -1,7 +1,11 @@
 //! What answers on a listener: the exempt routes always, calls once the store is open.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
@@ -9,18 +13,20 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tracing::{info, warn};
-use types::{Entropy, ErrorKind, RequestId};
+use tracing::{error, info, warn};
+use types::{Entropy, ErrorKind, RequestId, SystemClock};
 use wire::{Protocol, Refusal, ReplyTo};
 
 use crate::exempt::{self, Exempt};
 use crate::http_service::{HttpService, Peer, closing};
+use crate::refusals::Refusals;
 use crate::unseal::Unsealer;
 
 /// The server's state, which its listeners share.
 #[derive(Debug)]
 pub(crate) struct Front {
     entropy: Arc<dyn Entropy>,
+    refusals: Refusals,
     /// On a server that started sealed.
     unsealer: Option<Unsealer>,
     open: OnceLock<HttpService>,
@@ -39,6 +45,7 @@ impl Front {
     pub(crate) fn new(entropy: Arc<dyn Entropy>, unsealer: Option<Unsealer>) -> Self {
         Self {
             entropy,
+            refusals: Refusals::new(Arc::new(SystemClock::new())),
             unsealer,
             open: OnceLock::new(),
         }
@@ -82,9 +89,11 @@ impl Door {
             (Some(Exempt::Unseal), open) if self.unseals => {
                 self.unseal(peer, &parts, body, open.is_some(), id).await
             }
-            (_, Some(service)) if self.calls => service.call(peer, &parts, body, id).await,
+            (_, Some(service)) if self.calls => {
+                caught(service.call(peer, &parts, body, id), &parts, id).await
+            }
             (_, Some(_)) => elsewhere(&parts, id),
-            (_, None) => sealed(peer, &parts, id),
+            (_, None) => self.sealed(peer, &parts, id),
         };
         Ok(response.map(Full::new))
     }
@@ -125,6 +134,43 @@ impl Door {
             }
         }
     }
+
+    /// What every call of a sealed server gets.
+    fn sealed(&self, peer: &Peer, parts: &Parts, id: RequestId) -> Response<Bytes> {
+        let refusal = Refusal {
+            kind: ErrorKind::Unavailable,
+            code: "ServiceUnavailable".into(),
+            message: "the server is sealed: an operator has to unseal it first".to_owned(),
+            status: Some(503),
+        };
+        let refusals = &self.front.refusals;
+        refusals.note(Some(peer.address.ip()), &refusal.code, id);
+        closing(ReplyTo::unknown(None, wire::protocol_of(parts), id).error(&refusal))
+    }
+}
+
+/// The answer of `call`, or an internal failure if it panics: a bug then costs one request and
+/// not the connection.
+async fn caught(
+    call: impl Future<Output = Response<Bytes>>,
+    parts: &Parts,
+    id: RequestId,
+) -> Response<Bytes> {
+    let mut call = pin!(call);
+    let answer =
+        poll_fn(
+            |cx| match std::panic::catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+                Ok(poll) => poll.map(Some),
+                Err(_panic) => Poll::Ready(None),
+            },
+        )
+        .await;
+    answer.unwrap_or_else(|| {
+        // The panic hook has written where.
+        error!(request = %id, "the request panicked");
+        let failed = wire::Error::Answer("the request panicked".to_owned());
+        closing(ReplyTo::unknown(None, wire::protocol_of(parts), id).refuse(&failed))
+    })
 }
 
 /// Whether calls would be answered.
@@ -142,22 +188,36 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {
     response
 }
 
-/// What every call of a sealed server gets.
-fn sealed(peer: &Peer, parts: &Parts, id: RequestId) -> Response<Bytes> {
-    metrics::counter!("strongroom_sealed_calls_total").increment(1);
-    tracing::debug!(peer = %peer.address, request = %id, "refused: sealed");
-    let refusal = Refusal {
-        kind: ErrorKind::Unavailable,
-        code: "ServiceUnavailable".into(),
-        message: "the server is sealed: an operator has to unseal it first".to_owned(),
-        status: Some(503),
-    };
-    closing(ReplyTo::unknown(None, wire::protocol_of(parts), id).error(&refusal))
-}
-
 /// What a call gets on a listener that takes none.
 fn elsewhere(parts: &Parts, id: RequestId) -> Response<Bytes> {
     let operation = String::new();
     let error = wire::Error::UnknownOperation { operation };
     closing(ReplyTo::unknown(None, wire::protocol_of(parts), id).refuse(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::SystemEntropy;
+
+    use super::*;
+
+    async fn answer_of(call: impl Future<Output = Response<Bytes>>) -> Response<Bytes> {
+        let request = Request::get("/FeatureGroup/x").body(()).unwrap();
+        let (parts, ()) = request.into_parts();
+        caught(call, &parts, RequestId::generate(&SystemEntropy)).await
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_an_internal_failure_in_the_callers_protocol() {
+        let answer = answer_of(async { panic!("secret details") }).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()["x-amzn-errortype"], "InternalFailure");
+        assert!(!String::from_utf8_lossy(answer.body()).contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_panic_is_left_alone() {
+        let answer = answer_of(async { plain(StatusCode::OK, "fine") }).await;
+        assert_eq!(answer.body().as_ref(), b"fine");
+    }
 }

@@ -14,11 +14,12 @@ use hyper::body::Incoming;
 use pipeline::{Caller, Ctx, Kind, Origin, Services, UnauthenticatedCall};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
-use types::{AccountId, ErrorKind, Region, RequestId, Service};
+use types::{AccountId, ErrorKind, Region, RequestId, Service, SystemClock};
 use wire::sigv4::{AuthError, PayloadHash, SecretAccessKey, Unverified, Verifier};
 use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
 use crate::config::Config;
+use crate::refusals::Refusals;
 use crate::router::{Router, failure_of};
 
 /// Signing keys kept: one per access key, day, region and service in use.
@@ -51,6 +52,7 @@ pub(crate) struct HttpService {
     trusted_proxies: Vec<IpAddr>,
     body_memory: Semaphore,
     body_timeout: Duration,
+    refusals: Refusals,
 }
 
 /// A request whose signature has been read but not verified.
@@ -71,6 +73,7 @@ struct Refused {
 impl HttpService {
     /// A service for `config` that records unauthenticated calls for account `home`.
     pub(crate) fn new(config: &Config, services: Arc<Services>, home: AccountId) -> Self {
+        let refusals = Refusals::new(Arc::new(SystemClock::new()));
         let skew = Duration::from_secs(config.limits.clock_skew_seconds);
         Self {
             services,
@@ -86,6 +89,7 @@ impl HttpService {
                 .collect(),
             body_memory: Semaphore::new(config.limits.body_memory),
             body_timeout: Duration::from_secs(config.limits.body_seconds),
+            refusals,
         }
     }
 
@@ -121,7 +125,10 @@ impl HttpService {
         let protocol = wire::protocol_of(parts);
         let rule = match self.limits.check(parts) {
             Ok(rule) => rule,
-            Err(error) => return closing(ReplyTo::unknown(None, protocol, id).refuse(&error)),
+            Err(error) => {
+                let refusal = error.refusal(protocol, None);
+                return self.turned_away(peer, protocol, &refusal, id);
+            }
         };
         let origin = self.origin(peer, parts);
         let arrived = match self.arrived(parts) {
@@ -132,9 +139,25 @@ impl HttpService {
         let limit = self.body_limit(&arrived, rule);
         let (body, _memory) = match self.read(body, limit).await {
             Ok(read) => read,
-            Err(refused) => return closing(refused.answer(limit, protocol, id)),
+            Err(refused) => {
+                let refusal = refused.refusal(limit, protocol);
+                return self.turned_away(peer, protocol, &refusal, id);
+            }
         };
         self.dispatch(arrived, &body, origin, id).await
+    }
+
+    /// Answers and logs a request whose head or body is refused, and closes.
+    fn turned_away(
+        &self,
+        peer: &Peer,
+        protocol: Protocol,
+        refusal: &Refusal,
+        id: RequestId,
+    ) -> Response<Bytes> {
+        let from = Some(peer.address.ip());
+        self.refusals.note(from, &refusal.code, id);
+        closing(ReplyTo::unknown(None, protocol, id).error(refusal))
     }
 
     /// How much of a body is read: little from a stranger, whose signature cannot be right.
@@ -303,6 +326,7 @@ impl HttpService {
         let refusal = refused.error.refusal(protocol, refused.service);
         metrics::counter!("strongroom_unauthenticated_total", "code" => refusal.code.to_string())
             .increment(1);
+        self.refusals.note(origin.source_ip, &refusal.code, id);
         let region = self.regions.first();
         if let (wire::Error::Auth(_), Some(region)) = (&refused.error, region) {
             let attempt = UnauthenticatedCall {
@@ -411,22 +435,24 @@ enum BodyRefused {
 }
 
 impl BodyRefused {
-    fn answer(&self, limit: usize, protocol: Protocol, id: RequestId) -> Response<Bytes> {
-        let reply = ReplyTo::unknown(None, protocol, id);
+    fn refusal(&self, limit: usize, protocol: Protocol) -> Refusal {
         match self {
-            Self::TooLarge => reply.refuse(&wire::Error::TooLarge { limit }),
-            Self::Broken => reply.refuse(&wire::Error::Head("the request body could not be read")),
-            Self::NoMemory => reply.error(&Refusal {
+            Self::TooLarge => wire::Error::TooLarge { limit }.refusal(protocol, None),
+            Self::Broken => {
+                wire::Error::Head("the request body could not be read").refusal(protocol, None)
+            }
+            Self::NoMemory => Refusal {
                 kind: ErrorKind::Unavailable,
                 code: "ServiceUnavailable".into(),
                 message: "the server holds too many request bodies; try again later".to_owned(),
                 status: Some(503),
-            }),
-            Self::Slow => {
-                let mut response = Response::new(Bytes::new());
-                *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-                response
-            }
+            },
+            Self::Slow => Refusal {
+                kind: ErrorKind::Validation,
+                code: "RequestTimeout".into(),
+                message: "the request body did not arrive in time".to_owned(),
+                status: Some(408),
+            },
         }
     }
 }

@@ -21,6 +21,7 @@ mod observability;
 mod pace;
 mod passphrase;
 pub mod recover;
+mod refusals;
 pub mod router;
 mod seal;
 pub mod serve;

@@ -186,7 +186,7 @@ impl StillSealed {
             ),
             Self::Slow => (
                 ErrorKind::Validation,
-                "RequestTimeoutException",
+                "RequestTimeout",
                 408,
                 "the request body did not arrive in time".to_owned(),
             ),
