@@ -15,11 +15,16 @@ import sys
 import tempfile
 import time
 
+import bit_rot
 import failing
 import powercut
+import rollback
 import sync_trace
 from host import RigError, ROOT, target
 from ledger import Ledger
+
+
+SHOWN = 40
 
 
 class Campaign:
@@ -36,7 +41,8 @@ class Campaign:
         """A finding; `expected` ones (of a control run, say) are shown but no failure."""
         if not expected:
             self.failures += 1
-            self.say(f"  FAILED {text}"[:600])
+            if self.failures <= SHOWN:
+                self.say(f"  FAILED {text}"[:600])
 
     def done(self, rig: str, begun: float, text: str):
         self.say(f"{rig}: {text} ({time.monotonic() - begun:.0f} s)")
@@ -121,6 +127,21 @@ class Campaign:
             lambda report: failing.full_disk(self.binary, self.seed, place, report, True),
             lambda report: failing.full_disk(self.binary, self.seed, place, report, False), 4)
 
+    def bit_rot(self):
+        for how in ("killed", "stopped"):
+            begun = time.monotonic()
+            found = bit_rot.campaign(
+                self.binary, self.seed, self.scratch / "rot", self.report, how, 24)
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(found.items())
+                              if kind not in ("damages", "kinds"))
+            self.done(f"bit rot ({how})", begun, f"{found['damages']} damages to "
+                      f"{found['kinds']} kinds of files: {kinds}; a directory set back was told")
+
+    def rollback(self):
+        begun = time.monotonic()
+        self.done("snapshot rollback", begun, rollback.campaign(
+            self.binary, self.seed, self.scratch / "rollback", self.report))
+
     def replay(self, place: pathlib.Path):
         ledger = Ledger.load(place / "ledger.json")
         work = self.scratch / "replay"
@@ -141,6 +162,8 @@ RIGS = {
     "sync-trace": Campaign.sync_trace,
     "failing-sync": lambda campaign: [campaign.failing_sync(how) for how in ("library", "kernel")],
     "full-disk": Campaign.full_disk,
+    "rollback": Campaign.rollback,
+    "bit-rot": Campaign.bit_rot,
     "power-cut": lambda campaign: campaign.power_cut(
         powercut.Plan(images=200, megabytes=512, sessions=6, seconds=5, writers=16, large=2),
         "power-cut"),
