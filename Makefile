@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test torture check docs tools bench
+.PHONY: help demo test torture check docs tools bench bench-large
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -45,3 +45,6 @@ docs: ## write the generated pages of docs/
 
 bench: ## measure next to bare hyper, the engine alone and Redis (QUICK=1: smaller sets; ONLY=row: a part)
 	@scripts/bench.sh run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+bench-large: ## GetRecord over 10 million records, and a start with them
+	@scripts/bench.sh run --uniform 10000000 --only get-uniform,restart

@@ -244,9 +244,7 @@ pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"content-length:";
     for at in memchr::memchr_iter(b'\n', head) {
         let line = head.get(at + 1..)?;
-        let Some((name, value)) = line.split_at_checked(NAME.len()) else {
-            return None;
-        };
+        let (name, value) = line.split_at_checked(NAME.len())?;
         if name.eq_ignore_ascii_case(NAME) {
             let digits = value.trim_ascii_start();
             let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;

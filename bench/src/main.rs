@@ -6,12 +6,16 @@ mod clock;
 mod compare;
 mod histogram;
 mod load;
+mod machine;
 mod numbers;
 mod process;
 mod profile;
+mod report;
 mod requests;
+mod rows;
 mod run;
 mod sign;
+mod stage;
 mod subject;
 mod world;
 
@@ -37,6 +41,11 @@ enum Command {
     Run(run::RunArgs),
     /// Keep a server under load, for a profiler to look at.
     Profile(profile::ProfileArgs),
+    /// Print a report of `run` as Markdown.
+    Markdown {
+        /// The report [default: the latest].
+        report: Option<PathBuf>,
+    },
     /// Answer every request with the same bytes.
     #[command(hide = true)]
     Bare {
@@ -49,6 +58,7 @@ fn main() -> ExitCode {
     let ran = match Cli::parse().command {
         Command::Run(args) => process::clean_up_on_signals().and_then(|()| run::run(&args)),
         Command::Profile(args) => process::clean_up_on_signals().and_then(|()| profile::run(&args)),
+        Command::Markdown { report } => run::markdown(report.as_deref()),
         Command::Bare { answer } => bare::run(&answer),
     };
     match ran {

@@ -165,15 +165,6 @@ impl Process {
         Ok(number.parse()?)
     }
 
-    /// Bytes that it has caused to be written to the disk.
-    pub(crate) fn written_bytes(&self) -> anyhow::Result<u64> {
-        let io = std::fs::read_to_string(format!("/proc/{}/io", self.pid()))?;
-        let line = io
-            .lines()
-            .find_map(|line| line.strip_prefix("write_bytes: "));
-        Ok(line.context("no write_bytes")?.parse()?)
-    }
-
     /// Waits until the process uses less than 3 % of a core for half a second, at most `patience`.
     pub(crate) fn settle(&self, patience: Duration) -> anyhow::Result<()> {
         let end = tick() + patience;
@@ -185,6 +176,13 @@ impl Process {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(mut self) -> anyhow::Result<()> {
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the process ended with {status}");
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Record names have a fixed length, so that the load generator only patches bytes at fixed
 //! offsets into a buffer that it already has.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crypto::digest::sha256;
@@ -104,9 +105,9 @@ impl Requests {
             for number in numbers.as_ref() {
                 values.extend_from_slice(record_name(*number).as_bytes());
             }
-            let named = values.get(begin..).unwrap_or_default();
-            fill_slots(&mut canonical, &in_canonical, named);
-            fill_slots(&mut body, &in_body, named);
+            let filled = values.get(begin..).unwrap_or_default();
+            fill_slots(&mut canonical, &in_canonical, filled);
+            fill_slots(&mut body, &in_body, filled);
             let hash = canonical.len() - SIGNATURE.len();
             put(&mut canonical, hash, &hex_of(sha256(&body)));
             let signature = signer.signature(&canonical);
@@ -146,19 +147,20 @@ impl Requests {
 /// The request's bytes and its canonical form, both with slots.
 fn write_out(draft: &Draft, host: &str, signer: &Signer) -> (Vec<u8>, Vec<u8>) {
     let time = signer.time();
-    let mut signed = vec![("host", host), ("x-amz-date", time)];
+    let mut headers = vec![("host", host), ("x-amz-date", time)];
     if let Some(content_type) = draft.content_type {
-        signed.insert(0, ("content-type", content_type));
+        headers.insert(0, ("content-type", content_type));
     }
     if let Some(operation) = &draft.operation {
-        signed.push(("x-amz-target", operation));
+        headers.push(("x-amz-target", operation));
     }
-    let names: Vec<&str> = signed.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
-    let lines: String = signed
+    let lines: Vec<String> = headers
         .iter()
         .map(|(name, value)| format!("{name}:{value}\n"))
         .collect();
+    let lines = lines.concat();
     let (path, query) = draft.target.split_once('?').unwrap_or((&draft.target, ""));
     let canonical = format!(
         "{}\n{path}\n{query}\n{lines}\n{names}\n{SIGNATURE}",
@@ -171,25 +173,26 @@ fn write_out(draft: &Draft, host: &str, signer: &Signer) -> (Vec<u8>, Vec<u8>) {
     );
     text.push_str("Accept-Encoding: identity\r\n");
     if let Some(operation) = &draft.operation {
-        text.push_str(&format!("X-Amz-Target: {operation}\r\n"));
+        let _written = write!(text, "X-Amz-Target: {operation}\r\n");
     }
     if let Some(content_type) = draft.content_type {
-        text.push_str(&format!("Content-Type: {content_type}\r\n"));
+        let _written = write!(text, "Content-Type: {content_type}\r\n");
     }
     text.push_str(
         "User-Agent: Boto3/1.40.0 md/Botocore#1.40.0 ua/2.1 os/linux lang/python#3.11 \
          md/pyimpl#CPython cfg/retry-mode#legacy Botocore/1.40.0\r\n",
     );
-    text.push_str(&format!(
+    let _written = write!(
+        text,
         "X-Amz-Date: {time}\r\nAuthorization: {}{SIGNATURE}\r\n",
         signer.authorization(&names)
-    ));
+    );
     text.push_str(
         "amz-sdk-invocation-id: 2a0f5a3e-5f43-4c5b-9a51-7b7d6c1b9f10\r\n\
          amz-sdk-request: attempt=1\r\n",
     );
     if draft.method != "GET" {
-        text.push_str(&format!("Content-Length: {}\r\n", draft.body.len()));
+        let _written = write!(text, "Content-Length: {}\r\n", draft.body.len());
     }
     text.push_str("\r\n");
     text.push_str(&draft.body);

@@ -2,16 +2,18 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::compare::{Runner, Side};
+use crate::machine::Machine;
 use crate::process::Scratch;
-use crate::requests::Draft;
-use crate::subject::{Bare, Subject};
-use crate::world::{self, Draw, World};
+use crate::report::Report;
+use crate::rows::{self, Row};
+use crate::stage::{Size, Stage};
+
+/// The report of the latest run.
+const LATEST: &str = "latest.json";
 
 /// Flags of `run`.
 #[derive(Debug, Args)]
@@ -19,6 +21,12 @@ pub(crate) struct RunArgs {
     /// Smaller sets and fewer repetitions; to see that everything works.
     #[arg(long)]
     quick: bool,
+    /// Only these rows.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Row>,
+    /// Records of a uniform set.
+    #[arg(long, default_value_t = 1_000_000, env = "SR_BENCH_UNIFORM")]
+    uniform: u64,
     /// The server's program [default: `strongroom` beside this one].
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
@@ -66,78 +74,51 @@ impl Places {
     }
 }
 
-/// Measures and prints.
+/// Measures, prints the table, and keeps it as JSON.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let places = Places::find(args.server.as_deref(), args.scratch.as_deref())?;
+    let size = if args.quick {
+        Size::quick()
+    } else {
+        Size::full(args.uniform)
+    };
+    let rows: Vec<Row> = if args.only.is_empty() {
+        rows::STANDARD.to_vec()
+    } else {
+        args.only.clone()
+    };
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    let command = format!("strongroom-bench {}", command.join(" "));
+    let mut report = Report::new(Machine::this(&command));
     let scratch = Scratch::make(places.scratch())?;
-    let subject = Subject::start(&places.server, &scratch.directory("subject")?)?;
-    let world = World::make(&subject)?;
-    let uniform = if args.quick { 100_000 } else { 1_000_000 };
-    for (group, key, records) in [
-        ("hot-owned", None, 10_000),
-        ("hot", Some(world.key.as_str()), 10_000),
-        ("uniform", Some(world.key.as_str()), uniform),
-    ] {
-        world.create_group(group, key)?;
-        let rate = world.load(group, records)?;
-        say(&format!("{group}: {records} records loaded, {rate:.0}/s"));
+    let stage = Stage::set(size, &places, &scratch)?;
+    for row in &rows {
+        say(&format!("{row:?}"));
+        let measured = row.measure(&stage, &mut report);
+        measured.with_context(|| format!("measuring {row:?} failed"))?;
     }
-    subject.process.settle(Duration::from_secs(60))?;
-    let answer = world.user.exchange(&world::get_record("hot"), &[0])?;
-    let bare = Bare::start(&scratch.directory("bare")?, &answer.checked("capturing")?)?;
-    for (name, group, records, connections) in [
-        ("GetRecord, hot, AWS owned key", "hot-owned", 10_000, 64),
-        ("GetRecord, hot, customer key", "hot", 10_000, 64),
-        ("GetRecord, uniform, customer key", "uniform", uniform, 64),
-        ("GetRecord, hot, 1 connection", "hot", 10_000, 1),
-    ] {
-        let (subject, bare) = compare(
-            args,
-            &subject,
-            &bare,
-            &world,
-            &world::get_record(group),
-            records,
-            connections,
-        )?;
-        print_pair(name, &subject, &bare);
+    if rows.contains(&Row::Restart) {
+        rows::loaded(stage, &mut report)?;
     }
+    say(&format!("\n{}", report.text()));
+    let kept = places.directory.join(LATEST);
+    std::fs::write(&kept, serde_json::to_string_pretty(&report)?)?;
+    say(&format!("kept in {}", kept.display()));
     Ok(())
 }
 
-fn compare(
-    args: &RunArgs,
-    subject: &Subject,
-    bare: &Bare,
-    world: &World,
-    draft: &Draft,
-    records: u64,
-    connections: usize,
-) -> anyhow::Result<(Side, Side)> {
-    let (repetitions, time) = if args.quick { (3, 1000) } else { (5, 2000) };
-    let draw = Draw::new(records, 1).map(|number| [number]);
-    let requests = world.user.sign(draft, draw.take(400_000));
-    let mut measured = Runner::new(&subject.process, subject.address());
-    let mut baseline = Runner::new(&bare.process, bare.address);
-    for _ in 0..repetitions {
-        measured.repeat(&requests, connections, Duration::from_millis(time))?;
-        baseline.repeat(&requests, connections, Duration::from_millis(time))?;
-    }
-    Ok((measured.side(), baseline.side()))
-}
-
-fn print_pair(name: &str, subject: &Side, bare: &Side) {
-    let line = |name: &str, side: &Side| {
-        say(&format!(
-            "{name:<36} {:>9.0}/s {:>7.2} µs CPU  p50 {:>7.0} p99 {:>7.0} p99.9 {:>7.0} µs",
-            side.per_second, side.cpu_micros, side.p50, side.p99, side.p999
-        ));
-    };
-    line(name, subject);
-    line("  bare hyper", bare);
-    say(&format!(
-        "  {:.2} of bare's throughput, {:+.2} µs CPU above bare",
-        subject.per_second / bare.per_second,
-        subject.cpu_micros - bare.cpu_micros
-    ));
+/// Prints a kept report as Markdown.
+pub(crate) fn markdown(report: Option<&Path>) -> anyhow::Result<()> {
+    let here = std::env::current_exe()?;
+    let target = here
+        .parent()
+        .and_then(Path::parent)
+        .context("no target directory")?;
+    let latest = target.join("bench").join(LATEST);
+    let path = report.unwrap_or(&latest);
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("reading `{}` failed", path.display()))?;
+    let report: Report = serde_json::from_str(&text)?;
+    say(&report.text());
+    Ok(())
 }

@@ -68,9 +68,12 @@ impl Signer {
     /// The signature of a canonical request, in hexadecimal digits.
     pub(crate) fn signature(&self, canonical_request: &[u8]) -> [u8; 64] {
         let digest = hex_of(sha256(canonical_request));
-        let head = ["AWS4-HMAC-SHA256\n", &self.time, "\n", &self.scope, "\n"];
-        let [a, b, c, d, e] = head.map(str::as_bytes);
-        hex_of(self.key.tag_parts(&[a, b, c, d, e, &digest]))
+        let head = ["AWS4-HMAC-SHA256\n", &self.time, &self.scope];
+        let [algorithm, time, scope] = head.map(str::as_bytes);
+        hex_of(
+            self.key
+                .tag_parts(&[algorithm, time, b"\n", scope, b"\n", &digest]),
+        )
     }
 }
 

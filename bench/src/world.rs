@@ -141,16 +141,34 @@ fn feature_names() -> impl Iterator<Item = (String, &'static str)> {
     fixed.chain(others)
 }
 
+/// Bytes of a cell's key: the group's number and a hash.
+pub(crate) const CELL_KEY: usize = 40;
+
+/// Bytes of the sealed value that a record of [`put_record`] becomes (docs/storage-formats.md).
+pub(crate) fn sealed_length() -> usize {
+    const HEADER_NONCE_TAG: usize = 38 + 24 + 16;
+    // Each feature has a number and, but for the identifier, a length before its value.
+    let values: usize = (0..FEATURES)
+        .map(|number| 2 + value_of(number, LOADED_AT).len())
+        .sum();
+    HEADER_NONCE_TAG + values
+}
+
+/// The value of a feature; the identifier is slot 0.
+fn value_of(number: usize, event_time: &str) -> String {
+    match number {
+        0 => slot(0),
+        1 => event_time.to_owned(),
+        other => format!("0.{:012}", other * 98_765_432_101),
+    }
+}
+
 /// `PutRecord` of the record in slot 0.
 pub(crate) fn put_record(group: &str, event_time: &str) -> Draft {
     let record: Vec<Value> = feature_names()
         .enumerate()
         .map(|(number, (name, _))| {
-            let value = match number {
-                0 => slot(0),
-                1 => event_time.to_owned(),
-                other => format!("0.{:012}", other * 98_765_432_101),
-            };
+            let value = value_of(number, event_time);
             json!({"FeatureName": name, "ValueAsString": value})
         })
         .collect();
@@ -226,7 +244,7 @@ impl Draw {
 impl Iterator for Draw {
     type Item = u64;
 
-    /// SplitMix64.
+    /// The generator `SplitMix64`.
     fn next(&mut self) -> Option<u64> {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;

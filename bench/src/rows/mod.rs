@@ -1,0 +1,69 @@
+//! The rows of the table, in the order in which they are measured.
+
+mod disk;
+mod engine;
+mod puts;
+mod redis;
+mod start;
+mod switching;
+mod traffic;
+
+use clap::ValueEnum;
+
+use crate::report::Report;
+use crate::stage::Stage;
+
+pub(crate) use start::loaded;
+
+/// A part of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Row {
+    /// Start-up to the first answer, and idle memory.
+    Start,
+    /// `GetRecord` of the hot sets.
+    GetHot,
+    /// `BatchGetRecord` of 100.
+    Batch,
+    /// `kms:GenerateDataKey`.
+    Kms,
+    /// `PutRecord` at 1, 16 and 64 connections, beside the engine alone and Redis.
+    Put,
+    /// `DisableKey` during saturated ingestion.
+    DisableKey,
+    /// Disk use after overwriting everything ten times.
+    Disk,
+    /// `GetRecord` of the uniform sets.
+    GetUniform,
+    /// Start-up with everything loaded; always the last.
+    Restart,
+}
+
+/// What `run` measures unless told otherwise.
+pub(crate) const STANDARD: &[Row] = &[
+    Row::Start,
+    Row::GetHot,
+    Row::Batch,
+    Row::Kms,
+    Row::Put,
+    Row::DisableKey,
+    Row::Disk,
+    Row::GetUniform,
+    Row::Restart,
+];
+
+impl Row {
+    /// Measures, and adds what was found.
+    pub(crate) fn measure(self, stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<()> {
+        match self {
+            Self::Start => start::fresh(stage, report),
+            Self::GetHot => traffic::get_hot(stage, report),
+            Self::Batch => traffic::batch(stage, report),
+            Self::Kms => traffic::generate_data_key(stage, report),
+            Self::Put => puts::measure(stage, report),
+            Self::DisableKey => switching::measure(stage, report),
+            Self::Disk => disk::measure(stage, report),
+            Self::GetUniform => traffic::get_uniform(stage, report),
+            Self::Restart => start::prepare_restart(stage),
+        }
+    }
+}
