@@ -1,6 +1,6 @@
 //! The event history: records in a log of the store, one stream per account and region.
 
-use store::{Batch, Log, LogAppend, LogCursor, Store};
+use store::{Batch, Log, LogAppend, LogCursor, LogReport, Store};
 use types::{AccountId, Region, Timestamp};
 
 use crate::{Error, Record};
@@ -71,6 +71,19 @@ pub fn newest_first(
         more,
         oldest,
     })
+}
+
+/// Checks that every record of the kept history, of all accounts and regions, is there as it was
+/// written, and nothing else; reads all of them.
+///
+/// Records are numbered without gaps and chained within their day, so one that was removed,
+/// edited, duplicated, exchanged or set back shows, and so does a missing day. An end that is
+/// missing together with everything that was committed since shows only when the store is opened
+/// beside its `commit.mark`. Fails if the store cannot be read or cannot tell.
+pub fn verify(store: &dyn Store, now: Timestamp) -> Result<LogReport, Error> {
+    store
+        .verify_log(&EVENTS, oldest_kept_segment(now))
+        .map_err(|source| Error::Store { source })
 }
 
 /// The oldest segment that the history keeps at `now`; older ones are dropped whole.

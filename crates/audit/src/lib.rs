@@ -11,6 +11,8 @@ mod record;
 
 pub use damper::{Damped, Damper, DenialKey};
 pub use error::Error;
-pub use history::{EVENTS, EventPage, RETENTION_DAYS, append, newest_first, oldest_kept_segment};
+pub use history::{
+    EVENTS, EventPage, RETENTION_DAYS, append, newest_first, oldest_kept_segment, verify,
+};
 pub use identity::{SessionContext, UserIdentity};
 pub use record::{Category, EventType, Record, Resource, TlsDetails, timestamp_text};
