@@ -113,10 +113,10 @@ fn a_header_must_name_the_key_that_seals() {
 
 #[test]
 fn overwriting_a_record_never_repeats_a_nonce() {
-    let nonces: std::collections::HashSet<Vec<u8>> = (0..1000)
+    let nonces: std::collections::HashSet<Vec<u8>> = (0..100_000)
         .map(|_| sealed().into_stored()[Header::LENGTH..Header::LENGTH + NONCE_LEN].to_vec())
         .collect();
-    assert_eq!(nonces.len(), 1000);
+    assert_eq!(nonces.len(), 100_000);
 }
 
 #[test]
