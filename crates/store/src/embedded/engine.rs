@@ -132,7 +132,11 @@ impl Engine {
     ///
     /// Returns `None` if the log was not declared.
     pub(super) fn segment(&self, log: &Log, segment: u64) -> Option<fjall::Result<Keyspace>> {
-        let segments = self.logs.get(log.name)?;
+        self.segment_of(log.name, segment)
+    }
+
+    fn segment_of(&self, log: &str, segment: u64) -> Option<fjall::Result<Keyspace>> {
+        let segments = self.logs.get(log)?;
         let known = segments
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -149,6 +153,24 @@ impl Engine {
             segments.insert(segment, keyspace.clone());
         }
         Some(made)
+    }
+
+    /// Makes the segment behind the newest of each log, so that its first entry does not wait for
+    /// its files.
+    pub(super) fn prepare_segments(&self) -> fjall::Result<()> {
+        for (log, segments) in &self.logs {
+            let next = {
+                let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
+                match segments.last_key_value() {
+                    Some((newest, keyspace)) if !keyspace.is_empty()? => newest.checked_add(1),
+                    _ => None,
+                }
+            };
+            if let Some(next) = next {
+                self.segment_of(log, next).transpose()?;
+            }
+        }
+        Ok(())
     }
 
     /// Drops the segments of `log` below `oldest`.
@@ -291,8 +313,8 @@ fn keyspace_options(memtable: u64) -> KeyspaceCreateOptions {
         .index_block_compression_policy(CompressionPolicy::disabled())
 }
 
-fn segment_name(log: &Log, segment: u64) -> String {
-    format!("log.{}.{segment}", log.name)
+fn segment_name(log: &str, segment: u64) -> String {
+    format!("log.{log}.{segment}")
 }
 
 fn log_segment(name: &str, logs: &[&'static Log]) -> Option<(&'static str, u64)> {

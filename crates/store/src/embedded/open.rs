@@ -63,6 +63,7 @@ pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
         return Err(error);
     }
     engine.drop_headless(&loaded.heads).map_err(engine_error)?;
+    engine.prepare_segments().map_err(engine_error)?;
     keeper
         .settle(&Mark::from(&loaded.head), &sealer)
         .map_err(files_error)?;

@@ -56,9 +56,11 @@ pub(super) fn prepare(
         .into_iter()
         .map(|append| {
             let (log, segment, stream) = (append.log, append.segment, append.stream);
-            if !engine.has_log(log) {
-                return Err(undeclared("log", log.name));
-            }
+            // The first entry's files are made here, so that the committer does not stop for it.
+            match engine.segment(log, segment) {
+                Some(made) => made.map_err(|error| refused(&error))?,
+                None => return Err(undeclared("log", log.name)),
+            };
             let mut entry = Vec::with_capacity(RESERVED + SEALING + append.payload.len());
             entry.resize(RESERVED, 0);
             sealer.seal_payload(log, segment, stream, &append.payload, &mut entry);

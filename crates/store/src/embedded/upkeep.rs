@@ -70,6 +70,7 @@ impl Upkeep {
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(SYNC) {
             sync(shared);
+            engine.prepare_segments()?;
         }
         if self.quiet == QUIET {
             let written = shared.written.load(Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Whether a log is whole: numbers without gaps, and a chain through every segment.
 
+use fjall::Database;
 use store::embedded::{EmbeddedStore, recover};
 use store::{
     Batch, Key, Lane, LogAppend, LogFault, LogReport, OpenError, Read, SegmentReport, Store,
@@ -258,4 +259,24 @@ fn recovery_goes_on_with_what_is_left_and_the_log_says_what_is_missing() {
     };
     assert_eq!(verify(&store).segments, [segment]);
     assert_eq!(store.verify_log(&OUTBOX, 0).unwrap(), whole(&[(1, 1)]));
+}
+
+#[test]
+fn the_next_segment_is_made_before_its_first_entry() {
+    let home = at_rest(|store| append(store, 7, 2));
+    let store = home.open();
+    assert_eq!(verify(&store), whole(&[(7, 2)]));
+    store.close();
+    drop(store);
+    let database = Database::builder(home.path().join("engine"))
+        .open()
+        .unwrap();
+    let logs: Vec<String> = database
+        .list_keyspace_names()
+        .iter()
+        .map(ToString::to_string)
+        .filter(|name| name.starts_with("log."))
+        .collect();
+    assert!(logs.contains(&"log.events.8".to_owned()), "{logs:?}");
+    assert!(!logs.contains(&"log.events.9".to_owned()), "{logs:?}");
 }
