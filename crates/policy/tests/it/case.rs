@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use policy::{
-    Action, Attached, ConditionKey, ConditionKeys, Decision, Document, DocumentKind, Explanation,
-    GrantAllow, Level, Policies, Request, ResourcePolicy, Values,
+    Action, Attached, Beside, Change, ConditionKey, ConditionKeys, Decision, Document,
+    DocumentKind, Explanation, GrantAllow, Level, Policies, PolicyType, Request, ResourcePolicy,
+    StatementInfo, Values,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use types::{AccountId, Arn, Principal};
 
 /// A request, all policies that bear on it, and what is expected.
@@ -43,6 +44,8 @@ pub(crate) enum Who {
     Federated {
         federated: String,
         account: String,
+        /// The user that made the session, where the request tells.
+        issuer: Option<String>,
     },
     Root {
         root: bool,
@@ -78,6 +81,9 @@ pub(crate) struct CasePolicies {
     pub(crate) resource_control: Vec<Vec<Value>>,
     #[serde(default)]
     pub(crate) grants: Vec<GrantCase>,
+    /// Fragments of the resource's policy that are kept elsewhere.
+    #[serde(default)]
+    pub(crate) shares: Vec<Value>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -159,6 +165,7 @@ impl Who {
             Self::Federated {
                 federated,
                 account: owner,
+                issuer: _,
             } => Principal::FederatedUser {
                 account: account(owner),
                 name: federated.clone(),
@@ -181,6 +188,21 @@ impl Who {
             },
         }
     }
+
+    /// The user behind a federated session.
+    fn issuer(&self) -> Option<Principal> {
+        let Self::Federated {
+            issuer, account, ..
+        } = self
+        else {
+            return None;
+        };
+        let user = Self::User {
+            user: issuer.clone()?,
+            account: account.clone(),
+        };
+        Some(user.principal())
+    }
 }
 
 fn parse(document: &Value, kind: DocumentKind) -> Document {
@@ -198,16 +220,30 @@ fn parse_all(documents: &[Value], kind: DocumentKind) -> Vec<Document> {
         .collect()
 }
 
-fn attach(document: &Document) -> Attached<'_> {
+/// What explanations call the policies of a list, and the levels of an organization.
+pub(crate) const NAMES: [&str; 4] = ["p", "p2", "p3", "p4"];
+pub(crate) const LEVELS: [&str; 4] = ["ou-1", "ou-2", "ou-3", "ou-4"];
+
+fn attach<'a>(document: &'a Document, name: &'a str) -> Attached<'a> {
     Attached {
         document,
-        name: "p",
+        name,
         arn: None,
     }
 }
 
 fn attach_all(documents: &[Document]) -> Vec<Attached<'_>> {
-    documents.iter().map(attach).collect()
+    let named = documents.iter().zip(NAMES);
+    named
+        .map(|(document, name)| attach(document, name))
+        .collect()
+}
+
+fn level_all<'a>(levels: &'a [Vec<Attached<'a>>]) -> Vec<Level<'a>> {
+    let named = levels.iter().zip(LEVELS);
+    named
+        .map(|(policies, name)| Level { name, policies })
+        .collect()
 }
 
 impl Case {
@@ -241,14 +277,10 @@ impl Case {
 
         let scps: Vec<_> = scps.iter().map(|level| attach_all(level)).collect();
         let rcps: Vec<_> = rcps.iter().map(|level| attach_all(level)).collect();
-        let level = |policies| Level {
-            name: "ou-1",
-            policies,
-        };
         let session = session.as_ref().map(|list| attach_all(list));
         let policies = Policies {
             identity: &attach_all(&identity),
-            boundary: boundary.as_ref().map(attach),
+            boundary: boundary.as_ref().map(|document| attach(document, "p")),
             session: session.as_deref(),
             resource: match &resource {
                 None => ResourcePolicy::None,
@@ -257,8 +289,8 @@ impl Case {
                 Some(("trust", document)) => ResourcePolicy::Trust(document),
                 Some((_, document)) => ResourcePolicy::KeyGrantsOnly(document),
             },
-            service_control: &scps.iter().map(|list| level(list)).collect::<Vec<_>>(),
-            resource_control: &rcps.iter().map(|list| level(list)).collect::<Vec<_>>(),
+            service_control: &level_all(&scps),
+            resource_control: &level_all(&rcps),
             grants: &grants,
         };
         let principal = self.principal.principal();
@@ -270,8 +302,14 @@ impl Case {
             resource_account: self.owner.as_ref().map(|owner| owner.parse().unwrap()),
             keys: &self.context,
         };
-        let decision = policy::evaluate(&request, &policies);
-        let explanation = policy::explain(&request, &policies);
+        let issuer = self.principal.issuer();
+        let shares = parse_all(&given.shares, DocumentKind::Resource);
+        let beside = Beside {
+            issuer: issuer.as_ref(),
+            shares: &attach_all(&shares),
+        };
+        let decision = policy::evaluate_with(&request, &policies, &beside);
+        let explanation = policy::explain_with(&request, &policies, &beside);
         assert_eq!(
             explanation.decision(),
             decision,
@@ -279,6 +317,82 @@ impl Case {
             self.name
         );
         (decision, explanation)
+    }
+
+    /// The case with changes made, in the broadest form.
+    pub(crate) fn with_changes(&self, changes: &[Change]) -> Self {
+        let mut case = self.clone();
+        for change in changes {
+            case.apply(change);
+        }
+        case
+    }
+
+    fn apply(&mut self, change: &Change) {
+        let everything = || {
+            json!({"Version": "2012-10-17",
+                "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+        };
+        let policies = &mut self.policies;
+        let at = |level: &str| LEVELS.iter().position(|name| *name == level).unwrap();
+        match change {
+            Change::Lift(statement) => {
+                let document = policies.find(statement);
+                let statements = match &mut document["Statement"] {
+                    Value::Array(statements) => statements,
+                    _ => panic!("a list of statements"),
+                };
+                // The places of the others stay what they were.
+                statements[statement.index]["Action"] = json!(["nothing:AtAll"]);
+                if let Some(statement) = statements[statement.index].as_object_mut() {
+                    statement.remove("NotAction");
+                }
+                if statement.policy == PolicyType::Trust {
+                    statements[statement.index]["Action"] = json!(["sts:AssumeRoleWithSAML"]);
+                }
+            }
+            Change::Allow { policy, level } => match (policy, level) {
+                (PolicyType::ServiceControl, Some(level)) => {
+                    policies.service_control[at(level)].push(everything());
+                }
+                (PolicyType::ResourceControl, Some(level)) => {
+                    let mut document = everything();
+                    document["Statement"]["Principal"] = json!("*");
+                    policies.resource_control[at(level)].push(document);
+                }
+                (PolicyType::Identity, None) => policies.identity.push(everything()),
+                (PolicyType::Boundary, None) => {
+                    let statements = &mut policies.boundary.as_mut().unwrap()["Statement"];
+                    let statements = statements.as_array_mut().unwrap();
+                    statements.push(everything()["Statement"].clone());
+                }
+                (PolicyType::Session, None) => {
+                    policies.session.as_mut().unwrap().push(everything());
+                }
+                other => panic!("no such change: {other:?}"),
+            },
+            Change::SessionPolicy => policies.session = Some(vec![everything()]),
+            Change::Name { principal, .. } => {
+                let kind = if principal.starts_with("arn:") {
+                    "AWS"
+                } else {
+                    "Service"
+                };
+                policies.allow_to(&json!({ kind: principal }));
+            }
+            Change::Delegate { account, .. } => {
+                policies.allow_to(&json!({"AWS": account.to_string()}));
+            }
+            Change::Grant => policies.grants.push(GrantCase {
+                id: "new".to_owned(),
+                issuing_account: self
+                    .principal
+                    .principal()
+                    .account()
+                    .map_or_else(|| "111122223333".to_owned(), |account| account.to_string()),
+                to_account: false,
+            }),
+        }
     }
 
     /// `ALLOW`, `DENY(i)` or `DENY(e)`.
@@ -296,6 +410,45 @@ impl Case {
         self.decide()
             .0
             .denial_message(&name, &self.action, self.resource.as_deref())
+    }
+}
+
+impl CasePolicies {
+    fn find(&mut self, statement: &StatementInfo) -> &mut Value {
+        let index = |names: &[&str], name: &str| names.iter().position(|n| *n == name).unwrap();
+        let list = match (statement.policy, &statement.level) {
+            (PolicyType::Resource, None) if statement.name == NAMES[0] => &mut self.shares,
+            (PolicyType::Resource | PolicyType::Trust, _) => {
+                return &mut self.resource.as_mut().unwrap().document;
+            }
+            (PolicyType::Boundary, _) => return self.boundary.as_mut().unwrap(),
+            (PolicyType::Identity, _) => &mut self.identity,
+            (PolicyType::Session, _) => self.session.as_mut().unwrap(),
+            (PolicyType::ServiceControl, level) => {
+                &mut self.service_control[index(&LEVELS, level.as_ref().unwrap())]
+            }
+            (PolicyType::ResourceControl, level) => {
+                &mut self.resource_control[index(&LEVELS, level.as_ref().unwrap())]
+            }
+        };
+        &mut list[index(&NAMES, &statement.name)]
+    }
+
+    /// Adds a statement to the resource's policy, which it gets if it has none.
+    fn allow_to(&mut self, principal: &Value) {
+        let resource = self.resource.get_or_insert_with(|| ResourceCase {
+            rule: "general".to_owned(),
+            document: json!({"Version": "2012-10-17", "Statement": []}),
+        });
+        let mut statement = json!({"Effect": "Allow", "Principal": principal});
+        if resource.rule == "trust" {
+            statement["Action"] = json!("sts:AssumeRole");
+        } else {
+            statement["Action"] = json!("*");
+            statement["Resource"] = json!("*");
+        }
+        let statements = resource.document["Statement"].as_array_mut().unwrap();
+        statements.push(statement);
     }
 }
 

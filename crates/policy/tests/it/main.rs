@@ -11,5 +11,7 @@ mod case;
 mod decisions;
 mod explain;
 mod failures;
+mod federated;
+mod hostile;
 mod naive;
 mod random;
