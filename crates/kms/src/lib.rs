@@ -14,6 +14,8 @@ mod ciphertext;
 mod context;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identifiers;
 mod key_policies;
 mod key_policy;
