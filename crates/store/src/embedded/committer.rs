@@ -157,6 +157,7 @@ impl Committer {
             let keyspace = (item.keyspace.clone(), sequence);
             self.recent.insert(item.keyspace.id(), keyspace);
         }
+        let (items, begun) = (decided.items.len(), shared.clock.monotonic());
         let written = write_batch(&shared.engine, decided.items, sequence, link);
         if let Err(error) = written.map_err(WriteError::from) {
             fail(&shared, decided.answers, &error);
@@ -173,9 +174,12 @@ impl Committer {
             };
         }
         shared.published.store(Arc::new(decided.snapshot));
+        let took = shared.clock.monotonic().0.saturating_sub(begun.0);
+        let commits = decided.answers.len();
         for (caller, committed) in decided.answers {
             answer(caller, Ok(committed));
         }
+        measure(commits, items, took);
         self.after_answers(&shared);
     }
 
@@ -233,6 +237,14 @@ impl From<fjall::Error> for WriteError {
     }
 }
 
+/// Counts a durable group; how many there were, each with one sync, is the count of each.
+fn measure(commits: usize, writes: usize, took: Duration) {
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    metrics::histogram!("strongroom_store_batch_commits").record(number(commits));
+    metrics::histogram!("strongroom_store_batch_writes").record(number(writes));
+    metrics::histogram!("strongroom_store_batch_seconds").record(took);
+}
+
 /// Stops the store if the committer dies, so that callers do not wait for nobody.
 struct StopOnPanic<'a>(Option<&'a Shared>);
 
@@ -249,5 +261,54 @@ fn tell(room: Room) {
         Room::Enough => tracing::info!("disk space returned; all writes are accepted"),
         Room::MetadataOnly => tracing::warn!("the disk is filling up; data writes are refused"),
         Room::None => tracing::error!("the disk is full; all writes are refused"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use metrics::{
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,
+        Unit, with_local_recorder,
+    };
+
+    use super::*;
+
+    /// What was recorded, by name.
+    #[derive(Debug, Default)]
+    struct Recorded(Arc<Mutex<Vec<(String, f64)>>>);
+
+    struct Named(String, Arc<Mutex<Vec<(String, f64)>>>);
+
+    impl HistogramFn for Named {
+        fn record(&self, value: f64) {
+            self.1.lock().unwrap().push((self.0.clone(), value));
+        }
+    }
+
+    impl Recorder for Recorded {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            let named = Named(key.name().to_owned(), Arc::clone(&self.0));
+            Histogram::from_arc(Arc::new(named))
+        }
+    }
+
+    #[test]
+    fn a_durable_group_is_measured() {
+        let recorded = Recorded::default();
+        with_local_recorder(&recorded, || measure(3, 7, Duration::from_millis(500)));
+        let expected = [("commits", 3.0), ("writes", 7.0), ("seconds", 0.5)]
+            .map(|(name, value)| (format!("strongroom_store_batch_{name}"), value));
+        assert_eq!(*recorded.0.lock().unwrap(), expected);
     }
 }
