@@ -184,8 +184,8 @@ impl<'a> Entry<'a> {
         stored: &'a [u8],
     ) -> Option<Self> {
         let (front, rest) = stored.split_at_checked(FRONT)?;
-        let (mac, sealed) = rest.split_first_chunk::<32>()?;
-        if !sealer.is_entry_mac(&under_mac(log, segment, key, front, sealed), mac) {
+        let (mac, payload) = rest.split_first_chunk::<32>()?;
+        if !sealer.is_entry_mac(&under_mac(log, segment, key, front, payload), mac) {
             return None;
         }
         let mut fields = Fields(front);
@@ -197,7 +197,7 @@ impl<'a> Entry<'a> {
             previous: fields.array()?,
             previous_mac: fields.array()?,
             mac: *mac,
-            sealed,
+            sealed: payload,
         })
     }
 }
@@ -225,9 +225,9 @@ fn entry_mac(
     segment: u64,
     key: &[u8],
     front: &[u8],
-    sealed: &[u8],
+    payload: &[u8],
 ) -> EntryMac {
-    sealer.entry_mac(&under_mac(log, segment, key, front, sealed))
+    sealer.entry_mac(&under_mac(log, segment, key, front, payload))
 }
 
 /// What an entry's MAC covers. Of the payload these are the ends: the nonce, and the tag that
