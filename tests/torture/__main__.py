@@ -5,8 +5,10 @@ mount, loop device and process with it, however it ends.
 """
 
 import argparse
+import collections
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import signal
@@ -26,6 +28,13 @@ from ledger import Ledger
 
 SHOWN = 40
 
+# What the product does not notice or says badly so far, each with its place in docs/testing.md.
+# A finding that one of these matches is shown and counted apart.
+KNOWN = {
+    "a cell space's list of tables removed": r"/current removed: missing: record ",
+    "the engine panics on a damaged list of tables": r"keyspaces/\d+/v\d+ .*: without a reason: ",
+}
+
 
 class Campaign:
     """One run of some rigs, all from one seed."""
@@ -33,13 +42,17 @@ class Campaign:
     def __init__(self, binary, seed: str, scratch: pathlib.Path):
         self.binary, self.seed, self.scratch = binary, seed, scratch
         self.failures = 0
+        self.known = collections.Counter()
 
     def say(self, text: str):
         print(text, flush=True)
 
     def report(self, text: str, expected: bool):
-        """A finding; `expected` ones (of a control run, say) are shown but no failure."""
-        if not expected:
+        """A finding; an expected one is no failure."""
+        gap = next((name for name, pattern in KNOWN.items() if re.search(pattern, text)), None)
+        if gap:
+            self.known[gap] += 1
+        elif not expected:
             self.failures += 1
             if self.failures <= SHOWN:
                 self.say(f"  FAILED {text}"[:600])
@@ -241,6 +254,8 @@ def main() -> int:
             for name, rig in RIGS.items():
                 if arguments.only == name or not (arguments.only or arguments.short):
                     rig(campaign)
+    for gap, count in campaign.known.items():
+        print(f"torture: KNOWN GAP, seen {count} times: {gap}", flush=True)
     print(f"torture: {'FAILED' if campaign.failures else 'passed'}, "
           f"{campaign.failures} failures, SEED={arguments.seed}", flush=True)
     return 1 if campaign.failures else 0
