@@ -35,6 +35,7 @@ value is refused with its line.
 | `limits.connections` | | | 4096 | connections open at a time |
 | `limits.header_seconds` | | | 10 | time for a request's head |
 | `limits.body_seconds` | | | 30 | time for a request's body |
+| `limits.write_seconds` | | | 30 | time that a client has to read each MiB of its answer |
 | `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections |
 | `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
 | `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
@@ -114,6 +115,8 @@ pub struct Limits {
     pub header_seconds: u64,
     /// Seconds that a client may take to send a request's body.
     pub body_seconds: u64,
+    /// Seconds that a client may take to read each MiB of its answer.
+    pub write_seconds: u64,
     /// Bytes of request bodies held in memory at a time, over all connections.
     pub body_memory: usize,
     /// Seconds that open requests get to finish at shutdown.
@@ -128,6 +131,7 @@ impl Default for Limits {
             connections: 4096,
             header_seconds: 10,
             body_seconds: 30,
+            write_seconds: 30,
             body_memory: 64 << 20,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
@@ -152,6 +156,7 @@ impl Limits {
         within("body_memory", self.body_memory, 16 << 20, 1 << 40)?;
         within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
         within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
+        within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
         within("shutdown_seconds", seconds(self.shutdown_seconds), 0, 3600)?;
         within(
             "clock_skew_seconds",

@@ -92,6 +92,7 @@ impl Entrance {
             tls: self.tls.clone(),
             connections: config.limits.connections,
             header_timeout: Duration::from_secs(config.limits.header_seconds),
+            write_timeout: Duration::from_secs(config.limits.write_seconds),
             shutdown_timeout: Duration::from_secs(config.limits.shutdown_seconds),
         }
     }

@@ -135,6 +135,49 @@ impl Door {
         }
     }
 
+    /// The bytes that answer a head which could not be read, refused with `status`. Nobody
+    /// knows its protocol: JSON is what most clients read.
+    pub(crate) fn unreadable(&self, peer: &Peer, status: u16) -> Vec<u8> {
+        let id = RequestId::generate(&*self.front.entropy);
+        let (code, message) = match status {
+            408 => ("RequestTimeout", "the request did not arrive in time"),
+            414 => (
+                "SerializationException",
+                "the path and query string are too long",
+            ),
+            431 => (
+                "SerializationException",
+                "the headers are too many or too long",
+            ),
+            _ => ("SerializationException", "the request is not HTTP/1.1"),
+        };
+        let refusals = &self.front.refusals;
+        refusals.note(Some(peer.address.ip()), code, id);
+        let refusal = Refusal {
+            kind: ErrorKind::Validation,
+            code: code.into(),
+            message: message.to_owned(),
+            status: Some(status),
+        };
+        let answer = ReplyTo::unknown(None, Protocol::Json, id).error(&refusal);
+        let reason = answer.status().canonical_reason().unwrap_or_default();
+        let mut text = format!("HTTP/1.1 {status} {reason}\r\n").into_bytes();
+        for (name, value) in answer.headers() {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(b"\r\n");
+        }
+        let body = answer.body();
+        let rest = format!(
+            "connection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        text.extend_from_slice(rest.as_bytes());
+        text.extend_from_slice(body);
+        text
+    }
+
     /// What every call of a sealed server gets.
     fn sealed(&self, peer: &Peer, parts: &Parts, id: RequestId) -> Response<Bytes> {
         let refusal = Refusal {

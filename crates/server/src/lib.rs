@@ -13,6 +13,7 @@ mod entrance;
 mod exempt;
 mod file;
 mod front;
+mod gate;
 mod http_service;
 mod listener;
 mod logging;

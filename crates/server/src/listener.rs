@@ -10,7 +10,7 @@ use audit::TlsDetails;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -18,10 +18,17 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 use crate::front::Door;
+use crate::gate::Gate;
 use crate::http_service::Peer;
 
-/// Bytes that a request's head may have; more is refused by hyper before we see it.
+/// Bytes that a request's head may have; more is refused before a request is seen.
 const HEAD_BYTES: usize = 64 * 1024;
+
+/// How long a refused connection may take to close.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Bytes of a refused connection that are read and thrown away.
+const UNREAD: usize = 1 << 20;
 
 /// One listener.
 #[derive(Debug)]
@@ -34,6 +41,8 @@ pub(crate) struct Listener {
     pub connections: usize,
     /// How long a client may take to send a head.
     pub header_timeout: Duration,
+    /// How long a client may take to read a MiB of its answer.
+    pub write_timeout: Duration,
     /// How long open requests get at shutdown.
     pub shutdown_timeout: Duration,
 }
@@ -69,6 +78,7 @@ impl Listener {
                         door: door.clone(),
                         tls: self.tls.clone(),
                         header_timeout: self.header_timeout,
+                        write_timeout: self.write_timeout,
                         stop: stop.clone(),
                     };
                     open.spawn(async move {
@@ -101,6 +111,7 @@ struct Connection {
     door: Door,
     tls: Option<TlsAcceptorBox>,
     header_timeout: Duration,
+    write_timeout: Duration,
     stop: watch::Receiver<bool>,
 }
 
@@ -128,26 +139,65 @@ impl Connection {
     async fn http(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer) {
         let peer = Arc::new(peer);
         let door = Arc::new(self.door);
+        let mut gate = Gate::new(stream, self.write_timeout);
         let mut http = http1::Builder::new();
+        // Without `pipeline_flush`: it keeps refusals from being sent while bytes are unread.
         http.timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
-            .max_buf_size(HEAD_BYTES)
-            .pipeline_flush(true);
-        let connection = http.serve_connection(
-            TokioIo::new(stream),
-            service_fn(move |request| {
+            .max_buf_size(HEAD_BYTES);
+        let ended = {
+            let (door, peer) = (Arc::clone(&door), Arc::clone(&peer));
+            let service = service_fn(move |request| {
                 let (door, peer) = (Arc::clone(&door), Arc::clone(&peer));
                 async move { door.answer(&peer, request).await }
-            }),
-        );
-        let mut connection = pin!(connection);
-        let mut stop = self.stop;
-        tokio::select! {
-            ended = connection.as_mut() => return log_end(ended),
-            _changed = stop.changed() => connection.as_mut().graceful_shutdown(),
+            });
+            let mut connection = pin!(http.serve_connection(TokioIo::new(&mut gate), service));
+            let mut stop = self.stop;
+            let ended = tokio::select! {
+                ended = connection.as_mut() => Some(ended),
+                _changed = stop.changed() => None,
+            };
+            if let Some(ended) = ended {
+                ended
+            } else {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        let status = match &ended {
+            Err(failed) if failed.is_timeout() && gate.has_unanswered() => Some(408),
+            _ => gate.refused(),
+        };
+        log_end(ended);
+        let farewell = async {
+            if let Some(status) = status {
+                refuse(gate.inner(), &door.unreadable(&peer, status)).await?;
+            }
+            gate.inner().shutdown().await
+        };
+        match tokio::time::timeout(FAREWELL, farewell).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failed)) => debug!(error = %failed, "the connection was not closed in order"),
+            Err(_elapsed) => debug!("the client did not let the connection close"),
         }
-        log_end(connection.await);
     }
+}
+
+/// Answers a head that the HTTP library could not read, and reads what the client is still
+/// sending, within bounds: closing at once could take the answer away from it.
+async fn refuse(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    answer: &[u8],
+) -> io::Result<()> {
+    stream.write_all(answer).await?;
+    stream.shutdown().await?;
+    let mut unread = [0; 4096];
+    for _ in 0..UNREAD / unread.len() {
+        if stream.read(&mut unread).await? == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn log_end(ended: hyper::Result<()>) {

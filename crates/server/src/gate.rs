@@ -1,0 +1,255 @@
+//! What stands between the HTTP library and the socket.
+//!
+//! Two things that the library does not do: its own refusals of heads that are not HTTP have
+//! no body, so they are held back here and answered by the listener; and it waits for ever for
+//! a client that does not read, so that a write has a deadline here.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+/// Bytes that a client must read within the write timeout to get it anew.
+const PROGRESS: usize = 1 << 20;
+
+/// The library's own refusals: status lines of answers that have nothing but these headers.
+const REFUSALS: [(u16, &[u8]); 3] = [
+    (400, b"HTTP/1.1 400 Bad Request\r\n"),
+    (414, b"HTTP/1.1 414 URI Too Long\r\n"),
+    (431, b"HTTP/1.1 431 Request Header Fields Too Large\r\n"),
+];
+const HEADERS: &[u8] = b"connection: close\r\ncontent-length: 0\r\ndate: ";
+const DATE_AND_END: usize = 29 + 4;
+
+/// A stream whose writes have a deadline and that keeps the library's bare refusals.
+#[derive(Debug)]
+pub(crate) struct Gate<S> {
+    inner: S,
+    write_timeout: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
+    written: usize,
+    refused: Option<u16>,
+    has_unanswered: bool,
+}
+
+impl<S> Gate<S> {
+    /// A gate before `inner`, through which 1 MiB must pass within `write_timeout` while a
+    /// client has something to read.
+    pub(crate) fn new(inner: S, write_timeout: Duration) -> Self {
+        Self {
+            inner,
+            write_timeout,
+            stalled: None,
+            written: 0,
+            refused: None,
+            has_unanswered: false,
+        }
+    }
+
+    /// The stream.
+    pub(crate) fn inner(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The status of the refusal that was held back, if there was one: it is to be answered.
+    pub(crate) fn refused(&self) -> Option<u16> {
+        self.refused
+    }
+
+    /// Whether bytes came after the last that were answered.
+    pub(crate) fn has_unanswered(&self) -> bool {
+        self.has_unanswered
+    }
+
+    fn after_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        offered: usize,
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match outcome {
+            Poll::Pending => self.stall(cx).map(Err),
+            Poll::Ready(Ok(written)) => {
+                self.has_unanswered = false;
+                self.written += written;
+                if written == offered || self.written >= PROGRESS {
+                    self.progressed();
+                }
+                Poll::Ready(Ok(written))
+            }
+            failed @ Poll::Ready(Err(_)) => failed,
+        }
+    }
+
+    fn progressed(&mut self) {
+        self.stalled = None;
+        self.written = 0;
+    }
+
+    /// Pending until the client has had its time, then the error that ends the connection.
+    fn stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let timeout = self.write_timeout;
+        let sleep = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        ready!(sleep.as_mut().poll(cx));
+        metrics::counter!("strongroom_slow_readers_total").increment(1);
+        Poll::Ready(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client does not read its answer",
+        ))
+    }
+}
+
+/// Where a refusal of the library begins, if `bytes` end with one, and its status.
+fn refusal_at(bytes: &[u8]) -> Option<(usize, u16)> {
+    if !bytes.ends_with(b"\r\n\r\n") {
+        return None;
+    }
+    REFUSALS.iter().find_map(|(status, line)| {
+        let start = bytes
+            .len()
+            .checked_sub(line.len() + HEADERS.len() + DATE_AND_END)?;
+        let rest = bytes.get(start..)?.strip_prefix(*line)?;
+        rest.starts_with(HEADERS).then_some((start, *status))
+    })
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.has_unanswered = true;
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let buf = match refusal_at(buf) {
+            Some((0, status)) => {
+                self.refused = Some(status);
+                return Poll::Ready(Ok(buf.len()));
+            }
+            // Answers before it go first.
+            Some((start, _)) => buf.get(..start).unwrap_or_default(),
+            None => buf,
+        };
+        let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.after_write(cx, buf.len(), outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut filled = bufs.iter().filter(|buf| !buf.is_empty());
+        let ends_refused = filled
+            .next_back()
+            .is_some_and(|buf| refusal_at(buf).is_some());
+        if ends_refused {
+            let first = bufs.iter().find(|buf| !buf.is_empty());
+            return self.poll_write(cx, first.map_or(&[], |buf| &**buf));
+        }
+        let offered = bufs.iter().map(|buf| buf.len()).sum();
+        let outcome = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.after_write(cx, offered, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.inner).poll_flush(cx) {
+            Poll::Pending => self.stall(cx).map(Err),
+            Poll::Ready(flushed) => {
+                self.progressed();
+                Poll::Ready(flushed)
+            }
+        }
+    }
+
+    /// Only flushes: the listener may have more to say, and closes.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const BARE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\
+        date: Tue, 24 Nov 2026 02:12:02 GMT\r\n\r\n";
+    const OURS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n\
+        content-length: 0\r\ndate: Tue, 24 Nov 2026 02:12:02 GMT\r\n\r\n";
+
+    async fn check(writes: &[&[u8]], expected: &[u8], refused: Option<u16>) {
+        let (near, mut far) = tokio::io::duplex(4096);
+        let mut gate = Gate::new(near, Duration::from_secs(5));
+        for bytes in writes {
+            gate.write_all(bytes).await.unwrap();
+        }
+        assert_eq!(gate.refused(), refused);
+        drop(gate);
+        let mut passed = Vec::new();
+        far.read_to_end(&mut passed).await.unwrap();
+        assert_eq!(passed, expected);
+    }
+
+    #[tokio::test]
+    async fn a_bare_refusal_is_held_back() {
+        check(&[BARE], b"", Some(400)).await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_before_a_bare_refusal_passes() {
+        check(&[&[OURS, BARE].concat()], OURS, Some(400)).await;
+    }
+
+    #[tokio::test]
+    async fn our_own_answers_pass() {
+        check(&[OURS, b"{}"], &[OURS, b"{}"].concat(), None).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_given_up() {
+        let (near, _far) = tokio::io::duplex(64);
+        let mut gate = Gate::new(near, Duration::from_secs(5));
+        let failed = gate.write_all(&[0; 4096]).await.unwrap_err();
+        assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_a_byte_now_and_then_is_given_up_too() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let mut gate = Gate::new(near, Duration::from_secs(5));
+        let drip = tokio::spawn(async move {
+            let mut byte = [0];
+            while far.read_exact(&mut byte).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let failed = gate.write_all(&[0; 4096]).await.unwrap_err();
+        assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
+        drop(gate);
+        drip.await.unwrap();
+    }
+}
