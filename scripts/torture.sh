@@ -7,5 +7,7 @@ cd "$(dirname "$0")/.."
 if [ "$(id -u)" -eq 0 ]; then
     scripts/debian-packages.sh nbdkit nbdkit-plugin-python libnbd-bin e2fsprogs mount strace ||
         echo "torture: going on without the missing packages" >&2
+elif ! command -v strace >/dev/null; then
+    scripts/debian-packages.sh strace
 fi
 exec .venv/bin/python tests/torture "$@"

@@ -103,6 +103,8 @@ def examine(binary, plan: Plan, seed: str, scratch: pathlib.Path, ledger: Ledger
             chance = random.Random(f"{seed}/image/{number}")
             kept, lost = crashes.write(cut, plan.sector, chance, image)
             found["in flight"] += kept + lost
+            if number and number % 50 == 0:
+                print(f"  {number} of {plan.images} images examined", flush=True)
             name = f"image {number} (cut at {cut}, {kept} sectors kept, {lost} lost)"
             try:
                 with disk.mounted(image, place):
