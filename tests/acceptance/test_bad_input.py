@@ -200,3 +200,23 @@ def test_grant_tokens_are_never_quoted(server, key):
     token = "secret-grant-token" + "x" * 9000
     answer = kms(server, key, json.dumps({"KeyId": "a", "GrantTokens": [token]}).encode(), operation="DescribeKey")
     assert answer.code() == "ValidationException" and b"secret-grant-token" not in answer.body
+
+
+def test_a_client_that_does_not_read_its_answers_is_given_up(tmp_path):
+    (tmp_path / "s.toml").write_text("[limits]\nwrite_seconds = 1\n")
+    slow = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
+    credentials = slow.session().get_credentials()
+    key = {"AccessKeyId": credentials.access_key, "SecretAccessKey": credentials.secret_key}
+    kms_client = slow.client("kms")
+    made = kms_client.create_key(Description="d" * 8000)["KeyMetadata"]["KeyId"]
+    data = raw.request(slow, "kms", "DescribeKey", json.dumps({"KeyId": made}).encode(), key)
+    address = urllib.parse.urlparse(slow.url)
+    with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.settimeout(20)
+        silent.connect((address.hostname, address.port))
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            while True:  # fills what the kernel holds, then stalls until the server lets go
+                silent.sendall(data)
+    assert slow.client("kms").list_keys()["Keys"]
+    assert slow.stop() == 0

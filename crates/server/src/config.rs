@@ -37,6 +37,7 @@ value is refused with its line.
 | `limits.body_seconds` | | | 30 | time for a request's body |
 | `limits.write_seconds` | | | 30 | time that a client has to read each MiB of its answer |
 | `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections |
+| `limits.response_memory` | | | 268435456 | bytes of answers above 16 KiB that clients have not read yet, over all connections |
 | `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
 | `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
 ";
@@ -119,6 +120,8 @@ pub struct Limits {
     pub write_seconds: u64,
     /// Bytes of request bodies held in memory at a time, over all connections.
     pub body_memory: usize,
+    /// Bytes of large answers that clients have not read yet, over all connections.
+    pub response_memory: usize,
     /// Seconds that open requests get to finish at shutdown.
     pub shutdown_seconds: u64,
     /// Seconds by which a signature's time may differ from the server's.
@@ -133,6 +136,7 @@ impl Default for Limits {
             body_seconds: 30,
             write_seconds: 30,
             body_memory: 64 << 20,
+            response_memory: 256 << 20,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
         }
@@ -154,6 +158,7 @@ impl Limits {
         let seconds = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         within("connections", self.connections, 1, 1_000_000)?;
         within("body_memory", self.body_memory, 16 << 20, 1 << 40)?;
+        within("response_memory", self.response_memory, 64 << 20, 1 << 40)?;
         within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
         within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
         within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
@@ -526,5 +531,71 @@ mod tests {
             DirectoryConfig::of(&args),
             Err(ConfigError::NoData)
         ));
+    }
+
+    /// The settings that a table of the file may have, as its reader lists them.
+    fn settings_of(table: &str) -> Vec<String> {
+        let text = if table.is_empty() {
+            "no_such_setting = 1".to_owned()
+        } else {
+            format!("[{table}]\nno_such_setting = 1")
+        };
+        let refused = refusal(&text);
+        let expected = refused.split_once("expected").unwrap().1;
+        expected
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(|name| match table {
+                "" => name.to_owned(),
+                _ => format!("{table}.{name}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_setting_of_the_file_is_in_the_reference() {
+        const TABLES: [&str; 6] = ["seal", "tls", "limits", "log", "metrics", "proxy"];
+        let mut settings = settings_of("");
+        settings.retain(|name| !TABLES.contains(&name.as_str()));
+        settings.extend(TABLES.into_iter().flat_map(settings_of));
+        let mut documented: Vec<String> = REFERENCE
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
+            .flat_map(|names| names.split('`').map(str::to_owned).collect::<Vec<_>>())
+            .filter(|name| name.starts_with(|first: char| first.is_ascii_lowercase()))
+            .collect();
+        settings.sort();
+        documented.sort();
+        assert_eq!(settings, documented);
+    }
+
+    #[test]
+    fn every_flag_and_variable_of_serve_is_in_the_reference() {
+        use clap::CommandFactory;
+        let cli = crate::cli::Cli::command();
+        let serve = cli.find_subcommand("serve").unwrap();
+        for flag in serve.get_arguments() {
+            let long = flag.get_long().unwrap();
+            assert!(REFERENCE.contains(&format!("`--{long} ")), "--{long}");
+            let variable = flag.get_env().unwrap().to_str().unwrap();
+            assert!(REFERENCE.contains(&format!("`{variable}`")), "{variable}");
+        }
+    }
+
+    #[test]
+    fn the_limits_have_the_defaults_of_the_reference() {
+        // `Limits { connections: 4096, … }`
+        let debug = format!("{:?}", Limits::default());
+        let fields = debug
+            .split_once('{')
+            .unwrap()
+            .1
+            .trim_end_matches([' ', '}']);
+        for field in fields.split(", ") {
+            let (name, value) = field.trim().split_once(": ").unwrap();
+            let row = format!("| `limits.{name}` | | | {value} |");
+            assert!(REFERENCE.contains(&row), "{row}");
+        }
     }
 }

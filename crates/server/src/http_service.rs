@@ -21,6 +21,7 @@ use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 use crate::config::Config;
 use crate::refusals::Refusals;
 use crate::router::{Router, failure_of};
+use crate::unread::Unread;
 
 /// Signing keys kept: one per access key, day, region and service in use.
 const SIGNING_KEYS: usize = 4096;
@@ -52,6 +53,7 @@ pub(crate) struct HttpService {
     trusted_proxies: Vec<IpAddr>,
     body_memory: Semaphore,
     body_timeout: Duration,
+    unread: Unread,
     refusals: Refusals,
 }
 
@@ -89,6 +91,7 @@ impl HttpService {
                 .collect(),
             body_memory: Semaphore::new(config.limits.body_memory),
             body_timeout: Duration::from_secs(config.limits.body_seconds),
+            unread: Unread::new(config.limits.response_memory),
             refusals,
         }
     }
@@ -112,7 +115,7 @@ impl HttpService {
         let spent = now.0.saturating_sub(started.0);
         metrics::histogram!("strongroom_request_seconds").record(spent);
         debug!(request = %id, peer = %peer.address, status = response.status().as_u16(), "answered");
-        response
+        self.unread.hold(response, parts, id)
     }
 
     async fn answer(

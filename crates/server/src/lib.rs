@@ -27,5 +27,6 @@ pub mod router;
 mod seal;
 pub mod serve;
 mod tls;
+mod unread;
 mod unseal;
 pub mod unseal_client;
