@@ -30,7 +30,7 @@ pub(crate) fn run(data: &[u8]) -> bool {
 fn sealed(payload: &[u8]) -> bool {
     let header = clear();
     let aad = [place().as_bytes().as_slice(), header.as_slice()].concat();
-    let mut stored = header.clone();
+    let mut stored = header;
     XaesKey::new(&key()).seal_into(&Zeros, &aad, payload, &mut stored);
     let opened = SealedCell::from_stored(stored).and_then(|cell| cell.open(&data_key(), &place()));
     let Ok(opened) = opened else {
