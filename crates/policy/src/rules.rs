@@ -220,21 +220,22 @@ pub(crate) fn smallest_change(facts: &Facts<'_>, has_resource: bool) -> Option<V
         .map(|issuer| GrantAllow::new(String::new(), issuer))
         .into_iter()
         .collect();
+    // Smaller sets first; the steps of a set are the bits of its number.
     let sets = 1_u32 << steps.len();
-    let mut found: Option<Vec<Step>> = None;
-    for set in 0..sets {
-        let taken: Vec<Step> = steps
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| set & (1 << index) != 0)
+    let by_size = (0..=u32::BITS).flat_map(|size| {
+        let of_size = move |set: &u32| set.count_ones() == size;
+        (0..sets).filter(of_size)
+    });
+    let chosen = |set: u32| {
+        let numbered = steps.iter().enumerate();
+        numbered
+            .filter(move |(number, _)| set & (1 << number) != 0)
             .map(|(_, step)| *step)
-            .collect();
-        let better = found.as_ref().is_none_or(|found| taken.len() < found.len());
-        if better && combine(&after(facts, &taken, &grant)).is_ok() {
-            found = Some(taken);
-        }
-    }
-    found
+    };
+    by_size
+        .take(usize::try_from(sets).unwrap_or(usize::MAX))
+        .find(|set| combine(&after(facts, chosen(*set), &grant)).is_ok())
+        .map(|set| chosen(set).collect())
 }
 
 fn useful_steps(facts: &Facts<'_>, has_resource: bool) -> Vec<Step> {
@@ -266,7 +267,11 @@ fn useful_steps(facts: &Facts<'_>, has_resource: bool) -> Vec<Step> {
     steps
 }
 
-fn after<'a>(facts: &Facts<'a>, steps: &[Step], grant: &'a [GrantAllow]) -> Facts<'a> {
+fn after<'a>(
+    facts: &Facts<'a>,
+    steps: impl Iterator<Item = Step>,
+    grant: &'a [GrantAllow],
+) -> Facts<'a> {
     let mut facts = *facts;
     for step in steps {
         match step {
@@ -274,7 +279,7 @@ fn after<'a>(facts: &Facts<'a>, steps: &[Step], grant: &'a [GrantAllow]) -> Fact
             Step::Boundary => facts.boundary = true,
             Step::Session => facts.session = true,
             Step::Name(naming) => {
-                facts.namings.insert(*naming);
+                facts.namings.insert(naming);
                 if facts.rule == Rule::NoPolicy {
                     facts.rule = Rule::General;
                 }

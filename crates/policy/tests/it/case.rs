@@ -338,10 +338,7 @@ impl Case {
         match change {
             Change::Lift(statement) => {
                 let document = policies.find(statement);
-                let statements = match &mut document["Statement"] {
-                    Value::Array(statements) => statements,
-                    _ => panic!("a list of statements"),
-                };
+                let statements = document["Statement"].as_array_mut().unwrap();
                 // The places of the others stay what they were.
                 statements[statement.index]["Action"] = json!(["nothing:AtAll"]);
                 if let Some(statement) = statements[statement.index].as_object_mut() {

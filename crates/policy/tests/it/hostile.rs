@@ -180,9 +180,9 @@ fn ten_thousand_statements_are_decided() {
         policy::explain(&request, &policies)
     };
     assert!(decide("s3:ListBucket").decision().is_allowed());
-    let denied = decide("a:b");
-    assert!(!denied.decision().is_allowed());
-    assert_eq!(denied.smallest_change().unwrap().len(), 10_000);
+    let outcome = decide("a:b");
+    assert!(!outcome.decision().is_allowed());
+    assert_eq!(outcome.smallest_change().unwrap().len(), 10_000);
 }
 
 #[test]
