@@ -182,13 +182,17 @@ impl Facts<'_> {
     }
 
     /// The first grant that suffices: `alone` says which need no identity policy beside them.
-    /// A caller without an account has no identity policies, whatever was passed for it.
+    /// Boundary and session policies limit what a grant gives. A caller without an account has
+    /// neither these nor identity policies, whatever was passed for it.
     fn by_grant(&self, alone: impl Fn(&GrantAllow) -> bool) -> Option<AllowedBy> {
         if !matches!(self.rule, Rule::Key | Rule::KeyGrantsOnly) {
             return None;
         }
-        let own = self.owner != Owner::CallerHasNone && self.by_own_policies().is_ok();
-        let index = self.grants.iter().position(|grant| alone(grant) || own)?;
+        let has_account = self.owner != Owner::CallerHasNone;
+        let own = has_account && self.by_own_policies().is_ok();
+        let within = !has_account || self.missing_limit().is_none();
+        let suffices = |grant: &GrantAllow| within && alone(grant) || own;
+        let index = self.grants.iter().position(suffices)?;
         Some(AllowedBy::Grant { index })
     }
 }

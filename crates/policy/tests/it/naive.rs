@@ -99,10 +99,12 @@ fn something_allows(case: &Case) -> bool {
     }
     let has = |name: Named| named.contains(&name);
     let grant = |suffices: &dyn Fn(&str, bool) -> bool| {
-        policies
+        let given = policies
             .grants
             .iter()
-            .any(|g| suffices(&g.issuing_account, g.to_account))
+            .any(|g| suffices(&g.issuing_account, g.to_account));
+        // Boundary and session policy limit grants too; services have neither.
+        given && (service || boundary && session)
     };
     let key_rule = rule == "key" || rule == "key, grants only";
 
