@@ -2,14 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use audit::{EVENTS, Record, UserIdentity, append, verify};
-use crypto::{Key32, SystemEntropy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use store::embedded::Options;
 use store::{Batch, EmbeddedStore, Lane, LogFault, LogReport, OpenError, SegmentReport, Store};
 use tempfile::TempDir;
-use types::{ManualClock, Region, Timestamp};
+use types::{Entropy, ManualClock, Region, Timestamp};
 
 const DAY: i64 = 86_400;
 const FIRST: i64 = 20_000;
@@ -17,14 +17,24 @@ const FIRST: i64 = 20_000;
 /// A history of five records in two regions on each of two days.
 struct Home {
     directory: TempDir,
-    root: Key32,
+}
+
+/// Bytes that never repeat within a test.
+#[derive(Debug, Default)]
+struct Counter(AtomicU64);
+
+impl Entropy for Counter {
+    fn fill(&self, out: &mut [u8]) {
+        let number = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        out.fill(0);
+        out.iter_mut().zip(number).for_each(|(to, from)| *to = from);
+    }
 }
 
 impl Home {
     fn new() -> Self {
         let home = Self {
             directory: tempfile::tempdir().unwrap(),
-            root: Key32::generate(&SystemEntropy),
         };
         let store = home.open().unwrap();
         for day in [FIRST, FIRST + 1] {
@@ -43,8 +53,9 @@ impl Home {
 
     fn open(&self) -> Result<EmbeddedStore, OpenError> {
         let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
-        let path = self.directory.path();
-        let mut options = Options::new(path, &self.root, clock, Arc::new(SystemEntropy));
+        let root = [7; 32].as_slice().try_into().unwrap();
+        let entropy = Arc::new(Counter::default());
+        let mut options = Options::new(self.directory.path(), &root, clock, entropy);
         options.logs = vec![&EVENTS];
         EmbeddedStore::open(&options)
     }
