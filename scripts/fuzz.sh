@@ -21,7 +21,7 @@ flags+=" -Cllvm-args=-sanitizer-coverage-pc-table"
 flags+=" -Cllvm-args=-sanitizer-coverage-trace-compares"
 # With a target named, the flags stay out of build scripts and macros.
 RUSTFLAGS="$flags" CARGO_TARGET_DIR=fuzz/target \
-    "$cargo" build --quiet --release --locked --manifest-path fuzz/Cargo.toml --target "$host"
+    "$cargo" build --quiet --release --manifest-path fuzz/Cargo.toml --target "$host"
 program=fuzz/target/$host/release/strongroom-fuzz
 
 mkdir -p fuzz/target/failures
