@@ -19,6 +19,8 @@ pub(crate) struct Machine {
     pub commit: String,
     /// The command.
     pub command: String,
+    /// The load average of the last minute when it began.
+    pub load: String,
     /// When it began, UTC.
     pub date: String,
 }
@@ -40,6 +42,7 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_mib: memory.unwrap_or_default() / 1024,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            load: load_average(),
             commit: commit(),
             command: command.to_owned(),
             date: now().to_iso8601(),
@@ -59,6 +62,12 @@ impl Machine {
             self.commit
         )
     }
+}
+
+/// The load average of the last minute.
+pub(crate) fn load_average() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
 }
 
 fn commit() -> String {

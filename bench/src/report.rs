@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Side;
 use crate::machine::Machine;
+use crate::rows::HOT_NAME;
 use crate::run::say;
 
 /// Everything that one run found.
@@ -13,10 +14,14 @@ use crate::run::say;
 pub(crate) struct Report {
     /// Where, when and how.
     pub machine: Machine,
+    /// The load average at the end.
+    pub load_after: String,
     /// Requests of one kind, each next to bare hyper.
     pub traffic: Vec<Traffic>,
     /// Numbers with a target, and some without.
     pub facts: Vec<Fact>,
+    /// Where the time of a `GetRecord` goes.
+    pub budget: Vec<Step>,
     /// What could not be measured, and why.
     pub missing: Vec<String>,
 }
@@ -119,6 +124,17 @@ impl Fact {
     }
 }
 
+/// One line of the budget.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Step {
+    /// The step.
+    pub name: String,
+    /// Its cost, in nanoseconds.
+    pub nanos: f64,
+    /// What was timed.
+    pub detail: String,
+}
+
 /// A number with as many digits as it deserves.
 fn amount(value: f64) -> String {
     match value.abs() {
@@ -193,8 +209,10 @@ impl Report {
     pub(crate) fn new(machine: Machine) -> Self {
         Self {
             machine,
+            load_after: String::new(),
             traffic: Vec::new(),
             facts: Vec::new(),
+            budget: Vec::new(),
             missing: Vec::new(),
         }
     }
@@ -226,13 +244,21 @@ impl Report {
 
     /// The report as tables.
     pub(crate) fn text(&self) -> String {
-        let mut parts = vec![self.machine.text()];
+        let mut parts = vec![format!(
+            "{}Load average: {} before, {} after.\n",
+            self.machine.text(),
+            self.machine.load,
+            self.load_after
+        )];
         if !self.traffic.is_empty() {
             parts.push(self.traffic_table());
         }
         if !self.facts.is_empty() {
             parts.push(self.facts_table());
             parts.extend(self.details());
+        }
+        if !self.budget.is_empty() {
+            parts.push(self.budget_table());
         }
         if !self.missing.is_empty() {
             let lines: Vec<String> = self.missing.iter().map(|why| format!("- {why}")).collect();
@@ -278,6 +304,30 @@ impl Report {
                 "of bare",
                 "CPU above",
             ],
+            lines,
+        };
+        table.write()
+    }
+
+    fn budget_table(&self) -> String {
+        let line = |name: &str, nanos: f64, detail: &str| {
+            vec![name.to_owned(), format!("{nanos:.0}"), detail.to_owned()]
+        };
+        let steps = self.budget.iter();
+        let mut lines: Vec<Vec<String>> = steps
+            .map(|step| line(&step.name, step.nanos, &step.detail))
+            .collect();
+        let sum: f64 = self.budget.iter().map(|step| step.nanos).sum();
+        lines.push(line("sum of these", sum, ""));
+        let hot = |row: &&Traffic| row.name == HOT_NAME && row.connections > 1;
+        if let Some(row) = self.traffic.iter().find(hot) {
+            let above = row.above() * 1000.0;
+            let rest = "decisions, read, encode and all else: the difference";
+            lines.push(line("the rest", above - sum, rest));
+            lines.push(line("measured", above, "CPU above bare hyper"));
+        }
+        let table = Table {
+            heads: vec!["Budget of a GetRecord", "ns", "what was timed"],
             lines,
         };
         table.write()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::machine::Machine;
+use crate::machine::{Machine, load_average};
 use crate::process::Scratch;
 use crate::report::Report;
 use crate::rows::{self, Row};
@@ -100,6 +100,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     if rows.contains(&Row::Restart) {
         rows::loaded(stage, &mut report)?;
     }
+    report.load_after = load_average();
     say(&format!("\n{}", report.text()));
     let kept = places.directory.join(LATEST);
     std::fs::write(&kept, serde_json::to_string_pretty(&report)?)?;

@@ -148,10 +148,15 @@ pub(crate) const CELL_KEY: usize = 40;
 pub(crate) fn sealed_length() -> usize {
     const HEADER_NONCE_TAG: usize = 38 + 24 + 16;
     // Each feature has a number and, but for the identifier, a length before its value.
-    let values: usize = (0..FEATURES)
-        .map(|number| 2 + value_of(number, LOADED_AT).len())
-        .sum();
+    let values: usize = values(LOADED_AT).iter().map(|value| 2 + value.len()).sum();
     HEADER_NONCE_TAG + values
+}
+
+/// The values of a record, as [`put_record`] puts them.
+pub(crate) fn values(event_time: &str) -> Vec<String> {
+    (0..FEATURES)
+        .map(|number| value_of(number, event_time))
+        .collect()
 }
 
 /// The value of a feature; the identifier is slot 0.

@@ -1,5 +1,6 @@
 //! The rows of the table, in the order in which they are measured.
 
+mod budget;
 mod disk;
 mod engine;
 mod puts;
@@ -14,6 +15,7 @@ use crate::report::Report;
 use crate::stage::Stage;
 
 pub(crate) use start::loaded;
+pub(crate) use traffic::HOT_NAME;
 
 /// A part of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,6 +24,8 @@ pub(crate) enum Row {
     Start,
     /// `GetRecord` of the hot sets.
     GetHot,
+    /// Where the time of a `GetRecord` goes.
+    Budget,
     /// `BatchGetRecord` of 100.
     Batch,
     /// `kms:GenerateDataKey`.
@@ -42,6 +46,7 @@ pub(crate) enum Row {
 pub(crate) const STANDARD: &[Row] = &[
     Row::Start,
     Row::GetHot,
+    Row::Budget,
     Row::Batch,
     Row::Kms,
     Row::Put,
@@ -57,6 +62,13 @@ impl Row {
         match self {
             Self::Start => start::fresh(stage, report),
             Self::GetHot => traffic::get_hot(stage, report),
+            Self::Budget => {
+                // The other rows do not depend on it.
+                if let Err(failed) = budget::measure(stage, report) {
+                    report.missing.push(format!("the budget: {failed:#}"));
+                }
+                Ok(())
+            }
             Self::Batch => traffic::batch(stage, report),
             Self::Kms => traffic::generate_data_key(stage, report),
             Self::Put => puts::measure(stage, report),
