@@ -160,7 +160,7 @@ impl FromStr for UniqueId {
 impl KeyId {
     /// A new random version-4 UUID.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self(Arc::from(uuid_v4(entropy)))
+        Self(Arc::from(ascii(&uuid_v4(entropy))))
     }
 }
 
@@ -195,7 +195,9 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-fn uuid_v4(entropy: &dyn Entropy) -> String {
+/// The text of a random version-4 UUID.
+fn uuid_v4(entropy: &dyn Entropy) -> [u8; 36] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = [0_u8; 16];
     entropy.fill(&mut bytes);
     if let Some(byte) = bytes.get_mut(6) {
@@ -204,16 +206,20 @@ fn uuid_v4(entropy: &dyn Entropy) -> String {
     if let Some(byte) = bytes.get_mut(8) {
         *byte = (*byte & 0x3f) | 0x80;
     }
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        for nibble in [byte >> 4, byte & 0x0f] {
-            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
+    let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    let mut text = [b'-'; 36];
+    let digits = text.iter_mut().enumerate();
+    let places = digits.filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    for ((_, place), nibble) in places.zip(nibbles) {
+        *place = digit(nibble);
     }
     text
+}
+
+/// INVARIANT: only called for what [`uuid_v4`] wrote.
+fn ascii(text: &[u8; 36]) -> &str {
+    std::str::from_utf8(text).unwrap_or("")
 }
 
 /// The id of one request: answered in a header, logged, and part of the audit record.
@@ -223,14 +229,12 @@ pub struct RequestId([u8; 36]);
 impl RequestId {
     /// A new random version-4 UUID.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        let text = uuid_v4(entropy);
-        Self(text.as_bytes().try_into().unwrap_or([b'0'; 36]))
+        Self(uuid_v4(entropy))
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        // INVARIANT: only `generate` constructs the value, from ASCII.
-        std::str::from_utf8(&self.0).unwrap_or("")
+        ascii(&self.0)
     }
 }
 
