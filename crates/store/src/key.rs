@@ -14,12 +14,17 @@ pub struct Key(Arc<[u8]>);
 #[derive(Debug, Default, Clone)]
 pub struct KeyBuilder(Vec<u8>);
 
+/// Behind every part.
+const END: &[u8] = &[0, 1];
+
 impl Key {
     /// The key of a tuple of text parts.
     pub fn of(parts: &[&str]) -> Self {
+        let length: usize = parts.iter().map(|part| part.len() + END.len()).sum();
+        let builder = KeyBuilder(Vec::with_capacity(length));
         parts
             .iter()
-            .fold(KeyBuilder::default(), |key, part| key.part(part.as_bytes()))
+            .fold(builder, |key, part| key.part(part.as_bytes()))
             .build()
     }
 
@@ -66,13 +71,15 @@ impl Key {
 impl KeyBuilder {
     /// Appends one part.
     pub fn part(mut self, bytes: &[u8]) -> Self {
-        for byte in bytes {
-            self.0.push(*byte);
-            if *byte == 0 {
-                self.0.push(0xff);
-            }
+        let mut rest = bytes;
+        while let Some(zero) = rest.iter().position(|byte| *byte == 0) {
+            let (plain, behind) = rest.split_at(zero + 1);
+            self.0.extend_from_slice(plain);
+            self.0.push(0xff);
+            rest = behind;
         }
-        self.0.extend_from_slice(&[0, 1]);
+        self.0.extend_from_slice(rest);
+        self.0.extend_from_slice(END);
         self
     }
 
