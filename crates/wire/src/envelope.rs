@@ -7,9 +7,9 @@
 
 use std::borrow::Cow;
 
-use http::Method;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use http::{HeaderName, Method};
 use shapes::{OperationModel, Protocol, ServiceModel, service_model};
 use types::Service;
 
@@ -17,6 +17,8 @@ use crate::Error;
 use crate::decode::{self, Call};
 use crate::escape::{self, Plus};
 use crate::sigv4::{AuthError, Scope};
+
+static TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// What the head of a request says about its operation.
 #[derive(Debug, Clone)]
@@ -50,7 +52,7 @@ pub(crate) struct Label<'r> {
 /// Only for limits and for errors before the service is known.
 pub fn protocol_of(parts: &Parts) -> Protocol {
     let path = parts.uri.path();
-    if parts.headers.contains_key("x-amz-target") {
+    if parts.headers.contains_key(&TARGET) {
         Protocol::Json
     } else if path != "/" && !path.is_empty() {
         Protocol::RestJson
@@ -70,7 +72,7 @@ impl<'r> Envelope<'r> {
     /// one that the request addresses, with [`Error::UnknownOperation`] or
     /// [`Error::Unsupported`] if there is no such operation.
     pub fn from_request(parts: &'r Parts, scope: &Scope<'_>) -> Result<Self, Error> {
-        let target = single_text(parts, "x-amz-target")?;
+        let target = single_text(parts, &TARGET)?;
         let service = match (scope.service(), target) {
             ("sagemaker", Some(_)) => Service::SageMaker,
             ("sagemaker", None) => Service::FeatureStoreRuntime,
@@ -245,7 +247,7 @@ fn label<'r>(name: &'static str, raw: &'r str) -> Result<Label<'r>, Error> {
 }
 
 /// The only value of a header, as text.
-fn single_text<'r>(parts: &'r Parts, name: &'static str) -> Result<Option<&'r str>, Error> {
+fn single_text<'r>(parts: &'r Parts, name: &'static HeaderName) -> Result<Option<&'r str>, Error> {
     let mut values = parts.headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -253,7 +255,7 @@ fn single_text<'r>(parts: &'r Parts, name: &'static str) -> Result<Option<&'r st
             .to_str()
             .map(Some)
             .map_err(|_source| Error::Head("a header that names the operation is not ASCII")),
-        (Some(_), Some(_)) => Err(AuthError::Ambiguous(name).into()),
+        (Some(_), Some(_)) => Err(AuthError::Ambiguous(name.as_str()).into()),
     }
 }
 

@@ -32,13 +32,16 @@ pub(crate) struct Pair<'a> {
 pub(crate) fn pairs(raw: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, BadEscape>> {
     raw.split(|byte| *byte == b'&')
         .filter(|piece| !piece.is_empty())
-        .map(|piece| {
-            let mut halves = piece.splitn(2, |byte| *byte == b'=');
-            Ok(Pair {
-                name: decode(halves.next().unwrap_or_default(), Plus::Space)?,
-                value: decode(halves.next().unwrap_or_default(), Plus::Space)?,
-            })
-        })
+        .map(pair)
+}
+
+/// One piece of a query string or form.
+pub(crate) fn pair(piece: &[u8]) -> Result<Pair<'_>, BadEscape> {
+    let mut halves = piece.splitn(2, |byte| *byte == b'=');
+    Ok(Pair {
+        name: decode(halves.next().unwrap_or_default(), Plus::Space)?,
+        value: decode(halves.next().unwrap_or_default(), Plus::Space)?,
+    })
 }
 
 /// Decodes `%XX`, and `+` if it stands for a space; borrows if there is nothing to decode.
@@ -97,6 +100,10 @@ pub(crate) fn encode(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 
 /// Appends `bytes` to `out`, all but unreserved ones as `%XX` in upper case.
 pub(crate) fn encode_into(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.iter().copied().all(is_unreserved) {
+        out.extend_from_slice(bytes);
+        return;
+    }
     for byte in bytes.iter().copied() {
         if is_unreserved(byte) {
             out.push(byte);

@@ -97,7 +97,10 @@ fn parameters<'b>(query: &[Pair<'b>], binding: &Binding) -> Result<Option<Tree<'
 }
 
 fn header<'b>(parts: &'b Parts, binding: &Binding) -> Result<Option<Tree<'b>>, Error> {
-    let mut values = parts.headers.get_all(binding.name).iter();
+    let headers = parts.headers.iter();
+    let mut values = headers
+        .filter(|(name, _)| name.as_str().eq_ignore_ascii_case(binding.name))
+        .map(|(_, value)| value);
     let Some(value) = values.next() else {
         return Ok(None);
     };

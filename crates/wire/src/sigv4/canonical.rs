@@ -107,7 +107,12 @@ fn write_header(request: &Unverified<'_>, name: &str, out: &mut Vec<u8>) -> Resu
         write_folded(request.host(), out);
         return Ok(());
     }
-    let mut values = request.parts().headers.get_all(name).iter();
+    // A head has few headers: looking at each costs less than parsing `name`. The values of
+    // one name are in the order of their arrival.
+    let headers = request.parts().headers.iter();
+    let mut values = headers
+        .filter(|(known, _)| known.as_str() == name)
+        .map(|(_, value)| value);
     let first = values.next().ok_or(AuthError::SignedHeaderMissing)?;
     write_folded(first.as_bytes(), out);
     for value in values {
@@ -119,6 +124,10 @@ fn write_header(request: &Unverified<'_>, name: &str, out: &mut Vec<u8>) -> Resu
 
 /// Appends a header's value without outer white space and with single inner spaces.
 fn write_folded(value: &[u8], out: &mut Vec<u8>) {
+    if memchr::memchr2(b' ', b'\t', value).is_none() {
+        out.extend_from_slice(value);
+        return;
+    }
     let words = value
         .split(|byte| matches!(byte, b' ' | b'\t'))
         .filter(|word| !word.is_empty());

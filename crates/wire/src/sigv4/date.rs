@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use types::Timestamp;
 
 use super::AuthError;
-use super::unverified::DATE_HEADER;
+use super::unverified::{AMZ_DATE, DATE_HEADER};
 
 /// When a request claims to be signed, with the text that its string to sign carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +46,9 @@ impl RequestDate {
 ///
 /// Fails if there is none or the first of `X-Amz-Date` and `Date` cannot be read: a bad
 /// `X-Amz-Date` never falls back.
-pub(super) fn of_header(parts: &Parts) -> Result<(RequestDate, HeaderName), AuthError> {
-    let amz_date = HeaderName::from_static("x-amz-date");
-    if let Some(value) = parts.headers.get(&amz_date) {
-        return Ok((RequestDate::basic(readable(value)?)?, amz_date));
+pub(super) fn of_header(parts: &Parts) -> Result<(RequestDate, &'static HeaderName), AuthError> {
+    if let Some(value) = parts.headers.get(&AMZ_DATE) {
+        return Ok((RequestDate::basic(readable(value)?)?, &AMZ_DATE));
     }
     let value = parts
         .headers
@@ -60,7 +59,7 @@ pub(super) fn of_header(parts: &Parts) -> Result<(RequestDate, HeaderName), Auth
         Some(at) => RequestDate::basic(&at.to_basic_iso8601())?,
         None => RequestDate::basic(text)?,
     };
-    Ok((date, DATE_HEADER))
+    Ok((date, &DATE_HEADER))
 }
 
 fn readable(value: &HeaderValue) -> Result<&str, AuthError> {

@@ -40,7 +40,15 @@ pub(super) fn read(query: &str) -> Result<Option<Presigned<'_>>, AuthError> {
         return Ok(None);
     }
     let mut found: [Option<Cow<'_, str>>; 8] = [const { None }; 8];
-    for pair in escape::pairs(query.as_bytes()) {
+    // What does not begin with an x, escaped or not, is none of them. That its escapes are
+    // complete is seen to where the canonical request is written.
+    let may_be_one = |raw: &&[u8]| matches!(raw.first(), Some(b'x' | b'X' | b'%'));
+    for piece in query
+        .as_bytes()
+        .split(|byte| *byte == b'&')
+        .filter(may_be_one)
+    {
+        let pair = escape::pair(piece);
         let pair = pair.map_err(|_source| AuthError::Incomplete(BAD_QUERY))?;
         let prefix = pair.name.get(..6).unwrap_or_default();
         if !prefix.eq_ignore_ascii_case(b"X-Amz-") {

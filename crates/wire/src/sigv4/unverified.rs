@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use http::HeaderName;
 use http::header::{AUTHORIZATION, DATE, HOST};
 use http::request::Parts;
 use types::{AccessKeyId, Timestamp};
@@ -92,7 +93,7 @@ impl<'r> Unverified<'r> {
     fn from_header(parts: &'r Parts, authorization: &'r str) -> Result<Self, AuthError> {
         let claim = read_authorization(authorization)?;
         let (date, date_header) = date::of_header(parts)?;
-        let session_token = match parts.headers.get("x-amz-security-token") {
+        let session_token = match parts.headers.get(&SECURITY_TOKEN) {
             Some(value) => Some(Cow::Borrowed(
                 value
                     .to_str()
@@ -109,10 +110,10 @@ impl<'r> Unverified<'r> {
     }
 
     fn from_query(parts: &'r Parts, presigned: Presigned<'r>) -> Result<Self, AuthError> {
-        if parts.headers.contains_key("x-amz-date") {
+        if parts.headers.contains_key(&AMZ_DATE) {
             return Err(AuthError::Ambiguous("date"));
         }
-        if parts.headers.contains_key("x-amz-security-token") {
+        if parts.headers.contains_key(&SECURITY_TOKEN) {
             return Err(AuthError::Ambiguous("session token"));
         }
         let date = presigned.date()?;
@@ -156,7 +157,7 @@ impl<'r> Unverified<'r> {
         if !date.is_on(scope.day()) {
             return Err(AuthError::ScopeDate);
         }
-        let payload = match parts.headers.get("x-amz-content-sha256") {
+        let payload = match parts.headers.get(&CONTENT_SHA256) {
             Some(value) => Some(PayloadHash::declared(value.as_bytes())?),
             None => None,
         };
@@ -359,4 +360,9 @@ const BAD_SIGNED_HEADERS: &str = "'SignedHeaders' must be a sorted list of lower
 const BAD_SIGNATURE: &str = "'Signature' must be 64 lower-case hexadecimal digits";
 
 /// The name of the fallback header, for [`date::of_header`]'s callers.
-pub(super) const DATE_HEADER: http::HeaderName = DATE;
+pub(super) static DATE_HEADER: HeaderName = DATE;
+
+// Parsing a name costs more than finding it.
+pub(super) static AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+static CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
