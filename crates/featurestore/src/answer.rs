@@ -174,7 +174,7 @@ pub(crate) fn json_head(name: &str) -> Box<[u8]> {
 fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+    while let Some(at) = first_special(rest) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((byte, behind)) = special.split_first() else {
@@ -185,6 +185,35 @@ fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Where the first byte stands that needs an escape. Eight bytes are looked at together, and
+/// only if one of them may need it, one by one.
+fn first_special(text: &[u8]) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    let plain = words
+        .iter()
+        .take_while(|word| !may_need_escape(u64::from_ne_bytes(**word)))
+        .count();
+    let tail = if plain == words.len() {
+        rest
+    } else {
+        text.get(plain * 8..).unwrap_or_default()
+    };
+    let at = tail.iter().position(|byte| needs_escape(*byte))?;
+    Some(plain * 8 + at)
+}
+
+/// Whether any byte of `word` is below a space, a quote or a backslash. It may say yes where
+/// the answer is no, but only for words with such a byte or one above 127.
+fn may_need_escape(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+    let quote = has_zero(word ^ (ONES * 0x22));
+    let backslash = has_zero(word ^ (ONES * 0x5c));
+    (below_space | quote | backslash) != 0
 }
 
 fn needs_escape(byte: u8) -> bool {

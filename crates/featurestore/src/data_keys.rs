@@ -1,7 +1,7 @@
 //! The keys of groups: made when a group is created, unwrapped when records are used.
 
 use std::hash::Hash;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crypto::Key32;
@@ -10,7 +10,7 @@ use pipeline::Ctx;
 use quick_cache::sync::Cache;
 use shapes::Blob;
 use shapes::kms::{DataKeySpec, DecryptRequest, GenerateDataKeyRequest};
-use store::{AnyTable, Key, Revision, Snapshot};
+use store::{Revision, Snapshot};
 use types::{AccessKeyId, Arn, Monotonic, Region, Service};
 
 use crate::records::{GroupRecord, Wrapped};
@@ -91,9 +91,7 @@ impl DataKeys {
         let Some(key) = &group.online.key else {
             return Ok(Access::Owned);
         };
-        kms::usable(ctx.view(), key).map_err(Error::of_key)?;
-        let revision = key_revision(ctx.view().snapshot(), key)
-            .ok_or_else(|| Error::broken("a usable key has no row"))?;
+        let revision = kms::usable(ctx.view(), key).map_err(Error::of_key)?;
         let caller = match &ctx.caller().access_key {
             Some(id) => Caller::AccessKey(id.clone()),
             None => Caller::Principal(ctx.caller().principal.display_name()),
@@ -107,14 +105,14 @@ impl DataKeys {
             let current = entry
                 .kms_key
                 .as_ref()
-                .is_none_or(|(key, revision)| key_revision(snapshot, key) == Some(*revision));
+                .is_none_or(|(key, revision)| kms::key_revision(snapshot, key) == Some(*revision));
             current && entry.until > now
         });
     }
 
     fn cached(&self, ctx: &Ctx, slot: &Slot) -> Option<Unwrapped> {
         let entry = self.cache.get(slot)?;
-        (entry.until > ctx.services().clock().monotonic()).then_some(entry.key)
+        (entry.until > ctx.monotonic()).then_some(entry.key)
     }
 }
 
@@ -238,19 +236,6 @@ impl Slot {
         }
     }
 }
-
-/// The version of the row of the KMS key at `arn`.
-fn key_revision(snapshot: &Snapshot, arn: &Arn) -> Option<Revision> {
-    let row = Key::of(&[arn.account_text(), arn.region(), arn.resource_of("key")?]);
-    snapshot.row_revision((*KMS_KEYS)?, &row)
-}
-
-/// The table of KMS keys.
-static KMS_KEYS: LazyLock<Option<&'static dyn AnyTable>> = LazyLock::new(|| {
-    kms::tables()
-        .into_iter()
-        .find(|table| table.name() == "kms_keys")
-});
 
 /// Under what the keys of a new group are wrapped.
 #[derive(Debug)]

@@ -7,7 +7,17 @@ use pipeline::sources::{MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule,
 use store::View;
 use types::{Arn, Principal};
 
-use crate::records::{GROUPS, group_row};
+use crate::records::{GROUPS, GroupRecord, group_row};
+
+/// What policies are told of a group that is there.
+pub(crate) fn facts_of(group: &GroupRecord) -> ResourceFacts {
+    let keys: Arc<dyn ResourceKeys> = group.schema.resource_keys.clone();
+    ResourceFacts {
+        account: Some(group.account),
+        rule: ResourceRule::None,
+        keys: Some(keys),
+    }
+}
 
 /// The source of facts about resources whose ARNs name `sagemaker`.
 ///
@@ -24,13 +34,13 @@ impl ResourceSource for FeatureGroups {
             let row = group_row(arn.account_text(), arn.region(), name);
             view.get(&GROUPS, &row)
         });
-        ResourceFacts {
-            account: arn.account(),
-            rule: ResourceRule::None,
-            keys: group.filter(|group| group.record.arn == *arn).map(|group| {
-                let keys: Arc<dyn ResourceKeys> = group.record.schema.resource_keys.clone();
-                keys
-            }),
+        match group.filter(|group| group.record.arn == *arn) {
+            Some(group) => facts_of(group.record),
+            None => ResourceFacts {
+                account: arn.account(),
+                rule: ResourceRule::None,
+                keys: None,
+            },
         }
     }
 

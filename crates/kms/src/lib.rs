@@ -53,7 +53,7 @@ pub use ops::list_aliases::ListAliases;
 pub use ops::list_keys::ListKeys;
 pub use ops::put_key_policy::PutKeyPolicy;
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
-pub use symmetric::usable;
+pub use symmetric::{key_revision, usable};
 
 /// Adds every operation of KMS that exists here.
 pub fn register(registry: &mut impl pipeline::Registry) {

@@ -2,13 +2,13 @@
 
 use pipeline::Ctx;
 use shapes::kms::{DataKeySpec, EncryptionAlgorithmSpec, RecipientInfo};
-use store::View;
+use store::{Key, Revision, Snapshot, View};
 use types::Arn;
 use zeroize::Zeroizing;
 
 use crate::context::EncryptionContext;
 use crate::identifiers::KeyTarget;
-use crate::records::{KeyRow, KeySpec, KeyUsage};
+use crate::records::{KEYS, KeyRow, KeySpec, KeyUsage};
 use crate::state::{self, Guarded};
 use crate::{Error, Keyring};
 
@@ -44,11 +44,21 @@ pub(crate) fn usable_key<'a>(
 
 /// Whether the key at `arn` can encrypt and decrypt now.
 ///
-/// For services that keep data under the key. Fails with KMS's own error:
-/// `NotFoundException`, `DisabledException` or `KMSInvalidStateException`.
-pub fn usable(view: &View, arn: &Arn) -> Result<(), Error> {
+/// For services that keep data under the key. Returns the commit that wrote the key's row as
+/// it is now: what was unwrapped under it may be used for as long as that stays the same.
+/// Fails with KMS's own error: `NotFoundException`, `DisabledException` or
+/// `KMSInvalidStateException`.
+pub fn usable(view: &View, arn: &Arn) -> Result<Revision, Error> {
     let key = KeyRow::at(view, arn).ok_or_else(|| Error::KeyNotFound { arn: arn.clone() })?;
-    state::check(&key.record, Guarded::Cryptographic)
+    state::check(&key.record, Guarded::Cryptographic)?;
+    Ok(key.revision)
+}
+
+/// The commit that wrote the row of the key at `arn`, whatever its state; `None` if there is
+/// no such key.
+pub fn key_revision(snapshot: &Snapshot, arn: &Arn) -> Option<Revision> {
+    let row = Key::of(&[arn.account_text(), arn.region(), arn.resource_of("key")?]);
+    snapshot.row_revision(&KEYS, &row)
 }
 
 /// Refuses grant tokens: there is no grant that could have any of them.

@@ -124,11 +124,13 @@ impl<'a> Iterator for Features<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let feature = self.take();
-        if feature.is_none() {
-            self.rest = &[];
+        match self.take() {
+            Some(feature) => Some(Ok(feature)),
+            None => {
+                self.rest = &[];
+                Some(Err(Error::Damaged))
+            }
         }
-        Some(feature.ok_or(Error::Damaged))
     }
 }
 

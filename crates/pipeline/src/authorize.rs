@@ -29,14 +29,11 @@ pub(crate) fn authorize(ctx: &Ctx, needs: &Needs, explain: bool) -> Result<Autho
         .sources
         .identities
         .policies(ctx.view(), principal);
-    let resources = needs
-        .iter()
-        .filter_map(|need| need.resource.clone())
-        .collect();
-    let mut authorization = Authorization {
-        resources,
-        ..Authorization::default()
-    };
+    let mut authorization = Authorization::default();
+    if explain {
+        let resources = needs.iter().filter_map(|need| need.resource.clone());
+        authorization.resources.extend(resources);
+    }
     for need in needs {
         match decide(ctx, &identity, need, explain) {
             Ok(decision) => authorization.decisions.extend(decision),
@@ -60,12 +57,13 @@ fn decide(
         .resource
         .as_ref()
         .and_then(|arn| ctx.services().sources.of(arn));
-    let facts = match (&need.resource, source) {
+    let facts = match (&need.resource, &need.facts, source) {
         _ if need.owned_by_aws => of_the_caller(principal),
-        (Some(arn), Some(source)) => source.facts(ctx.view(), arn),
-        (Some(arn), None) => without_policy(arn),
+        (Some(_), Some(facts), _) => facts.clone(),
+        (Some(arn), None, Some(source)) => source.facts(ctx.view(), arn),
+        (Some(arn), None, None) => without_policy(arn),
         // An action without a resource concerns the caller's own account.
-        (None, _) => of_the_caller(principal),
+        (None, _, _) => of_the_caller(principal),
     };
     if need.same_account_only && facts.account != principal.account() {
         return Err(denial(ctx, need, String::new()));

@@ -1,15 +1,15 @@
 //! What a request knows: who, from where, when, which snapshot, and the server's parts.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::{Damper, TlsDetails};
-use store::{Batch, Store, View};
+use store::{Batch, Revision, Store, View};
 use types::{
-    AccessKeyId, AccountId, Clock, Entropy, Principal, Region, RequestId, Service, Timestamp,
+    AccessKeyId, AccountId, Clock, Entropy, Monotonic, Principal, Region, RequestId, Service,
+    Timestamp,
 };
 
 use crate::error::Failure;
@@ -41,16 +41,20 @@ pub struct Origin {
 
 /// Shared parts of services, found by their type: key rings, caches, engines.
 #[derive(Default)]
-pub struct Parts(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub struct Parts(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
 
 impl Parts {
     /// Adds a part; a second of the same type replaces the first.
     pub fn insert<T: Any + Send + Sync>(&mut self, part: Arc<T>) {
-        self.0.insert(TypeId::of::<T>(), part);
+        self.0.retain(|(known, _)| *known != TypeId::of::<T>());
+        self.0.push((TypeId::of::<T>(), part));
     }
 
     fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.0.get(&TypeId::of::<T>())?.downcast_ref()
+        // A handful: looking at each costs less than hashing.
+        let mut parts = self.0.iter();
+        let (_, part) = parts.find(|(known, _)| *known == TypeId::of::<T>())?;
+        part.downcast_ref()
     }
 }
 
@@ -151,30 +155,35 @@ pub struct Ctx {
 /// What stays the same for a request and the calls that services make for it.
 #[derive(Debug)]
 struct RequestShared {
-    caller: Caller,
+    caller: Arc<Caller>,
+    /// The metadata revision that the caller was authenticated on.
+    authenticated: Revision,
     origin: Origin,
     region: Region,
     id: RequestId,
     time: Timestamp,
+    monotonic: Monotonic,
 }
 
 impl Ctx {
-    /// A context for an authenticated request, seeing `view`.
+    /// A context for a request that was authenticated in `view`, the view it sees first.
     pub fn new(
         services: Arc<Services>,
         view: View,
-        caller: Caller,
+        caller: impl Into<Arc<Caller>>,
         origin: Origin,
         region: Region,
         id: RequestId,
     ) -> Self {
-        let time = services.clock.now();
+        let (time, monotonic) = (services.clock.now(), services.clock.monotonic());
         let shared = Arc::new(RequestShared {
-            caller,
+            caller: caller.into(),
+            authenticated: view.revision(),
             origin,
             region,
             id,
             time,
+            monotonic,
         });
         Self {
             services,
@@ -224,6 +233,12 @@ impl Ctx {
         &self.shared.caller
     }
 
+    /// Whether this request was authenticated in the very snapshot that it sees, so that
+    /// its credential need not be looked at again.
+    pub(crate) fn is_freshly_authenticated(&self) -> bool {
+        !self.view.is_recording() && self.view.revision() == self.shared.authenticated
+    }
+
     /// The caller's account.
     ///
     /// Services that act for themselves have none; operations that work in the caller's
@@ -250,6 +265,11 @@ impl Ctx {
     /// When the request was received.
     pub fn time(&self) -> Timestamp {
         self.shared.time
+    }
+
+    /// The monotonic reading when the request was received.
+    pub fn monotonic(&self) -> Monotonic {
+        self.shared.monotonic
     }
 
     /// The source of randomness.

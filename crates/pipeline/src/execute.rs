@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use store::{Batch, CommitError, Revision, View};
@@ -12,6 +12,7 @@ use tracing::{error, warn};
 use types::ErrorKind;
 
 use crate::authorize::{Authorization, authorize};
+use crate::operation::EventDetail;
 use crate::record;
 use crate::{Ctx, Failure, Kind, Operation, Permit, Reply};
 
@@ -34,8 +35,11 @@ pub struct Executed<T> {
 /// effect and the audit record are durable.
 pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Output> {
     let mut ctx = ctx;
-    for _ in 0..ATTEMPTS {
-        ctx = ctx.again(view::<O>(&ctx));
+    for number in 0..ATTEMPTS {
+        // A call that reads decides on the snapshot that it was authenticated in.
+        if number > 0 || may_write::<O>() || ctx.view().is_recording() {
+            ctx = ctx.again(view::<O>(&ctx));
+        }
         let (result, batch) = attempt::<O>(&ctx, input.clone()).await;
         let seen = ctx.view().revision();
         if batch.is_empty() {
@@ -76,11 +80,16 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
     }
 }
 
+fn may_write<O: Operation>() -> bool {
+    matches!(O::KIND, Kind::Mutating | Kind::DataWrite)
+}
+
 fn view<O: Operation>(ctx: &Ctx) -> View {
     let snapshot = ctx.services().store.snapshot();
-    match O::KIND {
-        Kind::Mutating | Kind::DataWrite => View::recording(snapshot),
-        Kind::ReadOnly | Kind::DataRead => View::plain(snapshot),
+    if may_write::<O>() {
+        View::recording(snapshot)
+    } else {
+        View::plain(snapshot)
     }
 }
 
@@ -95,7 +104,7 @@ pub(crate) async fn attempt<O: Operation>(
         Ok(reply) => {
             let mut batch = reply.effect;
             batch.merge(ctx.take_effects());
-            let detail = O::event(&input, Some(&reply.output));
+            let detail = detail::<O>(&input, Some(&reply.output));
             record::success::<O>(ctx, detail, &authorization, &mut batch)
                 .map(|()| (reply.output, batch))
         }
@@ -106,7 +115,7 @@ pub(crate) async fn attempt<O: Operation>(
         Err(failure) => {
             log_failure::<O>(ctx, &failure);
             let mut batch = ctx.take_effects().only_appends();
-            let detail = O::event(&input, None);
+            let detail = detail::<O>(&input, None);
             let recorded = record::failure::<O>(ctx, detail, &authorization, &failure, &mut batch);
             if let Err(unrecorded) = recorded {
                 error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
@@ -116,21 +125,28 @@ pub(crate) async fn attempt<O: Operation>(
     }
 }
 
+/// What the record tells of the call; data calls are recorded by trails, and not here.
+fn detail<O: Operation>(input: &O::Input, output: Option<&O::Output>) -> EventDetail {
+    if O::KIND.is_data() {
+        return EventDetail::default();
+    }
+    O::event(input, output)
+}
+
 async fn decide_and_handle<O: Operation>(
     ctx: &Ctx,
     input: O::Input,
     authorization: &mut Authorization,
 ) -> Result<Reply<O::Output>, Failure> {
-    if !ctx
-        .services()
-        .sources
-        .identities
-        .is_active(ctx.view(), ctx.caller())
-    {
+    let identities = &ctx.services().sources.identities;
+    if !ctx.is_freshly_authenticated() && !identities.is_active(ctx.view(), ctx.caller()) {
         return Err(inactive());
     }
-    let resolve = CatchPanic(Box::pin(O::resolve(ctx, &input)));
-    let (needs, target) = resolve.await?.map_err(Failure::of)?;
+    let resolved = {
+        let resolve = pin!(O::resolve(ctx, &input));
+        CatchPanic(resolve).await?
+    };
+    let (needs, target) = resolved.map_err(Failure::of)?;
     match authorize(ctx, &needs, !O::KIND.is_data()) {
         Ok(granted) => *authorization = granted,
         Err(denial) => {
@@ -146,9 +162,8 @@ async fn decide_and_handle<O: Operation>(
         warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
     }
     let permit = Permit::granted(target, std::mem::take(&mut authorization.denied_items));
-    CatchPanic(Box::pin(O::handle(ctx, permit, input)))
-        .await?
-        .map_err(Failure::of)
+    let handle = pin!(O::handle(ctx, permit, input));
+    CatchPanic(handle).await?.map_err(Failure::of)
 }
 
 /// The credential was good when the request was authenticated, and is no more.
@@ -218,9 +233,9 @@ async fn yield_once() {
 }
 
 /// A future whose panic becomes an internal failure of the request.
-struct CatchPanic<F>(Pin<Box<F>>);
+struct CatchPanic<'a, F>(Pin<&'a mut F>);
 
-impl<F: Future> Future for CatchPanic<F> {
+impl<F: Future> Future for CatchPanic<'_, F> {
     type Output = Result<F::Output, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

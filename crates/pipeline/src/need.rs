@@ -7,6 +7,7 @@ use policy::Action;
 use types::{Arn, Service};
 
 use crate::error::Denial;
+use crate::sources::ResourceFacts;
 use crate::{KeySet, Operation};
 
 /// What a denied need does to the call.
@@ -33,6 +34,9 @@ pub struct Need {
     pub shared_keys: Option<Arc<KeySet>>,
     /// The service that needs it on the caller's behalf.
     pub via: Option<Service>,
+    /// What is known of the resource, if `resolve` has loaded it in this view already; else
+    /// the resource's source is asked.
+    pub facts: Option<ResourceFacts>,
     /// Whether the resource must be in the caller's own account, whatever the policies say.
     pub same_account_only: bool,
     /// Whether the resource belongs to no account but to AWS: an AWS managed policy.
@@ -45,15 +49,8 @@ impl Need {
     /// A need that fails the call when denied.
     pub fn on(action: &'static Action, resource: Arn) -> Self {
         Self {
-            action,
             resource: Some(resource),
-            named: None,
-            keys: KeySet::default(),
-            shared_keys: None,
-            via: None,
-            same_account_only: true,
-            owned_by_aws: false,
-            on_deny: OnDeny::FailCall,
+            ..Self::anywhere(action)
         }
     }
 
@@ -66,6 +63,7 @@ impl Need {
             keys: KeySet::default(),
             shared_keys: None,
             via: None,
+            facts: None,
             same_account_only: true,
             owned_by_aws: false,
             on_deny: OnDeny::FailCall,
@@ -88,6 +86,13 @@ impl Need {
     /// With condition keys that a resource keeps ready.
     pub fn with_shared(mut self, keys: Arc<KeySet>) -> Self {
         self.shared_keys = Some(keys);
+        self
+    }
+
+    /// With what the resource's own source would say of it, which `resolve` has read from the
+    /// same view.
+    pub fn known(mut self, facts: ResourceFacts) -> Self {
+        self.facts = Some(facts);
         self
     }
 
@@ -142,6 +147,11 @@ impl Needs {
     /// Needs nothing: only for operations that AWS lets every caller make.
     pub fn nothing() -> Self {
         Self(Vec::new())
+    }
+
+    /// Nothing yet, with room for `capacity` needs.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
     }
 
     /// One need.

@@ -4,7 +4,6 @@
 //! source describes has no resource policy, and a principal that no source knows has no
 //! identity policy, which denies.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -119,7 +118,7 @@ pub struct Principals(pub Arc<dyn PrincipalDirectory>);
 #[derive(Debug)]
 pub struct Sources {
     pub(crate) identities: Arc<dyn IdentitySource>,
-    resources: HashMap<&'static str, Arc<dyn ResourceSource>>,
+    resources: Vec<(&'static str, Arc<dyn ResourceSource>)>,
 }
 
 impl Sources {
@@ -127,18 +126,21 @@ impl Sources {
     pub fn new(identities: Arc<dyn IdentitySource>) -> Self {
         Self {
             identities,
-            resources: HashMap::new(),
+            resources: Vec::new(),
         }
     }
 
     /// Adds the source for resources whose ARNs name `service`.
     pub fn resources(mut self, service: &'static str, source: Arc<dyn ResourceSource>) -> Self {
-        self.resources.insert(service, source);
+        self.resources.retain(|(known, _)| *known != service);
+        self.resources.push((service, source));
         self
     }
 
     /// The source for the resource at `arn`.
     pub(crate) fn of(&self, arn: &Arn) -> Option<&Arc<dyn ResourceSource>> {
-        self.resources.get(arn.service())
+        let mut sources = self.resources.iter();
+        let (_, source) = sources.find(|(service, _)| *service == arn.service())?;
+        Some(source)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use online::{CellKey, GroupNumber, SealedCell};
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
 use shapes::featurestore_runtime::{
@@ -60,7 +60,7 @@ impl Operation for BatchGetRecord {
         let mut found = Vec::with_capacity(input.identifiers.len());
         for (number, item) in input.identifiers.iter().enumerate() {
             let group = Found::find(ctx, &item.feature_group_name)?;
-            needs.push(Need::on(&BATCH_GET_RECORD, group.arn.clone()));
+            needs.push(super::group_need(&BATCH_GET_RECORD, &group));
             if let Some(need) = super::key_need(&group) {
                 needs.push(need.for_item(number));
             }

@@ -26,14 +26,24 @@ use types::Service;
 
 use crate::actions::DECRYPT;
 use crate::name::Found;
+use crate::source::facts_of;
 
 /// What every call about the records of a group needs: the action on the group and, if the
 /// group has a key of its own, `kms:Decrypt` on that through SageMaker.
 fn record_needs(action: &'static Action, found: &Found) -> Needs {
-    let needs = Needs::one(Need::on(action, found.arn.clone()));
-    match key_need(found) {
-        Some(need) => needs.and(need),
-        None => needs,
+    let mut needs = Needs::with_capacity(2).and(group_need(action, found));
+    if let Some(need) = key_need(found) {
+        needs.push(need);
+    }
+    needs
+}
+
+/// The need of `action` on the group itself.
+fn group_need(action: &'static Action, found: &Found) -> Need {
+    let need = Need::on(action, found.arn.clone());
+    match &found.group {
+        Some(group) => need.known(facts_of(group)),
+        None => need,
     }
 }
 

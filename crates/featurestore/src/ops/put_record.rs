@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use online::Rule;
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::featurestore_runtime::PutRecordRequest;
 use types::Service;
@@ -45,7 +45,8 @@ impl Operation for PutRecord {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), RuntimeError> {
         let found = Found::find(ctx, &input.feature_group_name)?;
         let keys = Arc::clone(&NO_UPDATE);
-        let mut needs = Needs::one(Need::on(&PUT_RECORD, found.arn.clone()).with_shared(keys));
+        let need = super::group_need(&PUT_RECORD, &found).with_shared(keys);
+        let mut needs = Needs::one(need);
         if let Some(need) = super::key_need(&found) {
             needs.push(need);
         }
