@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crypto::secret::SecretBytes;
-use store::{Revision, View};
+use store::{AnyTable, Revision, Snapshot, View};
 use types::{AccessKeyId, AccountId, Principal};
 
 use crate::records::{AccessKeyRecord, KeyOwner, KeyStatus};
@@ -44,6 +44,13 @@ pub fn find_credential(view: &View, id: &AccessKeyId) -> Option<Credential> {
         CredentialState::Active(credential) => Some(credential),
         CredentialState::Unknown | CredentialState::Inactive { .. } => None,
     }
+}
+
+/// The last changes of all tables that [`find_credential`] reads: in two snapshots that agree
+/// on it, it finds the same.
+pub fn credential_stamp(snapshot: &Snapshot) -> [Revision; 3] {
+    let read: [&dyn AnyTable; 3] = [&tables::ACCESS_KEYS, &tables::USERS, &tables::ACCOUNTS];
+    read.map(|table| snapshot.table_changed(table))
 }
 
 /// Like [`find_credential`], and tells inactive keys from unknown ones, for the log.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use imbl::HashMap;
+use imbl::OrdMap;
 use pipeline::Caller;
 use pipeline::sources::{AttachedDocument, IdentityPolicies, IdentitySource};
 use store::{AnyTable, Revision, Snapshot, View};
@@ -24,7 +24,7 @@ const MOST_KEPT: usize = 16_384;
 /// compiled when they are written.
 #[derive(Default)]
 pub struct Identities {
-    kept: ArcSwap<HashMap<UniqueId, Arc<Kept>>>,
+    kept: ArcSwap<OrdMap<UniqueId, Arc<Kept>>>,
 }
 
 struct Kept {
@@ -99,9 +99,9 @@ impl Identities {
         self.kept.rcu(|all| {
             let full = all.len() >= MOST_KEPT && !all.contains_key(id);
             let mut all = if full {
-                HashMap::new()
+                OrdMap::new()
             } else {
-                HashMap::clone(all)
+                OrdMap::clone(all)
             };
             all.insert(id.clone(), Arc::clone(&kept));
             all

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
-use imbl::HashMap;
+use imbl::OrdMap;
 use store::{Batch, Snapshot};
 use types::{AccessKeyId, Region, Service, Timestamp};
 
@@ -18,7 +18,7 @@ use crate::tables;
 /// maintenance commits [`Self::flush`] once a minute. A crash loses at most that minute.
 #[derive(Default)]
 pub struct LastUsed {
-    keys: ArcSwap<HashMap<AccessKeyId, Arc<[Use]>>>,
+    keys: ArcSwap<OrdMap<AccessKeyId, Arc<[Use]>>>,
 }
 
 /// The uses of one key for one service in one region.
@@ -52,7 +52,7 @@ impl LastUsed {
             at: Arc::new(AtomicI64::new(at)),
         };
         self.keys.rcu(|keys| {
-            let mut keys = HashMap::clone(keys);
+            let mut keys = OrdMap::clone(keys);
             let uses = keys.get(key).map(|uses| uses.to_vec()).unwrap_or_default();
             let uses = match find(&uses, service, region) {
                 // Somebody else was first.
@@ -96,7 +96,7 @@ impl LastUsed {
         }
         if !gone.is_empty() {
             self.keys.rcu(|keys| {
-                let mut keys = HashMap::clone(keys);
+                let mut keys = OrdMap::clone(keys);
                 for id in &gone {
                     keys.remove(id);
                 }

@@ -30,7 +30,9 @@ mod tables;
 mod tags;
 
 pub use bootstrap::{AccessKey, bootstrap, create_root_access_key};
-pub use credential::{Credential, CredentialState, credential_state, find_credential};
+pub use credential::{
+    Credential, CredentialState, credential_stamp, credential_state, find_credential,
+};
 pub use error::Error;
 pub use identities::Identities;
 pub use last_used::LastUsed;

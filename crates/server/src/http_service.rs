@@ -10,15 +10,17 @@ use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use metrics::Histogram;
 use pipeline::{Caller, Ctx, Kind, Origin, Services, UnauthenticatedCall};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
 use types::{AccountId, ErrorKind, Region, RequestId, Service, SystemClock};
-use wire::sigv4::{AuthError, PayloadHash, SecretAccessKey, Unverified, Verifier};
+use wire::sigv4::{AuthError, PayloadHash, Unverified, Verifier};
 use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
 use crate::config::Config;
+use crate::credentials::KnownCredentials;
 use crate::refusals::Refusals;
 use crate::router::{Router, failure_of};
 use crate::unread::Unread;
@@ -47,6 +49,7 @@ pub(crate) struct HttpService {
     services: Arc<Services>,
     router: Router,
     verifier: Verifier,
+    credentials: KnownCredentials,
     limits: Limits,
     regions: Vec<Region>,
     home: AccountId,
@@ -55,6 +58,8 @@ pub(crate) struct HttpService {
     body_timeout: Duration,
     unread: Unread,
     refusals: Refusals,
+    /// How long requests took, for Prometheus.
+    seconds: Histogram,
 }
 
 /// A request whose signature has been read but not verified.
@@ -81,6 +86,7 @@ impl HttpService {
             services,
             router: Router::complete(),
             verifier: Verifier::new(skew, SIGNING_KEYS),
+            credentials: KnownCredentials::default(),
             limits: Limits::default(),
             regions: config.regions.clone(),
             home,
@@ -93,6 +99,7 @@ impl HttpService {
             body_timeout: Duration::from_secs(config.limits.body_seconds),
             unread: Unread::new(config.limits.response_memory),
             refusals,
+            seconds: metrics::histogram!("strongroom_request_seconds"),
         }
     }
 
@@ -113,7 +120,7 @@ impl HttpService {
         let response = self.answer(peer, parts, body, id).await;
         let now = self.services.clock().monotonic();
         let spent = now.0.saturating_sub(started.0);
-        metrics::histogram!("strongroom_request_seconds").record(spent);
+        self.seconds.record(spent);
         debug!(request = %id, peer = %peer.address, status = response.status().as_u16(), "answered");
         self.unread.hold(response, parts, id)
     }
@@ -165,8 +172,11 @@ impl HttpService {
 
     /// How much of a body is read: little from a stranger, whose signature cannot be right.
     fn body_limit(&self, arrived: &Arrived<'_>, rule: BodyRule) -> usize {
+        if rule.declared <= STRANGERS_BODY {
+            return rule.limit.min(STRANGERS_BODY);
+        }
         let view = store::View::plain(self.services.store().snapshot());
-        match iam::find_credential(&view, arrived.signature.access_key()) {
+        match self.credentials.find(&view, arrived.signature.access_key()) {
             Some(_) => rule.limit,
             None => rule.limit.min(STRANGERS_BODY),
         }
@@ -255,7 +265,7 @@ impl HttpService {
         };
         if let Some(route) = self.router.find(call.service(), call.operation()) {
             let response = route.answer(ctx, &call).await;
-            count(call.service(), call.operation(), response.status());
+            route.count(response.status());
             response
         } else {
             let operation = call.operation().to_owned();
@@ -291,22 +301,20 @@ impl HttpService {
         signature: &Unverified<'_>,
         view: &store::View,
         body: &[u8],
-    ) -> Result<Caller, AuthError> {
+    ) -> Result<Arc<Caller>, AuthError> {
         let payload = PayloadHash::of(body);
         let now = self.services.clock().now();
-        let Some(credential) = iam::find_credential(view, signature.access_key()) else {
+        // Long-term keys come without a token; sessions do not exist yet.
+        let known = match signature.session_token() {
+            None => self.credentials.find(view, signature.access_key()),
+            Some(_) => None,
+        };
+        let Some(known) = known else {
             return Err(self.verifier.refuse_unknown(signature, &payload, now));
         };
-        if signature.session_token().is_some() {
-            // Long-term keys come without a token; sessions do not exist yet.
-            return Err(self.verifier.refuse_unknown(signature, &payload, now));
-        }
-        let secret = SecretAccessKey::new(credential.secret.expose());
-        let verified = self.verifier.verify(signature, &secret, &payload, now)?;
-        Ok(Caller {
-            principal: credential.principal,
-            access_key: Some(verified.access_key().clone()),
-        })
+        self.verifier
+            .verify(signature, &known.secret, &payload, now)?;
+        Ok(Arc::clone(&known.caller))
     }
 
     fn note_use(&self, caller: &Caller, service: Service, region: &Region) {
@@ -361,6 +369,9 @@ impl HttpService {
         mut body: Incoming,
         limit: usize,
     ) -> Result<(Bytes, Vec<SemaphorePermit<'_>>), BodyRefused> {
+        if body.is_end_stream() {
+            return Ok((Bytes::new(), Vec::new()));
+        }
         let read = async {
             let mut memory = Vec::new();
             let mut bytes = BytesMut::new();
@@ -473,19 +484,4 @@ pub(crate) fn set_revision(response: &mut Response<Bytes>, revision: u64) {
     response
         .headers_mut()
         .insert("x-strongroom-revision", HeaderValue::from(revision));
-}
-
-fn count(service: Service, operation: &str, status: StatusCode) {
-    let class = if status.is_success() {
-        "ok"
-    } else if status.is_client_error() {
-        "client_error"
-    } else {
-        "server_error"
-    };
-    metrics::counter!(
-        "strongroom_requests_total",
-        "service" => service.model_name(), "operation" => operation.to_owned(), "result" => class
-    )
-    .increment(1);
 }

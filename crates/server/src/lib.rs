@@ -7,6 +7,7 @@ mod bootstrap;
 pub mod cli;
 mod compose;
 pub mod config;
+mod credentials;
 mod directory;
 pub mod docs;
 mod entrance;

@@ -1,13 +1,14 @@
 //! Which operation answers: one table, built from the services' registries.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
+use metrics::Counter;
 use pipeline::{Ctx, Executed, Failure, Operation, Registry, execute, record_refused};
 use policy::Action;
 use shapes::Output;
@@ -29,12 +30,16 @@ pub(crate) trait Route: fmt::Debug + Send + Sync {
 
     /// How the operation is recorded.
     fn kind(&self) -> pipeline::Kind;
+
+    /// Counts an answer.
+    fn count(&self, status: StatusCode);
 }
 
 /// All operations that this server answers.
 #[derive(Debug, Default)]
 pub struct Router {
-    routes: HashMap<Service, HashMap<&'static str, Box<dyn Route>>>,
+    /// By service and operation: a few dozen of each, sorted.
+    routes: BTreeMap<Service, BTreeMap<&'static str, Box<dyn Route>>>,
 }
 
 impl Router {
@@ -90,12 +95,48 @@ pub struct OperationInfo {
 impl Registry for Router {
     fn add<O: Operation>(&mut self) {
         let routes = self.routes.entry(O::SERVICE).or_default();
-        routes.insert(O::NAME, Box::new(Typed::<O>(PhantomData)));
+        routes.insert(O::NAME, Box::new(Typed::<O>::new()));
     }
 }
 
-#[derive(Debug)]
-struct Typed<O>(PhantomData<fn() -> O>);
+struct Typed<O> {
+    operation: PhantomData<fn() -> O>,
+    answered: Answered,
+}
+
+/// How many answers of each kind an operation has given, for Prometheus.
+struct Answered {
+    ok: Counter,
+    client_error: Counter,
+    server_error: Counter,
+}
+
+impl<O: Operation> Typed<O> {
+    /// The recorder of metrics must be installed before.
+    fn new() -> Self {
+        let counter = |result: &'static str| {
+            let service = O::SERVICE.model_name();
+            metrics::counter!(
+                "strongroom_requests_total",
+                "service" => service, "operation" => O::NAME, "result" => result
+            )
+        };
+        Self {
+            operation: PhantomData,
+            answered: Answered {
+                ok: counter("ok"),
+                client_error: counter("client_error"),
+                server_error: counter("server_error"),
+            },
+        }
+    }
+}
+
+impl<O: Operation> fmt::Debug for Typed<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", O::SERVICE.model_name(), O::NAME)
+    }
+}
 
 impl<O: Operation> Route for Typed<O> {
     fn answer(&self, ctx: Ctx, call: &Call<'_>) -> Answer {
@@ -134,6 +175,17 @@ impl<O: Operation> Route for Typed<O> {
 
     fn kind(&self) -> pipeline::Kind {
         O::KIND
+    }
+
+    fn count(&self, status: StatusCode) {
+        let counter = if status.is_success() {
+            &self.answered.ok
+        } else if status.is_client_error() {
+            &self.answered.client_error
+        } else {
+            &self.answered.server_error
+        };
+        counter.increment(1);
     }
 }
 
