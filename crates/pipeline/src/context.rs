@@ -148,6 +148,8 @@ pub struct Ctx {
     view: View,
     shared: Arc<RequestShared>,
     via: Option<Service>,
+    /// The metadata revision that the caller's signature was verified on, if it was.
+    authenticated: Option<Revision>,
     /// Changes and audit records of calls that were made on the caller's behalf.
     effects: Mutex<Batch>,
 }
@@ -156,8 +158,6 @@ pub struct Ctx {
 #[derive(Debug)]
 struct RequestShared {
     caller: Arc<Caller>,
-    /// The metadata revision that the caller was authenticated on.
-    authenticated: Revision,
     origin: Origin,
     region: Region,
     id: RequestId,
@@ -166,7 +166,8 @@ struct RequestShared {
 }
 
 impl Ctx {
-    /// A context for a request that was authenticated in `view`, the view it sees first.
+    /// A context for a request of `caller`, whose credential is looked at before anything is
+    /// decided, seeing `view`.
     pub fn new(
         services: Arc<Services>,
         view: View,
@@ -178,7 +179,6 @@ impl Ctx {
         let (time, monotonic) = (services.clock.now(), services.clock.monotonic());
         let shared = Arc::new(RequestShared {
             caller: caller.into(),
-            authenticated: view.revision(),
             origin,
             region,
             id,
@@ -190,8 +190,16 @@ impl Ctx {
             view,
             shared,
             via: None,
+            authenticated: None,
             effects: Mutex::default(),
         }
+    }
+
+    /// Says that the caller's signature was verified on the very view that this request sees:
+    /// there its credential need not be looked at again.
+    pub fn authenticated(mut self) -> Self {
+        self.authenticated = Some(self.view.revision());
+        self
     }
 
     /// The same request, seeing `view`: for another attempt.
@@ -201,6 +209,7 @@ impl Ctx {
             view,
             shared: Arc::clone(&self.shared),
             via: self.via,
+            authenticated: self.authenticated,
             effects: Mutex::default(),
         }
     }
@@ -236,7 +245,7 @@ impl Ctx {
     /// Whether this request was authenticated in the very snapshot that it sees, so that
     /// its credential need not be looked at again.
     pub(crate) fn is_freshly_authenticated(&self) -> bool {
-        !self.view.is_recording() && self.view.revision() == self.shared.authenticated
+        !self.view.is_recording() && self.authenticated == Some(self.view.revision())
     }
 
     /// The caller's account.

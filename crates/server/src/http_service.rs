@@ -258,7 +258,7 @@ impl HttpService {
         };
         self.note_use(&caller, envelope.service(), &region);
         let services = Arc::clone(&self.services);
-        let ctx = Ctx::new(services, view, caller, origin, region, id);
+        let ctx = Ctx::new(services, view, caller, origin, region, id).authenticated();
         let call = match envelope.call(body) {
             Ok(call) => call,
             Err(error) => return self.unreadable(&ctx, &envelope, &error).await,
