@@ -8,7 +8,7 @@ use std::time::Duration;
 use audit::TlsDetails;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use metrics::Histogram;
@@ -223,7 +223,10 @@ impl HttpService {
         {
             return Some(region.clone());
         }
-        let global = matches!(scope.service(), "iam" | "sts" | "cloudtrail");
+        let global = matches!(
+            scope.service(),
+            "iam" | "sts" | "organizations" | "cloudtrail"
+        );
         (global && scope.region() == GLOBAL_REGION)
             .then(|| Region::from_str(GLOBAL_REGION).ok())
             .flatten()
@@ -269,7 +272,11 @@ impl HttpService {
             response
         } else {
             let operation = call.operation().to_owned();
-            let error = wire::Error::UnknownOperation { operation };
+            let error = match call.service() {
+                // Our own service has no model that would know the name.
+                Service::Strongroom => wire::Error::UnknownOperation { operation },
+                _ => wire::Error::Unsupported { operation },
+            };
             self.unreadable(&ctx, &envelope, &error).await
         }
     }

@@ -52,7 +52,11 @@ impl ReadError {
             }
             (
                 Self::Validation(_),
-                Service::SageMaker | Service::Kms | Service::CloudTrail | Service::Strongroom,
+                Service::SageMaker
+                | Service::Kms
+                | Service::Organizations
+                | Service::CloudTrail
+                | Service::Strongroom,
             ) => "ValidationException",
             (Self::Serialization(_), Service::Iam | Service::Sts) => "MalformedInput",
             (
@@ -60,6 +64,7 @@ impl ReadError {
                 Service::SageMaker
                 | Service::FeatureStoreRuntime
                 | Service::Kms
+                | Service::Organizations
                 | Service::CloudTrail
                 | Service::Strongroom,
             ) => "SerializationException",

@@ -1,7 +1,7 @@
 //! Requests, responses and the operation table of the AWS services, generated from
 //! their models by `cargo xtask shapes`, and the runtime that reads and checks them.
 //!
-//! The generated modules ([`kms`], [`iam`], [`sts`], [`sagemaker`], [`featurestore_runtime`],
+//! The generated modules ([`kms`], [`iam`], [`sts`], [`organizations`], [`sagemaker`], [`featurestore_runtime`],
 //! [`cloudtrail`]) hold one struct per structure and one enum per enumeration of AWS.
 //! [`Input::read`] turns a protocol-neutral tree into a request and reports every broken
 //! constraint in AWS's words; responses are [`Output`]s that `wire` serialises.
@@ -24,7 +24,7 @@ pub use blob::Blob;
 pub use constraint::{List, Map, Range, Size, Text};
 pub use enumeration::UnknownValue;
 pub use error::ReadError;
-pub use generated::{cloudtrail, featurestore_runtime, iam, kms, sagemaker, sts};
+pub use generated::{cloudtrail, featurestore_runtime, iam, kms, organizations, sagemaker, sts};
 pub use model::{
     Binding, ErrorModel, KnownOperation, Location, OperationModel, Protocol, ServiceModel,
     operation, service_model,

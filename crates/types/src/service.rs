@@ -14,6 +14,8 @@ pub enum Service {
     Iam,
     /// Security Token Service, Query.
     Sts,
+    /// Organizations, JSON 1.1.
+    Organizations,
     /// CloudTrail, JSON 1.1.
     CloudTrail,
     /// Our own operations, JSON 1.1.
@@ -22,12 +24,13 @@ pub enum Service {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SageMaker,
         Self::FeatureStoreRuntime,
         Self::Kms,
         Self::Iam,
         Self::Sts,
+        Self::Organizations,
         Self::CloudTrail,
         Self::Strongroom,
     ];
@@ -40,6 +43,7 @@ impl Service {
             Self::Kms => "kms",
             Self::Iam => "iam",
             Self::Sts => "sts",
+            Self::Organizations => "organizations",
             Self::CloudTrail => "cloudtrail",
             Self::Strongroom => "strongroom",
         }
@@ -52,6 +56,7 @@ impl Service {
             Self::Kms => "kms.amazonaws.com",
             Self::Iam => "iam.amazonaws.com",
             Self::Sts => "sts.amazonaws.com",
+            Self::Organizations => "organizations.amazonaws.com",
             Self::CloudTrail => "cloudtrail.amazonaws.com",
             Self::Strongroom => "strongroom.amazonaws.com",
         }
@@ -65,6 +70,7 @@ impl Service {
             Self::Kms => "kms",
             Self::Iam => "iam",
             Self::Sts => "sts",
+            Self::Organizations => "organizations",
             Self::CloudTrail => "cloudtrail",
             Self::Strongroom => "strongroom",
         }

@@ -79,6 +79,7 @@ impl<'r> Envelope<'r> {
             ("kms", _) => Service::Kms,
             ("iam", _) => Service::Iam,
             ("sts", _) => Service::Sts,
+            ("organizations", _) => Service::Organizations,
             ("cloudtrail", _) => Service::CloudTrail,
             ("strongroom", _) => Service::Strongroom,
             _ => return Err(AuthError::wrong_service().into()),

@@ -2,7 +2,10 @@
 //!
 //! Do not edit: change `xtask/operations.toml` or the generator and run it again.
 //! The facts are those of the service model in botocore 1.44.5 (Apache-2.0).
+//!
+//! Not enforced: the pattern of `accountAliasType` (it has a group that looks around or is named).
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use types::{Service, Timestamp};
@@ -24,40 +27,192 @@ pub static SERVICE: ServiceModel = ServiceModel {
     target_prefix: None,
     xml_namespace: Some("https://iam.amazonaws.com/doc/2010-05-08/"),
     operations: &[
+        &ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER,
+        &ADD_USER_TO_GROUP,
+        &ATTACH_GROUP_POLICY,
+        &ATTACH_ROLE_POLICY,
         &ATTACH_USER_POLICY,
         &CREATE_ACCESS_KEY,
+        &CREATE_ACCOUNT_ALIAS,
+        &CREATE_GROUP,
+        &CREATE_OPEN_ID_CONNECT_PROVIDER,
         &CREATE_POLICY,
+        &CREATE_POLICY_VERSION,
+        &CREATE_ROLE,
+        &CREATE_SERVICE_LINKED_ROLE,
         &CREATE_USER,
         &DELETE_ACCESS_KEY,
+        &DELETE_ACCOUNT_ALIAS,
+        &DELETE_GROUP,
+        &DELETE_GROUP_POLICY,
+        &DELETE_OPEN_ID_CONNECT_PROVIDER,
         &DELETE_POLICY,
+        &DELETE_POLICY_VERSION,
+        &DELETE_ROLE,
+        &DELETE_ROLE_PERMISSIONS_BOUNDARY,
+        &DELETE_ROLE_POLICY,
+        &DELETE_SERVICE_LINKED_ROLE,
         &DELETE_USER,
+        &DELETE_USER_PERMISSIONS_BOUNDARY,
         &DELETE_USER_POLICY,
+        &DETACH_GROUP_POLICY,
+        &DETACH_ROLE_POLICY,
         &DETACH_USER_POLICY,
         &GET_ACCESS_KEY_LAST_USED,
+        &GET_ACCOUNT_AUTHORIZATION_DETAILS,
+        &GET_CONTEXT_KEYS_FOR_CUSTOM_POLICY,
+        &GET_CONTEXT_KEYS_FOR_PRINCIPAL_POLICY,
+        &GET_GROUP,
+        &GET_GROUP_POLICY,
+        &GET_OPEN_ID_CONNECT_PROVIDER,
         &GET_POLICY,
         &GET_POLICY_VERSION,
+        &GET_ROLE,
+        &GET_ROLE_POLICY,
+        &GET_SERVICE_LINKED_ROLE_DELETION_STATUS,
         &GET_USER,
         &GET_USER_POLICY,
         &LIST_ACCESS_KEYS,
+        &LIST_ACCOUNT_ALIASES,
+        &LIST_ATTACHED_GROUP_POLICIES,
+        &LIST_ATTACHED_ROLE_POLICIES,
         &LIST_ATTACHED_USER_POLICIES,
+        &LIST_ENTITIES_FOR_POLICY,
+        &LIST_GROUP_POLICIES,
+        &LIST_GROUPS,
+        &LIST_GROUPS_FOR_USER,
+        &LIST_OPEN_ID_CONNECT_PROVIDER_TAGS,
+        &LIST_OPEN_ID_CONNECT_PROVIDERS,
         &LIST_POLICIES,
+        &LIST_POLICY_TAGS,
+        &LIST_POLICY_VERSIONS,
+        &LIST_ROLE_POLICIES,
+        &LIST_ROLE_TAGS,
+        &LIST_ROLES,
         &LIST_USER_POLICIES,
+        &LIST_USER_TAGS,
         &LIST_USERS,
+        &PUT_GROUP_POLICY,
+        &PUT_ROLE_PERMISSIONS_BOUNDARY,
+        &PUT_ROLE_POLICY,
+        &PUT_USER_PERMISSIONS_BOUNDARY,
         &PUT_USER_POLICY,
+        &REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER,
+        &REMOVE_USER_FROM_GROUP,
+        &SET_DEFAULT_POLICY_VERSION,
+        &SIMULATE_CUSTOM_POLICY,
+        &SIMULATE_PRINCIPAL_POLICY,
+        &TAG_OPEN_ID_CONNECT_PROVIDER,
+        &TAG_POLICY,
+        &TAG_ROLE,
+        &TAG_USER,
+        &UNTAG_OPEN_ID_CONNECT_PROVIDER,
+        &UNTAG_POLICY,
+        &UNTAG_ROLE,
+        &UNTAG_USER,
         &UPDATE_ACCESS_KEY,
+        &UPDATE_ASSUME_ROLE_POLICY,
+        &UPDATE_GROUP,
+        &UPDATE_OPEN_ID_CONNECT_PROVIDER_THUMBPRINT,
+        &UPDATE_ROLE,
+        &UPDATE_ROLE_DESCRIPTION,
+        &UPDATE_USER,
     ],
     errors: &[
         &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
         &DELETE_CONFLICT_EXCEPTION_ERROR,
         &ENTITY_ALREADY_EXISTS_EXCEPTION_ERROR,
+        &ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION_ERROR,
         &INVALID_INPUT_EXCEPTION_ERROR,
         &LIMIT_EXCEEDED_EXCEPTION_ERROR,
         &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
         &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &OPEN_ID_IDP_COMMUNICATION_ERROR_EXCEPTION_ERROR,
+        &POLICY_EVALUATION_EXCEPTION_ERROR,
+        &POLICY_NOT_ATTACHABLE_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+    ],
+    known: KNOWN,
+};
+
+/// `AddClientIDToOpenIDConnectProvider`: [`AddClientIDToOpenIDConnectProviderRequest`] to [`Empty`](crate::Empty).
+pub static ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER: OperationModel = OperationModel {
+    name: "AddClientIDToOpenIDConnectProvider",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `AddUserToGroup`: [`AddUserToGroupRequest`] to [`Empty`](crate::Empty).
+pub static ADD_USER_TO_GROUP: OperationModel = OperationModel {
+    name: "AddUserToGroup",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `AttachGroupPolicy`: [`AttachGroupPolicyRequest`] to [`Empty`](crate::Empty).
+pub static ATTACH_GROUP_POLICY: OperationModel = OperationModel {
+    name: "AttachGroupPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
         &POLICY_NOT_ATTACHABLE_EXCEPTION_ERROR,
         &SERVICE_FAILURE_EXCEPTION_ERROR,
     ],
-    known: KNOWN,
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `AttachRolePolicy`: [`AttachRolePolicyRequest`] to [`Empty`](crate::Empty).
+pub static ATTACH_ROLE_POLICY: OperationModel = OperationModel {
+    name: "AttachRolePolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &POLICY_NOT_ATTACHABLE_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
 };
 
 /// `AttachUserPolicy`: [`AttachUserPolicyRequest`] to [`Empty`](crate::Empty).
@@ -98,6 +253,65 @@ pub static CREATE_ACCESS_KEY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `CreateAccountAlias`: [`CreateAccountAliasRequest`] to [`Empty`](crate::Empty).
+pub static CREATE_ACCOUNT_ALIAS: OperationModel = OperationModel {
+    name: "CreateAccountAlias",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &ENTITY_ALREADY_EXISTS_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `CreateGroup`: [`CreateGroupRequest`] to [`CreateGroupResponse`].
+pub static CREATE_GROUP: OperationModel = OperationModel {
+    name: "CreateGroup",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &ENTITY_ALREADY_EXISTS_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("CreateGroupResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `CreateOpenIDConnectProvider`: [`CreateOpenIDConnectProviderRequest`] to [`CreateOpenIDConnectProviderResponse`].
+pub static CREATE_OPEN_ID_CONNECT_PROVIDER: OperationModel = OperationModel {
+    name: "CreateOpenIDConnectProvider",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &ENTITY_ALREADY_EXISTS_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+        &OPEN_ID_IDP_COMMUNICATION_ERROR_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("CreateOpenIDConnectProviderResult"),
+    idempotent: false,
+    read_only: false,
+};
+
 /// `CreatePolicy`: [`CreatePolicyRequest`] to [`CreatePolicyResponse`].
 pub static CREATE_POLICY: OperationModel = OperationModel {
     name: "CreatePolicy",
@@ -115,6 +329,66 @@ pub static CREATE_POLICY: OperationModel = OperationModel {
     ],
     has_output: true,
     result_wrapper: Some("CreatePolicyResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `CreatePolicyVersion`: [`CreatePolicyVersionRequest`] to [`CreatePolicyVersionResponse`].
+pub static CREATE_POLICY_VERSION: OperationModel = OperationModel {
+    name: "CreatePolicyVersion",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("CreatePolicyVersionResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `CreateRole`: [`CreateRoleRequest`] to [`CreateRoleResponse`].
+pub static CREATE_ROLE: OperationModel = OperationModel {
+    name: "CreateRole",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &ENTITY_ALREADY_EXISTS_EXCEPTION_ERROR,
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("CreateRoleResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `CreateServiceLinkedRole`: [`CreateServiceLinkedRoleRequest`] to [`CreateServiceLinkedRoleResponse`].
+pub static CREATE_SERVICE_LINKED_ROLE: OperationModel = OperationModel {
+    name: "CreateServiceLinkedRole",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("CreateServiceLinkedRoleResult"),
     idempotent: false,
     read_only: false,
 };
@@ -158,6 +432,80 @@ pub static DELETE_ACCESS_KEY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `DeleteAccountAlias`: [`DeleteAccountAliasRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_ACCOUNT_ALIAS: OperationModel = OperationModel {
+    name: "DeleteAccountAlias",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteGroup`: [`DeleteGroupRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_GROUP: OperationModel = OperationModel {
+    name: "DeleteGroup",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &DELETE_CONFLICT_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteGroupPolicy`: [`DeleteGroupPolicyRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_GROUP_POLICY: OperationModel = OperationModel {
+    name: "DeleteGroupPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteOpenIDConnectProvider`: [`DeleteOpenIDConnectProviderRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_OPEN_ID_CONNECT_PROVIDER: OperationModel = OperationModel {
+    name: "DeleteOpenIDConnectProvider",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `DeletePolicy`: [`DeletePolicyRequest`] to [`Empty`](crate::Empty).
 pub static DELETE_POLICY: OperationModel = OperationModel {
     name: "DeletePolicy",
@@ -174,6 +522,102 @@ pub static DELETE_POLICY: OperationModel = OperationModel {
     ],
     has_output: false,
     result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeletePolicyVersion`: [`DeletePolicyVersionRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_POLICY_VERSION: OperationModel = OperationModel {
+    name: "DeletePolicyVersion",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &DELETE_CONFLICT_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteRole`: [`DeleteRoleRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_ROLE: OperationModel = OperationModel {
+    name: "DeleteRole",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &DELETE_CONFLICT_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteRolePermissionsBoundary`: [`DeleteRolePermissionsBoundaryRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_ROLE_PERMISSIONS_BOUNDARY: OperationModel = OperationModel {
+    name: "DeleteRolePermissionsBoundary",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteRolePolicy`: [`DeleteRolePolicyRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_ROLE_POLICY: OperationModel = OperationModel {
+    name: "DeleteRolePolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteServiceLinkedRole`: [`DeleteServiceLinkedRoleRequest`] to [`DeleteServiceLinkedRoleResponse`].
+pub static DELETE_SERVICE_LINKED_ROLE: OperationModel = OperationModel {
+    name: "DeleteServiceLinkedRole",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("DeleteServiceLinkedRoleResult"),
     idempotent: false,
     read_only: false,
 };
@@ -198,6 +642,23 @@ pub static DELETE_USER: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `DeleteUserPermissionsBoundary`: [`DeleteUserPermissionsBoundaryRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_USER_PERMISSIONS_BOUNDARY: OperationModel = OperationModel {
+    name: "DeleteUserPermissionsBoundary",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `DeleteUserPolicy`: [`DeleteUserPolicyRequest`] to [`Empty`](crate::Empty).
 pub static DELETE_USER_POLICY: OperationModel = OperationModel {
     name: "DeleteUserPolicy",
@@ -208,6 +669,45 @@ pub static DELETE_USER_POLICY: OperationModel = OperationModel {
     errors: &[
         &NO_SUCH_ENTITY_EXCEPTION_ERROR,
         &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DetachGroupPolicy`: [`DetachGroupPolicyRequest`] to [`Empty`](crate::Empty).
+pub static DETACH_GROUP_POLICY: OperationModel = OperationModel {
+    name: "DetachGroupPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DetachRolePolicy`: [`DetachRolePolicyRequest`] to [`Empty`](crate::Empty).
+pub static DETACH_ROLE_POLICY: OperationModel = OperationModel {
+    name: "DetachRolePolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
         &SERVICE_FAILURE_EXCEPTION_ERROR,
     ],
     has_output: false,
@@ -249,6 +749,103 @@ pub static GET_ACCESS_KEY_LAST_USED: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `GetAccountAuthorizationDetails`: [`GetAccountAuthorizationDetailsRequest`] to [`GetAccountAuthorizationDetailsResponse`].
+pub static GET_ACCOUNT_AUTHORIZATION_DETAILS: OperationModel = OperationModel {
+    name: "GetAccountAuthorizationDetails",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("GetAccountAuthorizationDetailsResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetContextKeysForCustomPolicy`: [`GetContextKeysForCustomPolicyRequest`] to [`GetContextKeysForPolicyResponse`].
+pub static GET_CONTEXT_KEYS_FOR_CUSTOM_POLICY: OperationModel = OperationModel {
+    name: "GetContextKeysForCustomPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&INVALID_INPUT_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("GetContextKeysForCustomPolicyResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetContextKeysForPrincipalPolicy`: [`GetContextKeysForPrincipalPolicyRequest`] to [`GetContextKeysForPolicyResponse`].
+pub static GET_CONTEXT_KEYS_FOR_PRINCIPAL_POLICY: OperationModel = OperationModel {
+    name: "GetContextKeysForPrincipalPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("GetContextKeysForPrincipalPolicyResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetGroup`: [`GetGroupRequest`] to [`GetGroupResponse`].
+pub static GET_GROUP: OperationModel = OperationModel {
+    name: "GetGroup",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("GetGroupResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetGroupPolicy`: [`GetGroupPolicyRequest`] to [`GetGroupPolicyResponse`].
+pub static GET_GROUP_POLICY: OperationModel = OperationModel {
+    name: "GetGroupPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("GetGroupPolicyResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetOpenIDConnectProvider`: [`GetOpenIDConnectProviderRequest`] to [`GetOpenIDConnectProviderResponse`].
+pub static GET_OPEN_ID_CONNECT_PROVIDER: OperationModel = OperationModel {
+    name: "GetOpenIDConnectProvider",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("GetOpenIDConnectProviderResult"),
+    idempotent: false,
+    read_only: false,
+};
+
 /// `GetPolicy`: [`GetPolicyRequest`] to [`GetPolicyResponse`].
 pub static GET_POLICY: OperationModel = OperationModel {
     name: "GetPolicy",
@@ -281,6 +878,58 @@ pub static GET_POLICY_VERSION: OperationModel = OperationModel {
     ],
     has_output: true,
     result_wrapper: Some("GetPolicyVersionResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetRole`: [`GetRoleRequest`] to [`GetRoleResponse`].
+pub static GET_ROLE: OperationModel = OperationModel {
+    name: "GetRole",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("GetRoleResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetRolePolicy`: [`GetRolePolicyRequest`] to [`GetRolePolicyResponse`].
+pub static GET_ROLE_POLICY: OperationModel = OperationModel {
+    name: "GetRolePolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("GetRolePolicyResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetServiceLinkedRoleDeletionStatus`: [`GetServiceLinkedRoleDeletionStatusRequest`] to [`GetServiceLinkedRoleDeletionStatusResponse`].
+pub static GET_SERVICE_LINKED_ROLE_DELETION_STATUS: OperationModel = OperationModel {
+    name: "GetServiceLinkedRoleDeletionStatus",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("GetServiceLinkedRoleDeletionStatusResult"),
     idempotent: false,
     read_only: false,
 };
@@ -336,6 +985,56 @@ pub static LIST_ACCESS_KEYS: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `ListAccountAliases`: [`ListAccountAliasesRequest`] to [`ListAccountAliasesResponse`].
+pub static LIST_ACCOUNT_ALIASES: OperationModel = OperationModel {
+    name: "ListAccountAliases",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("ListAccountAliasesResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListAttachedGroupPolicies`: [`ListAttachedGroupPoliciesRequest`] to [`ListAttachedGroupPoliciesResponse`].
+pub static LIST_ATTACHED_GROUP_POLICIES: OperationModel = OperationModel {
+    name: "ListAttachedGroupPolicies",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListAttachedGroupPoliciesResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListAttachedRolePolicies`: [`ListAttachedRolePoliciesRequest`] to [`ListAttachedRolePoliciesResponse`].
+pub static LIST_ATTACHED_ROLE_POLICIES: OperationModel = OperationModel {
+    name: "ListAttachedRolePolicies",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListAttachedRolePoliciesResult"),
+    idempotent: false,
+    read_only: false,
+};
+
 /// `ListAttachedUserPolicies`: [`ListAttachedUserPoliciesRequest`] to [`ListAttachedUserPoliciesResponse`].
 pub static LIST_ATTACHED_USER_POLICIES: OperationModel = OperationModel {
     name: "ListAttachedUserPolicies",
@@ -354,6 +1053,104 @@ pub static LIST_ATTACHED_USER_POLICIES: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `ListEntitiesForPolicy`: [`ListEntitiesForPolicyRequest`] to [`ListEntitiesForPolicyResponse`].
+pub static LIST_ENTITIES_FOR_POLICY: OperationModel = OperationModel {
+    name: "ListEntitiesForPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListEntitiesForPolicyResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListGroupPolicies`: [`ListGroupPoliciesRequest`] to [`ListGroupPoliciesResponse`].
+pub static LIST_GROUP_POLICIES: OperationModel = OperationModel {
+    name: "ListGroupPolicies",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListGroupPoliciesResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListGroups`: [`ListGroupsRequest`] to [`ListGroupsResponse`].
+pub static LIST_GROUPS: OperationModel = OperationModel {
+    name: "ListGroups",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("ListGroupsResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListGroupsForUser`: [`ListGroupsForUserRequest`] to [`ListGroupsForUserResponse`].
+pub static LIST_GROUPS_FOR_USER: OperationModel = OperationModel {
+    name: "ListGroupsForUser",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListGroupsForUserResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListOpenIDConnectProviderTags`: [`ListOpenIDConnectProviderTagsRequest`] to [`ListOpenIDConnectProviderTagsResponse`].
+pub static LIST_OPEN_ID_CONNECT_PROVIDER_TAGS: OperationModel = OperationModel {
+    name: "ListOpenIDConnectProviderTags",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListOpenIDConnectProviderTagsResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListOpenIDConnectProviders`: [`ListOpenIDConnectProvidersRequest`] to [`ListOpenIDConnectProvidersResponse`].
+pub static LIST_OPEN_ID_CONNECT_PROVIDERS: OperationModel = OperationModel {
+    name: "ListOpenIDConnectProviders",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("ListOpenIDConnectProvidersResult"),
+    idempotent: false,
+    read_only: false,
+};
+
 /// `ListPolicies`: [`ListPoliciesRequest`] to [`ListPoliciesResponse`].
 pub static LIST_POLICIES: OperationModel = OperationModel {
     name: "ListPolicies",
@@ -364,6 +1161,90 @@ pub static LIST_POLICIES: OperationModel = OperationModel {
     errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
     has_output: true,
     result_wrapper: Some("ListPoliciesResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListPolicyTags`: [`ListPolicyTagsRequest`] to [`ListPolicyTagsResponse`].
+pub static LIST_POLICY_TAGS: OperationModel = OperationModel {
+    name: "ListPolicyTags",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListPolicyTagsResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListPolicyVersions`: [`ListPolicyVersionsRequest`] to [`ListPolicyVersionsResponse`].
+pub static LIST_POLICY_VERSIONS: OperationModel = OperationModel {
+    name: "ListPolicyVersions",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListPolicyVersionsResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListRolePolicies`: [`ListRolePoliciesRequest`] to [`ListRolePoliciesResponse`].
+pub static LIST_ROLE_POLICIES: OperationModel = OperationModel {
+    name: "ListRolePolicies",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListRolePoliciesResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListRoleTags`: [`ListRoleTagsRequest`] to [`ListRoleTagsResponse`].
+pub static LIST_ROLE_TAGS: OperationModel = OperationModel {
+    name: "ListRoleTags",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListRoleTagsResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListRoles`: [`ListRolesRequest`] to [`ListRolesResponse`].
+pub static LIST_ROLES: OperationModel = OperationModel {
+    name: "ListRoles",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("ListRolesResult"),
     idempotent: false,
     read_only: false,
 };
@@ -385,6 +1266,23 @@ pub static LIST_USER_POLICIES: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `ListUserTags`: [`ListUserTagsRequest`] to [`ListUserTagsResponse`].
+pub static LIST_USER_TAGS: OperationModel = OperationModel {
+    name: "ListUserTags",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("ListUserTagsResult"),
+    idempotent: false,
+    read_only: false,
+};
+
 /// `ListUsers`: [`ListUsersRequest`] to [`ListUsersResponse`].
 pub static LIST_USERS: OperationModel = OperationModel {
     name: "ListUsers",
@@ -395,6 +1293,84 @@ pub static LIST_USERS: OperationModel = OperationModel {
     errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
     has_output: true,
     result_wrapper: Some("ListUsersResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `PutGroupPolicy`: [`PutGroupPolicyRequest`] to [`Empty`](crate::Empty).
+pub static PUT_GROUP_POLICY: OperationModel = OperationModel {
+    name: "PutGroupPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `PutRolePermissionsBoundary`: [`PutRolePermissionsBoundaryRequest`] to [`Empty`](crate::Empty).
+pub static PUT_ROLE_PERMISSIONS_BOUNDARY: OperationModel = OperationModel {
+    name: "PutRolePermissionsBoundary",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &POLICY_NOT_ATTACHABLE_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `PutRolePolicy`: [`PutRolePolicyRequest`] to [`Empty`](crate::Empty).
+pub static PUT_ROLE_POLICY: OperationModel = OperationModel {
+    name: "PutRolePolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `PutUserPermissionsBoundary`: [`PutUserPermissionsBoundaryRequest`] to [`Empty`](crate::Empty).
+pub static PUT_USER_PERMISSIONS_BOUNDARY: OperationModel = OperationModel {
+    name: "PutUserPermissionsBoundary",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &POLICY_NOT_ATTACHABLE_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
     idempotent: false,
     read_only: false,
 };
@@ -410,6 +1386,251 @@ pub static PUT_USER_POLICY: OperationModel = OperationModel {
         &LIMIT_EXCEEDED_EXCEPTION_ERROR,
         &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
         &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `RemoveClientIDFromOpenIDConnectProvider`: [`RemoveClientIDFromOpenIDConnectProviderRequest`] to [`Empty`](crate::Empty).
+pub static REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER: OperationModel = OperationModel {
+    name: "RemoveClientIDFromOpenIDConnectProvider",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `RemoveUserFromGroup`: [`RemoveUserFromGroupRequest`] to [`Empty`](crate::Empty).
+pub static REMOVE_USER_FROM_GROUP: OperationModel = OperationModel {
+    name: "RemoveUserFromGroup",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `SetDefaultPolicyVersion`: [`SetDefaultPolicyVersionRequest`] to [`Empty`](crate::Empty).
+pub static SET_DEFAULT_POLICY_VERSION: OperationModel = OperationModel {
+    name: "SetDefaultPolicyVersion",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `SimulateCustomPolicy`: [`SimulateCustomPolicyRequest`] to [`SimulatePolicyResponse`].
+pub static SIMULATE_CUSTOM_POLICY: OperationModel = OperationModel {
+    name: "SimulateCustomPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &POLICY_EVALUATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("SimulateCustomPolicyResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `SimulatePrincipalPolicy`: [`SimulatePrincipalPolicyRequest`] to [`SimulatePolicyResponse`].
+pub static SIMULATE_PRINCIPAL_POLICY: OperationModel = OperationModel {
+    name: "SimulatePrincipalPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &POLICY_EVALUATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("SimulatePrincipalPolicyResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `TagOpenIDConnectProvider`: [`TagOpenIDConnectProviderRequest`] to [`Empty`](crate::Empty).
+pub static TAG_OPEN_ID_CONNECT_PROVIDER: OperationModel = OperationModel {
+    name: "TagOpenIDConnectProvider",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `TagPolicy`: [`TagPolicyRequest`] to [`Empty`](crate::Empty).
+pub static TAG_POLICY: OperationModel = OperationModel {
+    name: "TagPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `TagRole`: [`TagRoleRequest`] to [`Empty`](crate::Empty).
+pub static TAG_ROLE: OperationModel = OperationModel {
+    name: "TagRole",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `TagUser`: [`TagUserRequest`] to [`Empty`](crate::Empty).
+pub static TAG_USER: OperationModel = OperationModel {
+    name: "TagUser",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UntagOpenIDConnectProvider`: [`UntagOpenIDConnectProviderRequest`] to [`Empty`](crate::Empty).
+pub static UNTAG_OPEN_ID_CONNECT_PROVIDER: OperationModel = OperationModel {
+    name: "UntagOpenIDConnectProvider",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UntagPolicy`: [`UntagPolicyRequest`] to [`Empty`](crate::Empty).
+pub static UNTAG_POLICY: OperationModel = OperationModel {
+    name: "UntagPolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UntagRole`: [`UntagRoleRequest`] to [`Empty`](crate::Empty).
+pub static UNTAG_ROLE: OperationModel = OperationModel {
+    name: "UntagRole",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UntagUser`: [`UntagUserRequest`] to [`Empty`](crate::Empty).
+pub static UNTAG_USER: OperationModel = OperationModel {
+    name: "UntagUser",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
         &SERVICE_FAILURE_EXCEPTION_ERROR,
     ],
     has_output: false,
@@ -437,6 +1658,121 @@ pub static UPDATE_ACCESS_KEY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `UpdateAssumeRolePolicy`: [`UpdateAssumeRolePolicyRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_ASSUME_ROLE_POLICY: OperationModel = OperationModel {
+    name: "UpdateAssumeRolePolicy",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateGroup`: [`UpdateGroupRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_GROUP: OperationModel = OperationModel {
+    name: "UpdateGroup",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &ENTITY_ALREADY_EXISTS_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateOpenIDConnectProviderThumbprint`: [`UpdateOpenIDConnectProviderThumbprintRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_OPEN_ID_CONNECT_PROVIDER_THUMBPRINT: OperationModel = OperationModel {
+    name: "UpdateOpenIDConnectProviderThumbprint",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &INVALID_INPUT_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateRole`: [`UpdateRoleRequest`] to [`UpdateRoleResponse`].
+pub static UPDATE_ROLE: OperationModel = OperationModel {
+    name: "UpdateRole",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("UpdateRoleResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateRoleDescription`: [`UpdateRoleDescriptionRequest`] to [`UpdateRoleDescriptionResponse`].
+pub static UPDATE_ROLE_DESCRIPTION: OperationModel = OperationModel {
+    name: "UpdateRoleDescription",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &UNMODIFIABLE_ENTITY_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("UpdateRoleDescriptionResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateUser`: [`UpdateUserRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_USER: OperationModel = OperationModel {
+    name: "UpdateUser",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NO_SUCH_ENTITY_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &ENTITY_ALREADY_EXISTS_EXCEPTION_ERROR,
+        &ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION_ERROR,
+        &CONCURRENT_MODIFICATION_EXCEPTION_ERROR,
+        &SERVICE_FAILURE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 static CONCURRENT_MODIFICATION_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     shape: "ConcurrentModificationException",
     code: "ConcurrentModification",
@@ -454,6 +1790,13 @@ static DELETE_CONFLICT_EXCEPTION_ERROR: ErrorModel = ErrorModel {
 static ENTITY_ALREADY_EXISTS_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     shape: "EntityAlreadyExistsException",
     code: "EntityAlreadyExists",
+    http_status: Some(409),
+    server_fault: false,
+};
+
+static ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "EntityTemporarilyUnmodifiableException",
+    code: "EntityTemporarilyUnmodifiable",
     http_status: Some(409),
     server_fault: false,
 };
@@ -486,6 +1829,20 @@ static NO_SUCH_ENTITY_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     server_fault: false,
 };
 
+static OPEN_ID_IDP_COMMUNICATION_ERROR_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "OpenIdIdpCommunicationErrorException",
+    code: "OpenIdIdpCommunicationError",
+    http_status: Some(400),
+    server_fault: false,
+};
+
+static POLICY_EVALUATION_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "PolicyEvaluationException",
+    code: "PolicyEvaluation",
+    http_status: Some(500),
+    server_fault: true,
+};
+
 static POLICY_NOT_ATTACHABLE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     shape: "PolicyNotAttachableException",
     code: "PolicyNotAttachable",
@@ -500,59 +1857,66 @@ static SERVICE_FAILURE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     server_fault: true,
 };
 
+static UNMODIFIABLE_ENTITY_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "UnmodifiableEntityException",
+    code: "UnmodifiableEntity",
+    http_status: Some(400),
+    server_fault: false,
+};
+
 /// Every operation that AWS has.
 static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("AcceptDelegationRequest"),
     KnownOperation::missing("AcquireRole"),
-    KnownOperation::missing("AddClientIDToOpenIDConnectProvider"),
+    KnownOperation::generated("AddClientIDToOpenIDConnectProvider"),
     KnownOperation::missing("AddRoleToInstanceProfile"),
-    KnownOperation::missing("AddUserToGroup"),
+    KnownOperation::generated("AddUserToGroup"),
     KnownOperation::missing("AssociateDelegationRequest"),
-    KnownOperation::missing("AttachGroupPolicy"),
-    KnownOperation::missing("AttachRolePolicy"),
+    KnownOperation::generated("AttachGroupPolicy"),
+    KnownOperation::generated("AttachRolePolicy"),
     KnownOperation::generated("AttachUserPolicy"),
     KnownOperation::missing("ChangePassword"),
     KnownOperation::generated("CreateAccessKey"),
-    KnownOperation::missing("CreateAccountAlias"),
+    KnownOperation::generated("CreateAccountAlias"),
     KnownOperation::missing("CreateDelegationRequest"),
-    KnownOperation::missing("CreateGroup"),
+    KnownOperation::generated("CreateGroup"),
     KnownOperation::missing("CreateInstanceProfile"),
     KnownOperation::missing("CreateLoginProfile"),
-    KnownOperation::missing("CreateOpenIDConnectProvider"),
+    KnownOperation::generated("CreateOpenIDConnectProvider"),
     KnownOperation::generated("CreatePolicy"),
-    KnownOperation::missing("CreatePolicyVersion"),
-    KnownOperation::missing("CreateRole"),
+    KnownOperation::generated("CreatePolicyVersion"),
+    KnownOperation::generated("CreateRole"),
     KnownOperation::missing("CreateSAMLProvider"),
-    KnownOperation::missing("CreateServiceLinkedRole"),
+    KnownOperation::generated("CreateServiceLinkedRole"),
     KnownOperation::missing("CreateServiceSpecificCredential"),
     KnownOperation::generated("CreateUser"),
     KnownOperation::missing("CreateVirtualMFADevice"),
     KnownOperation::missing("DeactivateMFADevice"),
     KnownOperation::generated("DeleteAccessKey"),
-    KnownOperation::missing("DeleteAccountAlias"),
+    KnownOperation::generated("DeleteAccountAlias"),
     KnownOperation::missing("DeleteAccountPasswordPolicy"),
-    KnownOperation::missing("DeleteGroup"),
-    KnownOperation::missing("DeleteGroupPolicy"),
+    KnownOperation::generated("DeleteGroup"),
+    KnownOperation::generated("DeleteGroupPolicy"),
     KnownOperation::missing("DeleteInstanceProfile"),
     KnownOperation::missing("DeleteLoginProfile"),
-    KnownOperation::missing("DeleteOpenIDConnectProvider"),
+    KnownOperation::generated("DeleteOpenIDConnectProvider"),
     KnownOperation::generated("DeletePolicy"),
-    KnownOperation::missing("DeletePolicyVersion"),
-    KnownOperation::missing("DeleteRole"),
-    KnownOperation::missing("DeleteRolePermissionsBoundary"),
-    KnownOperation::missing("DeleteRolePolicy"),
+    KnownOperation::generated("DeletePolicyVersion"),
+    KnownOperation::generated("DeleteRole"),
+    KnownOperation::generated("DeleteRolePermissionsBoundary"),
+    KnownOperation::generated("DeleteRolePolicy"),
     KnownOperation::missing("DeleteSAMLProvider"),
     KnownOperation::missing("DeleteSSHPublicKey"),
     KnownOperation::missing("DeleteServerCertificate"),
-    KnownOperation::missing("DeleteServiceLinkedRole"),
+    KnownOperation::generated("DeleteServiceLinkedRole"),
     KnownOperation::missing("DeleteServiceSpecificCredential"),
     KnownOperation::missing("DeleteSigningCertificate"),
     KnownOperation::generated("DeleteUser"),
-    KnownOperation::missing("DeleteUserPermissionsBoundary"),
+    KnownOperation::generated("DeleteUserPermissionsBoundary"),
     KnownOperation::generated("DeleteUserPolicy"),
     KnownOperation::missing("DeleteVirtualMFADevice"),
-    KnownOperation::missing("DetachGroupPolicy"),
-    KnownOperation::missing("DetachRolePolicy"),
+    KnownOperation::generated("DetachGroupPolicy"),
+    KnownOperation::generated("DetachRolePolicy"),
     KnownOperation::generated("DetachUserPolicy"),
     KnownOperation::missing("DisableOrganizationsRootCredentialsManagement"),
     KnownOperation::missing("DisableOrganizationsRootSessions"),
@@ -565,61 +1929,61 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("GenerateOrganizationsAccessReport"),
     KnownOperation::missing("GenerateServiceLastAccessedDetails"),
     KnownOperation::generated("GetAccessKeyLastUsed"),
-    KnownOperation::missing("GetAccountAuthorizationDetails"),
+    KnownOperation::generated("GetAccountAuthorizationDetails"),
     KnownOperation::missing("GetAccountPasswordPolicy"),
     KnownOperation::missing("GetAccountProperties"),
     KnownOperation::missing("GetAccountSummary"),
-    KnownOperation::missing("GetContextKeysForCustomPolicy"),
-    KnownOperation::missing("GetContextKeysForPrincipalPolicy"),
+    KnownOperation::generated("GetContextKeysForCustomPolicy"),
+    KnownOperation::generated("GetContextKeysForPrincipalPolicy"),
     KnownOperation::missing("GetCredentialReport"),
     KnownOperation::missing("GetDelegationRequest"),
-    KnownOperation::missing("GetGroup"),
-    KnownOperation::missing("GetGroupPolicy"),
+    KnownOperation::generated("GetGroup"),
+    KnownOperation::generated("GetGroupPolicy"),
     KnownOperation::missing("GetHumanReadableSummary"),
     KnownOperation::missing("GetInstanceProfile"),
     KnownOperation::missing("GetLoginProfile"),
     KnownOperation::missing("GetMFADevice"),
-    KnownOperation::missing("GetOpenIDConnectProvider"),
+    KnownOperation::generated("GetOpenIDConnectProvider"),
     KnownOperation::missing("GetOrganizationsAccessReport"),
     KnownOperation::missing("GetOutboundWebIdentityFederationInfo"),
     KnownOperation::generated("GetPolicy"),
     KnownOperation::generated("GetPolicyVersion"),
-    KnownOperation::missing("GetRole"),
-    KnownOperation::missing("GetRolePolicy"),
+    KnownOperation::generated("GetRole"),
+    KnownOperation::generated("GetRolePolicy"),
     KnownOperation::missing("GetRoleTemplateVersion"),
     KnownOperation::missing("GetSAMLProvider"),
     KnownOperation::missing("GetSSHPublicKey"),
     KnownOperation::missing("GetServerCertificate"),
     KnownOperation::missing("GetServiceLastAccessedDetails"),
     KnownOperation::missing("GetServiceLastAccessedDetailsWithEntities"),
-    KnownOperation::missing("GetServiceLinkedRoleDeletionStatus"),
+    KnownOperation::generated("GetServiceLinkedRoleDeletionStatus"),
     KnownOperation::generated("GetUser"),
     KnownOperation::generated("GetUserPolicy"),
     KnownOperation::generated("ListAccessKeys"),
-    KnownOperation::missing("ListAccountAliases"),
-    KnownOperation::missing("ListAttachedGroupPolicies"),
-    KnownOperation::missing("ListAttachedRolePolicies"),
+    KnownOperation::generated("ListAccountAliases"),
+    KnownOperation::generated("ListAttachedGroupPolicies"),
+    KnownOperation::generated("ListAttachedRolePolicies"),
     KnownOperation::generated("ListAttachedUserPolicies"),
     KnownOperation::missing("ListDelegationRequests"),
-    KnownOperation::missing("ListEntitiesForPolicy"),
-    KnownOperation::missing("ListGroupPolicies"),
-    KnownOperation::missing("ListGroups"),
-    KnownOperation::missing("ListGroupsForUser"),
+    KnownOperation::generated("ListEntitiesForPolicy"),
+    KnownOperation::generated("ListGroupPolicies"),
+    KnownOperation::generated("ListGroups"),
+    KnownOperation::generated("ListGroupsForUser"),
     KnownOperation::missing("ListInstanceProfileTags"),
     KnownOperation::missing("ListInstanceProfiles"),
     KnownOperation::missing("ListInstanceProfilesForRole"),
     KnownOperation::missing("ListMFADeviceTags"),
     KnownOperation::missing("ListMFADevices"),
-    KnownOperation::missing("ListOpenIDConnectProviderTags"),
-    KnownOperation::missing("ListOpenIDConnectProviders"),
+    KnownOperation::generated("ListOpenIDConnectProviderTags"),
+    KnownOperation::generated("ListOpenIDConnectProviders"),
     KnownOperation::missing("ListOrganizationsFeatures"),
     KnownOperation::generated("ListPolicies"),
     KnownOperation::missing("ListPoliciesGrantingServiceAccess"),
-    KnownOperation::missing("ListPolicyTags"),
-    KnownOperation::missing("ListPolicyVersions"),
-    KnownOperation::missing("ListRolePolicies"),
-    KnownOperation::missing("ListRoleTags"),
-    KnownOperation::missing("ListRoles"),
+    KnownOperation::generated("ListPolicyTags"),
+    KnownOperation::generated("ListPolicyVersions"),
+    KnownOperation::generated("ListRolePolicies"),
+    KnownOperation::generated("ListRoleTags"),
+    KnownOperation::generated("ListRoles"),
     KnownOperation::missing("ListSAMLProviderTags"),
     KnownOperation::missing("ListSAMLProviders"),
     KnownOperation::missing("ListSSHPublicKeys"),
@@ -628,61 +1992,196 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("ListServiceSpecificCredentials"),
     KnownOperation::missing("ListSigningCertificates"),
     KnownOperation::generated("ListUserPolicies"),
-    KnownOperation::missing("ListUserTags"),
+    KnownOperation::generated("ListUserTags"),
     KnownOperation::generated("ListUsers"),
     KnownOperation::missing("ListVirtualMFADevices"),
     KnownOperation::missing("PutAccountProperties"),
-    KnownOperation::missing("PutGroupPolicy"),
-    KnownOperation::missing("PutRolePermissionsBoundary"),
-    KnownOperation::missing("PutRolePolicy"),
-    KnownOperation::missing("PutUserPermissionsBoundary"),
+    KnownOperation::generated("PutGroupPolicy"),
+    KnownOperation::generated("PutRolePermissionsBoundary"),
+    KnownOperation::generated("PutRolePolicy"),
+    KnownOperation::generated("PutUserPermissionsBoundary"),
     KnownOperation::generated("PutUserPolicy"),
     KnownOperation::missing("RejectDelegationRequest"),
-    KnownOperation::missing("RemoveClientIDFromOpenIDConnectProvider"),
+    KnownOperation::generated("RemoveClientIDFromOpenIDConnectProvider"),
     KnownOperation::missing("RemoveRoleFromInstanceProfile"),
-    KnownOperation::missing("RemoveUserFromGroup"),
+    KnownOperation::generated("RemoveUserFromGroup"),
     KnownOperation::missing("ResetServiceSpecificCredential"),
     KnownOperation::missing("ResyncMFADevice"),
     KnownOperation::missing("SendDelegationToken"),
-    KnownOperation::missing("SetDefaultPolicyVersion"),
+    KnownOperation::generated("SetDefaultPolicyVersion"),
     KnownOperation::missing("SetSecurityTokenServicePreferences"),
-    KnownOperation::missing("SimulateCustomPolicy"),
-    KnownOperation::missing("SimulatePrincipalPolicy"),
+    KnownOperation::generated("SimulateCustomPolicy"),
+    KnownOperation::generated("SimulatePrincipalPolicy"),
     KnownOperation::missing("TagInstanceProfile"),
     KnownOperation::missing("TagMFADevice"),
-    KnownOperation::missing("TagOpenIDConnectProvider"),
-    KnownOperation::missing("TagPolicy"),
-    KnownOperation::missing("TagRole"),
+    KnownOperation::generated("TagOpenIDConnectProvider"),
+    KnownOperation::generated("TagPolicy"),
+    KnownOperation::generated("TagRole"),
     KnownOperation::missing("TagSAMLProvider"),
     KnownOperation::missing("TagServerCertificate"),
-    KnownOperation::missing("TagUser"),
+    KnownOperation::generated("TagUser"),
     KnownOperation::missing("UntagInstanceProfile"),
     KnownOperation::missing("UntagMFADevice"),
-    KnownOperation::missing("UntagOpenIDConnectProvider"),
-    KnownOperation::missing("UntagPolicy"),
-    KnownOperation::missing("UntagRole"),
+    KnownOperation::generated("UntagOpenIDConnectProvider"),
+    KnownOperation::generated("UntagPolicy"),
+    KnownOperation::generated("UntagRole"),
     KnownOperation::missing("UntagSAMLProvider"),
     KnownOperation::missing("UntagServerCertificate"),
-    KnownOperation::missing("UntagUser"),
+    KnownOperation::generated("UntagUser"),
     KnownOperation::generated("UpdateAccessKey"),
     KnownOperation::missing("UpdateAccountPasswordPolicy"),
-    KnownOperation::missing("UpdateAssumeRolePolicy"),
+    KnownOperation::generated("UpdateAssumeRolePolicy"),
     KnownOperation::missing("UpdateDelegationRequest"),
-    KnownOperation::missing("UpdateGroup"),
+    KnownOperation::generated("UpdateGroup"),
     KnownOperation::missing("UpdateLoginProfile"),
-    KnownOperation::missing("UpdateOpenIDConnectProviderThumbprint"),
-    KnownOperation::missing("UpdateRole"),
-    KnownOperation::missing("UpdateRoleDescription"),
+    KnownOperation::generated("UpdateOpenIDConnectProviderThumbprint"),
+    KnownOperation::generated("UpdateRole"),
+    KnownOperation::generated("UpdateRoleDescription"),
     KnownOperation::missing("UpdateSAMLProvider"),
     KnownOperation::missing("UpdateSSHPublicKey"),
     KnownOperation::missing("UpdateServerCertificate"),
     KnownOperation::missing("UpdateServiceSpecificCredential"),
     KnownOperation::missing("UpdateSigningCertificate"),
-    KnownOperation::missing("UpdateUser"),
+    KnownOperation::generated("UpdateUser"),
     KnownOperation::missing("UploadSSHPublicKey"),
     KnownOperation::missing("UploadServerCertificate"),
     KnownOperation::missing("UploadSigningCertificate"),
 ];
+
+/// The request of `AddClientIDToOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AddClientIDToOpenIDConnectProviderRequest {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    pub open_id_connect_provider_arn: String,
+    /// `ClientID`, length 1 to 255.
+    pub client_id: String,
+}
+
+impl Input for AddClientIDToOpenIDConnectProviderRequest {}
+
+impl FromTree for AddClientIDToOpenIDConnectProviderRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let open_id_connect_provider_arn =
+            object.required("OpenIDConnectProviderArn", &ARN_TYPE, cx, at)?;
+        let client_id = object.required("ClientID", &CLIENT_ID_TYPE, cx, at)?;
+        let (Some(open_id_connect_provider_arn), Some(client_id)) =
+            (open_id_connect_provider_arn, client_id)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            open_id_connect_provider_arn,
+            client_id,
+        }))
+    }
+}
+
+/// The request of `AddUserToGroup`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AddUserToGroupRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `UserName`, length 1 to 128.
+    pub user_name: String,
+}
+
+impl Input for AddUserToGroupRequest {}
+
+impl FromTree for AddUserToGroupRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let user_name = object.required("UserName", &EXISTING_USER_NAME_TYPE, cx, at)?;
+        let (Some(group_name), Some(user_name)) = (group_name, user_name) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            user_name,
+        }))
+    }
+}
+
+/// The request of `AttachGroupPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AttachGroupPolicyRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+}
+
+impl Input for AttachGroupPolicyRequest {}
+
+impl FromTree for AttachGroupPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let (Some(group_name), Some(policy_arn)) = (group_name, policy_arn) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            policy_arn,
+        }))
+    }
+}
+
+/// The request of `AttachRolePolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AttachRolePolicyRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+}
+
+impl Input for AttachRolePolicyRequest {}
+
+impl FromTree for AttachRolePolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let (Some(role_name), Some(policy_arn)) = (role_name, policy_arn) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            policy_arn,
+        }))
+    }
+}
 
 /// The request of `AttachUserPolicy`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -784,6 +2283,180 @@ enumeration! {
     }
 }
 
+/// The request of `CreateAccountAlias`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreateAccountAliasRequest {
+    /// `AccountAlias`, length 3 to 63.
+    pub account_alias: String,
+}
+
+impl Input for CreateAccountAliasRequest {}
+
+impl FromTree for CreateAccountAliasRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let account_alias = object.required("AccountAlias", &ACCOUNT_ALIAS_TYPE, cx, at)?;
+        let Some(account_alias) = account_alias else {
+            return Ok(None);
+        };
+        Ok(Some(Self { account_alias }))
+    }
+}
+
+/// The request of `CreateGroup`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreateGroupRequest {
+    /// `Path`, length 1 to 512.
+    pub path: Option<String>,
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+}
+
+impl Input for CreateGroupRequest {}
+
+impl FromTree for CreateGroupRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let path = object.optional("Path", &PATH_TYPE, cx, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let Some(group_name) = group_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self { path, group_name }))
+    }
+}
+
+/// The response of `CreateGroup`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct CreateGroupResponse {
+    /// `Group`.
+    #[serde(rename = "Group")]
+    pub group: Group,
+}
+
+impl Output for CreateGroupResponse {}
+
+/// AWS's `Group`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Group {
+    /// `Path`, length 1 to 512.
+    #[serde(rename = "Path")]
+    pub path: String,
+    /// `GroupName`, length 1 to 128.
+    #[serde(rename = "GroupName")]
+    pub group_name: String,
+    /// `GroupId`, length 16 to 128.
+    #[serde(rename = "GroupId")]
+    pub group_id: String,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn")]
+    pub arn: String,
+    /// `CreateDate`.
+    #[serde(rename = "CreateDate", serialize_with = "crate::time::write")]
+    pub create_date: Timestamp,
+}
+
+/// The request of `CreateOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreateOpenIDConnectProviderRequest {
+    /// `Url`, length 1 to 255.
+    pub url: String,
+    /// `ClientIDList`.
+    pub client_id_list: Option<Vec<String>>,
+    /// `ThumbprintList`.
+    pub thumbprint_list: Option<Vec<String>>,
+    /// `Tags`, length at most 50.
+    pub tags: Option<Vec<Tag>>,
+}
+
+impl Input for CreateOpenIDConnectProviderRequest {}
+
+impl FromTree for CreateOpenIDConnectProviderRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let url = object.required("Url", &OPEN_ID_CONNECT_PROVIDER_URL_TYPE, cx, at)?;
+        let client_id_list = object.optional("ClientIDList", &CLIENT_ID_LIST_TYPE, cx, at)?;
+        let thumbprint_list = object.optional("ThumbprintList", &THUMBPRINT_LIST_TYPE, cx, at)?;
+        let tags = object.optional("Tags", &TAG_LIST_TYPE, cx, at)?;
+        let Some(url) = url else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            url,
+            client_id_list,
+            thumbprint_list,
+            tags,
+        }))
+    }
+}
+
+/// AWS's `Tag`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct Tag {
+    /// `Key`, length 1 to 128.
+    #[serde(rename = "Key")]
+    pub key: String,
+    /// `Value`, length 0 to 256.
+    #[serde(rename = "Value")]
+    pub value: String,
+}
+
+impl FromTree for Tag {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key = object.required("Key", &TAG_KEY_TYPE, cx, at)?;
+        let value = object.required("Value", &TAG_VALUE_TYPE, cx, at)?;
+        let (Some(key), Some(value)) = (key, value) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key, value }))
+    }
+}
+
+/// The response of `CreateOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct CreateOpenIDConnectProviderResponse {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    #[serde(
+        rename = "OpenIDConnectProviderArn",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub open_id_connect_provider_arn: Option<String>,
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+impl Output for CreateOpenIDConnectProviderResponse {}
+
 /// The request of `CreatePolicy`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CreatePolicyRequest {
@@ -826,36 +2499,6 @@ impl FromTree for CreatePolicyRequest {
             description,
             tags,
         }))
-    }
-}
-
-/// AWS's `Tag`.
-#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
-pub struct Tag {
-    /// `Key`, length 1 to 128.
-    #[serde(rename = "Key")]
-    pub key: String,
-    /// `Value`, length 0 to 256.
-    #[serde(rename = "Value")]
-    pub value: String,
-}
-
-impl FromTree for Tag {
-    type Rule = ();
-
-    fn from_tree(
-        tree: &Tree<'_>,
-        (): &(),
-        cx: &mut Context,
-        at: &Path<'_>,
-    ) -> Result<Option<Self>, ReadError> {
-        let object = cx.object(tree, at)?;
-        let key = object.required("Key", &TAG_KEY_TYPE, cx, at)?;
-        let value = object.required("Value", &TAG_VALUE_TYPE, cx, at)?;
-        let (Some(key), Some(value)) = (key, value) else {
-            return Ok(None);
-        };
-        Ok(Some(Self { key, value }))
     }
 }
 
@@ -920,6 +2563,289 @@ pub struct Policy {
     #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
 }
+
+/// The request of `CreatePolicyVersion`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreatePolicyVersionRequest {
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+    /// `PolicyDocument`, length 1 to 131072.
+    pub policy_document: String,
+    /// `SetAsDefault`.
+    pub set_as_default: Option<bool>,
+}
+
+impl Input for CreatePolicyVersionRequest {}
+
+impl FromTree for CreatePolicyVersionRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let policy_document = object.required("PolicyDocument", &POLICY_DOCUMENT_TYPE, cx, at)?;
+        let set_as_default = object.optional("SetAsDefault", &(), cx, at)?;
+        let (Some(policy_arn), Some(policy_document)) = (policy_arn, policy_document) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_arn,
+            policy_document,
+            set_as_default,
+        }))
+    }
+}
+
+/// The response of `CreatePolicyVersion`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct CreatePolicyVersionResponse {
+    /// `PolicyVersion`.
+    #[serde(rename = "PolicyVersion", skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<PolicyVersion>,
+}
+
+impl Output for CreatePolicyVersionResponse {}
+
+/// AWS's `PolicyVersion`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct PolicyVersion {
+    /// `Document`, length 1 to 131072.
+    #[serde(rename = "Document", skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// `VersionId`.
+    #[serde(rename = "VersionId", skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// `IsDefaultVersion`.
+    #[serde(rename = "IsDefaultVersion", skip_serializing_if = "Option::is_none")]
+    pub is_default_version: Option<bool>,
+    /// `CreateDate`.
+    #[serde(
+        rename = "CreateDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub create_date: Option<Timestamp>,
+}
+
+/// The request of `CreateRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreateRoleRequest {
+    /// `Path`, length 1 to 512.
+    pub path: Option<String>,
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `AssumeRolePolicyDocument`, length 1 to 131072.
+    pub assume_role_policy_document: String,
+    /// `Description`, length at most 1000.
+    pub description: Option<String>,
+    /// `MaxSessionDuration`, value 3600 to 43200.
+    pub max_session_duration: Option<i32>,
+    /// `PermissionsBoundary`, length 20 to 2048.
+    pub permissions_boundary: Option<String>,
+    /// `Tags`, length at most 50.
+    pub tags: Option<Vec<Tag>>,
+}
+
+impl Input for CreateRoleRequest {}
+
+impl FromTree for CreateRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let path = object.optional("Path", &PATH_TYPE, cx, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let assume_role_policy_document =
+            object.required("AssumeRolePolicyDocument", &POLICY_DOCUMENT_TYPE, cx, at)?;
+        let description = object.optional("Description", &ROLE_DESCRIPTION_TYPE, cx, at)?;
+        let max_session_duration = object.optional(
+            "MaxSessionDuration",
+            &ROLE_MAX_SESSION_DURATION_TYPE,
+            cx,
+            at,
+        )?;
+        let permissions_boundary = object.optional("PermissionsBoundary", &ARN_TYPE, cx, at)?;
+        let tags = object.optional("Tags", &TAG_LIST_TYPE, cx, at)?;
+        let (Some(role_name), Some(assume_role_policy_document)) =
+            (role_name, assume_role_policy_document)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            path,
+            role_name,
+            assume_role_policy_document,
+            description,
+            max_session_duration,
+            permissions_boundary,
+            tags,
+        }))
+    }
+}
+
+/// The response of `CreateRole`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct CreateRoleResponse {
+    /// `Role`.
+    #[serde(rename = "Role")]
+    pub role: Role,
+}
+
+impl Output for CreateRoleResponse {}
+
+/// AWS's `Role`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Role {
+    /// `Path`, length 1 to 512.
+    #[serde(rename = "Path")]
+    pub path: String,
+    /// `RoleName`, length 1 to 64.
+    #[serde(rename = "RoleName")]
+    pub role_name: String,
+    /// `RoleId`, length 16 to 128.
+    #[serde(rename = "RoleId")]
+    pub role_id: String,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn")]
+    pub arn: String,
+    /// `CreateDate`.
+    #[serde(rename = "CreateDate", serialize_with = "crate::time::write")]
+    pub create_date: Timestamp,
+    /// `AssumeRolePolicyDocument`, length 1 to 131072.
+    #[serde(
+        rename = "AssumeRolePolicyDocument",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub assume_role_policy_document: Option<String>,
+    /// `Description`, length at most 1000.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `MaxSessionDuration`, value 3600 to 43200.
+    #[serde(rename = "MaxSessionDuration", skip_serializing_if = "Option::is_none")]
+    pub max_session_duration: Option<i32>,
+    /// `PermissionsBoundary`.
+    #[serde(
+        rename = "PermissionsBoundary",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary: Option<AttachedPermissionsBoundary>,
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `RoleLastUsed`.
+    #[serde(rename = "RoleLastUsed", skip_serializing_if = "Option::is_none")]
+    pub role_last_used: Option<RoleLastUsed>,
+    /// `SourceRoleTemplate`.
+    #[serde(rename = "SourceRoleTemplate", skip_serializing_if = "Option::is_none")]
+    pub source_role_template: Option<SourceRoleTemplate>,
+}
+
+/// AWS's `AttachedPermissionsBoundary`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct AttachedPermissionsBoundary {
+    /// `PermissionsBoundaryType`.
+    #[serde(
+        rename = "PermissionsBoundaryType",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary_type: Option<PermissionsBoundaryAttachmentType>,
+    /// `PermissionsBoundaryArn`, length 20 to 2048.
+    #[serde(
+        rename = "PermissionsBoundaryArn",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary_arn: Option<String>,
+}
+
+enumeration! {
+    /// AWS's `PermissionsBoundaryAttachmentType`.
+    PermissionsBoundaryAttachmentType {
+        PermissionsBoundaryPolicy = "PermissionsBoundaryPolicy",
+    }
+}
+
+/// AWS's `RoleLastUsed`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct RoleLastUsed {
+    /// `LastUsedDate`.
+    #[serde(
+        rename = "LastUsedDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub last_used_date: Option<Timestamp>,
+    /// `Region`.
+    #[serde(rename = "Region", skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// AWS's `SourceRoleTemplate`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct SourceRoleTemplate {
+    /// `TemplateArn`, length 20 to 2048.
+    #[serde(rename = "TemplateArn")]
+    pub template_arn: String,
+    /// `TemplateMinorVersion`.
+    #[serde(rename = "TemplateMinorVersion")]
+    pub template_minor_version: i32,
+}
+
+/// The request of `CreateServiceLinkedRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreateServiceLinkedRoleRequest {
+    /// `AWSServiceName`, length 1 to 128.
+    pub aws_service_name: String,
+    /// `Description`, length at most 1000.
+    pub description: Option<String>,
+    /// `CustomSuffix`, length 1 to 64.
+    pub custom_suffix: Option<String>,
+}
+
+impl Input for CreateServiceLinkedRoleRequest {}
+
+impl FromTree for CreateServiceLinkedRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let aws_service_name = object.required("AWSServiceName", &GROUP_NAME_TYPE, cx, at)?;
+        let description = object.optional("Description", &ROLE_DESCRIPTION_TYPE, cx, at)?;
+        let custom_suffix = object.optional("CustomSuffix", &CUSTOM_SUFFIX_TYPE, cx, at)?;
+        let Some(aws_service_name) = aws_service_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            aws_service_name,
+            description,
+            custom_suffix,
+        }))
+    }
+}
+
+/// The response of `CreateServiceLinkedRole`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct CreateServiceLinkedRoleResponse {
+    /// `Role`.
+    #[serde(rename = "Role", skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+impl Output for CreateServiceLinkedRoleResponse {}
 
 /// The request of `CreateUser`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -1008,30 +2934,6 @@ pub struct User {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// AWS's `AttachedPermissionsBoundary`.
-#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
-pub struct AttachedPermissionsBoundary {
-    /// `PermissionsBoundaryType`.
-    #[serde(
-        rename = "PermissionsBoundaryType",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub permissions_boundary_type: Option<PermissionsBoundaryAttachmentType>,
-    /// `PermissionsBoundaryArn`, length 20 to 2048.
-    #[serde(
-        rename = "PermissionsBoundaryArn",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub permissions_boundary_arn: Option<String>,
-}
-
-enumeration! {
-    /// AWS's `PermissionsBoundaryAttachmentType`.
-    PermissionsBoundaryAttachmentType {
-        PermissionsBoundaryPolicy = "PermissionsBoundaryPolicy",
-    }
-}
-
 /// The request of `DeleteAccessKey`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DeleteAccessKeyRequest {
@@ -1065,6 +2967,123 @@ impl FromTree for DeleteAccessKeyRequest {
     }
 }
 
+/// The request of `DeleteAccountAlias`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteAccountAliasRequest {
+    /// `AccountAlias`, length 3 to 63.
+    pub account_alias: String,
+}
+
+impl Input for DeleteAccountAliasRequest {}
+
+impl FromTree for DeleteAccountAliasRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let account_alias = object.required("AccountAlias", &ACCOUNT_ALIAS_TYPE, cx, at)?;
+        let Some(account_alias) = account_alias else {
+            return Ok(None);
+        };
+        Ok(Some(Self { account_alias }))
+    }
+}
+
+/// The request of `DeleteGroup`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteGroupRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+}
+
+impl Input for DeleteGroupRequest {}
+
+impl FromTree for DeleteGroupRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let Some(group_name) = group_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self { group_name }))
+    }
+}
+
+/// The request of `DeleteGroupPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteGroupPolicyRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `PolicyName`, length 1 to 128.
+    pub policy_name: String,
+}
+
+impl Input for DeleteGroupPolicyRequest {}
+
+impl FromTree for DeleteGroupPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let policy_name = object.required("PolicyName", &POLICY_NAME_TYPE, cx, at)?;
+        let (Some(group_name), Some(policy_name)) = (group_name, policy_name) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            policy_name,
+        }))
+    }
+}
+
+/// The request of `DeleteOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteOpenIDConnectProviderRequest {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    pub open_id_connect_provider_arn: String,
+}
+
+impl Input for DeleteOpenIDConnectProviderRequest {}
+
+impl FromTree for DeleteOpenIDConnectProviderRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let open_id_connect_provider_arn =
+            object.required("OpenIDConnectProviderArn", &ARN_TYPE, cx, at)?;
+        let Some(open_id_connect_provider_arn) = open_id_connect_provider_arn else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            open_id_connect_provider_arn,
+        }))
+    }
+}
+
 /// The request of `DeletePolicy`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DeletePolicyRequest {
@@ -1092,6 +3111,163 @@ impl FromTree for DeletePolicyRequest {
     }
 }
 
+/// The request of `DeletePolicyVersion`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeletePolicyVersionRequest {
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+    /// `VersionId`.
+    pub version_id: String,
+}
+
+impl Input for DeletePolicyVersionRequest {}
+
+impl FromTree for DeletePolicyVersionRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let version_id = object.required("VersionId", &POLICY_VERSION_ID_TYPE, cx, at)?;
+        let (Some(policy_arn), Some(version_id)) = (policy_arn, version_id) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_arn,
+            version_id,
+        }))
+    }
+}
+
+/// The request of `DeleteRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteRoleRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+}
+
+impl Input for DeleteRoleRequest {}
+
+impl FromTree for DeleteRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let Some(role_name) = role_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self { role_name }))
+    }
+}
+
+/// The request of `DeleteRolePermissionsBoundary`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteRolePermissionsBoundaryRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+}
+
+impl Input for DeleteRolePermissionsBoundaryRequest {}
+
+impl FromTree for DeleteRolePermissionsBoundaryRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let Some(role_name) = role_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self { role_name }))
+    }
+}
+
+/// The request of `DeleteRolePolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteRolePolicyRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `PolicyName`, length 1 to 128.
+    pub policy_name: String,
+}
+
+impl Input for DeleteRolePolicyRequest {}
+
+impl FromTree for DeleteRolePolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let policy_name = object.required("PolicyName", &POLICY_NAME_TYPE, cx, at)?;
+        let (Some(role_name), Some(policy_name)) = (role_name, policy_name) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            policy_name,
+        }))
+    }
+}
+
+/// The request of `DeleteServiceLinkedRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteServiceLinkedRoleRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+}
+
+impl Input for DeleteServiceLinkedRoleRequest {}
+
+impl FromTree for DeleteServiceLinkedRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let Some(role_name) = role_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self { role_name }))
+    }
+}
+
+/// The response of `DeleteServiceLinkedRole`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DeleteServiceLinkedRoleResponse {
+    /// `DeletionTaskId`, length 1 to 1000.
+    #[serde(rename = "DeletionTaskId")]
+    pub deletion_task_id: String,
+}
+
+impl Output for DeleteServiceLinkedRoleResponse {}
+
 /// The request of `DeleteUser`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DeleteUserRequest {
@@ -1112,6 +3288,33 @@ impl FromTree for DeleteUserRequest {
     ) -> Result<Option<Self>, ReadError> {
         let object = cx.object(tree, at)?;
         let user_name = object.required("UserName", &EXISTING_USER_NAME_TYPE, cx, at)?;
+        let Some(user_name) = user_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self { user_name }))
+    }
+}
+
+/// The request of `DeleteUserPermissionsBoundary`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteUserPermissionsBoundaryRequest {
+    /// `UserName`, length 1 to 64.
+    pub user_name: String,
+}
+
+impl Input for DeleteUserPermissionsBoundaryRequest {}
+
+impl FromTree for DeleteUserPermissionsBoundaryRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let user_name = object.required("UserName", &USER_NAME_TYPE, cx, at)?;
         let Some(user_name) = user_name else {
             return Ok(None);
         };
@@ -1148,6 +3351,72 @@ impl FromTree for DeleteUserPolicyRequest {
         Ok(Some(Self {
             user_name,
             policy_name,
+        }))
+    }
+}
+
+/// The request of `DetachGroupPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DetachGroupPolicyRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+}
+
+impl Input for DetachGroupPolicyRequest {}
+
+impl FromTree for DetachGroupPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let (Some(group_name), Some(policy_arn)) = (group_name, policy_arn) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            policy_arn,
+        }))
+    }
+}
+
+/// The request of `DetachRolePolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DetachRolePolicyRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+}
+
+impl Input for DetachRolePolicyRequest {}
+
+impl FromTree for DetachRolePolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let (Some(role_name), Some(policy_arn)) = (role_name, policy_arn) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            policy_arn,
         }))
     }
 }
@@ -1243,6 +3512,544 @@ pub struct AccessKeyLastUsed {
     pub region: String,
 }
 
+/// The request of `GetAccountAuthorizationDetails`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetAccountAuthorizationDetailsRequest {
+    /// `Filter`.
+    pub filter: Option<Vec<EntityType>>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+}
+
+impl Input for GetAccountAuthorizationDetailsRequest {}
+
+impl FromTree for GetAccountAuthorizationDetailsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let filter = object.optional("Filter", &ENTITY_LIST_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        Ok(Some(Self {
+            filter,
+            max_items,
+            marker,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `EntityType`.
+    EntityType {
+        User = "User",
+        Role = "Role",
+        Group = "Group",
+        LocalManagedPolicy = "LocalManagedPolicy",
+        AWSManagedPolicy = "AWSManagedPolicy",
+    }
+}
+
+/// The response of `GetAccountAuthorizationDetails`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetAccountAuthorizationDetailsResponse {
+    /// `UserDetailList`.
+    #[serde(rename = "UserDetailList", skip_serializing_if = "Option::is_none")]
+    pub user_detail_list: Option<Vec<UserDetail>>,
+    /// `GroupDetailList`.
+    #[serde(rename = "GroupDetailList", skip_serializing_if = "Option::is_none")]
+    pub group_detail_list: Option<Vec<GroupDetail>>,
+    /// `RoleDetailList`.
+    #[serde(rename = "RoleDetailList", skip_serializing_if = "Option::is_none")]
+    pub role_detail_list: Option<Vec<RoleDetail>>,
+    /// `Policies`.
+    #[serde(rename = "Policies", skip_serializing_if = "Option::is_none")]
+    pub policies: Option<Vec<ManagedPolicyDetail>>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for GetAccountAuthorizationDetailsResponse {}
+
+/// AWS's `UserDetail`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct UserDetail {
+    /// `Path`, length 1 to 512.
+    #[serde(rename = "Path", skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `UserName`, length 1 to 64.
+    #[serde(rename = "UserName", skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    /// `UserId`, length 16 to 128.
+    #[serde(rename = "UserId", skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// `CreateDate`.
+    #[serde(
+        rename = "CreateDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub create_date: Option<Timestamp>,
+    /// `UserPolicyList`.
+    #[serde(rename = "UserPolicyList", skip_serializing_if = "Option::is_none")]
+    pub user_policy_list: Option<Vec<PolicyDetail>>,
+    /// `GroupList`.
+    #[serde(rename = "GroupList", skip_serializing_if = "Option::is_none")]
+    pub group_list: Option<Vec<String>>,
+    /// `AttachedManagedPolicies`.
+    #[serde(
+        rename = "AttachedManagedPolicies",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub attached_managed_policies: Option<Vec<AttachedPolicy>>,
+    /// `PermissionsBoundary`.
+    #[serde(
+        rename = "PermissionsBoundary",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary: Option<AttachedPermissionsBoundary>,
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// AWS's `PolicyDetail`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct PolicyDetail {
+    /// `PolicyName`, length 1 to 128.
+    #[serde(rename = "PolicyName", skip_serializing_if = "Option::is_none")]
+    pub policy_name: Option<String>,
+    /// `PolicyDocument`, length 1 to 131072.
+    #[serde(rename = "PolicyDocument", skip_serializing_if = "Option::is_none")]
+    pub policy_document: Option<String>,
+}
+
+/// AWS's `AttachedPolicy`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct AttachedPolicy {
+    /// `PolicyName`, length 1 to 128.
+    #[serde(rename = "PolicyName", skip_serializing_if = "Option::is_none")]
+    pub policy_name: Option<String>,
+    /// `PolicyArn`, length 20 to 2048.
+    #[serde(rename = "PolicyArn", skip_serializing_if = "Option::is_none")]
+    pub policy_arn: Option<String>,
+}
+
+/// AWS's `GroupDetail`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GroupDetail {
+    /// `Path`, length 1 to 512.
+    #[serde(rename = "Path", skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `GroupName`, length 1 to 128.
+    #[serde(rename = "GroupName", skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `GroupId`, length 16 to 128.
+    #[serde(rename = "GroupId", skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// `CreateDate`.
+    #[serde(
+        rename = "CreateDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub create_date: Option<Timestamp>,
+    /// `GroupPolicyList`.
+    #[serde(rename = "GroupPolicyList", skip_serializing_if = "Option::is_none")]
+    pub group_policy_list: Option<Vec<PolicyDetail>>,
+    /// `AttachedManagedPolicies`.
+    #[serde(
+        rename = "AttachedManagedPolicies",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub attached_managed_policies: Option<Vec<AttachedPolicy>>,
+}
+
+/// AWS's `RoleDetail`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct RoleDetail {
+    /// `Path`, length 1 to 512.
+    #[serde(rename = "Path", skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `RoleName`, length 1 to 64.
+    #[serde(rename = "RoleName", skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
+    /// `RoleId`, length 16 to 128.
+    #[serde(rename = "RoleId", skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// `CreateDate`.
+    #[serde(
+        rename = "CreateDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub create_date: Option<Timestamp>,
+    /// `AssumeRolePolicyDocument`, length 1 to 131072.
+    #[serde(
+        rename = "AssumeRolePolicyDocument",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub assume_role_policy_document: Option<String>,
+    /// `InstanceProfileList`.
+    #[serde(
+        rename = "InstanceProfileList",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub instance_profile_list: Option<Vec<InstanceProfile>>,
+    /// `RolePolicyList`.
+    #[serde(rename = "RolePolicyList", skip_serializing_if = "Option::is_none")]
+    pub role_policy_list: Option<Vec<PolicyDetail>>,
+    /// `AttachedManagedPolicies`.
+    #[serde(
+        rename = "AttachedManagedPolicies",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub attached_managed_policies: Option<Vec<AttachedPolicy>>,
+    /// `PermissionsBoundary`.
+    #[serde(
+        rename = "PermissionsBoundary",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary: Option<AttachedPermissionsBoundary>,
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `RoleLastUsed`.
+    #[serde(rename = "RoleLastUsed", skip_serializing_if = "Option::is_none")]
+    pub role_last_used: Option<RoleLastUsed>,
+}
+
+/// AWS's `InstanceProfile`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct InstanceProfile {
+    /// `Path`, length 1 to 512.
+    #[serde(rename = "Path")]
+    pub path: String,
+    /// `InstanceProfileName`, length 1 to 128.
+    #[serde(rename = "InstanceProfileName")]
+    pub instance_profile_name: String,
+    /// `InstanceProfileId`, length 16 to 128.
+    #[serde(rename = "InstanceProfileId")]
+    pub instance_profile_id: String,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn")]
+    pub arn: String,
+    /// `CreateDate`.
+    #[serde(rename = "CreateDate", serialize_with = "crate::time::write")]
+    pub create_date: Timestamp,
+    /// `Roles`.
+    #[serde(rename = "Roles")]
+    pub roles: Vec<Role>,
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// AWS's `ManagedPolicyDetail`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ManagedPolicyDetail {
+    /// `PolicyName`, length 1 to 128.
+    #[serde(rename = "PolicyName", skip_serializing_if = "Option::is_none")]
+    pub policy_name: Option<String>,
+    /// `PolicyId`, length 16 to 128.
+    #[serde(rename = "PolicyId", skip_serializing_if = "Option::is_none")]
+    pub policy_id: Option<String>,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// `Path`, length 1 to 512.
+    #[serde(rename = "Path", skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `DefaultVersionId`.
+    #[serde(rename = "DefaultVersionId", skip_serializing_if = "Option::is_none")]
+    pub default_version_id: Option<String>,
+    /// `AttachmentCount`.
+    #[serde(rename = "AttachmentCount", skip_serializing_if = "Option::is_none")]
+    pub attachment_count: Option<i32>,
+    /// `PermissionsBoundaryUsageCount`.
+    #[serde(
+        rename = "PermissionsBoundaryUsageCount",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary_usage_count: Option<i32>,
+    /// `IsAttachable`.
+    #[serde(rename = "IsAttachable", skip_serializing_if = "Option::is_none")]
+    pub is_attachable: Option<bool>,
+    /// `Description`, length at most 1000.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `CreateDate`.
+    #[serde(
+        rename = "CreateDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub create_date: Option<Timestamp>,
+    /// `UpdateDate`.
+    #[serde(
+        rename = "UpdateDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub update_date: Option<Timestamp>,
+    /// `PolicyVersionList`.
+    #[serde(rename = "PolicyVersionList", skip_serializing_if = "Option::is_none")]
+    pub policy_version_list: Option<Vec<PolicyVersion>>,
+}
+
+/// The request of `GetContextKeysForCustomPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetContextKeysForCustomPolicyRequest {
+    /// `PolicyInputList`.
+    pub policy_input_list: Vec<String>,
+}
+
+impl Input for GetContextKeysForCustomPolicyRequest {}
+
+impl FromTree for GetContextKeysForCustomPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_input_list =
+            object.required("PolicyInputList", &SIMULATION_POLICY_LIST_TYPE, cx, at)?;
+        let Some(policy_input_list) = policy_input_list else {
+            return Ok(None);
+        };
+        Ok(Some(Self { policy_input_list }))
+    }
+}
+
+/// The response of `GetContextKeysForCustomPolicy`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetContextKeysForPolicyResponse {
+    /// `ContextKeyNames`.
+    #[serde(rename = "ContextKeyNames", skip_serializing_if = "Option::is_none")]
+    pub context_key_names: Option<Vec<String>>,
+}
+
+impl Output for GetContextKeysForPolicyResponse {}
+
+/// The request of `GetContextKeysForPrincipalPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetContextKeysForPrincipalPolicyRequest {
+    /// `PolicySourceArn`, length 20 to 2048.
+    pub policy_source_arn: String,
+    /// `PolicyInputList`.
+    pub policy_input_list: Option<Vec<String>>,
+}
+
+impl Input for GetContextKeysForPrincipalPolicyRequest {}
+
+impl FromTree for GetContextKeysForPrincipalPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_source_arn = object.required("PolicySourceArn", &ARN_TYPE, cx, at)?;
+        let policy_input_list =
+            object.optional("PolicyInputList", &SIMULATION_POLICY_LIST_TYPE, cx, at)?;
+        let Some(policy_source_arn) = policy_source_arn else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_source_arn,
+            policy_input_list,
+        }))
+    }
+}
+
+/// The request of `GetGroup`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetGroupRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for GetGroupRequest {}
+
+impl FromTree for GetGroupRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(group_name) = group_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `GetGroup`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct GetGroupResponse {
+    /// `Group`.
+    #[serde(rename = "Group")]
+    pub group: Group,
+    /// `Users`.
+    #[serde(rename = "Users")]
+    pub users: Vec<User>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for GetGroupResponse {}
+
+/// The request of `GetGroupPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetGroupPolicyRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `PolicyName`, length 1 to 128.
+    pub policy_name: String,
+}
+
+impl Input for GetGroupPolicyRequest {}
+
+impl FromTree for GetGroupPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let policy_name = object.required("PolicyName", &POLICY_NAME_TYPE, cx, at)?;
+        let (Some(group_name), Some(policy_name)) = (group_name, policy_name) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            policy_name,
+        }))
+    }
+}
+
+/// The response of `GetGroupPolicy`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetGroupPolicyResponse {
+    /// `GroupName`, length 1 to 128.
+    #[serde(rename = "GroupName")]
+    pub group_name: String,
+    /// `PolicyName`, length 1 to 128.
+    #[serde(rename = "PolicyName")]
+    pub policy_name: String,
+    /// `PolicyDocument`, length 1 to 131072.
+    #[serde(rename = "PolicyDocument")]
+    pub policy_document: String,
+}
+
+impl Output for GetGroupPolicyResponse {}
+
+/// The request of `GetOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetOpenIDConnectProviderRequest {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    pub open_id_connect_provider_arn: String,
+}
+
+impl Input for GetOpenIDConnectProviderRequest {}
+
+impl FromTree for GetOpenIDConnectProviderRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let open_id_connect_provider_arn =
+            object.required("OpenIDConnectProviderArn", &ARN_TYPE, cx, at)?;
+        let Some(open_id_connect_provider_arn) = open_id_connect_provider_arn else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            open_id_connect_provider_arn,
+        }))
+    }
+}
+
+/// The response of `GetOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetOpenIDConnectProviderResponse {
+    /// `Url`, length 1 to 255.
+    #[serde(rename = "Url", skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// `ClientIDList`.
+    #[serde(rename = "ClientIDList", skip_serializing_if = "Option::is_none")]
+    pub client_id_list: Option<Vec<String>>,
+    /// `ThumbprintList`.
+    #[serde(rename = "ThumbprintList", skip_serializing_if = "Option::is_none")]
+    pub thumbprint_list: Option<Vec<String>>,
+    /// `CreateDate`.
+    #[serde(
+        rename = "CreateDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub create_date: Option<Timestamp>,
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+impl Output for GetOpenIDConnectProviderResponse {}
+
 /// The request of `GetPolicy`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GetPolicyRequest {
@@ -1323,25 +4130,162 @@ pub struct GetPolicyVersionResponse {
 
 impl Output for GetPolicyVersionResponse {}
 
-/// AWS's `PolicyVersion`.
+/// The request of `GetRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetRoleRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+}
+
+impl Input for GetRoleRequest {}
+
+impl FromTree for GetRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let Some(role_name) = role_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self { role_name }))
+    }
+}
+
+/// The response of `GetRole`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct GetRoleResponse {
+    /// `Role`.
+    #[serde(rename = "Role")]
+    pub role: Role,
+}
+
+impl Output for GetRoleResponse {}
+
+/// The request of `GetRolePolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetRolePolicyRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `PolicyName`, length 1 to 128.
+    pub policy_name: String,
+}
+
+impl Input for GetRolePolicyRequest {}
+
+impl FromTree for GetRolePolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let policy_name = object.required("PolicyName", &POLICY_NAME_TYPE, cx, at)?;
+        let (Some(role_name), Some(policy_name)) = (role_name, policy_name) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            policy_name,
+        }))
+    }
+}
+
+/// The response of `GetRolePolicy`.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
-pub struct PolicyVersion {
-    /// `Document`, length 1 to 131072.
-    #[serde(rename = "Document", skip_serializing_if = "Option::is_none")]
-    pub document: Option<String>,
-    /// `VersionId`.
-    #[serde(rename = "VersionId", skip_serializing_if = "Option::is_none")]
-    pub version_id: Option<String>,
-    /// `IsDefaultVersion`.
-    #[serde(rename = "IsDefaultVersion", skip_serializing_if = "Option::is_none")]
-    pub is_default_version: Option<bool>,
-    /// `CreateDate`.
-    #[serde(
-        rename = "CreateDate",
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "crate::time::write_option"
-    )]
-    pub create_date: Option<Timestamp>,
+pub struct GetRolePolicyResponse {
+    /// `RoleName`, length 1 to 64.
+    #[serde(rename = "RoleName")]
+    pub role_name: String,
+    /// `PolicyName`, length 1 to 128.
+    #[serde(rename = "PolicyName")]
+    pub policy_name: String,
+    /// `PolicyDocument`, length 1 to 131072.
+    #[serde(rename = "PolicyDocument")]
+    pub policy_document: String,
+}
+
+impl Output for GetRolePolicyResponse {}
+
+/// The request of `GetServiceLinkedRoleDeletionStatus`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetServiceLinkedRoleDeletionStatusRequest {
+    /// `DeletionTaskId`, length 1 to 1000.
+    pub deletion_task_id: String,
+}
+
+impl Input for GetServiceLinkedRoleDeletionStatusRequest {}
+
+impl FromTree for GetServiceLinkedRoleDeletionStatusRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let deletion_task_id = object.required("DeletionTaskId", &DELETION_TASK_ID_TYPE, cx, at)?;
+        let Some(deletion_task_id) = deletion_task_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self { deletion_task_id }))
+    }
+}
+
+/// The response of `GetServiceLinkedRoleDeletionStatus`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct GetServiceLinkedRoleDeletionStatusResponse {
+    /// `Status`.
+    #[serde(rename = "Status")]
+    pub status: DeletionTaskStatusType,
+    /// `Reason`.
+    #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<DeletionTaskFailureReasonType>,
+}
+
+impl Output for GetServiceLinkedRoleDeletionStatusResponse {}
+
+enumeration! {
+    /// AWS's `DeletionTaskStatusType`.
+    DeletionTaskStatusType {
+        Succeeded = "SUCCEEDED",
+        InProgress = "IN_PROGRESS",
+        Failed = "FAILED",
+        NotStarted = "NOT_STARTED",
+    }
+}
+
+/// AWS's `DeletionTaskFailureReasonType`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DeletionTaskFailureReasonType {
+    /// `Reason`, length at most 1000.
+    #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// `RoleUsageList`.
+    #[serde(rename = "RoleUsageList", skip_serializing_if = "Option::is_none")]
+    pub role_usage_list: Option<Vec<RoleUsageType>>,
+}
+
+/// AWS's `RoleUsageType`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct RoleUsageType {
+    /// `Region`, length 1 to 100.
+    #[serde(rename = "Region", skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// `Resources`.
+    #[serde(rename = "Resources", skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Vec<String>>,
 }
 
 /// The request of `GetUser`.
@@ -1498,6 +4442,163 @@ pub struct AccessKeyMetadata {
     pub create_date: Option<Timestamp>,
 }
 
+/// The request of `ListAccountAliases`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListAccountAliasesRequest {
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListAccountAliasesRequest {}
+
+impl FromTree for ListAccountAliasesRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        Ok(Some(Self { marker, max_items }))
+    }
+}
+
+/// The response of `ListAccountAliases`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListAccountAliasesResponse {
+    /// `AccountAliases`.
+    #[serde(rename = "AccountAliases")]
+    pub account_aliases: Vec<String>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListAccountAliasesResponse {}
+
+/// The request of `ListAttachedGroupPolicies`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListAttachedGroupPoliciesRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `PathPrefix`, length 1 to 512.
+    pub path_prefix: Option<String>,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListAttachedGroupPoliciesRequest {}
+
+impl FromTree for ListAttachedGroupPoliciesRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let path_prefix = object.optional("PathPrefix", &POLICY_PATH_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(group_name) = group_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            path_prefix,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListAttachedGroupPolicies`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListAttachedGroupPoliciesResponse {
+    /// `AttachedPolicies`.
+    #[serde(rename = "AttachedPolicies", skip_serializing_if = "Option::is_none")]
+    pub attached_policies: Option<Vec<AttachedPolicy>>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListAttachedGroupPoliciesResponse {}
+
+/// The request of `ListAttachedRolePolicies`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListAttachedRolePoliciesRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `PathPrefix`, length 1 to 512.
+    pub path_prefix: Option<String>,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListAttachedRolePoliciesRequest {}
+
+impl FromTree for ListAttachedRolePoliciesRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let path_prefix = object.optional("PathPrefix", &POLICY_PATH_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(role_name) = role_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            path_prefix,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListAttachedRolePolicies`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListAttachedRolePoliciesResponse {
+    /// `AttachedPolicies`.
+    #[serde(rename = "AttachedPolicies", skip_serializing_if = "Option::is_none")]
+    pub attached_policies: Option<Vec<AttachedPolicy>>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListAttachedRolePoliciesResponse {}
+
 /// The request of `ListAttachedUserPolicies`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ListAttachedUserPoliciesRequest {
@@ -1555,15 +4656,367 @@ pub struct ListAttachedUserPoliciesResponse {
 
 impl Output for ListAttachedUserPoliciesResponse {}
 
-/// AWS's `AttachedPolicy`.
-#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
-pub struct AttachedPolicy {
-    /// `PolicyName`, length 1 to 128.
-    #[serde(rename = "PolicyName", skip_serializing_if = "Option::is_none")]
-    pub policy_name: Option<String>,
+/// The request of `ListEntitiesForPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListEntitiesForPolicyRequest {
     /// `PolicyArn`, length 20 to 2048.
-    #[serde(rename = "PolicyArn", skip_serializing_if = "Option::is_none")]
-    pub policy_arn: Option<String>,
+    pub policy_arn: String,
+    /// `EntityFilter`.
+    pub entity_filter: Option<EntityType>,
+    /// `PathPrefix`, length 1 to 512.
+    pub path_prefix: Option<String>,
+    /// `PolicyUsageFilter`.
+    pub policy_usage_filter: Option<PolicyUsageType>,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListEntitiesForPolicyRequest {}
+
+impl FromTree for ListEntitiesForPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let entity_filter = object.optional("EntityFilter", &(), cx, at)?;
+        let path_prefix = object.optional("PathPrefix", &PATH_TYPE, cx, at)?;
+        let policy_usage_filter = object.optional("PolicyUsageFilter", &(), cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(policy_arn) = policy_arn else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_arn,
+            entity_filter,
+            path_prefix,
+            policy_usage_filter,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `PolicyUsageType`.
+    PolicyUsageType {
+        PermissionsPolicy = "PermissionsPolicy",
+        PermissionsBoundary = "PermissionsBoundary",
+    }
+}
+
+/// The response of `ListEntitiesForPolicy`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListEntitiesForPolicyResponse {
+    /// `PolicyGroups`.
+    #[serde(rename = "PolicyGroups", skip_serializing_if = "Option::is_none")]
+    pub policy_groups: Option<Vec<PolicyGroup>>,
+    /// `PolicyUsers`.
+    #[serde(rename = "PolicyUsers", skip_serializing_if = "Option::is_none")]
+    pub policy_users: Option<Vec<PolicyUser>>,
+    /// `PolicyRoles`.
+    #[serde(rename = "PolicyRoles", skip_serializing_if = "Option::is_none")]
+    pub policy_roles: Option<Vec<PolicyRole>>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListEntitiesForPolicyResponse {}
+
+/// AWS's `PolicyGroup`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct PolicyGroup {
+    /// `GroupName`, length 1 to 128.
+    #[serde(rename = "GroupName", skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `GroupId`, length 16 to 128.
+    #[serde(rename = "GroupId", skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
+}
+
+/// AWS's `PolicyUser`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct PolicyUser {
+    /// `UserName`, length 1 to 64.
+    #[serde(rename = "UserName", skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    /// `UserId`, length 16 to 128.
+    #[serde(rename = "UserId", skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+}
+
+/// AWS's `PolicyRole`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct PolicyRole {
+    /// `RoleName`, length 1 to 64.
+    #[serde(rename = "RoleName", skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
+    /// `RoleId`, length 16 to 128.
+    #[serde(rename = "RoleId", skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
+}
+
+/// The request of `ListGroupPolicies`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListGroupPoliciesRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListGroupPoliciesRequest {}
+
+impl FromTree for ListGroupPoliciesRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(group_name) = group_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListGroupPolicies`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListGroupPoliciesResponse {
+    /// `PolicyNames`.
+    #[serde(rename = "PolicyNames")]
+    pub policy_names: Vec<String>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListGroupPoliciesResponse {}
+
+/// The request of `ListGroups`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListGroupsRequest {
+    /// `PathPrefix`, length 1 to 512.
+    pub path_prefix: Option<String>,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListGroupsRequest {}
+
+impl FromTree for ListGroupsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let path_prefix = object.optional("PathPrefix", &PATH_PREFIX_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        Ok(Some(Self {
+            path_prefix,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListGroups`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListGroupsResponse {
+    /// `Groups`.
+    #[serde(rename = "Groups")]
+    pub groups: Vec<Group>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListGroupsResponse {}
+
+/// The request of `ListGroupsForUser`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListGroupsForUserRequest {
+    /// `UserName`, length 1 to 128.
+    pub user_name: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListGroupsForUserRequest {}
+
+impl FromTree for ListGroupsForUserRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let user_name = object.required("UserName", &EXISTING_USER_NAME_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(user_name) = user_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            user_name,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListGroupsForUser`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListGroupsForUserResponse {
+    /// `Groups`.
+    #[serde(rename = "Groups")]
+    pub groups: Vec<Group>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListGroupsForUserResponse {}
+
+/// The request of `ListOpenIDConnectProviderTags`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListOpenIDConnectProviderTagsRequest {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    pub open_id_connect_provider_arn: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListOpenIDConnectProviderTagsRequest {}
+
+impl FromTree for ListOpenIDConnectProviderTagsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let open_id_connect_provider_arn =
+            object.required("OpenIDConnectProviderArn", &ARN_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(open_id_connect_provider_arn) = open_id_connect_provider_arn else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            open_id_connect_provider_arn,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListOpenIDConnectProviderTags`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListOpenIDConnectProviderTagsResponse {
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags")]
+    pub tags: Vec<Tag>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListOpenIDConnectProviderTagsResponse {}
+
+/// The request of `ListOpenIDConnectProviders`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListOpenIDConnectProvidersRequest {}
+
+impl Input for ListOpenIDConnectProvidersRequest {}
+
+impl FromTree for ListOpenIDConnectProvidersRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        cx.object(tree, at)?;
+        Ok(Some(Self {}))
+    }
+}
+
+/// The response of `ListOpenIDConnectProviders`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListOpenIDConnectProvidersResponse {
+    /// `OpenIDConnectProviderList`.
+    #[serde(
+        rename = "OpenIDConnectProviderList",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub open_id_connect_provider_list: Option<Vec<OpenIDConnectProviderListEntry>>,
+}
+
+impl Output for ListOpenIDConnectProvidersResponse {}
+
+/// AWS's `OpenIDConnectProviderListEntry`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct OpenIDConnectProviderListEntry {
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
 }
 
 /// The request of `ListPolicies`.
@@ -1621,14 +5074,6 @@ enumeration! {
     }
 }
 
-enumeration! {
-    /// AWS's `PolicyUsageType`.
-    PolicyUsageType {
-        PermissionsPolicy = "PermissionsPolicy",
-        PermissionsBoundary = "PermissionsBoundary",
-    }
-}
-
 /// The response of `ListPolicies`.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct ListPoliciesResponse {
@@ -1644,6 +5089,268 @@ pub struct ListPoliciesResponse {
 }
 
 impl Output for ListPoliciesResponse {}
+
+/// The request of `ListPolicyTags`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListPolicyTagsRequest {
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListPolicyTagsRequest {}
+
+impl FromTree for ListPolicyTagsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(policy_arn) = policy_arn else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_arn,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListPolicyTags`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListPolicyTagsResponse {
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags")]
+    pub tags: Vec<Tag>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListPolicyTagsResponse {}
+
+/// The request of `ListPolicyVersions`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListPolicyVersionsRequest {
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListPolicyVersionsRequest {}
+
+impl FromTree for ListPolicyVersionsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(policy_arn) = policy_arn else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_arn,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListPolicyVersions`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListPolicyVersionsResponse {
+    /// `Versions`.
+    #[serde(rename = "Versions", skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Vec<PolicyVersion>>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListPolicyVersionsResponse {}
+
+/// The request of `ListRolePolicies`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListRolePoliciesRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListRolePoliciesRequest {}
+
+impl FromTree for ListRolePoliciesRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(role_name) = role_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListRolePolicies`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListRolePoliciesResponse {
+    /// `PolicyNames`.
+    #[serde(rename = "PolicyNames")]
+    pub policy_names: Vec<String>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListRolePoliciesResponse {}
+
+/// The request of `ListRoleTags`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListRoleTagsRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListRoleTagsRequest {}
+
+impl FromTree for ListRoleTagsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(role_name) = role_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListRoleTags`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListRoleTagsResponse {
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags")]
+    pub tags: Vec<Tag>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListRoleTagsResponse {}
+
+/// The request of `ListRoles`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListRolesRequest {
+    /// `PathPrefix`, length 1 to 512.
+    pub path_prefix: Option<String>,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListRolesRequest {}
+
+impl FromTree for ListRolesRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let path_prefix = object.optional("PathPrefix", &PATH_PREFIX_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        Ok(Some(Self {
+            path_prefix,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListRoles`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListRolesResponse {
+    /// `Roles`.
+    #[serde(rename = "Roles")]
+    pub roles: Vec<Role>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListRolesResponse {}
 
 /// The request of `ListUserPolicies`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -1698,6 +5405,59 @@ pub struct ListUserPoliciesResponse {
 
 impl Output for ListUserPoliciesResponse {}
 
+/// The request of `ListUserTags`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListUserTagsRequest {
+    /// `UserName`, length 1 to 128.
+    pub user_name: String,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+}
+
+impl Input for ListUserTagsRequest {}
+
+impl FromTree for ListUserTagsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let user_name = object.required("UserName", &EXISTING_USER_NAME_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let Some(user_name) = user_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            user_name,
+            marker,
+            max_items,
+        }))
+    }
+}
+
+/// The response of `ListUserTags`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListUserTagsResponse {
+    /// `Tags`, length at most 50.
+    #[serde(rename = "Tags")]
+    pub tags: Vec<Tag>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for ListUserTagsResponse {}
+
 /// The request of `ListUsers`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ListUsersRequest {
@@ -1748,6 +5508,152 @@ pub struct ListUsersResponse {
 
 impl Output for ListUsersResponse {}
 
+/// The request of `PutGroupPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PutGroupPolicyRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `PolicyName`, length 1 to 128.
+    pub policy_name: String,
+    /// `PolicyDocument`, length 1 to 131072.
+    pub policy_document: String,
+}
+
+impl Input for PutGroupPolicyRequest {}
+
+impl FromTree for PutGroupPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let policy_name = object.required("PolicyName", &POLICY_NAME_TYPE, cx, at)?;
+        let policy_document = object.required("PolicyDocument", &POLICY_DOCUMENT_TYPE, cx, at)?;
+        let (Some(group_name), Some(policy_name), Some(policy_document)) =
+            (group_name, policy_name, policy_document)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            policy_name,
+            policy_document,
+        }))
+    }
+}
+
+/// The request of `PutRolePermissionsBoundary`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PutRolePermissionsBoundaryRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `PermissionsBoundary`, length 20 to 2048.
+    pub permissions_boundary: String,
+}
+
+impl Input for PutRolePermissionsBoundaryRequest {}
+
+impl FromTree for PutRolePermissionsBoundaryRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let permissions_boundary = object.required("PermissionsBoundary", &ARN_TYPE, cx, at)?;
+        let (Some(role_name), Some(permissions_boundary)) = (role_name, permissions_boundary)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            permissions_boundary,
+        }))
+    }
+}
+
+/// The request of `PutRolePolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PutRolePolicyRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `PolicyName`, length 1 to 128.
+    pub policy_name: String,
+    /// `PolicyDocument`, length 1 to 131072.
+    pub policy_document: String,
+}
+
+impl Input for PutRolePolicyRequest {}
+
+impl FromTree for PutRolePolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let policy_name = object.required("PolicyName", &POLICY_NAME_TYPE, cx, at)?;
+        let policy_document = object.required("PolicyDocument", &POLICY_DOCUMENT_TYPE, cx, at)?;
+        let (Some(role_name), Some(policy_name), Some(policy_document)) =
+            (role_name, policy_name, policy_document)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            policy_name,
+            policy_document,
+        }))
+    }
+}
+
+/// The request of `PutUserPermissionsBoundary`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PutUserPermissionsBoundaryRequest {
+    /// `UserName`, length 1 to 64.
+    pub user_name: String,
+    /// `PermissionsBoundary`, length 20 to 2048.
+    pub permissions_boundary: String,
+}
+
+impl Input for PutUserPermissionsBoundaryRequest {}
+
+impl FromTree for PutUserPermissionsBoundaryRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let user_name = object.required("UserName", &USER_NAME_TYPE, cx, at)?;
+        let permissions_boundary = object.required("PermissionsBoundary", &ARN_TYPE, cx, at)?;
+        let (Some(user_name), Some(permissions_boundary)) = (user_name, permissions_boundary)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            user_name,
+            permissions_boundary,
+        }))
+    }
+}
+
 /// The request of `PutUserPolicy`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PutUserPolicyRequest {
@@ -1783,6 +5689,888 @@ impl FromTree for PutUserPolicyRequest {
             user_name,
             policy_name,
             policy_document,
+        }))
+    }
+}
+
+/// The request of `RemoveClientIDFromOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RemoveClientIDFromOpenIDConnectProviderRequest {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    pub open_id_connect_provider_arn: String,
+    /// `ClientID`, length 1 to 255.
+    pub client_id: String,
+}
+
+impl Input for RemoveClientIDFromOpenIDConnectProviderRequest {}
+
+impl FromTree for RemoveClientIDFromOpenIDConnectProviderRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let open_id_connect_provider_arn =
+            object.required("OpenIDConnectProviderArn", &ARN_TYPE, cx, at)?;
+        let client_id = object.required("ClientID", &CLIENT_ID_TYPE, cx, at)?;
+        let (Some(open_id_connect_provider_arn), Some(client_id)) =
+            (open_id_connect_provider_arn, client_id)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            open_id_connect_provider_arn,
+            client_id,
+        }))
+    }
+}
+
+/// The request of `RemoveUserFromGroup`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RemoveUserFromGroupRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `UserName`, length 1 to 128.
+    pub user_name: String,
+}
+
+impl Input for RemoveUserFromGroupRequest {}
+
+impl FromTree for RemoveUserFromGroupRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let user_name = object.required("UserName", &EXISTING_USER_NAME_TYPE, cx, at)?;
+        let (Some(group_name), Some(user_name)) = (group_name, user_name) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            user_name,
+        }))
+    }
+}
+
+/// The request of `SetDefaultPolicyVersion`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SetDefaultPolicyVersionRequest {
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+    /// `VersionId`.
+    pub version_id: String,
+}
+
+impl Input for SetDefaultPolicyVersionRequest {}
+
+impl FromTree for SetDefaultPolicyVersionRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let version_id = object.required("VersionId", &POLICY_VERSION_ID_TYPE, cx, at)?;
+        let (Some(policy_arn), Some(version_id)) = (policy_arn, version_id) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_arn,
+            version_id,
+        }))
+    }
+}
+
+/// The request of `SimulateCustomPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SimulateCustomPolicyRequest {
+    /// `PolicyInputList`.
+    pub policy_input_list: Vec<String>,
+    /// `PermissionsBoundaryPolicyInputList`.
+    pub permissions_boundary_policy_input_list: Option<Vec<String>>,
+    /// `OrderedOrganizationPolicyInputList`, length at most 7.
+    pub ordered_organization_policy_input_list: Option<Vec<OrderedOrganizationPolicyType>>,
+    /// `ActionNames`.
+    pub action_names: Vec<String>,
+    /// `ResourceArns`.
+    pub resource_arns: Option<Vec<String>>,
+    /// `ResourcePolicy`, length 1 to 131072.
+    pub resource_policy: Option<String>,
+    /// `ResourceOwner`, length 1 to 2048.
+    pub resource_owner: Option<String>,
+    /// `CallerArn`, length 1 to 2048.
+    pub caller_arn: Option<String>,
+    /// `ContextEntries`.
+    pub context_entries: Option<Vec<ContextEntry>>,
+    /// `ResourceHandlingOption`, length 1 to 64.
+    pub resource_handling_option: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+}
+
+impl Input for SimulateCustomPolicyRequest {}
+
+impl FromTree for SimulateCustomPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_input_list =
+            object.required("PolicyInputList", &SIMULATION_POLICY_LIST_TYPE, cx, at)?;
+        let permissions_boundary_policy_input_list = object.optional(
+            "PermissionsBoundaryPolicyInputList",
+            &SIMULATION_POLICY_LIST_TYPE,
+            cx,
+            at,
+        )?;
+        let ordered_organization_policy_input_list = object.optional(
+            "OrderedOrganizationPolicyInputList",
+            &ORGANIZATION_POLICY_LIST_TYPE,
+            cx,
+            at,
+        )?;
+        let action_names = object.required("ActionNames", &ACTION_NAME_LIST_TYPE, cx, at)?;
+        let resource_arns = object.optional("ResourceArns", &RESOURCE_NAME_LIST_TYPE, cx, at)?;
+        let resource_policy = object.optional("ResourcePolicy", &POLICY_DOCUMENT_TYPE, cx, at)?;
+        let resource_owner = object.optional("ResourceOwner", &RESOURCE_NAME_TYPE, cx, at)?;
+        let caller_arn = object.optional("CallerArn", &RESOURCE_NAME_TYPE, cx, at)?;
+        let context_entries =
+            object.optional("ContextEntries", &CONTEXT_ENTRY_LIST_TYPE, cx, at)?;
+        let resource_handling_option = object.optional(
+            "ResourceHandlingOption",
+            &RESOURCE_HANDLING_OPTION_TYPE,
+            cx,
+            at,
+        )?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let (Some(policy_input_list), Some(action_names)) = (policy_input_list, action_names)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_input_list,
+            permissions_boundary_policy_input_list,
+            ordered_organization_policy_input_list,
+            action_names,
+            resource_arns,
+            resource_policy,
+            resource_owner,
+            caller_arn,
+            context_entries,
+            resource_handling_option,
+            max_items,
+            marker,
+        }))
+    }
+}
+
+/// AWS's `OrderedOrganizationPolicyType`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OrderedOrganizationPolicyType {
+    /// `ServiceControlPolicyInputList`.
+    pub service_control_policy_input_list: Option<Vec<String>>,
+}
+
+impl FromTree for OrderedOrganizationPolicyType {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let service_control_policy_input_list = object.optional(
+            "ServiceControlPolicyInputList",
+            &SIMULATION_POLICY_LIST_TYPE,
+            cx,
+            at,
+        )?;
+        Ok(Some(Self {
+            service_control_policy_input_list,
+        }))
+    }
+}
+
+/// AWS's `ContextEntry`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ContextEntry {
+    /// `ContextKeyName`, length 5 to 256.
+    pub context_key_name: Option<String>,
+    /// `ContextKeyValues`.
+    pub context_key_values: Option<Vec<String>>,
+    /// `ContextKeyType`.
+    pub context_key_type: Option<ContextKeyTypeEnum>,
+}
+
+impl FromTree for ContextEntry {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let context_key_name = object.optional("ContextKeyName", &CONTEXT_KEY_NAME_TYPE, cx, at)?;
+        let context_key_values =
+            object.optional("ContextKeyValues", &CONTEXT_KEY_VALUE_LIST_TYPE, cx, at)?;
+        let context_key_type = object.optional("ContextKeyType", &(), cx, at)?;
+        Ok(Some(Self {
+            context_key_name,
+            context_key_values,
+            context_key_type,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `ContextKeyTypeEnum`.
+    ContextKeyTypeEnum {
+        String = "string",
+        StringList = "stringList",
+        Numeric = "numeric",
+        NumericList = "numericList",
+        Boolean = "boolean",
+        BooleanList = "booleanList",
+        Ip = "ip",
+        IpList = "ipList",
+        Binary = "binary",
+        BinaryList = "binaryList",
+        Date = "date",
+        DateList = "dateList",
+    }
+}
+
+/// The response of `SimulateCustomPolicy`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct SimulatePolicyResponse {
+    /// `EvaluationResults`.
+    #[serde(rename = "EvaluationResults", skip_serializing_if = "Option::is_none")]
+    pub evaluation_results: Option<Vec<EvaluationResult>>,
+    /// `IsTruncated`.
+    #[serde(rename = "IsTruncated", skip_serializing_if = "Option::is_none")]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+impl Output for SimulatePolicyResponse {}
+
+/// AWS's `EvaluationResult`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct EvaluationResult {
+    /// `EvalActionName`, length 3 to 128.
+    #[serde(rename = "EvalActionName")]
+    pub eval_action_name: String,
+    /// `EvalResourceName`, length 1 to 2048.
+    #[serde(rename = "EvalResourceName", skip_serializing_if = "Option::is_none")]
+    pub eval_resource_name: Option<String>,
+    /// `EvalDecision`.
+    #[serde(rename = "EvalDecision")]
+    pub eval_decision: PolicyEvaluationDecisionType,
+    /// `MatchedStatements`.
+    #[serde(rename = "MatchedStatements", skip_serializing_if = "Option::is_none")]
+    pub matched_statements: Option<Vec<Statement>>,
+    /// `MissingContextValues`.
+    #[serde(
+        rename = "MissingContextValues",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub missing_context_values: Option<Vec<String>>,
+    /// `OrganizationsDecisionDetail`.
+    #[serde(
+        rename = "OrganizationsDecisionDetail",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub organizations_decision_detail: Option<OrganizationsDecisionDetail>,
+    /// `PermissionsBoundaryDecisionDetail`.
+    #[serde(
+        rename = "PermissionsBoundaryDecisionDetail",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary_decision_detail: Option<PermissionsBoundaryDecisionDetail>,
+    /// `EvalDecisionDetails`.
+    #[serde(
+        rename = "EvalDecisionDetails",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub eval_decision_details: Option<BTreeMap<String, PolicyEvaluationDecisionType>>,
+    /// `ResourceSpecificResults`.
+    #[serde(
+        rename = "ResourceSpecificResults",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub resource_specific_results: Option<Vec<ResourceSpecificResult>>,
+}
+
+enumeration! {
+    /// AWS's `PolicyEvaluationDecisionType`.
+    PolicyEvaluationDecisionType {
+        Allowed = "allowed",
+        ExplicitDeny = "explicitDeny",
+        ImplicitDeny = "implicitDeny",
+    }
+}
+
+/// AWS's `Statement`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct Statement {
+    /// `SourcePolicyId`.
+    #[serde(rename = "SourcePolicyId", skip_serializing_if = "Option::is_none")]
+    pub source_policy_id: Option<String>,
+    /// `SourcePolicyType`.
+    #[serde(rename = "SourcePolicyType", skip_serializing_if = "Option::is_none")]
+    pub source_policy_type: Option<PolicySourceType>,
+    /// `StartPosition`.
+    #[serde(rename = "StartPosition", skip_serializing_if = "Option::is_none")]
+    pub start_position: Option<Position>,
+    /// `EndPosition`.
+    #[serde(rename = "EndPosition", skip_serializing_if = "Option::is_none")]
+    pub end_position: Option<Position>,
+}
+
+enumeration! {
+    /// AWS's `PolicySourceType`.
+    PolicySourceType {
+        User = "user",
+        Group = "group",
+        Role = "role",
+        AwsManaged = "aws-managed",
+        UserManaged = "user-managed",
+        Resource = "resource",
+        None = "none",
+    }
+}
+
+/// AWS's `Position`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct Position {
+    /// `Line`.
+    #[serde(rename = "Line", skip_serializing_if = "Option::is_none")]
+    pub line: Option<i32>,
+    /// `Column`.
+    #[serde(rename = "Column", skip_serializing_if = "Option::is_none")]
+    pub column: Option<i32>,
+}
+
+/// AWS's `OrganizationsDecisionDetail`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct OrganizationsDecisionDetail {
+    /// `AllowedByOrganizations`.
+    #[serde(
+        rename = "AllowedByOrganizations",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub allowed_by_organizations: Option<bool>,
+}
+
+/// AWS's `PermissionsBoundaryDecisionDetail`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct PermissionsBoundaryDecisionDetail {
+    /// `AllowedByPermissionsBoundary`.
+    #[serde(
+        rename = "AllowedByPermissionsBoundary",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub allowed_by_permissions_boundary: Option<bool>,
+}
+
+/// AWS's `ResourceSpecificResult`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ResourceSpecificResult {
+    /// `EvalResourceName`, length 1 to 2048.
+    #[serde(rename = "EvalResourceName")]
+    pub eval_resource_name: String,
+    /// `EvalResourceDecision`.
+    #[serde(rename = "EvalResourceDecision")]
+    pub eval_resource_decision: PolicyEvaluationDecisionType,
+    /// `MatchedStatements`.
+    #[serde(rename = "MatchedStatements", skip_serializing_if = "Option::is_none")]
+    pub matched_statements: Option<Vec<Statement>>,
+    /// `MissingContextValues`.
+    #[serde(
+        rename = "MissingContextValues",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub missing_context_values: Option<Vec<String>>,
+    /// `EvalDecisionDetails`.
+    #[serde(
+        rename = "EvalDecisionDetails",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub eval_decision_details: Option<BTreeMap<String, PolicyEvaluationDecisionType>>,
+    /// `PermissionsBoundaryDecisionDetail`.
+    #[serde(
+        rename = "PermissionsBoundaryDecisionDetail",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary_decision_detail: Option<PermissionsBoundaryDecisionDetail>,
+}
+
+/// The request of `SimulatePrincipalPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SimulatePrincipalPolicyRequest {
+    /// `PolicySourceArn`, length 20 to 2048.
+    pub policy_source_arn: String,
+    /// `PolicyInputList`.
+    pub policy_input_list: Option<Vec<String>>,
+    /// `PermissionsBoundaryPolicyInputList`.
+    pub permissions_boundary_policy_input_list: Option<Vec<String>>,
+    /// `PolicyExclusionList`, length at most 256.
+    pub policy_exclusion_list: Option<Vec<PolicyIdentifier>>,
+    /// `ActionNames`.
+    pub action_names: Vec<String>,
+    /// `ResourceArns`.
+    pub resource_arns: Option<Vec<String>>,
+    /// `ResourcePolicy`, length 1 to 131072.
+    pub resource_policy: Option<String>,
+    /// `ResourceOwner`, length 1 to 2048.
+    pub resource_owner: Option<String>,
+    /// `CallerArn`, length 1 to 2048.
+    pub caller_arn: Option<String>,
+    /// `ContextEntries`.
+    pub context_entries: Option<Vec<ContextEntry>>,
+    /// `ResourceHandlingOption`, length 1 to 64.
+    pub resource_handling_option: Option<String>,
+    /// `MaxItems`, value 1 to 1000.
+    pub max_items: Option<i32>,
+    /// `Marker`, length 1 to 320.
+    pub marker: Option<String>,
+}
+
+impl Input for SimulatePrincipalPolicyRequest {}
+
+impl FromTree for SimulatePrincipalPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_source_arn = object.required("PolicySourceArn", &ARN_TYPE, cx, at)?;
+        let policy_input_list =
+            object.optional("PolicyInputList", &SIMULATION_POLICY_LIST_TYPE, cx, at)?;
+        let permissions_boundary_policy_input_list = object.optional(
+            "PermissionsBoundaryPolicyInputList",
+            &SIMULATION_POLICY_LIST_TYPE,
+            cx,
+            at,
+        )?;
+        let policy_exclusion_list =
+            object.optional("PolicyExclusionList", &POLICY_EXCLUSIONS_LIST_TYPE, cx, at)?;
+        let action_names = object.required("ActionNames", &ACTION_NAME_LIST_TYPE, cx, at)?;
+        let resource_arns = object.optional("ResourceArns", &RESOURCE_NAME_LIST_TYPE, cx, at)?;
+        let resource_policy = object.optional("ResourcePolicy", &POLICY_DOCUMENT_TYPE, cx, at)?;
+        let resource_owner = object.optional("ResourceOwner", &RESOURCE_NAME_TYPE, cx, at)?;
+        let caller_arn = object.optional("CallerArn", &RESOURCE_NAME_TYPE, cx, at)?;
+        let context_entries =
+            object.optional("ContextEntries", &CONTEXT_ENTRY_LIST_TYPE, cx, at)?;
+        let resource_handling_option = object.optional(
+            "ResourceHandlingOption",
+            &RESOURCE_HANDLING_OPTION_TYPE,
+            cx,
+            at,
+        )?;
+        let max_items = object.optional("MaxItems", &MAX_ITEMS_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let (Some(policy_source_arn), Some(action_names)) = (policy_source_arn, action_names)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_source_arn,
+            policy_input_list,
+            permissions_boundary_policy_input_list,
+            policy_exclusion_list,
+            action_names,
+            resource_arns,
+            resource_policy,
+            resource_owner,
+            caller_arn,
+            context_entries,
+            resource_handling_option,
+            max_items,
+            marker,
+        }))
+    }
+}
+
+/// AWS's `PolicyIdentifier`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PolicyIdentifier {
+    /// `PolicyType`.
+    pub policy_type: Option<PolicyIdentifierPolicyType>,
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: Option<String>,
+    /// `InlinePolicyIdentifier`.
+    pub inline_policy_identifier: Option<InlinePolicyIdentifierType>,
+}
+
+impl FromTree for PolicyIdentifier {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        object.exactly_one(&["PolicyType", "PolicyArn", "InlinePolicyIdentifier"], at)?;
+        let policy_type = object.optional("PolicyType", &(), cx, at)?;
+        let policy_arn = object.optional("PolicyArn", &ARN_TYPE, cx, at)?;
+        let inline_policy_identifier = object.optional("InlinePolicyIdentifier", &(), cx, at)?;
+        Ok(Some(Self {
+            policy_type,
+            policy_arn,
+            inline_policy_identifier,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `PolicyIdentifierPolicyType`.
+    PolicyIdentifierPolicyType {
+        Inline = "inline",
+        AwsManaged = "aws-managed",
+        UserManaged = "user-managed",
+        PermissionBoundary = "permission-boundary",
+        Scp = "scp",
+        Rcp = "rcp",
+    }
+}
+
+/// AWS's `InlinePolicyIdentifierType`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InlinePolicyIdentifierType {
+    /// `PolicyName`, length 1 to 128.
+    pub policy_name: String,
+    /// `AttachmentType`.
+    pub attachment_type: AttachmentType,
+    /// `AttachmentName`, length 1 to 128.
+    pub attachment_name: String,
+}
+
+impl FromTree for InlinePolicyIdentifierType {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_name = object.required("PolicyName", &POLICY_NAME_TYPE, cx, at)?;
+        let attachment_type = object.required("AttachmentType", &(), cx, at)?;
+        let attachment_name = object.required("AttachmentName", &ATTACHMENT_NAME, cx, at)?;
+        let (Some(policy_name), Some(attachment_type), Some(attachment_name)) =
+            (policy_name, attachment_type, attachment_name)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_name,
+            attachment_type,
+            attachment_name,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `AttachmentType`.
+    AttachmentType {
+        User = "user",
+        Group = "group",
+        Role = "role",
+    }
+}
+
+/// The request of `TagOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TagOpenIDConnectProviderRequest {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    pub open_id_connect_provider_arn: String,
+    /// `Tags`, length at most 50.
+    pub tags: Vec<Tag>,
+}
+
+impl Input for TagOpenIDConnectProviderRequest {}
+
+impl FromTree for TagOpenIDConnectProviderRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let open_id_connect_provider_arn =
+            object.required("OpenIDConnectProviderArn", &ARN_TYPE, cx, at)?;
+        let tags = object.required("Tags", &TAG_LIST_TYPE, cx, at)?;
+        let (Some(open_id_connect_provider_arn), Some(tags)) = (open_id_connect_provider_arn, tags)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            open_id_connect_provider_arn,
+            tags,
+        }))
+    }
+}
+
+/// The request of `TagPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TagPolicyRequest {
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+    /// `Tags`, length at most 50.
+    pub tags: Vec<Tag>,
+}
+
+impl Input for TagPolicyRequest {}
+
+impl FromTree for TagPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let tags = object.required("Tags", &TAG_LIST_TYPE, cx, at)?;
+        let (Some(policy_arn), Some(tags)) = (policy_arn, tags) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { policy_arn, tags }))
+    }
+}
+
+/// The request of `TagRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TagRoleRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `Tags`, length at most 50.
+    pub tags: Vec<Tag>,
+}
+
+impl Input for TagRoleRequest {}
+
+impl FromTree for TagRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let tags = object.required("Tags", &TAG_LIST_TYPE, cx, at)?;
+        let (Some(role_name), Some(tags)) = (role_name, tags) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { role_name, tags }))
+    }
+}
+
+/// The request of `TagUser`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TagUserRequest {
+    /// `UserName`, length 1 to 128.
+    pub user_name: String,
+    /// `Tags`, length at most 50.
+    pub tags: Vec<Tag>,
+}
+
+impl Input for TagUserRequest {}
+
+impl FromTree for TagUserRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let user_name = object.required("UserName", &EXISTING_USER_NAME_TYPE, cx, at)?;
+        let tags = object.required("Tags", &TAG_LIST_TYPE, cx, at)?;
+        let (Some(user_name), Some(tags)) = (user_name, tags) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { user_name, tags }))
+    }
+}
+
+/// The request of `UntagOpenIDConnectProvider`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UntagOpenIDConnectProviderRequest {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    pub open_id_connect_provider_arn: String,
+    /// `TagKeys`, length at most 50.
+    pub tag_keys: Vec<String>,
+}
+
+impl Input for UntagOpenIDConnectProviderRequest {}
+
+impl FromTree for UntagOpenIDConnectProviderRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let open_id_connect_provider_arn =
+            object.required("OpenIDConnectProviderArn", &ARN_TYPE, cx, at)?;
+        let tag_keys = object.required("TagKeys", &TAG_KEY_LIST_TYPE, cx, at)?;
+        let (Some(open_id_connect_provider_arn), Some(tag_keys)) =
+            (open_id_connect_provider_arn, tag_keys)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            open_id_connect_provider_arn,
+            tag_keys,
+        }))
+    }
+}
+
+/// The request of `UntagPolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UntagPolicyRequest {
+    /// `PolicyArn`, length 20 to 2048.
+    pub policy_arn: String,
+    /// `TagKeys`, length at most 50.
+    pub tag_keys: Vec<String>,
+}
+
+impl Input for UntagPolicyRequest {}
+
+impl FromTree for UntagPolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let policy_arn = object.required("PolicyArn", &ARN_TYPE, cx, at)?;
+        let tag_keys = object.required("TagKeys", &TAG_KEY_LIST_TYPE, cx, at)?;
+        let (Some(policy_arn), Some(tag_keys)) = (policy_arn, tag_keys) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            policy_arn,
+            tag_keys,
+        }))
+    }
+}
+
+/// The request of `UntagRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UntagRoleRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `TagKeys`, length at most 50.
+    pub tag_keys: Vec<String>,
+}
+
+impl Input for UntagRoleRequest {}
+
+impl FromTree for UntagRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let tag_keys = object.required("TagKeys", &TAG_KEY_LIST_TYPE, cx, at)?;
+        let (Some(role_name), Some(tag_keys)) = (role_name, tag_keys) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            tag_keys,
+        }))
+    }
+}
+
+/// The request of `UntagUser`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UntagUserRequest {
+    /// `UserName`, length 1 to 128.
+    pub user_name: String,
+    /// `TagKeys`, length at most 50.
+    pub tag_keys: Vec<String>,
+}
+
+impl Input for UntagUserRequest {}
+
+impl FromTree for UntagUserRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let user_name = object.required("UserName", &EXISTING_USER_NAME_TYPE, cx, at)?;
+        let tag_keys = object.required("TagKeys", &TAG_KEY_LIST_TYPE, cx, at)?;
+        let (Some(user_name), Some(tag_keys)) = (user_name, tag_keys) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            user_name,
+            tag_keys,
         }))
     }
 }
@@ -1824,12 +6612,239 @@ impl FromTree for UpdateAccessKeyRequest {
     }
 }
 
-static USER_NAME_TYPE: Text = Text {
-    min: Some(1),
-    max: Some(64),
-    pattern: Some(&USER_NAME_TYPE_PATTERN),
-    echo: true,
-};
+/// The request of `UpdateAssumeRolePolicy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateAssumeRolePolicyRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `PolicyDocument`, length 1 to 131072.
+    pub policy_document: String,
+}
+
+impl Input for UpdateAssumeRolePolicyRequest {}
+
+impl FromTree for UpdateAssumeRolePolicyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let policy_document = object.required("PolicyDocument", &POLICY_DOCUMENT_TYPE, cx, at)?;
+        let (Some(role_name), Some(policy_document)) = (role_name, policy_document) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            policy_document,
+        }))
+    }
+}
+
+/// The request of `UpdateGroup`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateGroupRequest {
+    /// `GroupName`, length 1 to 128.
+    pub group_name: String,
+    /// `NewPath`, length 1 to 512.
+    pub new_path: Option<String>,
+    /// `NewGroupName`, length 1 to 128.
+    pub new_group_name: Option<String>,
+}
+
+impl Input for UpdateGroupRequest {}
+
+impl FromTree for UpdateGroupRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let group_name = object.required("GroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let new_path = object.optional("NewPath", &PATH_TYPE, cx, at)?;
+        let new_group_name = object.optional("NewGroupName", &GROUP_NAME_TYPE, cx, at)?;
+        let Some(group_name) = group_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            group_name,
+            new_path,
+            new_group_name,
+        }))
+    }
+}
+
+/// The request of `UpdateOpenIDConnectProviderThumbprint`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateOpenIDConnectProviderThumbprintRequest {
+    /// `OpenIDConnectProviderArn`, length 20 to 2048.
+    pub open_id_connect_provider_arn: String,
+    /// `ThumbprintList`.
+    pub thumbprint_list: Vec<String>,
+}
+
+impl Input for UpdateOpenIDConnectProviderThumbprintRequest {}
+
+impl FromTree for UpdateOpenIDConnectProviderThumbprintRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let open_id_connect_provider_arn =
+            object.required("OpenIDConnectProviderArn", &ARN_TYPE, cx, at)?;
+        let thumbprint_list = object.required("ThumbprintList", &THUMBPRINT_LIST_TYPE, cx, at)?;
+        let (Some(open_id_connect_provider_arn), Some(thumbprint_list)) =
+            (open_id_connect_provider_arn, thumbprint_list)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            open_id_connect_provider_arn,
+            thumbprint_list,
+        }))
+    }
+}
+
+/// The request of `UpdateRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateRoleRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `Description`, length at most 1000.
+    pub description: Option<String>,
+    /// `MaxSessionDuration`, value 3600 to 43200.
+    pub max_session_duration: Option<i32>,
+}
+
+impl Input for UpdateRoleRequest {}
+
+impl FromTree for UpdateRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let description = object.optional("Description", &ROLE_DESCRIPTION_TYPE, cx, at)?;
+        let max_session_duration = object.optional(
+            "MaxSessionDuration",
+            &ROLE_MAX_SESSION_DURATION_TYPE,
+            cx,
+            at,
+        )?;
+        let Some(role_name) = role_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            description,
+            max_session_duration,
+        }))
+    }
+}
+
+/// The response of `UpdateRole`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct UpdateRoleResponse {}
+
+impl Output for UpdateRoleResponse {}
+
+/// The request of `UpdateRoleDescription`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateRoleDescriptionRequest {
+    /// `RoleName`, length 1 to 64.
+    pub role_name: String,
+    /// `Description`, length at most 1000.
+    pub description: String,
+}
+
+impl Input for UpdateRoleDescriptionRequest {}
+
+impl FromTree for UpdateRoleDescriptionRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_name = object.required("RoleName", &ROLE_NAME_TYPE, cx, at)?;
+        let description = object.required("Description", &ROLE_DESCRIPTION_TYPE, cx, at)?;
+        let (Some(role_name), Some(description)) = (role_name, description) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_name,
+            description,
+        }))
+    }
+}
+
+/// The response of `UpdateRoleDescription`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct UpdateRoleDescriptionResponse {
+    /// `Role`.
+    #[serde(rename = "Role", skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+impl Output for UpdateRoleDescriptionResponse {}
+
+/// The request of `UpdateUser`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateUserRequest {
+    /// `UserName`, length 1 to 128.
+    pub user_name: String,
+    /// `NewPath`, length 1 to 512.
+    pub new_path: Option<String>,
+    /// `NewUserName`, length 1 to 64.
+    pub new_user_name: Option<String>,
+}
+
+impl Input for UpdateUserRequest {}
+
+impl FromTree for UpdateUserRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let user_name = object.required("UserName", &EXISTING_USER_NAME_TYPE, cx, at)?;
+        let new_path = object.optional("NewPath", &PATH_TYPE, cx, at)?;
+        let new_user_name = object.optional("NewUserName", &USER_NAME_TYPE, cx, at)?;
+        let Some(user_name) = user_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            user_name,
+            new_path,
+            new_user_name,
+        }))
+    }
+}
 
 static ARN_TYPE: Text = Text {
     min: Some(20),
@@ -1838,10 +6853,38 @@ static ARN_TYPE: Text = Text {
     echo: true,
 };
 
+static CLIENT_ID_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(255),
+    pattern: None,
+    echo: true,
+};
+
+static GROUP_NAME_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&GROUP_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
 static EXISTING_USER_NAME_TYPE: Text = Text {
     min: Some(1),
     max: Some(128),
-    pattern: Some(&USER_NAME_TYPE_PATTERN),
+    pattern: Some(&GROUP_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static ROLE_NAME_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(64),
+    pattern: Some(&GROUP_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static USER_NAME_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(64),
+    pattern: Some(&GROUP_NAME_TYPE_PATTERN),
     echo: true,
 };
 
@@ -1852,30 +6895,46 @@ static ACCESS_KEY_ID_TYPE: Text = Text {
     echo: true,
 };
 
-static POLICY_NAME_TYPE: Text = Text {
-    min: Some(1),
-    max: Some(128),
-    pattern: Some(&USER_NAME_TYPE_PATTERN),
+static ACCOUNT_ALIAS_TYPE: Text = Text {
+    min: Some(3),
+    max: Some(63),
+    pattern: None,
     echo: true,
 };
 
-static POLICY_PATH_TYPE: Text = Text {
+static PATH_TYPE: Text = Text {
     min: Some(1),
     max: Some(512),
-    pattern: Some(&POLICY_PATH_TYPE_PATTERN),
+    pattern: Some(&PATH_TYPE_PATTERN),
     echo: true,
 };
 
-static POLICY_DOCUMENT_TYPE: Text = Text {
+static OPEN_ID_CONNECT_PROVIDER_URL_TYPE: Text = Text {
     min: Some(1),
-    max: Some(131_072),
-    pattern: Some(&POLICY_DOCUMENT_TYPE_PATTERN),
+    max: Some(255),
+    pattern: None,
     echo: true,
 };
 
-static POLICY_DESCRIPTION_TYPE: Text = Text {
-    min: None,
-    max: Some(1_000),
+static CLIENT_ID_LIST_TYPE: List<Text> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &CLIENT_ID_TYPE,
+};
+
+static THUMBPRINT_LIST_TYPE: List<Text> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &THUMBPRINT_TYPE,
+};
+
+static THUMBPRINT_TYPE: Text = Text {
+    min: Some(40),
+    max: Some(40),
     pattern: None,
     echo: true,
 };
@@ -1902,6 +6961,34 @@ static TAG_VALUE_TYPE: Text = Text {
     echo: true,
 };
 
+static POLICY_NAME_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&GROUP_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static POLICY_PATH_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(512),
+    pattern: Some(&POLICY_PATH_TYPE_PATTERN),
+    echo: true,
+};
+
+static POLICY_DOCUMENT_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(131_072),
+    pattern: Some(&POLICY_DOCUMENT_TYPE_PATTERN),
+    echo: true,
+};
+
+static POLICY_DESCRIPTION_TYPE: Text = Text {
+    min: None,
+    max: Some(1_000),
+    pattern: None,
+    echo: true,
+};
+
 static POLICY_VERSION_ID_TYPE: Text = Text {
     min: None,
     max: None,
@@ -1909,11 +6996,43 @@ static POLICY_VERSION_ID_TYPE: Text = Text {
     echo: true,
 };
 
-static PATH_TYPE: Text = Text {
-    min: Some(1),
-    max: Some(512),
-    pattern: Some(&PATH_TYPE_PATTERN),
+static ROLE_DESCRIPTION_TYPE: Text = Text {
+    min: None,
+    max: Some(1_000),
+    pattern: Some(&ROLE_DESCRIPTION_TYPE_PATTERN),
     echo: true,
+};
+
+static ROLE_MAX_SESSION_DURATION_TYPE: Range = Range {
+    min: Some(3_600),
+    max: Some(43_200),
+};
+
+static CUSTOM_SUFFIX_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(64),
+    pattern: Some(&GROUP_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static DELETION_TASK_ID_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(1_000),
+    pattern: None,
+    echo: true,
+};
+
+static ENTITY_LIST_TYPE: List<()> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &(),
+};
+
+static MAX_ITEMS_TYPE: Range = Range {
+    min: Some(1),
+    max: Some(1_000),
 };
 
 static MARKER_TYPE: Text = Text {
@@ -1923,9 +7042,19 @@ static MARKER_TYPE: Text = Text {
     echo: true,
 };
 
-static MAX_ITEMS_TYPE: Range = Range {
-    min: Some(1),
-    max: Some(1_000),
+static SIMULATION_POLICY_LIST_TYPE: List<Text> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &POLICY_DOCUMENT_TYPE,
+};
+
+static CONTEXT_KEY_NAME_TYPE: Text = Text {
+    min: Some(5),
+    max: Some(256),
+    pattern: None,
+    echo: true,
 };
 
 static PATH_PREFIX_TYPE: Text = Text {
@@ -1935,7 +7064,98 @@ static PATH_PREFIX_TYPE: Text = Text {
     echo: true,
 };
 
-static USER_NAME_TYPE_PATTERN: Pattern = Pattern {
+static ORGANIZATION_POLICY_LIST_TYPE: List<()> = List {
+    size: Size {
+        min: None,
+        max: Some(7),
+    },
+    member: &(),
+};
+
+static ACTION_NAME_LIST_TYPE: List<Text> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &ACTION_NAME_TYPE,
+};
+
+static ACTION_NAME_TYPE: Text = Text {
+    min: Some(3),
+    max: Some(128),
+    pattern: None,
+    echo: true,
+};
+
+static RESOURCE_NAME_LIST_TYPE: List<Text> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &RESOURCE_NAME_TYPE,
+};
+
+static RESOURCE_NAME_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(2_048),
+    pattern: None,
+    echo: true,
+};
+
+static CONTEXT_ENTRY_LIST_TYPE: List<()> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &(),
+};
+
+static CONTEXT_KEY_VALUE_LIST_TYPE: List<Text> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &CONTEXT_KEY_VALUE_TYPE,
+};
+
+static CONTEXT_KEY_VALUE_TYPE: Text = Text {
+    min: None,
+    max: None,
+    pattern: None,
+    echo: true,
+};
+
+static RESOURCE_HANDLING_OPTION_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(64),
+    pattern: None,
+    echo: true,
+};
+
+static POLICY_EXCLUSIONS_LIST_TYPE: List<()> = List {
+    size: Size {
+        min: None,
+        max: Some(256),
+    },
+    member: &(),
+};
+
+static ATTACHMENT_NAME: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&GROUP_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static TAG_KEY_LIST_TYPE: List<Text> = List {
+    size: Size {
+        min: None,
+        max: Some(50),
+    },
+    member: &TAG_KEY_TYPE,
+};
+
+static GROUP_NAME_TYPE_PATTERN: Pattern = Pattern {
     text: r"[\w+=,.@-]+",
     test: Test::Set {
         set: CharSet {
@@ -1957,6 +7177,30 @@ static ACCESS_KEY_ID_TYPE_PATTERN: Pattern = Pattern {
     },
 };
 
+static PATH_TYPE_PATTERN: Pattern = Pattern {
+    text: r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)",
+    test: Test::Regex(&PATH_TYPE_REGEX),
+};
+
+static PATH_TYPE_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"(?:\x{2f})|(?:\x{2f}[\x{21}-\x{7e}]+\x{2f})"));
+
+static TAG_KEY_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
+    test: Test::Regex(&TAG_KEY_TYPE_REGEX),
+};
+
+static TAG_KEY_TYPE_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{40}\x{5f}\p{L}\p{Z}\p{N}]+"));
+
+static TAG_VALUE_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
+    test: Test::Regex(&TAG_VALUE_TYPE_REGEX),
+};
+
+static TAG_VALUE_TYPE_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{40}\x{5f}\p{L}\p{Z}\p{N}]*"));
+
 static POLICY_PATH_TYPE_PATTERN: Pattern = Pattern {
     text: r"((/[A-Za-z0-9\.,\+@=_-]+)*)/",
     test: Test::Regex(&POLICY_PATH_TYPE_REGEX),
@@ -1976,22 +7220,6 @@ static POLICY_DOCUMENT_TYPE_PATTERN: Pattern = Pattern {
     },
 };
 
-static TAG_KEY_TYPE_PATTERN: Pattern = Pattern {
-    text: r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
-    test: Test::Regex(&TAG_KEY_TYPE_REGEX),
-};
-
-static TAG_KEY_TYPE_REGEX: LazyRegex =
-    LazyLock::new(|| compile(r"[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{40}\x{5f}\p{L}\p{Z}\p{N}]+"));
-
-static TAG_VALUE_TYPE_PATTERN: Pattern = Pattern {
-    text: r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
-    test: Test::Regex(&TAG_VALUE_TYPE_REGEX),
-};
-
-static TAG_VALUE_TYPE_REGEX: LazyRegex =
-    LazyLock::new(|| compile(r"[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{40}\x{5f}\p{L}\p{Z}\p{N}]*"));
-
 static POLICY_VERSION_ID_TYPE_PATTERN: Pattern = Pattern {
     text: r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?",
     test: Test::Regex(&POLICY_VERSION_ID_TYPE_REGEX),
@@ -2000,13 +7228,16 @@ static POLICY_VERSION_ID_TYPE_PATTERN: Pattern = Pattern {
 static POLICY_VERSION_ID_TYPE_REGEX: LazyRegex =
     LazyLock::new(|| compile(r"v[1-9][0-9]*(?:\x{2e}[\x{2d}0-9A-Za-z]*)?"));
 
-static PATH_TYPE_PATTERN: Pattern = Pattern {
-    text: r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)",
-    test: Test::Regex(&PATH_TYPE_REGEX),
+static ROLE_DESCRIPTION_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x7fff_ffff_ffff_ffff_ffff_ffff_0000_2600,
+            others: &[('\u{a1}', '\u{ff}')],
+        },
+        min: 0,
+    },
 };
-
-static PATH_TYPE_REGEX: LazyRegex =
-    LazyLock::new(|| compile(r"(?:\x{2f})|(?:\x{2f}[\x{21}-\x{7e}]+\x{2f})"));
 
 static MARKER_TYPE_PATTERN: Pattern = Pattern {
     text: r"[\u0020-\u00FF]+",
@@ -2033,9 +7264,10 @@ pub(super) static PATTERNS: crate::pattern::Patterns = &[
     &PATH_TYPE_PATTERN,
     &TAG_VALUE_TYPE_PATTERN,
     &TAG_KEY_TYPE_PATTERN,
+    &ROLE_DESCRIPTION_TYPE_PATTERN,
     &POLICY_DOCUMENT_TYPE_PATTERN,
     &MARKER_TYPE_PATTERN,
-    &USER_NAME_TYPE_PATTERN,
+    &GROUP_NAME_TYPE_PATTERN,
     &ACCESS_KEY_ID_TYPE_PATTERN,
     &PATH_PREFIX_TYPE_PATTERN,
     &POLICY_VERSION_ID_TYPE_PATTERN,

@@ -2,16 +2,20 @@
 //!
 //! Do not edit: change `xtask/operations.toml` or the generator and run it again.
 //! The facts are those of the service model in botocore 1.44.5 (Apache-2.0).
+//!
+//! Not enforced: the pattern of `XksProxyUriPathType` (it has `$` in this place).
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use types::{Service, Timestamp};
 
 use crate::enumeration::enumeration;
+use crate::pattern::compile;
 use crate::{
-    Blob, CharSet, Context, ErrorModel, FromTree, Input, KnownOperation, List, Map, NotShown,
-    OperationModel, Output, Path, Pattern, Protocol, Range, ReadError, SensitiveBlob, ServiceModel,
-    Size, Test, Text, Tree,
+    Blob, CharSet, Context, ErrorModel, FromTree, Input, KnownOperation, LazyRegex, List, Map,
+    NotShown, OperationModel, Output, Path, Pattern, Protocol, Range, ReadError, SensitiveBlob,
+    SensitiveString, ServiceModel, Size, Test, Text, Tree,
 };
 
 /// The service and its operations.
@@ -23,36 +27,93 @@ pub static SERVICE: ServiceModel = ServiceModel {
     target_prefix: Some("TrentService"),
     xml_namespace: None,
     operations: &[
+        &CANCEL_KEY_DELETION,
+        &CONNECT_CUSTOM_KEY_STORE,
         &CREATE_ALIAS,
+        &CREATE_CUSTOM_KEY_STORE,
+        &CREATE_GRANT,
         &CREATE_KEY,
+        &DECAPSULATE,
         &DECRYPT,
+        &DELETE_ALIAS,
+        &DELETE_CUSTOM_KEY_STORE,
+        &DELETE_IMPORTED_KEY_MATERIAL,
+        &DERIVE_SHARED_SECRET,
+        &DESCRIBE_CUSTOM_KEY_STORES,
         &DESCRIBE_KEY,
         &DISABLE_KEY,
+        &DISABLE_KEY_ROTATION,
+        &DISCONNECT_CUSTOM_KEY_STORE,
         &ENABLE_KEY,
+        &ENABLE_KEY_ROTATION,
+        &ENCAPSULATE,
         &ENCRYPT,
         &GENERATE_DATA_KEY,
+        &GENERATE_DATA_KEY_PAIR,
+        &GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT,
         &GENERATE_DATA_KEY_WITHOUT_PLAINTEXT,
+        &GENERATE_MAC,
+        &GENERATE_RANDOM,
+        &GET_KEY_LAST_USAGE,
         &GET_KEY_POLICY,
+        &GET_KEY_ROTATION_STATUS,
+        &GET_PARAMETERS_FOR_IMPORT,
+        &GET_PUBLIC_KEY,
+        &IMPORT_KEY_MATERIAL,
         &LIST_ALIASES,
+        &LIST_GRANTS,
+        &LIST_KEY_POLICIES,
+        &LIST_KEY_ROTATIONS,
         &LIST_KEYS,
+        &LIST_RESOURCE_TAGS,
+        &LIST_RETIRABLE_GRANTS,
         &PUT_KEY_POLICY,
+        &RE_ENCRYPT,
+        &REPLICATE_KEY,
+        &RETIRE_GRANT,
+        &REVOKE_GRANT,
+        &ROTATE_KEY_ON_DEMAND,
+        &SCHEDULE_KEY_DELETION,
+        &SIGN,
+        &TAG_RESOURCE,
+        &UNTAG_RESOURCE,
+        &UPDATE_ALIAS,
+        &UPDATE_CUSTOM_KEY_STORE,
+        &UPDATE_KEY_DESCRIPTION,
+        &UPDATE_PRIMARY_REGION,
+        &VERIFY,
+        &VERIFY_MAC,
     ],
     errors: &[
         &ALREADY_EXISTS_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_IN_USE_EXCEPTION_ERROR,
         &CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_NOT_RELATED_EXCEPTION_ERROR,
+        &CONFLICT_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_HAS_CM_KS_EXCEPTION_ERROR,
         &CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION_ERROR,
         &CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION_ERROR,
         &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
         &DISABLED_EXCEPTION_ERROR,
         &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+        &EXPIRED_IMPORT_TOKEN_EXCEPTION_ERROR,
         &INCORRECT_KEY_EXCEPTION_ERROR,
+        &INCORRECT_KEY_MATERIAL_EXCEPTION_ERROR,
+        &INCORRECT_TRUST_ANCHOR_EXCEPTION_ERROR,
         &INVALID_ALIAS_NAME_EXCEPTION_ERROR,
         &INVALID_ARN_EXCEPTION_ERROR,
         &INVALID_CIPHERTEXT_EXCEPTION_ERROR,
+        &INVALID_GRANT_ID_EXCEPTION_ERROR,
         &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &INVALID_IMPORT_TOKEN_EXCEPTION_ERROR,
         &INVALID_KEY_USAGE_EXCEPTION_ERROR,
         &INVALID_MARKER_EXCEPTION_ERROR,
         &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_MAC_EXCEPTION_ERROR,
+        &KMS_INVALID_SIGNATURE_EXCEPTION_ERROR,
         &KMS_INVALID_STATE_EXCEPTION_ERROR,
         &KEY_UNAVAILABLE_EXCEPTION_ERROR,
         &LIMIT_EXCEEDED_EXCEPTION_ERROR,
@@ -63,8 +124,57 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &XKS_KEY_ALREADY_IN_USE_EXCEPTION_ERROR,
         &XKS_KEY_INVALID_CONFIGURATION_EXCEPTION_ERROR,
         &XKS_KEY_NOT_FOUND_EXCEPTION_ERROR,
+        &XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION_ERROR,
+        &XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+        &XKS_PROXY_INVALID_RESPONSE_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_UNREACHABLE_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION_ERROR,
     ],
     known: KNOWN,
+};
+
+/// `CancelKeyDeletion`: [`CancelKeyDeletionRequest`] to [`CancelKeyDeletionResponse`].
+pub static CANCEL_KEY_DELETION: OperationModel = OperationModel {
+    name: "CancelKeyDeletion",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ConnectCustomKeyStore`: [`ConnectCustomKeyStoreRequest`] to [`ConnectCustomKeyStoreResponse`].
+pub static CONNECT_CUSTOM_KEY_STORE: OperationModel = OperationModel {
+    name: "ConnectCustomKeyStore",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
 };
 
 /// `CreateAlias`: [`CreateAliasRequest`] to [`Empty`](crate::Empty).
@@ -84,6 +194,62 @@ pub static CREATE_ALIAS: OperationModel = OperationModel {
         &KMS_INVALID_STATE_EXCEPTION_ERROR,
     ],
     has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `CreateCustomKeyStore`: [`CreateCustomKeyStoreRequest`] to [`CreateCustomKeyStoreResponse`].
+pub static CREATE_CUSTOM_KEY_STORE: OperationModel = OperationModel {
+    name: "CreateCustomKeyStore",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CLOUD_HSM_CLUSTER_IN_USE_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION_ERROR,
+        &INCORRECT_TRUST_ANCHOR_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_UNREACHABLE_EXCEPTION_ERROR,
+        &XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+        &XKS_PROXY_INVALID_RESPONSE_EXCEPTION_ERROR,
+        &XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `CreateGrant`: [`CreateGrantRequest`] to [`CreateGrantResponse`].
+pub static CREATE_GRANT: OperationModel = OperationModel {
+    name: "CreateGrant",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
     result_wrapper: None,
     idempotent: false,
     read_only: false,
@@ -117,6 +283,31 @@ pub static CREATE_KEY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `Decapsulate`: [`DecapsulateRequest`] to [`DecapsulateResponse`].
+pub static DECAPSULATE: OperationModel = OperationModel {
+    name: "Decapsulate",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &INVALID_CIPHERTEXT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `Decrypt`: [`DecryptRequest`] to [`DecryptResponse`].
 pub static DECRYPT: OperationModel = OperationModel {
     name: "Decrypt",
@@ -136,6 +327,107 @@ pub static DECRYPT: OperationModel = OperationModel {
         &KMS_INTERNAL_EXCEPTION_ERROR,
         &KMS_INVALID_STATE_EXCEPTION_ERROR,
         &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteAlias`: [`DeleteAliasRequest`] to [`Empty`](crate::Empty).
+pub static DELETE_ALIAS: OperationModel = OperationModel {
+    name: "DeleteAlias",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteCustomKeyStore`: [`DeleteCustomKeyStoreRequest`] to [`DeleteCustomKeyStoreResponse`].
+pub static DELETE_CUSTOM_KEY_STORE: OperationModel = OperationModel {
+    name: "DeleteCustomKeyStore",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CUSTOM_KEY_STORE_HAS_CM_KS_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeleteImportedKeyMaterial`: [`DeleteImportedKeyMaterialRequest`] to [`DeleteImportedKeyMaterialResponse`].
+pub static DELETE_IMPORTED_KEY_MATERIAL: OperationModel = OperationModel {
+    name: "DeleteImportedKeyMaterial",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DeriveSharedSecret`: [`DeriveSharedSecretRequest`] to [`DeriveSharedSecretResponse`].
+pub static DERIVE_SHARED_SECRET: OperationModel = OperationModel {
+    name: "DeriveSharedSecret",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DescribeCustomKeyStores`: [`DescribeCustomKeyStoresRequest`] to [`DescribeCustomKeyStoresResponse`].
+pub static DESCRIBE_CUSTOM_KEY_STORES: OperationModel = OperationModel {
+    name: "DescribeCustomKeyStores",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_MARKER_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
     ],
     has_output: true,
     result_wrapper: None,
@@ -182,6 +474,46 @@ pub static DISABLE_KEY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `DisableKeyRotation`: [`DisableKeyRotationRequest`] to [`Empty`](crate::Empty).
+pub static DISABLE_KEY_ROTATION: OperationModel = OperationModel {
+    name: "DisableKeyRotation",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DisconnectCustomKeyStore`: [`DisconnectCustomKeyStoreRequest`] to [`DisconnectCustomKeyStoreResponse`].
+pub static DISCONNECT_CUSTOM_KEY_STORE: OperationModel = OperationModel {
+    name: "DisconnectCustomKeyStore",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `EnableKey`: [`EnableKeyRequest`] to [`Empty`](crate::Empty).
 pub static ENABLE_KEY: OperationModel = OperationModel {
     name: "EnableKey",
@@ -198,6 +530,52 @@ pub static ENABLE_KEY: OperationModel = OperationModel {
         &KMS_INVALID_STATE_EXCEPTION_ERROR,
     ],
     has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `EnableKeyRotation`: [`EnableKeyRotationRequest`] to [`Empty`](crate::Empty).
+pub static ENABLE_KEY_ROTATION: OperationModel = OperationModel {
+    name: "EnableKeyRotation",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `Encapsulate`: [`EncapsulateRequest`] to [`EncapsulateResponse`].
+pub static ENCAPSULATE: OperationModel = OperationModel {
+    name: "Encapsulate",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
     result_wrapper: None,
     idempotent: false,
     read_only: false,
@@ -251,6 +629,56 @@ pub static GENERATE_DATA_KEY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `GenerateDataKeyPair`: [`GenerateDataKeyPairRequest`] to [`GenerateDataKeyPairResponse`].
+pub static GENERATE_DATA_KEY_PAIR: OperationModel = OperationModel {
+    name: "GenerateDataKeyPair",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GenerateDataKeyPairWithoutPlaintext`: [`GenerateDataKeyPairWithoutPlaintextRequest`] to [`GenerateDataKeyPairWithoutPlaintextResponse`].
+pub static GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT: OperationModel = OperationModel {
+    name: "GenerateDataKeyPairWithoutPlaintext",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `GenerateDataKeyWithoutPlaintext`: [`GenerateDataKeyWithoutPlaintextRequest`] to [`GenerateDataKeyWithoutPlaintextResponse`].
 pub static GENERATE_DATA_KEY_WITHOUT_PLAINTEXT: OperationModel = OperationModel {
     name: "GenerateDataKeyWithoutPlaintext",
@@ -268,6 +696,68 @@ pub static GENERATE_DATA_KEY_WITHOUT_PLAINTEXT: OperationModel = OperationModel 
         &KMS_INTERNAL_EXCEPTION_ERROR,
         &KMS_INVALID_STATE_EXCEPTION_ERROR,
         &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GenerateMac`: [`GenerateMacRequest`] to [`GenerateMacResponse`].
+pub static GENERATE_MAC: OperationModel = OperationModel {
+    name: "GenerateMac",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GenerateRandom`: [`GenerateRandomRequest`] to [`GenerateRandomResponse`].
+pub static GENERATE_RANDOM: OperationModel = OperationModel {
+    name: "GenerateRandom",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetKeyLastUsage`: [`GetKeyLastUsageRequest`] to [`GetKeyLastUsageResponse`].
+pub static GET_KEY_LAST_USAGE: OperationModel = OperationModel {
+    name: "GetKeyLastUsage",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
     ],
     has_output: true,
     result_wrapper: None,
@@ -295,6 +785,98 @@ pub static GET_KEY_POLICY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `GetKeyRotationStatus`: [`GetKeyRotationStatusRequest`] to [`GetKeyRotationStatusResponse`].
+pub static GET_KEY_ROTATION_STATUS: OperationModel = OperationModel {
+    name: "GetKeyRotationStatus",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetParametersForImport`: [`GetParametersForImportRequest`] to [`GetParametersForImportResponse`].
+pub static GET_PARAMETERS_FOR_IMPORT: OperationModel = OperationModel {
+    name: "GetParametersForImport",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetPublicKey`: [`GetPublicKeyRequest`] to [`GetPublicKeyResponse`].
+pub static GET_PUBLIC_KEY: OperationModel = OperationModel {
+    name: "GetPublicKey",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ImportKeyMaterial`: [`ImportKeyMaterialRequest`] to [`ImportKeyMaterialResponse`].
+pub static IMPORT_KEY_MATERIAL: OperationModel = OperationModel {
+    name: "ImportKeyMaterial",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &INVALID_CIPHERTEXT_EXCEPTION_ERROR,
+        &INCORRECT_KEY_MATERIAL_EXCEPTION_ERROR,
+        &EXPIRED_IMPORT_TOKEN_EXCEPTION_ERROR,
+        &INVALID_IMPORT_TOKEN_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `ListAliases`: [`ListAliasesRequest`] to [`ListAliasesResponse`].
 pub static LIST_ALIASES: OperationModel = OperationModel {
     name: "ListAliases",
@@ -315,6 +897,69 @@ pub static LIST_ALIASES: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `ListGrants`: [`ListGrantsRequest`] to [`ListGrantsResponse`].
+pub static LIST_GRANTS: OperationModel = OperationModel {
+    name: "ListGrants",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_MARKER_EXCEPTION_ERROR,
+        &INVALID_GRANT_ID_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListKeyPolicies`: [`ListKeyPoliciesRequest`] to [`ListKeyPoliciesResponse`].
+pub static LIST_KEY_POLICIES: OperationModel = OperationModel {
+    name: "ListKeyPolicies",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListKeyRotations`: [`ListKeyRotationsRequest`] to [`ListKeyRotationsResponse`].
+pub static LIST_KEY_ROTATIONS: OperationModel = OperationModel {
+    name: "ListKeyRotations",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &INVALID_MARKER_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `ListKeys`: [`ListKeysRequest`] to [`ListKeysResponse`].
 pub static LIST_KEYS: OperationModel = OperationModel {
     name: "ListKeys",
@@ -326,6 +971,45 @@ pub static LIST_KEYS: OperationModel = OperationModel {
         &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
         &KMS_INTERNAL_EXCEPTION_ERROR,
         &INVALID_MARKER_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListResourceTags`: [`ListResourceTagsRequest`] to [`ListResourceTagsResponse`].
+pub static LIST_RESOURCE_TAGS: OperationModel = OperationModel {
+    name: "ListResourceTags",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &INVALID_MARKER_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListRetirableGrants`: [`ListRetirableGrantsRequest`] to [`ListGrantsResponse`].
+pub static LIST_RETIRABLE_GRANTS: OperationModel = OperationModel {
+    name: "ListRetirableGrants",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_MARKER_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
     ],
     has_output: true,
     result_wrapper: None,
@@ -356,9 +1040,363 @@ pub static PUT_KEY_POLICY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `ReEncrypt`: [`ReEncryptRequest`] to [`ReEncryptResponse`].
+pub static RE_ENCRYPT: OperationModel = OperationModel {
+    name: "ReEncrypt",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &INVALID_CIPHERTEXT_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &INCORRECT_KEY_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ReplicateKey`: [`ReplicateKeyRequest`] to [`ReplicateKeyResponse`].
+pub static REPLICATE_KEY: OperationModel = OperationModel {
+    name: "ReplicateKey",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &ALREADY_EXISTS_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &TAG_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `RetireGrant`: [`RetireGrantRequest`] to [`Empty`](crate::Empty).
+pub static RETIRE_GRANT: OperationModel = OperationModel {
+    name: "RetireGrant",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &INVALID_GRANT_ID_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `RevokeGrant`: [`RevokeGrantRequest`] to [`Empty`](crate::Empty).
+pub static REVOKE_GRANT: OperationModel = OperationModel {
+    name: "RevokeGrant",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &INVALID_GRANT_ID_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `RotateKeyOnDemand`: [`RotateKeyOnDemandRequest`] to [`RotateKeyOnDemandResponse`].
+pub static ROTATE_KEY_ON_DEMAND: OperationModel = OperationModel {
+    name: "RotateKeyOnDemand",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &CONFLICT_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ScheduleKeyDeletion`: [`ScheduleKeyDeletionRequest`] to [`ScheduleKeyDeletionResponse`].
+pub static SCHEDULE_KEY_DELETION: OperationModel = OperationModel {
+    name: "ScheduleKeyDeletion",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `Sign`: [`SignRequest`] to [`SignResponse`].
+pub static SIGN: OperationModel = OperationModel {
+    name: "Sign",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `TagResource`: [`TagResourceRequest`] to [`Empty`](crate::Empty).
+pub static TAG_RESOURCE: OperationModel = OperationModel {
+    name: "TagResource",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &TAG_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UntagResource`: [`UntagResourceRequest`] to [`Empty`](crate::Empty).
+pub static UNTAG_RESOURCE: OperationModel = OperationModel {
+    name: "UntagResource",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &TAG_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateAlias`: [`UpdateAliasRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_ALIAS: OperationModel = OperationModel {
+    name: "UpdateAlias",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &LIMIT_EXCEEDED_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateCustomKeyStore`: [`UpdateCustomKeyStoreRequest`] to [`UpdateCustomKeyStoreResponse`].
+pub static UPDATE_CUSTOM_KEY_STORE: OperationModel = OperationModel {
+    name: "UpdateCustomKeyStore",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_NOT_RELATED_EXCEPTION_ERROR,
+        &CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION_ERROR,
+        &CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_URI_UNREACHABLE_EXCEPTION_ERROR,
+        &XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION_ERROR,
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+        &XKS_PROXY_INVALID_RESPONSE_EXCEPTION_ERROR,
+        &XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateKeyDescription`: [`UpdateKeyDescriptionRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_KEY_DESCRIPTION: OperationModel = OperationModel {
+    name: "UpdateKeyDescription",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdatePrimaryRegion`: [`UpdatePrimaryRegionRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_PRIMARY_REGION: OperationModel = OperationModel {
+    name: "UpdatePrimaryRegion",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &DISABLED_EXCEPTION_ERROR,
+        &INVALID_ARN_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &UNSUPPORTED_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `Verify`: [`VerifyRequest`] to [`VerifyResponse`].
+pub static VERIFY: OperationModel = OperationModel {
+    name: "Verify",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &DEPENDENCY_TIMEOUT_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &KMS_INVALID_SIGNATURE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `VerifyMac`: [`VerifyMacRequest`] to [`VerifyMacResponse`].
+pub static VERIFY_MAC: OperationModel = OperationModel {
+    name: "VerifyMac",
+    service: Service::Kms,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &NOT_FOUND_EXCEPTION_ERROR,
+        &DISABLED_EXCEPTION_ERROR,
+        &KEY_UNAVAILABLE_EXCEPTION_ERROR,
+        &INVALID_KEY_USAGE_EXCEPTION_ERROR,
+        &INVALID_GRANT_TOKEN_EXCEPTION_ERROR,
+        &KMS_INTERNAL_EXCEPTION_ERROR,
+        &KMS_INVALID_MAC_EXCEPTION_ERROR,
+        &KMS_INVALID_STATE_EXCEPTION_ERROR,
+        &DRY_RUN_OPERATION_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 static ALREADY_EXISTS_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     shape: "AlreadyExistsException",
     code: "AlreadyExistsException",
+    http_status: None,
+    server_fault: false,
+};
+
+static CLOUD_HSM_CLUSTER_IN_USE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "CloudHsmClusterInUseException",
+    code: "CloudHsmClusterInUseException",
     http_status: None,
     server_fault: false,
 };
@@ -370,9 +1408,51 @@ static CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION_ERROR: ErrorModel = Err
     server_fault: false,
 };
 
+static CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "CloudHsmClusterNotActiveException",
+    code: "CloudHsmClusterNotActiveException",
+    http_status: None,
+    server_fault: false,
+};
+
+static CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "CloudHsmClusterNotFoundException",
+    code: "CloudHsmClusterNotFoundException",
+    http_status: None,
+    server_fault: false,
+};
+
+static CLOUD_HSM_CLUSTER_NOT_RELATED_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "CloudHsmClusterNotRelatedException",
+    code: "CloudHsmClusterNotRelatedException",
+    http_status: None,
+    server_fault: false,
+};
+
+static CONFLICT_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "ConflictException",
+    code: "ConflictException",
+    http_status: None,
+    server_fault: false,
+};
+
+static CUSTOM_KEY_STORE_HAS_CM_KS_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "CustomKeyStoreHasCMKsException",
+    code: "CustomKeyStoreHasCMKsException",
+    http_status: None,
+    server_fault: false,
+};
+
 static CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     shape: "CustomKeyStoreInvalidStateException",
     code: "CustomKeyStoreInvalidStateException",
+    http_status: None,
+    server_fault: false,
+};
+
+static CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "CustomKeyStoreNameInUseException",
+    code: "CustomKeyStoreNameInUseException",
     http_status: None,
     server_fault: false,
 };
@@ -405,9 +1485,30 @@ static DRY_RUN_OPERATION_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     server_fault: false,
 };
 
+static EXPIRED_IMPORT_TOKEN_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "ExpiredImportTokenException",
+    code: "ExpiredImportTokenException",
+    http_status: None,
+    server_fault: false,
+};
+
 static INCORRECT_KEY_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     shape: "IncorrectKeyException",
     code: "IncorrectKeyException",
+    http_status: None,
+    server_fault: false,
+};
+
+static INCORRECT_KEY_MATERIAL_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "IncorrectKeyMaterialException",
+    code: "IncorrectKeyMaterialException",
+    http_status: None,
+    server_fault: false,
+};
+
+static INCORRECT_TRUST_ANCHOR_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "IncorrectTrustAnchorException",
+    code: "IncorrectTrustAnchorException",
     http_status: None,
     server_fault: false,
 };
@@ -433,9 +1534,23 @@ static INVALID_CIPHERTEXT_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     server_fault: false,
 };
 
+static INVALID_GRANT_ID_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "InvalidGrantIdException",
+    code: "InvalidGrantIdException",
+    http_status: None,
+    server_fault: false,
+};
+
 static INVALID_GRANT_TOKEN_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     shape: "InvalidGrantTokenException",
     code: "InvalidGrantTokenException",
+    http_status: None,
+    server_fault: false,
+};
+
+static INVALID_IMPORT_TOKEN_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "InvalidImportTokenException",
+    code: "InvalidImportTokenException",
     http_status: None,
     server_fault: false,
 };
@@ -459,6 +1574,20 @@ static KMS_INTERNAL_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     code: "KMSInternalException",
     http_status: None,
     server_fault: true,
+};
+
+static KMS_INVALID_MAC_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "KMSInvalidMacException",
+    code: "KMSInvalidMacException",
+    http_status: None,
+    server_fault: false,
+};
+
+static KMS_INVALID_SIGNATURE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "KMSInvalidSignatureException",
+    code: "KMSInvalidSignatureException",
+    http_status: None,
+    server_fault: false,
 };
 
 static KMS_INVALID_STATE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
@@ -531,65 +1660,202 @@ static XKS_KEY_NOT_FOUND_EXCEPTION_ERROR: ErrorModel = ErrorModel {
     server_fault: false,
 };
 
+static XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "XksProxyIncorrectAuthenticationCredentialException",
+    code: "XksProxyIncorrectAuthenticationCredentialException",
+    http_status: None,
+    server_fault: false,
+};
+
+static XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "XksProxyInvalidConfigurationException",
+    code: "XksProxyInvalidConfigurationException",
+    http_status: None,
+    server_fault: false,
+};
+
+static XKS_PROXY_INVALID_RESPONSE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "XksProxyInvalidResponseException",
+    code: "XksProxyInvalidResponseException",
+    http_status: None,
+    server_fault: false,
+};
+
+static XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "XksProxyUriEndpointInUseException",
+    code: "XksProxyUriEndpointInUseException",
+    http_status: None,
+    server_fault: false,
+};
+
+static XKS_PROXY_URI_IN_USE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "XksProxyUriInUseException",
+    code: "XksProxyUriInUseException",
+    http_status: None,
+    server_fault: false,
+};
+
+static XKS_PROXY_URI_UNREACHABLE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "XksProxyUriUnreachableException",
+    code: "XksProxyUriUnreachableException",
+    http_status: None,
+    server_fault: false,
+};
+
+static XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "XksProxyVpcEndpointServiceInUseException",
+    code: "XksProxyVpcEndpointServiceInUseException",
+    http_status: None,
+    server_fault: false,
+};
+
+static XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION_ERROR: ErrorModel =
+    ErrorModel {
+        shape: "XksProxyVpcEndpointServiceInvalidConfigurationException",
+        code: "XksProxyVpcEndpointServiceInvalidConfigurationException",
+        http_status: None,
+        server_fault: false,
+    };
+
+static XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "XksProxyVpcEndpointServiceNotFoundException",
+    code: "XksProxyVpcEndpointServiceNotFoundException",
+    http_status: None,
+    server_fault: false,
+};
+
 /// Every operation that AWS has.
 static KNOWN: &[KnownOperation] = &[
-    KnownOperation::missing("CancelKeyDeletion"),
-    KnownOperation::missing("ConnectCustomKeyStore"),
+    KnownOperation::generated("CancelKeyDeletion"),
+    KnownOperation::generated("ConnectCustomKeyStore"),
     KnownOperation::generated("CreateAlias"),
-    KnownOperation::missing("CreateCustomKeyStore"),
-    KnownOperation::missing("CreateGrant"),
+    KnownOperation::generated("CreateCustomKeyStore"),
+    KnownOperation::generated("CreateGrant"),
     KnownOperation::generated("CreateKey"),
-    KnownOperation::missing("Decapsulate"),
+    KnownOperation::generated("Decapsulate"),
     KnownOperation::generated("Decrypt"),
-    KnownOperation::missing("DeleteAlias"),
-    KnownOperation::missing("DeleteCustomKeyStore"),
-    KnownOperation::missing("DeleteImportedKeyMaterial"),
-    KnownOperation::missing("DeriveSharedSecret"),
-    KnownOperation::missing("DescribeCustomKeyStores"),
+    KnownOperation::generated("DeleteAlias"),
+    KnownOperation::generated("DeleteCustomKeyStore"),
+    KnownOperation::generated("DeleteImportedKeyMaterial"),
+    KnownOperation::generated("DeriveSharedSecret"),
+    KnownOperation::generated("DescribeCustomKeyStores"),
     KnownOperation::generated("DescribeKey"),
     KnownOperation::generated("DisableKey"),
-    KnownOperation::missing("DisableKeyRotation"),
-    KnownOperation::missing("DisconnectCustomKeyStore"),
+    KnownOperation::generated("DisableKeyRotation"),
+    KnownOperation::generated("DisconnectCustomKeyStore"),
     KnownOperation::generated("EnableKey"),
-    KnownOperation::missing("EnableKeyRotation"),
-    KnownOperation::missing("Encapsulate"),
+    KnownOperation::generated("EnableKeyRotation"),
+    KnownOperation::generated("Encapsulate"),
     KnownOperation::generated("Encrypt"),
     KnownOperation::generated("GenerateDataKey"),
-    KnownOperation::missing("GenerateDataKeyPair"),
-    KnownOperation::missing("GenerateDataKeyPairWithoutPlaintext"),
+    KnownOperation::generated("GenerateDataKeyPair"),
+    KnownOperation::generated("GenerateDataKeyPairWithoutPlaintext"),
     KnownOperation::generated("GenerateDataKeyWithoutPlaintext"),
-    KnownOperation::missing("GenerateMac"),
-    KnownOperation::missing("GenerateRandom"),
-    KnownOperation::missing("GetKeyLastUsage"),
+    KnownOperation::generated("GenerateMac"),
+    KnownOperation::generated("GenerateRandom"),
+    KnownOperation::generated("GetKeyLastUsage"),
     KnownOperation::generated("GetKeyPolicy"),
-    KnownOperation::missing("GetKeyRotationStatus"),
-    KnownOperation::missing("GetParametersForImport"),
-    KnownOperation::missing("GetPublicKey"),
-    KnownOperation::missing("ImportKeyMaterial"),
+    KnownOperation::generated("GetKeyRotationStatus"),
+    KnownOperation::generated("GetParametersForImport"),
+    KnownOperation::generated("GetPublicKey"),
+    KnownOperation::generated("ImportKeyMaterial"),
     KnownOperation::generated("ListAliases"),
-    KnownOperation::missing("ListGrants"),
-    KnownOperation::missing("ListKeyPolicies"),
-    KnownOperation::missing("ListKeyRotations"),
+    KnownOperation::generated("ListGrants"),
+    KnownOperation::generated("ListKeyPolicies"),
+    KnownOperation::generated("ListKeyRotations"),
     KnownOperation::generated("ListKeys"),
-    KnownOperation::missing("ListResourceTags"),
-    KnownOperation::missing("ListRetirableGrants"),
+    KnownOperation::generated("ListResourceTags"),
+    KnownOperation::generated("ListRetirableGrants"),
     KnownOperation::generated("PutKeyPolicy"),
-    KnownOperation::missing("ReEncrypt"),
-    KnownOperation::missing("ReplicateKey"),
-    KnownOperation::missing("RetireGrant"),
-    KnownOperation::missing("RevokeGrant"),
-    KnownOperation::missing("RotateKeyOnDemand"),
-    KnownOperation::missing("ScheduleKeyDeletion"),
-    KnownOperation::missing("Sign"),
-    KnownOperation::missing("TagResource"),
-    KnownOperation::missing("UntagResource"),
-    KnownOperation::missing("UpdateAlias"),
-    KnownOperation::missing("UpdateCustomKeyStore"),
-    KnownOperation::missing("UpdateKeyDescription"),
-    KnownOperation::missing("UpdatePrimaryRegion"),
-    KnownOperation::missing("Verify"),
-    KnownOperation::missing("VerifyMac"),
+    KnownOperation::generated("ReEncrypt"),
+    KnownOperation::generated("ReplicateKey"),
+    KnownOperation::generated("RetireGrant"),
+    KnownOperation::generated("RevokeGrant"),
+    KnownOperation::generated("RotateKeyOnDemand"),
+    KnownOperation::generated("ScheduleKeyDeletion"),
+    KnownOperation::generated("Sign"),
+    KnownOperation::generated("TagResource"),
+    KnownOperation::generated("UntagResource"),
+    KnownOperation::generated("UpdateAlias"),
+    KnownOperation::generated("UpdateCustomKeyStore"),
+    KnownOperation::generated("UpdateKeyDescription"),
+    KnownOperation::generated("UpdatePrimaryRegion"),
+    KnownOperation::generated("Verify"),
+    KnownOperation::generated("VerifyMac"),
 ];
+
+/// The request of `CancelKeyDeletion`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CancelKeyDeletionRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+}
+
+impl Input for CancelKeyDeletionRequest {}
+
+impl FromTree for CancelKeyDeletionRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key_id }))
+    }
+}
+
+/// The response of `CancelKeyDeletion`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct CancelKeyDeletionResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
+impl Output for CancelKeyDeletionResponse {}
+
+/// The request of `ConnectCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ConnectCustomKeyStoreRequest {
+    /// `CustomKeyStoreId`, length 1 to 64.
+    pub custom_key_store_id: String,
+}
+
+impl Input for ConnectCustomKeyStoreRequest {}
+
+impl FromTree for ConnectCustomKeyStoreRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let custom_key_store_id =
+            object.required("CustomKeyStoreId", &CUSTOM_KEY_STORE_ID_TYPE, cx, at)?;
+        let Some(custom_key_store_id) = custom_key_store_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            custom_key_store_id,
+        }))
+    }
+}
+
+/// The response of `ConnectCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ConnectCustomKeyStoreResponse {}
+
+impl Output for ConnectCustomKeyStoreResponse {}
 
 /// The request of `CreateAlias`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -623,6 +1889,344 @@ impl FromTree for CreateAliasRequest {
         }))
     }
 }
+
+/// The request of `CreateCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreateCustomKeyStoreRequest {
+    /// `CustomKeyStoreName`, length 1 to 256.
+    pub custom_key_store_name: String,
+    /// `CloudHsmClusterId`, length 19 to 24.
+    pub cloud_hsm_cluster_id: Option<String>,
+    /// `TrustAnchorCertificate`, length 1 to 5000.
+    pub trust_anchor_certificate: Option<String>,
+    /// `KeyStorePassword`, length 7 to 32.
+    pub key_store_password: Option<SensitiveString>,
+    /// `CustomKeyStoreType`.
+    pub custom_key_store_type: Option<CustomKeyStoreType>,
+    /// `XksProxyUriEndpoint`, length 10 to 128.
+    pub xks_proxy_uri_endpoint: Option<String>,
+    /// `XksProxyUriPath`, length 10 to 128.
+    pub xks_proxy_uri_path: Option<String>,
+    /// `XksProxyVpcEndpointServiceName`, length 20 to 64.
+    pub xks_proxy_vpc_endpoint_service_name: Option<String>,
+    /// `XksProxyVpcEndpointServiceOwner`, length 12.
+    pub xks_proxy_vpc_endpoint_service_owner: Option<String>,
+    /// `XksProxyAuthenticationCredential`.
+    pub xks_proxy_authentication_credential: Option<XksProxyAuthenticationCredentialType>,
+    /// `XksProxyConnectivity`.
+    pub xks_proxy_connectivity: Option<XksProxyConnectivityType>,
+}
+
+impl Input for CreateCustomKeyStoreRequest {}
+
+impl FromTree for CreateCustomKeyStoreRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let custom_key_store_name =
+            object.required("CustomKeyStoreName", &CUSTOM_KEY_STORE_NAME_TYPE, cx, at)?;
+        let cloud_hsm_cluster_id =
+            object.optional("CloudHsmClusterId", &CLOUD_HSM_CLUSTER_ID_TYPE, cx, at)?;
+        let trust_anchor_certificate = object.optional(
+            "TrustAnchorCertificate",
+            &TRUST_ANCHOR_CERTIFICATE_TYPE,
+            cx,
+            at,
+        )?;
+        let key_store_password =
+            object.optional("KeyStorePassword", &KEY_STORE_PASSWORD_TYPE, cx, at)?;
+        let custom_key_store_type = object.optional("CustomKeyStoreType", &(), cx, at)?;
+        let xks_proxy_uri_endpoint =
+            object.optional("XksProxyUriEndpoint", &XKS_PROXY_URI_ENDPOINT_TYPE, cx, at)?;
+        let xks_proxy_uri_path =
+            object.optional("XksProxyUriPath", &XKS_PROXY_URI_PATH_TYPE, cx, at)?;
+        let xks_proxy_vpc_endpoint_service_name = object.optional(
+            "XksProxyVpcEndpointServiceName",
+            &XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE,
+            cx,
+            at,
+        )?;
+        let xks_proxy_vpc_endpoint_service_owner =
+            object.optional("XksProxyVpcEndpointServiceOwner", &ACCOUNT_ID_TYPE, cx, at)?;
+        let xks_proxy_authentication_credential =
+            object.optional("XksProxyAuthenticationCredential", &(), cx, at)?;
+        let xks_proxy_connectivity = object.optional("XksProxyConnectivity", &(), cx, at)?;
+        let Some(custom_key_store_name) = custom_key_store_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            custom_key_store_name,
+            cloud_hsm_cluster_id,
+            trust_anchor_certificate,
+            key_store_password,
+            custom_key_store_type,
+            xks_proxy_uri_endpoint,
+            xks_proxy_uri_path,
+            xks_proxy_vpc_endpoint_service_name,
+            xks_proxy_vpc_endpoint_service_owner,
+            xks_proxy_authentication_credential,
+            xks_proxy_connectivity,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `CustomKeyStoreType`.
+    CustomKeyStoreType {
+        AwsCloudhsm = "AWS_CLOUDHSM",
+        ExternalKeyStore = "EXTERNAL_KEY_STORE",
+    }
+}
+
+/// AWS's `XksProxyAuthenticationCredentialType`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct XksProxyAuthenticationCredentialType {
+    /// `AccessKeyId`, length 20 to 30.
+    pub access_key_id: SensitiveString,
+    /// `RawSecretAccessKey`, length 43 to 64.
+    pub raw_secret_access_key: SensitiveString,
+}
+
+impl FromTree for XksProxyAuthenticationCredentialType {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let access_key_id = object.required(
+            "AccessKeyId",
+            &XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE,
+            cx,
+            at,
+        )?;
+        let raw_secret_access_key = object.required(
+            "RawSecretAccessKey",
+            &XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE,
+            cx,
+            at,
+        )?;
+        let (Some(access_key_id), Some(raw_secret_access_key)) =
+            (access_key_id, raw_secret_access_key)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            access_key_id,
+            raw_secret_access_key,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `XksProxyConnectivityType`.
+    XksProxyConnectivityType {
+        PublicEndpoint = "PUBLIC_ENDPOINT",
+        VpcEndpointService = "VPC_ENDPOINT_SERVICE",
+    }
+}
+
+/// The response of `CreateCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct CreateCustomKeyStoreResponse {
+    /// `CustomKeyStoreId`, length 1 to 64.
+    #[serde(rename = "CustomKeyStoreId", skip_serializing_if = "Option::is_none")]
+    pub custom_key_store_id: Option<String>,
+}
+
+impl Output for CreateCustomKeyStoreResponse {}
+
+/// The request of `CreateGrant`.
+#[derive(Clone, PartialEq, Default)]
+pub struct CreateGrantRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `GranteePrincipal`, length 1 to 256.
+    pub grantee_principal: Option<String>,
+    /// `RetiringPrincipal`, length 1 to 256.
+    pub retiring_principal: Option<String>,
+    /// `Operations`.
+    pub operations: Vec<GrantOperation>,
+    /// `Constraints`.
+    pub constraints: Option<GrantConstraints>,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `Name`, length 1 to 256.
+    pub name: Option<String>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+    /// `GranteeServicePrincipal`, length 1 to 128.
+    pub grantee_service_principal: Option<String>,
+    /// `RetiringServicePrincipal`, length 1 to 128.
+    pub retiring_service_principal: Option<String>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for CreateGrantRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateGrantRequest")
+            .field("key_id", &self.key_id)
+            .field("grantee_principal", &self.grantee_principal)
+            .field("retiring_principal", &self.retiring_principal)
+            .field("operations", &self.operations)
+            .field("constraints", &self.constraints)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("name", &self.name)
+            .field("dry_run", &self.dry_run)
+            .field("grantee_service_principal", &self.grantee_service_principal)
+            .field(
+                "retiring_service_principal",
+                &self.retiring_service_principal,
+            )
+            .finish()
+    }
+}
+
+impl Input for CreateGrantRequest {}
+
+impl FromTree for CreateGrantRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let grantee_principal = object.optional("GranteePrincipal", &PRINCIPAL_ID_TYPE, cx, at)?;
+        let retiring_principal =
+            object.optional("RetiringPrincipal", &PRINCIPAL_ID_TYPE, cx, at)?;
+        let operations = object.required("Operations", &GRANT_OPERATION_LIST, cx, at)?;
+        let constraints = object.optional("Constraints", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let name = object.optional("Name", &GRANT_NAME_TYPE, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let grantee_service_principal =
+            object.optional("GranteeServicePrincipal", &SERVICE_PRINCIPAL_TYPE, cx, at)?;
+        let retiring_service_principal =
+            object.optional("RetiringServicePrincipal", &SERVICE_PRINCIPAL_TYPE, cx, at)?;
+        let (Some(key_id), Some(operations)) = (key_id, operations) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            grantee_principal,
+            retiring_principal,
+            operations,
+            constraints,
+            grant_tokens,
+            name,
+            dry_run,
+            grantee_service_principal,
+            retiring_service_principal,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `GrantOperation`.
+    GrantOperation {
+        Decrypt = "Decrypt",
+        Encrypt = "Encrypt",
+        GenerateDataKey = "GenerateDataKey",
+        GenerateDataKeyWithoutPlaintext = "GenerateDataKeyWithoutPlaintext",
+        ReEncryptFrom = "ReEncryptFrom",
+        ReEncryptTo = "ReEncryptTo",
+        Sign = "Sign",
+        Verify = "Verify",
+        GetPublicKey = "GetPublicKey",
+        CreateGrant = "CreateGrant",
+        RetireGrant = "RetireGrant",
+        DescribeKey = "DescribeKey",
+        GenerateDataKeyPair = "GenerateDataKeyPair",
+        GenerateDataKeyPairWithoutPlaintext = "GenerateDataKeyPairWithoutPlaintext",
+        GenerateMac = "GenerateMac",
+        VerifyMac = "VerifyMac",
+        DeriveSharedSecret = "DeriveSharedSecret",
+        Encapsulate = "Encapsulate",
+        Decapsulate = "Decapsulate",
+    }
+}
+
+/// AWS's `GrantConstraints`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GrantConstraints {
+    /// `EncryptionContextSubset`.
+    #[serde(
+        rename = "EncryptionContextSubset",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encryption_context_subset: Option<BTreeMap<String, String>>,
+    /// `EncryptionContextEquals`.
+    #[serde(
+        rename = "EncryptionContextEquals",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encryption_context_equals: Option<BTreeMap<String, String>>,
+    /// `SourceArn`, length 20 to 512.
+    #[serde(rename = "SourceArn", skip_serializing_if = "Option::is_none")]
+    pub source_arn: Option<String>,
+}
+
+impl FromTree for GrantConstraints {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let encryption_context_subset =
+            object.optional("EncryptionContextSubset", &ENCRYPTION_CONTEXT_TYPE, cx, at)?;
+        let encryption_context_equals =
+            object.optional("EncryptionContextEquals", &ENCRYPTION_CONTEXT_TYPE, cx, at)?;
+        let source_arn = object.optional("SourceArn", &GRANT_CONSTRAINT_SOURCE_ARN_TYPE, cx, at)?;
+        Ok(Some(Self {
+            encryption_context_subset,
+            encryption_context_equals,
+            source_arn,
+        }))
+    }
+}
+
+/// The response of `CreateGrant`.
+#[derive(Clone, PartialEq, Default, serde::Serialize)]
+pub struct CreateGrantResponse {
+    /// `GrantToken`, length 1 to 8192.
+    #[serde(rename = "GrantToken", skip_serializing_if = "Option::is_none")]
+    pub grant_token: Option<String>,
+    /// `GrantId`, length 1 to 128.
+    #[serde(rename = "GrantId", skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for CreateGrantResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateGrantResponse")
+            .field("grant_token", &self.grant_token.as_ref().map(|_| NotShown))
+            .field("grant_id", &self.grant_id)
+            .finish()
+    }
+}
+
+impl Output for CreateGrantResponse {}
 
 /// The request of `CreateKey`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -759,11 +2363,13 @@ enumeration! {
 }
 
 /// AWS's `Tag`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Tag {
     /// `TagKey`, length 1 to 128.
+    #[serde(rename = "TagKey")]
     pub tag_key: String,
     /// `TagValue`, length 0 to 256.
+    #[serde(rename = "TagValue")]
     pub tag_value: String,
 }
 
@@ -1042,6 +2648,94 @@ pub struct XksKeyConfigurationType {
     pub id: Option<String>,
 }
 
+/// The request of `Decapsulate`.
+#[derive(Clone, PartialEq)]
+pub struct DecapsulateRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `SharedSecretCiphertextBlob`, length 1 to 6144.
+    pub shared_secret_ciphertext_blob: Blob,
+    /// `EncapsulationAlgorithm`.
+    pub encapsulation_algorithm: EncapsulationAlgorithmSpec,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for DecapsulateRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DecapsulateRequest")
+            .field("key_id", &self.key_id)
+            .field(
+                "shared_secret_ciphertext_blob",
+                &self.shared_secret_ciphertext_blob,
+            )
+            .field("encapsulation_algorithm", &self.encapsulation_algorithm)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for DecapsulateRequest {}
+
+impl FromTree for DecapsulateRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let shared_secret_ciphertext_blob =
+            object.required("SharedSecretCiphertextBlob", &CIPHERTEXT_TYPE, cx, at)?;
+        let encapsulation_algorithm = object.required("EncapsulationAlgorithm", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(key_id), Some(shared_secret_ciphertext_blob), Some(encapsulation_algorithm)) = (
+            key_id,
+            shared_secret_ciphertext_blob,
+            encapsulation_algorithm,
+        ) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            shared_secret_ciphertext_blob,
+            encapsulation_algorithm,
+            grant_tokens,
+            dry_run,
+        }))
+    }
+}
+
+/// The response of `Decapsulate`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DecapsulateResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SharedSecret`, length 1 to 4096.
+    #[serde(rename = "SharedSecret", skip_serializing_if = "Option::is_none")]
+    pub shared_secret: Option<SensitiveBlob>,
+    /// `EncapsulationAlgorithm`.
+    #[serde(
+        rename = "EncapsulationAlgorithm",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encapsulation_algorithm: Option<EncapsulationAlgorithmSpec>,
+}
+
+impl Output for DecapsulateResponse {}
+
 /// The request of `Decrypt`.
 #[derive(Clone, PartialEq, Default)]
 pub struct DecryptRequest {
@@ -1188,6 +2882,376 @@ pub struct DecryptResponse {
 
 impl Output for DecryptResponse {}
 
+/// The request of `DeleteAlias`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteAliasRequest {
+    /// `AliasName`, length 1 to 256.
+    pub alias_name: String,
+}
+
+impl Input for DeleteAliasRequest {}
+
+impl FromTree for DeleteAliasRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let alias_name = object.required("AliasName", &ALIAS_NAME_TYPE, cx, at)?;
+        let Some(alias_name) = alias_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self { alias_name }))
+    }
+}
+
+/// The request of `DeleteCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteCustomKeyStoreRequest {
+    /// `CustomKeyStoreId`, length 1 to 64.
+    pub custom_key_store_id: String,
+}
+
+impl Input for DeleteCustomKeyStoreRequest {}
+
+impl FromTree for DeleteCustomKeyStoreRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let custom_key_store_id =
+            object.required("CustomKeyStoreId", &CUSTOM_KEY_STORE_ID_TYPE, cx, at)?;
+        let Some(custom_key_store_id) = custom_key_store_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            custom_key_store_id,
+        }))
+    }
+}
+
+/// The response of `DeleteCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DeleteCustomKeyStoreResponse {}
+
+impl Output for DeleteCustomKeyStoreResponse {}
+
+/// The request of `DeleteImportedKeyMaterial`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteImportedKeyMaterialRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `KeyMaterialId`, length 64.
+    pub key_material_id: Option<String>,
+}
+
+impl Input for DeleteImportedKeyMaterialRequest {}
+
+impl FromTree for DeleteImportedKeyMaterialRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let key_material_id = object.optional("KeyMaterialId", &BACKING_KEY_ID_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            key_material_id,
+        }))
+    }
+}
+
+/// The response of `DeleteImportedKeyMaterial`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DeleteImportedKeyMaterialResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyMaterialId`, length 0 to 64.
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
+}
+
+impl Output for DeleteImportedKeyMaterialResponse {}
+
+/// The request of `DeriveSharedSecret`.
+#[derive(Clone, PartialEq)]
+pub struct DeriveSharedSecretRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `KeyAgreementAlgorithm`.
+    pub key_agreement_algorithm: KeyAgreementAlgorithmSpec,
+    /// `PublicKey`, length 1 to 8192.
+    pub public_key: Blob,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+    /// `Recipient`.
+    pub recipient: Option<RecipientInfo>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for DeriveSharedSecretRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeriveSharedSecretRequest")
+            .field("key_id", &self.key_id)
+            .field("key_agreement_algorithm", &self.key_agreement_algorithm)
+            .field("public_key", &self.public_key)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .field("recipient", &self.recipient)
+            .finish()
+    }
+}
+
+impl Input for DeriveSharedSecretRequest {}
+
+impl FromTree for DeriveSharedSecretRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let key_agreement_algorithm = object.required("KeyAgreementAlgorithm", &(), cx, at)?;
+        let public_key = object.required("PublicKey", &PUBLIC_KEY_TYPE, cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let recipient = object.optional("Recipient", &(), cx, at)?;
+        let (Some(key_id), Some(key_agreement_algorithm), Some(public_key)) =
+            (key_id, key_agreement_algorithm, public_key)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            key_agreement_algorithm,
+            public_key,
+            grant_tokens,
+            dry_run,
+            recipient,
+        }))
+    }
+}
+
+/// The response of `DeriveSharedSecret`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DeriveSharedSecretResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SharedSecret`, length 1 to 4096.
+    #[serde(rename = "SharedSecret", skip_serializing_if = "Option::is_none")]
+    pub shared_secret: Option<SensitiveBlob>,
+    /// `CiphertextForRecipient`, length 1 to 6144.
+    #[serde(
+        rename = "CiphertextForRecipient",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ciphertext_for_recipient: Option<Blob>,
+    /// `KeyAgreementAlgorithm`.
+    #[serde(
+        rename = "KeyAgreementAlgorithm",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_agreement_algorithm: Option<KeyAgreementAlgorithmSpec>,
+    /// `KeyOrigin`.
+    #[serde(rename = "KeyOrigin", skip_serializing_if = "Option::is_none")]
+    pub key_origin: Option<OriginType>,
+}
+
+impl Output for DeriveSharedSecretResponse {}
+
+/// The request of `DescribeCustomKeyStores`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DescribeCustomKeyStoresRequest {
+    /// `CustomKeyStoreId`, length 1 to 64.
+    pub custom_key_store_id: Option<String>,
+    /// `CustomKeyStoreName`, length 1 to 256.
+    pub custom_key_store_name: Option<String>,
+    /// `Limit`, value 1 to 1000.
+    pub limit: Option<i32>,
+    /// `Marker`, length 1 to 1024.
+    pub marker: Option<String>,
+}
+
+impl Input for DescribeCustomKeyStoresRequest {}
+
+impl FromTree for DescribeCustomKeyStoresRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let custom_key_store_id =
+            object.optional("CustomKeyStoreId", &CUSTOM_KEY_STORE_ID_TYPE, cx, at)?;
+        let custom_key_store_name =
+            object.optional("CustomKeyStoreName", &CUSTOM_KEY_STORE_NAME_TYPE, cx, at)?;
+        let limit = object.optional("Limit", &LIMIT_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        Ok(Some(Self {
+            custom_key_store_id,
+            custom_key_store_name,
+            limit,
+            marker,
+        }))
+    }
+}
+
+/// The response of `DescribeCustomKeyStores`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DescribeCustomKeyStoresResponse {
+    /// `CustomKeyStores`.
+    #[serde(rename = "CustomKeyStores", skip_serializing_if = "Option::is_none")]
+    pub custom_key_stores: Option<Vec<CustomKeyStoresListEntry>>,
+    /// `NextMarker`, length 1 to 1024.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
+impl Output for DescribeCustomKeyStoresResponse {}
+
+/// AWS's `CustomKeyStoresListEntry`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct CustomKeyStoresListEntry {
+    /// `CustomKeyStoreId`, length 1 to 64.
+    #[serde(rename = "CustomKeyStoreId", skip_serializing_if = "Option::is_none")]
+    pub custom_key_store_id: Option<String>,
+    /// `CustomKeyStoreName`, length 1 to 256.
+    #[serde(rename = "CustomKeyStoreName", skip_serializing_if = "Option::is_none")]
+    pub custom_key_store_name: Option<String>,
+    /// `CloudHsmClusterId`, length 19 to 24.
+    #[serde(rename = "CloudHsmClusterId", skip_serializing_if = "Option::is_none")]
+    pub cloud_hsm_cluster_id: Option<String>,
+    /// `TrustAnchorCertificate`, length 1 to 5000.
+    #[serde(
+        rename = "TrustAnchorCertificate",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub trust_anchor_certificate: Option<String>,
+    /// `ConnectionState`.
+    #[serde(rename = "ConnectionState", skip_serializing_if = "Option::is_none")]
+    pub connection_state: Option<ConnectionStateType>,
+    /// `ConnectionErrorCode`.
+    #[serde(
+        rename = "ConnectionErrorCode",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub connection_error_code: Option<ConnectionErrorCodeType>,
+    /// `CreationDate`.
+    #[serde(
+        rename = "CreationDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub creation_date: Option<Timestamp>,
+    /// `CustomKeyStoreType`.
+    #[serde(rename = "CustomKeyStoreType", skip_serializing_if = "Option::is_none")]
+    pub custom_key_store_type: Option<CustomKeyStoreType>,
+    /// `XksProxyConfiguration`.
+    #[serde(
+        rename = "XksProxyConfiguration",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_configuration: Option<XksProxyConfigurationType>,
+}
+
+enumeration! {
+    /// AWS's `ConnectionStateType`.
+    ConnectionStateType {
+        Connected = "CONNECTED",
+        Connecting = "CONNECTING",
+        Failed = "FAILED",
+        Disconnected = "DISCONNECTED",
+        Disconnecting = "DISCONNECTING",
+    }
+}
+
+enumeration! {
+    /// AWS's `ConnectionErrorCodeType`.
+    ConnectionErrorCodeType {
+        InvalidCredentials = "INVALID_CREDENTIALS",
+        ClusterNotFound = "CLUSTER_NOT_FOUND",
+        NetworkErrors = "NETWORK_ERRORS",
+        InternalError = "INTERNAL_ERROR",
+        InsufficientCloudhsmHsms = "INSUFFICIENT_CLOUDHSM_HSMS",
+        UserLockedOut = "USER_LOCKED_OUT",
+        UserNotFound = "USER_NOT_FOUND",
+        UserLoggedIn = "USER_LOGGED_IN",
+        SubnetNotFound = "SUBNET_NOT_FOUND",
+        InsufficientFreeAddressesInSubnet = "INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET",
+        XksProxyAccessDenied = "XKS_PROXY_ACCESS_DENIED",
+        XksProxyNotReachable = "XKS_PROXY_NOT_REACHABLE",
+        XksVpcEndpointServiceNotFound = "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND",
+        XksProxyInvalidResponse = "XKS_PROXY_INVALID_RESPONSE",
+        XksProxyInvalidConfiguration = "XKS_PROXY_INVALID_CONFIGURATION",
+        XksVpcEndpointServiceInvalidConfiguration = "XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION",
+        XksProxyTimedOut = "XKS_PROXY_TIMED_OUT",
+        XksProxyInvalidTlsConfiguration = "XKS_PROXY_INVALID_TLS_CONFIGURATION",
+    }
+}
+
+/// AWS's `XksProxyConfigurationType`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct XksProxyConfigurationType {
+    /// `Connectivity`.
+    #[serde(rename = "Connectivity", skip_serializing_if = "Option::is_none")]
+    pub connectivity: Option<XksProxyConnectivityType>,
+    /// `AccessKeyId`, length 20 to 30.
+    #[serde(rename = "AccessKeyId", skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<SensitiveString>,
+    /// `UriEndpoint`, length 10 to 128.
+    #[serde(rename = "UriEndpoint", skip_serializing_if = "Option::is_none")]
+    pub uri_endpoint: Option<String>,
+    /// `UriPath`, length 10 to 128.
+    #[serde(rename = "UriPath", skip_serializing_if = "Option::is_none")]
+    pub uri_path: Option<String>,
+    /// `VpcEndpointServiceName`, length 20 to 64.
+    #[serde(
+        rename = "VpcEndpointServiceName",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub vpc_endpoint_service_name: Option<String>,
+    /// `VpcEndpointServiceOwner`, length 12.
+    #[serde(
+        rename = "VpcEndpointServiceOwner",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub vpc_endpoint_service_owner: Option<String>,
+}
+
 /// The request of `DescribeKey`.
 #[derive(Clone, PartialEq, Default)]
 pub struct DescribeKeyRequest {
@@ -1271,6 +3335,69 @@ impl FromTree for DisableKeyRequest {
     }
 }
 
+/// The request of `DisableKeyRotation`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DisableKeyRotationRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+}
+
+impl Input for DisableKeyRotationRequest {}
+
+impl FromTree for DisableKeyRotationRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key_id }))
+    }
+}
+
+/// The request of `DisconnectCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DisconnectCustomKeyStoreRequest {
+    /// `CustomKeyStoreId`, length 1 to 64.
+    pub custom_key_store_id: String,
+}
+
+impl Input for DisconnectCustomKeyStoreRequest {}
+
+impl FromTree for DisconnectCustomKeyStoreRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let custom_key_store_id =
+            object.required("CustomKeyStoreId", &CUSTOM_KEY_STORE_ID_TYPE, cx, at)?;
+        let Some(custom_key_store_id) = custom_key_store_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            custom_key_store_id,
+        }))
+    }
+}
+
+/// The response of `DisconnectCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DisconnectCustomKeyStoreResponse {}
+
+impl Output for DisconnectCustomKeyStoreResponse {}
+
 /// The request of `EnableKey`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EnableKeyRequest {
@@ -1297,6 +3424,126 @@ impl FromTree for EnableKeyRequest {
         Ok(Some(Self { key_id }))
     }
 }
+
+/// The request of `EnableKeyRotation`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EnableKeyRotationRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `RotationPeriodInDays`, value 90 to 2560.
+    pub rotation_period_in_days: Option<i32>,
+}
+
+impl Input for EnableKeyRotationRequest {}
+
+impl FromTree for EnableKeyRotationRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let rotation_period_in_days = object.optional(
+            "RotationPeriodInDays",
+            &ROTATION_PERIOD_IN_DAYS_TYPE,
+            cx,
+            at,
+        )?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            rotation_period_in_days,
+        }))
+    }
+}
+
+/// The request of `Encapsulate`.
+#[derive(Clone, PartialEq)]
+pub struct EncapsulateRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `EncapsulationAlgorithm`.
+    pub encapsulation_algorithm: EncapsulationAlgorithmSpec,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for EncapsulateRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EncapsulateRequest")
+            .field("key_id", &self.key_id)
+            .field("encapsulation_algorithm", &self.encapsulation_algorithm)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for EncapsulateRequest {}
+
+impl FromTree for EncapsulateRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let encapsulation_algorithm = object.required("EncapsulationAlgorithm", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(key_id), Some(encapsulation_algorithm)) = (key_id, encapsulation_algorithm)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            encapsulation_algorithm,
+            grant_tokens,
+            dry_run,
+        }))
+    }
+}
+
+/// The response of `Encapsulate`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct EncapsulateResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SharedSecret`, length 1 to 4096.
+    #[serde(rename = "SharedSecret", skip_serializing_if = "Option::is_none")]
+    pub shared_secret: Option<SensitiveBlob>,
+    /// `SharedSecretCiphertextBlob`, length 1 to 6144.
+    #[serde(
+        rename = "SharedSecretCiphertextBlob",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub shared_secret_ciphertext_blob: Option<Blob>,
+    /// `EncapsulationAlgorithm`.
+    #[serde(
+        rename = "EncapsulationAlgorithm",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encapsulation_algorithm: Option<EncapsulationAlgorithmSpec>,
+}
+
+impl Output for EncapsulateResponse {}
 
 /// The request of `Encrypt`.
 #[derive(Clone, PartialEq, Default)]
@@ -1489,6 +3736,215 @@ pub struct GenerateDataKeyResponse {
 
 impl Output for GenerateDataKeyResponse {}
 
+/// The request of `GenerateDataKeyPair`.
+#[derive(Clone, PartialEq)]
+pub struct GenerateDataKeyPairRequest {
+    /// `EncryptionContext`.
+    pub encryption_context: Option<BTreeMap<String, String>>,
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `KeyPairSpec`.
+    pub key_pair_spec: DataKeyPairSpec,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `Recipient`.
+    pub recipient: Option<RecipientInfo>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for GenerateDataKeyPairRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GenerateDataKeyPairRequest")
+            .field("encryption_context", &self.encryption_context)
+            .field("key_id", &self.key_id)
+            .field("key_pair_spec", &self.key_pair_spec)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("recipient", &self.recipient)
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for GenerateDataKeyPairRequest {}
+
+impl FromTree for GenerateDataKeyPairRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let encryption_context =
+            object.optional("EncryptionContext", &ENCRYPTION_CONTEXT_TYPE, cx, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let key_pair_spec = object.required("KeyPairSpec", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let recipient = object.optional("Recipient", &(), cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(key_id), Some(key_pair_spec)) = (key_id, key_pair_spec) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            encryption_context,
+            key_id,
+            key_pair_spec,
+            grant_tokens,
+            recipient,
+            dry_run,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `DataKeyPairSpec`.
+    DataKeyPairSpec {
+        Rsa2048 = "RSA_2048",
+        Rsa3072 = "RSA_3072",
+        Rsa4096 = "RSA_4096",
+        EccNistP256 = "ECC_NIST_P256",
+        EccNistP384 = "ECC_NIST_P384",
+        EccNistP521 = "ECC_NIST_P521",
+        EccSecgP256k1 = "ECC_SECG_P256K1",
+        Sm2 = "SM2",
+        EccNistEdwards25519 = "ECC_NIST_EDWARDS25519",
+        MlKem512 = "ML_KEM_512",
+        MlKem768 = "ML_KEM_768",
+        MlKem1024 = "ML_KEM_1024",
+    }
+}
+
+/// The response of `GenerateDataKeyPair`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GenerateDataKeyPairResponse {
+    /// `PrivateKeyCiphertextBlob`, length 1 to 6144.
+    #[serde(
+        rename = "PrivateKeyCiphertextBlob",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_key_ciphertext_blob: Option<Blob>,
+    /// `PrivateKeyPlaintext`, length 1 to 4096.
+    #[serde(
+        rename = "PrivateKeyPlaintext",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_key_plaintext: Option<SensitiveBlob>,
+    /// `PublicKey`, length 1 to 8192.
+    #[serde(rename = "PublicKey", skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<Blob>,
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyPairSpec`.
+    #[serde(rename = "KeyPairSpec", skip_serializing_if = "Option::is_none")]
+    pub key_pair_spec: Option<DataKeyPairSpec>,
+    /// `CiphertextForRecipient`, length 1 to 6144.
+    #[serde(
+        rename = "CiphertextForRecipient",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ciphertext_for_recipient: Option<Blob>,
+    /// `KeyMaterialId`, length 64.
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
+}
+
+impl Output for GenerateDataKeyPairResponse {}
+
+/// The request of `GenerateDataKeyPairWithoutPlaintext`.
+#[derive(Clone, PartialEq)]
+pub struct GenerateDataKeyPairWithoutPlaintextRequest {
+    /// `EncryptionContext`.
+    pub encryption_context: Option<BTreeMap<String, String>>,
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `KeyPairSpec`.
+    pub key_pair_spec: DataKeyPairSpec,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for GenerateDataKeyPairWithoutPlaintextRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GenerateDataKeyPairWithoutPlaintextRequest")
+            .field("encryption_context", &self.encryption_context)
+            .field("key_id", &self.key_id)
+            .field("key_pair_spec", &self.key_pair_spec)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for GenerateDataKeyPairWithoutPlaintextRequest {}
+
+impl FromTree for GenerateDataKeyPairWithoutPlaintextRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let encryption_context =
+            object.optional("EncryptionContext", &ENCRYPTION_CONTEXT_TYPE, cx, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let key_pair_spec = object.required("KeyPairSpec", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(key_id), Some(key_pair_spec)) = (key_id, key_pair_spec) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            encryption_context,
+            key_id,
+            key_pair_spec,
+            grant_tokens,
+            dry_run,
+        }))
+    }
+}
+
+/// The response of `GenerateDataKeyPairWithoutPlaintext`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GenerateDataKeyPairWithoutPlaintextResponse {
+    /// `PrivateKeyCiphertextBlob`, length 1 to 6144.
+    #[serde(
+        rename = "PrivateKeyCiphertextBlob",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_key_ciphertext_blob: Option<Blob>,
+    /// `PublicKey`, length 1 to 8192.
+    #[serde(rename = "PublicKey", skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<Blob>,
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyPairSpec`.
+    #[serde(rename = "KeyPairSpec", skip_serializing_if = "Option::is_none")]
+    pub key_pair_spec: Option<DataKeyPairSpec>,
+    /// `KeyMaterialId`, length 64.
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
+}
+
+impl Output for GenerateDataKeyPairWithoutPlaintextResponse {}
+
 /// The request of `GenerateDataKeyWithoutPlaintext`.
 #[derive(Clone, PartialEq, Default)]
 pub struct GenerateDataKeyWithoutPlaintextRequest {
@@ -1572,6 +4028,230 @@ pub struct GenerateDataKeyWithoutPlaintextResponse {
 
 impl Output for GenerateDataKeyWithoutPlaintextResponse {}
 
+/// The request of `GenerateMac`.
+#[derive(Clone, PartialEq)]
+pub struct GenerateMacRequest {
+    /// `Message`, length 1 to 4096.
+    pub message: SensitiveBlob,
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `MacAlgorithm`.
+    pub mac_algorithm: MacAlgorithmSpec,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for GenerateMacRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GenerateMacRequest")
+            .field("message", &self.message)
+            .field("key_id", &self.key_id)
+            .field("mac_algorithm", &self.mac_algorithm)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for GenerateMacRequest {}
+
+impl FromTree for GenerateMacRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let message = object.required("Message", &PLAINTEXT_TYPE, cx, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let mac_algorithm = object.required("MacAlgorithm", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(message), Some(key_id), Some(mac_algorithm)) = (message, key_id, mac_algorithm)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            message,
+            key_id,
+            mac_algorithm,
+            grant_tokens,
+            dry_run,
+        }))
+    }
+}
+
+/// The response of `GenerateMac`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GenerateMacResponse {
+    /// `Mac`, length 1 to 6144.
+    #[serde(rename = "Mac", skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Blob>,
+    /// `MacAlgorithm`.
+    #[serde(rename = "MacAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub mac_algorithm: Option<MacAlgorithmSpec>,
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
+impl Output for GenerateMacResponse {}
+
+/// The request of `GenerateRandom`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GenerateRandomRequest {
+    /// `NumberOfBytes`, value 1 to 1024.
+    pub number_of_bytes: Option<i32>,
+    /// `CustomKeyStoreId`, length 1 to 64.
+    pub custom_key_store_id: Option<String>,
+    /// `Recipient`.
+    pub recipient: Option<RecipientInfo>,
+}
+
+impl Input for GenerateRandomRequest {}
+
+impl FromTree for GenerateRandomRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let number_of_bytes = object.optional("NumberOfBytes", &NUMBER_OF_BYTES_TYPE, cx, at)?;
+        let custom_key_store_id =
+            object.optional("CustomKeyStoreId", &CUSTOM_KEY_STORE_ID_TYPE, cx, at)?;
+        let recipient = object.optional("Recipient", &(), cx, at)?;
+        Ok(Some(Self {
+            number_of_bytes,
+            custom_key_store_id,
+            recipient,
+        }))
+    }
+}
+
+/// The response of `GenerateRandom`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GenerateRandomResponse {
+    /// `Plaintext`, length 1 to 4096.
+    #[serde(rename = "Plaintext", skip_serializing_if = "Option::is_none")]
+    pub plaintext: Option<SensitiveBlob>,
+    /// `CiphertextForRecipient`, length 1 to 6144.
+    #[serde(
+        rename = "CiphertextForRecipient",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ciphertext_for_recipient: Option<Blob>,
+}
+
+impl Output for GenerateRandomResponse {}
+
+/// The request of `GetKeyLastUsage`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetKeyLastUsageRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+}
+
+impl Input for GetKeyLastUsageRequest {}
+
+impl FromTree for GetKeyLastUsageRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key_id }))
+    }
+}
+
+/// The response of `GetKeyLastUsage`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetKeyLastUsageResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyLastUsage`.
+    #[serde(rename = "KeyLastUsage", skip_serializing_if = "Option::is_none")]
+    pub key_last_usage: Option<KeyLastUsageData>,
+    /// `TrackingStartDate`.
+    #[serde(
+        rename = "TrackingStartDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub tracking_start_date: Option<Timestamp>,
+    /// `KeyCreationDate`.
+    #[serde(
+        rename = "KeyCreationDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub key_creation_date: Option<Timestamp>,
+}
+
+impl Output for GetKeyLastUsageResponse {}
+
+/// AWS's `KeyLastUsageData`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct KeyLastUsageData {
+    /// `Operation`.
+    #[serde(rename = "Operation", skip_serializing_if = "Option::is_none")]
+    pub operation: Option<KeyLastUsageTrackingOperation>,
+    /// `Timestamp`.
+    #[serde(
+        rename = "Timestamp",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub timestamp: Option<Timestamp>,
+    /// `CloudTrailEventId`.
+    #[serde(rename = "CloudTrailEventId", skip_serializing_if = "Option::is_none")]
+    pub cloud_trail_event_id: Option<String>,
+    /// `KmsRequestId`.
+    #[serde(rename = "KmsRequestId", skip_serializing_if = "Option::is_none")]
+    pub kms_request_id: Option<String>,
+}
+
+enumeration! {
+    /// AWS's `KeyLastUsageTrackingOperation`.
+    KeyLastUsageTrackingOperation {
+        Decrypt = "Decrypt",
+        DeriveSharedSecret = "DeriveSharedSecret",
+        Encrypt = "Encrypt",
+        GenerateDataKey = "GenerateDataKey",
+        GenerateDataKeyPair = "GenerateDataKeyPair",
+        GenerateDataKeyPairWithoutPlaintext = "GenerateDataKeyPairWithoutPlaintext",
+        GenerateDataKeyWithoutPlaintext = "GenerateDataKeyWithoutPlaintext",
+        GenerateMac = "GenerateMac",
+        ReEncrypt = "ReEncrypt",
+        Sign = "Sign",
+        Verify = "Verify",
+        VerifyMac = "VerifyMac",
+        Encapsulate = "Encapsulate",
+        Decapsulate = "Decapsulate",
+    }
+}
+
 /// The request of `GetKeyPolicy`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GetKeyPolicyRequest {
@@ -1617,6 +4297,328 @@ pub struct GetKeyPolicyResponse {
 }
 
 impl Output for GetKeyPolicyResponse {}
+
+/// The request of `GetKeyRotationStatus`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetKeyRotationStatusRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+}
+
+impl Input for GetKeyRotationStatusRequest {}
+
+impl FromTree for GetKeyRotationStatusRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key_id }))
+    }
+}
+
+/// The response of `GetKeyRotationStatus`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetKeyRotationStatusResponse {
+    /// `KeyRotationEnabled`.
+    #[serde(rename = "KeyRotationEnabled", skip_serializing_if = "Option::is_none")]
+    pub key_rotation_enabled: Option<bool>,
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `RotationPeriodInDays`, value 90 to 2560.
+    #[serde(
+        rename = "RotationPeriodInDays",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rotation_period_in_days: Option<i32>,
+    /// `NextRotationDate`.
+    #[serde(
+        rename = "NextRotationDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub next_rotation_date: Option<Timestamp>,
+    /// `OnDemandRotationStartDate`.
+    #[serde(
+        rename = "OnDemandRotationStartDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub on_demand_rotation_start_date: Option<Timestamp>,
+}
+
+impl Output for GetKeyRotationStatusResponse {}
+
+/// The request of `GetParametersForImport`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetParametersForImportRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `WrappingAlgorithm`.
+    pub wrapping_algorithm: AlgorithmSpec,
+    /// `WrappingKeySpec`.
+    pub wrapping_key_spec: WrappingKeySpec,
+}
+
+impl Input for GetParametersForImportRequest {}
+
+impl FromTree for GetParametersForImportRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let wrapping_algorithm = object.required("WrappingAlgorithm", &(), cx, at)?;
+        let wrapping_key_spec = object.required("WrappingKeySpec", &(), cx, at)?;
+        let (Some(key_id), Some(wrapping_algorithm), Some(wrapping_key_spec)) =
+            (key_id, wrapping_algorithm, wrapping_key_spec)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            wrapping_algorithm,
+            wrapping_key_spec,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `AlgorithmSpec`.
+    AlgorithmSpec {
+        RsaesPkcs1V15 = "RSAES_PKCS1_V1_5",
+        RsaesOaepSha1 = "RSAES_OAEP_SHA_1",
+        RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
+        RsaAesKeyWrapSha1 = "RSA_AES_KEY_WRAP_SHA_1",
+        RsaAesKeyWrapSha256 = "RSA_AES_KEY_WRAP_SHA_256",
+        Sm2pke = "SM2PKE",
+    }
+}
+
+enumeration! {
+    /// AWS's `WrappingKeySpec`.
+    WrappingKeySpec {
+        Rsa2048 = "RSA_2048",
+        Rsa3072 = "RSA_3072",
+        Rsa4096 = "RSA_4096",
+        Sm2 = "SM2",
+    }
+}
+
+/// The response of `GetParametersForImport`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetParametersForImportResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `ImportToken`, length 1 to 6144.
+    #[serde(rename = "ImportToken", skip_serializing_if = "Option::is_none")]
+    pub import_token: Option<Blob>,
+    /// `PublicKey`, length 1 to 4096.
+    #[serde(rename = "PublicKey", skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<SensitiveBlob>,
+    /// `ParametersValidTo`.
+    #[serde(
+        rename = "ParametersValidTo",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub parameters_valid_to: Option<Timestamp>,
+}
+
+impl Output for GetParametersForImportResponse {}
+
+/// The request of `GetPublicKey`.
+#[derive(Clone, PartialEq, Default)]
+pub struct GetPublicKeyRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for GetPublicKeyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetPublicKeyRequest")
+            .field("key_id", &self.key_id)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .finish()
+    }
+}
+
+impl Input for GetPublicKeyRequest {}
+
+impl FromTree for GetPublicKeyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            grant_tokens,
+        }))
+    }
+}
+
+/// The response of `GetPublicKey`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetPublicKeyResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `PublicKey`, length 1 to 8192.
+    #[serde(rename = "PublicKey", skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<Blob>,
+    /// `CustomerMasterKeySpec`.
+    #[serde(
+        rename = "CustomerMasterKeySpec",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub customer_master_key_spec: Option<CustomerMasterKeySpec>,
+    /// `KeySpec`.
+    #[serde(rename = "KeySpec", skip_serializing_if = "Option::is_none")]
+    pub key_spec: Option<KeySpec>,
+    /// `KeyUsage`.
+    #[serde(rename = "KeyUsage", skip_serializing_if = "Option::is_none")]
+    pub key_usage: Option<KeyUsageType>,
+    /// `EncryptionAlgorithms`.
+    #[serde(
+        rename = "EncryptionAlgorithms",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encryption_algorithms: Option<Vec<EncryptionAlgorithmSpec>>,
+    /// `SigningAlgorithms`.
+    #[serde(rename = "SigningAlgorithms", skip_serializing_if = "Option::is_none")]
+    pub signing_algorithms: Option<Vec<SigningAlgorithmSpec>>,
+    /// `KeyAgreementAlgorithms`.
+    #[serde(
+        rename = "KeyAgreementAlgorithms",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_agreement_algorithms: Option<Vec<KeyAgreementAlgorithmSpec>>,
+    /// `EncapsulationAlgorithms`.
+    #[serde(
+        rename = "EncapsulationAlgorithms",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encapsulation_algorithms: Option<Vec<EncapsulationAlgorithmSpec>>,
+}
+
+impl Output for GetPublicKeyResponse {}
+
+/// The request of `ImportKeyMaterial`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ImportKeyMaterialRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `ImportToken`, length 1 to 6144.
+    pub import_token: Blob,
+    /// `EncryptedKeyMaterial`, length 1 to 6144.
+    pub encrypted_key_material: Blob,
+    /// `ValidTo`.
+    pub valid_to: Option<Timestamp>,
+    /// `ExpirationModel`.
+    pub expiration_model: Option<ExpirationModelType>,
+    /// `ImportType`.
+    pub import_type: Option<ImportType>,
+    /// `KeyMaterialDescription`, length 0 to 256.
+    pub key_material_description: Option<String>,
+    /// `KeyMaterialId`, length 64.
+    pub key_material_id: Option<String>,
+}
+
+impl Input for ImportKeyMaterialRequest {}
+
+impl FromTree for ImportKeyMaterialRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let import_token = object.required("ImportToken", &CIPHERTEXT_TYPE, cx, at)?;
+        let encrypted_key_material =
+            object.required("EncryptedKeyMaterial", &CIPHERTEXT_TYPE, cx, at)?;
+        let valid_to = object.optional("ValidTo", &(), cx, at)?;
+        let expiration_model = object.optional("ExpirationModel", &(), cx, at)?;
+        let import_type = object.optional("ImportType", &(), cx, at)?;
+        let key_material_description = object.optional(
+            "KeyMaterialDescription",
+            &KEY_MATERIAL_DESCRIPTION_TYPE,
+            cx,
+            at,
+        )?;
+        let key_material_id = object.optional("KeyMaterialId", &BACKING_KEY_ID_TYPE, cx, at)?;
+        let (Some(key_id), Some(import_token), Some(encrypted_key_material)) =
+            (key_id, import_token, encrypted_key_material)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            import_token,
+            encrypted_key_material,
+            valid_to,
+            expiration_model,
+            import_type,
+            key_material_description,
+            key_material_id,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `ImportType`.
+    ImportType {
+        NewKeyMaterial = "NEW_KEY_MATERIAL",
+        ExistingKeyMaterial = "EXISTING_KEY_MATERIAL",
+    }
+}
+
+/// The response of `ImportKeyMaterial`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ImportKeyMaterialResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyMaterialId`, length 64.
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
+}
+
+impl Output for ImportKeyMaterialResponse {}
 
 /// The request of `ListAliases`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -1696,6 +4698,307 @@ pub struct AliasListEntry {
     pub last_updated_date: Option<Timestamp>,
 }
 
+/// The request of `ListGrants`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListGrantsRequest {
+    /// `Limit`, value 1 to 1000.
+    pub limit: Option<i32>,
+    /// `Marker`, length 1 to 1024.
+    pub marker: Option<String>,
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `GrantId`, length 1 to 128.
+    pub grant_id: Option<String>,
+    /// `GranteePrincipal`, length 1 to 256.
+    pub grantee_principal: Option<String>,
+    /// `GranteeServicePrincipal`, length 1 to 128.
+    pub grantee_service_principal: Option<String>,
+}
+
+impl Input for ListGrantsRequest {}
+
+impl FromTree for ListGrantsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let limit = object.optional("Limit", &LIMIT_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let grant_id = object.optional("GrantId", &GRANT_ID_TYPE, cx, at)?;
+        let grantee_principal = object.optional("GranteePrincipal", &PRINCIPAL_ID_TYPE, cx, at)?;
+        let grantee_service_principal =
+            object.optional("GranteeServicePrincipal", &SERVICE_PRINCIPAL_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            limit,
+            marker,
+            key_id,
+            grant_id,
+            grantee_principal,
+            grantee_service_principal,
+        }))
+    }
+}
+
+/// The response of `ListGrants`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListGrantsResponse {
+    /// `Grants`.
+    #[serde(rename = "Grants", skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Vec<GrantListEntry>>,
+    /// `NextMarker`, length 1 to 1024.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
+impl Output for ListGrantsResponse {}
+
+/// AWS's `GrantListEntry`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GrantListEntry {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `GrantId`, length 1 to 128.
+    #[serde(rename = "GrantId", skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
+    /// `Name`, length 1 to 256.
+    #[serde(rename = "Name", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `CreationDate`.
+    #[serde(
+        rename = "CreationDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub creation_date: Option<Timestamp>,
+    /// `GranteePrincipal`, length 1 to 256.
+    #[serde(rename = "GranteePrincipal", skip_serializing_if = "Option::is_none")]
+    pub grantee_principal: Option<String>,
+    /// `RetiringPrincipal`, length 1 to 256.
+    #[serde(rename = "RetiringPrincipal", skip_serializing_if = "Option::is_none")]
+    pub retiring_principal: Option<String>,
+    /// `IssuingAccount`, length 1 to 256.
+    #[serde(rename = "IssuingAccount", skip_serializing_if = "Option::is_none")]
+    pub issuing_account: Option<String>,
+    /// `Operations`.
+    #[serde(rename = "Operations", skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Vec<GrantOperation>>,
+    /// `Constraints`.
+    #[serde(rename = "Constraints", skip_serializing_if = "Option::is_none")]
+    pub constraints: Option<GrantConstraints>,
+    /// `GranteeServicePrincipal`, length 1 to 128.
+    #[serde(
+        rename = "GranteeServicePrincipal",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grantee_service_principal: Option<String>,
+    /// `RetiringServicePrincipal`, length 1 to 128.
+    #[serde(
+        rename = "RetiringServicePrincipal",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retiring_service_principal: Option<String>,
+}
+
+/// The request of `ListKeyPolicies`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListKeyPoliciesRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `Limit`, value 1 to 1000.
+    pub limit: Option<i32>,
+    /// `Marker`, length 1 to 1024.
+    pub marker: Option<String>,
+}
+
+impl Input for ListKeyPoliciesRequest {}
+
+impl FromTree for ListKeyPoliciesRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let limit = object.optional("Limit", &LIMIT_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            limit,
+            marker,
+        }))
+    }
+}
+
+/// The response of `ListKeyPolicies`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListKeyPoliciesResponse {
+    /// `PolicyNames`.
+    #[serde(rename = "PolicyNames", skip_serializing_if = "Option::is_none")]
+    pub policy_names: Option<Vec<String>>,
+    /// `NextMarker`, length 1 to 1024.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
+impl Output for ListKeyPoliciesResponse {}
+
+/// The request of `ListKeyRotations`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListKeyRotationsRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `IncludeKeyMaterial`.
+    pub include_key_material: Option<IncludeKeyMaterial>,
+    /// `Limit`, value 1 to 1000.
+    pub limit: Option<i32>,
+    /// `Marker`, length 1 to 1024.
+    pub marker: Option<String>,
+}
+
+impl Input for ListKeyRotationsRequest {}
+
+impl FromTree for ListKeyRotationsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let include_key_material = object.optional("IncludeKeyMaterial", &(), cx, at)?;
+        let limit = object.optional("Limit", &LIMIT_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            include_key_material,
+            limit,
+            marker,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `IncludeKeyMaterial`.
+    IncludeKeyMaterial {
+        AllKeyMaterial = "ALL_KEY_MATERIAL",
+        RotationsOnly = "ROTATIONS_ONLY",
+    }
+}
+
+/// The response of `ListKeyRotations`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListKeyRotationsResponse {
+    /// `Rotations`.
+    #[serde(rename = "Rotations", skip_serializing_if = "Option::is_none")]
+    pub rotations: Option<Vec<RotationsListEntry>>,
+    /// `NextMarker`, length 1 to 1024.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
+impl Output for ListKeyRotationsResponse {}
+
+/// AWS's `RotationsListEntry`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct RotationsListEntry {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyMaterialId`, length 64.
+    #[serde(rename = "KeyMaterialId", skip_serializing_if = "Option::is_none")]
+    pub key_material_id: Option<String>,
+    /// `KeyMaterialDescription`, length 0 to 256.
+    #[serde(
+        rename = "KeyMaterialDescription",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_description: Option<String>,
+    /// `ImportState`.
+    #[serde(rename = "ImportState", skip_serializing_if = "Option::is_none")]
+    pub import_state: Option<ImportState>,
+    /// `KeyMaterialState`.
+    #[serde(rename = "KeyMaterialState", skip_serializing_if = "Option::is_none")]
+    pub key_material_state: Option<KeyMaterialState>,
+    /// `ExpirationModel`.
+    #[serde(rename = "ExpirationModel", skip_serializing_if = "Option::is_none")]
+    pub expiration_model: Option<ExpirationModelType>,
+    /// `ValidTo`.
+    #[serde(
+        rename = "ValidTo",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub valid_to: Option<Timestamp>,
+    /// `RotationDate`.
+    #[serde(
+        rename = "RotationDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub rotation_date: Option<Timestamp>,
+    /// `RotationType`.
+    #[serde(rename = "RotationType", skip_serializing_if = "Option::is_none")]
+    pub rotation_type: Option<RotationType>,
+}
+
+enumeration! {
+    /// AWS's `ImportState`.
+    ImportState {
+        Imported = "IMPORTED",
+        PendingImport = "PENDING_IMPORT",
+    }
+}
+
+enumeration! {
+    /// AWS's `KeyMaterialState`.
+    KeyMaterialState {
+        NonCurrent = "NON_CURRENT",
+        Current = "CURRENT",
+        PendingRotation = "PENDING_ROTATION",
+        PendingMultiRegionImportAndRotation = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
+    }
+}
+
+enumeration! {
+    /// AWS's `RotationType`.
+    RotationType {
+        Automatic = "AUTOMATIC",
+        OnDemand = "ON_DEMAND",
+    }
+}
+
 /// The request of `ListKeys`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ListKeysRequest {
@@ -1765,6 +5068,99 @@ pub struct KeyListEntry {
     pub key_arn: Option<String>,
 }
 
+/// The request of `ListResourceTags`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListResourceTagsRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `Limit`, value 1 to 1000.
+    pub limit: Option<i32>,
+    /// `Marker`, length 1 to 1024.
+    pub marker: Option<String>,
+}
+
+impl Input for ListResourceTagsRequest {}
+
+impl FromTree for ListResourceTagsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let limit = object.optional("Limit", &LIMIT_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            limit,
+            marker,
+        }))
+    }
+}
+
+/// The response of `ListResourceTags`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListResourceTagsResponse {
+    /// `Tags`.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `NextMarker`, length 1 to 1024.
+    #[serde(rename = "NextMarker", skip_serializing_if = "Option::is_none")]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
+impl Output for ListResourceTagsResponse {}
+
+/// The request of `ListRetirableGrants`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListRetirableGrantsRequest {
+    /// `Limit`, value 1 to 1000.
+    pub limit: Option<i32>,
+    /// `Marker`, length 1 to 1024.
+    pub marker: Option<String>,
+    /// `RetiringPrincipal`, length 1 to 256.
+    pub retiring_principal: Option<String>,
+    /// `RetiringServicePrincipal`, length 1 to 128.
+    pub retiring_service_principal: Option<String>,
+}
+
+impl Input for ListRetirableGrantsRequest {}
+
+impl FromTree for ListRetirableGrantsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let limit = object.optional("Limit", &LIMIT_TYPE, cx, at)?;
+        let marker = object.optional("Marker", &MARKER_TYPE, cx, at)?;
+        let retiring_principal =
+            object.optional("RetiringPrincipal", &PRINCIPAL_ID_TYPE, cx, at)?;
+        let retiring_service_principal =
+            object.optional("RetiringServicePrincipal", &SERVICE_PRINCIPAL_TYPE, cx, at)?;
+        Ok(Some(Self {
+            limit,
+            marker,
+            retiring_principal,
+            retiring_service_principal,
+        }))
+    }
+}
+
 /// The request of `PutKeyPolicy`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PutKeyPolicyRequest {
@@ -1807,6 +5203,923 @@ impl FromTree for PutKeyPolicyRequest {
     }
 }
 
+/// The request of `ReEncrypt`.
+#[derive(Clone, PartialEq, Default)]
+pub struct ReEncryptRequest {
+    /// `CiphertextBlob`, length 1 to 6144.
+    pub ciphertext_blob: Option<Blob>,
+    /// `SourceEncryptionContext`.
+    pub source_encryption_context: Option<BTreeMap<String, String>>,
+    /// `SourceKeyId`, length 1 to 2048.
+    pub source_key_id: Option<String>,
+    /// `DestinationKeyId`, length 1 to 2048.
+    pub destination_key_id: String,
+    /// `DestinationEncryptionContext`.
+    pub destination_encryption_context: Option<BTreeMap<String, String>>,
+    /// `SourceEncryptionAlgorithm`.
+    pub source_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    /// `DestinationEncryptionAlgorithm`.
+    pub destination_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+    /// `DryRunModifiers`.
+    pub dry_run_modifiers: Option<Vec<DryRunModifierType>>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for ReEncryptRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReEncryptRequest")
+            .field("ciphertext_blob", &self.ciphertext_blob)
+            .field("source_encryption_context", &self.source_encryption_context)
+            .field("source_key_id", &self.source_key_id)
+            .field("destination_key_id", &self.destination_key_id)
+            .field(
+                "destination_encryption_context",
+                &self.destination_encryption_context,
+            )
+            .field(
+                "source_encryption_algorithm",
+                &self.source_encryption_algorithm,
+            )
+            .field(
+                "destination_encryption_algorithm",
+                &self.destination_encryption_algorithm,
+            )
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .field("dry_run_modifiers", &self.dry_run_modifiers)
+            .finish()
+    }
+}
+
+impl Input for ReEncryptRequest {}
+
+impl FromTree for ReEncryptRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let ciphertext_blob = object.optional("CiphertextBlob", &CIPHERTEXT_TYPE, cx, at)?;
+        let source_encryption_context =
+            object.optional("SourceEncryptionContext", &ENCRYPTION_CONTEXT_TYPE, cx, at)?;
+        let source_key_id = object.optional("SourceKeyId", &KEY_ID_TYPE, cx, at)?;
+        let destination_key_id = object.required("DestinationKeyId", &KEY_ID_TYPE, cx, at)?;
+        let destination_encryption_context = object.optional(
+            "DestinationEncryptionContext",
+            &ENCRYPTION_CONTEXT_TYPE,
+            cx,
+            at,
+        )?;
+        let source_encryption_algorithm =
+            object.optional("SourceEncryptionAlgorithm", &(), cx, at)?;
+        let destination_encryption_algorithm =
+            object.optional("DestinationEncryptionAlgorithm", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let dry_run_modifiers =
+            object.optional("DryRunModifiers", &DRY_RUN_MODIFIER_LIST, cx, at)?;
+        let Some(destination_key_id) = destination_key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            ciphertext_blob,
+            source_encryption_context,
+            source_key_id,
+            destination_key_id,
+            destination_encryption_context,
+            source_encryption_algorithm,
+            destination_encryption_algorithm,
+            grant_tokens,
+            dry_run,
+            dry_run_modifiers,
+        }))
+    }
+}
+
+/// The response of `ReEncrypt`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ReEncryptResponse {
+    /// `CiphertextBlob`, length 1 to 6144.
+    #[serde(rename = "CiphertextBlob", skip_serializing_if = "Option::is_none")]
+    pub ciphertext_blob: Option<Blob>,
+    /// `SourceKeyId`, length 1 to 2048.
+    #[serde(rename = "SourceKeyId", skip_serializing_if = "Option::is_none")]
+    pub source_key_id: Option<String>,
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SourceEncryptionAlgorithm`.
+    #[serde(
+        rename = "SourceEncryptionAlgorithm",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    /// `DestinationEncryptionAlgorithm`.
+    #[serde(
+        rename = "DestinationEncryptionAlgorithm",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub destination_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    /// `SourceKeyMaterialId`, length 64.
+    #[serde(
+        rename = "SourceKeyMaterialId",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_key_material_id: Option<String>,
+    /// `DestinationKeyMaterialId`, length 64.
+    #[serde(
+        rename = "DestinationKeyMaterialId",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub destination_key_material_id: Option<String>,
+}
+
+impl Output for ReEncryptResponse {}
+
+/// The request of `ReplicateKey`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ReplicateKeyRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `ReplicaRegion`, length 1 to 32.
+    pub replica_region: String,
+    /// `Policy`, length 1 to 131072.
+    pub policy: Option<String>,
+    /// `BypassPolicyLockoutSafetyCheck`.
+    pub bypass_policy_lockout_safety_check: Option<bool>,
+    /// `Description`, length 0 to 8192.
+    pub description: Option<String>,
+    /// `Tags`.
+    pub tags: Option<Vec<Tag>>,
+}
+
+impl Input for ReplicateKeyRequest {}
+
+impl FromTree for ReplicateKeyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let replica_region = object.required("ReplicaRegion", &REGION_TYPE, cx, at)?;
+        let policy = object.optional("Policy", &POLICY_TYPE, cx, at)?;
+        let bypass_policy_lockout_safety_check =
+            object.optional("BypassPolicyLockoutSafetyCheck", &(), cx, at)?;
+        let description = object.optional("Description", &DESCRIPTION_TYPE, cx, at)?;
+        let tags = object.optional("Tags", &TAG_LIST, cx, at)?;
+        let (Some(key_id), Some(replica_region)) = (key_id, replica_region) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            replica_region,
+            policy,
+            bypass_policy_lockout_safety_check,
+            description,
+            tags,
+        }))
+    }
+}
+
+/// The response of `ReplicateKey`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ReplicateKeyResponse {
+    /// `ReplicaKeyMetadata`.
+    #[serde(rename = "ReplicaKeyMetadata", skip_serializing_if = "Option::is_none")]
+    pub replica_key_metadata: Option<KeyMetadata>,
+    /// `ReplicaPolicy`, length 1 to 131072.
+    #[serde(rename = "ReplicaPolicy", skip_serializing_if = "Option::is_none")]
+    pub replica_policy: Option<String>,
+    /// `ReplicaTags`.
+    #[serde(rename = "ReplicaTags", skip_serializing_if = "Option::is_none")]
+    pub replica_tags: Option<Vec<Tag>>,
+}
+
+impl Output for ReplicateKeyResponse {}
+
+/// The request of `RetireGrant`.
+#[derive(Clone, PartialEq, Default)]
+pub struct RetireGrantRequest {
+    /// `GrantToken`, length 1 to 8192.
+    pub grant_token: Option<String>,
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: Option<String>,
+    /// `GrantId`, length 1 to 128.
+    pub grant_id: Option<String>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for RetireGrantRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RetireGrantRequest")
+            .field("grant_token", &self.grant_token.as_ref().map(|_| NotShown))
+            .field("key_id", &self.key_id)
+            .field("grant_id", &self.grant_id)
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for RetireGrantRequest {}
+
+impl FromTree for RetireGrantRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let grant_token = object.optional("GrantToken", &GRANT_TOKEN_TYPE, cx, at)?;
+        let key_id = object.optional("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let grant_id = object.optional("GrantId", &GRANT_ID_TYPE, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        Ok(Some(Self {
+            grant_token,
+            key_id,
+            grant_id,
+            dry_run,
+        }))
+    }
+}
+
+/// The request of `RevokeGrant`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RevokeGrantRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `GrantId`, length 1 to 128.
+    pub grant_id: String,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+impl Input for RevokeGrantRequest {}
+
+impl FromTree for RevokeGrantRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let grant_id = object.required("GrantId", &GRANT_ID_TYPE, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(key_id), Some(grant_id)) = (key_id, grant_id) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            grant_id,
+            dry_run,
+        }))
+    }
+}
+
+/// The request of `RotateKeyOnDemand`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RotateKeyOnDemandRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+}
+
+impl Input for RotateKeyOnDemandRequest {}
+
+impl FromTree for RotateKeyOnDemandRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key_id }))
+    }
+}
+
+/// The response of `RotateKeyOnDemand`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct RotateKeyOnDemandResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
+impl Output for RotateKeyOnDemandResponse {}
+
+/// The request of `ScheduleKeyDeletion`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ScheduleKeyDeletionRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `PendingWindowInDays`, value 1 to 365.
+    pub pending_window_in_days: Option<i32>,
+}
+
+impl Input for ScheduleKeyDeletionRequest {}
+
+impl FromTree for ScheduleKeyDeletionRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let pending_window_in_days =
+            object.optional("PendingWindowInDays", &PENDING_WINDOW_IN_DAYS_TYPE, cx, at)?;
+        let Some(key_id) = key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            pending_window_in_days,
+        }))
+    }
+}
+
+/// The response of `ScheduleKeyDeletion`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ScheduleKeyDeletionResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `DeletionDate`.
+    #[serde(
+        rename = "DeletionDate",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub deletion_date: Option<Timestamp>,
+    /// `KeyState`.
+    #[serde(rename = "KeyState", skip_serializing_if = "Option::is_none")]
+    pub key_state: Option<KeyState>,
+    /// `PendingWindowInDays`, value 1 to 365.
+    #[serde(
+        rename = "PendingWindowInDays",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub pending_window_in_days: Option<i32>,
+}
+
+impl Output for ScheduleKeyDeletionResponse {}
+
+/// The request of `Sign`.
+#[derive(Clone, PartialEq)]
+pub struct SignRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `Message`, length 1 to 4096.
+    pub message: SensitiveBlob,
+    /// `MessageType`.
+    pub message_type: Option<MessageType>,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `SigningAlgorithm`.
+    pub signing_algorithm: SigningAlgorithmSpec,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for SignRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignRequest")
+            .field("key_id", &self.key_id)
+            .field("message", &self.message)
+            .field("message_type", &self.message_type)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("signing_algorithm", &self.signing_algorithm)
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for SignRequest {}
+
+impl FromTree for SignRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let message = object.required("Message", &PLAINTEXT_TYPE, cx, at)?;
+        let message_type = object.optional("MessageType", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let signing_algorithm = object.required("SigningAlgorithm", &(), cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(key_id), Some(message), Some(signing_algorithm)) =
+            (key_id, message, signing_algorithm)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            message,
+            message_type,
+            grant_tokens,
+            signing_algorithm,
+            dry_run,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `MessageType`.
+    MessageType {
+        Raw = "RAW",
+        Digest = "DIGEST",
+        ExternalMu = "EXTERNAL_MU",
+    }
+}
+
+/// The response of `Sign`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct SignResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `Signature`, length 1 to 6144.
+    #[serde(rename = "Signature", skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Blob>,
+    /// `SigningAlgorithm`.
+    #[serde(rename = "SigningAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub signing_algorithm: Option<SigningAlgorithmSpec>,
+}
+
+impl Output for SignResponse {}
+
+/// The request of `TagResource`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TagResourceRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `Tags`.
+    pub tags: Vec<Tag>,
+}
+
+impl Input for TagResourceRequest {}
+
+impl FromTree for TagResourceRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let tags = object.required("Tags", &TAG_LIST, cx, at)?;
+        let (Some(key_id), Some(tags)) = (key_id, tags) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key_id, tags }))
+    }
+}
+
+/// The request of `UntagResource`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UntagResourceRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `TagKeys`.
+    pub tag_keys: Vec<String>,
+}
+
+impl Input for UntagResourceRequest {}
+
+impl FromTree for UntagResourceRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let tag_keys = object.required("TagKeys", &TAG_KEY_LIST, cx, at)?;
+        let (Some(key_id), Some(tag_keys)) = (key_id, tag_keys) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key_id, tag_keys }))
+    }
+}
+
+/// The request of `UpdateAlias`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateAliasRequest {
+    /// `AliasName`, length 1 to 256.
+    pub alias_name: String,
+    /// `TargetKeyId`, length 1 to 2048.
+    pub target_key_id: String,
+}
+
+impl Input for UpdateAliasRequest {}
+
+impl FromTree for UpdateAliasRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let alias_name = object.required("AliasName", &ALIAS_NAME_TYPE, cx, at)?;
+        let target_key_id = object.required("TargetKeyId", &KEY_ID_TYPE, cx, at)?;
+        let (Some(alias_name), Some(target_key_id)) = (alias_name, target_key_id) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            alias_name,
+            target_key_id,
+        }))
+    }
+}
+
+/// The request of `UpdateCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateCustomKeyStoreRequest {
+    /// `CustomKeyStoreId`, length 1 to 64.
+    pub custom_key_store_id: String,
+    /// `NewCustomKeyStoreName`, length 1 to 256.
+    pub new_custom_key_store_name: Option<String>,
+    /// `KeyStorePassword`, length 7 to 32.
+    pub key_store_password: Option<SensitiveString>,
+    /// `CloudHsmClusterId`, length 19 to 24.
+    pub cloud_hsm_cluster_id: Option<String>,
+    /// `XksProxyUriEndpoint`, length 10 to 128.
+    pub xks_proxy_uri_endpoint: Option<String>,
+    /// `XksProxyUriPath`, length 10 to 128.
+    pub xks_proxy_uri_path: Option<String>,
+    /// `XksProxyVpcEndpointServiceName`, length 20 to 64.
+    pub xks_proxy_vpc_endpoint_service_name: Option<String>,
+    /// `XksProxyVpcEndpointServiceOwner`, length 12.
+    pub xks_proxy_vpc_endpoint_service_owner: Option<String>,
+    /// `XksProxyAuthenticationCredential`.
+    pub xks_proxy_authentication_credential: Option<XksProxyAuthenticationCredentialType>,
+    /// `XksProxyConnectivity`.
+    pub xks_proxy_connectivity: Option<XksProxyConnectivityType>,
+}
+
+impl Input for UpdateCustomKeyStoreRequest {}
+
+impl FromTree for UpdateCustomKeyStoreRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let custom_key_store_id =
+            object.required("CustomKeyStoreId", &CUSTOM_KEY_STORE_ID_TYPE, cx, at)?;
+        let new_custom_key_store_name =
+            object.optional("NewCustomKeyStoreName", &CUSTOM_KEY_STORE_NAME_TYPE, cx, at)?;
+        let key_store_password =
+            object.optional("KeyStorePassword", &KEY_STORE_PASSWORD_TYPE, cx, at)?;
+        let cloud_hsm_cluster_id =
+            object.optional("CloudHsmClusterId", &CLOUD_HSM_CLUSTER_ID_TYPE, cx, at)?;
+        let xks_proxy_uri_endpoint =
+            object.optional("XksProxyUriEndpoint", &XKS_PROXY_URI_ENDPOINT_TYPE, cx, at)?;
+        let xks_proxy_uri_path =
+            object.optional("XksProxyUriPath", &XKS_PROXY_URI_PATH_TYPE, cx, at)?;
+        let xks_proxy_vpc_endpoint_service_name = object.optional(
+            "XksProxyVpcEndpointServiceName",
+            &XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE,
+            cx,
+            at,
+        )?;
+        let xks_proxy_vpc_endpoint_service_owner =
+            object.optional("XksProxyVpcEndpointServiceOwner", &ACCOUNT_ID_TYPE, cx, at)?;
+        let xks_proxy_authentication_credential =
+            object.optional("XksProxyAuthenticationCredential", &(), cx, at)?;
+        let xks_proxy_connectivity = object.optional("XksProxyConnectivity", &(), cx, at)?;
+        let Some(custom_key_store_id) = custom_key_store_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            custom_key_store_id,
+            new_custom_key_store_name,
+            key_store_password,
+            cloud_hsm_cluster_id,
+            xks_proxy_uri_endpoint,
+            xks_proxy_uri_path,
+            xks_proxy_vpc_endpoint_service_name,
+            xks_proxy_vpc_endpoint_service_owner,
+            xks_proxy_authentication_credential,
+            xks_proxy_connectivity,
+        }))
+    }
+}
+
+/// The response of `UpdateCustomKeyStore`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct UpdateCustomKeyStoreResponse {}
+
+impl Output for UpdateCustomKeyStoreResponse {}
+
+/// The request of `UpdateKeyDescription`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateKeyDescriptionRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `Description`, length 0 to 8192.
+    pub description: String,
+}
+
+impl Input for UpdateKeyDescriptionRequest {}
+
+impl FromTree for UpdateKeyDescriptionRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let description = object.required("Description", &DESCRIPTION_TYPE, cx, at)?;
+        let (Some(key_id), Some(description)) = (key_id, description) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            description,
+        }))
+    }
+}
+
+/// The request of `UpdatePrimaryRegion`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdatePrimaryRegionRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `PrimaryRegion`, length 1 to 32.
+    pub primary_region: String,
+}
+
+impl Input for UpdatePrimaryRegionRequest {}
+
+impl FromTree for UpdatePrimaryRegionRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let primary_region = object.required("PrimaryRegion", &REGION_TYPE, cx, at)?;
+        let (Some(key_id), Some(primary_region)) = (key_id, primary_region) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            primary_region,
+        }))
+    }
+}
+
+/// The request of `Verify`.
+#[derive(Clone, PartialEq)]
+pub struct VerifyRequest {
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `Message`, length 1 to 4096.
+    pub message: SensitiveBlob,
+    /// `MessageType`.
+    pub message_type: Option<MessageType>,
+    /// `Signature`, length 1 to 6144.
+    pub signature: Blob,
+    /// `SigningAlgorithm`.
+    pub signing_algorithm: SigningAlgorithmSpec,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for VerifyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VerifyRequest")
+            .field("key_id", &self.key_id)
+            .field("message", &self.message)
+            .field("message_type", &self.message_type)
+            .field("signature", &self.signature)
+            .field("signing_algorithm", &self.signing_algorithm)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for VerifyRequest {}
+
+impl FromTree for VerifyRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let message = object.required("Message", &PLAINTEXT_TYPE, cx, at)?;
+        let message_type = object.optional("MessageType", &(), cx, at)?;
+        let signature = object.required("Signature", &CIPHERTEXT_TYPE, cx, at)?;
+        let signing_algorithm = object.required("SigningAlgorithm", &(), cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(key_id), Some(message), Some(signature), Some(signing_algorithm)) =
+            (key_id, message, signature, signing_algorithm)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key_id,
+            message,
+            message_type,
+            signature,
+            signing_algorithm,
+            grant_tokens,
+            dry_run,
+        }))
+    }
+}
+
+/// The response of `Verify`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct VerifyResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SignatureValid`.
+    #[serde(rename = "SignatureValid", skip_serializing_if = "Option::is_none")]
+    pub signature_valid: Option<bool>,
+    /// `SigningAlgorithm`.
+    #[serde(rename = "SigningAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub signing_algorithm: Option<SigningAlgorithmSpec>,
+}
+
+impl Output for VerifyResponse {}
+
+/// The request of `VerifyMac`.
+#[derive(Clone, PartialEq)]
+pub struct VerifyMacRequest {
+    /// `Message`, length 1 to 4096.
+    pub message: SensitiveBlob,
+    /// `KeyId`, length 1 to 2048.
+    pub key_id: String,
+    /// `MacAlgorithm`.
+    pub mac_algorithm: MacAlgorithmSpec,
+    /// `Mac`, length 1 to 6144.
+    pub mac: Blob,
+    /// `GrantTokens`, length 0 to 10.
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    pub dry_run: Option<bool>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for VerifyMacRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VerifyMacRequest")
+            .field("message", &self.message)
+            .field("key_id", &self.key_id)
+            .field("mac_algorithm", &self.mac_algorithm)
+            .field("mac", &self.mac)
+            .field(
+                "grant_tokens",
+                &self.grant_tokens.as_ref().map(|_| NotShown),
+            )
+            .field("dry_run", &self.dry_run)
+            .finish()
+    }
+}
+
+impl Input for VerifyMacRequest {}
+
+impl FromTree for VerifyMacRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let message = object.required("Message", &PLAINTEXT_TYPE, cx, at)?;
+        let key_id = object.required("KeyId", &KEY_ID_TYPE, cx, at)?;
+        let mac_algorithm = object.required("MacAlgorithm", &(), cx, at)?;
+        let mac = object.required("Mac", &CIPHERTEXT_TYPE, cx, at)?;
+        let grant_tokens = object.optional("GrantTokens", &GRANT_TOKEN_LIST, cx, at)?;
+        let dry_run = object.optional("DryRun", &(), cx, at)?;
+        let (Some(message), Some(key_id), Some(mac_algorithm), Some(mac)) =
+            (message, key_id, mac_algorithm, mac)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            message,
+            key_id,
+            mac_algorithm,
+            mac,
+            grant_tokens,
+            dry_run,
+        }))
+    }
+}
+
+/// The response of `VerifyMac`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct VerifyMacResponse {
+    /// `KeyId`, length 1 to 2048.
+    #[serde(rename = "KeyId", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `MacValid`.
+    #[serde(rename = "MacValid", skip_serializing_if = "Option::is_none")]
+    pub mac_valid: Option<bool>,
+    /// `MacAlgorithm`.
+    #[serde(rename = "MacAlgorithm", skip_serializing_if = "Option::is_none")]
+    pub mac_algorithm: Option<MacAlgorithmSpec>,
+}
+
+impl Output for VerifyMacResponse {}
+
+static KEY_ID_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(2_048),
+    pattern: None,
+    echo: true,
+};
+
+static CUSTOM_KEY_STORE_ID_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(64),
+    pattern: None,
+    echo: true,
+};
+
 static ALIAS_NAME_TYPE: Text = Text {
     min: Some(1),
     max: Some(256),
@@ -1814,9 +6127,153 @@ static ALIAS_NAME_TYPE: Text = Text {
     echo: true,
 };
 
-static KEY_ID_TYPE: Text = Text {
+static CUSTOM_KEY_STORE_NAME_TYPE: Text = Text {
     min: Some(1),
-    max: Some(2_048),
+    max: Some(256),
+    pattern: None,
+    echo: true,
+};
+
+static CLOUD_HSM_CLUSTER_ID_TYPE: Text = Text {
+    min: Some(19),
+    max: Some(24),
+    pattern: Some(&CLOUD_HSM_CLUSTER_ID_TYPE_PATTERN),
+    echo: true,
+};
+
+static TRUST_ANCHOR_CERTIFICATE_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(5_000),
+    pattern: None,
+    echo: true,
+};
+
+static KEY_STORE_PASSWORD_TYPE: Text = Text {
+    min: Some(7),
+    max: Some(32),
+    pattern: None,
+    echo: false,
+};
+
+static XKS_PROXY_URI_ENDPOINT_TYPE: Text = Text {
+    min: Some(10),
+    max: Some(128),
+    pattern: Some(&XKS_PROXY_URI_ENDPOINT_TYPE_PATTERN),
+    echo: true,
+};
+
+static XKS_PROXY_URI_PATH_TYPE: Text = Text {
+    min: Some(10),
+    max: Some(128),
+    pattern: None,
+    echo: true,
+};
+
+static XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE: Text = Text {
+    min: Some(20),
+    max: Some(64),
+    pattern: Some(&XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static ACCOUNT_ID_TYPE: Text = Text {
+    min: Some(12),
+    max: Some(12),
+    pattern: Some(&ACCOUNT_ID_TYPE_PATTERN),
+    echo: true,
+};
+
+static XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE: Text = Text {
+    min: Some(20),
+    max: Some(30),
+    pattern: Some(&XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE_PATTERN),
+    echo: false,
+};
+
+static XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE: Text = Text {
+    min: Some(43),
+    max: Some(64),
+    pattern: Some(&XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE_PATTERN),
+    echo: false,
+};
+
+static PRINCIPAL_ID_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(256),
+    pattern: Some(&PRINCIPAL_ID_TYPE_PATTERN),
+    echo: true,
+};
+
+static GRANT_OPERATION_LIST: List<()> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &(),
+};
+
+static ENCRYPTION_CONTEXT_TYPE: Map<Text> = Map {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    key: &ENCRYPTION_CONTEXT_KEY,
+    value: &ENCRYPTION_CONTEXT_VALUE,
+};
+
+static ENCRYPTION_CONTEXT_KEY: Text = Text {
+    min: None,
+    max: None,
+    pattern: None,
+    echo: true,
+};
+
+static ENCRYPTION_CONTEXT_VALUE: Text = Text {
+    min: None,
+    max: None,
+    pattern: None,
+    echo: true,
+};
+
+static GRANT_CONSTRAINT_SOURCE_ARN_TYPE: Text = Text {
+    min: Some(20),
+    max: Some(512),
+    pattern: Some(&GRANT_CONSTRAINT_SOURCE_ARN_TYPE_PATTERN),
+    echo: true,
+};
+
+static GRANT_TOKEN_LIST: List<Text> = List {
+    size: Size {
+        min: Some(0),
+        max: Some(10),
+    },
+    member: &GRANT_TOKEN_TYPE,
+};
+
+static GRANT_TOKEN_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(8_192),
+    pattern: None,
+    echo: false,
+};
+
+static GRANT_NAME_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(256),
+    pattern: Some(&ALIAS_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static SERVICE_PRINCIPAL_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&SERVICE_PRINCIPAL_TYPE_PATTERN),
+    echo: true,
+};
+
+static GRANT_ID_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(128),
     pattern: None,
     echo: true,
 };
@@ -1831,13 +6288,6 @@ static POLICY_TYPE: Text = Text {
 static DESCRIPTION_TYPE: Text = Text {
     min: Some(0),
     max: Some(8_192),
-    pattern: None,
-    echo: true,
-};
-
-static CUSTOM_KEY_STORE_ID_TYPE: Text = Text {
-    min: Some(1),
-    max: Some(64),
     pattern: None,
     echo: true,
 };
@@ -1871,47 +6321,33 @@ static XKS_KEY_ID_TYPE: Text = Text {
     echo: true,
 };
 
+static REGION_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(32),
+    pattern: Some(&REGION_TYPE_PATTERN),
+    echo: true,
+};
+
+static PENDING_WINDOW_IN_DAYS_TYPE: Range = Range {
+    min: Some(1),
+    max: Some(365),
+};
+
+static BACKING_KEY_ID_TYPE: Text = Text {
+    min: Some(64),
+    max: Some(64),
+    pattern: Some(&BACKING_KEY_ID_TYPE_PATTERN),
+    echo: true,
+};
+
 static CIPHERTEXT_TYPE: Size = Size {
     min: Some(1),
     max: Some(6_144),
 };
 
-static ENCRYPTION_CONTEXT_TYPE: Map<Text> = Map {
-    size: Size {
-        min: None,
-        max: None,
-    },
-    key: &ENCRYPTION_CONTEXT_KEY,
-    value: &ENCRYPTION_CONTEXT_VALUE,
-};
-
-static ENCRYPTION_CONTEXT_KEY: Text = Text {
-    min: None,
-    max: None,
-    pattern: None,
-    echo: true,
-};
-
-static ENCRYPTION_CONTEXT_VALUE: Text = Text {
-    min: None,
-    max: None,
-    pattern: None,
-    echo: true,
-};
-
-static GRANT_TOKEN_LIST: List<Text> = List {
-    size: Size {
-        min: Some(0),
-        max: Some(10),
-    },
-    member: &GRANT_TOKEN_TYPE,
-};
-
-static GRANT_TOKEN_TYPE: Text = Text {
+static PLAINTEXT_TYPE: Size = Size {
     min: Some(1),
-    max: Some(8_192),
-    pattern: None,
-    echo: false,
+    max: Some(4_096),
 };
 
 static ATTESTATION_DOCUMENT_TYPE: Size = Size {
@@ -1927,21 +6363,9 @@ static DRY_RUN_MODIFIER_LIST: List<()> = List {
     member: &(),
 };
 
-static PLAINTEXT_TYPE: Size = Size {
+static PUBLIC_KEY_TYPE: Size = Size {
     min: Some(1),
-    max: Some(4_096),
-};
-
-static NUMBER_OF_BYTES_TYPE: Range = Range {
-    min: Some(1),
-    max: Some(1_024),
-};
-
-static POLICY_NAME_TYPE: Text = Text {
-    min: Some(1),
-    max: Some(128),
-    pattern: Some(&POLICY_NAME_TYPE_PATTERN),
-    echo: true,
+    max: Some(8_192),
 };
 
 static LIMIT_TYPE: Range = Range {
@@ -1956,12 +6380,44 @@ static MARKER_TYPE: Text = Text {
     echo: true,
 };
 
+static ROTATION_PERIOD_IN_DAYS_TYPE: Range = Range {
+    min: Some(90),
+    max: Some(2_560),
+};
+
+static NUMBER_OF_BYTES_TYPE: Range = Range {
+    min: Some(1),
+    max: Some(1_024),
+};
+
+static POLICY_NAME_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&POLICY_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static KEY_MATERIAL_DESCRIPTION_TYPE: Text = Text {
+    min: Some(0),
+    max: Some(256),
+    pattern: Some(&KEY_MATERIAL_DESCRIPTION_TYPE_PATTERN),
+    echo: true,
+};
+
 static RESOURCE_OWNERS_LIST: List<()> = List {
     size: Size {
         min: Some(1),
         max: Some(2),
     },
     member: &(),
+};
+
+static TAG_KEY_LIST: List<Text> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &TAG_KEY_TYPE,
 };
 
 static ALIAS_NAME_TYPE_PATTERN: Pattern = Pattern {
@@ -1974,6 +6430,93 @@ static ALIAS_NAME_TYPE_PATTERN: Pattern = Pattern {
         min: 1,
     },
 };
+
+static CLOUD_HSM_CLUSTER_ID_TYPE_PATTERN: Pattern = Pattern {
+    text: "cluster-[2-7a-zA-Z]{11,16}",
+    test: Test::Regex(&CLOUD_HSM_CLUSTER_ID_TYPE_REGEX),
+};
+
+static CLOUD_HSM_CLUSTER_ID_TYPE_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"cluster\x{2d}[2-7A-Za-z]{11,16}"));
+
+static XKS_PROXY_URI_ENDPOINT_TYPE_PATTERN: Pattern = Pattern {
+    text: "^https://[a-zA-Z0-9.-]+$",
+    test: Test::Regex(&XKS_PROXY_URI_ENDPOINT_TYPE_REGEX),
+};
+
+static XKS_PROXY_URI_ENDPOINT_TYPE_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"https\x{3a}\x{2f}\x{2f}[\x{2d}-\x{2e}0-9A-Za-z]+"));
+
+static XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE_PATTERN: Pattern = Pattern {
+    text: r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$",
+    test: Test::Regex(&XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE_REGEX),
+};
+
+static XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE_REGEX: LazyRegex = LazyLock::new(|| {
+    compile(
+        r"(?:com|eu)\x{2e}amazonaws\x{2e}vpce\x{2e}(?:[a-z]+\x{2d}){2,3}[0-9]+\x{2e}vpce\x{2d}svc\x{2d}[0-9a-z]+",
+    )
+});
+
+static ACCOUNT_ID_TYPE_PATTERN: Pattern = Pattern {
+    text: "[0-9]{12}",
+    test: Test::Regex(&ACCOUNT_ID_TYPE_REGEX),
+};
+
+static ACCOUNT_ID_TYPE_REGEX: LazyRegex = LazyLock::new(|| compile("[0-9]{12,12}"));
+
+static XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE_PATTERN: Pattern = Pattern {
+    text: "^[A-Z2-7]+$",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x0000_0000_07ff_fffe_00fc_0000_0000_0000,
+            others: &[],
+        },
+        min: 1,
+    },
+};
+
+static XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE_PATTERN: Pattern = Pattern {
+    text: r"^[a-zA-Z0-9\/+=]+$",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x07ff_fffe_07ff_fffe_23ff_8800_0000_0000,
+            others: &[],
+        },
+        min: 1,
+    },
+};
+
+static PRINCIPAL_ID_TYPE_PATTERN: Pattern = Pattern {
+    text: r"^[\w+=,.@:/-]+$",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x07ff_fffe_87ff_ffff_27ff_f800_0000_0000,
+            others: &[],
+        },
+        min: 1,
+    },
+};
+
+static GRANT_CONSTRAINT_SOURCE_ARN_TYPE_PATTERN: Pattern = Pattern {
+    text: "^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$",
+    test: Test::Regex(&GRANT_CONSTRAINT_SOURCE_ARN_TYPE_REGEX),
+};
+
+static GRANT_CONSTRAINT_SOURCE_ARN_TYPE_REGEX: LazyRegex = LazyLock::new(|| {
+    compile(
+        r"arn\x{3a}aws[\x{2d}0-9a-z]*\x{3a}[\x{2d}0-9a-z]+\x{3a}[\x{2d}0-9a-z]*\x{3a}[0-9]{12,12}\x{3a}[\x{0}-\x{9}\x{b}-\x{c}\x{e}-\x{84}\x{86}-\x{2027}\x{202a}-\x{d7ff}\x{e000}-\x{10ffff}]+",
+    )
+});
+
+static SERVICE_PRINCIPAL_TYPE_PATTERN: Pattern = Pattern {
+    text: r"^([A-Za-z0-9\-]+)\.([A-Za-z0-9\-]+)(\.[A-Za-z0-9\-]+)+$",
+    test: Test::Regex(&SERVICE_PRINCIPAL_TYPE_REGEX),
+};
+
+static SERVICE_PRINCIPAL_TYPE_REGEX: LazyRegex = LazyLock::new(|| {
+    compile(r"(?:[\x{2d}0-9A-Za-z]+)\x{2e}(?:[\x{2d}0-9A-Za-z]+)(?:\x{2e}[\x{2d}0-9A-Za-z]+)+")
+});
 
 static POLICY_TYPE_PATTERN: Pattern = Pattern {
     text: r"[\u0009\u000A\u000D\u0020-\u00FF]+",
@@ -1997,11 +6540,18 @@ static XKS_KEY_ID_TYPE_PATTERN: Pattern = Pattern {
     },
 };
 
-static POLICY_NAME_TYPE_PATTERN: Pattern = Pattern {
-    text: r"[\w]+",
+static REGION_TYPE_PATTERN: Pattern = Pattern {
+    text: r"^([a-z]+-){2,3}\d+$",
+    test: Test::Regex(&REGION_TYPE_REGEX),
+};
+
+static REGION_TYPE_REGEX: LazyRegex = LazyLock::new(|| compile(r"(?:[a-z]+\x{2d}){2,3}[0-9]+"));
+
+static BACKING_KEY_ID_TYPE_PATTERN: Pattern = Pattern {
+    text: "^[a-f0-9]+$",
     test: Test::Set {
         set: CharSet {
-            ascii: 0x07ff_fffe_87ff_fffe_03ff_0000_0000_0000,
+            ascii: 0x0000_007e_0000_0000_03ff_0000_0000_0000,
             others: &[],
         },
         min: 1,
@@ -2019,12 +6569,46 @@ static MARKER_TYPE_PATTERN: Pattern = Pattern {
     },
 };
 
+static POLICY_NAME_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\w]+",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x07ff_fffe_87ff_fffe_03ff_0000_0000_0000,
+            others: &[],
+        },
+        min: 1,
+    },
+};
+
+static KEY_MATERIAL_DESCRIPTION_TYPE_PATTERN: Pattern = Pattern {
+    text: r"^[a-zA-Z0-9:/_\s.-]+$",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x07ff_fffe_87ff_fffe_07ff_e001_0000_3e00,
+            others: &[],
+        },
+        min: 1,
+    },
+};
+
 /// Every pattern, so that a test can prove that each compiles.
 #[cfg(test)]
 pub(super) static PATTERNS: crate::pattern::Patterns = &[
+    &ACCOUNT_ID_TYPE_PATTERN,
     &POLICY_TYPE_PATTERN,
     &MARKER_TYPE_PATTERN,
     &POLICY_NAME_TYPE_PATTERN,
+    &SERVICE_PRINCIPAL_TYPE_PATTERN,
+    &REGION_TYPE_PATTERN,
+    &XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE_PATTERN,
+    &XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE_PATTERN,
+    &PRINCIPAL_ID_TYPE_PATTERN,
+    &BACKING_KEY_ID_TYPE_PATTERN,
     &XKS_KEY_ID_TYPE_PATTERN,
     &ALIAS_NAME_TYPE_PATTERN,
+    &KEY_MATERIAL_DESCRIPTION_TYPE_PATTERN,
+    &XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE_PATTERN,
+    &GRANT_CONSTRAINT_SOURCE_ARN_TYPE_PATTERN,
+    &XKS_PROXY_URI_ENDPOINT_TYPE_PATTERN,
+    &CLOUD_HSM_CLUSTER_ID_TYPE_PATTERN,
 ];

@@ -4,6 +4,7 @@ pub mod cloudtrail;
 pub mod featurestore_runtime;
 pub mod iam;
 pub mod kms;
+pub mod organizations;
 pub mod sagemaker;
 pub mod sts;
 
@@ -15,6 +16,7 @@ pub(crate) static SERVICES: &[&ServiceModel] = &[
     &featurestore_runtime::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
+    &organizations::SERVICE,
     &sagemaker::SERVICE,
     &sts::SERVICE,
 ];
@@ -26,6 +28,7 @@ pub(crate) static PATTERNS: &[crate::pattern::Patterns] = &[
     featurestore_runtime::PATTERNS,
     iam::PATTERNS,
     kms::PATTERNS,
+    organizations::PATTERNS,
     sagemaker::PATTERNS,
     sts::PATTERNS,
 ];

@@ -3,11 +3,15 @@
 //! Do not edit: change `xtask/operations.toml` or the generator and run it again.
 //! The facts are those of the service model in botocore 1.44.5 (Apache-2.0).
 
-use types::Service;
+use std::sync::LazyLock;
 
+use types::{Service, Timestamp};
+
+use crate::pattern::compile;
 use crate::{
-    Context, FromTree, Input, KnownOperation, OperationModel, Output, Path, Protocol, ReadError,
-    ServiceModel, Tree,
+    CharSet, Context, ErrorModel, FromTree, Input, KnownOperation, LazyRegex, List, OperationModel,
+    Output, Path, Pattern, Protocol, Range, ReadError, SensitiveString, ServiceModel, Size, Test,
+    Text, Tree,
 };
 
 /// The service and its operations.
@@ -18,9 +22,95 @@ pub static SERVICE: ServiceModel = ServiceModel {
     json_version: None,
     target_prefix: None,
     xml_namespace: Some("https://sts.amazonaws.com/doc/2011-06-15/"),
-    operations: &[&GET_CALLER_IDENTITY],
-    errors: &[],
+    operations: &[
+        &ASSUME_ROLE,
+        &ASSUME_ROLE_WITH_WEB_IDENTITY,
+        &DECODE_AUTHORIZATION_MESSAGE,
+        &GET_ACCESS_KEY_INFO,
+        &GET_CALLER_IDENTITY,
+        &GET_FEDERATION_TOKEN,
+        &GET_SESSION_TOKEN,
+    ],
+    errors: &[
+        &EXPIRED_TOKEN_EXCEPTION_ERROR,
+        &IDP_COMMUNICATION_ERROR_EXCEPTION_ERROR,
+        &IDP_REJECTED_CLAIM_EXCEPTION_ERROR,
+        &INVALID_AUTHORIZATION_MESSAGE_EXCEPTION_ERROR,
+        &INVALID_IDENTITY_TOKEN_EXCEPTION_ERROR,
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &PACKED_POLICY_TOO_LARGE_EXCEPTION_ERROR,
+        &REGION_DISABLED_EXCEPTION_ERROR,
+    ],
     known: KNOWN,
+};
+
+/// `AssumeRole`: [`AssumeRoleRequest`] to [`AssumeRoleResponse`].
+pub static ASSUME_ROLE: OperationModel = OperationModel {
+    name: "AssumeRole",
+    service: Service::Sts,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &PACKED_POLICY_TOO_LARGE_EXCEPTION_ERROR,
+        &REGION_DISABLED_EXCEPTION_ERROR,
+        &EXPIRED_TOKEN_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("AssumeRoleResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `AssumeRoleWithWebIdentity`: [`AssumeRoleWithWebIdentityRequest`] to [`AssumeRoleWithWebIdentityResponse`].
+pub static ASSUME_ROLE_WITH_WEB_IDENTITY: OperationModel = OperationModel {
+    name: "AssumeRoleWithWebIdentity",
+    service: Service::Sts,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &PACKED_POLICY_TOO_LARGE_EXCEPTION_ERROR,
+        &IDP_REJECTED_CLAIM_EXCEPTION_ERROR,
+        &IDP_COMMUNICATION_ERROR_EXCEPTION_ERROR,
+        &INVALID_IDENTITY_TOKEN_EXCEPTION_ERROR,
+        &EXPIRED_TOKEN_EXCEPTION_ERROR,
+        &REGION_DISABLED_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("AssumeRoleWithWebIdentityResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DecodeAuthorizationMessage`: [`DecodeAuthorizationMessageRequest`] to [`DecodeAuthorizationMessageResponse`].
+pub static DECODE_AUTHORIZATION_MESSAGE: OperationModel = OperationModel {
+    name: "DecodeAuthorizationMessage",
+    service: Service::Sts,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&INVALID_AUTHORIZATION_MESSAGE_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("DecodeAuthorizationMessageResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetAccessKeyInfo`: [`GetAccessKeyInfoRequest`] to [`GetAccessKeyInfoResponse`].
+pub static GET_ACCESS_KEY_INFO: OperationModel = OperationModel {
+    name: "GetAccessKeyInfo",
+    service: Service::Sts,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[],
+    has_output: true,
+    result_wrapper: Some("GetAccessKeyInfoResult"),
+    idempotent: false,
+    read_only: false,
 };
 
 /// `GetCallerIdentity`: [`GetCallerIdentityRequest`] to [`GetCallerIdentityResponse`].
@@ -37,20 +127,510 @@ pub static GET_CALLER_IDENTITY: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `GetFederationToken`: [`GetFederationTokenRequest`] to [`GetFederationTokenResponse`].
+pub static GET_FEDERATION_TOKEN: OperationModel = OperationModel {
+    name: "GetFederationToken",
+    service: Service::Sts,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[
+        &MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR,
+        &PACKED_POLICY_TOO_LARGE_EXCEPTION_ERROR,
+        &REGION_DISABLED_EXCEPTION_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: Some("GetFederationTokenResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetSessionToken`: [`GetSessionTokenRequest`] to [`GetSessionTokenResponse`].
+pub static GET_SESSION_TOKEN: OperationModel = OperationModel {
+    name: "GetSessionToken",
+    service: Service::Sts,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&REGION_DISABLED_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("GetSessionTokenResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+static EXPIRED_TOKEN_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "ExpiredTokenException",
+    code: "ExpiredTokenException",
+    http_status: Some(400),
+    server_fault: false,
+};
+
+static IDP_COMMUNICATION_ERROR_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "IDPCommunicationErrorException",
+    code: "IDPCommunicationError",
+    http_status: Some(400),
+    server_fault: false,
+};
+
+static IDP_REJECTED_CLAIM_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "IDPRejectedClaimException",
+    code: "IDPRejectedClaim",
+    http_status: Some(403),
+    server_fault: false,
+};
+
+static INVALID_AUTHORIZATION_MESSAGE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "InvalidAuthorizationMessageException",
+    code: "InvalidAuthorizationMessageException",
+    http_status: Some(400),
+    server_fault: false,
+};
+
+static INVALID_IDENTITY_TOKEN_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "InvalidIdentityTokenException",
+    code: "InvalidIdentityToken",
+    http_status: Some(400),
+    server_fault: false,
+};
+
+static MALFORMED_POLICY_DOCUMENT_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "MalformedPolicyDocumentException",
+    code: "MalformedPolicyDocument",
+    http_status: Some(400),
+    server_fault: false,
+};
+
+static PACKED_POLICY_TOO_LARGE_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "PackedPolicyTooLargeException",
+    code: "PackedPolicyTooLarge",
+    http_status: Some(400),
+    server_fault: false,
+};
+
+static REGION_DISABLED_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "RegionDisabledException",
+    code: "RegionDisabledException",
+    http_status: Some(403),
+    server_fault: false,
+};
+
 /// Every operation that AWS has.
 static KNOWN: &[KnownOperation] = &[
-    KnownOperation::missing("AssumeRole"),
+    KnownOperation::generated("AssumeRole"),
     KnownOperation::missing("AssumeRoleWithSAML"),
-    KnownOperation::missing("AssumeRoleWithWebIdentity"),
+    KnownOperation::generated("AssumeRoleWithWebIdentity"),
     KnownOperation::missing("AssumeRoot"),
-    KnownOperation::missing("DecodeAuthorizationMessage"),
-    KnownOperation::missing("GetAccessKeyInfo"),
+    KnownOperation::generated("DecodeAuthorizationMessage"),
+    KnownOperation::generated("GetAccessKeyInfo"),
     KnownOperation::generated("GetCallerIdentity"),
     KnownOperation::missing("GetDelegatedAccessToken"),
-    KnownOperation::missing("GetFederationToken"),
-    KnownOperation::missing("GetSessionToken"),
+    KnownOperation::generated("GetFederationToken"),
+    KnownOperation::generated("GetSessionToken"),
     KnownOperation::missing("GetWebIdentityToken"),
 ];
+
+/// The request of `AssumeRole`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AssumeRoleRequest {
+    /// `RoleArn`, length 20 to 2048.
+    pub role_arn: String,
+    /// `RoleSessionName`, length 2 to 64.
+    pub role_session_name: String,
+    /// `PolicyArns`.
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    /// `Policy`, length at least 1.
+    pub policy: Option<String>,
+    /// `DurationSeconds`, value 900 to 43200.
+    pub duration_seconds: Option<i32>,
+    /// `Tags`, length at most 50.
+    pub tags: Option<Vec<Tag>>,
+    /// `TransitiveTagKeys`, length at most 50.
+    pub transitive_tag_keys: Option<Vec<String>>,
+    /// `ExternalId`, length 2 to 1224.
+    pub external_id: Option<String>,
+    /// `SerialNumber`, length 9 to 256.
+    pub serial_number: Option<String>,
+    /// `TokenCode`, length 6.
+    pub token_code: Option<String>,
+    /// `SourceIdentity`, length 2 to 64.
+    pub source_identity: Option<String>,
+    /// `ProvidedContexts`, length 1 to 5.
+    pub provided_contexts: Option<Vec<ProvidedContext>>,
+    /// `MinimumSessionTokenSize`, value 0 to 4096.
+    pub minimum_session_token_size: Option<i32>,
+}
+
+impl Input for AssumeRoleRequest {}
+
+impl FromTree for AssumeRoleRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_arn = object.required("RoleArn", &ARN_TYPE, cx, at)?;
+        let role_session_name =
+            object.required("RoleSessionName", &ROLE_SESSION_NAME_TYPE, cx, at)?;
+        let policy_arns = object.optional("PolicyArns", &POLICY_DESCRIPTOR_LIST_TYPE, cx, at)?;
+        let policy =
+            object.optional("Policy", &UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE, cx, at)?;
+        let duration_seconds =
+            object.optional("DurationSeconds", &ROLE_DURATION_SECONDS_TYPE, cx, at)?;
+        let tags = object.optional("Tags", &TAG_LIST_TYPE, cx, at)?;
+        let transitive_tag_keys =
+            object.optional("TransitiveTagKeys", &TAG_KEY_LIST_TYPE, cx, at)?;
+        let external_id = object.optional("ExternalId", &EXTERNAL_ID_TYPE, cx, at)?;
+        let serial_number = object.optional("SerialNumber", &SERIAL_NUMBER_TYPE, cx, at)?;
+        let token_code = object.optional("TokenCode", &TOKEN_CODE_TYPE, cx, at)?;
+        let source_identity = object.optional("SourceIdentity", &SOURCE_IDENTITY_TYPE, cx, at)?;
+        let provided_contexts =
+            object.optional("ProvidedContexts", &PROVIDED_CONTEXTS_LIST_TYPE, cx, at)?;
+        let minimum_session_token_size = object.optional(
+            "MinimumSessionTokenSize",
+            &MINIMUM_SESSION_TOKEN_SIZE_TYPE,
+            cx,
+            at,
+        )?;
+        let (Some(role_arn), Some(role_session_name)) = (role_arn, role_session_name) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_arn,
+            role_session_name,
+            policy_arns,
+            policy,
+            duration_seconds,
+            tags,
+            transitive_tag_keys,
+            external_id,
+            serial_number,
+            token_code,
+            source_identity,
+            provided_contexts,
+            minimum_session_token_size,
+        }))
+    }
+}
+
+/// AWS's `PolicyDescriptorType`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PolicyDescriptorType {
+    /// `arn`, length 20 to 2048.
+    pub arn: Option<String>,
+}
+
+impl FromTree for PolicyDescriptorType {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let arn = object.optional("arn", &ARN_TYPE, cx, at)?;
+        Ok(Some(Self { arn }))
+    }
+}
+
+/// AWS's `Tag`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tag {
+    /// `Key`, length 1 to 128.
+    pub key: String,
+    /// `Value`, length 0 to 256.
+    pub value: String,
+}
+
+impl FromTree for Tag {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key = object.required("Key", &TAG_KEY_TYPE, cx, at)?;
+        let value = object.required("Value", &TAG_VALUE_TYPE, cx, at)?;
+        let (Some(key), Some(value)) = (key, value) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key, value }))
+    }
+}
+
+/// AWS's `ProvidedContext`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProvidedContext {
+    /// `ProviderArn`, length 20 to 2048.
+    pub provider_arn: Option<String>,
+    /// `ContextAssertion`, length 4 to 2048.
+    pub context_assertion: Option<String>,
+}
+
+impl FromTree for ProvidedContext {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let provider_arn = object.optional("ProviderArn", &ARN_TYPE, cx, at)?;
+        let context_assertion =
+            object.optional("ContextAssertion", &CONTEXT_ASSERTION_TYPE, cx, at)?;
+        Ok(Some(Self {
+            provider_arn,
+            context_assertion,
+        }))
+    }
+}
+
+/// The response of `AssumeRole`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct AssumeRoleResponse {
+    /// `Credentials`.
+    #[serde(rename = "Credentials", skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    /// `AssumedRoleUser`.
+    #[serde(rename = "AssumedRoleUser", skip_serializing_if = "Option::is_none")]
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    /// `PackedPolicySize`, value at least 0.
+    #[serde(rename = "PackedPolicySize", skip_serializing_if = "Option::is_none")]
+    pub packed_policy_size: Option<i32>,
+    /// `SourceIdentity`, length 2 to 64.
+    #[serde(rename = "SourceIdentity", skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<String>,
+    /// `SessionTokenUtilization`, value at least 0.
+    #[serde(
+        rename = "SessionTokenUtilization",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub session_token_utilization: Option<i32>,
+    /// `SessionTokenSize`, value at least 0.
+    #[serde(rename = "SessionTokenSize", skip_serializing_if = "Option::is_none")]
+    pub session_token_size: Option<i32>,
+}
+
+impl Output for AssumeRoleResponse {}
+
+/// AWS's `Credentials`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Credentials {
+    /// `AccessKeyId`, length 16 to 128.
+    #[serde(rename = "AccessKeyId")]
+    pub access_key_id: String,
+    /// `SecretAccessKey`.
+    #[serde(rename = "SecretAccessKey")]
+    pub secret_access_key: SensitiveString,
+    /// `SessionToken`.
+    #[serde(rename = "SessionToken")]
+    pub session_token: String,
+    /// `Expiration`.
+    #[serde(rename = "Expiration", serialize_with = "crate::time::write")]
+    pub expiration: Timestamp,
+}
+
+/// AWS's `AssumedRoleUser`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct AssumedRoleUser {
+    /// `AssumedRoleId`, length 2 to 193.
+    #[serde(rename = "AssumedRoleId")]
+    pub assumed_role_id: String,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn")]
+    pub arn: String,
+}
+
+/// The request of `AssumeRoleWithWebIdentity`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AssumeRoleWithWebIdentityRequest {
+    /// `RoleArn`, length 20 to 2048.
+    pub role_arn: String,
+    /// `RoleSessionName`, length 2 to 64.
+    pub role_session_name: String,
+    /// `WebIdentityToken`, length 4 to 20000.
+    pub web_identity_token: SensitiveString,
+    /// `ProviderId`, length 4 to 2048.
+    pub provider_id: Option<String>,
+    /// `PolicyArns`.
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    /// `Policy`, length 1 to 2048.
+    pub policy: Option<String>,
+    /// `DurationSeconds`, value 900 to 43200.
+    pub duration_seconds: Option<i32>,
+    /// `MinimumSessionTokenSize`, value 0 to 4096.
+    pub minimum_session_token_size: Option<i32>,
+}
+
+impl Input for AssumeRoleWithWebIdentityRequest {}
+
+impl FromTree for AssumeRoleWithWebIdentityRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let role_arn = object.required("RoleArn", &ARN_TYPE, cx, at)?;
+        let role_session_name =
+            object.required("RoleSessionName", &ROLE_SESSION_NAME_TYPE, cx, at)?;
+        let web_identity_token = object.required("WebIdentityToken", &CLIENT_TOKEN_TYPE, cx, at)?;
+        let provider_id = object.optional("ProviderId", &URL_TYPE, cx, at)?;
+        let policy_arns = object.optional("PolicyArns", &POLICY_DESCRIPTOR_LIST_TYPE, cx, at)?;
+        let policy = object.optional("Policy", &SESSION_POLICY_DOCUMENT_TYPE, cx, at)?;
+        let duration_seconds =
+            object.optional("DurationSeconds", &ROLE_DURATION_SECONDS_TYPE, cx, at)?;
+        let minimum_session_token_size = object.optional(
+            "MinimumSessionTokenSize",
+            &MINIMUM_SESSION_TOKEN_SIZE_TYPE,
+            cx,
+            at,
+        )?;
+        let (Some(role_arn), Some(role_session_name), Some(web_identity_token)) =
+            (role_arn, role_session_name, web_identity_token)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            role_arn,
+            role_session_name,
+            web_identity_token,
+            provider_id,
+            policy_arns,
+            policy,
+            duration_seconds,
+            minimum_session_token_size,
+        }))
+    }
+}
+
+/// The response of `AssumeRoleWithWebIdentity`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct AssumeRoleWithWebIdentityResponse {
+    /// `Credentials`.
+    #[serde(rename = "Credentials", skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    /// `SubjectFromWebIdentityToken`, length 6 to 255.
+    #[serde(
+        rename = "SubjectFromWebIdentityToken",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub subject_from_web_identity_token: Option<String>,
+    /// `AssumedRoleUser`.
+    #[serde(rename = "AssumedRoleUser", skip_serializing_if = "Option::is_none")]
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    /// `PackedPolicySize`, value at least 0.
+    #[serde(rename = "PackedPolicySize", skip_serializing_if = "Option::is_none")]
+    pub packed_policy_size: Option<i32>,
+    /// `Provider`.
+    #[serde(rename = "Provider", skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// `Audience`.
+    #[serde(rename = "Audience", skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// `SourceIdentity`, length 2 to 64.
+    #[serde(rename = "SourceIdentity", skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<String>,
+    /// `SessionTokenUtilization`, value at least 0.
+    #[serde(
+        rename = "SessionTokenUtilization",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub session_token_utilization: Option<i32>,
+    /// `SessionTokenSize`, value at least 0.
+    #[serde(rename = "SessionTokenSize", skip_serializing_if = "Option::is_none")]
+    pub session_token_size: Option<i32>,
+}
+
+impl Output for AssumeRoleWithWebIdentityResponse {}
+
+/// The request of `DecodeAuthorizationMessage`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DecodeAuthorizationMessageRequest {
+    /// `EncodedMessage`, length 1 to 10240.
+    pub encoded_message: String,
+}
+
+impl Input for DecodeAuthorizationMessageRequest {}
+
+impl FromTree for DecodeAuthorizationMessageRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let encoded_message = object.required("EncodedMessage", &ENCODED_MESSAGE_TYPE, cx, at)?;
+        let Some(encoded_message) = encoded_message else {
+            return Ok(None);
+        };
+        Ok(Some(Self { encoded_message }))
+    }
+}
+
+/// The response of `DecodeAuthorizationMessage`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DecodeAuthorizationMessageResponse {
+    /// `DecodedMessage`.
+    #[serde(rename = "DecodedMessage", skip_serializing_if = "Option::is_none")]
+    pub decoded_message: Option<String>,
+}
+
+impl Output for DecodeAuthorizationMessageResponse {}
+
+/// The request of `GetAccessKeyInfo`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetAccessKeyInfoRequest {
+    /// `AccessKeyId`, length 16 to 128.
+    pub access_key_id: String,
+}
+
+impl Input for GetAccessKeyInfoRequest {}
+
+impl FromTree for GetAccessKeyInfoRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let access_key_id = object.required("AccessKeyId", &ACCESS_KEY_ID_TYPE, cx, at)?;
+        let Some(access_key_id) = access_key_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self { access_key_id }))
+    }
+}
+
+/// The response of `GetAccessKeyInfo`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetAccessKeyInfoResponse {
+    /// `Account`.
+    #[serde(rename = "Account", skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+impl Output for GetAccessKeyInfoResponse {}
 
 /// The request of `GetCallerIdentity`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -88,6 +668,422 @@ pub struct GetCallerIdentityResponse {
 
 impl Output for GetCallerIdentityResponse {}
 
+/// The request of `GetFederationToken`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetFederationTokenRequest {
+    /// `Name`, length 2 to 32.
+    pub name: String,
+    /// `Policy`, length 1 to 2048.
+    pub policy: Option<String>,
+    /// `PolicyArns`.
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    /// `DurationSeconds`, value 900 to 129600.
+    pub duration_seconds: Option<i32>,
+    /// `Tags`, length at most 50.
+    pub tags: Option<Vec<Tag>>,
+    /// `MinimumSessionTokenSize`, value 0 to 4096.
+    pub minimum_session_token_size: Option<i32>,
+}
+
+impl Input for GetFederationTokenRequest {}
+
+impl FromTree for GetFederationTokenRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let name = object.required("Name", &USER_NAME_TYPE, cx, at)?;
+        let policy = object.optional("Policy", &SESSION_POLICY_DOCUMENT_TYPE, cx, at)?;
+        let policy_arns = object.optional("PolicyArns", &POLICY_DESCRIPTOR_LIST_TYPE, cx, at)?;
+        let duration_seconds =
+            object.optional("DurationSeconds", &DURATION_SECONDS_TYPE, cx, at)?;
+        let tags = object.optional("Tags", &TAG_LIST_TYPE, cx, at)?;
+        let minimum_session_token_size = object.optional(
+            "MinimumSessionTokenSize",
+            &MINIMUM_SESSION_TOKEN_SIZE_TYPE,
+            cx,
+            at,
+        )?;
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            name,
+            policy,
+            policy_arns,
+            duration_seconds,
+            tags,
+            minimum_session_token_size,
+        }))
+    }
+}
+
+/// The response of `GetFederationToken`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetFederationTokenResponse {
+    /// `Credentials`.
+    #[serde(rename = "Credentials", skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    /// `FederatedUser`.
+    #[serde(rename = "FederatedUser", skip_serializing_if = "Option::is_none")]
+    pub federated_user: Option<FederatedUser>,
+    /// `PackedPolicySize`, value at least 0.
+    #[serde(rename = "PackedPolicySize", skip_serializing_if = "Option::is_none")]
+    pub packed_policy_size: Option<i32>,
+    /// `SessionTokenUtilization`, value at least 0.
+    #[serde(
+        rename = "SessionTokenUtilization",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub session_token_utilization: Option<i32>,
+    /// `SessionTokenSize`, value at least 0.
+    #[serde(rename = "SessionTokenSize", skip_serializing_if = "Option::is_none")]
+    pub session_token_size: Option<i32>,
+}
+
+impl Output for GetFederationTokenResponse {}
+
+/// AWS's `FederatedUser`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct FederatedUser {
+    /// `FederatedUserId`, length 2 to 193.
+    #[serde(rename = "FederatedUserId")]
+    pub federated_user_id: String,
+    /// `Arn`, length 20 to 2048.
+    #[serde(rename = "Arn")]
+    pub arn: String,
+}
+
+/// The request of `GetSessionToken`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetSessionTokenRequest {
+    /// `DurationSeconds`, value 900 to 129600.
+    pub duration_seconds: Option<i32>,
+    /// `SerialNumber`, length 9 to 256.
+    pub serial_number: Option<String>,
+    /// `TokenCode`, length 6.
+    pub token_code: Option<String>,
+    /// `MinimumSessionTokenSize`, value 0 to 4096.
+    pub minimum_session_token_size: Option<i32>,
+}
+
+impl Input for GetSessionTokenRequest {}
+
+impl FromTree for GetSessionTokenRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let duration_seconds =
+            object.optional("DurationSeconds", &DURATION_SECONDS_TYPE, cx, at)?;
+        let serial_number = object.optional("SerialNumber", &SERIAL_NUMBER_TYPE, cx, at)?;
+        let token_code = object.optional("TokenCode", &TOKEN_CODE_TYPE, cx, at)?;
+        let minimum_session_token_size = object.optional(
+            "MinimumSessionTokenSize",
+            &MINIMUM_SESSION_TOKEN_SIZE_TYPE,
+            cx,
+            at,
+        )?;
+        Ok(Some(Self {
+            duration_seconds,
+            serial_number,
+            token_code,
+            minimum_session_token_size,
+        }))
+    }
+}
+
+/// The response of `GetSessionToken`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetSessionTokenResponse {
+    /// `Credentials`.
+    #[serde(rename = "Credentials", skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    /// `SessionTokenUtilization`, value at least 0.
+    #[serde(
+        rename = "SessionTokenUtilization",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub session_token_utilization: Option<i32>,
+    /// `SessionTokenSize`, value at least 0.
+    #[serde(rename = "SessionTokenSize", skip_serializing_if = "Option::is_none")]
+    pub session_token_size: Option<i32>,
+}
+
+impl Output for GetSessionTokenResponse {}
+
+static ARN_TYPE: Text = Text {
+    min: Some(20),
+    max: Some(2_048),
+    pattern: Some(&ARN_TYPE_PATTERN),
+    echo: true,
+};
+
+static ROLE_SESSION_NAME_TYPE: Text = Text {
+    min: Some(2),
+    max: Some(64),
+    pattern: Some(&ROLE_SESSION_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static POLICY_DESCRIPTOR_LIST_TYPE: List<()> = List {
+    size: Size {
+        min: None,
+        max: None,
+    },
+    member: &(),
+};
+
+static UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE: Text = Text {
+    min: Some(1),
+    max: None,
+    pattern: Some(&UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE_PATTERN),
+    echo: true,
+};
+
+static ROLE_DURATION_SECONDS_TYPE: Range = Range {
+    min: Some(900),
+    max: Some(43_200),
+};
+
+static TAG_LIST_TYPE: List<()> = List {
+    size: Size {
+        min: None,
+        max: Some(50),
+    },
+    member: &(),
+};
+
+static TAG_KEY_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&TAG_KEY_TYPE_PATTERN),
+    echo: true,
+};
+
+static TAG_VALUE_TYPE: Text = Text {
+    min: Some(0),
+    max: Some(256),
+    pattern: Some(&TAG_VALUE_TYPE_PATTERN),
+    echo: true,
+};
+
+static TAG_KEY_LIST_TYPE: List<Text> = List {
+    size: Size {
+        min: None,
+        max: Some(50),
+    },
+    member: &TAG_KEY_TYPE,
+};
+
+static EXTERNAL_ID_TYPE: Text = Text {
+    min: Some(2),
+    max: Some(1_224),
+    pattern: Some(&EXTERNAL_ID_TYPE_PATTERN),
+    echo: true,
+};
+
+static SERIAL_NUMBER_TYPE: Text = Text {
+    min: Some(9),
+    max: Some(256),
+    pattern: Some(&SERIAL_NUMBER_TYPE_PATTERN),
+    echo: true,
+};
+
+static TOKEN_CODE_TYPE: Text = Text {
+    min: Some(6),
+    max: Some(6),
+    pattern: Some(&TOKEN_CODE_TYPE_PATTERN),
+    echo: true,
+};
+
+static SOURCE_IDENTITY_TYPE: Text = Text {
+    min: Some(2),
+    max: Some(64),
+    pattern: Some(&ROLE_SESSION_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static PROVIDED_CONTEXTS_LIST_TYPE: List<()> = List {
+    size: Size {
+        min: Some(1),
+        max: Some(5),
+    },
+    member: &(),
+};
+
+static CONTEXT_ASSERTION_TYPE: Text = Text {
+    min: Some(4),
+    max: Some(2_048),
+    pattern: None,
+    echo: true,
+};
+
+static MINIMUM_SESSION_TOKEN_SIZE_TYPE: Range = Range {
+    min: Some(0),
+    max: Some(4_096),
+};
+
+static ACCESS_KEY_ID_TYPE: Text = Text {
+    min: Some(16),
+    max: Some(128),
+    pattern: Some(&ACCESS_KEY_ID_TYPE_PATTERN),
+    echo: true,
+};
+
+static CLIENT_TOKEN_TYPE: Text = Text {
+    min: Some(4),
+    max: Some(20_000),
+    pattern: None,
+    echo: false,
+};
+
+static URL_TYPE: Text = Text {
+    min: Some(4),
+    max: Some(2_048),
+    pattern: None,
+    echo: true,
+};
+
+static SESSION_POLICY_DOCUMENT_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(2_048),
+    pattern: Some(&UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE_PATTERN),
+    echo: true,
+};
+
+static ENCODED_MESSAGE_TYPE: Text = Text {
+    min: Some(1),
+    max: Some(10_240),
+    pattern: None,
+    echo: true,
+};
+
+static USER_NAME_TYPE: Text = Text {
+    min: Some(2),
+    max: Some(32),
+    pattern: Some(&ROLE_SESSION_NAME_TYPE_PATTERN),
+    echo: true,
+};
+
+static DURATION_SECONDS_TYPE: Range = Range {
+    min: Some(900),
+    max: Some(129_600),
+};
+
+static ARN_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0xffff_ffff_ffff_ffff_ffff_ffff_0000_2600,
+            others: &[('\u{80}', '\u{d7ff}'), ('\u{e000}', '\u{fffd}')],
+        },
+        min: 1,
+    },
+};
+
+static ROLE_SESSION_NAME_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\w+=,.@-]*",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x07ff_fffe_87ff_ffff_23ff_7800_0000_0000,
+            others: &[],
+        },
+        min: 0,
+    },
+};
+
+static UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0xffff_ffff_ffff_ffff_ffff_ffff_0000_2600,
+            others: &[('\u{80}', '\u{ff}')],
+        },
+        min: 1,
+    },
+};
+
+static TAG_KEY_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
+    test: Test::Regex(&TAG_KEY_TYPE_REGEX),
+};
+
+static TAG_KEY_TYPE_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{40}\x{5f}\p{L}\p{Z}\p{N}]+"));
+
+static TAG_VALUE_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
+    test: Test::Regex(&TAG_VALUE_TYPE_REGEX),
+};
+
+static TAG_VALUE_TYPE_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{40}\x{5f}\p{L}\p{Z}\p{N}]*"));
+
+static EXTERNAL_ID_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\w+=,.@:\/-]*",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x07ff_fffe_87ff_ffff_27ff_f800_0000_0000,
+            others: &[],
+        },
+        min: 0,
+    },
+};
+
+static SERIAL_NUMBER_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\w+=/:,.@-]*",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x07ff_fffe_87ff_ffff_27ff_f800_0000_0000,
+            others: &[],
+        },
+        min: 0,
+    },
+};
+
+static TOKEN_CODE_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\d]*",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x0000_0000_0000_0000_03ff_0000_0000_0000,
+            others: &[],
+        },
+        min: 0,
+    },
+};
+
+static ACCESS_KEY_ID_TYPE_PATTERN: Pattern = Pattern {
+    text: r"[\w]*",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0x07ff_fffe_87ff_fffe_03ff_0000_0000_0000,
+            others: &[],
+        },
+        min: 0,
+    },
+};
+
 /// Every pattern, so that a test can prove that each compiles.
 #[cfg(test)]
-pub(super) static PATTERNS: crate::pattern::Patterns = &[];
+pub(super) static PATTERNS: crate::pattern::Patterns = &[
+    &TOKEN_CODE_TYPE_PATTERN,
+    &TAG_VALUE_TYPE_PATTERN,
+    &TAG_KEY_TYPE_PATTERN,
+    &ARN_TYPE_PATTERN,
+    &UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE_PATTERN,
+    &ROLE_SESSION_NAME_TYPE_PATTERN,
+    &EXTERNAL_ID_TYPE_PATTERN,
+    &SERIAL_NUMBER_TYPE_PATTERN,
+    &ACCESS_KEY_ID_TYPE_PATTERN,
+];
