@@ -1,12 +1,22 @@
 //! Decides every need of a call from one snapshot.
 
-use policy::{Attached, GrantAllow, Policies, Request, ResourcePolicy};
+use policy::{
+    Attached, Beside, Effect, GrantAllow, Policies, PolicyType, Reason, Request, ResourcePolicy,
+};
 use types::{Arn, Principal};
 
 use crate::error::Denial;
 use crate::keys::RequestKeys;
 use crate::sources::{AttachedDocument, IdentityPolicies, ResourceFacts, ResourceRule};
 use crate::{Ctx, Need, Needs, OnDeny};
+
+/// What records say of an action that no policy can allow on another account's resource.
+const NOT_ACROSS_ACCOUNTS: &str =
+    "the resource belongs to another account, and the action works in the caller's only";
+
+/// What records say where the caller's own policies deny nothing.
+const ACROSS_ACCOUNTS: &str = "the resource belongs to another account: its policies and the \
+     caller's do not both allow it";
 
 /// How the needs of a call were decided.
 #[derive(Debug, Default)]
@@ -66,7 +76,8 @@ fn decide(
         (None, _, _) => of_the_caller(principal),
     };
     if need.same_account_only && facts.account != principal.account() {
-        return Err(denial(ctx, need, String::new()));
+        let decided = explain.then(|| vec![NOT_ACROSS_ACCOUNTS.to_owned()]);
+        return Err(denial(ctx, need, String::new(), decided));
     }
     let grants: Vec<GrantAllow> = source.map_or_else(Vec::new, |source| {
         let matched = source.grants(ctx.view(), principal, need);
@@ -114,7 +125,9 @@ fn decide(
         let name = principal.display_name();
         let action = need.action.as_str();
         let reason = decision.denial_message(&name, action, Some(need.shown_resource()));
-        Err(denial(ctx, need, reason))
+        let foreign = decision.denial().is_none_or(|denial| denial.foreign);
+        let decided = explain.then(|| decided_against(foreign, &request, &policies));
+        Err(denial(ctx, need, reason, decided))
     }
 }
 
@@ -145,14 +158,41 @@ fn attach(attached: &AttachedDocument) -> Attached<'_> {
 fn explained(need: &Need, request: &Request<'_>, policies: &Policies<'_>) -> serde_json::Value {
     let reasons = policy::explain(request, policies);
     let by: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    element(need, need.resource_text(), &by)
+}
+
+fn element(need: &Need, resource: &str, by: &[String]) -> serde_json::Value {
     serde_json::json!({
         "action": need.action.as_str(),
-        "resource": need.resource_text(),
+        "resource": resource,
         "decidedBy": by,
     })
 }
 
-fn denial(ctx: &Ctx, need: &Need, message: String) -> Denial {
+/// What decided against a request: each Deny that matched, or the kind of policy that allows
+/// nothing of it. The policies of another account's resource are that account's business: of
+/// them nothing is said.
+fn decided_against(foreign: bool, request: &Request<'_>, policies: &Policies<'_>) -> Vec<String> {
+    let explanation = policy::explain_with(request, policies, &Beside::default());
+    let decisive = explanation.iter().filter(|reason| match reason {
+        Reason::Statement { statement, .. } => {
+            let of_the_resource = matches!(
+                statement.policy,
+                PolicyType::Resource | PolicyType::Trust | PolicyType::ResourceControl
+            );
+            statement.effect == Effect::Deny && !(foreign && of_the_resource)
+        }
+        Reason::Missing(_) => !foreign,
+        Reason::Grant { .. } | Reason::RootUser => false,
+    });
+    let mut decided: Vec<String> = decisive.map(ToString::to_string).collect();
+    if foreign && decided.is_empty() {
+        decided.push(ACROSS_ACCOUNTS.to_owned());
+    }
+    decided
+}
+
+fn denial(ctx: &Ctx, need: &Need, message: String, decided: Option<Vec<String>>) -> Denial {
     let action = need.action.as_str().to_owned();
     let resource = need.shown_resource().to_owned();
     let message = if message.is_empty() {
@@ -162,6 +202,7 @@ fn denial(ctx: &Ctx, need: &Need, message: String) -> Denial {
         message
     };
     Denial {
+        decision: decided.map(|by| element(need, &resource, &by)),
         action,
         resource,
         message,

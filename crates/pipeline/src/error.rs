@@ -15,6 +15,8 @@ pub struct Denial {
     pub resource: String,
     /// AWS's message: who may not do what, on what, and which kind of policy decided.
     pub message: String,
+    /// For the audit record: what decided, where the call is recorded.
+    pub(crate) decision: Option<serde_json::Value>,
 }
 
 /// A call that did not succeed; `wire` turns it into the protocol's error body.

@@ -170,9 +170,13 @@ fn refused(
         let Damped::Record { suppressed } = ctx.services().damper.admit(key, now) else {
             return Ok(());
         };
+        let additional = &mut record.additional_event_data;
         if suppressed > 0 {
-            let additional = &mut record.additional_event_data;
             add(additional, "suppressedCount", suppressed.into());
+        }
+        let denial = failure.denial.as_ref();
+        if let Some(decision) = denial.and_then(|denial| denial.decision.clone()) {
+            add(additional, "authorization", Value::Array(vec![decision]));
         }
     }
     let mut to = Vec::new();

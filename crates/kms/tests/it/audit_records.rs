@@ -215,6 +215,59 @@ async fn denials_are_recorded_for_the_caller_only() {
     assert_eq!(world.newest_record(HOME).event_name, "CreateKey");
 }
 
+/// Calls `DescribeKey` as a user with this policy, and returns what the record says decided.
+async fn decided_against(account: &str, policy: Option<&str>, key_policy: &str) -> Value {
+    let world = World::new();
+    let key = create_with_policy(&world, &world.admin(), key_policy).await;
+    let user = world.user(account, "Bob", policy);
+    let arn = key.arn.unwrap();
+    world.failure::<DescribeKey>(&user, describe(&arn)).await;
+    let record = world.newest_record(account);
+    let authorization = record.additional_event_data.unwrap()["authorization"].clone();
+    assert_eq!(authorization[0]["action"], "kms:DescribeKey");
+    assert_eq!(authorization[0]["resource"], Value::String(arn));
+    assert_eq!(authorization.as_array().unwrap().len(), 1);
+    authorization[0]["decidedBy"].clone()
+}
+
+/// A key policy that delegates to both accounts, with this statement more.
+fn open_but(statement: &str) -> String {
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",
+            "Principal":{{"AWS":["{HOME}","{AWAY}"]}},"Action":"kms:*","Resource":"*"}}{statement}]}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_denial_names_the_kind_of_policy_that_lacks_the_allow() {
+    let decided = decided_against(HOME, None, &open_but("")).await;
+    assert_eq!(decided, json!(["no identity-based policy allows it"]));
+}
+
+#[tokio::test]
+async fn a_denial_names_the_statement_that_denies() {
+    let deny = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"*","Resource":"*"},
+        {"Sid":"NoLooking","Effect":"Deny","Action":"kms:Describe*","Resource":"*"}]}"#;
+    let decided = decided_against(HOME, Some(deny), &open_but("")).await;
+    let expected = "Deny by statement `NoLooking` of identity-based policy `inline`, line 3";
+    assert_eq!(decided, json!([expected]));
+}
+
+#[tokio::test]
+async fn a_denial_says_nothing_of_another_accounts_policies() {
+    let secret = open_but(
+        r#",{"Sid":"AgainstBob","Effect":"Deny","Principal":"*","Action":"kms:DescribeKey","Resource":"*"}"#,
+    );
+    let decided = decided_against(AWAY, Some(ALL_OF_KMS), &secret).await;
+    let text = decided.to_string();
+    assert!(text.contains("another account"), "{text}");
+    assert!(
+        !text.contains("AgainstBob") && !text.contains("Deny"),
+        "{text}"
+    );
+}
+
 #[tokio::test]
 async fn the_owner_of_a_key_sees_what_others_do_with_it() {
     let world = World::new();
