@@ -86,12 +86,19 @@ impl DataKeys {
 
     /// Whether the group's own key can be used, in this request's snapshot.
     ///
-    /// Fails with KMS's own code and text if its state does not allow it.
-    pub(crate) fn check(ctx: &Ctx, group: &GroupRecord) -> Result<Access, Error> {
+    /// Fails with KMS's own code and text if its state does not allow it. KMS is then asked all
+    /// the same, so that the refusal of the caller's `Decrypt` is recorded.
+    pub(crate) async fn check(ctx: &Ctx, group: &GroupRecord) -> Result<Access, Error> {
         let Some(key) = &group.online.key else {
             return Ok(Access::Owned);
         };
-        let revision = kms::usable(ctx.view(), key).map_err(Error::of_key)?;
+        let revision = match kms::usable(ctx.view(), key) {
+            Ok(revision) => revision,
+            Err(unusable) => {
+                let _recorded = unwrap(ctx, group, &group.index_key).await;
+                return Err(Error::of_key(unusable));
+            }
+        };
         let caller = match &ctx.caller().access_key {
             Some(id) => Caller::AccessKey(id.clone()),
             None => Caller::Principal(ctx.caller().principal.display_name()),

@@ -62,6 +62,9 @@ fn decide(
     need: &Need,
     explain: bool,
 ) -> Result<Option<serde_json::Value>, Denial> {
+    // What another service is refused leaves a record of that service's, even if the call has
+    // none.
+    let explain_denial = explain || need.via.is_some();
     let principal = &ctx.caller().principal;
     let source = need
         .resource
@@ -76,7 +79,7 @@ fn decide(
         (None, _, _) => of_the_caller(principal),
     };
     if need.same_account_only && facts.account != principal.account() {
-        let decided = explain.then(|| vec![NOT_ACROSS_ACCOUNTS.to_owned()]);
+        let decided = explain_denial.then(|| vec![NOT_ACROSS_ACCOUNTS.to_owned()]);
         return Err(denial(ctx, need, String::new(), decided));
     }
     let grants: Vec<GrantAllow> = source.map_or_else(Vec::new, |source| {
@@ -126,7 +129,7 @@ fn decide(
         let action = need.action.as_str();
         let reason = decision.denial_message(&name, action, Some(need.shown_resource()));
         let foreign = decision.denial().is_none_or(|denial| denial.foreign);
-        let decided = explain.then(|| decided_against(foreign, &request, &policies));
+        let decided = explain_denial.then(|| decided_against(foreign, &request, &policies));
         Err(denial(ctx, need, reason, decided))
     }
 }
@@ -203,6 +206,7 @@ fn denial(ctx: &Ctx, need: &Need, message: String, decided: Option<Vec<String>>)
     };
     Denial {
         decision: decided.map(|by| element(need, &resource, &by)),
+        via: need.via,
         action,
         resource,
         message,

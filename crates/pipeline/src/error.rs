@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use store::CommitError;
-use types::{ErrorKind, ServiceError};
+use types::{ErrorKind, Service, ServiceError};
 
 /// A need that the policies refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Denial {
     pub message: String,
     /// For the audit record: what decided, where the call is recorded.
     pub(crate) decision: Option<serde_json::Value>,
+    /// The service that needed it on the caller's behalf.
+    pub(crate) via: Option<Service>,
 }
 
 /// A call that did not succeed; `wire` turns it into the protocol's error body.

@@ -12,6 +12,7 @@ use tracing::{error, warn};
 use types::ErrorKind;
 
 use crate::authorize::{Authorization, authorize};
+use crate::error::Denial;
 use crate::operation::EventDetail;
 use crate::record;
 use crate::{Ctx, Failure, Kind, Operation, Permit, Reply};
@@ -150,6 +151,7 @@ async fn decide_and_handle<O: Operation>(
     match authorize(ctx, &needs, !O::KIND.is_data()) {
         Ok(granted) => *authorization = granted,
         Err(denial) => {
+            record_on_behalf::<O>(ctx, &denial);
             let mut failure = Failure::denied(denial);
             if let Some(code) = O::DENIED_CODE {
                 failure.code = Cow::Borrowed(code);
@@ -159,11 +161,19 @@ async fn decide_and_handle<O: Operation>(
     }
     for (item, denial) in &authorization.denied_items {
         count_denial::<O>();
+        record_on_behalf::<O>(ctx, denial);
         warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
     }
     let permit = Permit::granted(target, std::mem::take(&mut authorization.denied_items));
     let handle = pin!(O::handle(ctx, permit, input));
     CatchPanic(handle).await?.map_err(Failure::of)
+}
+
+/// A data call has no record of its own; what a service was refused on its behalf has.
+fn record_on_behalf<O: Operation>(ctx: &Ctx, denial: &Denial) {
+    if O::KIND.is_data() {
+        record::denied_on_behalf(ctx, denial);
+    }
 }
 
 /// The credential was good when the request was authenticated, and is no more.

@@ -7,6 +7,7 @@ use tracing::error;
 use types::{AccountId, Arn, ErrorKind, Region, RequestId, Service};
 
 use crate::authorize::Authorization;
+use crate::error::Denial;
 use crate::operation::EventDetail;
 use crate::sources::Principals;
 use crate::{Ctx, Failure, Kind, Operation, Origin, Services};
@@ -95,14 +96,33 @@ pub(crate) fn failure<O: Operation>(
         return Ok(());
     }
     let record = base::<O>(ctx, detail);
-    refused(
-        ctx,
-        record,
-        authorization,
-        failure,
-        is_denial(failure),
-        batch,
-    )
+    // Nobody asked for what a service does on the way; data calls can cause any number of it.
+    let damped = is_denial(failure) || ctx.via().is_some();
+    refused(ctx, record, authorization, failure, damped, batch)
+}
+
+/// Records the call that a service did not get to make on the caller's behalf, since the caller
+/// may not: `Decrypt` of KMS for a `GetRecord`. Committed with the call.
+pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial) {
+    let Some((via, (prefix, operation))) = denial.via.zip(denial.action.split_once(':')) else {
+        return;
+    };
+    let mut services = Service::ALL.into_iter();
+    let Some(service) = services.find(|service| service.action_prefix() == prefix) else {
+        return;
+    };
+    let inner = ctx.on_behalf_of(via).context();
+    let (kind, detail) = (Kind::ReadOnly, EventDetail::default());
+    let record = base_of(&inner, service, operation, kind, detail);
+    let failure = Failure::denied(denial.clone());
+    let mut batch = Batch::default();
+    let nothing = Authorization::default();
+    match refused(&inner, record, &nothing, &failure, true, &mut batch) {
+        Ok(()) => ctx.absorb(batch),
+        Err(unrecorded) => {
+            error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
+        }
+    }
 }
 
 /// Records an authenticated call that no operation was run for: its input cannot be read, or
@@ -154,12 +174,15 @@ fn refused(
     } else {
         failure.code.clone().into_owned()
     });
-    if damped {
+    if denied || (damped && ctx.via().is_none()) {
         record.request_parameters = Value::Null;
-        let resource = failure
-            .denial
-            .as_ref()
-            .map(|denial| denial.resource.clone());
+    }
+    if damped {
+        let of_denial = failure.denial.as_ref();
+        let resource = of_denial.map(|denial| denial.resource.clone()).or_else(|| {
+            let granted = authorization.resources.first();
+            granted.map(ToString::to_string)
+        });
         let key = DenialKey {
             principal: ctx.caller().principal.display_name(),
             action: format!("{}:{}", record.event_source, record.event_name),

@@ -130,7 +130,7 @@ async fn read(
     let selection = Selection::of(group, item.feature_names.as_deref())?;
     let reading = Reading {
         group,
-        access: DataKeys::check(ctx, group)?,
+        access: DataKeys::check(ctx, group).await?,
         selection,
     };
     let runtime: &Runtime = ctx.part()?;

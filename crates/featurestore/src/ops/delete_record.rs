@@ -54,7 +54,7 @@ impl Operation for DeleteRecord {
         check_target_stores(input.target_stores.as_deref())?;
         let identifier = identifier_of(&group, &input.record_identifier_value_as_string)?;
         let event_time = event_time_of(&group, &input.event_time)?;
-        let access = DataKeys::check(ctx, &group)?;
+        let access = DataKeys::check(ctx, &group).await?;
         let runtime: &Runtime = ctx.part()?;
         let mut keys = Keys::new(ctx, runtime);
         let hard = input.deletion_mode == Some(DeletionMode::HardDelete);

@@ -47,7 +47,7 @@ impl Operation for GetRecord {
         let group = permit.target().group(&input.feature_group_name)?;
         let selection = Selection::of(group, input.feature_names.as_deref())?;
         let identifier = identifier_of(group, &input.record_identifier_value_as_string)?;
-        let access = DataKeys::check(ctx, group)?;
+        let access = DataKeys::check(ctx, group).await?;
         let runtime: &Runtime = ctx.part()?;
         let mut keys = Keys::new(ctx, runtime);
         let index = keys.index(group, &access).await?;

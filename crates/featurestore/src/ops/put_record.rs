@@ -79,7 +79,7 @@ impl Operation for PutRecord {
             ttl: ttl.map(Ttl::duration),
             rule: Rule::Put,
         };
-        let access = DataKeys::check(ctx, &group)?;
+        let access = DataKeys::check(ctx, &group).await?;
         let runtime: &Runtime = ctx.part()?;
         let mut keys = Keys::new(ctx, runtime);
         let batch = stage(ctx, runtime, &mut keys, (&group, &access), version).await?;

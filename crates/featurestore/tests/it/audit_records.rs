@@ -123,3 +123,106 @@ fn records_leave_no_events_without_a_trail() {
     world.call("GetRecord", read("none", "a")).unwrap_err();
     assert_eq!(world.records().len(), before);
 }
+
+/// A group `g` with record `a` under a key of its own, and the records of `Decrypt` so far.
+fn keyed() -> (World, String, usize) {
+    let world = World::new();
+    let key = world.key();
+    world.group_under("g", &key);
+    world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
+    let so_far = world.records_of("Decrypt").len();
+    (world, key, so_far)
+}
+
+#[test]
+fn a_data_call_denied_through_its_key_leaves_the_denied_decrypt() {
+    let (world, key, so_far) = keyed();
+    let only_group = json!([{ "Effect": "Allow", "Action": "sagemaker:*", "Resource": "*" }]);
+    let bob = world.user("bob", &only_group);
+    world
+        .call_as(&bob, "GetRecord", read("g", "a"))
+        .unwrap_err();
+    let decrypts = world.records_of("Decrypt");
+    assert_eq!(decrypts.len(), so_far + 1);
+    let record = serde_json::to_value(&decrypts[0]).unwrap();
+    assert_eq!(
+        (&record["eventSource"], &record["errorCode"]),
+        (&json!("kms.amazonaws.com"), &json!("AccessDenied"))
+    );
+    let identity = &record["userIdentity"];
+    assert_eq!(
+        (&identity["userName"], &identity["invokedBy"]),
+        (&json!("bob"), &json!("sagemaker.amazonaws.com"))
+    );
+    let decided = &record["additionalEventData"]["authorization"][0];
+    assert_eq!(
+        *decided,
+        json!({
+            "action": "kms:Decrypt", "resource": key,
+            "decidedBy": ["no identity-based policy allows it"],
+        })
+    );
+}
+
+#[test]
+fn an_item_denied_through_its_key_leaves_the_denied_decrypt() {
+    let (world, _, so_far) = keyed();
+    let only_group = json!([{ "Effect": "Allow", "Action": "sagemaker:*", "Resource": "*" }]);
+    let bob = world.user("bob", &only_group);
+    let batch = json!({ "Identifiers": [{
+        "FeatureGroupName": "g", "RecordIdentifiersValueAsString": ["a"],
+    }] });
+    world.call_as(&bob, "BatchGetRecord", batch).unwrap();
+    let decrypts = world.records_of("Decrypt");
+    assert_eq!(decrypts.len(), so_far + 1);
+    assert_eq!(decrypts[0].error_code.as_deref(), Some("AccessDenied"));
+}
+
+#[test]
+fn a_data_call_denied_on_its_group_leaves_nothing_of_the_key() {
+    let (world, _, so_far) = keyed();
+    let only_key = json!([{ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*" }]);
+    let bob = world.user("bob", &only_key);
+    world
+        .call_as(&bob, "GetRecord", read("g", "a"))
+        .unwrap_err();
+    assert_eq!(world.records_of("Decrypt").len(), so_far);
+}
+
+#[test]
+fn a_data_call_on_a_disabled_key_leaves_the_refused_decrypt() {
+    let (world, key, so_far) = keyed();
+    world.ok("DisableKey", json!({ "KeyId": key }));
+    world.call("GetRecord", read("g", "a")).unwrap_err();
+    world.put("g", &[("id", "a"), ("at", &day(2))]).unwrap_err();
+    let decrypts = world.records_of("Decrypt");
+    assert_eq!(decrypts.len(), so_far + 2);
+    for record in &decrypts[..2] {
+        let record = serde_json::to_value(record).unwrap();
+        assert_eq!(record["errorCode"], "DisabledException");
+        assert_eq!(
+            record["userIdentity"]["invokedBy"],
+            "sagemaker.amazonaws.com"
+        );
+        assert_eq!(record["resources"][0]["ARN"], json!(key));
+        let context = &record["requestParameters"]["encryptionContext"];
+        assert_eq!(
+            context["aws:sagemaker:featureGroupArn"],
+            json!(group_arn("g"))
+        );
+    }
+}
+
+#[test]
+fn a_flood_of_calls_on_a_disabled_key_is_damped() {
+    let (world, key, so_far) = keyed();
+    world.ok("DisableKey", json!({ "KeyId": key }));
+    for _ in 0..30 {
+        world.call("GetRecord", read("g", "a")).unwrap_err();
+    }
+    assert_eq!(world.records_of("Decrypt").len(), so_far + 10);
+    world.wait(1);
+    world.call("GetRecord", read("g", "a")).unwrap_err();
+    let newest = serde_json::to_value(&world.records_of("Decrypt")[0]).unwrap();
+    assert_eq!(newest["additionalEventData"]["suppressedCount"], 20);
+}
