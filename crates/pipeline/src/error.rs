@@ -63,6 +63,33 @@ impl Failure {
         }
     }
 
+    /// The failure of a call whose every attempt lost to others that changed the same, with the
+    /// code that AWS's model has for that: `ConcurrentModification` (IAM) or
+    /// `ConcurrentModificationException` (Organizations) where the operation declares it, and
+    /// `KMSInternalException`, which is retried, of KMS. Services without one are too busy.
+    pub(crate) fn lost_to_others(service: Service, operation: &str) -> Self {
+        const CODES: [&str; 3] = [
+            "ConcurrentModification",
+            "ConcurrentModificationException",
+            "KMSInternalException",
+        ];
+        let busy = Self::from(CommitError::Conflict);
+        let declared = shapes::operation(service, operation).map_or(&[][..], |known| known.errors);
+        let mut codes = declared.iter().map(|error| error.code);
+        let Some(code) = codes.find(|code| CODES.contains(code)) else {
+            return busy;
+        };
+        let kind = match code {
+            "KMSInternalException" => ErrorKind::Unavailable,
+            _ => ErrorKind::Conflict,
+        };
+        Self {
+            kind,
+            code: Cow::Borrowed(code),
+            ..busy
+        }
+    }
+
     /// An operation's own error.
     pub fn of<E: ServiceError>(error: E) -> Self {
         Self {

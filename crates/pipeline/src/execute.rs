@@ -74,10 +74,24 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
         }
     }
     warn!(request = %ctx.id(), operation = O::NAME, "gave up after {ATTEMPTS} conflicts");
-    let revision = ctx.view().revision();
+    let failure = Failure::lost_to_others(O::SERVICE, O::NAME);
+    record_lost::<O>(&ctx, &input, &failure).await;
     Executed {
-        result: Err(Failure::from(CommitError::Conflict)),
-        revision,
+        revision: ctx.view().revision(),
+        result: Err(failure),
+    }
+}
+
+/// Records a call that was never committed, since others always came first.
+async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failure) {
+    let mut batch = Batch::default();
+    let (detail, nothing) = (detail::<O>(input, None), Authorization::default());
+    if let Err(unrecorded) = record::failure::<O>(ctx, detail, &nothing, failure, &mut batch) {
+        error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
+    } else if !batch.is_empty()
+        && let Err(failed) = ctx.services().store.commit(batch).await
+    {
+        error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
     }
 }
 

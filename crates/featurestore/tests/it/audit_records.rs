@@ -1,6 +1,7 @@
 //! What calls leave in the event history.
 
 use serde_json::{Value, json};
+use store::CommitError;
 
 use crate::world::{World, day, group_arn, group_under, read};
 
@@ -225,4 +226,34 @@ fn a_flood_of_calls_on_a_disabled_key_is_damped() {
     world.call("GetRecord", read("g", "a")).unwrap_err();
     let newest = serde_json::to_value(&world.records_of("Decrypt")[0]).unwrap();
     assert_eq!(newest["additionalEventData"]["suppressedCount"], 20);
+}
+
+/// Calls `operation` while others always come first, and checks how it fails and that it is
+/// recorded.
+fn check_lost_to_others(operation: &str, input: Value, code: &str) {
+    let world = World::new();
+    world.key();
+    for _ in 0..32 {
+        world.faults.add(CommitError::Conflict);
+    }
+    let refused = world.call(operation, input).unwrap_err();
+    assert_eq!(refused.code, code);
+    let record = &world.records_of(operation)[0];
+    assert_eq!(record.error_code.as_deref(), Some(code));
+}
+
+#[test]
+fn calls_that_always_lose_to_others_fail_as_their_service_does() {
+    let user = || json!({ "UserName": "Alice" });
+    let policy = json!({ "UserName": "Administrator", "PolicyName": "p", "PolicyDocument":
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"# });
+    check_lost_to_others("CreateUser", user(), "ConcurrentModification");
+    // Not among what AWS declares for this one.
+    check_lost_to_others("PutUserPolicy", policy, "ServiceUnavailable");
+    check_lost_to_others("CreateKey", json!({}), "KMSInternalException");
+    check_lost_to_others(
+        "CreateFeatureGroup",
+        crate::world::group("g"),
+        "ServiceUnavailable",
+    );
 }
