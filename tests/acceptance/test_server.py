@@ -271,27 +271,6 @@ def test_a_region_that_the_partition_does_not_have_is_refused(tmp_path):
     assert "`mars-1` is not a region" in line and not (tmp_path / "data").exists()
 
 
-def listening(pid: int) -> set:
-    """The ports that a process listens on, from its own sockets."""
-    inodes = set()
-    for descriptor in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-        if found := re.match(r"socket:\[(\d+)\]", os.readlink(descriptor)):
-            inodes.add(found[1])
-    ports = set()
-    for table in ("tcp", "tcp6"):
-        for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                ports.add(int(fields[1].rsplit(":", 1)[1], 16))
-    return ports
-
-
-def test_only_the_configured_addresses_are_bound(fresh_server):
-    port = int(fresh_server.url.rsplit(":", 1)[1])
-    fresh_server.client("kms").create_key()
-    assert listening(fresh_server.process.pid) == {port}
-
-
 def test_no_route_but_the_documented_ones_is_answered_unsigned(server):
     page = (ROOT / "SECURITY.md").read_text()
     exempt = set(re.findall(r"^\| `(GET|POST) (/\S+)` \|", page, re.M))
