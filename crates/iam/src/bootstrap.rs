@@ -12,8 +12,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::managed::{ADMINISTRATOR_ACCESS, read_arn};
 use crate::records::{
-    AccessKeyRecord, AccountRecord, AttachmentRecord, KeyOwner, KeyStatus, PrincipalIdRecord,
-    UserRecord,
+    AccessKeyRecord, AccountRecord, AttachmentRecord, EntityKind, KeyOwner, KeyStatus, UserRecord,
 };
 use crate::tables::{self, Use};
 use crate::{lookup, quota};
@@ -58,6 +57,7 @@ pub fn bootstrap(
         attached: vec![policy.clone()],
         boundary: None,
         access_keys: vec![key.id.clone()],
+        groups: Vec::new(),
     };
     let first = AccountRecord {
         id: account,
@@ -68,13 +68,13 @@ pub fn bootstrap(
         root_keys: Vec::new(),
     };
     batch.put(&tables::ACCOUNTS, tables::account(account), first);
-    put_new_user(batch, administrator);
+    lookup::put_new(batch, administrator);
     batch.put(
         &tables::ATTACHMENTS,
         tables::attachment(account, &policy, Use::Permissions, &id),
         AttachmentRecord {
+            kind: EntityKind::User,
             id,
-            user: ADMINISTRATOR.to_owned(),
         },
     );
     Ok(put_new_key(batch, key))
@@ -107,24 +107,6 @@ pub fn create_root_access_key(
     batch.put(&tables::ACCOUNTS, row, record);
     batch.require_all(view.reads());
     Ok(put_new_key(batch, key))
-}
-
-/// Writes a user that did not exist before.
-pub(crate) fn put_new_user(batch: &mut Batch, user: UserRecord) {
-    let owner = PrincipalIdRecord {
-        account: user.account,
-        user: user.name.clone(),
-    };
-    batch.put(
-        &tables::PRINCIPAL_IDS,
-        tables::principal_id(&user.id),
-        owner,
-    );
-    batch.put(
-        &tables::USERS,
-        tables::named(user.account, &user.name),
-        user,
-    );
 }
 
 /// Writes a new key, and returns the part that its owner gets.
@@ -177,14 +159,4 @@ fn new_secret(entropy: &dyn Entropy) -> SecretBytes {
     let mut bytes = Zeroizing::new([0_u8; 30]);
     entropy.fill(bytes.as_mut_slice());
     SecretBytes::from(STANDARD.encode(bytes.as_slice()).into_bytes())
-}
-
-/// A unique id that no principal of the deployment has; that becomes a precondition.
-pub(crate) fn unused_user_id(view: &View, entropy: &dyn Entropy) -> UniqueId {
-    loop {
-        let id = UniqueId::generate(entropy, UniqueIdKind::User);
-        if lookup::user_with_id(view, &id).is_none() {
-            return id;
-        }
-    }
 }

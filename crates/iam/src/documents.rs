@@ -37,6 +37,16 @@ pub(crate) fn deny_all() -> Option<Arc<Document>> {
     DOCUMENT.clone()
 }
 
+/// The trust policy of a role that does not exist: it names a service that is none.
+pub(crate) fn trusts_nobody() -> Option<Arc<Document>> {
+    static DOCUMENT: LazyLock<Option<Arc<Document>>> = LazyLock::new(|| {
+        let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"nobody.invalid"},"Action":"sts:AssumeRole"}}"#;
+        let document = Document::parse(text, DocumentKind::Trust);
+        document.ok().map(Arc::new)
+    });
+    DOCUMENT.clone()
+}
+
 /// The text as IAM answers it: percent-encoded by RFC 3986.
 pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()

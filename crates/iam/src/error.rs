@@ -6,18 +6,24 @@ use std::borrow::Cow;
 use policy::ParseError;
 use types::{ErrorKind, ServiceError};
 
+use crate::records::EntityKind;
+
 /// A failure of IAM or STS, with AWS's code and text.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The user does not exist.
-    #[error("the user `{name}` does not exist")]
-    NoSuchUser {
+    /// The user, group or role does not exist.
+    #[error("the {} `{name}` does not exist", kind.word())]
+    NoSuchOwner {
+        /// What was asked for.
+        kind: EntityKind,
         /// The name that was asked for.
         name: String,
     },
     /// The inline policy does not exist.
     #[error("the inline policy `{name}` does not exist")]
-    NoSuchUserPolicy {
+    NoSuchInlinePolicy {
+        /// Of whom it was asked for.
+        kind: EntityKind,
         /// The policy's name.
         name: String,
     },
@@ -51,9 +57,11 @@ pub enum Error {
         /// The id that was asked for.
         id: String,
     },
-    /// A user has this name already.
-    #[error("a user `{name}` exists already")]
-    UserExists {
+    /// A user, group or role has this name already.
+    #[error("a {} `{name}` exists already", kind.word())]
+    OwnerExists {
+        /// What it is.
+        kind: EntityKind,
         /// The name.
         name: String,
     },
@@ -74,11 +82,13 @@ pub enum Error {
         /// Its value.
         limit: usize,
     },
-    /// The inline policies of a user would be too large together.
-    #[error("the inline policies of `{user}` would be larger than {limit}")]
+    /// The inline policies of a user, group or role would be too large together.
+    #[error("the inline policies of `{name}` would be larger than {limit}")]
     InlineTooLarge {
-        /// The user's name.
-        user: String,
+        /// Of whom.
+        kind: EntityKind,
+        /// Its name.
+        name: String,
         /// The most that is allowed.
         limit: usize,
     },
@@ -88,6 +98,18 @@ pub enum Error {
         /// What is wrong, and where.
         #[source]
         source: ParseError,
+    },
+    /// A trust policy names a principal that does not exist.
+    #[error("the principal `{value}` does not exist")]
+    InvalidPrincipal {
+        /// The principal as the policy names it.
+        value: String,
+    },
+    /// A role that only the service that it is linked to may change.
+    #[error("the role `{name}` is linked to a service")]
+    Protected {
+        /// The role's name.
+        name: String,
     },
     /// A policy's ARN is none.
     #[error("`{arn}` is not an ARN")]
@@ -133,10 +155,12 @@ pub enum Dependent {
     InlinePolicies,
     /// Attached managed policies.
     AttachedPolicies,
-    /// Users that the policy is attached to.
+    /// Users, groups and roles that the policy is attached to.
     Attachments,
-    /// Users that the policy bounds.
+    /// Users and roles that the policy bounds.
     Boundaries,
+    /// Users in a group, or groups of a user.
+    Memberships,
 }
 
 impl std::fmt::Display for Dependent {
@@ -146,7 +170,8 @@ impl std::fmt::Display for Dependent {
             Self::InlinePolicies => "inline policies",
             Self::AttachedPolicies => "attached policies",
             Self::Attachments => "attachments",
-            Self::Boundaries => "users that it bounds",
+            Self::Boundaries => "principals that it bounds",
+            Self::Memberships => "memberships",
         })
     }
 }
@@ -159,6 +184,7 @@ impl Dependent {
             Self::AttachedPolicies => "Cannot delete entity, must detach all policies first.",
             Self::Attachments => "Cannot delete a policy attached to entities.",
             Self::Boundaries => "Cannot delete entity, must remove referenced objects first.",
+            Self::Memberships => "Cannot delete entity, must remove users from group first.",
         }
     }
 }
@@ -166,18 +192,20 @@ impl Dependent {
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchUser { .. }
-            | Self::NoSuchUserPolicy { .. }
+            Self::NoSuchOwner { .. }
+            | Self::NoSuchInlinePolicy { .. }
             | Self::NoSuchPolicy { .. }
             | Self::NotAttachable { .. }
             | Self::NoSuchBoundary { .. }
             | Self::NotAttached { .. }
             | Self::NoSuchAccessKey { .. } => ErrorKind::NotFound,
-            Self::UserExists { .. } | Self::PolicyExists { .. } | Self::InUse(_) => {
+            Self::OwnerExists { .. } | Self::PolicyExists { .. } | Self::InUse(_) => {
                 ErrorKind::Conflict
             }
             Self::Quota { .. } | Self::InlineTooLarge { .. } => ErrorKind::LimitExceeded,
             Self::MalformedPolicy { .. }
+            | Self::InvalidPrincipal { .. }
+            | Self::Protected { .. }
             | Self::InvalidArn { .. }
             | Self::InvalidMarker
             | Self::DuplicateTags
@@ -191,17 +219,20 @@ impl ServiceError for Error {
 
     fn code(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::NoSuchUser { .. }
-            | Self::NoSuchUserPolicy { .. }
+            Self::NoSuchOwner { .. }
+            | Self::NoSuchInlinePolicy { .. }
             | Self::NoSuchPolicy { .. }
             | Self::NotAttachable { .. }
             | Self::NoSuchBoundary { .. }
             | Self::NotAttached { .. }
             | Self::NoSuchAccessKey { .. } => "NoSuchEntity",
-            Self::UserExists { .. } | Self::PolicyExists { .. } => "EntityAlreadyExists",
+            Self::OwnerExists { .. } | Self::PolicyExists { .. } => "EntityAlreadyExists",
             Self::InUse(_) => "DeleteConflict",
             Self::Quota { .. } | Self::InlineTooLarge { .. } => "LimitExceeded",
-            Self::MalformedPolicy { .. } => "MalformedPolicyDocument",
+            Self::MalformedPolicy { .. } | Self::InvalidPrincipal { .. } => {
+                "MalformedPolicyDocument"
+            }
+            Self::Protected { .. } => "UnmodifiableEntity",
             Self::InvalidArn { .. } | Self::InvalidMarker | Self::UserNameNeeded => {
                 "ValidationError"
             }
@@ -215,9 +246,12 @@ impl ServiceError for Error {
 
     fn public_message(&self) -> String {
         match self {
-            Self::NoSuchUser { name } => format!("The user with name {name} cannot be found."),
-            Self::NoSuchUserPolicy { name } => {
-                format!("The user policy with name {name} cannot be found.")
+            Self::NoSuchOwner { kind, name } => {
+                format!("The {} with name {name} cannot be found.", kind.word())
+            }
+            Self::NoSuchInlinePolicy { kind, name } => {
+                let kind = kind.word();
+                format!("The {kind} policy with name {name} cannot be found.")
             }
             Self::NoSuchPolicy { arn } | Self::NotAttached { arn } => {
                 format!("Policy {arn} was not found.")
@@ -231,15 +265,25 @@ impl ServiceError for Error {
             Self::NoSuchAccessKey { id } => {
                 format!("The Access Key with id {id} cannot be found.")
             }
-            Self::UserExists { name } => format!("User with name {name} already exists."),
+            Self::OwnerExists { kind, name } => {
+                format!("{} with name {name} already exists.", kind.capitalized())
+            }
             Self::PolicyExists { name } => {
                 format!("A policy called {name} already exists. Duplicate names are not allowed.")
             }
             Self::InUse(dependent) => dependent.aws_text().to_owned(),
             Self::Quota { quota, limit } => format!("Cannot exceed quota for {quota}: {limit}"),
-            Self::InlineTooLarge { user, limit } => {
-                format!("Maximum policy size of {limit} bytes exceeded for user {user}")
+            Self::InlineTooLarge { kind, name, limit } => {
+                let kind = kind.word();
+                format!("Maximum policy size of {limit} bytes exceeded for {kind} {name}")
             }
+            Self::InvalidPrincipal { value } => {
+                format!("Invalid principal in policy: \"AWS\":\"{value}\"")
+            }
+            Self::Protected { name } => format!(
+                "Cannot perform the operation on the protected role '{name}' - this role is \
+                 only modifiable by AWS"
+            ),
             Self::MalformedPolicy { source } => source.aws_message(),
             Self::InvalidArn { .. } => "Invalid ARN:  Could not be parsed!".to_owned(),
             Self::DuplicateTags => {

@@ -11,16 +11,16 @@ use store::{AnyTable, Revision, Snapshot, View};
 use types::{AccountId, Arn, Principal, UniqueId};
 
 use crate::managed::Managed;
-use crate::records::UserRecord;
-use crate::{credential, documents, tables};
+use crate::records::{Entity, GroupRecord, RoleRecord, UserRecord};
+use crate::{credential, documents, inline, lookup, tables};
 
-/// How many users' policies are kept before all are forgotten and gathered anew.
+/// How many principals' policies are kept before all are forgotten and gathered anew.
 const MOST_KEPT: usize = 16_384;
 
-/// Knows the policies of users and whether their credentials are still good.
+/// Knows the policies of users and roles, and whether credentials are still good.
 ///
-/// A user's policies are gathered once and kept until a commit changes any user or policy,
-/// so that a request reads no row and copies no name for them. The documents themselves are
+/// A principal's policies are gathered once and kept until a commit changes any user, group,
+/// role or policy, so that a request reads no row and copies no name for them. The documents themselves are
 /// compiled when they are written.
 #[derive(Default)]
 pub struct Identities {
@@ -32,14 +32,21 @@ struct Kept {
     policies: Arc<IdentityPolicies>,
 }
 
-/// The last changes of all tables that a user's policies come from.
+/// The last changes of all tables that policies come from. Unique ids change with those whom
+/// they belong to.
 ///
 /// Two snapshots that agree on it hold the same policies: commits number the changes of
 /// every table alike, in one order.
-type Stamp = [Revision; 3];
+type Stamp = [Revision; 5];
 
 fn stamp(snapshot: &Snapshot) -> Stamp {
-    let sources: [&dyn AnyTable; 3] = [&tables::USERS, &tables::INLINE, &tables::POLICIES];
+    let sources: [&dyn AnyTable; 5] = [
+        &tables::USERS,
+        &tables::GROUPS,
+        &tables::ROLES,
+        &tables::INLINE,
+        &tables::POLICIES,
+    ];
     sources.map(|table| snapshot.table_changed(table))
 }
 
@@ -48,11 +55,19 @@ impl IdentitySource for Identities {
         match principal {
             Principal::User {
                 account, id, name, ..
-            } => self.of_user(view, *account, id, name),
-            // Root needs none; roles and federated users do not exist yet, and without
-            // policies are denied everything.
+            } => self.kept_or(view, id, || of_user(view, *account, id, name)),
+            // Session policies belong to the session; these are the role's.
+            Principal::AssumedRole {
+                account,
+                role_id,
+                role_name,
+                ..
+            } => self.kept_or(view, role_id, || {
+                of_role(view, *account, role_id, role_name)
+            }),
+            // Root needs none; federated users do not exist yet, and without policies are
+            // denied everything.
             Principal::Root { .. }
-            | Principal::AssumedRole { .. }
             | Principal::FederatedUser { .. }
             | Principal::Service { .. } => Arc::default(),
         }
@@ -74,16 +89,17 @@ impl IdentitySource for Identities {
 }
 
 impl Identities {
-    fn of_user(
+    /// The policies of the principal with this id: those that are kept, if they are still the
+    /// right ones for `view`, or what `gather` finds.
+    fn kept_or(
         &self,
         view: &View,
-        account: AccountId,
         id: &UniqueId,
-        name: &str,
+        gather: impl Fn() -> IdentityPolicies,
     ) -> Arc<IdentityPolicies> {
         // What a mutating request reads becomes a precondition, so it reads.
         if view.is_recording() {
-            return Arc::new(gather(view, account, id, name));
+            return Arc::new(gather());
         }
         let stamp = stamp(view.snapshot());
         if let Some(kept) = self.kept.load().get(id)
@@ -91,7 +107,7 @@ impl Identities {
         {
             return Arc::clone(&kept.policies);
         }
-        let policies = Arc::new(gather(view, account, id, name));
+        let policies = Arc::new(gather());
         let kept = Arc::new(Kept {
             stamp,
             policies: Arc::clone(&policies),
@@ -110,39 +126,58 @@ impl Identities {
     }
 }
 
-/// The policies of the user `name`, if its unique id is still `id`.
-fn gather(view: &View, account: AccountId, id: &UniqueId, name: &str) -> IdentityPolicies {
-    let user = view.get(&tables::USERS, &tables::named(account, name));
-    match user.map(|row| row.record).filter(|user| user.id == *id) {
-        Some(user) => of_record(view, user),
+/// The policies of the user `name` and of its groups, if its unique id is still `id`.
+fn of_user(view: &View, account: AccountId, id: &UniqueId, name: &str) -> IdentityPolicies {
+    let Some(user) = current::<UserRecord>(view, account, id, name) else {
+        return IdentityPolicies::default();
+    };
+    let mut policies = of_record(view, user);
+    let groups = user.groups.iter();
+    for group in groups.filter_map(|id| lookup::with_id::<GroupRecord>(view, id)) {
+        policies.identity.extend(of_record(view, &*group).identity);
+    }
+    policies
+}
+
+/// The policies of the role `name`, if its unique id is still `id`.
+fn of_role(view: &View, account: AccountId, id: &UniqueId, name: &str) -> IdentityPolicies {
+    match current::<RoleRecord>(view, account, id, name) {
+        Some(role) => of_record(view, role),
         None => IdentityPolicies::default(),
     }
 }
 
-fn of_record(view: &View, user: &UserRecord) -> IdentityPolicies {
+fn current<'a, E: Entity>(
+    view: &'a View,
+    account: AccountId,
+    id: &UniqueId,
+    name: &str,
+) -> Option<&'a E> {
+    let row = view.get(E::table(), &tables::named(account, name))?;
+    (row.record.id() == id).then_some(row.record)
+}
+
+/// What one user, group or role brings along.
+fn of_record<E: Entity>(view: &View, record: &E) -> IdentityPolicies {
     let mut identity = Vec::new();
-    let inline = tables::inline_of(user.account, &user.id);
-    for (_, row) in view.scan(&tables::INLINE, &inline, None) {
-        let document = row.record.policy.document();
+    for inline in inline::all(view, record) {
+        let document = inline.policy.document();
         identity.extend(document.map(|document| AttachedDocument {
             document,
-            name: row.record.name.clone(),
+            name: inline.name.clone(),
             arn: None,
         }));
     }
-    identity.extend(
-        user.attached
-            .iter()
-            .filter_map(|arn| attached(view, user.account, arn)),
-    );
+    let account = record.account();
+    let managed = record.attached().iter();
+    identity.extend(managed.filter_map(|arn| attached(view, account, arn)));
     IdentityPolicies {
         identity,
-        boundary: user
-            .boundary
-            .as_ref()
-            .and_then(|arn| attached(view, user.account, arn)),
+        boundary: record
+            .boundary()
+            .and_then(|arn| attached(view, account, arn)),
         session: None,
-        tags: user.tags.clone(),
+        tags: record.tags().to_vec(),
     }
 }
 

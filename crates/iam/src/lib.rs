@@ -9,13 +9,17 @@
 //! IAM is global: records belong to an account, not to a region. Records of calls are made
 //! for the region of the request, which the server sets to the one that IAM signs for.
 
+#![expect(dead_code, reason = "the operations of groups and roles follow")]
+
 mod actions;
+mod attachments;
 mod bootstrap;
 mod credential;
 mod documents;
 mod error;
 mod event;
 mod identities;
+mod inline;
 mod last_used;
 mod lookup;
 mod managed;
@@ -38,8 +42,9 @@ pub use identities::Identities;
 pub use last_used::LastUsed;
 pub use lookup::first_account;
 pub use records::{
-    AccessKeyRecord, AccountRecord, AttachmentRecord, InlinePolicyRecord, KeyOwner, KeyStatus,
-    LastUsedRecord, ManagedPolicyRecord, PolicyText, PolicyVersion, PrincipalIdRecord, UserRecord,
+    AccessKeyRecord, AccountRecord, AttachmentRecord, EntityKind, GroupRecord, InlinePolicyRecord,
+    KeyOwner, KeyStatus, LastUsedRecord, ManagedPolicyRecord, MemberRecord, PolicyText,
+    PolicyVersion, PrincipalIdRecord, RoleLastUsedRecord, RoleRecord, TrustPolicy, UserRecord,
 };
 pub use resources::IamResources;
 pub use tables::tables;

@@ -4,62 +4,72 @@ use std::sync::Arc;
 
 use pipeline::{Ctx, Need};
 use policy::Action;
-use store::{Key, View};
-use types::{AccessKeyId, AccountId, Arn, Principal, UniqueId};
+use store::{Batch, Key, View};
+use types::{AccessKeyId, AccountId, Arn, Entropy, Principal, UniqueId};
 
 use crate::Error;
 use crate::managed::{self, Managed};
-use crate::records::{AccountRecord, UserRecord};
-use crate::tables;
+use crate::records::{
+    AccountRecord, Entity, EntityKind, GroupRecord, PrincipalIdRecord, RoleRecord, UserRecord,
+};
+use crate::tables::{self, Use};
 
-/// The user that a call names; it may not exist.
+/// The user, group or role that a call names; it may not exist.
 #[derive(Debug)]
-pub(crate) struct NamedUser {
+pub(crate) struct Named<E> {
     pub(crate) account: AccountId,
     /// The name as the caller wrote it.
     name: String,
-    user: Option<Arc<UserRecord>>,
+    record: Option<Arc<E>>,
 }
 
-impl NamedUser {
+/// The user that a call names.
+pub(crate) type NamedUser = Named<UserRecord>;
+/// The group that a call names.
+pub(crate) type NamedGroup = Named<GroupRecord>;
+/// The role that a call names.
+pub(crate) type NamedRole = Named<RoleRecord>;
+
+impl<E: Entity> Named<E> {
     /// Looks `name` up in the caller's account.
     pub(crate) fn of(ctx: &Ctx, name: &str) -> Result<Self, Error> {
         let account = account(ctx)?;
-        let user = ctx
+        let record = ctx
             .view()
-            .get_shared(&tables::USERS, &tables::named(account, name));
+            .get_shared(E::table(), &tables::named(account, name));
         Ok(Self {
             account,
             name: name.to_owned(),
-            user,
+            record,
         })
     }
 
-    /// The user's ARN; of a user that does not exist, the ARN that the caller named.
+    /// The ARN; of what does not exist, the ARN that the caller named.
     pub(crate) fn arn(&self) -> Arn {
-        match &self.user {
-            Some(user) => user.arn(),
-            None => crate::records::user_arn(self.account, "/", &self.name),
+        match &self.record {
+            Some(record) => record.arn(),
+            None => E::KIND.arn(self.account, "/", &self.name),
         }
     }
 
-    /// The need of `action` on the user. A denial shows the name as the caller wrote it, so
-    /// that it tells neither path nor existence.
+    /// The need of `action` on it. A denial shows the name as the caller wrote it, so that it
+    /// tells neither path nor existence.
     pub(crate) fn need(&self, action: &'static Action) -> Need {
-        let shown = crate::records::user_arn(self.account, "/", &self.name);
+        let shown = E::KIND.arn(self.account, "/", &self.name);
         Need::on(action, self.arn()).named(shown)
     }
 
-    /// The policy that bounds the user, for `iam:PermissionsBoundary`.
+    /// The policy that bounds it, for `iam:PermissionsBoundary`.
     pub(crate) fn boundary(&self) -> Option<&str> {
-        self.user.as_ref()?.boundary.as_ref().map(Arn::as_str)
+        self.record.as_ref()?.boundary().map(Arn::as_str)
     }
 
-    /// The user.
+    /// The user, group or role.
     ///
     /// Fails with `NoSuchEntity` if there is none; only a permitted caller gets here.
-    pub(crate) fn found(&self) -> Result<&Arc<UserRecord>, Error> {
-        self.user.as_ref().ok_or_else(|| Error::NoSuchUser {
+    pub(crate) fn found(&self) -> Result<&Arc<E>, Error> {
+        self.record.as_ref().ok_or_else(|| Error::NoSuchOwner {
+            kind: E::KIND,
             name: self.name.clone(),
         })
     }
@@ -119,21 +129,76 @@ pub(crate) fn account(ctx: &Ctx) -> Result<AccountId, Error> {
     ctx.account().ok_or(Error::NoAccount)
 }
 
-/// The user at exactly this ARN.
-pub(crate) fn user_at(view: &View, arn: &Arn) -> Option<Arc<UserRecord>> {
-    let name = last_segment(arn.resource_of("user")?);
-    let user = view.get_shared(&tables::USERS, &tables::named(arn.account()?, name))?;
-    (user.arn() == *arn).then_some(user)
+/// The user, group or role at exactly this ARN.
+pub(crate) fn at<E: Entity>(view: &View, arn: &Arn) -> Option<Arc<E>> {
+    let name = last_segment(arn.resource_of(E::KIND.word())?);
+    let record = view.get_shared(E::table(), &tables::named(arn.account()?, name))?;
+    (record.arn() == *arn).then_some(record)
 }
 
-/// The user with this unique id.
-pub(crate) fn user_with_id(view: &View, id: &UniqueId) -> Option<Arc<UserRecord>> {
-    let owner = view
-        .get(&tables::PRINCIPAL_IDS, &tables::principal_id(id))?
-        .record;
-    let key = tables::named(owner.account, &owner.user);
-    let user = view.get_shared(&tables::USERS, &key)?;
-    (user.id == *id).then_some(user)
+/// The user, group or role with this unique id.
+pub(crate) fn with_id<E: Entity>(view: &View, id: &UniqueId) -> Option<Arc<E>> {
+    let owner = owner_of(view, id).filter(|owner| owner.kind == E::KIND)?;
+    let key = tables::named(owner.account, &owner.name);
+    let record = view.get_shared(E::table(), &key)?;
+    (record.id() == id).then_some(record)
+}
+
+/// Whose unique id it is.
+fn owner_of(view: &View, id: &UniqueId) -> Option<Arc<PrincipalIdRecord>> {
+    view.get_shared(&tables::PRINCIPAL_IDS, &tables::principal_id(id))
+}
+
+/// The ARN of the user or role with this unique id.
+pub(crate) fn principal_arn(view: &View, id: &UniqueId) -> Option<Arn> {
+    match owner_of(view, id)?.kind {
+        EntityKind::User => Some(with_id::<UserRecord>(view, id)?.arn()),
+        EntityKind::Role => Some(with_id::<RoleRecord>(view, id)?.arn()),
+        EntityKind::Group => None,
+    }
+}
+
+/// A unique id that nothing in the deployment has; that becomes a precondition.
+pub(crate) fn unused_id(view: &View, entropy: &dyn Entropy, kind: EntityKind) -> UniqueId {
+    loop {
+        let id = UniqueId::generate(entropy, kind.id_kind());
+        if owner_of(view, &id).is_none() {
+            return id;
+        }
+    }
+}
+
+/// Writes a user, group or role that did not exist before.
+pub(crate) fn put_new<E: Entity>(batch: &mut Batch, record: E) {
+    put_id(batch, &record);
+    put(batch, record);
+}
+
+/// Writes whose unique id it is.
+pub(crate) fn put_id<E: Entity>(batch: &mut Batch, record: &E) {
+    let owner = PrincipalIdRecord {
+        account: record.account(),
+        kind: E::KIND,
+        name: record.name().to_owned(),
+    };
+    let row = tables::principal_id(record.id());
+    batch.put(&tables::PRINCIPAL_IDS, row, owner);
+}
+
+/// Writes a user, group or role under its name.
+pub(crate) fn put<E: Entity>(batch: &mut Batch, record: E) {
+    let row = tables::named(record.account(), record.name());
+    batch.put(E::table(), row, record);
+}
+
+/// Deletes a user, group or role, and the mark of its boundary.
+pub(crate) fn delete<E: Entity>(batch: &mut Batch, record: &E) {
+    batch.delete(E::table(), tables::named(record.account(), record.name()));
+    batch.delete(&tables::PRINCIPAL_IDS, tables::principal_id(record.id()));
+    if let Some(arn) = record.boundary() {
+        let row = tables::attachment(record.account(), arn, Use::Boundary, record.id());
+        batch.delete(&tables::ATTACHMENTS, row);
+    }
 }
 
 /// The name behind a path: `Alice` of `path/Alice`.

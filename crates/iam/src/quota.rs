@@ -3,21 +3,34 @@
 use store::{Record, Table, View};
 use types::AccountId;
 
-use crate::Error;
-use crate::tables;
+use crate::records::EntityKind;
+use crate::{Error, tables};
 
 /// Access keys of a user, or of the root user.
 pub(crate) const ACCESS_KEYS: usize = 2;
-/// Managed policies attached to a user.
+/// Managed policies attached to a user, group or role.
 pub(crate) const ATTACHED_POLICIES: usize = 10;
-/// Inline policies of a user together, in characters that are not white space.
-pub(crate) const INLINE_SIZE: usize = 2048;
+/// Groups that a user is in.
+pub(crate) const GROUPS_OF_USER: usize = 10;
 /// A managed policy, in characters that are not white space.
 pub(crate) const POLICY_SIZE: usize = 6144;
 /// Users of an account.
 pub(crate) const USERS: usize = 5000;
+/// Groups of an account.
+pub(crate) const GROUPS: usize = 300;
+/// Roles of an account.
+pub(crate) const ROLES: usize = 1000;
 /// Customer managed policies of an account.
 pub(crate) const POLICIES: usize = 1500;
+
+/// Inline policies together, in characters that are not white space.
+pub(crate) fn inline_size(kind: EntityKind) -> usize {
+    match kind {
+        EntityKind::User => 2048,
+        EntityKind::Group => 5120,
+        EntityKind::Role => 10_240,
+    }
+}
 
 /// How near to a quota the count becomes a precondition of the commit. Farther away two
 /// calls cannot pass it together, and need not wait for each other.
@@ -68,7 +81,8 @@ mod tests {
             for owner in [account, other] {
                 let record = PrincipalIdRecord {
                     account: owner,
-                    user: String::new(),
+                    kind: EntityKind::User,
+                    name: String::new(),
                 };
                 let row = tables::named(owner, &number.to_string());
                 rows.row(&tables::PRINCIPAL_IDS, row, 1, Arc::new(record));

@@ -2,17 +2,25 @@
 
 mod access_key;
 mod account;
+mod entity;
+mod group;
 mod policy;
+mod role;
+mod trust;
 mod user;
 
 pub use access_key::{AccessKeyRecord, KeyOwner, KeyStatus, LastUsedRecord};
 pub use account::AccountRecord;
+pub(crate) use entity::{Entity, Principal};
+pub use entity::{EntityKind, PrincipalIdRecord};
+pub use group::{GroupRecord, MemberRecord};
 pub(crate) use policy::policy_arn;
 pub use policy::{
     AttachmentRecord, InlinePolicyRecord, ManagedPolicyRecord, PolicyText, PolicyVersion,
 };
-pub(crate) use user::user_arn;
-pub use user::{PrincipalIdRecord, UserRecord};
+pub use role::{RoleLastUsedRecord, RoleRecord};
+pub use trust::TrustPolicy;
+pub use user::UserRecord;
 
 #[cfg(test)]
 mod tests;

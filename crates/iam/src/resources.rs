@@ -10,11 +10,15 @@ use store::View;
 use types::{AccountId, Arn, Principal, UniqueId};
 
 use crate::managed::{self, Managed};
+use crate::records::{RoleRecord, UserRecord};
 use crate::tags::ResourceTags;
-use crate::{lookup, tables};
+use crate::{documents, lookup, tables};
 
-/// Users and managed policies as resources: they have tags and no policy of their own.
-/// Also the directory of accounts and principals.
+/// Users, groups, roles and managed policies as resources. Also the directory of accounts and
+/// principals.
+///
+/// None has a policy of its own that IAM's actions ask for; a role's trust policy is for those
+/// who assume it, see [`trust_facts`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct IamResources;
 
@@ -33,10 +37,13 @@ impl ResourceSource for IamResources {
     }
 }
 
-/// The tags of the user or policy at `arn`, if there is one.
+/// The tags of the user, role or policy at `arn`, if there is one.
 fn tags(view: &View, arn: &Arn) -> Option<Vec<(String, String)>> {
-    if let Some(user) = lookup::user_at(view, arn) {
+    if let Some(user) = lookup::at::<UserRecord>(view, arn) {
         return Some(user.tags.clone());
+    }
+    if let Some(role) = lookup::at::<RoleRecord>(view, arn) {
+        return Some(role.tags.clone());
     }
     if managed::is_aws(arn) {
         return None;
@@ -44,13 +51,40 @@ fn tags(view: &View, arn: &Arn) -> Option<Vec<(String, String)>> {
     Managed::find(view, arn.account()?, arn).map(|policy| policy.tags().to_vec())
 }
 
+/// What deciding about assuming the role at `arn` needs to know: its account, its trust
+/// policy, its tags.
+///
+/// A role that does not exist trusts nobody, so that callers do not learn whether it does.
+pub(crate) fn trust_facts(view: &View, arn: &Arn) -> ResourceFacts {
+    let trust = match lookup::at::<RoleRecord>(view, arn) {
+        Some(role) => Some(Arc::clone(role.trust.document())),
+        None => documents::trusts_nobody(),
+    };
+    let facts = IamResources.facts(view, arn);
+    match trust {
+        Some(trust) => ResourceFacts {
+            rule: ResourceRule::Trust(trust),
+            ..facts
+        },
+        // Nobody's resource: nothing allows it.
+        None => ResourceFacts {
+            account: None,
+            ..facts
+        },
+    }
+}
+
 impl PrincipalDirectory for IamResources {
     fn unique_id(&self, view: &View, arn: &Arn) -> Option<UniqueId> {
-        lookup::user_at(view, arn).map(|user| user.id.clone())
+        match arn.resource().split_once('/')?.0 {
+            "user" => Some(lookup::at::<UserRecord>(view, arn)?.id.clone()),
+            "role" => Some(lookup::at::<RoleRecord>(view, arn)?.id.clone()),
+            _ => None,
+        }
     }
 
     fn arn_of(&self, view: &View, id: &UniqueId) -> Option<Arn> {
-        lookup::user_with_id(view, id).map(|user| user.arn())
+        lookup::principal_arn(view, id)
     }
 
     fn account_exists(&self, view: &View, account: AccountId) -> bool {
@@ -58,3 +92,6 @@ impl PrincipalDirectory for IamResources {
             .is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,9 @@ use store::{AnyTable, Key, Table};
 use types::{AccessKeyId, AccountId, Arn, UniqueId};
 
 use crate::records::{
-    AccessKeyRecord, AccountRecord, AttachmentRecord, InlinePolicyRecord, LastUsedRecord,
-    ManagedPolicyRecord, PrincipalIdRecord, UserRecord,
+    AccessKeyRecord, AccountRecord, AttachmentRecord, GroupRecord, InlinePolicyRecord,
+    LastUsedRecord, ManagedPolicyRecord, MemberRecord, PrincipalIdRecord, RoleLastUsedRecord,
+    RoleRecord, UserRecord,
 };
 
 /// Accounts, by id.
@@ -18,18 +19,31 @@ pub(crate) static ACCOUNTS: Table<AccountRecord> = Table::with_history("accounts
 /// Users, by account and name.
 pub(crate) static USERS: Table<UserRecord> = Table::with_history("iam_users");
 
+/// Groups, by account and name.
+pub(crate) static GROUPS: Table<GroupRecord> = Table::with_history("iam_groups");
+
+/// Members of groups, by account, group id and user id.
+pub(crate) static MEMBERS: Table<MemberRecord> = Table::with_history("iam_group_members");
+
+/// Roles, by account and name.
+pub(crate) static ROLES: Table<RoleRecord> = Table::with_history("iam_roles");
+
+/// Last uses of roles, by unique id.
+pub(crate) static ROLE_LAST_USED: Table<RoleLastUsedRecord> =
+    Table::without_history("iam_role_last_used");
+
 /// Whose unique id it is, by id.
 pub(crate) static PRINCIPAL_IDS: Table<PrincipalIdRecord> =
     Table::with_history("iam_principal_ids");
 
-/// Inline policies, by account, user id and policy name.
-pub(crate) static INLINE: Table<InlinePolicyRecord> = Table::with_history("iam_user_policies");
+/// Inline policies, by account, the unique id of whom they belong to, and policy name.
+pub(crate) static INLINE: Table<InlinePolicyRecord> = Table::with_history("iam_inline_policies");
 
 /// Customer managed policies, by account and name.
 pub(crate) static POLICIES: Table<ManagedPolicyRecord> = Table::with_history("iam_policies");
 
-/// Attachments of managed policies, by the user's account, the policy's ARN, the use and the
-/// user's id.
+/// Attachments of managed policies, by account, the policy's ARN, the use and the unique id of
+/// the user, group or role.
 pub(crate) static ATTACHMENTS: Table<AttachmentRecord> = Table::with_history("iam_attachments");
 
 /// Access keys, by their id. Holds secrets: no history.
@@ -44,6 +58,10 @@ pub fn tables() -> Vec<&'static dyn AnyTable> {
     vec![
         &ACCOUNTS,
         &USERS,
+        &GROUPS,
+        &MEMBERS,
+        &ROLES,
+        &ROLE_LAST_USED,
         &PRINCIPAL_IDS,
         &INLINE,
         &POLICIES,
@@ -53,7 +71,7 @@ pub fn tables() -> Vec<&'static dyn AnyTable> {
     ]
 }
 
-/// What a managed policy is to a user.
+/// What a managed policy is to a user, group or role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
     /// It grants permissions.
@@ -86,14 +104,24 @@ pub(crate) fn principal_id(id: &UniqueId) -> Key {
     Key::of(&[id.as_str()])
 }
 
-/// The prefix of a user's inline policies.
-pub(crate) fn inline_of(account: AccountId, user: &UniqueId) -> Key {
-    Key::of(&[account.as_str(), user.as_str()])
+/// The prefix of the inline policies of a user, group or role.
+pub(crate) fn inline_of(account: AccountId, owner: &UniqueId) -> Key {
+    Key::of(&[account.as_str(), owner.as_str()])
 }
 
 /// An inline policy's row.
-pub(crate) fn inline(account: AccountId, user: &UniqueId, name: &str) -> Key {
-    Key::of(&[account.as_str(), user.as_str(), name])
+pub(crate) fn inline(account: AccountId, owner: &UniqueId, name: &str) -> Key {
+    Key::of(&[account.as_str(), owner.as_str(), name])
+}
+
+/// The prefix of a group's members.
+pub(crate) fn members_of(account: AccountId, group: &UniqueId) -> Key {
+    Key::of(&[account.as_str(), group.as_str()])
+}
+
+/// A member's row.
+pub(crate) fn member(account: AccountId, group: &UniqueId, user: &UniqueId) -> Key {
+    Key::of(&[account.as_str(), group.as_str(), user.as_str()])
 }
 
 /// The prefix of a policy's attachments of one use.
@@ -102,12 +130,12 @@ pub(crate) fn attachments_as(account: AccountId, policy: &Arn, usage: Use) -> Ke
 }
 
 /// An attachment's row.
-pub(crate) fn attachment(account: AccountId, policy: &Arn, usage: Use, user: &UniqueId) -> Key {
+pub(crate) fn attachment(account: AccountId, policy: &Arn, usage: Use, owner: &UniqueId) -> Key {
     Key::of(&[
         account.as_str(),
         policy.as_str(),
         usage.key_part(),
-        user.as_str(),
+        owner.as_str(),
     ])
 }
 

@@ -76,21 +76,21 @@ impl Snapshot {
     }
 
     /// The rows whose keys begin with `prefix`, in key order.
-    pub fn scan<'a, R: Record>(
+    pub fn scan<'a, 'k, R: Record>(
         &'a self,
         table: &'static Table<R>,
-        prefix: &'a Key,
-    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> {
+        prefix: &'k Key,
+    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> + use<'a, 'k, R> {
         self.scan_after(table, prefix, None)
     }
 
     /// Like [`Self::scan`], from the first key behind `after` on: for pagination.
-    pub fn scan_after<'a, R: Record>(
+    pub fn scan_after<'a, 'k, R: Record>(
         &'a self,
         table: &'static Table<R>,
-        prefix: &'a Key,
-        after: Option<&'a Key>,
-    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> {
+        prefix: &'k Key,
+        after: Option<&'k Key>,
+    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> + use<'a, 'k, R> {
         let start = match after {
             Some(after) if after > prefix => Bound::Excluded(after),
             _ => Bound::Included(prefix),

@@ -109,12 +109,12 @@ impl View {
     }
 
     /// The rows below `prefix`, from the first key behind `after` on.
-    pub fn scan<'a, R: Record>(
+    pub fn scan<'a, 'k, R: Record>(
         &'a self,
         table: &'static Table<R>,
-        prefix: &'a Key,
-        after: Option<&'a Key>,
-    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> {
+        prefix: &'k Key,
+        after: Option<&'k Key>,
+    ) -> impl Iterator<Item = (&'a Key, Row<'a, R>)> + use<'a, 'k, R> {
         self.record(|| Read::Prefix {
             table,
             prefix: prefix.clone(),

@@ -20,6 +20,7 @@ fn user() -> UserRecord {
         attached: Vec::new(),
         boundary: None,
         access_keys: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -118,4 +119,119 @@ fn a_principal_of_another_id_has_no_policies() {
             .len(),
         1
     );
+}
+
+const ALLOW: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+/// Rows of one account, as the operations write them.
+struct Rows(store::Batch);
+
+impl Rows {
+    fn new() -> Self {
+        Self(store::Batch::default())
+    }
+
+    fn inline<E: Entity>(&mut self, owner: &E, name: &str) {
+        let row = tables::inline(owner.account(), owner.id(), name);
+        let record = InlinePolicyRecord {
+            name: name.to_owned(),
+            policy: PolicyText::from(ALLOW.to_owned()),
+        };
+        self.0.put(&tables::INLINE, row, record);
+    }
+
+    fn view(self) -> View {
+        let empty = SnapshotBuilder::new(&tables()).build(0);
+        View::plain(Arc::new(empty.with(1, self.0.metadata())))
+    }
+}
+
+fn group() -> GroupRecord {
+    GroupRecord {
+        account: "111122223333".parse().unwrap(),
+        name: "Readers".to_owned(),
+        path: "/".to_owned(),
+        id: "AGPAEXAMPLEEXAMPLE234".parse().unwrap(),
+        created: Timestamp::EPOCH,
+        attached: Vec::new(),
+    }
+}
+
+fn role(view: &View, id: &str) -> RoleRecord {
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+    RoleRecord {
+        account: "111122223333".parse().unwrap(),
+        name: "R".to_owned(),
+        path: "/team/".to_owned(),
+        id: id.parse().unwrap(),
+        created: Timestamp::EPOCH,
+        description: None,
+        trust: crate::records::TrustPolicy::accept(trust, view).unwrap(),
+        max_session: 3600,
+        tags: vec![("Team".to_owned(), "red".to_owned())],
+        attached: Vec::new(),
+        boundary: Some(MISSING.parse().unwrap()),
+        linked_to: None,
+    }
+}
+
+fn names(policies: &IdentityPolicies) -> Vec<&str> {
+    let attached = policies.identity.iter();
+    attached.map(|attached| attached.name.as_str()).collect()
+}
+
+#[test]
+fn a_user_has_the_policies_of_its_groups() {
+    let (group, mut rows) = (group(), Rows::new());
+    let user = UserRecord {
+        groups: vec![group.id.clone()],
+        ..user()
+    };
+    rows.inline(&user, "own");
+    rows.inline(&group, "shared");
+    lookup::put_new(&mut rows.0, user.clone());
+    lookup::put_new(&mut rows.0, group);
+    let found = Identities::default().policies(&rows.view(), &user.principal());
+    assert_eq!(names(&found), ["own", "shared"]);
+}
+
+#[test]
+fn a_group_that_was_deleted_gives_nothing_though_another_has_its_name() {
+    let (group, mut rows) = (group(), Rows::new());
+    let user = UserRecord {
+        groups: vec!["AGPAEXAMPLEEXAMPLE777".parse().unwrap()],
+        ..user()
+    };
+    rows.inline(&group, "shared");
+    lookup::put_new(&mut rows.0, user.clone());
+    lookup::put_new(&mut rows.0, group);
+    let found = Identities::default().policies(&rows.view(), &user.principal());
+    assert!(found.identity.is_empty());
+}
+
+#[test]
+fn a_session_has_its_roles_policies_boundary_and_tags() {
+    let mut rows = Rows::new();
+    let role = role(&Rows::new().view(), "AROAEXAMPLEEXAMPLE234");
+    rows.inline(&role, "own");
+    lookup::put_new(&mut rows.0, role.clone());
+    let found = Identities::default().policies(&rows.view(), &role.session("session".to_owned()));
+    assert_eq!(names(&found), ["own"]);
+    assert!(denies_everything(found.boundary.as_ref().unwrap()));
+    assert_eq!(found.tags, role.tags);
+    assert!(found.session.is_none());
+}
+
+#[test]
+fn a_session_of_a_role_that_was_made_again_has_nothing() {
+    let mut rows = Rows::new();
+    let empty = Rows::new().view();
+    let before = role(&empty, "AROAEXAMPLEEXAMPLE234");
+    let again = role(&empty, "AROAEXAMPLEEXAMPLE777");
+    rows.inline(&before, "old");
+    rows.inline(&again, "new");
+    lookup::put_new(&mut rows.0, again);
+    let found = Identities::default().policies(&rows.view(), &before.session("session".to_owned()));
+    assert!(found.identity.is_empty() && found.boundary.is_none());
 }

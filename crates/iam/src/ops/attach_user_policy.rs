@@ -1,18 +1,15 @@
 //! `AttachUserPolicy`: gives a user the permissions of a managed policy.
 
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::AttachUserPolicyRequest;
-use store::Batch;
-use types::{Arn, Service};
+use types::Service;
 
+use crate::attachments::Pair;
 use crate::event::{self, Fields};
-use crate::lookup::NamedUser;
-use crate::managed::{self, Managed};
-use crate::records::{AttachmentRecord, UserRecord};
-use crate::tables::{self, Use};
-use crate::{Error, actions, quota};
+use crate::records::UserRecord;
+use crate::{Error, actions};
 
 /// Attaches a managed policy of the account or of AWS to a user. Attaching it again changes
 /// nothing.
@@ -30,17 +27,12 @@ impl Operation for AttachUserPolicy {
     const DENIED_CODE: Option<&'static str> = Some(super::ACCESS_DENIED);
     type Input = AttachUserPolicyRequest;
     type Output = Empty;
-    type Target = (NamedUser, Arn);
+    type Target = Pair<UserRecord>;
     type Error = Error;
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        let arn = managed::read_arn(&input.policy_arn)?;
-        let named = NamedUser::of(ctx, &input.user_name)?;
-        let keys = KeySet::default()
-            .one("iam:policyarn", arn.as_str())
-            .maybe("iam:permissionsboundary", named.boundary());
-        let need = named.need(&actions::ATTACH_USER_POLICY).with(keys);
-        Ok((Needs::one(need), (named, arn)))
+        let pair = Pair::of(ctx, &input.user_name, &input.policy_arn)?;
+        Ok((Needs::one(pair.need(&actions::ATTACH_USER_POLICY)), pair))
     }
 
     async fn handle(
@@ -48,36 +40,7 @@ impl Operation for AttachUserPolicy {
         permit: Permit<Self>,
         _input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let (named, arn) = permit.into_target();
-        let user = named.found()?;
-        if Managed::find(ctx.view(), user.account, &arn).is_none() {
-            return Err(Error::NotAttachable {
-                what: arn.to_string(),
-            });
-        }
-        let mut batch = Batch::default();
-        if !user.attached.contains(&arn) {
-            quota::room(
-                user.attached.len(),
-                "PoliciesPerUser",
-                quota::ATTACHED_POLICIES,
-            )?;
-            let mut user = UserRecord::clone(user);
-            batch.put(
-                &tables::ATTACHMENTS,
-                tables::attachment(user.account, &arn, Use::Permissions, &user.id),
-                AttachmentRecord {
-                    id: user.id.clone(),
-                    user: user.name.clone(),
-                },
-            );
-            user.attached.push(arn);
-            batch.put(
-                &tables::USERS,
-                tables::named(user.account, &user.name),
-                user,
-            );
-        }
+        let batch = permit.into_target().attach(ctx.view())?;
         Ok(Reply::write(Empty {}, batch))
     }
 

@@ -7,10 +7,10 @@ use store::Batch;
 use types::{AccountId, Arn, Service};
 
 use crate::event::{self, Fields};
-use crate::managed::{self, Managed};
-use crate::records::{AttachmentRecord, UserRecord, user_arn};
+use crate::managed;
+use crate::records::{EntityKind, UserRecord};
 use crate::tables::{self, Use};
-use crate::{Error, actions, bootstrap, lookup, quota, shape, tags};
+use crate::{Error, actions, attachments, lookup, quota, shape, tags};
 
 /// Creates a user, optionally with tags and a permissions boundary.
 ///
@@ -50,7 +50,7 @@ impl Operation for CreateUser {
             .as_deref()
             .map(managed::read_arn)
             .transpose()?;
-        let arn = user_arn(account, &path, &input.user_name);
+        let arn = EntityKind::User.arn(account, &path, &input.user_name);
         let keys = tags::request_keys(&tags).and(KeySet::default().maybe(
             "iam:permissionsboundary",
             boundary.as_ref().map(Arn::as_str),
@@ -86,7 +86,8 @@ impl Operation for CreateUser {
             .get(&tables::USERS, &tables::named(account, &input.user_name))
             .is_some()
         {
-            return Err(Error::UserExists {
+            return Err(Error::OwnerExists {
+                kind: EntityKind::User,
                 name: input.user_name,
             });
         }
@@ -97,39 +98,29 @@ impl Operation for CreateUser {
             "UsersPerAccount",
             quota::USERS,
         )?;
-        if let Some(arn) = &boundary
-            && Managed::find(view, account, arn).is_none()
-        {
-            return Err(Error::NoSuchBoundary {
-                arn: arn.to_string(),
-            });
+        if let Some(arn) = &boundary {
+            attachments::can_bound(view, account, arn)?;
         }
         let user = UserRecord {
             account,
             name: input.user_name,
             path,
-            id: bootstrap::unused_user_id(view, ctx.entropy()),
+            id: lookup::unused_id(view, ctx.entropy(), EntityKind::User),
             created: ctx.time(),
             tags,
             attached: Vec::new(),
             boundary,
             access_keys: Vec::new(),
+            groups: Vec::new(),
         };
         let output = CreateUserResponse {
             user: Some(shape::user(&user)),
         };
         let mut batch = Batch::default();
         if let Some(arn) = &user.boundary {
-            batch.put(
-                &tables::ATTACHMENTS,
-                tables::attachment(account, arn, Use::Boundary, &user.id),
-                AttachmentRecord {
-                    id: user.id.clone(),
-                    user: user.name.clone(),
-                },
-            );
+            attachments::put_use(&mut batch, &user, arn, Use::Boundary);
         }
-        bootstrap::put_new_user(&mut batch, user);
+        lookup::put_new(&mut batch, user);
         Ok(Reply::write(output, batch))
     }
 

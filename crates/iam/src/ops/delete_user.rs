@@ -9,14 +9,14 @@ use types::Service;
 
 use crate::error::Dependent;
 use crate::event::{self, Fields};
-use crate::lookup::NamedUser;
-use crate::tables::{self, Use};
-use crate::{Error, actions};
+use crate::lookup::{self, NamedUser};
+use crate::{Error, actions, inline};
 
 /// Deletes a user; its requests fail from then on.
 ///
 /// Fails with `NoSuchEntity` if there is no such user, and with `DeleteConflict` while it has
-/// inline policies, attached policies or access keys. A permissions boundary goes with it.
+/// inline policies, attached policies or access keys, or is in a group. A permissions boundary
+/// goes with it.
 #[derive(Debug)]
 pub(crate) struct DeleteUser;
 
@@ -42,13 +42,7 @@ impl Operation for DeleteUser {
         _input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let user = permit.target().found()?;
-        let inline = tables::inline_of(user.account, &user.id);
-        if ctx
-            .view()
-            .scan(&tables::INLINE, &inline, None)
-            .next()
-            .is_some()
-        {
+        if !inline::all(ctx.view(), &**user).is_empty() {
             return Err(Error::InUse(Dependent::InlinePolicies));
         }
         if !user.attached.is_empty() {
@@ -57,13 +51,11 @@ impl Operation for DeleteUser {
         if !user.access_keys.is_empty() {
             return Err(Error::InUse(Dependent::AccessKeys));
         }
-        let mut batch = Batch::default();
-        batch.delete(&tables::USERS, tables::named(user.account, &user.name));
-        batch.delete(&tables::PRINCIPAL_IDS, tables::principal_id(&user.id));
-        if let Some(arn) = &user.boundary {
-            let row = tables::attachment(user.account, arn, Use::Boundary, &user.id);
-            batch.delete(&tables::ATTACHMENTS, row);
+        if !user.groups.is_empty() {
+            return Err(Error::InUse(Dependent::Memberships));
         }
+        let mut batch = Batch::default();
+        lookup::delete(&mut batch, &**user);
         Ok(Reply::write(Empty {}, batch))
     }
 

@@ -4,12 +4,11 @@ use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::DeleteUserPolicyRequest;
-use store::Batch;
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedUser;
-use crate::{Error, actions, tables};
+use crate::{Error, actions, inline};
 
 /// Removes an inline policy; what it granted is gone with the next request.
 ///
@@ -43,14 +42,7 @@ impl Operation for DeleteUserPolicy {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let user = permit.target().found()?;
-        let row = tables::inline(user.account, &user.id, &input.policy_name);
-        if ctx.view().get(&tables::INLINE, &row).is_none() {
-            return Err(Error::NoSuchUserPolicy {
-                name: input.policy_name,
-            });
-        }
-        let mut batch = Batch::default();
-        batch.delete(&tables::INLINE, row);
+        let batch = inline::delete(ctx.view(), &**user, &input.policy_name)?;
         Ok(Reply::write(Empty {}, batch))
     }
 

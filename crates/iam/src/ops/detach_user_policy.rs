@@ -1,17 +1,15 @@
 //! `DetachUserPolicy`: takes the permissions of a managed policy away from a user.
 
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::iam::DetachUserPolicyRequest;
-use store::Batch;
-use types::{Arn, Service};
+use types::Service;
 
+use crate::attachments::Pair;
 use crate::event::{self, Fields};
-use crate::lookup::NamedUser;
 use crate::records::UserRecord;
-use crate::tables::{self, Use};
-use crate::{Error, actions, managed};
+use crate::{Error, actions};
 
 /// Detaches a managed policy; what it granted is gone with the next request.
 ///
@@ -28,17 +26,12 @@ impl Operation for DetachUserPolicy {
     const DENIED_CODE: Option<&'static str> = Some(super::ACCESS_DENIED);
     type Input = DetachUserPolicyRequest;
     type Output = Empty;
-    type Target = (NamedUser, Arn);
+    type Target = Pair<UserRecord>;
     type Error = Error;
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        let arn = managed::read_arn(&input.policy_arn)?;
-        let named = NamedUser::of(ctx, &input.user_name)?;
-        let keys = KeySet::default()
-            .one("iam:policyarn", arn.as_str())
-            .maybe("iam:permissionsboundary", named.boundary());
-        let need = named.need(&actions::DETACH_USER_POLICY).with(keys);
-        Ok((Needs::one(need), (named, arn)))
+        let pair = Pair::of(ctx, &input.user_name, &input.policy_arn)?;
+        Ok((Needs::one(pair.need(&actions::DETACH_USER_POLICY)), pair))
     }
 
     async fn handle(
@@ -46,23 +39,7 @@ impl Operation for DetachUserPolicy {
         permit: Permit<Self>,
         _input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let (named, arn) = permit.into_target();
-        let user = named.found()?;
-        if !user.attached.contains(&arn) {
-            return Err(Error::NotAttached {
-                arn: arn.to_string(),
-            });
-        }
-        let mut user = UserRecord::clone(user);
-        user.attached.retain(|attached| *attached != arn);
-        let mut batch = Batch::default();
-        let row = tables::attachment(user.account, &arn, Use::Permissions, &user.id);
-        batch.delete(&tables::ATTACHMENTS, row);
-        batch.put(
-            &tables::USERS,
-            tables::named(user.account, &user.name),
-            user,
-        );
+        let batch = permit.target().detach()?;
         Ok(Reply::write(Empty {}, batch))
     }
 

@@ -83,7 +83,7 @@ impl Operation for GetAccessKeyLastUsed {
 fn owner_arn(ctx: &Ctx, key: &AccessKeyRecord) -> Option<Arn> {
     match &key.owner {
         KeyOwner::Root => Some(Arn::new("iam", None, Some(key.account), "root")),
-        KeyOwner::User { id, .. } => lookup::user_with_id(ctx.view(), id).map(|user| user.arn()),
+        KeyOwner::User { id, .. } => lookup::principal_arn(ctx.view(), id),
     }
 }
 

@@ -7,7 +7,7 @@ use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedUser;
-use crate::{Error, actions, documents, tables};
+use crate::{Error, actions, documents, inline};
 
 /// Returns the text of an inline policy, percent-encoded as AWS does.
 ///
@@ -37,16 +37,11 @@ impl Operation for GetUserPolicy {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let user = permit.target().found()?;
-        let row = tables::inline(user.account, &user.id, &input.policy_name);
-        let Some(inline) = ctx.view().get(&tables::INLINE, &row) else {
-            return Err(Error::NoSuchUserPolicy {
-                name: input.policy_name,
-            });
-        };
+        let inline = inline::find(ctx.view(), &**user, &input.policy_name)?;
         Ok(Reply::read(GetUserPolicyResponse {
             user_name: user.name.clone(),
-            policy_name: inline.record.name.clone(),
-            policy_document: documents::encoded(inline.record.policy.text()),
+            policy_name: inline.name.clone(),
+            policy_document: documents::encoded(inline.policy.text()),
         }))
     }
 

@@ -2,16 +2,12 @@
 
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::iam::{
-    AttachedPolicy, ListAttachedUserPoliciesRequest, ListAttachedUserPoliciesResponse,
-};
+use shapes::iam::{ListAttachedUserPoliciesRequest, ListAttachedUserPoliciesResponse};
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedUser;
-use crate::managed::Managed;
-use crate::paging::Page;
-use crate::{Error, actions};
+use crate::{Error, actions, attachments};
 
 /// Lists the managed policies that are attached to a user, all or those below a path.
 ///
@@ -45,27 +41,9 @@ impl Operation for ListAttachedUserPolicies {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let user = permit.target().found()?;
-        let path = input.path_prefix.as_deref().unwrap_or("/");
-        let listing = [Self::NAME, user.id.as_str(), path];
-        let page = Page::new(&listing, input.marker.as_deref(), input.max_items)?;
-        let policies = user
-            .attached
-            .iter()
-            .filter_map(|arn| Managed::find(ctx.view(), user.account, arn));
-        let mut policies: Vec<(String, Managed)> = policies
-            .filter(|policy| policy.path().starts_with(path))
-            .map(|policy| (place(&policy), policy))
-            .collect();
-        policies.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let attached = |policy: &Managed| AttachedPolicy {
-            policy_name: Some(policy.name().to_owned()),
-            policy_arn: Some(policy.arn()),
-        };
-        let cut = page.cut(
-            policies
-                .iter()
-                .map(|(place, policy)| (place.clone(), attached(policy))),
-        );
+        let which = (Self::NAME, input.path_prefix.as_deref());
+        let page = (input.marker.as_deref(), input.max_items);
+        let cut = attachments::list(ctx.view(), &**user, which, page)?;
         Ok(Reply::read(ListAttachedUserPoliciesResponse {
             is_truncated: Some(cut.is_truncated()),
             attached_policies: Some(cut.items),
@@ -81,13 +59,4 @@ impl Operation for ListAttachedUserPolicies {
                 .page(input.marker.as_deref(), input.max_items),
         )
     }
-}
-
-/// By name; AWS may have a policy of the name of one of the account's.
-fn place(policy: &Managed) -> String {
-    let owner = match policy {
-        Managed::Aws(_) => "aws",
-        Managed::Customer(_) => "local",
-    };
-    format!("{}/{owner}", policy.name().to_lowercase())
 }

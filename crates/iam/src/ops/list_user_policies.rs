@@ -7,8 +7,7 @@ use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedUser;
-use crate::paging::Page;
-use crate::{Error, actions, tables};
+use crate::{Error, actions, inline};
 
 /// Lists the names of a user's inline policies.
 ///
@@ -39,12 +38,8 @@ impl Operation for ListUserPolicies {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let user = permit.target().found()?;
-        let listing = [Self::NAME, user.id.as_str()];
-        let page = Page::new(&listing, input.marker.as_deref(), input.max_items)?;
-        let prefix = tables::inline_of(user.account, &user.id);
-        let policies = ctx.view().scan(&tables::INLINE, &prefix, None);
-        let names = policies.map(|(_, row)| row.record.name.clone());
-        let cut = page.cut(names.map(|name| (name.clone(), name)));
+        let page = (input.marker.as_deref(), input.max_items);
+        let cut = inline::names(ctx.view(), &**user, Self::NAME, page)?;
         Ok(Reply::read(ListUserPoliciesResponse {
             is_truncated: Some(cut.is_truncated()),
             policy_names: cut.items,

@@ -1,16 +1,14 @@
 //! `PutUserPolicy`: adds or replaces an inline policy of a user.
 
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
-use policy::{Action, non_whitespace_len};
+use policy::Action;
 use shapes::Empty;
 use shapes::iam::PutUserPolicyRequest;
-use store::Batch;
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedUser;
-use crate::records::InlinePolicyRecord;
-use crate::{Error, actions, documents, quota, tables};
+use crate::{Error, actions, inline};
 
 /// Adds an inline policy, or replaces the one of that name.
 ///
@@ -46,30 +44,8 @@ impl Operation for PutUserPolicy {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let user = permit.target().found()?;
-        let policy = documents::read(&input.policy_document)?;
-        let all = tables::inline_of(user.account, &user.id);
-        let others: usize = ctx
-            .view()
-            .scan(&tables::INLINE, &all, None)
-            .filter(|(_, row)| row.record.name != input.policy_name)
-            .map(|(_, row)| non_whitespace_len(row.record.policy.text()))
-            .sum();
-        if others.saturating_add(non_whitespace_len(policy.text())) > quota::INLINE_SIZE {
-            return Err(Error::InlineTooLarge {
-                user: user.name.clone(),
-                limit: quota::INLINE_SIZE,
-            });
-        }
-        let row = tables::inline(user.account, &user.id, &input.policy_name);
-        let mut batch = Batch::default();
-        batch.put(
-            &tables::INLINE,
-            row,
-            InlinePolicyRecord {
-                name: input.policy_name,
-                policy,
-            },
-        );
+        let (name, document) = (input.policy_name, &input.policy_document);
+        let batch = inline::put(ctx.view(), &**user, name, document)?;
         Ok(Reply::write(Empty {}, batch))
     }
 

@@ -1,4 +1,4 @@
-//! Policies: inline ones of users, managed ones, and where the managed ones are attached.
+//! Policies: inline ones, managed ones, and where the managed ones are attached.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::Record;
 use types::{AccountId, Arn, Timestamp, UniqueId};
 
+use super::EntityKind;
 use crate::documents;
 
 /// The text of an identity policy, compiled once, when it is written or loaded.
@@ -59,10 +60,10 @@ impl From<PolicyText> for String {
     }
 }
 
-/// An inline policy of a user.
+/// An inline policy of a user, group or role.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InlinePolicyRecord {
-    /// The name; unique for the user.
+    /// The name; unique for whom it belongs to.
     pub name: String,
     /// The policy.
     pub policy: PolicyText,
@@ -131,14 +132,14 @@ pub(crate) fn policy_arn(account: AccountId, path: &str, name: &str) -> Arn {
     Arn::new("iam", None, Some(account), &format!("policy{path}{name}"))
 }
 
-/// That a managed policy is attached to a user, or bounds it. Repeats what the user's record
-/// says, so that the attachments of a policy can be listed and counted.
+/// That a managed policy is attached to a user, group or role, or bounds it. Repeats what the
+/// record of that says, so that the attachments of a policy can be listed and counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachmentRecord {
-    /// The user's unique id.
+    /// Whether it is a user, group or role.
+    pub kind: EntityKind,
+    /// Its unique id.
     pub id: UniqueId,
-    /// The user's name.
-    pub user: String,
 }
 
 impl Record for AttachmentRecord {

@@ -47,6 +47,7 @@ fn a_user_reads_back() {
         ],
         boundary: None,
         access_keys: vec!["AKIAEXAMPLEEXAMPLE22".parse().unwrap()],
+        groups: vec!["AGPAEXAMPLEEXAMPLE234".parse().unwrap()],
     };
     assert_eq!(
         user.arn().as_str(),
@@ -55,7 +56,7 @@ fn a_user_reads_back() {
     let text = stored(&tables::USERS, user.clone());
     assert_eq!(
         text,
-        r#"{"v":1,"r":{"account":"111122223333","name":"Alice","path":"/team/","id":"AIDAEXAMPLEEXAMPLE234","created":[5,6],"tags":[["Team","red"]],"attached":["arn:aws:iam::aws:policy/AdministratorAccess"],"boundary":null,"access_keys":["AKIAEXAMPLEEXAMPLE22"]}}"#
+        r#"{"v":1,"r":{"account":"111122223333","name":"Alice","path":"/team/","id":"AIDAEXAMPLEEXAMPLE234","created":[5,6],"tags":[["Team","red"]],"attached":["arn:aws:iam::aws:policy/AdministratorAccess"],"boundary":null,"access_keys":["AKIAEXAMPLEEXAMPLE22"],"groups":["AGPAEXAMPLEEXAMPLE234"]}}"#
     );
     assert_eq!(read_back(&tables::USERS, &text), user);
 }
@@ -106,4 +107,23 @@ fn a_damaged_secret_is_not_quoted() {
 fn secrets_have_no_history() {
     assert!(!tables::ACCESS_KEYS.keeps_history());
     assert!(tables::USERS.keeps_history() && tables::INLINE.keeps_history());
+}
+
+#[test]
+fn a_role_reads_back_with_the_ids_that_its_trust_policy_is_bound_to() {
+    let text = r#"{"v":1,"r":{"account":"111122223333","name":"R","path":"/","id":"AROAEXAMPLEEXAMPLE234","created":[0,0],"description":null,"trust":{"text":"{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::111122223333:user/Alice\"},\"Action\":\"sts:AssumeRole\"}}","bound":{"arn:aws:iam::111122223333:user/Alice":"AIDAEXAMPLEEXAMPLE234"}},"max_session":3600,"tags":[],"attached":[],"boundary":null,"linked_to":null}}"#;
+    let role = read_back(&tables::ROLES, text);
+    let bound: Vec<_> = role.trust.document().principals().cloned().collect();
+    let expected = ::policy::PrincipalPattern::User {
+        arn: "arn:aws:iam::111122223333:user/Alice".parse().unwrap(),
+        id: Some(id()),
+    };
+    assert_eq!(bound, [expected]);
+    assert_eq!(stored(&tables::ROLES, role), text);
+}
+
+#[test]
+fn a_role_whose_trust_policy_cannot_be_read_is_refused() {
+    let text = r#"{"v":1,"r":{"account":"111122223333","name":"R","path":"/","id":"AROAEXAMPLEEXAMPLE234","created":[0,0],"description":null,"trust":{"text":"{}","bound":{}},"max_session":3600,"tags":[],"attached":[],"boundary":null,"linked_to":null}}"#;
+    assert!(tables::ROLES.decode(text.as_bytes()).is_err());
 }

@@ -1,8 +1,11 @@
-//! A user, and the way back from its unique id.
+//! A user.
 
 use serde::{Deserialize, Serialize};
-use store::Record;
+use store::{Record, Table};
 use types::{AccessKeyId, AccountId, Arn, Principal, Timestamp, UniqueId};
+
+use super::entity::{self, Entity, EntityKind};
+use crate::tables;
 
 /// An IAM user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,12 +28,15 @@ pub struct UserRecord {
     pub boundary: Option<Arn>,
     /// The access keys, oldest first.
     pub access_keys: Vec<AccessKeyId>,
+    /// The groups that the user is in, by their unique ids, in the order of joining.
+    #[serde(default)]
+    pub groups: Vec<UniqueId>,
 }
 
 impl UserRecord {
     /// `arn:aws:iam::A:user/path/Name`.
     pub fn arn(&self) -> Arn {
-        user_arn(self.account, &self.path, &self.name)
+        Entity::arn(self)
     }
 
     /// The user as a principal.
@@ -48,20 +54,52 @@ impl Record for UserRecord {
     const VERSION: u16 = 1;
 }
 
-/// The ARN of the user `name` at `path`.
-pub(crate) fn user_arn(account: AccountId, path: &str, name: &str) -> Arn {
-    Arn::new("iam", None, Some(account), &format!("user{path}{name}"))
+impl Entity for UserRecord {
+    const KIND: EntityKind = EntityKind::User;
+
+    fn table() -> &'static Table<Self> {
+        &tables::USERS
+    }
+
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn id(&self) -> &UniqueId {
+        &self.id
+    }
+
+    fn attached(&self) -> &[Arn] {
+        &self.attached
+    }
+
+    fn attached_mut(&mut self) -> &mut Vec<Arn> {
+        &mut self.attached
+    }
+
+    fn boundary(&self) -> Option<&Arn> {
+        self.boundary.as_ref()
+    }
+
+    fn tags(&self) -> &[(String, String)] {
+        &self.tags
+    }
 }
 
-/// Whose unique id this is; written and deleted together with the principal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PrincipalIdRecord {
-    /// The account that owns the principal.
-    pub account: AccountId,
-    /// The user's name.
-    pub user: String,
-}
+impl entity::Principal for UserRecord {
+    fn boundary_mut(&mut self) -> &mut Option<Arn> {
+        &mut self.boundary
+    }
 
-impl Record for PrincipalIdRecord {
-    const VERSION: u16 = 1;
+    fn tags_mut(&mut self) -> &mut Vec<(String, String)> {
+        &mut self.tags
+    }
 }
