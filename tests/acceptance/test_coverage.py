@@ -20,6 +20,8 @@ from conftest import REGION, binary
 DENIED = {"AccessDenied", "AccessDeniedException", "AccessForbidden"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Action": "sts:*", "Resource": "*"}})
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": {
+    "Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}})
 counter = itertools.count()
 
 
@@ -70,6 +72,41 @@ class World:
         self.iam.put_user_policy(UserName=made, PolicyName="p", PolicyDocument=POLICY)
         return made
 
+    def team(self):
+        made = name()
+        self.iam.create_group(GroupName=made)
+        return made
+
+    def team_with_policy(self):
+        made = self.team()
+        self.iam.put_group_policy(GroupName=made, PolicyName="p", PolicyDocument=POLICY)
+        return made
+
+    def member(self):
+        user, team = self.user(), self.team()
+        self.iam.add_user_to_group(GroupName=team, UserName=user)
+        return {"GroupName": team, "UserName": user}
+
+    def role(self):
+        made = name()
+        self.iam.create_role(RoleName=made, AssumeRolePolicyDocument=TRUST)
+        return made
+
+    def role_with_policy(self):
+        made = self.role()
+        self.iam.put_role_policy(RoleName=made, PolicyName="p", PolicyDocument=POLICY)
+        return made
+
+    def bounded_user(self):
+        made = self.user()
+        self.iam.put_user_permissions_boundary(UserName=made, PermissionsBoundary=self.policy())
+        return made
+
+    def bounded_role(self):
+        made = self.role()
+        self.iam.put_role_permissions_boundary(RoleName=made, PermissionsBoundary=self.policy())
+        return made
+
     def policy(self):
         return self.iam.create_policy(PolicyName=name(), PolicyDocument=POLICY)["Policy"]["Arn"]
 
@@ -101,6 +138,18 @@ def group_parameters(group, key):
 def attached_call(world):
     user, arn = world.attached()
     return {"UserName": user, "PolicyArn": arn}
+
+
+def attached_team(world):
+    call = {"GroupName": world.team(), "PolicyArn": world.policy()}
+    world.iam.attach_group_policy(**call)
+    return call
+
+
+def attached_role(world):
+    call = {"RoleName": world.role(), "PolicyArn": world.policy()}
+    world.iam.attach_role_policy(**call)
+    return call
 
 
 def key_call(world, **more):
@@ -146,6 +195,46 @@ CALLS = {
     ("iam", "AttachUserPolicy"): lambda w: {"UserName": w.user(), "PolicyArn": w.policy()},
     ("iam", "DetachUserPolicy"): attached_call,
     ("iam", "ListAttachedUserPolicies"): lambda w: {"UserName": w.user()},
+    ("iam", "UpdateUser"): lambda w: {"UserName": w.user(), "NewUserName": name()},
+    ("iam", "ListGroupsForUser"): lambda w: {"UserName": w.user()},
+    ("iam", "PutUserPermissionsBoundary"): lambda w: {"UserName": w.user(), "PermissionsBoundary": w.policy()},
+    ("iam", "DeleteUserPermissionsBoundary"): lambda w: {"UserName": w.bounded_user()},
+    ("iam", "TagUser"): lambda w: {"UserName": w.user(), "Tags": TAGS},
+    ("iam", "UntagUser"): lambda w: {"UserName": w.user(), "TagKeys": ["team"]},
+    ("iam", "ListUserTags"): lambda w: {"UserName": w.user()},
+    ("iam", "CreateGroup"): lambda w: {"GroupName": name()},
+    ("iam", "GetGroup"): lambda w: {"GroupName": w.team()},
+    ("iam", "ListGroups"): lambda w: {},
+    ("iam", "UpdateGroup"): lambda w: {"GroupName": w.team(), "NewPath": "/x/"},
+    ("iam", "DeleteGroup"): lambda w: {"GroupName": w.team()},
+    ("iam", "AddUserToGroup"): lambda w: {"GroupName": w.team(), "UserName": w.user()},
+    ("iam", "RemoveUserFromGroup"): lambda w: w.member(),
+    ("iam", "PutGroupPolicy"): lambda w: {"GroupName": w.team(), "PolicyName": "p", "PolicyDocument": POLICY},
+    ("iam", "GetGroupPolicy"): lambda w: {"GroupName": w.team_with_policy(), "PolicyName": "p"},
+    ("iam", "ListGroupPolicies"): lambda w: {"GroupName": w.team()},
+    ("iam", "DeleteGroupPolicy"): lambda w: {"GroupName": w.team_with_policy(), "PolicyName": "p"},
+    ("iam", "AttachGroupPolicy"): lambda w: {"GroupName": w.team(), "PolicyArn": w.policy()},
+    ("iam", "DetachGroupPolicy"): attached_team,
+    ("iam", "ListAttachedGroupPolicies"): lambda w: {"GroupName": w.team()},
+    ("iam", "CreateRole"): lambda w: {"RoleName": name(), "AssumeRolePolicyDocument": TRUST, "Tags": TAGS},
+    ("iam", "GetRole"): lambda w: {"RoleName": w.role()},
+    ("iam", "ListRoles"): lambda w: {},
+    ("iam", "UpdateRole"): lambda w: {"RoleName": w.role(), "Description": "x"},
+    ("iam", "UpdateRoleDescription"): lambda w: {"RoleName": w.role(), "Description": "x"},
+    ("iam", "UpdateAssumeRolePolicy"): lambda w: {"RoleName": w.role(), "PolicyDocument": TRUST},
+    ("iam", "DeleteRole"): lambda w: {"RoleName": w.role()},
+    ("iam", "PutRolePolicy"): lambda w: {"RoleName": w.role(), "PolicyName": "p", "PolicyDocument": POLICY},
+    ("iam", "GetRolePolicy"): lambda w: {"RoleName": w.role_with_policy(), "PolicyName": "p"},
+    ("iam", "ListRolePolicies"): lambda w: {"RoleName": w.role()},
+    ("iam", "DeleteRolePolicy"): lambda w: {"RoleName": w.role_with_policy(), "PolicyName": "p"},
+    ("iam", "AttachRolePolicy"): lambda w: {"RoleName": w.role(), "PolicyArn": w.policy()},
+    ("iam", "DetachRolePolicy"): attached_role,
+    ("iam", "ListAttachedRolePolicies"): lambda w: {"RoleName": w.role()},
+    ("iam", "PutRolePermissionsBoundary"): lambda w: {"RoleName": w.role(), "PermissionsBoundary": w.policy()},
+    ("iam", "DeleteRolePermissionsBoundary"): lambda w: {"RoleName": w.bounded_role()},
+    ("iam", "TagRole"): lambda w: {"RoleName": w.role(), "Tags": TAGS},
+    ("iam", "UntagRole"): lambda w: {"RoleName": w.role(), "TagKeys": ["team"]},
+    ("iam", "ListRoleTags"): lambda w: {"RoleName": w.role()},
     ("sts", "GetCallerIdentity"): lambda w: {},
     ("cloudtrail", "LookupEvents"): lambda w: {},
     ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.shared_key),

@@ -41,7 +41,7 @@ impl<E: Entity> Pair<E> {
     /// Fails with `NoSuchEntity` if there is no such user, group, role or policy, and with
     /// `LimitExceeded` beyond ten policies.
     pub(crate) fn attach(self, view: &View) -> Result<Batch, Error> {
-        let record = self.named.found()?;
+        let record = self.named.changeable()?;
         attachable(view, record.account(), &self.arn)?;
         let mut batch = Batch::default();
         if record.attached().contains(&self.arn) {
@@ -61,7 +61,7 @@ impl<E: Entity> Pair<E> {
     /// Fails with `NoSuchEntity` if there is no such user, group or role, or if the policy is
     /// not attached.
     pub(crate) fn detach(&self) -> Result<Batch, Error> {
-        let record = self.named.found()?;
+        let record = self.named.changeable()?;
         if !record.attached().contains(&self.arn) {
             return Err(Error::NotAttached {
                 arn: self.arn.to_string(),

@@ -6,7 +6,7 @@ use crypto::secret::SecretBytes;
 use store::{AnyTable, Revision, Snapshot, View};
 use types::{AccessKeyId, AccountId, Principal};
 
-use crate::records::{AccessKeyRecord, KeyOwner, KeyStatus};
+use crate::records::{AccessKeyRecord, KeyOwner, KeyStatus, UserRecord};
 use crate::tables;
 
 /// A credential that may sign.
@@ -106,9 +106,11 @@ pub(crate) fn is_good(view: &View, id: &AccessKeyId, principal: &Principal) -> b
         (KeyOwner::Root, Principal::Root { account }) => view
             .get(&tables::ACCOUNTS, &tables::account(*account))
             .is_some(),
-        (KeyOwner::User { id: owner, name }, Principal::User { id, .. }) => {
+        // A user that was renamed meanwhile has to be authenticated anew.
+        (KeyOwner::User { id: owner, name }, Principal::User { id, arn, .. }) => {
             let user = view.get(&tables::USERS, &tables::named(key.account, name));
-            owner == id && user.is_some_and(|user| user.record.id == *id)
+            let is_caller = |user: &UserRecord| user.id == *id && user.arn() == *arn;
+            owner == id && user.is_some_and(|user| is_caller(user.record))
         }
         _ => false,
     }

@@ -105,6 +105,28 @@ pub enum Error {
         /// The principal as the policy names it.
         value: String,
     },
+    /// The user is not in the group.
+    #[error("the user `{user}` is not in the group `{group}`")]
+    NotMember {
+        /// The user's name.
+        user: String,
+        /// The group's name.
+        group: String,
+    },
+    /// Nothing bounds the user or role.
+    #[error("the {} `{name}` has no permissions boundary", kind.word())]
+    NotBounded {
+        /// What it is.
+        kind: EntityKind,
+        /// Its name.
+        name: String,
+    },
+    /// A path at which only services make roles.
+    #[error("the path `{path}` is reserved for roles of services")]
+    ReservedPath {
+        /// The path.
+        path: String,
+    },
     /// A role that only the service that it is linked to may change.
     #[error("the role `{name}` is linked to a service")]
     Protected {
@@ -198,6 +220,8 @@ impl ServiceError for Error {
             | Self::NotAttachable { .. }
             | Self::NoSuchBoundary { .. }
             | Self::NotAttached { .. }
+            | Self::NotMember { .. }
+            | Self::NotBounded { .. }
             | Self::NoSuchAccessKey { .. } => ErrorKind::NotFound,
             Self::OwnerExists { .. } | Self::PolicyExists { .. } | Self::InUse(_) => {
                 ErrorKind::Conflict
@@ -210,6 +234,7 @@ impl ServiceError for Error {
             | Self::InvalidMarker
             | Self::DuplicateTags
             | Self::ReservedTag { .. }
+            | Self::ReservedPath { .. }
             | Self::UnsettableStatus { .. }
             | Self::UserNameNeeded => ErrorKind::Validation,
             Self::NoAccount => ErrorKind::Denied,
@@ -225,6 +250,8 @@ impl ServiceError for Error {
             | Self::NotAttachable { .. }
             | Self::NoSuchBoundary { .. }
             | Self::NotAttached { .. }
+            | Self::NotMember { .. }
+            | Self::NotBounded { .. }
             | Self::NoSuchAccessKey { .. } => "NoSuchEntity",
             Self::OwnerExists { .. } | Self::PolicyExists { .. } => "EntityAlreadyExists",
             Self::InUse(_) => "DeleteConflict",
@@ -236,9 +263,10 @@ impl ServiceError for Error {
             Self::InvalidArn { .. } | Self::InvalidMarker | Self::UserNameNeeded => {
                 "ValidationError"
             }
-            Self::DuplicateTags | Self::ReservedTag { .. } | Self::UnsettableStatus { .. } => {
-                "InvalidInput"
-            }
+            Self::DuplicateTags
+            | Self::ReservedTag { .. }
+            | Self::ReservedPath { .. }
+            | Self::UnsettableStatus { .. } => "InvalidInput",
             Self::NoAccount => "AccessDenied",
             Self::Composition(_) => "ServiceFailure",
         })
@@ -294,9 +322,12 @@ impl ServiceError for Error {
                 "Must specify userName when calling with non-User credentials".to_owned()
             }
             Self::InvalidMarker => "Invalid Marker.".to_owned(),
-            Self::ReservedTag { .. } | Self::UnsettableStatus { .. } | Self::NoAccount => {
-                self.to_string()
-            }
+            Self::NotMember { .. }
+            | Self::NotBounded { .. }
+            | Self::ReservedTag { .. }
+            | Self::ReservedPath { .. }
+            | Self::UnsettableStatus { .. }
+            | Self::NoAccount => self.to_string(),
             Self::Composition(_) => {
                 "the request processing has failed because of an unknown error".to_owned()
             }

@@ -5,6 +5,10 @@ use types::{Arn, Timestamp};
 
 /// The type of users in audit records.
 pub(crate) const USER: &str = "AWS::IAM::User";
+/// The type of groups in audit records.
+pub(crate) const GROUP: &str = "AWS::IAM::Group";
+/// The type of roles in audit records.
+pub(crate) const ROLE: &str = "AWS::IAM::Role";
 /// The type of managed policies in audit records.
 pub(crate) const POLICY: &str = "AWS::IAM::Policy";
 
@@ -75,4 +79,29 @@ pub(crate) fn about(detail: pipeline::EventDetail, arn: &str, kind: &str) -> pip
         Ok(arn) => detail.resource(&arn, kind),
         Err(_not_an_arn) => detail,
     }
+}
+
+/// The detail of a call that makes a role, with the role if it was made.
+pub(crate) fn created_role(
+    detail: pipeline::EventDetail,
+    role: Option<&shapes::iam::Role>,
+) -> pipeline::EventDetail {
+    let Some(role) = role else {
+        return detail;
+    };
+    let trust = role.assume_role_policy_document.as_deref();
+    let created = Fields::default()
+        .with("path", role.path.as_str())
+        .with("roleName", role.role_name.as_str())
+        .with("roleId", role.role_id.as_str())
+        .with("arn", role.arn.as_str())
+        .time("createDate", role.create_date)
+        .maybe("assumeRolePolicyDocument", trust)
+        .tags(role.tags.as_deref());
+    let response = Fields::default().with("role", created.value()).value();
+    about(
+        pipeline::EventDetail { response, ..detail },
+        &role.arn,
+        ROLE,
+    )
 }

@@ -11,8 +11,8 @@ use store::{AnyTable, Revision, Snapshot, View};
 use types::{AccountId, Arn, Principal, UniqueId};
 
 use crate::managed::Managed;
-use crate::records::{Entity, GroupRecord, RoleRecord, UserRecord};
-use crate::{credential, documents, inline, lookup, tables};
+use crate::records::{Entity, RoleRecord, UserRecord};
+use crate::{credential, documents, inline, members, tables};
 
 /// How many principals' policies are kept before all are forgotten and gathered anew.
 const MOST_KEPT: usize = 16_384;
@@ -132,8 +132,7 @@ fn of_user(view: &View, account: AccountId, id: &UniqueId, name: &str) -> Identi
         return IdentityPolicies::default();
     };
     let mut policies = of_record(view, user);
-    let groups = user.groups.iter();
-    for group in groups.filter_map(|id| lookup::with_id::<GroupRecord>(view, id)) {
+    for group in members::of_user(view, user) {
         policies.identity.extend(of_record(view, &*group).identity);
     }
     policies

@@ -3,6 +3,7 @@
 use policy::non_whitespace_len;
 use store::{Batch, View};
 
+use crate::error::Dependent;
 use crate::paging::{Cut, Page};
 use crate::records::{Entity, EntityKind, InlinePolicyRecord};
 use crate::{Error, documents, quota, tables};
@@ -82,6 +83,17 @@ pub(crate) fn names<E: Entity>(
         .into_iter()
         .map(|policy| policy.name.clone());
     Ok(page.cut(names.map(|name| (name.clone(), name))))
+}
+
+/// Fails with `DeleteConflict` while `record` has inline policies or attached policies.
+pub(crate) fn without_policies<E: Entity>(view: &View, record: &E) -> Result<(), Error> {
+    if !all(view, record).is_empty() {
+        return Err(Error::InUse(Dependent::InlinePolicies));
+    }
+    if !record.attached().is_empty() {
+        return Err(Error::InUse(Dependent::AttachedPolicies));
+    }
+    Ok(())
 }
 
 fn missing(kind: EntityKind, name: &str) -> Error {

@@ -9,8 +9,6 @@
 //! IAM is global: records belong to an account, not to a region. Records of calls are made
 //! for the region of the request, which the server sets to the one that IAM signs for.
 
-#![expect(dead_code, reason = "the operations of groups and roles follow")]
-
 mod actions;
 mod attachments;
 mod bootstrap;
@@ -23,8 +21,10 @@ mod inline;
 mod last_used;
 mod lookup;
 mod managed;
+mod members;
 mod ops;
 mod paging;
+mod paths;
 mod quota;
 mod records;
 mod resources;
@@ -44,9 +44,9 @@ pub use lookup::first_account;
 pub use records::{
     AccessKeyRecord, AccountRecord, AttachmentRecord, EntityKind, GroupRecord, InlinePolicyRecord,
     KeyOwner, KeyStatus, LastUsedRecord, ManagedPolicyRecord, MemberRecord, PolicyText,
-    PolicyVersion, PrincipalIdRecord, RoleLastUsedRecord, RoleRecord, TrustPolicy, UserRecord,
+    PolicyVersion, PrincipalIdRecord, RoleRecord, TrustPolicy, UserRecord,
 };
-pub use resources::IamResources;
+pub use resources::{IamResources, trust_facts};
 pub use tables::tables;
 
 use pipeline::Registry;

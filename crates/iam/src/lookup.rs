@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipeline::{Ctx, Need};
+use pipeline::{Ctx, Need, Needs};
 use policy::Action;
 use store::{Batch, Key, View};
 use types::{AccessKeyId, AccountId, Arn, Entropy, Principal, UniqueId};
@@ -72,6 +72,42 @@ impl<E: Entity> Named<E> {
             kind: E::KIND,
             name: self.name.clone(),
         })
+    }
+}
+
+impl<E: Entity> Named<E> {
+    /// The user, group or role, to change it.
+    ///
+    /// Fails like [`Self::found`], and with `UnmodifiableEntity` for a role that is linked to
+    /// a service.
+    pub(crate) fn changeable(&self) -> Result<&Arc<E>, Error> {
+        let record = self.found()?;
+        if record.is_protected() {
+            return Err(Error::Protected {
+                name: record.name().to_owned(),
+            });
+        }
+        Ok(record)
+    }
+
+    /// The needs of `action` on the ARN as it is, and on the one that another path or name
+    /// makes of it.
+    pub(crate) fn needs_to_move(
+        &self,
+        action: &'static Action,
+        path: Option<&str>,
+        name: Option<&str>,
+    ) -> Needs {
+        let now = self.record.as_ref().map_or("/", |record| record.path());
+        let name = name.unwrap_or(&self.name);
+        let moved = E::KIND.arn(self.account, path.unwrap_or(now), name);
+        let shown = E::KIND.arn(self.account, path.unwrap_or("/"), name);
+        let needs = Needs::one(self.need(action));
+        if moved == self.arn() {
+            needs
+        } else {
+            needs.and(Need::on(action, moved).named(shown))
+        }
     }
 }
 
@@ -174,8 +210,42 @@ pub(crate) fn put_new<E: Entity>(batch: &mut Batch, record: E) {
     put(batch, record);
 }
 
+/// Writes a user, group or role under another name or path than `before`.
+///
+/// Fails with `EntityAlreadyExists` if another one has the name.
+pub(crate) fn put_moved<E: Entity>(
+    batch: &mut Batch,
+    view: &View,
+    before: &E,
+    record: E,
+) -> Result<(), Error> {
+    let account = record.account();
+    let row = tables::named(account, before.name());
+    if tables::named(account, record.name()) != row {
+        unused_name::<E>(view, account, record.name())?;
+        batch.delete(E::table(), row);
+    }
+    put_new(batch, record);
+    Ok(())
+}
+
+/// Fails with `EntityAlreadyExists` if a user, group or role of `account` is called `name`.
+pub(crate) fn unused_name<E: Entity>(
+    view: &View,
+    account: AccountId,
+    name: &str,
+) -> Result<(), Error> {
+    match view.get(E::table(), &tables::named(account, name)) {
+        None => Ok(()),
+        Some(_) => Err(Error::OwnerExists {
+            kind: E::KIND,
+            name: name.to_owned(),
+        }),
+    }
+}
+
 /// Writes whose unique id it is.
-pub(crate) fn put_id<E: Entity>(batch: &mut Batch, record: &E) {
+fn put_id<E: Entity>(batch: &mut Batch, record: &E) {
     let owner = PrincipalIdRecord {
         account: record.account(),
         kind: E::KIND,

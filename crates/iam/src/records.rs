@@ -5,7 +5,7 @@ mod account;
 mod entity;
 mod group;
 mod policy;
-mod role;
+pub(crate) mod role;
 mod trust;
 mod user;
 
@@ -18,7 +18,7 @@ pub(crate) use policy::policy_arn;
 pub use policy::{
     AttachmentRecord, InlinePolicyRecord, ManagedPolicyRecord, PolicyText, PolicyVersion,
 };
-pub use role::{RoleLastUsedRecord, RoleRecord};
+pub use role::RoleRecord;
 pub use trust::TrustPolicy;
 pub use user::UserRecord;
 

@@ -55,7 +55,7 @@ fn tags(view: &View, arn: &Arn) -> Option<Vec<(String, String)>> {
 /// policy, its tags.
 ///
 /// A role that does not exist trusts nobody, so that callers do not learn whether it does.
-pub(crate) fn trust_facts(view: &View, arn: &Arn) -> ResourceFacts {
+pub fn trust_facts(view: &View, arn: &Arn) -> ResourceFacts {
     let trust = match lookup::at::<RoleRecord>(view, arn) {
         Some(role) => Some(Arc::clone(role.trust.document())),
         None => documents::trusts_nobody(),

@@ -1,11 +1,15 @@
 //! Records as responses show them.
 
 use shapes::iam;
-use types::AccountId;
+use store::View;
+use types::{AccountId, Arn};
 
 use crate::managed::{self, Managed, Usage};
-use crate::records::{AccessKeyRecord, AccountRecord, KeyOwner, KeyStatus, UserRecord};
-use crate::tags;
+use crate::records::{
+    AccessKeyRecord, AccountRecord, Entity, GroupRecord, KeyOwner, KeyStatus, LastUsedRecord,
+    RoleRecord, UserRecord,
+};
+use crate::{documents, tags};
 
 /// A user without what listings leave out: tags and boundary.
 pub(crate) fn listed_user(user: &UserRecord) -> iam::User {
@@ -24,18 +28,66 @@ pub(crate) fn listed_user(user: &UserRecord) -> iam::User {
 /// A user with everything.
 pub(crate) fn user(user: &UserRecord) -> iam::User {
     iam::User {
-        permissions_boundary: user
-            .boundary
-            .as_ref()
-            .map(|arn| iam::AttachedPermissionsBoundary {
-                permissions_boundary_type: Some(
-                    iam::PermissionsBoundaryAttachmentType::PermissionsBoundaryPolicy,
-                ),
-                permissions_boundary_arn: Some(arn.to_string()),
-            }),
+        permissions_boundary: boundary(user.boundary.as_ref()),
         tags: tags::shape(&user.tags),
         ..listed_user(user)
     }
+}
+
+/// A group.
+pub(crate) fn group(group: &GroupRecord) -> iam::Group {
+    iam::Group {
+        path: group.path.clone(),
+        group_name: group.name.clone(),
+        group_id: group.id.to_string(),
+        arn: String::from(group.arn()),
+        create_date: group.created,
+    }
+}
+
+/// A role without what listings leave out: tags, boundary and last use.
+pub(crate) fn listed_role(view: &View, role: &RoleRecord) -> iam::Role {
+    iam::Role {
+        path: role.path.clone(),
+        role_name: role.name.clone(),
+        role_id: role.id.to_string(),
+        arn: String::from(role.arn()),
+        create_date: role.created,
+        assume_role_policy_document: Some(documents::encoded(&role.trust.shown(view))),
+        description: role.description.clone(),
+        max_session_duration: i32::try_from(role.max_session).ok(),
+        permissions_boundary: None,
+        tags: None,
+        role_last_used: None,
+        source_role_template: None,
+    }
+}
+
+/// A role with everything.
+pub(crate) fn role(view: &View, role: &RoleRecord, used: Option<iam::RoleLastUsed>) -> iam::Role {
+    iam::Role {
+        permissions_boundary: boundary(role.boundary.as_ref()),
+        tags: tags::shape(&role.tags),
+        role_last_used: used,
+        ..listed_role(view, role)
+    }
+}
+
+/// The last use of a role; of one that was never used, nothing.
+pub(crate) fn role_last_used(used: Option<LastUsedRecord>) -> iam::RoleLastUsed {
+    iam::RoleLastUsed {
+        last_used_date: used.as_ref().map(|used| used.at),
+        region: used.map(|used| used.region.to_string()),
+    }
+}
+
+/// The policy that bounds a user or role.
+pub(crate) fn boundary(arn: Option<&Arn>) -> Option<iam::AttachedPermissionsBoundary> {
+    let kind = iam::PermissionsBoundaryAttachmentType::PermissionsBoundaryPolicy;
+    arn.map(|arn| iam::AttachedPermissionsBoundary {
+        permissions_boundary_type: Some(kind),
+        permissions_boundary_arn: Some(arn.to_string()),
+    })
 }
 
 /// The root user, who has neither path nor name: the first is `/`, the second empty.

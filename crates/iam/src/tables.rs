@@ -9,8 +9,7 @@ use types::{AccessKeyId, AccountId, Arn, UniqueId};
 
 use crate::records::{
     AccessKeyRecord, AccountRecord, AttachmentRecord, GroupRecord, InlinePolicyRecord,
-    LastUsedRecord, ManagedPolicyRecord, MemberRecord, PrincipalIdRecord, RoleLastUsedRecord,
-    RoleRecord, UserRecord,
+    LastUsedRecord, ManagedPolicyRecord, MemberRecord, PrincipalIdRecord, RoleRecord, UserRecord,
 };
 
 /// Accounts, by id.
@@ -29,7 +28,7 @@ pub(crate) static MEMBERS: Table<MemberRecord> = Table::with_history("iam_group_
 pub(crate) static ROLES: Table<RoleRecord> = Table::with_history("iam_roles");
 
 /// Last uses of roles, by unique id.
-pub(crate) static ROLE_LAST_USED: Table<RoleLastUsedRecord> =
+pub(crate) static ROLE_LAST_USED: Table<LastUsedRecord> =
     Table::without_history("iam_role_last_used");
 
 /// Whose unique id it is, by id.

@@ -1,4 +1,4 @@
-//! Tags of users and policies.
+//! Tags of users, roles and policies.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -7,7 +7,7 @@ use pipeline::KeySet;
 use policy::{ConditionKey, ConditionKeys, Values};
 use shapes::iam::Tag;
 
-use crate::Error;
+use crate::{Error, quota};
 
 /// Checks and takes over the tags of a request. Their number and the characters of keys and
 /// values were checked when the request was read.
@@ -29,6 +29,44 @@ pub(crate) fn read(tags: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error>
         read.push((tag.key.clone(), tag.value.clone()));
     }
     Ok(read)
+}
+
+/// Adds `new` to `tags`. A key that differs from an existing one in case only replaces it, in
+/// its place.
+///
+/// Fails with `LimitExceeded` beyond 50 tags.
+pub(crate) fn merge(
+    tags: &mut Vec<(String, String)>,
+    new: Vec<(String, String)>,
+    quota: &'static str,
+) -> Result<(), Error> {
+    for tag in new {
+        let same = |known: &&mut (String, String)| known.0.to_lowercase() == tag.0.to_lowercase();
+        if let Some(known) = tags.iter_mut().find(same) {
+            *known = tag;
+        } else {
+            quota::room(tags.len(), quota, quota::TAGS)?;
+            tags.push(tag);
+        }
+    }
+    Ok(())
+}
+
+/// Removes the tags with these keys, without regard to case.
+pub(crate) fn remove(tags: &mut Vec<(String, String)>, keys: &[String]) {
+    let gone: HashSet<String> = keys.iter().map(|key| key.to_lowercase()).collect();
+    tags.retain(|(key, _)| !gone.contains(&key.to_lowercase()));
+}
+
+/// The tags with their keys as places, for a listing.
+pub(crate) fn by_key(tags: &[(String, String)]) -> Vec<(String, Tag)> {
+    let mut places: Vec<(String, Tag)> = shape(tags)
+        .into_iter()
+        .flatten()
+        .map(|tag| (tag.key.clone(), tag))
+        .collect();
+    places.sort_by(|(one, _), (other, _)| one.cmp(other));
+    places
 }
 
 /// The tags as a response has them; none at all are left out.

@@ -5,7 +5,8 @@ use store::SnapshotBuilder;
 use types::Timestamp;
 
 use super::*;
-use crate::records::{InlinePolicyRecord, PolicyText};
+use crate::lookup;
+use crate::records::{GroupRecord, InlinePolicyRecord, PolicyText};
 
 const MISSING: &str = "arn:aws:iam::111122223333:policy/Missing";
 

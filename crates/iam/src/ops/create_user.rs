@@ -10,7 +10,7 @@ use crate::event::{self, Fields};
 use crate::managed;
 use crate::records::{EntityKind, UserRecord};
 use crate::tables::{self, Use};
-use crate::{Error, actions, attachments, lookup, quota, shape, tags};
+use crate::{Error, actions, attachments, lookup, paths, quota, shape, tags};
 
 /// Creates a user, optionally with tags and a permissions boundary.
 ///
@@ -43,7 +43,7 @@ impl Operation for CreateUser {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Wanted), Error> {
         let account = lookup::account(ctx)?;
-        let path = input.path.clone().unwrap_or_else(|| "/".to_owned());
+        let path = paths::read(input.path.as_deref());
         let tags = tags::read(input.tags.as_deref())?;
         let boundary = input
             .permissions_boundary
@@ -82,15 +82,7 @@ impl Operation for CreateUser {
             boundary,
         } = permit.into_target();
         let view = ctx.view();
-        if view
-            .get(&tables::USERS, &tables::named(account, &input.user_name))
-            .is_some()
-        {
-            return Err(Error::OwnerExists {
-                kind: EntityKind::User,
-                name: input.user_name,
-            });
-        }
+        lookup::unused_name::<UserRecord>(view, account, &input.user_name)?;
         quota::room_in(
             view,
             &tables::USERS,

@@ -42,12 +42,7 @@ impl Operation for DeleteUser {
         _input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let user = permit.target().found()?;
-        if !inline::all(ctx.view(), &**user).is_empty() {
-            return Err(Error::InUse(Dependent::InlinePolicies));
-        }
-        if !user.attached.is_empty() {
-            return Err(Error::InUse(Dependent::AttachedPolicies));
-        }
+        inline::without_policies(ctx.view(), &**user)?;
         if !user.access_keys.is_empty() {
             return Err(Error::InUse(Dependent::AccessKeys));
         }

@@ -41,7 +41,7 @@ impl Operation for DeleteUserPolicy {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let user = permit.target().found()?;
+        let user = permit.target().changeable()?;
         let batch = inline::delete(ctx.view(), &**user, &input.policy_name)?;
         Ok(Reply::write(Empty {}, batch))
     }

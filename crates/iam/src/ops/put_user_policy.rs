@@ -43,7 +43,7 @@ impl Operation for PutUserPolicy {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let user = permit.target().found()?;
+        let user = permit.target().changeable()?;
         let (name, document) = (input.policy_name, &input.policy_document);
         let batch = inline::put(ctx.view(), &**user, name, document)?;
         Ok(Reply::write(Empty {}, batch))

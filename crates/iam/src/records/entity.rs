@@ -76,6 +76,8 @@ pub(crate) trait Entity: Record + Clone {
     fn attached_mut(&mut self) -> &mut Vec<Arn>;
     /// The managed policy that bounds it; groups have none.
     fn boundary(&self) -> Option<&Arn>;
+    /// Whether only a service may change it: a service-linked role.
+    fn is_protected(&self) -> bool;
     /// The tags; groups have none.
     fn tags(&self) -> &[(String, String)];
 
@@ -85,12 +87,10 @@ pub(crate) trait Entity: Record + Clone {
     }
 }
 
-/// An [`Entity`] that can have a boundary and tags: a user or role.
+/// An [`Entity`] that can have a boundary: a user or role.
 pub(crate) trait Principal: Entity {
     /// The boundary, to change it.
     fn boundary_mut(&mut self) -> &mut Option<Arn>;
-    /// The tags, to change them.
-    fn tags_mut(&mut self) -> &mut Vec<(String, String)>;
 }
 
 /// Whose unique id this is; written and deleted together with the user, group or role.

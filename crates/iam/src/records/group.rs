@@ -63,6 +63,10 @@ impl Entity for GroupRecord {
         None
     }
 
+    fn is_protected(&self) -> bool {
+        false
+    }
+
     fn tags(&self) -> &[(String, String)] {
         &[]
     }

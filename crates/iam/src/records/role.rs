@@ -1,15 +1,21 @@
-//! A role, and when it was last used.
+//! A role.
 
 use serde::{Deserialize, Serialize};
 use store::{Record, Table};
-use types::{AccountId, Arn, Principal, Region, Timestamp, UniqueId};
+use types::{AccountId, Arn, Principal, Timestamp, UniqueId};
 
 use super::entity::{self, Entity, EntityKind};
 use super::trust::TrustPolicy;
 use crate::tables;
 
 /// How long sessions last at most if the role does not say: an hour.
-pub(crate) const DEFAULT_MAX_SESSION: u32 = 3600;
+const DEFAULT_MAX_SESSION: u32 = 3600;
+
+/// The longest session that a request asks for, which was checked to be 3,600 to 43,200.
+pub(crate) fn max_session(seconds: Option<i32>) -> u32 {
+    let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
+    seconds.unwrap_or(DEFAULT_MAX_SESSION)
+}
 
 /// An IAM role.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +47,29 @@ pub struct RoleRecord {
 }
 
 impl RoleRecord {
+    /// A role at `/` that `trust` says who may assume, without anything else.
+    pub(crate) fn new(
+        account: AccountId,
+        (name, id): (String, UniqueId),
+        trust: TrustPolicy,
+        created: Timestamp,
+    ) -> Self {
+        Self {
+            account,
+            name,
+            path: "/".to_owned(),
+            id,
+            created,
+            description: None,
+            trust,
+            max_session: DEFAULT_MAX_SESSION,
+            tags: Vec::new(),
+            attached: Vec::new(),
+            boundary: None,
+            linked_to: None,
+        }
+    }
+
     /// `arn:aws:iam::A:role/path/Name`.
     pub fn arn(&self) -> Arn {
         Entity::arn(self)
@@ -97,6 +126,10 @@ impl Entity for RoleRecord {
         self.boundary.as_ref()
     }
 
+    fn is_protected(&self) -> bool {
+        self.linked_to.is_some()
+    }
+
     fn tags(&self) -> &[(String, String)] {
         &self.tags
     }
@@ -106,21 +139,4 @@ impl entity::Principal for RoleRecord {
     fn boundary_mut(&mut self) -> &mut Option<Arn> {
         &mut self.boundary
     }
-
-    fn tags_mut(&mut self) -> &mut Vec<(String, String)> {
-        &mut self.tags
-    }
-}
-
-/// When and where a session of a role last made a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoleLastUsedRecord {
-    /// The time, to the second.
-    pub at: Timestamp,
-    /// The region.
-    pub region: Region,
-}
-
-impl Record for RoleLastUsedRecord {
-    const VERSION: u16 = 1;
 }

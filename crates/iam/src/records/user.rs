@@ -89,6 +89,10 @@ impl Entity for UserRecord {
         self.boundary.as_ref()
     }
 
+    fn is_protected(&self) -> bool {
+        false
+    }
+
     fn tags(&self) -> &[(String, String)] {
         &self.tags
     }
@@ -97,9 +101,5 @@ impl Entity for UserRecord {
 impl entity::Principal for UserRecord {
     fn boundary_mut(&mut self) -> &mut Option<Arn> {
         &mut self.boundary
-    }
-
-    fn tags_mut(&mut self) -> &mut Vec<(String, String)> {
-        &mut self.tags
     }
 }

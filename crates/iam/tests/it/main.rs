@@ -4,13 +4,16 @@
 mod access_keys;
 mod audit_records;
 mod authorization;
+mod bounds_and_tags;
 mod concurrency;
 mod credentials;
+mod groups;
 mod inline_policies;
 mod last_used;
 mod listings;
 mod managed_policies;
 mod quotas;
+mod roles;
 mod sources;
 mod users;
 mod world;

@@ -1,0 +1,53 @@
+//! `DetachRolePolicy`: takes the permissions of a managed policy away from a role.
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::Empty;
+use shapes::iam::DetachRolePolicyRequest;
+use types::Service;
+
+use crate::attachments::Pair;
+use crate::event::{self, Fields};
+use crate::records::RoleRecord;
+use crate::{Error, actions};
+
+/// Detaches a managed policy; what it granted is gone with the next request.
+///
+/// Fails with `ValidationError` if the ARN is none, and with `NoSuchEntity` if there is no
+/// such role or if the policy is not attached to it.
+#[derive(Debug)]
+pub(crate) struct DetachRolePolicy;
+
+impl Operation for DetachRolePolicy {
+    const SERVICE: Service = Service::Iam;
+    const NAME: &'static str = "DetachRolePolicy";
+    const ACTIONS: &'static [&'static Action] = &[&actions::DETACH_ROLE_POLICY];
+    const KIND: Kind = Kind::Mutating;
+    const DENIED_CODE: Option<&'static str> = Some(super::ACCESS_DENIED);
+    type Input = DetachRolePolicyRequest;
+    type Output = Empty;
+    type Target = Pair<RoleRecord>;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
+        let pair = Pair::of(ctx, &input.role_name, &input.policy_arn)?;
+        Ok((Needs::one(pair.need(&actions::DETACH_ROLE_POLICY)), pair))
+    }
+
+    async fn handle(
+        _ctx: &Ctx,
+        permit: Permit<Self>,
+        _input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let batch = permit.target().detach()?;
+        Ok(Reply::write(Empty {}, batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        let arn = input.policy_arn.as_str();
+        let request = Fields::default()
+            .with("roleName", input.role_name.as_str())
+            .with("policyArn", arn);
+        event::about_policy(request, arn)
+    }
+}

@@ -1,0 +1,65 @@
+//! `ListGroups`: the groups of the caller's account.
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::iam::{ListGroupsRequest, ListGroupsResponse};
+use types::{AccountId, Service};
+
+use crate::event::{self, Fields};
+use crate::paging::Page;
+use crate::{Error, actions, lookup, shape, tables};
+
+/// Lists groups by name, all or those below a path.
+///
+/// Fails with `ValidationError` for a marker that another listing made.
+#[derive(Debug)]
+pub(crate) struct ListGroups;
+
+impl Operation for ListGroups {
+    const SERVICE: Service = Service::Iam;
+    const NAME: &'static str = "ListGroups";
+    const ACTIONS: &'static [&'static Action] = &[&actions::LIST_GROUPS];
+    const KIND: Kind = Kind::ReadOnly;
+    const DENIED_CODE: Option<&'static str> = Some(super::ACCESS_DENIED);
+    type Input = ListGroupsRequest;
+    type Output = ListGroupsResponse;
+    type Target = AccountId;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
+        // The action cannot be limited to some of them: it has no resource.
+        let need = Need::anywhere(&actions::LIST_GROUPS);
+        Ok((Needs::one(need), lookup::account(ctx)?))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let account = permit.into_target();
+        let path = input.path_prefix.as_deref().unwrap_or("/");
+        let listing = [Self::NAME, account.as_str(), path];
+        let page = Page::new(&listing, input.marker.as_deref(), input.max_items)?;
+        let prefix = tables::account(account);
+        let all = ctx
+            .view()
+            .scan(&tables::GROUPS, &prefix, None)
+            .map(|(_, row)| row.record);
+        let below = all.filter(|found| found.path.starts_with(path));
+        let cut = page.cut(below.map(|found| (found.name.to_lowercase(), shape::group(found))));
+        Ok(Reply::read(ListGroupsResponse {
+            is_truncated: Some(cut.is_truncated()),
+            groups: cut.items,
+            marker: cut.marker,
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        event::request(
+            Fields::default()
+                .maybe("pathPrefix", input.path_prefix.as_deref())
+                .page(input.marker.as_deref(), input.max_items),
+        )
+    }
+}
