@@ -15,7 +15,7 @@ use crate::records::{
     AccessKeyRecord, AccountRecord, AttachmentRecord, EntityKind, KeyOwner, KeyStatus, UserRecord,
 };
 use crate::tables::{self, Use};
-use crate::{lookup, quota};
+use crate::{lookup, organizations, quota};
 
 /// The name of the first user.
 const ADMINISTRATOR: &str = "Administrator";
@@ -32,7 +32,7 @@ pub struct AccessKey {
 /// Adds to `batch` the first account, its user `Administrator` with the managed policy
 /// `AdministratorAccess`, and an access key of that user, which it returns.
 ///
-/// The account becomes the management account. Meant for an empty store: the batch requires
+/// The account becomes the management account of a new organization. Meant for an empty store: the batch requires
 /// nothing, and writes over what is there.
 pub fn bootstrap(
     batch: &mut Batch,
@@ -65,9 +65,11 @@ pub fn bootstrap(
         email: None,
         created: now,
         management: true,
+        closed: None,
         root_keys: Vec::new(),
     };
     batch.put(&tables::ACCOUNTS, tables::account(account), first);
+    organizations::found_organization(batch, account, now, entropy);
     lookup::put_new(batch, administrator);
     batch.put(
         &tables::ATTACHMENTS,

@@ -75,15 +75,15 @@ pub fn credential_state(view: &View, id: &AccessKeyId) -> CredentialState {
     }
 }
 
-/// The principal that owns `key`, if it still exists.
+/// The principal that owns `key`, if it still exists and its account is not closed.
 fn owner_of(view: &View, key: &AccessKeyRecord) -> Option<Principal> {
+    if !is_open(view, key.account) {
+        return None;
+    }
     match &key.owner {
-        KeyOwner::Root => {
-            view.get(&tables::ACCOUNTS, &tables::account(key.account))?;
-            Some(Principal::Root {
-                account: key.account,
-            })
-        }
+        KeyOwner::Root => Some(Principal::Root {
+            account: key.account,
+        }),
         KeyOwner::User { id, name } => {
             let user = view
                 .get(&tables::USERS, &tables::named(key.account, name))?
@@ -91,6 +91,12 @@ fn owner_of(view: &View, key: &AccessKeyRecord) -> Option<Principal> {
             (user.id == *id).then(|| user.principal())
         }
     }
+}
+
+/// Whether the account exists and is not closed.
+pub(crate) fn is_open(view: &View, account: AccountId) -> bool {
+    let row = view.get(&tables::ACCOUNTS, &tables::account(account));
+    row.is_some_and(|row| row.record.closed.is_none())
 }
 
 /// Whether the key is active and belongs to `principal`, who still exists.
@@ -102,10 +108,11 @@ pub(crate) fn is_good(view: &View, id: &AccessKeyId, principal: &Principal) -> b
     if key.status != KeyStatus::Active || principal.account() != Some(key.account) {
         return false;
     }
+    if !is_open(view, key.account) {
+        return false;
+    }
     match (&key.owner, principal) {
-        (KeyOwner::Root, Principal::Root { account }) => view
-            .get(&tables::ACCOUNTS, &tables::account(*account))
-            .is_some(),
+        (KeyOwner::Root, Principal::Root { .. }) => true,
         // A user that was renamed meanwhile has to be authenticated anew.
         (KeyOwner::User { id: owner, name }, Principal::User { id, arn, .. }) => {
             let user = view.get(&tables::USERS, &tables::named(key.account, name));

@@ -23,6 +23,7 @@ mod lookup;
 mod managed;
 mod members;
 mod ops;
+mod organizations;
 mod paging;
 mod paths;
 mod quota;
@@ -41,6 +42,10 @@ pub use error::Error;
 pub use identities::Identities;
 pub use last_used::LastUsed;
 pub use lookup::first_account;
+pub use organizations::{
+    Attached, ChildRecord, ControlPolicy, ControlPolicyRecord, CreationRecord, NodeKind,
+    NodeRecord, OrganizationRecord, OrganizationTree, PolicyKind, TypeState,
+};
 pub use records::{
     AccessKeyRecord, AccountRecord, AttachmentRecord, EntityKind, GroupRecord, InlinePolicyRecord,
     KeyOwner, KeyStatus, LastUsedRecord, ManagedPolicyRecord, MemberRecord, PolicyText,

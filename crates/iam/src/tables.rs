@@ -7,6 +7,7 @@
 use store::{AnyTable, Key, Table};
 use types::{AccessKeyId, AccountId, Arn, UniqueId};
 
+use crate::organizations;
 use crate::records::{
     AccessKeyRecord, AccountRecord, AttachmentRecord, GroupRecord, InlinePolicyRecord,
     LastUsedRecord, ManagedPolicyRecord, MemberRecord, PrincipalIdRecord, RoleRecord, UserRecord,
@@ -67,6 +68,11 @@ pub fn tables() -> Vec<&'static dyn AnyTable> {
         &ATTACHMENTS,
         &ACCESS_KEYS,
         &LAST_USED,
+        &organizations::ORGANIZATION,
+        &organizations::NODES,
+        &organizations::CHILDREN,
+        &organizations::CONTROL_POLICIES,
+        &organizations::CREATIONS,
     ]
 }
 

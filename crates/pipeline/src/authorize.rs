@@ -1,13 +1,16 @@
 //! Decides every need of a call from one snapshot.
 
 use policy::{
-    Attached, Beside, Effect, GrantAllow, Policies, PolicyType, Reason, Request, ResourcePolicy,
+    Attached, Beside, Effect, GrantAllow, Level, Policies, PolicyType, Reason, Request,
+    ResourcePolicy,
 };
 use types::{Arn, Principal};
 
 use crate::error::Denial;
 use crate::keys::RequestKeys;
-use crate::sources::{AttachedDocument, IdentityPolicies, ResourceFacts, ResourceRule};
+use crate::sources::{
+    AccountBounds, AttachedDocument, IdentityPolicies, LevelDocuments, ResourceFacts, ResourceRule,
+};
 use crate::{Ctx, Need, Needs, OnDeny};
 
 /// What records say of an action that no policy can allow on another account's resource.
@@ -17,6 +20,9 @@ const NOT_ACROSS_ACCOUNTS: &str =
 /// What records say where the caller's own policies deny nothing.
 const ACROSS_ACCOUNTS: &str = "the resource belongs to another account: its policies and the \
      caller's do not both allow it";
+
+/// What records say of a resource whose account is closed.
+const CLOSED: &str = "the account that owns the resource is closed";
 
 /// How the needs of a call were decided.
 #[derive(Debug, Default)]
@@ -29,10 +35,16 @@ pub(crate) struct Authorization {
     pub(crate) resources: Vec<Arn>,
 }
 
-/// Decides `needs`. With `explain`, says for each which statements decided.
+/// Decides `needs`, given what the organization says of the caller's account. With `explain`,
+/// says for each which statements decided.
 ///
 /// Fails with the first denial that fails the whole call.
-pub(crate) fn authorize(ctx: &Ctx, needs: &Needs, explain: bool) -> Result<Authorization, Denial> {
+pub(crate) fn authorize(
+    ctx: &Ctx,
+    needs: &Needs,
+    bounds: Option<&AccountBounds>,
+    explain: bool,
+) -> Result<Authorization, Denial> {
     let principal = &ctx.caller().principal;
     let identity = ctx
         .services()
@@ -45,7 +57,7 @@ pub(crate) fn authorize(ctx: &Ctx, needs: &Needs, explain: bool) -> Result<Autho
         authorization.resources.extend(resources);
     }
     for need in needs {
-        match decide(ctx, &identity, need, explain) {
+        match decide(ctx, &identity, bounds, need, explain) {
             Ok(decision) => authorization.decisions.extend(decision),
             Err(denial) => match need.on_deny {
                 OnDeny::FailCall => return Err(denial),
@@ -59,6 +71,7 @@ pub(crate) fn authorize(ctx: &Ctx, needs: &Needs, explain: bool) -> Result<Autho
 fn decide(
     ctx: &Ctx,
     identity: &IdentityPolicies,
+    bounds: Option<&AccountBounds>,
     need: &Need,
     explain: bool,
 ) -> Result<Option<serde_json::Value>, Denial> {
@@ -82,6 +95,16 @@ fn decide(
         let decided = explain_denial.then(|| vec![NOT_ACROSS_ACCOUNTS.to_owned()]);
         return Err(denial(ctx, need, String::new(), decided));
     }
+    // Within an account the same bounds hold for the caller and for what it uses.
+    let foreign = facts
+        .account
+        .filter(|owner| principal.account() != Some(*owner));
+    let foreign = foreign.map(|owner| ctx.bounds(owner));
+    let owner = foreign.as_deref().or(bounds);
+    if foreign.as_ref().is_some_and(|owner| owner.closed) {
+        let decided = explain_denial.then(|| vec![CLOSED.to_owned()]);
+        return Err(denial(ctx, need, String::new(), decided));
+    }
     let grants: Vec<GrantAllow> = source.map_or_else(Vec::new, |source| {
         let matched = source.grants(ctx.view(), principal, need);
         matched
@@ -94,6 +117,14 @@ fn decide(
         .session
         .as_ref()
         .map(|session| session.iter().map(attach).collect());
+    let service_control = bounds.map_or(&[][..], |bounds| &bounds.service_control);
+    let service_control = attach_levels(service_control);
+    let service_control = levels(&service_control);
+    // What is not a resource of an account, no resource control policy is about.
+    let owner = owner.filter(|_| need.resource.is_some() && !need.owned_by_aws);
+    let resource_control = owner.map_or(&[][..], |owner| &owner.resource_control);
+    let resource_control = attach_levels(resource_control);
+    let resource_control = levels(&resource_control);
     let policies = Policies {
         identity: &attached,
         boundary: identity.boundary.as_ref().map(attach),
@@ -104,8 +135,8 @@ fn decide(
             ResourceRule::Key(document) => ResourcePolicy::Key(document),
             ResourceRule::Trust(document) => ResourcePolicy::Trust(document),
         },
-        service_control: &[],
-        resource_control: &[],
+        service_control: &service_control,
+        resource_control: &resource_control,
         grants: &grants,
     };
     let keys = RequestKeys {
@@ -156,6 +187,24 @@ fn attach(attached: &AttachedDocument) -> Attached<'_> {
         name: &attached.name,
         arn: attached.arn.as_ref(),
     }
+}
+
+/// The levels with their policies as evaluation takes them; nothing is allocated for none.
+fn attach_levels(documents: &[LevelDocuments]) -> Vec<(&str, Vec<Attached<'_>>)> {
+    let levels = documents.iter();
+    levels
+        .map(|level| {
+            let policies = level.policies.iter().map(attach).collect();
+            (level.name.as_str(), policies)
+        })
+        .collect()
+}
+
+fn levels<'a>(attached: &'a [(&'a str, Vec<Attached<'a>>)]) -> Vec<Level<'a>> {
+    let levels = attached.iter();
+    levels
+        .map(|(name, policies)| Level { name, policies })
+        .collect()
 }
 
 fn explained(need: &Need, request: &Request<'_>, policies: &Policies<'_>) -> serde_json::Value {

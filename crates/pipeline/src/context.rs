@@ -13,7 +13,7 @@ use types::{
 };
 
 use crate::error::Failure;
-use crate::sources::Sources;
+use crate::sources::{AccountBounds, Sources};
 
 /// Who calls, as authentication found it.
 #[derive(Debug, Clone)]
@@ -259,6 +259,18 @@ impl Ctx {
     /// Where the request comes from.
     pub fn origin(&self) -> &Origin {
         &self.shared.origin
+    }
+
+    /// What the organization says of the caller's account; `None` for a service that acts for
+    /// itself.
+    pub(crate) fn caller_bounds(&self) -> Option<Arc<AccountBounds>> {
+        self.account().map(|account| self.bounds(account))
+    }
+
+    /// What the organization says of `account`.
+    pub(crate) fn bounds(&self, account: AccountId) -> Arc<AccountBounds> {
+        let organization = &self.services.sources.organization;
+        organization.bounds(&self.view, account)
     }
 
     /// The region that the request was signed for.

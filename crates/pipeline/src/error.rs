@@ -32,6 +32,8 @@ pub struct Failure {
     pub message: String,
     /// The HTTP status, where it is fixed.
     pub status: Option<u16>,
+    /// The error's `Reason`, where it has one.
+    pub reason: Option<&'static str>,
     /// The denied need, if that is why.
     pub denial: Option<Box<Denial>>,
     /// What really happened, for the log; never for the caller.
@@ -46,6 +48,7 @@ impl Failure {
             code: Cow::Borrowed("AccessDeniedException"),
             message: denial.message.clone(),
             status: None,
+            reason: None,
             denial: Some(Box::new(denial)),
             source: None,
         }
@@ -58,6 +61,7 @@ impl Failure {
             code: Cow::Borrowed("InternalFailure"),
             message: "the request processing has failed because of an unknown error".to_owned(),
             status: None,
+            reason: None,
             denial: None,
             source: Some(source.into()),
         }
@@ -97,6 +101,7 @@ impl Failure {
             code: error.code(),
             message: error.public_message(),
             status: error.status(),
+            reason: error.reason(),
             denial: None,
             source: Some(Box::new(error)),
         }
@@ -138,6 +143,7 @@ impl From<CommitError> for Failure {
             code: Cow::Borrowed(code),
             message: message.to_owned(),
             status: None,
+            reason: None,
             denial: None,
             source: Some(Box::new(error)),
         }

@@ -157,12 +157,16 @@ async fn decide_and_handle<O: Operation>(
     if !ctx.is_freshly_authenticated() && !identities.is_active(ctx.view(), ctx.caller()) {
         return Err(inactive());
     }
+    let bounds = ctx.caller_bounds();
+    if bounds.as_ref().is_some_and(|bounds| bounds.closed) {
+        return Err(inactive());
+    }
     let resolved = {
         let resolve = pin!(O::resolve(ctx, &input));
         CatchPanic(resolve).await?
     };
     let (needs, target) = resolved.map_err(Failure::of)?;
-    match authorize(ctx, &needs, !O::KIND.is_data()) {
+    match authorize(ctx, &needs, bounds.as_deref(), !O::KIND.is_data()) {
         Ok(granted) => *authorization = granted,
         Err(denial) => {
             record_on_behalf::<O>(ctx, &denial);
@@ -190,13 +194,15 @@ fn record_on_behalf<O: Operation>(ctx: &Ctx, denial: &Denial) {
     }
 }
 
-/// The credential was good when the request was authenticated, and is no more.
+/// The credential was good when the request was authenticated, and is no more; or its account
+/// is closed.
 fn inactive() -> Failure {
     Failure {
         kind: ErrorKind::Unauthenticated,
         code: Cow::Borrowed("UnrecognizedClientException"),
         message: "The security token included in the request is invalid.".to_owned(),
         status: None,
+        reason: None,
         denial: None,
         source: None,
     }

@@ -140,6 +140,7 @@ impl ConditionKeys for RequestKeys<'_> {
                 .principal_key(name)
                 .or_else(|| self.request_key(name))
                 .or_else(|| self.service_key(name))
+                .or_else(|| self.organization_key(name))
                 .or_else(|| self.facts.keys.as_ref()?.lookup(key)),
             (_, Some(_)) => self.facts.keys.as_ref()?.lookup(key),
         }
@@ -207,6 +208,23 @@ impl RequestKeys<'_> {
                 )))
             }
             _ => None,
+        }
+    }
+
+    /// Where the accounts of the caller and of the resource are in the organization.
+    fn organization_key(&self, name: &str) -> Option<Values<'static>> {
+        let account = match name {
+            "aws:principalorgid" | "aws:principalorgpaths" => self.ctx.account(),
+            "aws:resourceorgid" | "aws:resourceorgpaths" => self.facts.account,
+            _ => None,
+        };
+        let bounds = self.ctx.bounds(account?);
+        match name {
+            "aws:principalorgid" | "aws:resourceorgid" => bounds.organization.clone().map(owned),
+            _ => bounds.path.clone().map(|path| {
+                let path = Cow::Owned(path);
+                Values::Many(vec![path])
+            }),
         }
     }
 

@@ -98,6 +98,41 @@ pub trait ResourceSource: fmt::Debug + Send + Sync {
     fn grants(&self, view: &View, principal: &Principal, need: &crate::Need) -> Vec<MatchedGrant>;
 }
 
+/// The policies of one level of the organization, from the root down to the account.
+#[derive(Debug, Clone)]
+pub struct LevelDocuments {
+    /// The id of the root, unit or account.
+    pub name: String,
+    /// What is attached there.
+    pub policies: Vec<AttachedDocument>,
+}
+
+/// What the organization says of an account.
+#[derive(Debug, Clone, Default)]
+pub struct AccountBounds {
+    /// Whether the account is closed: nobody acts in it, and nobody uses what it owns.
+    pub closed: bool,
+    /// The organization that the account belongs to.
+    pub organization: Option<String>,
+    /// Where the account is in it, as `aws:PrincipalOrgPaths` shows: `o-…/r-…/ou-…/`.
+    pub path: Option<String>,
+    /// The service control policies that bind the account's principals; no level at all if
+    /// nothing binds them.
+    pub service_control: Vec<LevelDocuments>,
+    /// The resource control policies that bind the use of the account's resources; no level at
+    /// all if nothing binds it.
+    pub resource_control: Vec<LevelDocuments>,
+}
+
+/// Knows the organization of the deployment's accounts.
+pub trait OrganizationSource: fmt::Debug + Send + Sync {
+    /// What the organization says of `account` as `view` shows it.
+    ///
+    /// An account that does not exist belongs to no organization and nothing binds it: it has
+    /// neither principals nor resources.
+    fn bounds(&self, view: &View, account: AccountId) -> Arc<AccountBounds>;
+}
+
 /// Knows which accounts and principals exist, so that policies can name them.
 pub trait PrincipalDirectory: fmt::Debug + Send + Sync {
     /// The unique id of the user or role at `arn`; `None` if there is none.
@@ -118,14 +153,19 @@ pub struct Principals(pub Arc<dyn PrincipalDirectory>);
 #[derive(Debug)]
 pub struct Sources {
     pub(crate) identities: Arc<dyn IdentitySource>,
+    pub(crate) organization: Arc<dyn OrganizationSource>,
     resources: Vec<(&'static str, Arc<dyn ResourceSource>)>,
 }
 
 impl Sources {
-    /// Sources with the given identities and no resources yet.
-    pub fn new(identities: Arc<dyn IdentitySource>) -> Self {
+    /// Sources with the given identities and organization, and no resources yet.
+    pub fn new(
+        identities: Arc<dyn IdentitySource>,
+        organization: Arc<dyn OrganizationSource>,
+    ) -> Self {
         Self {
             identities,
+            organization,
             resources: Vec::new(),
         }
     }

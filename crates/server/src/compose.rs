@@ -51,7 +51,8 @@ pub(crate) async fn deployment(
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let engine = Arc::new(EmbeddedStore::open(&options(directory, &clock, &entropy))?);
     let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), HOT_CELLS));
-    let sources = Sources::new(Arc::new(iam::Identities::default()))
+    let identities = Arc::new(iam::Identities::default());
+    let sources = Sources::new(identities, Arc::new(iam::OrganizationTree::default()))
         .resources("iam", Arc::new(iam::IamResources))
         .resources("kms", Arc::new(kms::KeyPolicies))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups));

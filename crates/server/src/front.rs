@@ -158,6 +158,7 @@ impl Door {
             code: code.into(),
             message: message.to_owned(),
             status: Some(status),
+            reason: None,
         };
         let answer = ReplyTo::unknown(None, Protocol::Json, id).error(&refusal);
         let reason = answer.status().canonical_reason().unwrap_or_default();
@@ -185,6 +186,7 @@ impl Door {
             code: "ServiceUnavailable".into(),
             message: "the server is sealed: an operator has to unseal it first".to_owned(),
             status: Some(503),
+            reason: None,
         };
         let refusals = &self.front.refusals;
         refusals.note(Some(peer.address.ip()), &refusal.code, id);

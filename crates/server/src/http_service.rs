@@ -467,12 +467,14 @@ impl BodyRefused {
                 code: "ServiceUnavailable".into(),
                 message: "the server holds too many request bodies; try again later".to_owned(),
                 status: Some(503),
+                reason: None,
             },
             Self::Slow => Refusal {
                 kind: ErrorKind::Validation,
                 code: "RequestTimeout".into(),
                 message: "the request body did not arrive in time".to_owned(),
                 status: Some(408),
+                reason: None,
             },
         }
     }

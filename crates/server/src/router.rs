@@ -162,6 +162,7 @@ impl<O: Operation> Route for Typed<O> {
                     code: failure.code,
                     message: failure.message,
                     status: failure.status,
+                    reason: failure.reason,
                 }),
             };
             set_revision(&mut response, executed.revision);
@@ -196,6 +197,7 @@ pub(crate) fn failure_of(refusal: Refusal) -> Failure {
         code: refusal.code,
         message: refusal.message,
         status: refusal.status,
+        reason: refusal.reason,
         denial: None,
         source: None,
     }

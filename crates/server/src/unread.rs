@@ -59,6 +59,7 @@ impl Unread {
                     message: "too many answers wait for clients to read them; try again later"
                         .to_owned(),
                     status: Some(503),
+                    reason: None,
                 })
             }
         }

@@ -217,6 +217,7 @@ impl StillSealed {
             code: code.into(),
             message,
             status: Some(status),
+            reason: None,
         }
     }
 

@@ -43,4 +43,9 @@ pub trait ServiceError: std::error::Error + Send + Sync + 'static {
     fn status(&self) -> Option<u16> {
         None
     }
+
+    /// The `Reason` of errors that have one: Organizations says there which rule was broken.
+    fn reason(&self) -> Option<&'static str> {
+        None
+    }
 }

@@ -86,6 +86,7 @@ impl ReplyTo {
             Protocol::Json => json_bytes(&JsonError {
                 kind: code,
                 message: &refusal.message,
+                reason: refusal.reason,
             }),
             Protocol::RestJson => json_bytes(&RestError {
                 message: &refusal.message,
@@ -186,6 +187,8 @@ struct JsonError<'a> {
     #[serde(rename = "__type")]
     kind: &'a str,
     message: &'a str,
+    #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 /// The error body of the feature-store runtime; the code travels in a header.

@@ -109,6 +109,7 @@ impl Error {
             code: code.into(),
             message: self.public_message(),
             status,
+            reason: None,
         }
     }
 

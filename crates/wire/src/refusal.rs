@@ -15,6 +15,8 @@ pub struct Refusal {
     pub message: String,
     /// The HTTP status, where it is fixed.
     pub status: Option<u16>,
+    /// The error's `Reason`, where it has one.
+    pub reason: Option<&'static str>,
 }
 
 impl Refusal {
@@ -25,6 +27,7 @@ impl Refusal {
             code: error.code(),
             message: error.public_message(),
             status: error.status(),
+            reason: error.reason(),
         }
     }
 }

@@ -265,10 +265,13 @@ async fn start(
     parts.insert(Arc::new(
         Runtime::open(store.clone(), options).await.unwrap(),
     ));
-    let sources = Sources::new(Arc::new(iam::Identities::default()))
-        .resources("iam", Arc::new(iam::IamResources))
-        .resources("kms", Arc::new(kms::KeyPolicies))
-        .resources("sagemaker", Arc::new(FeatureGroups));
+    let sources = Sources::new(
+        Arc::new(iam::Identities::default()),
+        Arc::new(iam::OrganizationTree::default()),
+    )
+    .resources("iam", Arc::new(iam::IamResources))
+    .resources("kms", Arc::new(kms::KeyPolicies))
+    .resources("sagemaker", Arc::new(FeatureGroups));
     ServicesBuilder {
         store,
         clock,

@@ -17,6 +17,10 @@ pub struct AccountRecord {
     pub created: Timestamp,
     /// Whether it is the organization's management account: the deployment's first.
     pub management: bool,
+    /// When the account was closed, if it was: nobody acts in it any more, and nobody uses
+    /// what it owns.
+    #[serde(default)]
+    pub closed: Option<Timestamp>,
     /// The access keys of the root user, oldest first.
     pub root_keys: Vec<AccessKeyId>,
 }

@@ -23,6 +23,7 @@ fn view(alice: Option<&str>, trust: Option<TrustPolicy>) -> View {
         email: None,
         created: Timestamp::EPOCH,
         management: true,
+        closed: None,
         root_keys: Vec::new(),
     };
     batch.put(&tables::ACCOUNTS, tables::account(account()), record);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use audit::Record;
 use crypto::secret::Key32;
-use iam::{IamResources, Identities, LastUsed};
+use iam::{IamResources, Identities, LastUsed, OrganizationTree};
 use pipeline::sources::Sources;
 use pipeline::{Caller, Ctx, Operation, Origin, Parts, Registry, Services, ServicesBuilder};
 use serde_json::{Value, json};
@@ -59,8 +59,11 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let mut parts = Parts::default();
         parts.insert(Arc::new(LastUsed::default()));
-        let sources =
-            Sources::new(Arc::new(Identities::default())).resources("iam", Arc::new(IamResources));
+        let sources = Sources::new(
+            Arc::new(Identities::default()),
+            Arc::new(OrganizationTree::default()),
+        )
+        .resources("iam", Arc::new(IamResources));
         let services = ServicesBuilder {
             store,
             clock: clock.clone(),

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use audit::Record;
 use crypto::{Key32, SystemEntropy};
 use pipeline::sources::{
-    AttachedDocument, IdentityPolicies, IdentitySource, PrincipalDirectory, Principals, Sources,
+    AccountBounds, AttachedDocument, IdentityPolicies, IdentitySource, OrganizationSource,
+    PrincipalDirectory, Principals, Sources,
 };
 use pipeline::{
     Caller, Ctx, Executed, Failure, Operation, Origin, Parts, Services, ServicesBuilder,
@@ -70,7 +71,8 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let identities: Arc<dyn IdentitySource> = users.clone();
         let principals: Arc<dyn PrincipalDirectory> = users.clone();
-        let sources = Sources::new(identities).resources("kms", Arc::new(kms::KeyPolicies));
+        let sources =
+            Sources::new(identities, users.clone()).resources("kms", Arc::new(kms::KeyPolicies));
         let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy));
         let mut parts = Parts::default();
         parts.insert(Arc::new(keyring));
@@ -182,6 +184,13 @@ impl World {
         let now = self.services.clock().now();
         let page = audit::newest_first(&**store, account, &self.region, None, now, 100).unwrap();
         page.events.into_iter().map(|(_, record)| record).collect()
+    }
+}
+
+/// These accounts belong to no organization.
+impl OrganizationSource for Users {
+    fn bounds(&self, _: &View, _: AccountId) -> Arc<AccountBounds> {
+        Arc::default()
     }
 }
 

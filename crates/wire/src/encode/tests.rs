@@ -24,6 +24,7 @@ fn refusal(kind: ErrorKind, code: &'static str, status: Option<u16>) -> Refusal 
         code: code.into(),
         message: String::new(),
         status,
+        reason: None,
     }
 }
 

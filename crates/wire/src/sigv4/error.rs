@@ -200,6 +200,7 @@ impl AuthError {
             code: self.code(protocol).into(),
             message: self.public_message(),
             status: Some(self.status(protocol)),
+            reason: None,
         }
     }
 }

@@ -39,6 +39,7 @@ fn refusal(kind: ErrorKind, code: &'static str, message: &str) -> Refusal {
         code: code.into(),
         message: message.to_owned(),
         status: None,
+        reason: None,
     }
 }
 
