@@ -24,14 +24,28 @@ pub(crate) struct DataDirectory {
     path: PathBuf,
     root: LockedKey32,
     fresh: bool,
-    _lock: File,
+    _lock: DirectoryLock,
+}
+
+/// The locked file of a data directory.
+#[derive(Debug)]
+struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    /// Gives the lock back. Closing the file does not while a process that was just started
+    /// here still shares it: between its fork and its exec it holds all that is open.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "giving back the data directory's lock failed");
+        }
+    }
 }
 
 /// A locked data directory that waits for its passphrase.
 #[derive(Debug)]
 pub(crate) struct SealedDirectory {
     path: PathBuf,
-    lock: File,
+    lock: DirectoryLock,
 }
 
 /// A directory at start.
@@ -124,7 +138,7 @@ impl DataDirectory {
         unseal(config, lock)
     }
 
-    fn new(path: PathBuf, root: Key32, fresh: bool, lock: File) -> Self {
+    fn new(path: PathBuf, root: Key32, fresh: bool, lock: DirectoryLock) -> Self {
         let root = LockedKey32::new(root);
         if let Some(refusal) = root.refusal() {
             tracing::warn!(reason = %refusal, "the root key's memory could not be locked");
@@ -181,7 +195,7 @@ impl SealedDirectory {
 }
 
 /// Opens the seal of a directory that is to be served.
-fn start(config: &DirectoryConfig, lock: File) -> Result<Start, DirectoryError> {
+fn start(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, DirectoryError> {
     let store = config.data.join(STORE);
     if seal::is_initialised(&config.data)? && !store.join("commit.mark").exists() {
         return Err(DirectoryError::StoreMissing { path: store });
@@ -189,7 +203,7 @@ fn start(config: &DirectoryConfig, lock: File) -> Result<Start, DirectoryError> 
     unseal(config, lock)
 }
 
-fn unseal(config: &DirectoryConfig, lock: File) -> Result<Start, DirectoryError> {
+fn unseal(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, DirectoryError> {
     let path = config.data.clone();
     Ok(match seal::open(&path, &config.seal)? {
         Opened::Root(root) => Start::Open(DataDirectory::new(path, root, false, lock)),
@@ -197,7 +211,7 @@ fn unseal(config: &DirectoryConfig, lock: File) -> Result<Start, DirectoryError>
     })
 }
 
-fn lock(path: &Path) -> Result<File, DirectoryError> {
+fn lock(path: &Path) -> Result<DirectoryLock, DirectoryError> {
     let name = path.join("lock");
     let failed = file::failed("locking", &name);
     let file = OpenOptions::new()
@@ -208,7 +222,7 @@ fn lock(path: &Path) -> Result<File, DirectoryError> {
         .open(&name)
         .map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(DirectoryLock(file)),
         Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse {
             path: path.to_path_buf(),
         }),
@@ -248,6 +262,19 @@ mod tests {
             Start::Open(directory) => directory,
             Start::Sealed(_) => panic!("a passphrase is asked for"),
         }
+    }
+
+    #[test]
+    fn a_lock_is_given_back_though_another_process_still_shares_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path()).unwrap();
+        let refused = lock(dir.path()).map(drop);
+        assert!(matches!(refused, Err(DirectoryError::InUse { .. })));
+        // What a fork leaves in the child until it executes something else.
+        let shared = held.0.try_clone().unwrap();
+        drop(held);
+        lock(dir.path()).unwrap();
+        drop(shared);
     }
 
     #[test]

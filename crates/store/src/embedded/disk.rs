@@ -69,8 +69,19 @@ impl Disk for SystemDisk {
     }
 }
 
+/// The locked file.
 #[derive(Debug)]
 struct SystemMark(File);
+
+impl Drop for SystemMark {
+    /// Gives the lock back. Closing the file does not while a process that was just started
+    /// here still shares it: between its fork and its exec it holds all that is open.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "giving back the lock of commit.mark failed");
+        }
+    }
+}
 
 impl MarkFile for SystemMark {
     fn read(&self) -> io::Result<Vec<u8>> {
@@ -93,4 +104,33 @@ impl MarkFile for SystemMark {
 /// Makes the entries of `directory` durable.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_locked_until_it_is_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("commit.mark");
+        let mark = SystemDisk.open_mark(&path).unwrap();
+        let kind = SystemDisk.open_mark(&path).map(drop).map_err(|e| e.kind());
+        assert_eq!(kind, Err(io::ErrorKind::WouldBlock));
+        drop(mark);
+        SystemDisk.open_mark(&path).unwrap();
+    }
+
+    #[test]
+    fn a_dropped_mark_is_free_though_another_process_still_shares_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("commit.mark");
+        let file = File::create(&path).unwrap();
+        file.lock().unwrap();
+        // What a fork leaves in the child until it executes something else.
+        let shared = file.try_clone().unwrap();
+        drop(SystemMark(file));
+        SystemDisk.open_mark(&path).unwrap();
+        drop(shared);
+    }
 }
