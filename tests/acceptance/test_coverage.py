@@ -97,6 +97,19 @@ class World:
         self.iam.put_role_policy(RoleName=made, PolicyName="p", PolicyDocument=POLICY)
         return made
 
+    def alias(self):
+        made = name()
+        self.iam.create_account_alias(AccountAlias=made)
+        return made
+
+    def linked_role(self):
+        made = self.iam.create_service_linked_role(
+            AWSServiceName="autoscaling.amazonaws.com", CustomSuffix=name())
+        return made["Role"]["RoleName"]
+
+    def deletion(self):
+        return self.iam.delete_service_linked_role(RoleName=self.linked_role())["DeletionTaskId"]
+
     def bounded_user(self):
         made = self.user()
         self.iam.put_user_permissions_boundary(UserName=made, PermissionsBoundary=self.policy())
@@ -235,6 +248,15 @@ CALLS = {
     ("iam", "TagRole"): lambda w: {"RoleName": w.role(), "Tags": TAGS},
     ("iam", "UntagRole"): lambda w: {"RoleName": w.role(), "TagKeys": ["team"]},
     ("iam", "ListRoleTags"): lambda w: {"RoleName": w.role()},
+    ("iam", "CreateAccountAlias"): lambda w: {"AccountAlias": name()},
+    ("iam", "DeleteAccountAlias"): lambda w: {"AccountAlias": w.alias()},
+    ("iam", "ListAccountAliases"): lambda w: {},
+    ("iam", "GetAccountSummary"): lambda w: {},
+    ("iam", "GetAccountAuthorizationDetails"): lambda w: {"MaxItems": 2},
+    ("iam", "CreateServiceLinkedRole"): lambda w: {
+        "AWSServiceName": "autoscaling.amazonaws.com", "CustomSuffix": name()},
+    ("iam", "DeleteServiceLinkedRole"): lambda w: {"RoleName": w.linked_role()},
+    ("iam", "GetServiceLinkedRoleDeletionStatus"): lambda w: {"DeletionTaskId": w.deletion()},
     ("sts", "GetCallerIdentity"): lambda w: {},
     ("cloudtrail", "LookupEvents"): lambda w: {},
     ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.shared_key),

@@ -121,6 +121,60 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// Another account has this alias.
+    #[error("the alias `{alias}` is taken")]
+    AliasExists {
+        /// The alias.
+        alias: String,
+    },
+    /// The alias has not the form of one.
+    #[error("`{alias}` has not the form of an alias")]
+    InvalidAlias {
+        /// The alias.
+        alias: String,
+    },
+    /// The account has no such alias.
+    #[error("the account has no alias `{alias}`")]
+    NoSuchAlias {
+        /// The alias.
+        alias: String,
+    },
+    /// The service has no role of its own here.
+    #[error("the service `{service}` has no service-linked role")]
+    NoLinkedRole {
+        /// The service's principal.
+        service: String,
+    },
+    /// The service has one role only.
+    #[error("the service `{service}` takes no suffix")]
+    NoSuffix {
+        /// The service's principal.
+        service: String,
+    },
+    /// The role of the service exists already.
+    #[error("the role `{name}` exists already")]
+    LinkedRoleExists {
+        /// The role's name.
+        name: String,
+    },
+    /// The role is linked to no service.
+    #[error("the role `{name}` is linked to no service")]
+    NotLinked {
+        /// The role's name.
+        name: String,
+    },
+    /// No deletion can have this id.
+    #[error("`{id}` is not the id of a deletion")]
+    InvalidTask {
+        /// The id.
+        id: String,
+    },
+    /// No deletion has this id.
+    #[error("there is no deletion `{id}`")]
+    NoSuchTask {
+        /// The id.
+        id: String,
+    },
     /// A path at which only services make roles.
     #[error("the path `{path}` is reserved for roles of services")]
     ReservedPath {
@@ -221,20 +275,29 @@ impl ServiceError for Error {
             | Self::NoSuchBoundary { .. }
             | Self::NotAttached { .. }
             | Self::NotMember { .. }
+            | Self::NoSuchAlias { .. }
+            | Self::NoSuchTask { .. }
             | Self::NotBounded { .. }
             | Self::NoSuchAccessKey { .. } => ErrorKind::NotFound,
-            Self::OwnerExists { .. } | Self::PolicyExists { .. } | Self::InUse(_) => {
-                ErrorKind::Conflict
-            }
+            Self::OwnerExists { .. }
+            | Self::AliasExists { .. }
+            | Self::PolicyExists { .. }
+            | Self::InUse(_) => ErrorKind::Conflict,
             Self::Quota { .. } | Self::InlineTooLarge { .. } => ErrorKind::LimitExceeded,
             Self::MalformedPolicy { .. }
             | Self::InvalidPrincipal { .. }
             | Self::Protected { .. }
             | Self::InvalidArn { .. }
             | Self::InvalidMarker
+            | Self::InvalidAlias { .. }
             | Self::DuplicateTags
             | Self::ReservedTag { .. }
             | Self::ReservedPath { .. }
+            | Self::NoLinkedRole { .. }
+            | Self::NoSuffix { .. }
+            | Self::LinkedRoleExists { .. }
+            | Self::NotLinked { .. }
+            | Self::InvalidTask { .. }
             | Self::UnsettableStatus { .. }
             | Self::UserNameNeeded => ErrorKind::Validation,
             Self::NoAccount => ErrorKind::Denied,
@@ -251,21 +314,31 @@ impl ServiceError for Error {
             | Self::NoSuchBoundary { .. }
             | Self::NotAttached { .. }
             | Self::NotMember { .. }
+            | Self::NoSuchAlias { .. }
+            | Self::NoSuchTask { .. }
             | Self::NotBounded { .. }
             | Self::NoSuchAccessKey { .. } => "NoSuchEntity",
-            Self::OwnerExists { .. } | Self::PolicyExists { .. } => "EntityAlreadyExists",
+            Self::OwnerExists { .. } | Self::AliasExists { .. } | Self::PolicyExists { .. } => {
+                "EntityAlreadyExists"
+            }
             Self::InUse(_) => "DeleteConflict",
             Self::Quota { .. } | Self::InlineTooLarge { .. } => "LimitExceeded",
             Self::MalformedPolicy { .. } | Self::InvalidPrincipal { .. } => {
                 "MalformedPolicyDocument"
             }
             Self::Protected { .. } => "UnmodifiableEntity",
-            Self::InvalidArn { .. } | Self::InvalidMarker | Self::UserNameNeeded => {
-                "ValidationError"
-            }
+            Self::InvalidArn { .. }
+            | Self::InvalidMarker
+            | Self::InvalidAlias { .. }
+            | Self::UserNameNeeded => "ValidationError",
             Self::DuplicateTags
             | Self::ReservedTag { .. }
             | Self::ReservedPath { .. }
+            | Self::NoLinkedRole { .. }
+            | Self::NoSuffix { .. }
+            | Self::LinkedRoleExists { .. }
+            | Self::NotLinked { .. }
+            | Self::InvalidTask { .. }
             | Self::UnsettableStatus { .. } => "InvalidInput",
             Self::NoAccount => "AccessDenied",
             Self::Composition(_) => "ServiceFailure",
@@ -308,6 +381,19 @@ impl ServiceError for Error {
             Self::InvalidPrincipal { value } => {
                 format!("Invalid principal in policy: \"AWS\":\"{value}\"")
             }
+            Self::InvalidAlias { alias } => format!(
+                "1 validation error detected: Value '{alias}' at 'accountAlias' failed to satisfy \
+                 constraint: Member must satisfy regular expression pattern: \
+                 ^[a-z0-9]([a-z0-9]|-(?!-)){{1,61}}[a-z0-9]$"
+            ),
+            Self::AliasExists { alias } => format!("The account alias {alias} already exists."),
+            Self::NoSuchAlias { alias } => format!("The account alias {alias} cannot be found."),
+            Self::LinkedRoleExists { name } => format!(
+                "Service role name {name} has been taken in this account, please try a \
+                 different suffix."
+            ),
+            Self::NoSuffix { service } => format!("Custom suffix is not allowed for {service}"),
+            Self::NoSuchTask { id } => format!("Deletion task {id} cannot be found."),
             Self::Protected { name } => format!(
                 "Cannot perform the operation on the protected role '{name}' - this role is \
                  only modifiable by AWS"
@@ -326,6 +412,9 @@ impl ServiceError for Error {
             | Self::NotBounded { .. }
             | Self::ReservedTag { .. }
             | Self::ReservedPath { .. }
+            | Self::NoLinkedRole { .. }
+            | Self::NotLinked { .. }
+            | Self::InvalidTask { .. }
             | Self::UnsettableStatus { .. }
             | Self::NoAccount => self.to_string(),
             Self::Composition(_) => {

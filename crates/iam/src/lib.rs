@@ -13,12 +13,14 @@ mod actions;
 mod attachments;
 mod bootstrap;
 mod credential;
+mod details;
 mod documents;
 mod error;
 mod event;
 mod identities;
 mod inline;
 mod last_used;
+mod linked;
 mod lookup;
 mod managed;
 mod members;
@@ -31,6 +33,7 @@ mod records;
 mod resources;
 mod shape;
 mod sts;
+mod summary;
 mod tables;
 mod tags;
 
@@ -47,9 +50,10 @@ pub use organizations::{
     NodeRecord, OrganizationRecord, OrganizationTree, PolicyKind, TypeState,
 };
 pub use records::{
-    AccessKeyRecord, AccountRecord, AttachmentRecord, EntityKind, GroupRecord, InlinePolicyRecord,
-    KeyOwner, KeyStatus, LastUsedRecord, ManagedPolicyRecord, MemberRecord, PolicyText,
-    PolicyVersion, PrincipalIdRecord, RoleRecord, TrustPolicy, UserRecord,
+    AccessKeyRecord, AccountRecord, AliasRecord, AttachmentRecord, DeletionTaskRecord, EntityKind,
+    GroupRecord, InlinePolicyRecord, KeyOwner, KeyStatus, LastUsedRecord, ManagedPolicyRecord,
+    MemberRecord, PolicyText, PolicyVersion, PrincipalIdRecord, RoleRecord, TrustPolicy,
+    UserRecord,
 };
 pub use resources::{IamResources, trust_facts};
 pub use tables::tables;

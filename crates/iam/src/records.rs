@@ -2,6 +2,7 @@
 
 mod access_key;
 mod account;
+mod alias;
 mod entity;
 mod group;
 mod policy;
@@ -11,6 +12,7 @@ mod user;
 
 pub use access_key::{AccessKeyRecord, KeyOwner, KeyStatus, LastUsedRecord};
 pub use account::AccountRecord;
+pub use alias::{AliasRecord, DeletionTaskRecord};
 pub(crate) use entity::{Entity, Principal};
 pub use entity::{EntityKind, PrincipalIdRecord};
 pub use group::{GroupRecord, MemberRecord};

@@ -9,12 +9,23 @@ use types::{AccessKeyId, AccountId, Arn, UniqueId};
 
 use crate::organizations;
 use crate::records::{
-    AccessKeyRecord, AccountRecord, AttachmentRecord, GroupRecord, InlinePolicyRecord,
-    LastUsedRecord, ManagedPolicyRecord, MemberRecord, PrincipalIdRecord, RoleRecord, UserRecord,
+    AccessKeyRecord, AccountRecord, AliasRecord, AttachmentRecord, DeletionTaskRecord, GroupRecord,
+    InlinePolicyRecord, LastUsedRecord, ManagedPolicyRecord, MemberRecord, PrincipalIdRecord,
+    RoleRecord, UserRecord,
 };
 
 /// Accounts, by id.
 pub(crate) static ACCOUNTS: Table<AccountRecord> = Table::with_history("accounts");
+
+/// Aliases of accounts, by alias.
+pub(crate) static ALIASES: Table<AliasRecord> = Table::with_history("iam_aliases");
+
+/// Aliases of accounts, by account.
+pub(crate) static ACCOUNT_ALIASES: Table<AliasRecord> = Table::with_history("iam_account_aliases");
+
+/// Deletions of service-linked roles, by account and the id that callers ask with.
+pub(crate) static DELETION_TASKS: Table<DeletionTaskRecord> =
+    Table::with_history("iam_role_deletions");
 
 /// Users, by account and name.
 pub(crate) static USERS: Table<UserRecord> = Table::with_history("iam_users");
@@ -57,6 +68,9 @@ pub(crate) static LAST_USED: Table<LastUsedRecord> =
 pub fn tables() -> Vec<&'static dyn AnyTable> {
     vec![
         &ACCOUNTS,
+        &ALIASES,
+        &ACCOUNT_ALIASES,
+        &DELETION_TASKS,
         &USERS,
         &GROUPS,
         &MEMBERS,
@@ -97,6 +111,16 @@ impl Use {
 /// An account's row, and the prefix of everything that is keyed by account.
 pub(crate) fn account(account: AccountId) -> Key {
     Key::of(&[account.as_str()])
+}
+
+/// The row of an account's alias.
+pub(crate) fn alias(alias: &str) -> Key {
+    Key::of(&[alias])
+}
+
+/// The row of the deletion of a service-linked role.
+pub(crate) fn task(account: AccountId, id: &str) -> Key {
+    Key::of(&[account.as_str(), id])
 }
 
 /// A row that is keyed by account and name.

@@ -196,7 +196,8 @@ impl<'m> Plan<'m> {
         }
         if let Some(key) = &shape.key
             && (self.shape(&key.shape)?.kind != Kind::String
-                || Self::is_enum(self.shape(&key.shape)?))
+                // What is written is ours: the keys of a response are the text of the values.
+                || reading && Self::is_enum(self.shape(&key.shape)?))
         {
             bail!("the keys of {name} are no plain text: not supported");
         }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 mod access_keys;
+mod account;
 mod audit_records;
 mod authorization;
 mod bounds_and_tags;

@@ -60,6 +60,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &DETACH_USER_POLICY,
         &GET_ACCESS_KEY_LAST_USED,
         &GET_ACCOUNT_AUTHORIZATION_DETAILS,
+        &GET_ACCOUNT_SUMMARY,
         &GET_CONTEXT_KEYS_FOR_CUSTOM_POLICY,
         &GET_CONTEXT_KEYS_FOR_PRINCIPAL_POLICY,
         &GET_GROUP,
@@ -759,6 +760,20 @@ pub static GET_ACCOUNT_AUTHORIZATION_DETAILS: OperationModel = OperationModel {
     errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
     has_output: true,
     result_wrapper: Some("GetAccountAuthorizationDetailsResult"),
+    idempotent: false,
+    read_only: false,
+};
+
+/// `GetAccountSummary`: [`Empty`](crate::Empty) to [`GetAccountSummaryResponse`].
+pub static GET_ACCOUNT_SUMMARY: OperationModel = OperationModel {
+    name: "GetAccountSummary",
+    service: Service::Iam,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&SERVICE_FAILURE_EXCEPTION_ERROR],
+    has_output: true,
+    result_wrapper: Some("GetAccountSummaryResult"),
     idempotent: false,
     read_only: false,
 };
@@ -1932,7 +1947,7 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::generated("GetAccountAuthorizationDetails"),
     KnownOperation::missing("GetAccountPasswordPolicy"),
     KnownOperation::missing("GetAccountProperties"),
-    KnownOperation::missing("GetAccountSummary"),
+    KnownOperation::generated("GetAccountSummary"),
     KnownOperation::generated("GetContextKeysForCustomPolicy"),
     KnownOperation::generated("GetContextKeysForPrincipalPolicy"),
     KnownOperation::missing("GetCredentialReport"),
@@ -3815,6 +3830,56 @@ pub struct ManagedPolicyDetail {
     /// `PolicyVersionList`.
     #[serde(rename = "PolicyVersionList", skip_serializing_if = "Option::is_none")]
     pub policy_version_list: Option<Vec<PolicyVersion>>,
+}
+
+/// The response of `GetAccountSummary`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetAccountSummaryResponse {
+    /// `SummaryMap`.
+    #[serde(rename = "SummaryMap", skip_serializing_if = "Option::is_none")]
+    pub summary_map: Option<BTreeMap<String, i32>>,
+}
+
+impl Output for GetAccountSummaryResponse {}
+
+enumeration! {
+    /// AWS's `summaryKeyType`.
+    SummaryKeyType {
+        Users = "Users",
+        UsersQuota = "UsersQuota",
+        Groups = "Groups",
+        GroupsQuota = "GroupsQuota",
+        ServerCertificates = "ServerCertificates",
+        ServerCertificatesQuota = "ServerCertificatesQuota",
+        UserPolicySizeQuota = "UserPolicySizeQuota",
+        GroupPolicySizeQuota = "GroupPolicySizeQuota",
+        GroupsPerUserQuota = "GroupsPerUserQuota",
+        SigningCertificatesPerUserQuota = "SigningCertificatesPerUserQuota",
+        AccessKeysPerUserQuota = "AccessKeysPerUserQuota",
+        MFADevices = "MFADevices",
+        MFADevicesInUse = "MFADevicesInUse",
+        AccountMFAEnabled = "AccountMFAEnabled",
+        AccountAccessKeysPresent = "AccountAccessKeysPresent",
+        AccountPasswordPresent = "AccountPasswordPresent",
+        AccountSigningCertificatesPresent = "AccountSigningCertificatesPresent",
+        AttachedPoliciesPerGroupQuota = "AttachedPoliciesPerGroupQuota",
+        AttachedPoliciesPerRoleQuota = "AttachedPoliciesPerRoleQuota",
+        AttachedPoliciesPerUserQuota = "AttachedPoliciesPerUserQuota",
+        Policies = "Policies",
+        PoliciesQuota = "PoliciesQuota",
+        PolicySizeQuota = "PolicySizeQuota",
+        PolicyVersionsInUse = "PolicyVersionsInUse",
+        PolicyVersionsInUseQuota = "PolicyVersionsInUseQuota",
+        VersionsPerPolicyQuota = "VersionsPerPolicyQuota",
+        GlobalEndpointTokenVersion = "GlobalEndpointTokenVersion",
+        AssumeRolePolicySizeQuota = "AssumeRolePolicySizeQuota",
+        InstanceProfiles = "InstanceProfiles",
+        InstanceProfilesQuota = "InstanceProfilesQuota",
+        Providers = "Providers",
+        RolePolicySizeQuota = "RolePolicySizeQuota",
+        Roles = "Roles",
+        RolesQuota = "RolesQuota",
+    }
 }
 
 /// The request of `GetContextKeysForCustomPolicy`.
