@@ -50,6 +50,7 @@ class World:
         self.kms, self.iam = server.client("kms"), server.client("iam")
         self.sagemaker = server.client("sagemaker")
         self.runtime = server.client("sagemaker-featurestore-runtime")
+        self.iam.create_role(RoleName="features", AssumeRolePolicyDocument=TRUST)
         self.shared_key = self.kms.create_key()["KeyMetadata"]["Arn"]
 
     def key(self):

@@ -6,6 +6,7 @@ use pipeline::Need;
 use pipeline::sources::{
     MatchedGrant, PrincipalDirectory, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource,
 };
+use policy::Document;
 use store::View;
 use types::{AccountId, Arn, Principal, UniqueId};
 
@@ -85,6 +86,11 @@ impl PrincipalDirectory for IamResources {
 
     fn arn_of(&self, view: &View, id: &UniqueId) -> Option<Arn> {
         lookup::principal_arn(view, id)
+    }
+
+    fn trust_policy(&self, view: &View, arn: &Arn) -> Option<Arc<Document>> {
+        let role = lookup::at::<RoleRecord>(view, arn)?;
+        Some(Arc::clone(role.trust.document()))
     }
 
     fn account_exists(&self, view: &View, account: AccountId) -> bool {

@@ -97,6 +97,10 @@ impl PrincipalDirectory for Directory {
             .map(|(arn, _)| arn.clone())
     }
 
+    fn trust_policy(&self, _view: &View, _arn: &Arn) -> Option<Arc<policy::Document>> {
+        None
+    }
+
     fn account_exists(&self, _view: &View, account: AccountId) -> bool {
         ["111122223333", "444455556666"].contains(&account.as_str())
     }

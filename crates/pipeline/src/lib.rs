@@ -15,6 +15,7 @@ mod keys;
 mod lockout;
 mod need;
 mod operation;
+mod passed_role;
 mod record;
 pub mod sources;
 
@@ -26,4 +27,5 @@ pub use keys::KeySet;
 pub use lockout::resource_policy_admits;
 pub use need::{Need, Needs, OnDeny, Permit};
 pub use operation::{EventDetail, Kind, Operation, Registry, Reply};
+pub use passed_role::service_may_assume;
 pub use record::{UnauthenticatedCall, flush_damped, record_refused, record_unauthenticated};

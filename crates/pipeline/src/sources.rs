@@ -141,6 +141,9 @@ pub trait PrincipalDirectory: fmt::Debug + Send + Sync {
     /// The ARN of the user or role with this id; `None` once it is deleted.
     fn arn_of(&self, view: &View, id: &UniqueId) -> Option<Arn>;
 
+    /// The trust policy of the role at `arn`, its principals bound; `None` if there is none.
+    fn trust_policy(&self, view: &View, arn: &Arn) -> Option<Arc<Document>>;
+
     /// Whether the account exists in this deployment.
     fn account_exists(&self, view: &View, account: AccountId) -> bool;
 }

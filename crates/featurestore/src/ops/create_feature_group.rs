@@ -25,7 +25,8 @@ use crate::{Error, Runtime};
 /// With `SecurityConfig.KmsKeyId` the group's data keys are made under that key by SageMaker
 /// on the caller's behalf, so the caller needs `kms:DescribeKey` and `kms:GenerateDataKey` on
 /// it; the key must be an enabled symmetric key of this region. Nothing is left behind by a
-/// call that fails. Fails with `ResourceInUse` if the name is taken in any case of its
+/// call that fails. A `RoleArn` needs `iam:PassRole`, and has to be a role that SageMaker may
+/// assume. Fails with `ResourceInUse` if the name is taken in any case of its
 /// letters, with `ResourceLimitExceeded`, and with `ValidationException` for what breaks a
 /// rule and for offline stores, in-memory stores and provisioned throughput, which this
 /// release does not have.
@@ -39,6 +40,8 @@ pub struct NewGroup {
     arn: Arn,
     id: String,
     key: Option<ChosenKey>,
+    /// The role that the caller passes to SageMaker.
+    role: Option<Arn>,
 }
 
 /// The KMS key that the caller chose.
@@ -77,6 +80,7 @@ impl Operation for CreateFeatureGroup {
             key: key_text(input)
                 .map(|text| ChosenKey::find(ctx, account, text))
                 .transpose()?,
+            role: input.role_arn.as_deref().map(role_at).transpose()?,
         };
         Ok((needs(input, &group)?, group))
     }
@@ -105,6 +109,16 @@ impl Operation for CreateFeatureGroup {
             .count();
         if others >= limit {
             return Err(Error::GroupLimit { limit });
+        }
+        if let Some(role) = &new.role
+            && !pipeline::service_may_assume(ctx, role, Self::SERVICE, &new.arn)?
+        {
+            return Err(Error::validation(format!(
+                "The execution role ARN \"{role}\" is invalid. Please ensure that the role exists \
+                 and that its trust relationship policy allows the action \"sts:AssumeRole\" for \
+                 the service principal \"{}\".",
+                Self::SERVICE.principal()
+            )));
         }
         let key = match new.key {
             Some(key) => Some(key.checked(ctx).await?),
@@ -188,6 +202,11 @@ fn key_text(input: &CreateFeatureGroupRequest) -> Option<&str> {
     config.kms_key_id.as_deref().filter(|text| !text.is_empty())
 }
 
+fn role_at(text: &str) -> Result<Arn, Error> {
+    text.parse()
+        .map_err(|_source| Error::validation("RoleArn is not an ARN."))
+}
+
 fn needs(input: &CreateFeatureGroupRequest, group: &NewGroup) -> Result<Needs, Error> {
     let tags = rules::tags(input.tags.as_deref())?;
     let tag_keys = KeySet::default()
@@ -199,12 +218,11 @@ fn needs(input: &CreateFeatureGroupRequest, group: &NewGroup) -> Result<Needs, E
         let action = tag_keys.one("sagemaker:taggingaction", CreateFeatureGroup::NAME);
         needs.push(Need::on(&ADD_TAGS, group.arn.clone()).with(action));
     }
-    if let Some(role) = &input.role_arn {
-        let role: Arn = role
-            .parse()
-            .map_err(|_source| Error::validation("RoleArn is not an ARN."))?;
-        let to = KeySet::default().one("iam:passedtoservice", Service::SageMaker.principal());
-        needs.push(Need::on(&PASS_ROLE, role).with(to));
+    if let Some(role) = &group.role {
+        let to = KeySet::default()
+            .one("iam:passedtoservice", Service::SageMaker.principal())
+            .one("iam:associatedresourcearn", group.arn.as_str());
+        needs.push(Need::on(&PASS_ROLE, role.clone()).with(to));
     }
     if let Some(key) = &group.key {
         let context = encryption_context(group.arn.as_str(), &group.id);

@@ -11,6 +11,7 @@ fn named(name: &str) -> Value {
 #[test]
 fn a_group_is_created_at_once_and_described_as_it_was_asked_for() {
     let world = World::new();
+    world.role("sagemaker.amazonaws.com");
     let mut request = group("Weather-Hourly");
     request["Description"] = "hourly weather".into();
     request["RoleArn"] = "arn:aws:iam::111122223333:role/features".into();
@@ -50,6 +51,28 @@ fn a_group_is_created_at_once_and_described_as_it_was_asked_for() {
         "ValidationException",
         "NextToken",
     );
+}
+
+#[test]
+fn a_role_that_does_not_trust_sagemaker_is_refused() {
+    let mut request = group("Weather");
+    request["RoleArn"] = "arn:aws:iam::111122223333:role/features".into();
+    let refused = |world: &World| {
+        let text = "The execution role ARN \"arn:aws:iam::111122223333:role/features\" is invalid.";
+        world.refuses(
+            "CreateFeatureGroup",
+            request.clone(),
+            "ValidationException",
+            text,
+        );
+    };
+    let world = World::new();
+    refused(&world);
+    world.role("lambda.amazonaws.com");
+    refused(&world);
+    world.ok("DeleteRole", json!({ "RoleName": "features" }));
+    world.role("sagemaker.amazonaws.com");
+    world.ok("CreateFeatureGroup", request.clone());
 }
 
 #[test]

@@ -10,6 +10,7 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/features";
 /// A world with a group under a customer's key, and a user without rights.
 fn world() -> (World, String, Caller) {
     let world = World::new();
+    world.role("sagemaker.amazonaws.com");
     let key = world.key();
     world.group_under("g", &key);
     world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();

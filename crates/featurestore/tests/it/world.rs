@@ -237,6 +237,16 @@ impl World {
         records
     }
 
+    /// Creates the role `features` that `service` may assume.
+    pub(crate) fn role(&self, service: &str) {
+        let trust = json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole",
+        } });
+        let document = trust.to_string();
+        let input = json!({ "RoleName": "features", "AssumeRolePolicyDocument": document });
+        self.ok("CreateRole", input);
+    }
+
     /// Lets time pass.
     pub(crate) fn wait(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));

@@ -224,6 +224,10 @@ impl PrincipalDirectory for Users {
         self.0.lock().unwrap().get(id).map(|(arn, _)| arn.clone())
     }
 
+    fn trust_policy(&self, _view: &View, _arn: &Arn) -> Option<Arc<Document>> {
+        None
+    }
+
     fn account_exists(&self, _view: &View, account: AccountId) -> bool {
         [HOME, AWAY].contains(&account.as_str())
     }

@@ -1,0 +1,57 @@
+//! Whether a service may assume the role that a caller passes to it.
+
+use policy::{Action, Policies, Request, ResourcePolicy};
+use types::{Arn, Principal, Service};
+
+use crate::sources::Principals;
+use crate::{Ctx, KeySet, MissingPart};
+
+static ASSUME_ROLE: Action = Action::from_static("sts:AssumeRole");
+
+/// Whether the trust policy of the role at `role` lets `service` assume it on behalf of the
+/// resource at `source`.
+///
+/// This grants nothing. It serves operations that were already granted `iam:PassRole`, and
+/// that AWS refuses for a role which does not exist or does not trust the service.
+pub fn service_may_assume(
+    ctx: &Ctx,
+    role: &Arn,
+    service: Service,
+    source: &Arn,
+) -> Result<bool, MissingPart> {
+    let directory = &ctx.part::<Principals>()?.0;
+    let Some(trust) = directory.trust_policy(ctx.view(), role) else {
+        return Ok(false);
+    };
+    let name = service.principal();
+    let text = |truth: bool| if truth { "true" } else { "false" };
+    let keys = KeySet::default()
+        .one("aws:currenttime", ctx.time().to_iso8601())
+        .one("aws:epochtime", ctx.time().seconds().to_string())
+        .one("aws:requestedregion", ctx.region().as_str())
+        .one("aws:securetransport", text(true))
+        .one("aws:principalisawsservice", text(true))
+        .one("aws:principalservicename", name)
+        .one("aws:viaawsservice", text(false))
+        .one("aws:sourcearn", source.as_str())
+        .maybe(
+            "aws:sourceaccount",
+            source.account().map(|account| account.to_string()),
+        )
+        .maybe(
+            "aws:resourceaccount",
+            role.account().map(|account| account.to_string()),
+        );
+    let request = Request {
+        principal: &Principal::Service { name },
+        action: &ASSUME_ROLE,
+        resource: Some(role),
+        resource_account: role.account(),
+        keys: &keys,
+    };
+    let policies = Policies {
+        resource: ResourcePolicy::Trust(&trust),
+        ..Policies::NONE
+    };
+    Ok(policy::evaluate(&request, &policies).is_allowed())
+}
