@@ -47,7 +47,7 @@ pub use last_used::LastUsed;
 pub use lookup::first_account;
 pub use organizations::{
     Attached, ChildRecord, ControlPolicy, ControlPolicyRecord, CreationRecord, NodeKind,
-    NodeRecord, OrganizationRecord, OrganizationTree, PolicyKind, TypeState,
+    NodeRecord, OrganizationRecord, OrganizationResources, OrganizationTree, PolicyKind, TypeState,
 };
 pub use records::{
     AccessKeyRecord, AccountRecord, AliasRecord, AttachmentRecord, DeletionTaskRecord, EntityKind,
@@ -60,8 +60,9 @@ pub use tables::tables;
 
 use pipeline::Registry;
 
-/// Adds every operation of IAM and STS.
+/// Adds every operation of IAM, STS and Organizations.
 pub fn register(registry: &mut impl Registry) {
     ops::register(registry);
     sts::register(registry);
+    organizations::register(registry);
 }

@@ -54,6 +54,7 @@ pub(crate) async fn deployment(
     let identities = Arc::new(iam::Identities::default());
     let sources = Sources::new(identities, Arc::new(iam::OrganizationTree::default()))
         .resources("iam", Arc::new(iam::IamResources))
+        .resources("organizations", Arc::new(iam::OrganizationResources))
         .resources("kms", Arc::new(kms::KeyPolicies))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups));
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy));

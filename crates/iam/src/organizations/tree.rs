@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{Batch, View};
+use store::{Batch, Key, View};
 use types::{AccountId, Entropy, Timestamp};
 
 use super::records::{
@@ -83,6 +83,32 @@ pub(crate) fn policies_at(
     policies
 }
 
+/// The nodes of a kind right below a node.
+pub(crate) fn below<'a>(
+    view: &'a View,
+    parent: &str,
+    kind: NodeKind,
+) -> impl Iterator<Item = Arc<NodeRecord>> + use<'a> {
+    let prefix = tables::by_id(parent);
+    let children: Vec<&Key> = view
+        .scan(&tables::CHILDREN, &prefix, None)
+        .filter(|(_, row)| row.record.kind == kind)
+        .map(|(key, _)| key)
+        .collect();
+    let ids = children
+        .into_iter()
+        .filter_map(|key| key.text_parts().pop());
+    ids.filter_map(|id| node(view, &id))
+}
+
+/// The units right below a node.
+pub(crate) fn units_below<'a>(
+    view: &'a View,
+    parent: &str,
+) -> impl Iterator<Item = Arc<NodeRecord>> + use<'a> {
+    below(view, parent, NodeKind::Unit)
+}
+
 /// Writes `policies` as what is attached to `node` while the kind is enabled as it is now.
 pub(crate) fn put_attached(
     batch: &mut Batch,
@@ -112,6 +138,19 @@ pub(crate) fn put_below(batch: &mut Batch, node: NodeRecord) {
         batch.put(&tables::CHILDREN, tables::child(parent, &node.id), child);
     }
     put(batch, node);
+}
+
+/// Takes a node away from its parent.
+pub(crate) fn leave(batch: &mut Batch, node: &NodeRecord) {
+    if let Some(parent) = &node.parent {
+        batch.delete(&tables::CHILDREN, tables::child(parent, &node.id));
+    }
+}
+
+/// Deletes a node.
+pub(crate) fn delete(batch: &mut Batch, node: &NodeRecord) {
+    leave(batch, node);
+    batch.delete(&tables::NODES, tables::by_id(&node.id));
 }
 
 /// A new node without tags, to which only AWS's policies are attached.

@@ -13,6 +13,7 @@ mod inline_policies;
 mod last_used;
 mod listings;
 mod managed_policies;
+mod organizations;
 mod quotas;
 mod roles;
 mod sources;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use audit::Record;
 use crypto::secret::Key32;
-use iam::{IamResources, Identities, LastUsed, OrganizationTree};
+use iam::{IamResources, Identities, LastUsed, OrganizationResources, OrganizationTree};
 use pipeline::sources::Sources;
 use pipeline::{Caller, Ctx, Operation, Origin, Parts, Registry, Services, ServicesBuilder};
 use serde_json::{Value, json};
@@ -18,7 +18,8 @@ use shapes::{Input, ScalarForm};
 use store::embedded::Options;
 use store::{Batch, EmbeddedStore, Store, View};
 use types::{
-    AccessKeyId, AccountId, Clock, Entropy, ManualClock, Principal, Region, RequestId, Timestamp,
+    AccessKeyId, AccountId, Clock, Entropy, ManualClock, Principal, Region, RequestId, Service,
+    Timestamp,
 };
 
 /// The account of all tests.
@@ -30,6 +31,7 @@ pub(crate) struct Refused {
     pub(crate) code: String,
     pub(crate) status: Option<u16>,
     pub(crate) message: String,
+    pub(crate) reason: Option<&'static str>,
 }
 
 pub(crate) type Outcome = Result<Value, Refused>;
@@ -63,7 +65,8 @@ impl World {
             Arc::new(Identities::default()),
             Arc::new(OrganizationTree::default()),
         )
-        .resources("iam", Arc::new(IamResources));
+        .resources("iam", Arc::new(IamResources))
+        .resources("organizations", Arc::new(OrganizationResources));
         let services = ServicesBuilder {
             store,
             clock: clock.clone(),
@@ -203,11 +206,16 @@ impl World {
 
     /// A caller for the root user, with an access key of its own.
     pub(crate) fn root(&self) -> Caller {
+        self.root_of(account())
+    }
+
+    /// A caller for the root user of an account, with an access key of its own.
+    pub(crate) fn root_of(&self, account: AccountId) -> Caller {
         let mut batch = Batch::default();
         let view = View::recording(self.services.store().snapshot());
         let now = self.clock.now();
         let entropy = self.services.entropy();
-        let key = iam::create_root_access_key(&mut batch, &view, account(), now, entropy).unwrap();
+        let key = iam::create_root_access_key(&mut batch, &view, account, now, entropy).unwrap();
         self.commit(batch);
         self.caller(&key.id).unwrap()
     }
@@ -312,6 +320,7 @@ impl<O: Operation> Run for Typed<O> {
                 code: error.code(O::SERVICE).to_owned(),
                 status: Some(400),
                 message: error.to_string(),
+                reason: None,
             })?;
             let executed = pipeline::execute::<O>(ctx, input).await;
             match executed.result {
@@ -320,19 +329,25 @@ impl<O: Operation> Run for Typed<O> {
                     code: failure.code.into_owned(),
                     status: failure.status,
                     message: failure.message,
+                    reason: failure.reason,
                 }),
             }
         })
     }
 }
 
-/// Every operation by its name.
+/// Every operation by its name, those of Organizations as `organizations:Name`.
 #[derive(Default)]
-pub(crate) struct Operations(HashMap<&'static str, Box<dyn Run>>);
+pub(crate) struct Operations(HashMap<String, Box<dyn Run>>);
 
 impl Registry for Operations {
     fn add<O: Operation>(&mut self) {
-        let before = self.0.insert(O::NAME, Box::new(Typed::<O>(PhantomData)));
+        // Some operations of Organizations are called like IAM's.
+        let name = match O::SERVICE {
+            Service::Organizations => format!("organizations:{}", O::NAME),
+            _ => O::NAME.to_owned(),
+        };
+        let before = self.0.insert(name, Box::new(Typed::<O>(PhantomData)));
         assert!(before.is_none(), "{} is registered twice", O::NAME);
     }
 }

@@ -1,0 +1,78 @@
+//! `AttachPolicy`: a policy binds what is below a root, unit or account.
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::Empty;
+use shapes::organizations::AttachPolicyRequest;
+use store::Batch;
+use types::Service;
+
+use crate::event::{self, Fields};
+use crate::organizations::actions;
+use crate::organizations::error::{Conflict, Constraint, Error};
+use crate::organizations::scope::{NamedNode, NamedPolicy};
+use crate::organizations::{quota, tree};
+
+/// Attaches a policy. It counts on the next request.
+///
+/// Fails with `PolicyNotFoundException`, with `TargetNotFoundException`, with
+/// `PolicyTypeNotEnabledException`, with `DuplicatePolicyAttachmentException`, and with
+/// `ConstraintViolationException` beyond five policies of a type.
+#[derive(Debug)]
+pub(crate) struct AttachPolicy;
+
+impl Operation for AttachPolicy {
+    const SERVICE: Service = Service::Organizations;
+    const NAME: &'static str = "AttachPolicy";
+    const ACTIONS: &'static [&'static Action] = &[&actions::ATTACH_POLICY];
+    const KIND: Kind = Kind::Mutating;
+    type Input = AttachPolicyRequest;
+    type Output = Empty;
+    type Target = (NamedPolicy, NamedNode);
+    type Error = Error;
+
+    async fn resolve(
+        ctx: &Ctx,
+        input: &Self::Input,
+    ) -> Result<(Needs, (NamedPolicy, NamedNode)), Error> {
+        let policy = NamedPolicy::of(ctx, &input.policy_id)?;
+        let node = NamedNode::within(ctx, &policy.organization, &input.target_id);
+        let keys = policy.need(&actions::ATTACH_POLICY).keys;
+        let needs = Needs::one(policy.need(&actions::ATTACH_POLICY));
+        let needs = needs.and(node.need(&actions::ATTACH_POLICY).with(keys));
+        Ok((needs, (policy, node)))
+    }
+
+    async fn handle(
+        _ctx: &Ctx,
+        permit: Permit<Self>,
+        _input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let (policy, node) = permit.target();
+        let organization = &policy.organization;
+        let (policy, node) = (policy.found()?, node.target()?);
+        let (kind, id) = (policy.kind(), policy.id().to_owned());
+        if !organization.state(kind).enabled {
+            return Err(Conflict::TypeNotEnabled.into());
+        }
+        let mut attached = tree::policies_at(organization, node, kind);
+        if attached.contains(&id) {
+            return Err(Conflict::DuplicateAttachment.into());
+        }
+        if attached.len() >= quota::ATTACHMENTS {
+            return Err(Constraint::Attachments.into());
+        }
+        attached.push(id);
+        let mut batch = Batch::default();
+        tree::put_attached(&mut batch, organization, node, kind, attached);
+        Ok(Reply::write(Empty {}, batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        event::request(
+            Fields::default()
+                .with("policyId", input.policy_id.as_str())
+                .with("targetId", input.target_id.as_str()),
+        )
+    }
+}

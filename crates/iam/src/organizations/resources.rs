@@ -1,0 +1,45 @@
+//! Roots, units, accounts and policies as resources.
+
+use std::sync::Arc;
+
+use pipeline::Need;
+use pipeline::sources::{MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource};
+use store::View;
+use types::{Arn, Principal};
+
+use super::policies::Policy;
+use super::tree;
+use crate::lookup::last_segment;
+use crate::tags::ResourceTags;
+
+/// What the organization consists of. It belongs to the management account; none of it has a
+/// policy of its own that says who may use it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OrganizationResources;
+
+impl ResourceSource for OrganizationResources {
+    fn facts(&self, view: &View, arn: &Arn) -> ResourceFacts {
+        let keys = |tags| -> Arc<dyn ResourceKeys> { Arc::new(ResourceTags(tags)) };
+        ResourceFacts {
+            account: arn.account(),
+            rule: ResourceRule::None,
+            keys: tags_of(view, last_segment(arn.resource())).map(keys),
+        }
+    }
+
+    fn grants(&self, _: &View, _: &Principal, _: &Need) -> Vec<MatchedGrant> {
+        Vec::new()
+    }
+}
+
+/// The tags of the node or policy with this id; `None` without any.
+fn tags_of(view: &View, id: &str) -> Option<Vec<(String, String)>> {
+    let tags = match tree::node(view, id) {
+        Some(node) => node.tags.clone(),
+        None => match Policy::find(view, id)? {
+            Policy::Own(record) => record.tags.clone(),
+            Policy::Aws(_) => return None,
+        },
+    };
+    (!tags.is_empty()).then_some(tags)
+}
