@@ -4,6 +4,7 @@ The list of operations and of what they can need comes from the binary itself; a
 without a call below fails the first test.
 """
 
+import contextlib
 import itertools
 import json
 import re
@@ -53,7 +54,8 @@ class World:
         self.kms, self.iam = server.client("kms"), server.client("iam")
         self.sagemaker = server.client("sagemaker")
         self.runtime = server.client("sagemaker-featurestore-runtime")
-        self.iam.create_role(RoleName="features", AssumeRolePolicyDocument=TRUST)
+        with contextlib.suppress(self.iam.exceptions.EntityAlreadyExistsException):
+            self.iam.create_role(RoleName="features", AssumeRolePolicyDocument=TRUST)
         self.organization = server.client("organizations")
         self.root = self.organization.list_roots()["Roots"][0]["Id"]
         self.shared_key = self.kms.create_key()["KeyMetadata"]["Arn"]

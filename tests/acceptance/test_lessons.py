@@ -480,6 +480,7 @@ def test_access_keys_that_do_not_work_all_look_like_one_that_never_was(server, u
 def test_a_denied_caller_hears_the_same_of_what_exists_and_what_does_not(server, world, user):
     nobody = user(next(names))
     group, key_id, person = world.group(), world.key(), world.user()
+    role, team = world.role(), world.team()
     pairs = [
         ("sagemaker-featurestore-runtime", "GetRecord", "FeatureGroupName", group, "missing-group",
          {"RecordIdentifierValueAsString": "a"}),
@@ -487,6 +488,10 @@ def test_a_denied_caller_hears_the_same_of_what_exists_and_what_does_not(server,
         ("kms", "DescribeKey", "KeyId", key_id, "1234abcd-12ab-34cd-56ef-1234567890ab", {}),
         ("iam", "GetUser", "UserName", person, "missing-person", {}),
         ("iam", "ListAccessKeys", "UserName", person, "missing-person", {}),
+        ("iam", "GetRole", "RoleName", role, "missing-role", {}),
+        ("iam", "DeleteRole", "RoleName", role, "missing-role", {}),
+        ("iam", "GetGroup", "GroupName", team, "missing-team", {}),
+        ("iam", "AddUserToGroup", "GroupName", team, "missing-team", {"UserName": person}),
     ]
     for service, operation, member, there, missing, more in pairs:
         told = []

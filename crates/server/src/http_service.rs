@@ -15,7 +15,7 @@ use metrics::Histogram;
 use pipeline::{Caller, Ctx, Kind, Origin, Services, UnauthenticatedCall};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
-use types::{AccountId, ErrorKind, Region, RequestId, Service, SystemClock};
+use types::{AccountId, ErrorKind, Principal, Region, RequestId, Service, SystemClock};
 use wire::sigv4::{AuthError, PayloadHash, Unverified, Verifier};
 use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
@@ -325,11 +325,16 @@ impl HttpService {
     }
 
     fn note_use(&self, caller: &Caller, service: Service, region: &Region) {
-        if let (Ok(last_used), Some(key)) = (
-            self.services.part::<iam::LastUsed>(),
-            caller.access_key.as_ref(),
-        ) {
-            last_used.record(key, service, region, self.services.clock().now());
+        let Ok(last_used) = self.services.part::<iam::LastUsed>() else {
+            return;
+        };
+        let now = self.services.clock().now();
+        match (&caller.principal, &caller.access_key) {
+            (Principal::AssumedRole { role_id, .. }, _) => {
+                last_used.record_role(role_id, service, region, now);
+            }
+            (_, Some(key)) => last_used.record(key, service, region, now),
+            (_, None) => {}
         }
     }
 

@@ -130,3 +130,47 @@ fn every_operation_leaves_exactly_one_record() {
     let _ = world.call("GetUser", json!({ "UserName": "Nobody" }));
     assert_eq!(world.records().len(), before + 3);
 }
+
+#[test]
+fn a_created_role_is_recorded_with_its_trust_policy() {
+    let world = World::new();
+    let trust = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "Service": "sagemaker.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+    } });
+    let input = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust.to_string() });
+    let role = world.ok("CreateRole", input)["Role"].clone();
+    let record = world.last_record();
+    assert_eq!(
+        record.request_parameters,
+        json!({ "roleName": "R", "assumeRolePolicyDocument": trust.to_string() })
+    );
+    assert_eq!(
+        record.response_elements,
+        json!({ "role": {
+            "path": "/", "roleName": "R", "roleId": role["RoleId"], "arn": role["Arn"],
+            "createDate": "Nov 14, 2023, 10:13:20 PM",
+            "assumeRolePolicyDocument": role["AssumeRolePolicyDocument"],
+        }})
+    );
+    assert_eq!(record.resources[0].arn, role["Arn"].as_str().unwrap());
+    assert_eq!(record.resources[0].kind, "AWS::IAM::Role");
+}
+
+#[test]
+fn a_membership_is_recorded_with_group_and_user() {
+    let world = World::new();
+    world.ok("CreateUser", json!({ "UserName": "Alice" }));
+    world.ok("CreateGroup", json!({ "GroupName": "G" }));
+    let pair = json!({ "GroupName": "G", "UserName": "Alice" });
+    world.ok("AddUserToGroup", pair);
+    let record = world.last_record();
+    assert_eq!(
+        record.request_parameters,
+        json!({ "groupName": "G", "userName": "Alice" })
+    );
+    assert_eq!(
+        record.resources[0].arn,
+        format!("arn:aws:iam::{}:group/G", crate::world::ACCOUNT)
+    );
+}

@@ -74,3 +74,54 @@ fn a_user_is_not_deleted_under_a_new_key() {
         "{outcomes:?}"
     );
 }
+
+#[test]
+fn nobody_joins_a_group_that_is_deleted_meanwhile() {
+    for order in 0..2 {
+        let world = World::new();
+        world.ok("CreateUser", json!({ "UserName": "Alice" }));
+        world.ok("CreateGroup", json!({ "GroupName": "G" }));
+        let mut calls = vec![
+            (
+                "AddUserToGroup",
+                json!({ "GroupName": "G", "UserName": "Alice" }),
+            ),
+            ("DeleteGroup", json!({ "GroupName": "G" })),
+        ];
+        if order == 1 {
+            calls.reverse();
+        }
+        let outcomes = world.call_together(calls);
+        let done = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!(done, 1, "{outcomes:?}");
+        let groups = world.ok("ListGroupsForUser", json!({ "UserName": "Alice" }));
+        let exists = world.call("GetGroup", json!({ "GroupName": "G" })).is_ok();
+        assert_eq!(groups["Groups"] != json!([]), exists);
+    }
+}
+
+#[test]
+fn a_trusted_user_is_never_deleted_unnoticed() {
+    for order in 0..2 {
+        let world = World::new();
+        let id = world.ok("CreateUser", json!({ "UserName": "Alice" }))["User"]["UserId"].clone();
+        let trust = json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": { "AWS": crate::world::user_arn("Alice") },
+        } });
+        let role = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust.to_string() });
+        let mut calls = vec![
+            ("CreateRole", role),
+            ("DeleteUser", json!({ "UserName": "Alice" })),
+        ];
+        if order == 1 {
+            calls.reverse();
+        }
+        world.call_together(calls);
+        // Either the role was refused, or it is bound to the user that is gone.
+        if let Ok(found) = world.call("GetRole", json!({ "RoleName": "R" })) {
+            let shown = found["Role"]["AssumeRolePolicyDocument"].as_str().unwrap();
+            assert!(shown.contains(id.as_str().unwrap()), "{shown}");
+        }
+    }
+}

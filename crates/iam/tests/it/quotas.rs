@@ -107,3 +107,46 @@ fn an_account_has_1500_policies() {
     let (operation, one_more) = input(1500);
     world.ok(operation, one_more);
 }
+
+/// Creates `count` groups or roles together, so that few commits are needed, and returns the
+/// outcome of one more.
+fn one_more_than(world: &World, count: usize, kind: &str, more: &Value) -> crate::world::Outcome {
+    let operation = format!("Create{kind}");
+    let input = |number: usize| {
+        let mut input = more.clone();
+        input[format!("{kind}Name")] = json!(format!("n{number}"));
+        input
+    };
+    for start in (0..count).step_by(100) {
+        let numbers = start..count.min(start + 100);
+        let calls = numbers
+            .clone()
+            .map(|number| (operation.as_str(), input(number)));
+        let outcomes = world.call_together(calls.collect());
+        for (number, outcome) in numbers.zip(outcomes) {
+            if outcome.is_err() {
+                world.ok(&operation, input(number));
+            }
+        }
+    }
+    world.call(&operation, input(count))
+}
+
+#[test]
+fn an_account_has_300_groups() {
+    let refused = one_more_than(&World::new(), 300, "Group", &json!({}));
+    let message = "Cannot exceed quota for GroupsPerAccount: 300";
+    crate::world::check_refused(refused, ("LimitExceeded", 409, message));
+}
+
+#[test]
+fn an_account_has_1000_roles() {
+    let trust = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "Service": "sagemaker.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+    } });
+    let more = json!({ "AssumeRolePolicyDocument": trust.to_string() });
+    let refused = one_more_than(&World::new(), 1000, "Role", &more);
+    let message = "Cannot exceed quota for RolesPerAccount: 1000";
+    crate::world::check_refused(refused, ("LimitExceeded", 409, message));
+}
