@@ -9,7 +9,7 @@ use types::{AccountId, Service};
 use crate::event::{self, Fields};
 use crate::{Error, actions, lookup, summary};
 
-/// Counts the account's users, groups, roles, policies, providers and keys of the root user, and
+/// Counts the account's users, groups, roles and policies and the keys of the root user, and
 /// says how many there may be.
 #[derive(Debug)]
 pub(crate) struct GetAccountSummary;

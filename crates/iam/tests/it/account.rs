@@ -293,3 +293,50 @@ fn making_a_role_of_a_service_can_be_limited_to_one_service() {
     );
     check_denied(denied, "iam:CreateServiceLinkedRole", &arn);
 }
+
+#[test]
+fn another_accounts_alias_and_names_are_its_own() {
+    let world = World::new();
+    let mut batch = store::Batch::default();
+    let (other, entropy) = ("444455556666".parse().unwrap(), world.services.entropy());
+    let now = types::Timestamp::new(1_700_000_000, 0);
+    let key = iam::bootstrap(&mut batch, other, now, entropy).unwrap();
+    world.commit(batch);
+    let stranger = world.caller(&key.id).unwrap();
+    world.ok("CreateAccountAlias", alias("taken"));
+    let refused = world.call_as(&stranger, "CreateAccountAlias", alias("taken"));
+    let message = "The account alias taken already exists.";
+    crate::world::check_refused(refused, ("EntityAlreadyExists", 409, message));
+    let refused = world
+        .call_as(&stranger, "DeleteAccountAlias", alias("taken"))
+        .unwrap_err();
+    assert_eq!(refused.code, "NoSuchEntity");
+    let role = json!({ "RoleName": "R", "AssumeRolePolicyDocument": TRUST });
+    world.ok("CreateRole", role.clone());
+    let made = world.call_as(&stranger, "CreateRole", role).unwrap();
+    assert_eq!(made["Role"]["Arn"], "arn:aws:iam::444455556666:role/R");
+    let roles = world.call_as(&stranger, "ListRoles", json!({})).unwrap();
+    assert_eq!(roles["Roles"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_role_may_trust_a_user_of_another_account() {
+    let world = World::new();
+    let mut batch = store::Batch::default();
+    let (other, entropy) = ("444455556666".parse().unwrap(), world.services.entropy());
+    let now = types::Timestamp::new(1_700_000_000, 0);
+    iam::bootstrap(&mut batch, other, now, entropy).unwrap();
+    world.commit(batch);
+    for principal in [
+        "arn:aws:iam::444455556666:root",
+        "444455556666",
+        "arn:aws:iam::444455556666:user/Administrator",
+    ] {
+        let trust = json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": { "AWS": principal }, "Action": "sts:AssumeRole",
+        } });
+        let input = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust.to_string() });
+        world.ok("CreateRole", input);
+        world.ok("DeleteRole", json!({ "RoleName": "R" }));
+    }
+}
