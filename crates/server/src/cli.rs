@@ -41,6 +41,12 @@ pub enum Command {
     #[command(after_help = "EXAMPLES:\n  strongroom unseal\n  \
         strongroom unseal --endpoint https://features.example:4700 < passphrase")]
     Unseal(UnsealArgs),
+    /// Create and list the accounts of the organization.
+    ///
+    /// Calls a running server, signed with the credentials of the environment or with those
+    /// that the server wrote into its data directory.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Print a generated page of the documentation.
     #[command(hide = true)]
     Docs {
@@ -48,6 +54,63 @@ pub enum Command {
         #[arg(value_enum)]
         page: DocsPage,
     },
+}
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Create an account and print its id.
+    ///
+    /// The administrators of the management account get in by assuming its role.
+    #[command(
+        after_help = "EXAMPLES:\n  strongroom account create --data ./data \\\n    \
+        --name research --email research@example.com"
+    )]
+    Create {
+        /// The server and the credentials.
+        #[command(flatten)]
+        client: ClientArgs,
+        /// The account's name.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// The address of its root user; every account has another one.
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+        /// The name of its first role [default: `OrganizationAccountAccessRole`].
+        #[arg(long, value_name = "NAME")]
+        role_name: Option<String>,
+    },
+    /// Print the accounts: id, status, name and address, separated by tabs.
+    List {
+        /// The server and the credentials.
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+}
+
+/// Which server to call, and as whom.
+#[derive(Debug, Args)]
+pub struct ClientArgs {
+    /// The server.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:4700"
+    )]
+    pub endpoint: http::Uri,
+    /// The server's data directory, whose `credentials` file is used if the environment has
+    /// no credentials.
+    #[arg(long, value_name = "DIR", env = "STRONGROOM_DATA")]
+    pub data: Option<PathBuf>,
+    /// The certificates (PEM) that the server's certificate must come from.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STRONGROOM_CA_FILE",
+        default_value = "/etc/ssl/certs/ca-certificates.crt"
+    )]
+    pub ca_file: PathBuf,
 }
 
 /// The generated pages.

@@ -3,6 +3,7 @@
 //! Layer 3: the only crate beside `wire` that knows HTTP, and the only one that reads
 //! configuration. `main` parses the command line and calls in here.
 
+pub mod account;
 mod bootstrap;
 pub mod cli;
 mod compose;
@@ -27,6 +28,7 @@ mod refusals;
 pub mod router;
 mod seal;
 pub mod serve;
+mod signed;
 mod tls;
 mod unread;
 mod unseal;

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => server::serve::run(&args),
         Command::Recover(args) => server::recover::run(&args),
         Command::Unseal(args) => server::unseal_client::run(&args),
+        Command::Account(command) => server::account::run(&command),
         Command::Docs { page } => server::docs::print(page),
     };
     match run {

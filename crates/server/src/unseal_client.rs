@@ -40,7 +40,8 @@ pub fn run(args: &UnsealArgs) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime failed")?;
     let answer = runtime.block_on(async {
-        tokio::time::timeout(PATIENCE, target.send(&args.ca_file, body))
+        let request = target.unseal(body)?;
+        tokio::time::timeout(PATIENCE, target.send(&args.ca_file, request))
             .await
             .context("the server did not answer in time")?
     })?;
@@ -72,9 +73,9 @@ fn body(passphrase: &SecretBytes) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     Ok(text)
 }
 
-/// Where the passphrase goes.
+/// A server that is called.
 #[derive(Debug, PartialEq)]
-struct Target {
+pub(crate) struct Target {
     is_tls: bool,
     host: String,
     port: u16,
@@ -83,6 +84,22 @@ struct Target {
 impl Target {
     /// The server at `endpoint`. Fails if the passphrase would travel in clear.
     fn of(endpoint: &Uri) -> anyhow::Result<Self> {
+        let target = Self::parse(endpoint)?;
+        let host = target.host.as_str();
+        let is_here = host == "localhost"
+            || host
+                .parse()
+                .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+        if !target.is_tls && !is_here {
+            bail!(
+                "the passphrase would travel in clear to `{host}`: use https, or unseal on the machine itself"
+            );
+        }
+        Ok(target)
+    }
+
+    /// The server at `endpoint`, whatever is sent there. Fails if it is no address.
+    pub(crate) fn parse(endpoint: &Uri) -> anyhow::Result<Self> {
         let host = endpoint.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let is_tls = match endpoint.scheme_str() {
@@ -90,15 +107,6 @@ impl Target {
             Some("http") => false,
             _ => bail!("the endpoint `{endpoint}` must begin with http:// or https://"),
         };
-        let is_here = host == "localhost"
-            || host
-                .parse()
-                .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-        if !is_tls && !is_here {
-            bail!(
-                "the passphrase would travel in clear to `{host}`: use https, or unseal on the machine itself"
-            );
-        }
         let default = if is_tls { 443 } else { 80 };
         Ok(Self {
             is_tls,
@@ -107,39 +115,52 @@ impl Target {
         })
     }
 
-    async fn send(
+    /// The `Host` header.
+    pub(crate) fn host(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    fn unseal(&self, body: Zeroizing<Vec<u8>>) -> anyhow::Result<Request<Full<Bytes>>> {
+        Request::post("/unseal")
+            .header(http::header::HOST, self.host())
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from_owner(body)))
+            .context("the endpoint cannot be addressed")
+    }
+
+    /// Sends `request`; the answer has at most 64 KiB.
+    pub(crate) async fn send(
         &self,
         ca_file: &Path,
-        body: Zeroizing<Vec<u8>>,
+        request: Request<Full<Bytes>>,
     ) -> anyhow::Result<(StatusCode, Bytes)> {
         let place = (self.host.as_str(), self.port);
         let stream = TcpStream::connect(place)
             .await
             .with_context(|| format!("connecting to {}:{} failed", self.host, self.port))?;
         if !self.is_tls {
-            return self.exchange(stream, body).await;
+            return self.exchange(stream, request).await;
         }
         let name = ServerName::try_from(self.host.clone());
         let name = name.context("the endpoint's host is not a name that certificates have")?;
         let stream = connector(ca_file)?.connect(name, stream).await;
         let stream = stream.context("the TLS handshake failed")?;
-        self.exchange(stream, body).await
+        self.exchange(stream, request).await
     }
 
     async fn exchange(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        body: Zeroizing<Vec<u8>>,
+        request: Request<Full<Bytes>>,
     ) -> anyhow::Result<(StatusCode, Bytes)> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .context("the server does not speak HTTP")?;
         let connection = tokio::spawn(connection);
-        let request = Request::post("/unseal")
-            .header(http::header::HOST, format!("{}:{}", self.host, self.port))
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from_owner(body)))
-            .context("the endpoint cannot be addressed")?;
         let answer: Response<_> = sender
             .send_request(request)
             .await

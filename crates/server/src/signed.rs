@@ -1,0 +1,217 @@
+//! A signed call of one of the server's own services, for subcommands.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use crypto::digest::sha256;
+use crypto::mac::HmacSha256Key;
+use crypto::secret::SecretBytes;
+use http::{Request, StatusCode};
+use serde_json::Value;
+use types::{Clock, SystemClock, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::cli::ClientArgs;
+use crate::unseal_client::Target;
+
+/// The region that global services sign for.
+const REGION: &str = "us-east-1";
+
+/// The headers that are signed when there is no session token.
+const SIGNED: &str = "content-type;host;x-amz-date;x-amz-target";
+
+const MEDIA: &str = "application/x-amz-json-1.1";
+
+/// An access key.
+pub(crate) struct Credentials {
+    id: String,
+    secret: SecretBytes,
+    token: Option<String>,
+}
+
+impl Credentials {
+    /// The credentials of the environment, or else of a file: that of
+    /// `AWS_SHARED_CREDENTIALS_FILE`, or the one that the server wrote into the data directory.
+    ///
+    /// Fails with what was looked for if there are none.
+    fn find(args: &ClientArgs) -> anyhow::Result<Self> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let (Some(id), Some(secret)) = (
+            variable("AWS_ACCESS_KEY_ID"),
+            variable("AWS_SECRET_ACCESS_KEY"),
+        ) {
+            return Ok(Self {
+                id,
+                secret: SecretBytes::from(secret.into_bytes()),
+                token: variable("AWS_SESSION_TOKEN"),
+            });
+        }
+        let shared = variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
+        let of_server = args.data.as_ref().map(|data| data.join("credentials"));
+        let Some(path) = shared.or(of_server) else {
+            bail!(
+                "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or \
+                 AWS_SHARED_CREDENTIALS_FILE, or name the server's data directory with --data"
+            );
+        };
+        let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
+        Self::read(&path, &profile)
+    }
+
+    fn read(path: &Path, profile: &str) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).map(Zeroizing::new);
+        let text = text.with_context(|| format!("reading `{}` failed", path.display()))?;
+        Self::of_profile(&text, profile).with_context(|| {
+            let path = path.display();
+            format!("`{path}` has no access key for the profile `{profile}`")
+        })
+    }
+
+    /// The access key of `profile` in a file of AWS's shared-credentials format.
+    fn of_profile(text: &str, profile: &str) -> Option<Self> {
+        let lines = text.lines().map(str::trim);
+        let mut within = lines.skip_while(|line| *line != format!("[{profile}]"));
+        within.next();
+        let (mut id, mut secret, mut token) = (None, None, None);
+        for line in within.take_while(|line| !line.starts_with('[')) {
+            match line
+                .split_once('=')
+                .map(|(key, value)| (key.trim(), value.trim()))
+            {
+                Some(("aws_access_key_id", value)) => id = Some(value.to_owned()),
+                Some(("aws_secret_access_key", value)) => {
+                    secret = Some(SecretBytes::from(value.as_bytes().to_vec()));
+                }
+                Some(("aws_session_token", value)) => token = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        Some(Self {
+            id: id?,
+            secret: secret?,
+            token,
+        })
+    }
+
+    /// The headers that sign a JSON call of `service`.
+    fn sign(
+        &self,
+        (service, target): (&str, &str),
+        host: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Vec<(&'static str, String)> {
+        let date = now.to_basic_iso8601();
+        let day = date.get(..8).unwrap_or_default();
+        let scope = format!("{day}/{REGION}/{service}/aws4_request");
+        let mut signed = SIGNED.to_owned();
+        let token = self.token.as_ref().map_or_else(String::new, |token| {
+            signed = SIGNED.replace("date;", "date;x-amz-security-token;");
+            format!("x-amz-security-token:{token}\n")
+        });
+        let payload = hex::encode(sha256(body));
+        let canonical = format!(
+            "POST\n/\n\ncontent-type:{MEDIA}\nhost:{host}\nx-amz-date:{date}\n{token}\
+             x-amz-target:{target}\n\n{signed}\n{payload}"
+        );
+        let digest = hex::encode(sha256(canonical.as_bytes()));
+        let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}");
+        let seed = Zeroizing::new([b"AWS4", self.secret.expose()].concat());
+        let mut key = HmacSha256Key::new(&seed);
+        for part in [day, REGION, service, "aws4_request"] {
+            let derived = Zeroizing::new(key.tag(part.as_bytes()));
+            key = HmacSha256Key::new(derived.as_slice());
+        }
+        let signature = hex::encode(key.tag(to_sign.as_bytes()));
+        let id = &self.id;
+        let mut headers = vec![
+            ("host", host.to_owned()),
+            ("content-type", MEDIA.to_owned()),
+            ("x-amz-date", date),
+            ("x-amz-target", target.to_owned()),
+            (
+                "authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={signed}, \
+                     Signature={signature}"
+                ),
+            ),
+        ];
+        headers.extend(
+            self.token
+                .clone()
+                .map(|token| ("x-amz-security-token", token)),
+        );
+        headers
+    }
+}
+
+/// Calls `operation` of Organizations and returns its answer.
+///
+/// Fails with the error's code and text if the server refuses.
+pub(crate) async fn organizations(
+    args: &ClientArgs,
+    operation: &str,
+    input: &Value,
+) -> anyhow::Result<Value> {
+    let credentials = Credentials::find(args)?;
+    let server = Target::parse(&args.endpoint)?;
+    let (host, body) = (server.host(), serde_json::to_vec(input)?);
+    let target = format!("AWSOrganizationsV20161128.{operation}");
+    let called = ("organizations", target.as_str());
+    let now = SystemClock::new().now();
+    let mut request = Request::post("/");
+    for (name, value) in credentials.sign(called, &host, &body, now) {
+        request = request.header(name, value);
+    }
+    let request = request.body(http_body_util::Full::new(Bytes::from(body)));
+    let request = request.context("the request cannot be made")?;
+    let (status, answer) = server.send(&args.ca_file, request).await?;
+    let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    if status == StatusCode::OK {
+        return Ok(answer);
+    }
+    let part = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+    let reason = part("Reason");
+    let reason = if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({reason})")
+    };
+    bail!(
+        "{operation} failed: {}: {}{reason}",
+        part("__type"),
+        part("message")
+    )
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({}, ***)", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "[other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = x\n\n\
+        [default]\naws_access_key_id=AKIADEFAULT\naws_secret_access_key = a=b\n[last]\n\
+        aws_access_key_id = AKIALAST\n";
+
+    fn check(profile: &str, expected: Option<(&str, &[u8])>) {
+        let found = Credentials::of_profile(FILE, profile);
+        let found = found.map(|found| (found.id.clone(), found.secret.expose().to_vec()));
+        let expected = expected.map(|(id, secret)| (id.to_owned(), secret.to_vec()));
+        assert_eq!(found, expected, "{profile}");
+    }
+
+    #[test]
+    fn credentials_are_those_of_the_profile() {
+        check("default", Some(("AKIADEFAULT", b"a=b")));
+        check("other", Some(("AKIAOTHER", b"x")));
+        check("last", None);
+        check("none", None);
+    }
+}
