@@ -10,6 +10,7 @@ mod faults;
 mod groups;
 mod keys;
 mod maintenance;
+mod organization;
 mod permissions;
 mod records;
 mod world;

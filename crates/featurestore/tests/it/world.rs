@@ -155,6 +155,12 @@ impl World {
         caller(&self.services, &key.id)
     }
 
+    /// Commits what a part of the server prepared.
+    pub(crate) fn commit(&self, batch: Batch) {
+        let committed = self.services.store().commit(batch);
+        self.runtime.block_on(committed).unwrap();
+    }
+
     /// Creates a user with this inline policy.
     pub(crate) fn user(&self, name: &str, statements: &Value) -> Caller {
         self.ok("CreateUser", json!({ "UserName": name }));
@@ -280,6 +286,7 @@ async fn start(
         Arc::new(iam::OrganizationTree::default()),
     )
     .resources("iam", Arc::new(iam::IamResources))
+    .resources("organizations", Arc::new(iam::OrganizationResources))
     .resources("kms", Arc::new(kms::KeyPolicies))
     .resources("sagemaker", Arc::new(FeatureGroups));
     ServicesBuilder {
@@ -447,7 +454,7 @@ impl<O: Operation> Run for Typed<O> {
 }
 
 #[derive(Default)]
-struct Operations(HashMap<&'static str, Box<dyn Run>>);
+struct Operations(HashMap<String, Box<dyn Run>>);
 
 impl Operations {
     fn all() -> Self {
@@ -461,6 +468,11 @@ impl Operations {
 
 impl Registry for Operations {
     fn add<O: Operation>(&mut self) {
-        self.0.insert(O::NAME, Box::new(Typed::<O>(PhantomData)));
+        // Some operations of Organizations are called like IAM's.
+        let name = match O::SERVICE {
+            Service::Organizations => format!("organizations:{}", O::NAME),
+            _ => O::NAME.to_owned(),
+        };
+        self.0.insert(name, Box::new(Typed::<O>(PhantomData)));
     }
 }

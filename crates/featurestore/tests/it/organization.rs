@@ -1,0 +1,144 @@
+//! What the organization says counts on the next request, with every cache warm.
+
+use pipeline::Caller;
+use serde_json::{Value, json};
+use store::{Batch, View};
+use types::AccountId;
+
+use crate::world::{World, day, features, group_under, read, record, text};
+
+/// The management account's administrator is the world's; `root` is the root user of a member
+/// account, which keeps a group under a key of its own and lets the management account use it.
+struct Member {
+    account: AccountId,
+    root: Caller,
+    key: String,
+}
+
+fn member(world: &World) -> Member {
+    let input = json!({ "AccountName": "team", "Email": "team@example.com" });
+    let made = world.ok("organizations:CreateAccount", input);
+    let account = text(&made["CreateAccountStatus"]["AccountId"]);
+    let root = root_of(world, account.parse().unwrap());
+    let ok = |operation: &str, input: Value| world.call_as(&root, operation, input).unwrap();
+    let manager = crate::world::account();
+    let statement = |who: &str, what: &str| json!({ "Effect": "Allow", "Principal": { "AWS": who }, "Action": what, "Resource": "*" });
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        statement(&account, "kms:*"), statement(manager.as_str(), "kms:Encrypt"),
+    ] });
+    let made = ok("CreateKey", json!({ "Policy": policy.to_string() }));
+    let key = text(&made["KeyMetadata"]["Arn"]);
+    ok("CreateFeatureGroup", group_under("group", &key));
+    let values = [("id", "a"), ("at", &day(1))];
+    ok(
+        "PutRecord",
+        json!({ "FeatureGroupName": "group", "Record": record(&values) }),
+    );
+    Member {
+        account: account.parse().unwrap(),
+        root,
+        key,
+    }
+}
+
+fn root_of(world: &World, account: AccountId) -> Caller {
+    let (mut batch, now) = (Batch::default(), world.services.clock().now());
+    let view = View::recording(world.services.store().snapshot());
+    let entropy = world.services.entropy();
+    let key = iam::create_root_access_key(&mut batch, &view, account, now, entropy).unwrap();
+    world.commit(batch);
+    let view = View::plain(world.services.store().snapshot());
+    Caller {
+        principal: iam::find_credential(&view, &key.id).unwrap().principal,
+        access_key: Some(key.id),
+    }
+}
+
+/// Attaches a policy that denies `statement` to the root, and returns what detaches it.
+fn attach(world: &World, kind: &str, statement: &Value) -> Value {
+    let content = json!({ "Version": "2012-10-17", "Statement": statement });
+    let made = world.ok(
+        "organizations:CreatePolicy",
+        json!({
+            "Name": "p", "Description": "", "Type": kind, "Content": content.to_string(),
+        }),
+    );
+    let attachment = json!({
+        "PolicyId": made["Policy"]["PolicySummary"]["Id"], "TargetId": tree_root(world),
+    });
+    world.ok("organizations:AttachPolicy", attachment.clone());
+    attachment
+}
+
+fn tree_root(world: &World) -> Value {
+    world.ok("organizations:ListRoots", json!({}))["Roots"][0]["Id"].clone()
+}
+
+/// Whether the member's root user reads its record.
+fn reads(world: &World, member: &Member) -> Result<(), String> {
+    let read = world.call_as(&member.root, "GetRecord", read("group", "a"));
+    let answer = read.map_err(|refused| refused.message)?;
+    assert!(features(&answer).is_some(), "{answer}");
+    Ok(())
+}
+
+/// Whether the management account's administrator uses the member's key.
+fn encrypts(world: &World, member: &Member) -> Result<Value, String> {
+    let input = json!({ "KeyId": member.key, "Plaintext": "eA==" });
+    let answer = world.call_as(&world.administrator, "Encrypt", input);
+    answer.map_err(|refused| refused.code)
+}
+
+#[test]
+fn a_service_control_policy_stops_warm_reads() {
+    let world = World::new();
+    let member = member(&world);
+    for action in ["sagemaker:GetRecord", "kms:Decrypt"] {
+        for _warm in 0..3 {
+            reads(&world, &member).unwrap();
+        }
+        let statement = json!({ "Effect": "Deny", "Action": action, "Resource": "*" });
+        let attachment = attach(&world, "SERVICE_CONTROL_POLICY", &statement);
+        let refused = reads(&world, &member).unwrap_err();
+        assert!(refused.contains("service control policy"), "{refused}");
+        world.ok("organizations:DetachPolicy", attachment.clone());
+        reads(&world, &member).unwrap();
+        let policy = json!({ "PolicyId": attachment["PolicyId"] });
+        world.ok("organizations:DeletePolicy", policy);
+    }
+}
+
+#[test]
+fn a_resource_control_policy_binds_callers_of_other_accounts() {
+    let world = World::new();
+    let member = member(&world);
+    let root = tree_root(&world);
+    let which = json!({ "RootId": root, "PolicyType": "RESOURCE_CONTROL_POLICY" });
+    world.ok("organizations:EnablePolicyType", which);
+    encrypts(&world, &member).unwrap();
+    let statement = json!({
+        "Effect": "Deny", "Principal": "*", "Action": "kms:Encrypt", "Resource": "*",
+    });
+    let attachment = attach(&world, "RESOURCE_CONTROL_POLICY", &statement);
+    assert_eq!(
+        encrypts(&world, &member).unwrap_err(),
+        "AccessDeniedException"
+    );
+    world.ok("organizations:DetachPolicy", attachment);
+    encrypts(&world, &member).unwrap();
+}
+
+#[test]
+fn what_a_closed_account_owns_nobody_uses() {
+    let world = World::new();
+    let member = member(&world);
+    encrypts(&world, &member).unwrap();
+    reads(&world, &member).unwrap();
+    let input = json!({ "AccountId": member.account });
+    world.ok("organizations:CloseAccount", input);
+    assert_eq!(
+        encrypts(&world, &member).unwrap_err(),
+        "AccessDeniedException"
+    );
+    reads(&world, &member).unwrap_err();
+}
