@@ -73,8 +73,7 @@ async fn serve(stream: TcpStream, answer: Fixed) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEAD_BYTES)
-        .pipeline_flush(true);
+        .max_buf_size(HEAD_BYTES);
     let served = http.serve_connection(
         TokioIo::new(stream),
         service_fn(move |request| reply(request, answer)),
