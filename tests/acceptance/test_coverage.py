@@ -16,13 +16,16 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
-from conftest import REGION, binary
+from conftest import ACCOUNT, REGION, binary
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AccessForbidden"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Action": "sts:*", "Resource": "*"}})
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}})
+ACCOUNT_TRUST = json.dumps({"Version": "2012-10-17", "Statement": {
+    "Effect": "Allow", "Principal": {"AWS": ACCOUNT},
+    "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]}})
 SCP = "SERVICE_CONTROL_POLICY"
 DENY = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Deny", "Action": "glue:*", "Resource": "*"}})
@@ -104,6 +107,13 @@ class World:
         made = self.role()
         self.iam.put_role_policy(RoleName=made, PolicyName="p", PolicyDocument=POLICY)
         return made
+
+    def assumed(self):
+        """A role that the account's users may assume, with everything that needs a permission."""
+        made = name()
+        self.iam.create_role(RoleName=made, AssumeRolePolicyDocument=ACCOUNT_TRUST)
+        return {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{made}", "RoleSessionName": "cov",
+                "Tags": TAGS, "SourceIdentity": "cov"}
 
     def alias(self):
         made = name()
@@ -296,7 +306,11 @@ CALLS = {
         "AWSServiceName": "autoscaling.amazonaws.com", "CustomSuffix": name()},
     ("iam", "DeleteServiceLinkedRole"): lambda w: {"RoleName": w.linked_role()},
     ("iam", "GetServiceLinkedRoleDeletionStatus"): lambda w: {"DeletionTaskId": w.deletion()},
+    ("sts", "AssumeRole"): lambda w: w.assumed(),
+    ("sts", "GetAccessKeyInfo"): lambda w: {"AccessKeyId": w.user_with_key()[1]},
     ("sts", "GetCallerIdentity"): lambda w: {},
+    ("sts", "GetFederationToken"): lambda w: {"Name": "cov", "Tags": TAGS},
+    ("sts", "GetSessionToken"): lambda w: {},
     ("organizations", "DescribeOrganization"): lambda w: {},
     ("organizations", "CreateOrganization"): lambda w: {},
     ("organizations", "DeleteOrganization"): lambda w: w.unit() and {},
@@ -362,7 +376,7 @@ REFUSED_THOUGH_PERMITTED = {
 }
 
 # Operations that every caller may make.
-NEEDS_NOTHING = {("sts", "GetCallerIdentity")}
+NEEDS_NOTHING = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
 
 
 @pytest.fixture(scope="module")

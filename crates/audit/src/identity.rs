@@ -1,7 +1,8 @@
 //! `userIdentity`: who made the call, in CloudTrail's words.
 
 use serde::{Deserialize, Serialize};
-use types::{AccessKeyId, AccountId, Principal, Service};
+use serde_json::{Value, json};
+use types::{AccessKeyId, AccountId, Principal, Service, Timestamp};
 
 /// The `userIdentity` element (CloudTrail record reference, §2 of the contract).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,10 +38,17 @@ pub struct UserIdentity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionContext {
-    /// The role that issued the session.
-    pub session_issuer: serde_json::Value,
+    /// The role, user or root user behind the session; sessions of `GetSessionToken` have none.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub session_issuer: Value,
+    /// The identity provider that vouched for whom the session is for.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub web_id_federation_data: Value,
     /// Creation date and MFA state.
-    pub attributes: serde_json::Value,
+    pub attributes: Value,
+    /// Who is behind the session, as its maker said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<String>,
 }
 
 impl UserIdentity {
@@ -79,14 +87,53 @@ impl UserIdentity {
         } = principal
         {
             identity.session_context = Some(SessionContext {
-                session_issuer: serde_json::json!({
+                session_issuer: json!({
                     "type": "Role", "principalId": role_id, "arn": role_arn,
                     "accountId": account, "userName": role_name,
                 }),
-                attributes: serde_json::json!({ "mfaAuthenticated": "false" }),
+                web_id_federation_data: Value::Null,
+                attributes: json!({ "mfaAuthenticated": "false" }),
+                source_identity: None,
             });
         }
         identity
+    }
+
+    /// The element for a caller with temporary credentials that were made at `issued`: by
+    /// `maker`, if the session is a federated user's; with the source identity that the
+    /// maker set, and the identity provider that vouched for whom the session is for.
+    pub fn in_session(
+        mut self,
+        issued: Timestamp,
+        maker: Option<&Principal>,
+        source_identity: Option<&str>,
+        provider: Option<&str>,
+    ) -> Self {
+        let role = self.session_context.take();
+        let of_maker = |maker| {
+            let made_by = Self::of(maker, None, None);
+            let mut element = json!({
+                "type": made_by.kind, "principalId": made_by.principal_id,
+                "arn": made_by.arn, "accountId": made_by.account_id,
+            });
+            if let (Some(name), Value::Object(fields)) = (made_by.user_name, &mut element) {
+                fields.insert("userName".to_owned(), name.into());
+            }
+            element
+        };
+        let session_issuer = match maker {
+            Some(maker) => of_maker(maker),
+            None => role.map(|role| role.session_issuer).unwrap_or_default(),
+        };
+        let web = |provider| json!({ "federatedProvider": provider, "attributes": {} });
+        let created = Timestamp::new(issued.seconds(), 0).to_iso8601();
+        self.session_context = Some(SessionContext {
+            session_issuer,
+            web_id_federation_data: provider.map(web).unwrap_or_default(),
+            attributes: json!({ "creationDate": created, "mfaAuthenticated": "false" }),
+            source_identity: source_identity.map(str::to_owned),
+        });
+        self
     }
 
     /// The element for what the deployment does of itself in `account`.
@@ -133,7 +180,7 @@ impl UserIdentity {
     pub fn lookup_name(&self) -> Option<&str> {
         match self.kind.as_str() {
             "Root" => Some("root"),
-            "AssumedRole" => self
+            "AssumedRole" | "FederatedUser" => self
                 .principal_id
                 .as_deref()?
                 .split_once(':')

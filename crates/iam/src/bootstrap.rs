@@ -157,7 +157,7 @@ fn new_key(
 }
 
 /// 240 random bits as 40 characters of base64: the form of AWS's secrets.
-fn new_secret(entropy: &dyn Entropy) -> SecretBytes {
+pub(crate) fn new_secret(entropy: &dyn Entropy) -> SecretBytes {
     let mut bytes = Zeroizing::new([0_u8; 30]);
     entropy.fill(bytes.as_mut_slice());
     SecretBytes::from(STANDARD.encode(bytes.as_slice()).into_bytes())

@@ -46,10 +46,16 @@ pub fn find_credential(view: &View, id: &AccessKeyId) -> Option<Credential> {
     }
 }
 
-/// The last changes of all tables that [`find_credential`] reads: in two snapshots that agree
-/// on it, it finds the same.
-pub fn credential_stamp(snapshot: &Snapshot) -> [Revision; 3] {
-    let read: [&dyn AnyTable; 3] = [&tables::ACCESS_KEYS, &tables::USERS, &tables::ACCOUNTS];
+/// The last changes of all tables that [`find_credential`] and [`crate::find_session`] read: in
+/// two snapshots that agree on it, they find the same. Unique ids change with those whom they
+/// belong to.
+pub fn credential_stamp(snapshot: &Snapshot) -> [Revision; 4] {
+    let read: [&dyn AnyTable; 4] = [
+        &tables::ACCESS_KEYS,
+        &tables::USERS,
+        &tables::ROLES,
+        &tables::ACCOUNTS,
+    ];
     read.map(|table| snapshot.table_changed(table))
 }
 

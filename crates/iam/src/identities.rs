@@ -12,6 +12,7 @@ use types::{AccountId, Arn, Principal, UniqueId};
 
 use crate::managed::Managed;
 use crate::records::{Entity, RoleRecord, UserRecord};
+use crate::sts::session;
 use crate::{credential, documents, inline, members, tables};
 
 /// How many principals' policies are kept before all are forgotten and gathered anew.
@@ -65,22 +66,30 @@ impl IdentitySource for Identities {
             } => self.kept_or(view, role_id, || {
                 of_role(view, *account, role_id, role_name)
             }),
-            // Root needs none; federated users do not exist yet, and without policies are
-            // denied everything.
+            // Root needs none. A federated user has none of its own: those of the user that
+            // made its session count.
             Principal::Root { .. }
             | Principal::FederatedUser { .. }
             | Principal::Service { .. } => Arc::default(),
         }
     }
 
+    fn managed(&self, view: &View, account: AccountId, arn: &Arn) -> Option<AttachedDocument> {
+        attached(view, account, arn)
+    }
+
     fn is_active(&self, view: &View, caller: &Caller) -> bool {
+        if let Some(session) = &caller.session {
+            let signed = caller.access_key.is_some();
+            return signed && session::is_good(view, &caller.principal, session);
+        }
         match (&caller.principal, &caller.access_key) {
             // A service of this deployment acts for itself and signs nothing.
             (Principal::Service { .. }, None) => true,
             (Principal::Root { .. } | Principal::User { .. }, Some(key)) => {
                 credential::is_good(view, key, &caller.principal)
             }
-            // Sessions do not exist yet.
+            // Sessions only.
             (Principal::AssumedRole { .. } | Principal::FederatedUser { .. }, _)
             | (Principal::Service { .. }, Some(_))
             | (Principal::Root { .. } | Principal::User { .. }, None) => false,

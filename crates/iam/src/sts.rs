@@ -1,10 +1,28 @@
-//! The operations of STS, one per file, by AWS's names.
+//! STS: temporary credentials. Its operations are one per file, by AWS's names.
 
+mod actions;
+mod assume_role;
+mod bounds;
+mod error;
+mod get_access_key_info;
 mod get_caller_identity;
+mod get_federation_token;
+mod get_session_token;
+mod issue;
+mod role;
+pub(crate) mod session;
+mod token;
 
 use pipeline::Registry;
 
+pub use session::{SessionCredential, find_session};
+pub use token::SessionTokens;
+
 /// Adds every operation of STS.
 pub(crate) fn register(registry: &mut impl Registry) {
+    registry.add::<assume_role::AssumeRole>();
+    registry.add::<get_access_key_info::GetAccessKeyInfo>();
     registry.add::<get_caller_identity::GetCallerIdentity>();
+    registry.add::<get_federation_token::GetFederationToken>();
+    registry.add::<get_session_token::GetSessionToken>();
 }

@@ -11,7 +11,7 @@ use crate::keys::RequestKeys;
 use crate::sources::{
     AccountBounds, AttachedDocument, IdentityPolicies, LevelDocuments, ResourceFacts, ResourceRule,
 };
-use crate::{Ctx, Need, Needs, OnDeny};
+use crate::{Ctx, Need, Needs, OnDeny, session};
 
 /// What records say of an action that no policy can allow on another account's resource.
 const NOT_ACROSS_ACCOUNTS: &str =
@@ -45,12 +45,7 @@ pub(crate) fn authorize(
     bounds: Option<&AccountBounds>,
     explain: bool,
 ) -> Result<Authorization, Denial> {
-    let principal = &ctx.caller().principal;
-    let identity = ctx
-        .services()
-        .sources
-        .identities
-        .policies(ctx.view(), principal);
+    let identity = session::policies_of(ctx);
     let mut authorization = Authorization::default();
     if explain {
         let resources = needs.iter().filter_map(|need| need.resource.clone());
@@ -152,15 +147,21 @@ fn decide(
         resource_account: facts.account,
         keys: &keys,
     };
-    let decision = policy::evaluate(&request, &policies);
+    let beside = session::beside(ctx.caller());
+    let decision = policy::evaluate_with(&request, &policies, &beside);
     if decision.is_allowed() {
-        Ok(explain.then(|| explained(need, &request, &policies)))
+        Ok(explain.then(|| explained(need, &request, &policies, &beside)))
     } else {
         let name = principal.display_name();
         let action = need.action.as_str();
-        let reason = decision.denial_message(&name, action, Some(need.shown_resource()));
+        let reason = if need.reticent {
+            String::new()
+        } else {
+            decision.denial_message(&name, action, Some(need.shown_resource()))
+        };
         let foreign = decision.denial().is_none_or(|denial| denial.foreign);
-        let decided = explain_denial.then(|| decided_against(foreign, &request, &policies));
+        let decided =
+            explain_denial.then(|| decided_against(foreign, &request, &policies, &beside));
         Err(denial(ctx, need, reason, decided))
     }
 }
@@ -207,8 +208,13 @@ fn levels<'a>(attached: &'a [(&'a str, Vec<Attached<'a>>)]) -> Vec<Level<'a>> {
         .collect()
 }
 
-fn explained(need: &Need, request: &Request<'_>, policies: &Policies<'_>) -> serde_json::Value {
-    let reasons = policy::explain(request, policies);
+fn explained(
+    need: &Need,
+    request: &Request<'_>,
+    policies: &Policies<'_>,
+    beside: &Beside<'_>,
+) -> serde_json::Value {
+    let reasons = policy::explain_with(request, policies, beside);
     let by: Vec<String> = reasons.iter().map(ToString::to_string).collect();
     element(need, need.resource_text(), &by)
 }
@@ -224,8 +230,13 @@ fn element(need: &Need, resource: &str, by: &[String]) -> serde_json::Value {
 /// What decided against a request: each Deny that matched, or the kind of policy that allows
 /// nothing of it. The policies of another account's resource are that account's business: of
 /// them nothing is said.
-fn decided_against(foreign: bool, request: &Request<'_>, policies: &Policies<'_>) -> Vec<String> {
-    let explanation = policy::explain_with(request, policies, &Beside::default());
+fn decided_against(
+    foreign: bool,
+    request: &Request<'_>,
+    policies: &Policies<'_>,
+    beside: &Beside<'_>,
+) -> Vec<String> {
+    let explanation = policy::explain_with(request, policies, beside);
     let decisive = explanation.iter().filter(|reason| match reason {
         Reason::Statement { statement, .. } => {
             let of_the_resource = matches!(

@@ -12,6 +12,7 @@ use types::{
     Timestamp,
 };
 
+use crate::Session;
 use crate::error::Failure;
 use crate::sources::{AccountBounds, Sources};
 
@@ -22,6 +23,8 @@ pub struct Caller {
     pub principal: Principal,
     /// The access key that signed; services that act for themselves have none.
     pub access_key: Option<AccessKeyId>,
+    /// What the session token says, if the access key is a temporary one.
+    pub session: Option<Arc<Session>>,
 }
 
 /// Where a request comes from.

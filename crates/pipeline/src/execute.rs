@@ -14,8 +14,8 @@ use types::ErrorKind;
 use crate::authorize::{Authorization, authorize};
 use crate::error::Denial;
 use crate::operation::EventDetail;
-use crate::record;
 use crate::{Ctx, Failure, Kind, Operation, Permit, Reply};
+use crate::{record, session};
 
 /// How often a call is decided anew because something it read has changed meanwhile.
 const ATTEMPTS: usize = 32;
@@ -157,6 +157,7 @@ async fn decide_and_handle<O: Operation>(
     if !ctx.is_freshly_authenticated() && !identities.is_active(ctx.view(), ctx.caller()) {
         return Err(inactive());
     }
+    session::check(ctx, O::SERVICE, O::NAME)?;
     let bounds = ctx.caller_bounds();
     if bounds.as_ref().is_some_and(|bounds| bounds.closed) {
         return Err(inactive());

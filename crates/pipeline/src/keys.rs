@@ -7,7 +7,7 @@ use policy::{ConditionKey, ConditionKeys, Values};
 use types::{Arn, Principal, Service};
 
 use crate::sources::{IdentityPolicies, ResourceFacts};
-use crate::{Ctx, Need};
+use crate::{Ctx, Need, Session};
 
 /// The condition keys that an operation adds to one need.
 ///
@@ -133,7 +133,7 @@ impl ConditionKeys for RequestKeys<'_> {
                     .identity
                     .tags
                     .iter()
-                    .find(|(name, _)| name.eq_ignore_ascii_case(tag))?;
+                    .find(|(name, _)| name.to_lowercase() == tag.to_lowercase())?;
                 Some(borrowed(value))
             }
             (name, None) => self
@@ -162,9 +162,21 @@ impl RequestKeys<'_> {
                 | Principal::FederatedUser { .. }
                 | Principal::Service { .. } => None,
             },
+            "aws:tokenissuetime" => Some(owned(self.session()?.issued.to_iso8601())),
+            // Temporary credentials only, and none can be made with a second factor.
+            "aws:multifactorauthpresent" => self.session().map(|_| truth(false)),
+            "aws:sourceidentity" => self.session()?.source_identity.as_deref().map(borrowed),
+            "aws:federatedprovider" => self.session()?.provider.as_deref().map(borrowed),
             "aws:principalisawsservice" => {
                 Some(truth(matches!(principal, Principal::Service { .. })))
             }
+            "aws:principalservicenameslist" => match principal {
+                Principal::Service { name } => Some(Values::Many(vec![Cow::Borrowed(*name)])),
+                Principal::Root { .. }
+                | Principal::User { .. }
+                | Principal::AssumedRole { .. }
+                | Principal::FederatedUser { .. } => None,
+            },
             "aws:principalservicename" => match principal {
                 Principal::Service { name } => Some(borrowed(name)),
                 Principal::Root { .. }
@@ -174,6 +186,10 @@ impl RequestKeys<'_> {
             },
             _ => None,
         }
+    }
+
+    fn session(&self) -> Option<&Session> {
+        self.ctx.caller().session.as_deref()
     }
 
     fn request_key(&self, name: &str) -> Option<Values<'_>> {

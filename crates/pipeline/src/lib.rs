@@ -17,6 +17,7 @@ mod need;
 mod operation;
 mod passed_role;
 mod record;
+mod session;
 pub mod sources;
 
 pub use call::call;
@@ -29,3 +30,4 @@ pub use need::{Need, Needs, OnDeny, Permit};
 pub use operation::{EventDetail, Kind, Operation, Registry, Reply};
 pub use passed_role::service_may_assume;
 pub use record::{UnauthenticatedCall, flush_damped, record_refused, record_unauthenticated};
+pub use session::{Session, SessionPolicy};

@@ -3,14 +3,9 @@
 use policy::{Attached, Document, DocumentKind, Policies, Request, ResourcePolicy};
 
 use crate::keys::RequestKeys;
+use crate::session::{self, EVERYTHING};
 use crate::sources::{ResourceFacts, ResourceRule};
 use crate::{Ctx, Need};
-
-/// Allows everything that the resource policy leaves to the caller's identity policies.
-const EVERYTHING: &str = r#"{
-    "Version": "2012-10-17",
-    "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }]
-}"#;
 
 /// Whether the resource policy in `facts` admits `need` for the caller of this request.
 ///
@@ -19,11 +14,8 @@ const EVERYTHING: &str = r#"{
 /// were already granted.
 pub fn resource_policy_admits(ctx: &Ctx, need: &Need, facts: &ResourceFacts) -> bool {
     let principal = &ctx.caller().principal;
-    let identity = ctx
-        .services()
-        .sources
-        .identities
-        .policies(ctx.view(), principal);
+    let identity = session::policies_of(ctx);
+    // Whatever the resource policy leaves to identity policies.
     let Ok(everything) = Document::parse(EVERYTHING, DocumentKind::Identity) else {
         return false;
     };
@@ -55,5 +47,5 @@ pub fn resource_policy_admits(ctx: &Ctx, need: &Need, facts: &ResourceFacts) -> 
         resource_account: facts.account,
         keys: &keys,
     };
-    policy::evaluate(&request, &policies).is_allowed()
+    policy::evaluate_with(&request, &policies, &session::beside(ctx.caller())).is_allowed()
 }

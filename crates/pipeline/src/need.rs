@@ -41,6 +41,8 @@ pub struct Need {
     pub same_account_only: bool,
     /// Whether the resource belongs to no account but to AWS: an AWS managed policy.
     pub owned_by_aws: bool,
+    /// Whether a denial gives no reason, since that would tell whether the resource exists.
+    pub reticent: bool,
     /// What a denial does.
     pub on_deny: OnDeny,
 }
@@ -66,6 +68,7 @@ impl Need {
             facts: None,
             same_account_only: true,
             owned_by_aws: false,
+            reticent: false,
             on_deny: OnDeny::FailCall,
         }
     }
@@ -112,6 +115,13 @@ impl Need {
     /// account owned it, by the caller's identity policies alone.
     pub fn owned_by_aws(mut self) -> Self {
         self.owned_by_aws = true;
+        self
+    }
+
+    /// A denial gives no reason: AWS does not tell whether a role exists that a caller may not
+    /// assume.
+    pub fn reticent(mut self) -> Self {
+        self.reticent = true;
         self
     }
 

@@ -332,6 +332,15 @@ fn base_of(
 ) -> Record {
     let caller = ctx.caller();
     let identity = UserIdentity::of(&caller.principal, caller.access_key.as_ref(), ctx.via());
+    let identity = match caller.session.as_deref() {
+        Some(session) => identity.in_session(
+            session.issued,
+            caller.issuer(),
+            session.source_identity.as_deref(),
+            session.provider.as_deref(),
+        ),
+        None => identity,
+    };
     let mut record = Record::new(identity, ctx.services().clock.now());
     service.principal().clone_into(&mut record.event_source);
     operation.clone_into(&mut record.event_name);

@@ -42,8 +42,15 @@ pub trait IdentitySource: fmt::Debug + Send + Sync {
     /// A principal that no longer exists has no policies; root and services have none.
     fn policies(&self, view: &View, principal: &Principal) -> Arc<IdentityPolicies>;
 
+    /// The managed policy at `arn` as a session of `account` may use it.
+    ///
+    /// One that does not exist denies everything: what it denied is not known. `None` allows
+    /// nothing.
+    fn managed(&self, view: &View, account: AccountId, arn: &Arn) -> Option<AttachedDocument>;
+
     /// Whether the credential that `caller` signed with is still good: its principal
-    /// exists, and its access key is active. Asked on every attempt of every call.
+    /// exists, and its access key is active or its session's maker is still there. Asked on
+    /// every attempt of every call. Whether a session has expired is known already.
     fn is_active(&self, view: &View, caller: &crate::Caller) -> bool;
 }
 

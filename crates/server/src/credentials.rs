@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use iam::SessionTokens;
 use imbl::OrdMap;
 use pipeline::Caller;
 use store::{Revision, View};
@@ -33,34 +34,61 @@ pub(crate) struct KnownCredentials {
 }
 
 struct Kept {
-    stamp: [Revision; 3],
+    stamp: [Revision; 4],
+    /// The session token that a temporary key came with.
+    token: Option<Box<str>>,
     known: Arc<Known>,
 }
 
 impl KnownCredentials {
-    /// The credential with this id; `None` if it is unknown, inactive or without its owner.
-    pub(crate) fn find(&self, view: &View, id: &AccessKeyId) -> Option<Arc<Known>> {
+    /// The credential with this id and, if it is a temporary one, this session token; `None` if
+    /// it is unknown, inactive or without its owner, or if the token is not its own.
+    ///
+    /// A session that has expired is found like any other.
+    pub(crate) fn find(
+        &self,
+        view: &View,
+        tokens: &SessionTokens,
+        id: &AccessKeyId,
+        token: Option<&str>,
+    ) -> Option<Arc<Known>> {
         let stamp = iam::credential_stamp(view.snapshot());
         if let Some(kept) = self.kept.load().get(id)
             && kept.stamp == stamp
+            && same(kept.token.as_deref(), token)
         {
             return Some(Arc::clone(&kept.known));
         }
-        let credential = iam::find_credential(view, id)?;
-        let known = Arc::new(Known {
-            secret: SecretAccessKey::new(credential.secret.expose()),
-            caller: Arc::new(Caller {
-                principal: credential.principal,
-                access_key: Some(id.clone()),
-            }),
+        let known = Arc::new(match token {
+            None => {
+                let credential = iam::find_credential(view, id)?;
+                Known {
+                    secret: SecretAccessKey::new(credential.secret.expose()),
+                    caller: Arc::new(Caller::new(credential.principal, Some(id.clone()))),
+                }
+            }
+            Some(token) => {
+                let session = iam::find_session(view, tokens, id, token)?;
+                Known {
+                    secret: SecretAccessKey::new(session.secret.expose()),
+                    caller: Arc::new(session.caller),
+                }
+            }
         });
-        self.keep(id, stamp, &known);
+        self.keep(id, stamp, token, &known);
         Some(known)
     }
 
-    fn keep(&self, id: &AccessKeyId, stamp: [Revision; 3], known: &Arc<Known>) {
+    fn keep(
+        &self,
+        id: &AccessKeyId,
+        stamp: [Revision; 4],
+        token: Option<&str>,
+        known: &Arc<Known>,
+    ) {
         let kept = Arc::new(Kept {
             stamp,
+            token: token.map(Box::from),
             known: Arc::clone(known),
         });
         self.kept.rcu(|all| {
@@ -77,6 +105,15 @@ impl KnownCredentials {
             all.insert(id.clone(), Arc::clone(&kept));
             all
         });
+    }
+}
+
+/// Whether the token is the one that was opened before.
+fn same(kept: Option<&str>, token: Option<&str>) -> bool {
+    match (kept, token) {
+        (None, None) => true,
+        (Some(kept), Some(token)) => crypto::ct_eq(kept.as_bytes(), token.as_bytes()),
+        (None, Some(_)) | (Some(_), None) => false,
     }
 }
 

@@ -20,7 +20,7 @@ use wire::sigv4::{AuthError, PayloadHash, Unverified, Verifier};
 use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
 use crate::config::Config;
-use crate::credentials::KnownCredentials;
+use crate::credentials::{Known, KnownCredentials};
 use crate::refusals::Refusals;
 use crate::router::{Router, failure_of};
 use crate::unread::Unread;
@@ -176,7 +176,7 @@ impl HttpService {
             return rule.limit.min(STRANGERS_BODY);
         }
         let view = store::View::plain(self.services.store().snapshot());
-        match self.credentials.find(&view, arrived.signature.access_key()) {
+        match self.known(&view, &arrived.signature) {
             Some(_) => rule.limit,
             None => rule.limit.min(STRANGERS_BODY),
         }
@@ -311,17 +311,24 @@ impl HttpService {
     ) -> Result<Arc<Caller>, AuthError> {
         let payload = PayloadHash::of(body);
         let now = self.services.clock().now();
-        // Long-term keys come without a token; sessions do not exist yet.
-        let known = match signature.session_token() {
-            None => self.credentials.find(view, signature.access_key()),
-            Some(_) => None,
-        };
-        let Some(known) = known else {
+        let Some(known) = self.known(view, signature) else {
             return Err(self.verifier.refuse_unknown(signature, &payload, now));
         };
         self.verifier
             .verify(signature, &known.secret, &payload, now)?;
-        Ok(Arc::clone(&known.caller))
+        // Only whoever has the secret hears that the session is over.
+        match &known.caller.session {
+            Some(session) if session.expires <= now => Err(AuthError::ExpiredToken),
+            _ => Ok(Arc::clone(&known.caller)),
+        }
+    }
+
+    /// The credential that a request claims to be signed with.
+    fn known(&self, view: &store::View, signature: &Unverified<'_>) -> Option<Arc<Known>> {
+        let tokens = self.services.part::<iam::SessionTokens>().ok()?;
+        let token = signature.session_token();
+        self.credentials
+            .find(view, tokens, signature.access_key(), token)
     }
 
     fn note_use(&self, caller: &Caller, service: Service, region: &Region) {
@@ -333,8 +340,11 @@ impl HttpService {
             (Principal::AssumedRole { role_id, .. }, _) => {
                 last_used.record_role(role_id, service, region, now);
             }
-            (_, Some(key)) => last_used.record(key, service, region, now),
-            (_, None) => {}
+            // Temporary keys are never listed.
+            (_, Some(key)) if caller.session.is_none() => {
+                last_used.record(key, service, region, now);
+            }
+            (_, Some(_) | None) => {}
         }
     }
 

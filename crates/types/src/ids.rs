@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Entropy;
+use crate::{AccountId, Entropy};
 
 /// The text does not have the form of this identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,9 @@ impl UniqueIdKind {
         }
     }
 }
+
+/// Random bits of the id of a temporary access key.
+const RANDOM_BITS: u32 = 39;
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -119,6 +122,38 @@ impl AccessKeyId {
     /// A new random id of 20 characters with AWS's prefix.
     pub fn generate(entropy: &dyn Entropy, kind: UniqueIdKind) -> Self {
         Self(Arc::from(random_base32(entropy, kind.prefix(), 16)))
+    }
+
+    /// A new id of a temporary access key, which names its account as AWS's ids do: of the
+    /// eighty bits behind the prefix, the first is set, forty are the account's number, the
+    /// others random.
+    pub fn temporary(entropy: &dyn Entropy, account: AccountId) -> Self {
+        let mut random = [0_u8; 8];
+        entropy.fill(&mut random);
+        let random = u128::from(u64::from_be_bytes(random)) & ((1 << RANDOM_BITS) - 1);
+        let number = account.as_str().parse::<u64>().unwrap_or_default();
+        let bits = 1 << 79 | u128::from(number) << RANDOM_BITS | random;
+        let mut text = String::from(UniqueIdKind::TemporaryKey.prefix());
+        for place in (0..16_u32).rev() {
+            let letter = usize::try_from(bits >> (5 * place) & 31).unwrap_or_default();
+            text.push(char::from(BASE32.get(letter).copied().unwrap_or(b'A')));
+        }
+        Self(Arc::from(text))
+    }
+
+    /// The account that a temporary access key names; `None` for keys of other kinds.
+    pub fn temporary_account(&self) -> Option<AccountId> {
+        let letters = self.0.strip_prefix(UniqueIdKind::TemporaryKey.prefix())?;
+        if letters.len() != 16 {
+            return None;
+        }
+        let mut bits = 0_u128;
+        for letter in letters.bytes() {
+            let value = BASE32.iter().position(|other| *other == letter)?;
+            bits = bits << 5 | u128::try_from(value).ok()?;
+        }
+        let number = bits >> RANDOM_BITS & ((1 << 40) - 1);
+        format!("{number:012}").parse().ok()
     }
 }
 
@@ -277,6 +312,27 @@ mod tests {
             (user.as_str().len(), user.as_str().starts_with("AIDA")),
             (21, true)
         );
+    }
+
+    #[test]
+    fn temporary_keys_name_their_account() {
+        for account in ["000000000000", "111122223333", "999999999999"] {
+            let account: AccountId = account.parse().unwrap();
+            let key = AccessKeyId::temporary(&Counting, account);
+            assert_eq!(
+                (key.as_str().len(), key.temporary_account()),
+                (20, Some(account))
+            );
+        }
+        let other: AccessKeyId = "AKIAEXAMPLEEXAMPLE23".parse().unwrap();
+        assert_eq!(other.temporary_account(), None);
+    }
+
+    #[test]
+    fn the_account_of_a_temporary_key_is_where_aws_puts_it() {
+        // A published example of the encoding: ASIAQNZGKIQY belongs to 029608264753.
+        let key: AccessKeyId = "ASIAQNZGKIQY56JQ7WML".parse().unwrap();
+        assert_eq!(key.temporary_account(), "029608264753".parse().ok());
     }
 
     #[test]

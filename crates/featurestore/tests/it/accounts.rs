@@ -47,6 +47,7 @@ fn side(world: &World, administrator: Caller, note: &str) -> Side {
     let user = Caller {
         principal: iam::find_credential(&view, &id).unwrap().principal,
         access_key: Some(id),
+        session: None,
     };
     Side {
         administrator,

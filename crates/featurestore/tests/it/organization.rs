@@ -51,6 +51,7 @@ fn root_of(world: &World, account: AccountId) -> Caller {
     Caller {
         principal: iam::find_credential(&view, &key.id).unwrap().principal,
         access_key: Some(key.id),
+        session: None,
     }
 }
 

@@ -334,6 +334,7 @@ fn caller(services: &Services, key: &types::AccessKeyId) -> Caller {
     Caller {
         principal: credential.principal,
         access_key: Some(key.clone()),
+        session: None,
     }
 }
 

@@ -116,6 +116,7 @@ fn a_service_has_no_account_to_work_in() {
             name: "sagemaker.amazonaws.com",
         },
         access_key: None,
+        session: None,
     };
     for operation in ["ListUsers", "GetCallerIdentity", "ListPolicies"] {
         let refused = world.call_as(&service, operation, json!({})).unwrap_err();

@@ -16,6 +16,7 @@ mod managed_policies;
 mod organizations;
 mod quotas;
 mod roles;
+mod sessions;
 mod sources;
 mod users;
 mod world;

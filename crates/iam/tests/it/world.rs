@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use audit::Record;
 use crypto::secret::Key32;
-use iam::{IamResources, Identities, LastUsed, OrganizationResources, OrganizationTree};
+use iam::{
+    IamResources, Identities, LastUsed, OrganizationResources, OrganizationTree, SessionTokens,
+};
 use pipeline::sources::Sources;
 use pipeline::{Caller, Ctx, Operation, Origin, Parts, Registry, Services, ServicesBuilder};
 use serde_json::{Value, json};
@@ -61,6 +63,7 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let mut parts = Parts::default();
         parts.insert(Arc::new(LastUsed::default()));
+        parts.insert(Arc::new(SessionTokens::new(&root)));
         let sources = Sources::new(
             Arc::new(Identities::default()),
             Arc::new(OrganizationTree::default()),
@@ -220,6 +223,16 @@ impl World {
         self.caller(&key.id).unwrap()
     }
 
+    /// Who signs with the temporary credentials that `answer` holds, while they last.
+    pub(crate) fn session(&self, answer: &Value) -> Option<Caller> {
+        let credentials = &answer["Credentials"];
+        let text = |name: &str| credentials[name].as_str().unwrap();
+        let id = text("AccessKeyId").parse().unwrap();
+        let tokens = self.services.part::<SessionTokens>().unwrap();
+        let token = text("SessionToken");
+        Some(iam::find_session(&self.view(), tokens, &id, token)?.caller)
+    }
+
     /// The newest audit record.
     pub(crate) fn last_record(&self) -> Record {
         self.records().swap_remove(0)
@@ -299,10 +312,7 @@ pub(crate) fn id_of(caller: &Caller) -> types::UniqueId {
 fn caller(services: &Services, key: &AccessKeyId) -> Option<Caller> {
     let view = View::plain(services.store().snapshot());
     let credential = iam::find_credential(&view, key)?;
-    Some(Caller {
-        principal: credential.principal,
-        access_key: Some(key.clone()),
-    })
+    Some(Caller::new(credential.principal, Some(key.clone())))
 }
 
 type Running = Pin<Box<dyn Future<Output = Outcome>>>;

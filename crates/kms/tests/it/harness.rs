@@ -121,6 +121,7 @@ impl World {
                 name,
             },
             access_key: None,
+            session: None,
         }
     }
 
@@ -204,6 +205,10 @@ impl IdentitySource for Users {
             .get(id)
             .map(|(_, policies)| Arc::clone(policies))
             .unwrap_or_default()
+    }
+
+    fn managed(&self, _: &View, _: AccountId, _: &Arn) -> Option<AttachedDocument> {
+        None
     }
 
     fn is_active(&self, _view: &View, _caller: &Caller) -> bool {
