@@ -17,6 +17,7 @@ mod details;
 mod documents;
 mod error;
 mod event;
+pub mod fuzzing;
 mod identities;
 mod inline;
 mod last_used;

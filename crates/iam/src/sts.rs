@@ -17,6 +17,7 @@ use pipeline::Registry;
 
 pub use session::{SessionCredential, find_session};
 pub use token::SessionTokens;
+pub(crate) use token::{Claims, LONGEST, SECRET_LENGTH};
 
 /// Adds every operation of STS.
 pub(crate) fn register(registry: &mut impl Registry) {

@@ -13,6 +13,7 @@ mod policies;
 mod presigned;
 mod requests;
 mod rows;
+mod sessions;
 mod times;
 
 /// A parser under test.
@@ -63,6 +64,10 @@ pub(crate) const ALL: &[Target] = &[
     Target {
         name: "rows",
         run: rows::run,
+    },
+    Target {
+        name: "sessions",
+        run: sessions::run,
     },
     Target {
         name: "times",

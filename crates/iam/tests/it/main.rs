@@ -16,6 +16,7 @@ mod managed_policies;
 mod organizations;
 mod quotas;
 mod roles;
+mod session_power;
 mod sessions;
 mod sources;
 mod users;

@@ -73,6 +73,7 @@ fn every_target_has_a_test_a_corpus_and_a_dictionary() {
         "presigned",
         "requests",
         "rows",
+        "sessions",
         "times",
     ]
     .into_iter();
@@ -132,6 +133,11 @@ fn requests() {
 #[test]
 fn rows() {
     check("rows");
+}
+
+#[test]
+fn session_tokens() {
+    check("sessions");
 }
 
 #[test]
