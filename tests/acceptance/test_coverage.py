@@ -115,6 +115,14 @@ class World:
         return {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{made}", "RoleSessionName": "cov",
                 "Tags": TAGS, "SourceIdentity": "cov"}
 
+    def denied(self):
+        """The encoded message of a denied call."""
+        key = self.iam.create_access_key(UserName=self.user())["AccessKey"]
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            self.server.client("kms", key).list_keys()
+        headers = refused.value.response["ResponseMetadata"]["HTTPHeaders"]
+        return headers["x-strongroom-authorization-message"]
+
     def alias(self):
         made = name()
         self.iam.create_account_alias(AccountAlias=made)
@@ -307,6 +315,7 @@ CALLS = {
     ("iam", "DeleteServiceLinkedRole"): lambda w: {"RoleName": w.linked_role()},
     ("iam", "GetServiceLinkedRoleDeletionStatus"): lambda w: {"DeletionTaskId": w.deletion()},
     ("sts", "AssumeRole"): lambda w: w.assumed(),
+    ("sts", "DecodeAuthorizationMessage"): lambda w: {"EncodedMessage": w.denied()},
     ("sts", "GetAccessKeyInfo"): lambda w: {"AccessKeyId": w.user_with_key()[1]},
     ("sts", "GetCallerIdentity"): lambda w: {},
     ("sts", "GetFederationToken"): lambda w: {"Name": "cov", "Tags": TAGS},

@@ -174,6 +174,22 @@ def test_a_federated_session_is_bounded_by_user_and_policy(server):
     assert code_of(client(server, "iam", bare["Credentials"]).list_users) == ("InvalidClientTokenId", 403)
 
 
+def test_a_denial_explains_itself_to_whoever_may_know(server, user):
+    key = user("curious", json.dumps({"Version": "2012-10-17", "Statement": {
+        "Sid": "Never", "Effect": "Deny", "Action": "kms:CreateKey", "Resource": "*"}}))
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        server.client("kms", key).create_key()
+    message = refused.value.response["ResponseMetadata"]["HTTPHeaders"]["x-strongroom-authorization-message"]
+    said = json.loads(server.client("sts").decode_authorization_message(EncodedMessage=message)["DecodedMessage"])
+    assert said["explicitDeny"] is True
+    assert said["context"]["action"] == "kms:CreateKey"
+    assert "Never" in json.dumps(said["decidedBy"])
+    curious = server.client("sts", key)
+    assert code_of(curious.decode_authorization_message, EncodedMessage=message) == ("AccessDenied", 403)
+    decode = server.client("sts").decode_authorization_message
+    assert code_of(decode, EncodedMessage=message[:-4]) == ("InvalidAuthorizationMessageException", 400)
+
+
 def test_the_trail_says_who_assumed_a_role(server, entered):
     credentials = entered(SourceIdentity="DevUser")
     client(server, "sts", credentials).get_caller_identity()

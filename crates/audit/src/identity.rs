@@ -125,11 +125,17 @@ impl UserIdentity {
             Some(maker) => of_maker(maker),
             None => role.map(|role| role.session_issuer).unwrap_or_default(),
         };
+        // CloudTrail shows an empty object for roles that no provider vouched for.
+        let nobody = if self.kind == "AssumedRole" {
+            json!({})
+        } else {
+            Value::Null
+        };
         let web = |provider| json!({ "federatedProvider": provider, "attributes": {} });
         let created = Timestamp::new(issued.seconds(), 0).to_iso8601();
         self.session_context = Some(SessionContext {
             session_issuer,
-            web_id_federation_data: provider.map(web).unwrap_or_default(),
+            web_id_federation_data: provider.map_or(nobody, web),
             attributes: json!({ "creationDate": created, "mfaAuthenticated": "false" }),
             source_identity: source_identity.map(str::to_owned),
         });

@@ -57,7 +57,7 @@ pub use records::{
     UserRecord,
 };
 pub use resources::{IamResources, trust_facts};
-pub use sts::{SessionCredential, SessionTokens, find_session};
+pub use sts::{AuthorizationMessages, SessionCredential, SessionTokens, find_session};
 pub use tables::tables;
 
 use pipeline::Registry;

@@ -2,7 +2,9 @@
 
 mod actions;
 mod assume_role;
+mod authorization_message;
 mod bounds;
+mod decode_authorization_message;
 mod error;
 mod get_access_key_info;
 mod get_caller_identity;
@@ -15,6 +17,7 @@ mod token;
 
 use pipeline::Registry;
 
+pub use authorization_message::AuthorizationMessages;
 pub use session::{SessionCredential, find_session};
 pub use token::SessionTokens;
 pub(crate) use token::{Claims, LONGEST, SECRET_LENGTH};
@@ -22,6 +25,7 @@ pub(crate) use token::{Claims, LONGEST, SECRET_LENGTH};
 /// Adds every operation of STS.
 pub(crate) fn register(registry: &mut impl Registry) {
     registry.add::<assume_role::AssumeRole>();
+    registry.add::<decode_authorization_message::DecodeAuthorizationMessage>();
     registry.add::<get_access_key_info::GetAccessKeyInfo>();
     registry.add::<get_caller_identity::GetCallerIdentity>();
     registry.add::<get_federation_token::GetFederationToken>();

@@ -162,7 +162,12 @@ fn decide(
         let foreign = decision.denial().is_none_or(|denial| denial.foreign);
         let decided =
             explain_denial.then(|| decided_against(foreign, &request, &policies, &beside));
-        Err(denial(ctx, need, reason, decided))
+        let denied = decision.denial();
+        let explicit = denied.is_some_and(|denial| denial.explicit && !denial.foreign);
+        Err(Denial {
+            explicit,
+            ..denial(ctx, need, reason, decided)
+        })
     }
 }
 
@@ -265,6 +270,8 @@ fn denial(ctx: &Ctx, need: &Need, message: String, decided: Option<Vec<String>>)
         message
     };
     Denial {
+        principal: Box::new(ctx.caller().principal.clone()),
+        explicit: false,
         decision: decided.map(|by| element(need, &resource, &by)),
         via: need.via,
         action,

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use store::CommitError;
-use types::{ErrorKind, Service, ServiceError};
+use types::{ErrorKind, Principal, Service, ServiceError};
 
 /// A need that the policies refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +15,31 @@ pub struct Denial {
     pub resource: String,
     /// AWS's message: who may not do what, on what, and which kind of policy decided.
     pub message: String,
+    /// Who was denied.
+    pub(crate) principal: Box<Principal>,
+    /// Whether a Deny of the caller's own side decided; never told of other accounts' policies.
+    pub(crate) explicit: bool,
     /// For the audit record: what decided, where the call is recorded.
     pub(crate) decision: Option<serde_json::Value>,
     /// The service that needed it on the caller's behalf.
     pub(crate) via: Option<Service>,
+}
+
+impl Denial {
+    /// Who was denied.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Whether a matching Deny decided, as far as the caller's account may know.
+    pub fn is_explicit(&self) -> bool {
+        self.explicit
+    }
+
+    /// What decided, as the audit record says it; data calls have no such record.
+    pub fn decided_by(&self) -> Option<&serde_json::Value> {
+        self.decision.as_ref()?.get("decidedBy")
+    }
 }
 
 /// A call that did not succeed; `wire` turns it into the protocol's error body.

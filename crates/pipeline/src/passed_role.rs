@@ -32,6 +32,7 @@ pub fn service_may_assume(
         .one("aws:securetransport", text(true))
         .one("aws:principalisawsservice", text(true))
         .one("aws:principalservicename", name)
+        .many("aws:principalservicenameslist", vec![name.to_owned()])
         .one("aws:viaawsservice", text(false))
         .one("aws:sourcearn", source.as_str())
         .maybe(
@@ -42,6 +43,13 @@ pub fn service_may_assume(
             "aws:resourceaccount",
             role.account().map(|account| account.to_string()),
         );
+    let keys = in_organization(ctx, keys, source, ["aws:sourceorgid", "aws:sourceorgpaths"]);
+    let keys = in_organization(
+        ctx,
+        keys,
+        role,
+        ["aws:resourceorgid", "aws:resourceorgpaths"],
+    );
     let request = Request {
         principal: &Principal::Service { name },
         action: &ASSUME_ROLE,
@@ -54,4 +62,16 @@ pub fn service_may_assume(
         ..Policies::NONE
     };
     Ok(policy::evaluate(&request, &policies).is_allowed())
+}
+
+/// Adds where the account that `arn` names is in the organization, under the names of the two
+/// keys that say so.
+fn in_organization(ctx: &Ctx, keys: KeySet, arn: &Arn, [id, paths]: [&'static str; 2]) -> KeySet {
+    let Some(account) = arn.account() else {
+        return keys;
+    };
+    let bounds = ctx.bounds(account);
+    let path = bounds.path.iter().cloned().collect();
+    keys.maybe(id, bounds.organization.clone())
+        .many(paths, path)
 }

@@ -65,6 +65,7 @@ pub(crate) async fn deployment(
     let runtime = featurestore::Runtime::open(Arc::clone(&store), options).await?;
     let mut parts = Parts::default();
     parts.insert(Arc::new(iam::LastUsed::default()));
+    parts.insert(Arc::new(iam::AuthorizationMessages::new(directory.root())));
     parts.insert(Arc::new(iam::SessionTokens::new(directory.root())));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
     parts.insert(Arc::new(keyring));

@@ -5,17 +5,21 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use metrics::Counter;
-use pipeline::{Ctx, Executed, Failure, Operation, Registry, execute, record_refused};
+use pipeline::{Ctx, Executed, Failure, Operation, Registry, Services, execute, record_refused};
 use policy::Action;
 use shapes::Output;
 use types::Service;
 use wire::{Call, Refusal, ReplyTo};
 
 use crate::http_service::set_revision;
+
+/// Where a denied caller finds what `DecodeAuthorizationMessage` opens.
+const AUTHORIZATION_MESSAGE: &str = "x-strongroom-authorization-message";
 
 /// The future of an answer.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
@@ -142,6 +146,7 @@ impl<O: Operation> Route for Typed<O> {
     fn answer(&self, ctx: Ctx, call: &Call<'_>) -> Answer {
         let reply = ReplyTo::operation(O::SERVICE, O::NAME, ctx.id());
         let input = call.read::<O::Input>();
+        let services = Arc::clone(ctx.services());
         Box::pin(async move {
             let executed = match input {
                 Ok(input) => execute::<O>(ctx, input).await,
@@ -157,13 +162,7 @@ impl<O: Operation> Route for Typed<O> {
             };
             let mut response = match executed.result {
                 Ok(output) => answer_with(&reply, output),
-                Err(failure) => reply.error(&Refusal {
-                    kind: failure.kind,
-                    code: failure.code,
-                    message: failure.message,
-                    status: failure.status,
-                    reason: failure.reason,
-                }),
+                Err(failure) => refuse(&reply, &services, failure),
             };
             set_revision(&mut response, executed.revision);
             response
@@ -201,6 +200,25 @@ pub(crate) fn failure_of(refusal: Refusal) -> Failure {
         denial: None,
         source: None,
     }
+}
+
+/// The answer to a call that failed; a denial comes with the sealed message that says why.
+fn refuse(reply: &ReplyTo, services: &Services, failure: Failure) -> Response<Bytes> {
+    let mut response = reply.error(&Refusal {
+        kind: failure.kind,
+        code: failure.code,
+        message: failure.message,
+        status: failure.status,
+        reason: failure.reason,
+    });
+    let sealed = failure.denial.and_then(|denial| {
+        let messages = services.part::<iam::AuthorizationMessages>().ok()?;
+        messages.seal(services.entropy(), services.clock().now(), &denial)
+    });
+    if let Some(Ok(sealed)) = sealed.map(HeaderValue::try_from) {
+        response.headers_mut().insert(AUTHORIZATION_MESSAGE, sealed);
+    }
+    response
 }
 
 fn answer_with<T: Output>(reply: &ReplyTo, mut output: T) -> Response<Bytes> {

@@ -4,6 +4,9 @@ use policy::Action;
 
 /// `sts:AssumeRole`.
 pub(crate) static ASSUME_ROLE: Action = Action::from_static("sts:AssumeRole");
+/// `sts:DecodeAuthorizationMessage`.
+pub(crate) static DECODE_AUTHORIZATION_MESSAGE: Action =
+    Action::from_static("sts:DecodeAuthorizationMessage");
 /// `sts:GetAccessKeyInfo`.
 pub(crate) static GET_ACCESS_KEY_INFO: Action = Action::from_static("sts:GetAccessKeyInfo");
 /// `sts:GetFederationToken`.

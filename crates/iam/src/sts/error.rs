@@ -83,6 +83,9 @@ pub(crate) enum Error {
     /// A session tag that the calling session hands down already.
     #[error("a session tag is inherited already")]
     Inherited,
+    /// An authorization message that does not open here.
+    #[error("the authorization message does not open")]
+    InvalidMessage,
     /// A parameter that cannot be honoured.
     #[error("the parameter {0} is not supported")]
     Unsupported(&'static str),
@@ -108,6 +111,7 @@ impl ServiceError for Error {
             | Self::Reserved(_)
             | Self::TransitiveWithoutTag
             | Self::Inherited
+            | Self::InvalidMessage
             | Self::Unsupported(_) => ErrorKind::Validation,
         }
     }
@@ -129,6 +133,7 @@ impl ServiceError for Error {
             | Self::Unsupported(_) => "ValidationError",
             Self::MalformedPolicy(_) => "MalformedPolicyDocument",
             Self::TooLarge { .. } => "PackedPolicyTooLarge",
+            Self::InvalidMessage => "InvalidAuthorizationMessageException",
             Self::DuplicateTags | Self::TransitiveWithoutTag | Self::Inherited => {
                 "InvalidParameterValue"
             }
@@ -186,6 +191,7 @@ impl ServiceError for Error {
                 "One of the specified transitive tag keys can't be set because it conflicts with \
                  a transitive tag key from the calling session."
             }
+            Self::InvalidMessage => "The encoded message is invalid or has expired",
             Self::Unsupported(name) => return format!("the parameter {name} is not supported"),
         };
         text.to_owned()
@@ -210,6 +216,7 @@ impl ServiceError for Error {
             | Self::Reserved(_)
             | Self::TransitiveWithoutTag
             | Self::Inherited
+            | Self::InvalidMessage
             | Self::Unsupported(_) => Some(400),
         }
     }

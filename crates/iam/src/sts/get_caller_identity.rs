@@ -3,8 +3,9 @@
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::sts::{GetCallerIdentityRequest, GetCallerIdentityResponse};
-use types::{Principal, Service};
+use types::Service;
 
+use super::authorization_message::id_of;
 use crate::{Error, lookup};
 
 /// Returns the account, the ARN and the unique id behind the credentials of the request.
@@ -37,7 +38,7 @@ impl Operation for GetCallerIdentity {
         let account = lookup::account(ctx)?;
         let principal = &ctx.caller().principal;
         Ok(Reply::read(GetCallerIdentityResponse {
-            user_id: user_id(principal),
+            user_id: id_of(principal),
             account: Some(account.to_string()),
             arn: principal.arn().map(String::from),
         }))
@@ -45,18 +46,5 @@ impl Operation for GetCallerIdentity {
 
     fn event(_input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         EventDetail::default()
-    }
-}
-
-/// The same as `aws:userid`.
-fn user_id(principal: &Principal) -> Option<String> {
-    match principal {
-        Principal::Root { account } => Some(account.to_string()),
-        Principal::User { id, .. } => Some(id.to_string()),
-        Principal::AssumedRole {
-            role_id, session, ..
-        } => Some(format!("{role_id}:{session}")),
-        Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
-        Principal::Service { .. } => None,
     }
 }

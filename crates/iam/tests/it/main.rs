@@ -5,6 +5,7 @@ mod access_keys;
 mod account;
 mod audit_records;
 mod authorization;
+mod authorization_messages;
 mod bounds_and_tags;
 mod concurrency;
 mod credentials;

@@ -11,10 +11,13 @@ use std::time::Duration;
 use audit::Record;
 use crypto::secret::Key32;
 use iam::{
-    IamResources, Identities, LastUsed, OrganizationResources, OrganizationTree, SessionTokens,
+    AuthorizationMessages, IamResources, Identities, LastUsed, OrganizationResources,
+    OrganizationTree, SessionTokens,
 };
 use pipeline::sources::Sources;
-use pipeline::{Caller, Ctx, Operation, Origin, Parts, Registry, Services, ServicesBuilder};
+use pipeline::{
+    Caller, Ctx, Denial, Operation, Origin, Parts, Registry, Services, ServicesBuilder,
+};
 use serde_json::{Value, json};
 use shapes::{Input, ScalarForm};
 use store::embedded::Options;
@@ -34,6 +37,8 @@ pub(crate) struct Refused {
     pub(crate) status: Option<u16>,
     pub(crate) message: String,
     pub(crate) reason: Option<&'static str>,
+    /// What was denied, if that is why.
+    pub(crate) denial: Option<Box<Denial>>,
 }
 
 pub(crate) type Outcome = Result<Value, Refused>;
@@ -64,6 +69,7 @@ impl World {
         let mut parts = Parts::default();
         parts.insert(Arc::new(LastUsed::default()));
         parts.insert(Arc::new(SessionTokens::new(&root)));
+        parts.insert(Arc::new(AuthorizationMessages::new(&root)));
         let sources = Sources::new(
             Arc::new(Identities::default()),
             Arc::new(OrganizationTree::default()),
@@ -331,6 +337,7 @@ impl<O: Operation> Run for Typed<O> {
                 status: Some(400),
                 message: error.to_string(),
                 reason: None,
+                denial: None,
             })?;
             let executed = pipeline::execute::<O>(ctx, input).await;
             match executed.result {
@@ -340,6 +347,7 @@ impl<O: Operation> Run for Typed<O> {
                     status: failure.status,
                     message: failure.message,
                     reason: failure.reason,
+                    denial: failure.denial,
                 }),
             }
         })
