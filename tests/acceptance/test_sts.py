@@ -174,6 +174,23 @@ def test_a_federated_session_is_bounded_by_user_and_policy(server):
     assert code_of(client(server, "iam", bare["Credentials"]).list_users) == ("InvalidClientTokenId", 403)
 
 
+def test_the_command_line_takes_a_session(server, role):
+    made = server.cli("sts", "assume-role", "--role-arn", role, "--role-session-name", "cli")
+    assert made.returncode == 0, made.stderr
+    key = json.loads(made.stdout)["Credentials"]
+    profile = server.directory / "session"
+    profile.write_text(
+        f"[default]\naws_access_key_id = {key['AccessKeyId']}\n"
+        f"aws_secret_access_key = {key['SecretAccessKey']}\naws_session_token = {key['SessionToken']}\n")
+    exports = dict(server.exports)
+    server.exports["AWS_SHARED_CREDENTIALS_FILE"] = str(profile)
+    try:
+        who = server.cli("sts", "get-caller-identity", "--query", "Arn", "--output", "text")
+    finally:
+        server.exports = exports
+    assert who.stdout.strip().endswith(":assumed-role/entered/cli"), who.stderr
+
+
 def test_a_denial_explains_itself_to_whoever_may_know(server, user):
     key = user("curious", json.dumps({"Version": "2012-10-17", "Statement": {
         "Sid": "Never", "Effect": "Deny", "Action": "kms:CreateKey", "Resource": "*"}}))

@@ -8,8 +8,8 @@ use iam::SessionTokens;
 use imbl::OrdMap;
 use pipeline::Caller;
 use store::{Revision, View};
-use types::AccessKeyId;
-use wire::sigv4::SecretAccessKey;
+use types::{AccessKeyId, Timestamp};
+use wire::sigv4::{AuthError, SecretAccessKey};
 
 /// How many credentials are kept before all are forgotten and looked up anew.
 const MOST_KEPT: usize = 16_384;
@@ -21,6 +21,16 @@ pub(crate) struct Known {
     pub caller: Arc<Caller>,
     /// The secret, ready to derive signing keys.
     pub secret: SecretAccessKey,
+}
+
+impl Known {
+    /// Fails if the credential is a session's that is over.
+    pub(crate) fn check_life(&self, now: Timestamp) -> Result<(), AuthError> {
+        match &self.caller.session {
+            Some(session) if session.expires <= now => Err(AuthError::ExpiredToken),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// Credentials that were used since a commit last changed an access key or its owner.
@@ -120,5 +130,51 @@ fn same(kept: Option<&str>, token: Option<&str>) -> bool {
 impl fmt::Debug for KnownCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KnownCredentials({})", self.kept.load().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::Session;
+    use types::Principal;
+
+    use super::*;
+
+    #[test]
+    fn a_session_signs_until_it_expires() {
+        let session = Session {
+            issued: Timestamp::new(1000, 0),
+            expires: Timestamp::new(1900, 0),
+            policies: None,
+            tags: Vec::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+            provider: None,
+            issuer: None,
+        };
+        let account = "111122223333".parse().unwrap();
+        let known = |session| Known {
+            caller: Arc::new(Caller {
+                principal: Principal::Root { account },
+                access_key: None,
+                session,
+            }),
+            secret: SecretAccessKey::new(b"secret"),
+        };
+        let temporary = known(Some(Arc::new(session)));
+        let at = |seconds, nanos| temporary.check_life(Timestamp::new(seconds, nanos));
+        assert_eq!(at(1899, 999_999_999), Ok(()));
+        assert_eq!(at(1900, 0), Err(AuthError::ExpiredToken));
+        assert_eq!(known(None).check_life(Timestamp::new(1900, 0)), Ok(()));
+    }
+
+    #[test]
+    fn a_kept_credential_counts_with_its_own_token_only() {
+        assert!(same(None, None));
+        assert!(same(Some("token"), Some("token")));
+        for other in [None, Some(""), Some("tokem"), Some("token ")] {
+            assert!(!same(Some("token"), other));
+            assert!(!same(other, Some("token")));
+        }
     }
 }

@@ -317,10 +317,8 @@ impl HttpService {
         self.verifier
             .verify(signature, &known.secret, &payload, now)?;
         // Only whoever has the secret hears that the session is over.
-        match &known.caller.session {
-            Some(session) if session.expires <= now => Err(AuthError::ExpiredToken),
-            _ => Ok(Arc::clone(&known.caller)),
-        }
+        known.check_life(now)?;
+        Ok(Arc::clone(&known.caller))
     }
 
     /// The credential that a request claims to be signed with.

@@ -20,7 +20,7 @@ use types::{AccountId, Entropy, Principal, Timestamp};
 const LABEL: &str = "iam/authorization-messages";
 
 /// How long a message opens.
-const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+const LIFE: Duration = Duration::from_hours(24);
 
 /// Bytes of what is sealed. All messages are equally long, so that their length does not tell
 /// what they say: whether a resource exists, for instance.

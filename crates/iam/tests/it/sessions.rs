@@ -163,6 +163,111 @@ fn trust_in_the_account_needs_an_identity_policy_and_trust_in_a_user_does_not() 
 }
 
 #[test]
+fn a_boundary_must_allow_assuming_a_role_that_trusts_the_user() {
+    let world = World::new();
+    let alice = world.user("Alice", None);
+    world.trusting("Hers", &trust(&user_arn("Alice"), &json!({})), &all());
+    let boundary = world.policy("Bound", &allow("iam:*", "*"));
+    let input = json!({ "UserName": "Alice", "PermissionsBoundary": boundary });
+    world.ok("PutUserPermissionsBoundary", input);
+    let refused = world.assume_as(&alice, "Hers", &json!({}));
+    check_denied(refused, "sts:AssumeRole", &role_arn("Hers"));
+}
+
+#[test]
+fn a_role_does_not_trust_itself_unasked() {
+    let world = World::new();
+    world.trusting(
+        "Closed",
+        &trust(&user_arn("Administrator"), &json!({})),
+        &all(),
+    );
+    let session = world.enter("Closed", &json!({}));
+    assert!(world.assume_as(&session, "Closed", &json!({})).is_err());
+}
+
+#[test]
+fn nothing_denies_get_caller_identity_and_get_session_token() {
+    let world = World::new();
+    let deny = statement(&json!({ "Effect": "Deny", "Action": "*", "Resource": "*" }));
+    let alice = world.user("Alice", Some(deny));
+    world
+        .call_as(&alice, "GetCallerIdentity", json!({}))
+        .unwrap();
+    world.call_as(&alice, "GetSessionToken", json!({})).unwrap();
+}
+
+/// Checks whether the administrator's session of a role, and a user, may list users under
+/// `condition`.
+fn check_condition(condition: &Value, session_may: bool, user_may: bool) {
+    let world = World::new();
+    let policy = statement(&json!({
+        "Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*", "Condition": condition,
+    }));
+    world.role("Reader", &policy);
+    let session = world.enter("Reader", &json!({ "SourceIdentity": "DevUser" }));
+    let user = world.user("Alice", Some(policy));
+    let may = |caller: &Caller| world.call_as(caller, "ListUsers", json!({})).is_ok();
+    assert_eq!(
+        (may(&session), may(&user)),
+        (session_may, user_may),
+        "{condition}"
+    );
+}
+
+#[test]
+fn condition_keys_of_sessions_are_absent_elsewhere() {
+    let is = |key: &str, absent: &str| json!({ "Null": { key: absent } });
+    for key in [
+        "aws:TokenIssueTime",
+        "aws:MultiFactorAuthPresent",
+        "aws:SourceIdentity",
+    ] {
+        check_condition(&is(key, "false"), true, false);
+        check_condition(&is(key, "true"), false, true);
+    }
+    for key in [
+        "aws:MultiFactorAuthAge",
+        "aws:FederatedProvider",
+        "aws:CalledVia",
+        "aws:CalledViaFirst",
+        "aws:PrincipalServiceName",
+        "aws:PrincipalServiceNamesList",
+        "aws:SourceArn",
+        "aws:PrincipalTag/team",
+    ] {
+        check_condition(&is(key, "true"), true, true);
+    }
+}
+
+#[test]
+fn condition_keys_say_whose_session_it_is_and_since_when() {
+    let equals = |key: &str, value: &str| json!({ "StringEquals": { key: value } });
+    check_condition(&equals("aws:PrincipalType", "AssumedRole"), true, false);
+    check_condition(&equals("aws:username", "Alice"), false, true);
+    check_condition(&equals("aws:SourceIdentity", "DevUser"), true, false);
+    check_condition(
+        &equals("aws:PrincipalArn", &role_arn("Reader")),
+        true,
+        false,
+    );
+    check_condition(
+        &json!({ "StringLike": { "aws:userid": "AROA*:tester" } }),
+        true,
+        false,
+    );
+    check_condition(
+        &json!({ "Bool": { "aws:MultiFactorAuthPresent": "false" } }),
+        true,
+        false,
+    );
+    let since =
+        |operator: &str| json!({ operator: { "aws:TokenIssueTime": "2023-11-14T22:13:20Z" } });
+    check_condition(&since("DateGreaterThanEquals"), true, false);
+    check_condition(&since("DateGreaterThan"), false, false);
+}
+
+#[test]
 fn the_root_user_assumes_no_role() {
     let world = World::new();
     world.role("Reader", &all());
