@@ -692,6 +692,19 @@ fn a_member_account_is_entered_by_its_first_role() {
     world
         .call_as(&session, "CreateUser", json!({ "UserName": "First" }))
         .unwrap();
+    // The member account sees who came, as far as it may.
+    let seen = world.records_of(member.parse().unwrap());
+    let seen = seen
+        .iter()
+        .find(|record| record.event_name == "AssumeRole")
+        .unwrap();
+    assert_eq!(seen.user_identity.kind, "AWSAccount");
+    let own = world
+        .records()
+        .into_iter()
+        .find(|record| record.event_name == "AssumeRole")
+        .unwrap();
+    assert!(own.shared_event_id.is_some() && own.shared_event_id == seen.shared_event_id);
     // Trust in the account alone is not enough.
     assert!(enter(&world.user("Alice", None)).is_err());
     // A closed account is left by everybody.

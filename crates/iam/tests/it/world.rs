@@ -246,8 +246,13 @@ impl World {
 
     /// All audit records, newest first.
     pub(crate) fn records(&self) -> Vec<Record> {
+        self.records_of(account())
+    }
+
+    /// All audit records of an account, newest first.
+    pub(crate) fn records_of(&self, account: AccountId) -> Vec<Record> {
         let store = &**self.services.store();
-        let page = audit::newest_first(store, account(), &region(), None, self.clock.now(), 10_000);
+        let page = audit::newest_first(store, account, &region(), None, self.clock.now(), 10_000);
         page.unwrap()
             .events
             .into_iter()
