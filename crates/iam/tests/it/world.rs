@@ -14,7 +14,7 @@ use iam::{
     AuthorizationMessages, IamResources, Identities, LastUsed, OrganizationResources,
     OrganizationTree, SessionTokens,
 };
-use pipeline::sources::Sources;
+use pipeline::sources::{Principals, Sources};
 use pipeline::{
     Caller, Ctx, Denial, Operation, Origin, Parts, Registry, Services, ServicesBuilder,
 };
@@ -68,6 +68,7 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let mut parts = Parts::default();
         parts.insert(Arc::new(LastUsed::default()));
+        parts.insert(Arc::new(Principals(Arc::new(IamResources))));
         parts.insert(Arc::new(SessionTokens::new(&root)));
         parts.insert(Arc::new(AuthorizationMessages::new(&root)));
         let sources = Sources::new(
