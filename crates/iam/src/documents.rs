@@ -3,10 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use policy::{Document, DocumentKind, ParseError};
+use policy::{Document, DocumentKind, ParseError, non_whitespace_len};
 
-use crate::Error;
 use crate::records::PolicyText;
+use crate::{Error, quota};
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -21,6 +21,21 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) fn read(text: &str) -> Result<PolicyText, Error> {
     let document = compile(text).map_err(|source| Error::MalformedPolicy { source })?;
     Ok(PolicyText::parsed(document))
+}
+
+/// Reads a managed policy that a caller sends.
+///
+/// Fails like [`read`], and with `LimitExceeded` beyond 6,144 characters that are not white
+/// space.
+pub(crate) fn read_managed(text: &str) -> Result<PolicyText, Error> {
+    let policy = read(text)?;
+    if non_whitespace_len(policy.text()) > quota::POLICY_SIZE {
+        return Err(Error::Quota {
+            quota: "PolicySize",
+            limit: quota::POLICY_SIZE,
+        });
+    }
+    Ok(policy)
 }
 
 /// Compiles the text of an identity policy.

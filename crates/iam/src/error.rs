@@ -82,6 +82,9 @@ pub enum Error {
         /// Its value.
         limit: usize,
     },
+    /// A managed policy has as many versions as it can have.
+    #[error("the policy has five versions already")]
+    TooManyVersions,
     /// The inline policies of a user, group or role would be too large together.
     #[error("the inline policies of `{name}` would be larger than {limit}")]
     InlineTooLarge {
@@ -235,6 +238,10 @@ pub enum Dependent {
     Attachments,
     /// Users and roles that the policy bounds.
     Boundaries,
+    /// Versions of a policy beside the one in force.
+    Versions,
+    /// Being the version of a policy that is in force.
+    DefaultVersion,
     /// Users in a group, or groups of a user.
     Memberships,
 }
@@ -247,6 +254,8 @@ impl std::fmt::Display for Dependent {
             Self::AttachedPolicies => "attached policies",
             Self::Attachments => "attachments",
             Self::Boundaries => "principals that it bounds",
+            Self::Versions => "other versions",
+            Self::DefaultVersion => "the policy, for which it is in force",
             Self::Memberships => "memberships",
         })
     }
@@ -260,6 +269,11 @@ impl Dependent {
             Self::AttachedPolicies => "Cannot delete entity, must detach all policies first.",
             Self::Attachments => "Cannot delete a policy attached to entities.",
             Self::Boundaries => "Cannot delete entity, must remove referenced objects first.",
+            Self::Versions => {
+                "This policy has more than one version. Before you delete a policy, you must \
+                 delete the policy's versions. The default version is deleted with the policy."
+            }
+            Self::DefaultVersion => "Cannot delete the default version of a policy.",
             Self::Memberships => "Cannot delete entity, must remove users from group first.",
         }
     }
@@ -283,7 +297,9 @@ impl ServiceError for Error {
             | Self::AliasExists { .. }
             | Self::PolicyExists { .. }
             | Self::InUse(_) => ErrorKind::Conflict,
-            Self::Quota { .. } | Self::InlineTooLarge { .. } => ErrorKind::LimitExceeded,
+            Self::Quota { .. } | Self::TooManyVersions | Self::InlineTooLarge { .. } => {
+                ErrorKind::LimitExceeded
+            }
             Self::MalformedPolicy { .. }
             | Self::InvalidPrincipal { .. }
             | Self::Protected { .. }
@@ -322,7 +338,9 @@ impl ServiceError for Error {
                 "EntityAlreadyExists"
             }
             Self::InUse(_) => "DeleteConflict",
-            Self::Quota { .. } | Self::InlineTooLarge { .. } => "LimitExceeded",
+            Self::Quota { .. } | Self::TooManyVersions | Self::InlineTooLarge { .. } => {
+                "LimitExceeded"
+            }
             Self::MalformedPolicy { .. } | Self::InvalidPrincipal { .. } => {
                 "MalformedPolicyDocument"
             }
@@ -374,6 +392,11 @@ impl ServiceError for Error {
             }
             Self::InUse(dependent) => dependent.aws_text().to_owned(),
             Self::Quota { quota, limit } => format!("Cannot exceed quota for {quota}: {limit}"),
+            Self::TooManyVersions => {
+                "A managed policy can have up to 5 versions. Before you create a new version, \
+                 you must delete an existing version."
+                    .to_owned()
+            }
             Self::InlineTooLarge { kind, name, limit } => {
                 let kind = kind.word();
                 format!("Maximum policy size of {limit} bytes exceeded for {kind} {name}")

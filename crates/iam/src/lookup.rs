@@ -5,12 +5,13 @@ use std::sync::Arc;
 use pipeline::{Ctx, Need, Needs};
 use policy::Action;
 use store::{Batch, Key, View};
-use types::{AccessKeyId, AccountId, Arn, Entropy, Principal, UniqueId};
+use types::{AccessKeyId, AccountId, Arn, Entropy, Principal, Timestamp, UniqueId};
 
 use crate::Error;
 use crate::managed::{self, Managed};
 use crate::records::{
-    AccountRecord, Entity, EntityKind, GroupRecord, PrincipalIdRecord, RoleRecord, UserRecord,
+    AccountRecord, Entity, EntityKind, GroupRecord, ManagedPolicyRecord, PolicyText,
+    PrincipalIdRecord, RoleRecord, UserRecord,
 };
 use crate::tables::{self, Use};
 
@@ -330,12 +331,45 @@ impl NamedPolicy {
         }
     }
 
+    /// The need for changing the policy: for AWS's nobody has it.
+    pub(crate) fn need(&self, action: &'static Action) -> Need {
+        Need::on(action, self.arn.clone())
+    }
+
+    /// The policy, to change it.
+    ///
+    /// Fails with `NoSuchEntity` if the account has none such.
+    pub(crate) fn changeable(&self) -> Result<&Arc<ManagedPolicyRecord>, Error> {
+        match self.found()? {
+            Managed::Customer(record) => Ok(record),
+            Managed::Aws(_) => Err(self.not_found()),
+        }
+    }
+
+    /// The version called `id`: its number, when it was made, and its text.
+    ///
+    /// Fails with `NoSuchEntity` if the policy has none such.
+    pub(crate) fn version(&self, id: &str) -> Result<(u32, Timestamp, &PolicyText), Error> {
+        let policy = self.found()?;
+        let found = managed::version_number(id).and_then(|number| {
+            let (created, text) = policy.version(number)?;
+            Some((number, created, text))
+        });
+        found.ok_or_else(|| Error::NotAttachable {
+            what: format!("{} version {id}", self.arn),
+        })
+    }
+
+    fn not_found(&self) -> Error {
+        Error::NoSuchPolicy {
+            arn: self.arn.to_string(),
+        }
+    }
+
     /// The policy.
     ///
     /// Fails with `NoSuchEntity` if there is none; only a permitted caller gets here.
     pub(crate) fn found(&self) -> Result<&Managed, Error> {
-        self.policy.as_ref().ok_or_else(|| Error::NoSuchPolicy {
-            arn: self.arn.to_string(),
-        })
+        self.policy.as_ref().ok_or_else(|| self.not_found())
     }
 }

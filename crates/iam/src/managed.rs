@@ -7,7 +7,7 @@ use types::{AccountId, Arn, Timestamp};
 
 use crate::Error;
 use crate::lookup::last_segment;
-use crate::records::{ManagedPolicyRecord, PolicyText};
+use crate::records::{ManagedPolicyRecord, PolicyText, PolicyVersion};
 use crate::tables::{self, Use};
 
 /// The ARN of the policy that the first administrator gets.
@@ -165,6 +165,18 @@ impl Managed {
                 Some((version.created, &version.policy))
             }
         }
+    }
+
+    /// The numbers of all versions, and when they were made.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (u32, Timestamp)> {
+        let (aws, customer): (Option<_>, &[PolicyVersion]) = match self {
+            Self::Aws(_) => (Some((1, self.created())), &[]),
+            Self::Customer(record) => (None, &record.versions),
+        };
+        let customer = customer
+            .iter()
+            .map(|version| (version.number, version.created));
+        aws.into_iter().chain(customer)
     }
 
     /// The policy in force.

@@ -14,6 +14,8 @@ pub(crate) const ATTACHED_POLICIES: usize = 10;
 pub(crate) const GROUPS_OF_USER: usize = 10;
 /// A managed policy, in characters that are not white space.
 pub(crate) const POLICY_SIZE: usize = 6144;
+/// Versions of a managed policy.
+pub(crate) const POLICY_VERSIONS: usize = 5;
 /// Tags of a user, role or policy.
 pub(crate) const TAGS: usize = 50;
 /// Users of an account.

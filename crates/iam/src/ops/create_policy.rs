@@ -1,7 +1,7 @@
 //! `CreatePolicy`: a new customer managed policy.
 
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
-use policy::{Action, non_whitespace_len};
+use policy::Action;
 use shapes::iam::{CreatePolicyRequest, CreatePolicyResponse};
 use store::Batch;
 use types::{AccountId, Service, UniqueId, UniqueIdKind};
@@ -70,14 +70,7 @@ impl Operation for CreatePolicy {
             path,
             tags,
         } = permit.into_target();
-        let policy = documents::read(&input.policy_document)?;
-        let size = non_whitespace_len(policy.text());
-        if size > quota::POLICY_SIZE {
-            return Err(Error::Quota {
-                quota: "PolicySize",
-                limit: quota::POLICY_SIZE,
-            });
-        }
+        let policy = documents::read_managed(&input.policy_document)?;
         let view = ctx.view();
         let row = tables::named(account, &input.policy_name);
         if view.get(&tables::POLICIES, &row).is_some() {
@@ -103,6 +96,7 @@ impl Operation for CreatePolicy {
             updated: now,
             tags,
             default_version: 1,
+            last_version: 1,
             versions: vec![PolicyVersion {
                 number: 1,
                 created: now,

@@ -13,11 +13,11 @@ use crate::lookup::NamedPolicy;
 use crate::managed::Usage;
 use crate::{Error, actions, tables};
 
-/// Deletes a customer managed policy with all its versions.
+/// Deletes a customer managed policy with the version in force.
 ///
 /// AWS managed policies belong to AWS: everybody is denied. Fails with `ValidationError` if
 /// the ARN is none, with `NoSuchEntity` if there is no such policy, and with `DeleteConflict`
-/// while it is attached or bounds somebody.
+/// while it is attached, bounds somebody or has other versions.
 #[derive(Debug)]
 pub(crate) struct DeletePolicy;
 
@@ -46,7 +46,7 @@ impl Operation for DeletePolicy {
         _input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let named = permit.target();
-        let policy = named.found()?;
+        let policy = named.changeable()?;
         let usage = Usage::of(ctx.view(), named.account, &named.arn);
         if usage.attachments > 0 {
             return Err(Error::InUse(Dependent::Attachments));
@@ -54,10 +54,13 @@ impl Operation for DeletePolicy {
         if usage.boundaries > 0 {
             return Err(Error::InUse(Dependent::Boundaries));
         }
+        if policy.versions.len() > 1 {
+            return Err(Error::InUse(Dependent::Versions));
+        }
         let mut batch = Batch::default();
         batch.delete(
             &tables::POLICIES,
-            tables::named(named.account, policy.name()),
+            tables::named(named.account, &policy.name),
         );
         Ok(Reply::write(Empty {}, batch))
     }

@@ -41,12 +41,7 @@ impl Operation for GetPolicyVersion {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let policy = permit.target().found()?;
-        let number = managed::version_number(&input.version_id);
-        let found = number.and_then(|number| Some((number, policy.version(number)?)));
-        let Some((number, (created, text))) = found else {
-            let what = format!("{} version {}", input.policy_arn, input.version_id);
-            return Err(Error::NotAttachable { what });
-        };
+        let (number, created, text) = permit.target().version(&input.version_id)?;
         let version = PolicyVersion {
             document: Some(documents::encoded(text.text())),
             version_id: Some(managed::version_name(number)),

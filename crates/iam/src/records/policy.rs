@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ::policy::Document;
 use serde::{Deserialize, Serialize};
-use store::Record;
+use store::{Batch, Record};
 use types::{AccountId, Arn, Timestamp, UniqueId};
 
 use super::EntityKind;
-use crate::documents;
+use crate::{documents, tables};
 
 /// The text of an identity policy, compiled once, when it is written or loaded.
 ///
@@ -88,12 +88,14 @@ pub struct ManagedPolicyRecord {
     pub description: Option<String>,
     /// When it was made.
     pub created: Timestamp,
-    /// When its default version last changed.
+    /// When its newest version was made.
     pub updated: Timestamp,
     /// Tags in the order of their creation; keys differ without regard to case.
     pub tags: Vec<(String, String)>,
     /// The number of the version in force.
     pub default_version: u32,
+    /// The highest number that a version ever had.
+    pub last_version: u32,
     /// The versions that exist, oldest first. Numbers are never used again.
     pub versions: Vec<PolicyVersion>,
 }
@@ -120,6 +122,12 @@ impl ManagedPolicyRecord {
         self.versions
             .iter()
             .find(|version| version.number == self.default_version)
+    }
+
+    /// Writes the policy in its place.
+    pub(crate) fn put(self, batch: &mut Batch) {
+        let row = tables::named(self.account, &self.name);
+        batch.put(&tables::POLICIES, row, self);
     }
 }
 
