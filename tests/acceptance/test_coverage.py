@@ -149,6 +149,11 @@ class World:
     def policy(self):
         return self.iam.create_policy(PolicyName=name(), PolicyDocument=POLICY)["Policy"]["Arn"]
 
+    def policy_with_versions(self):
+        arn = self.policy()
+        self.iam.create_policy_version(PolicyArn=arn, PolicyDocument=POLICY)
+        return arn
+
     def attached(self):
         made, arn = self.user(), self.policy()
         self.iam.attach_user_policy(UserName=made, PolicyArn=arn)
@@ -262,6 +267,14 @@ CALLS = {
     ("iam", "GetPolicyVersion"): lambda w: {"PolicyArn": w.policy(), "VersionId": "v1"},
     ("iam", "ListPolicies"): lambda w: {},
     ("iam", "DeletePolicy"): lambda w: {"PolicyArn": w.policy()},
+    ("iam", "CreatePolicyVersion"): lambda w: {"PolicyArn": w.policy(), "PolicyDocument": POLICY},
+    ("iam", "DeletePolicyVersion"): lambda w: {"PolicyArn": w.policy_with_versions(), "VersionId": "v2"},
+    ("iam", "SetDefaultPolicyVersion"): lambda w: {"PolicyArn": w.policy_with_versions(), "VersionId": "v2"},
+    ("iam", "ListPolicyVersions"): lambda w: {"PolicyArn": w.policy()},
+    ("iam", "ListEntitiesForPolicy"): lambda w: {"PolicyArn": w.attached()[1]},
+    ("iam", "TagPolicy"): lambda w: {"PolicyArn": w.policy(), "Tags": TAGS},
+    ("iam", "UntagPolicy"): lambda w: {"PolicyArn": w.policy(), "TagKeys": ["team"]},
+    ("iam", "ListPolicyTags"): lambda w: {"PolicyArn": w.policy()},
     ("iam", "AttachUserPolicy"): lambda w: {"UserName": w.user(), "PolicyArn": w.policy()},
     ("iam", "DetachUserPolicy"): attached_call,
     ("iam", "ListAttachedUserPolicies"): lambda w: {"UserName": w.user()},

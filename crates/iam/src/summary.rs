@@ -30,6 +30,7 @@ pub(crate) fn of(view: &View, account: AccountId) -> BTreeMap<String, i32> {
         ("PoliciesQuota", quota::POLICIES),
         ("PolicySizeQuota", quota::POLICY_SIZE),
         ("PolicyVersionsInUse", versions),
+        ("VersionsPerPolicyQuota", quota::POLICY_VERSIONS),
         ("UserPolicySizeQuota", quota::inline_size(EntityKind::User)),
         (
             "GroupPolicySizeQuota",

@@ -15,6 +15,7 @@ mod last_used;
 mod listings;
 mod managed_policies;
 mod organizations;
+mod policy_versions;
 mod quotas;
 mod roles;
 mod session_power;
