@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test torture check docs tools bench bench-large fuzz
+.PHONY: help demo test torture check docs tools bench bench-large bench-peers fuzz
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ bench: ## measure next to bare hyper, the engine alone and Redis (QUICK=1: small
 
 bench-large: ## GetRecord over 10 million records, and a start with them
 	@scripts/bench.sh run --uniform 10000000 --only get-uniform,restart
+
+bench-peers: ## GetRecord beside Feast's feature server on Redis (installs Feast into .cache; QUICK=1: shorter)
+	@scripts/bench-peers.sh $(if $(QUICK),--quick)
 
 fuzz: tools ## fuzz every parser (SECONDS=20 each; ONLY=name: one; the short form is in make test)
 	@SECONDS_EACH=$(or $(SECONDS),20) ONLY=$(ONLY) scripts/fuzz.sh

@@ -3,6 +3,7 @@
 mod budget;
 mod disk;
 mod engine;
+mod peers;
 mod puts;
 mod redis;
 mod start;
@@ -40,6 +41,8 @@ pub(crate) enum Row {
     GetUniform,
     /// Start-up with everything loaded; always the last.
     Restart,
+    /// `GetRecord` beside Feast's feature server; only with `make bench-peers`.
+    Peers,
 }
 
 /// What `run` measures unless told otherwise.
@@ -76,6 +79,7 @@ impl Row {
             Self::Disk => disk::measure(stage, report),
             Self::GetUniform => traffic::get_uniform(stage, report),
             Self::Restart => start::prepare_restart(stage),
+            Self::Peers => peers::measure(stage, report),
         }
     }
 }

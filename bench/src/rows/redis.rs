@@ -29,7 +29,7 @@ pub(super) fn version() -> String {
 }
 
 /// A port that was free just now.
-fn free_port() -> anyhow::Result<u16> {
+pub(super) fn free_port() -> anyhow::Result<u16> {
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(socket.local_addr()?.port())
 }
@@ -58,6 +58,11 @@ impl Redis {
             port,
             rate: 0.0,
         })
+    }
+
+    /// Where it listens, on the loopback address.
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
     /// `SET` of 1,200 bytes on 10,000 keys for about `time`; the rate that the tool reports.

@@ -124,13 +124,11 @@ impl<'a> Iterator for Features<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        match self.take() {
-            Some(feature) => Some(Ok(feature)),
-            None => {
-                self.rest = &[];
-                Some(Err(Error::Damaged))
-            }
-        }
+        let Some(feature) = self.take() else {
+            self.rest = &[];
+            return Some(Err(Error::Damaged));
+        };
+        Some(Ok(feature))
     }
 }
 
