@@ -1,12 +1,8 @@
 //! A deployment with IAM, KMS and the feature store, called by the names of operations.
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::marker::PhantomData;
+use std::ops::Deref;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::faults::{Faults, FaultyStore};
 use audit::Record;
@@ -14,28 +10,19 @@ use crypto::{Key32, SystemEntropy};
 use featurestore::{FeatureGroups, Runtime};
 use online::CachedStore;
 use pipeline::sources::{Principals, Sources};
-use pipeline::{Caller, Ctx, Operation, Origin, Parts, Registry, Services, ServicesBuilder};
+use pipeline::{Caller, Parts, Services, ServicesBuilder};
 use serde_json::{Value, json};
-use shapes::{Input, Output, ScalarForm};
 use store::embedded::Options;
 use store::{Batch, EmbeddedStore, Space, View};
-use types::{AccountId, Clock, ManualClock, Region, RequestId, Service, Timestamp};
+pub(crate) use testkit::Outcome;
+use testkit::{Deployment, Operations};
+use types::{AccountId, Clock, ManualClock, Region, Service, Timestamp};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "us-east-1";
 
 /// 2026-01-10T00:00:00Z.
 pub(crate) const NOW: i64 = 1_768_003_200;
-
-/// The end of a call that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) code: String,
-    pub(crate) status: Option<u16>,
-    pub(crate) message: String,
-}
-
-pub(crate) type Outcome = Result<Value, Refused>;
 
 /// What survives a restart.
 pub(crate) struct Home {
@@ -45,10 +32,7 @@ pub(crate) struct Home {
 
 /// A running deployment with its administrator.
 pub(crate) struct World {
-    runtime: tokio::runtime::Runtime,
-    operations: Operations,
-    pub(crate) services: Arc<Services>,
-    pub(crate) clock: Arc<ManualClock>,
+    deployment: Deployment,
     pub(crate) administrator: Caller,
     /// Makes commits fail.
     pub(crate) faults: Arc<Faults>,
@@ -67,21 +51,17 @@ impl World {
             root: Key32::generate(&SystemEntropy),
         };
         let clock = Arc::new(ManualClock::new(Timestamp::new(NOW, 0)));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
         let faults = Arc::new(Faults::default());
-        let services = runtime.block_on(start(&home, clock.clone(), faults.clone(), options));
+        let starting = start(&home, clock.clone(), faults.clone(), options);
+        let deployment = Deployment::start(clock.clone(), region(), operations(), starting);
         let mut batch = Batch::default();
-        let key = iam::bootstrap(&mut batch, account(), clock.now(), services.entropy()).unwrap();
-        runtime.block_on(services.store().commit(batch)).unwrap();
-        make_owned_key(&runtime, &services);
-        let administrator = caller(&services, &key.id);
+        let (now, entropy) = (clock.now(), deployment.services.entropy());
+        let key = iam::bootstrap(&mut batch, account(), now, entropy).unwrap();
+        deployment.commit(batch);
+        make_owned_key(&deployment);
+        let administrator = caller(&deployment.services, &key.id);
         Self {
-            runtime,
-            operations: Operations::all(),
-            services,
-            clock,
+            deployment,
             administrator,
             faults,
             home,
@@ -91,42 +71,19 @@ impl World {
     /// The same deployment after a restart.
     pub(crate) fn restarted(self) -> Self {
         let Self {
-            runtime,
-            operations,
-            services,
-            clock,
+            deployment,
             administrator,
             faults,
             home,
         } = self;
-        drop(services);
         let options = featurestore::Options::default();
-        let services = runtime.block_on(start(&home, clock.clone(), faults.clone(), options));
+        let starting = start(&home, deployment.clock.clone(), faults.clone(), options);
         Self {
-            runtime,
-            operations,
-            services,
-            clock,
+            deployment: deployment.restarted(starting),
             administrator,
             faults,
             home,
         }
-    }
-
-    pub(crate) fn call_as(&self, caller: &Caller, operation: &str, input: Value) -> Outcome {
-        let services = Arc::clone(&self.services);
-        let view = View::plain(services.store().snapshot());
-        let id = RequestId::generate(services.entropy());
-        let ctx = Ctx::new(
-            services,
-            view,
-            caller.clone(),
-            Origin::default(),
-            region(),
-            id,
-        );
-        self.runtime
-            .block_on(self.operations.0[operation].run(ctx, input))
     }
 
     pub(crate) fn call(&self, operation: &str, input: Value) -> Outcome {
@@ -149,16 +106,8 @@ impl World {
         let (mut batch, now) = (Batch::default(), self.clock.now());
         let entropy = self.services.entropy();
         let key = iam::bootstrap(&mut batch, id.parse().unwrap(), now, entropy).unwrap();
-        self.runtime
-            .block_on(self.services.store().commit(batch))
-            .unwrap();
+        self.commit(batch);
         caller(&self.services, &key.id)
-    }
-
-    /// Commits what a part of the server prepared.
-    pub(crate) fn commit(&self, batch: Batch) {
-        let committed = self.services.store().commit(batch);
-        self.runtime.block_on(committed).unwrap();
     }
 
     /// Creates a user with this inline policy.
@@ -210,8 +159,7 @@ impl World {
 
     /// Does what the server does in the background, until there is nothing to do.
     pub(crate) fn maintain(&self) {
-        self.runtime
-            .block_on(featurestore::maintain(&self.services))
+        self.block_on(featurestore::maintain(&self.services))
             .unwrap();
     }
 
@@ -227,13 +175,7 @@ impl World {
 
     /// All audit records of the account, newest first.
     pub(crate) fn records(&self) -> Vec<Record> {
-        let store = &**self.services.store();
-        let page = audit::newest_first(store, account(), &region(), None, self.clock.now(), 10_000);
-        page.unwrap()
-            .events
-            .into_iter()
-            .map(|(_, record)| record)
-            .collect()
+        self.deployment.records_of(account())
     }
 
     /// The audit records of one operation, newest first.
@@ -252,10 +194,13 @@ impl World {
         let input = json!({ "RoleName": "features", "AssumeRolePolicyDocument": document });
         self.ok("CreateRole", input);
     }
+}
 
-    /// Lets time pass.
-    pub(crate) fn wait(&self, seconds: u64) {
-        self.clock.advance(Duration::from_secs(seconds));
+impl Deref for World {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.deployment
     }
 }
 
@@ -309,15 +254,21 @@ fn open(directory: &Path, root: &Key32, clock: Arc<ManualClock>) -> EmbeddedStor
     EmbeddedStore::open(&options).unwrap()
 }
 
-fn make_owned_key(runtime: &tokio::runtime::Runtime, services: &Arc<Services>) {
-    let view = View::recording(services.store().snapshot());
-    let keyring: &kms::Keyring = services.part().unwrap();
+fn operations() -> Operations {
+    let mut operations = Operations::default();
+    iam::register(&mut operations);
+    kms::register(&mut operations);
+    featurestore::register(&mut operations);
+    operations
+}
+
+fn make_owned_key(deployment: &Deployment) {
+    let view = View::recording(deployment.services.store().snapshot());
+    let keyring: &kms::Keyring = deployment.services.part().unwrap();
     let batch = keyring
         .ensure_owned_key(&view, Service::SageMaker, &region())
         .unwrap();
-    runtime
-        .block_on(services.store().commit(batch.unwrap()))
-        .unwrap();
+    deployment.commit(batch.unwrap());
 }
 
 pub(crate) fn account() -> AccountId {
@@ -412,68 +363,4 @@ pub(crate) fn check_refused(outcome: Outcome, code: &str, text: &str) {
     let refused = outcome.unwrap_err();
     assert_eq!(refused.code, code, "{refused:?}");
     assert!(refused.message.contains(text), "{refused:?}");
-}
-
-type Running = Pin<Box<dyn Future<Output = Outcome>>>;
-
-/// An operation by its name.
-trait Run {
-    fn run(&self, ctx: Ctx, input: Value) -> Running;
-}
-
-struct Typed<O>(PhantomData<O>);
-
-impl<O: Operation> Run for Typed<O> {
-    fn run(&self, ctx: Ctx, input: Value) -> Running {
-        let input = O::Input::read(input, ScalarForm::Json);
-        Box::pin(async move {
-            let input = input.map_err(|error| Refused {
-                code: error.code(O::SERVICE).to_owned(),
-                status: None,
-                message: error.to_string(),
-            })?;
-            let mut output =
-                pipeline::execute::<O>(ctx, input)
-                    .await
-                    .result
-                    .map_err(|failure| Refused {
-                        code: failure.code.into_owned(),
-                        status: failure.status,
-                        message: failure.message,
-                    })?;
-            // What is written by itself must say the same as what is serialised.
-            let serialised = serde_json::to_value(&output).unwrap();
-            if let Some(written) = output.take_written() {
-                assert_eq!(
-                    serde_json::from_slice::<Value>(&written).unwrap(),
-                    serialised
-                );
-            }
-            Ok(serialised)
-        })
-    }
-}
-
-#[derive(Default)]
-struct Operations(HashMap<String, Box<dyn Run>>);
-
-impl Operations {
-    fn all() -> Self {
-        let mut operations = Self::default();
-        iam::register(&mut operations);
-        kms::register(&mut operations);
-        featurestore::register(&mut operations);
-        operations
-    }
-}
-
-impl Registry for Operations {
-    fn add<O: Operation>(&mut self) {
-        // Some operations of Organizations are called like IAM's.
-        let name = match O::SERVICE {
-            Service::Organizations => format!("organizations:{}", O::NAME),
-            _ => O::NAME.to_owned(),
-        };
-        self.0.insert(name, Box::new(Typed::<O>(PhantomData)));
-    }
 }

@@ -1,12 +1,7 @@
 //! A deployment of IAM alone, called by the names of its operations.
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::marker::PhantomData;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use audit::Record;
 use crypto::secret::Key32;
@@ -15,40 +10,20 @@ use iam::{
     OrganizationTree, SessionTokens,
 };
 use pipeline::sources::{Principals, Sources};
-use pipeline::{
-    Caller, Ctx, Denial, Operation, Origin, Parts, Registry, Services, ServicesBuilder,
-};
+use pipeline::{Caller, Parts, Services, ServicesBuilder};
 use serde_json::{Value, json};
-use shapes::{Input, ScalarForm};
 use store::embedded::Options;
 use store::{Batch, EmbeddedStore, Store, View};
-use types::{
-    AccessKeyId, AccountId, Clock, Entropy, ManualClock, Principal, Region, RequestId, Service,
-    Timestamp,
-};
+pub(crate) use testkit::Outcome;
+use testkit::{Deployment, Operations, Seeded};
+use types::{AccessKeyId, AccountId, Clock, ManualClock, Principal, Region, Timestamp};
 
 /// The account of all tests.
 pub(crate) const ACCOUNT: &str = "111122223333";
 
-/// The end of a call that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) code: String,
-    pub(crate) status: Option<u16>,
-    pub(crate) message: String,
-    pub(crate) reason: Option<&'static str>,
-    /// What was denied, if that is why.
-    pub(crate) denial: Option<Box<Denial>>,
-}
-
-pub(crate) type Outcome = Result<Value, Refused>;
-
 /// A deployment with its administrator.
 pub(crate) struct World {
-    runtime: tokio::runtime::Runtime,
-    operations: Operations,
-    pub(crate) services: Arc<Services>,
-    pub(crate) clock: Arc<ManualClock>,
+    deployment: Deployment,
     pub(crate) administrator: Caller,
     /// The administrator's access key, as bootstrapping returned it.
     pub(crate) first_key: iam::AccessKey,
@@ -85,30 +60,20 @@ impl World {
             parts,
         }
         .build();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let mut batch = Batch::default();
-        let first_key =
-            iam::bootstrap(&mut batch, account(), clock.now(), services.entropy()).unwrap();
-        runtime.block_on(services.store().commit(batch)).unwrap();
         let mut operations = Operations::default();
         iam::register(&mut operations);
-        let administrator = caller(&services, &first_key.id).unwrap();
+        let deployment = Deployment::start(clock, region(), operations, async { services });
+        let mut batch = Batch::default();
+        let (now, entropy) = (deployment.clock.now(), deployment.services.entropy());
+        let first_key = iam::bootstrap(&mut batch, account(), now, entropy).unwrap();
+        deployment.commit(batch);
+        let administrator = caller(&deployment.services, &first_key.id).unwrap();
         Self {
-            runtime,
-            operations,
-            services,
-            clock,
+            deployment,
             administrator,
             first_key,
             _directory: directory,
         }
-    }
-
-    /// Calls `operation` as `caller`.
-    pub(crate) fn call_as(&self, caller: &Caller, operation: &str, input: Value) -> Outcome {
-        self.runtime.block_on(self.start(caller, operation, input))
     }
 
     /// Calls `operation` as the administrator.
@@ -128,48 +93,7 @@ impl World {
 
     /// Calls all at once as the administrator.
     pub(crate) fn call_together(&self, calls: Vec<(&str, Value)>) -> Vec<Outcome> {
-        self.runtime.block_on(async {
-            let local = tokio::task::LocalSet::new();
-            let started: Vec<_> = calls
-                .into_iter()
-                .map(|(operation, input)| {
-                    local.spawn_local(self.start(&self.administrator, operation, input))
-                })
-                .collect();
-            local
-                .run_until(async {
-                    let mut outcomes = Vec::new();
-                    for call in started {
-                        outcomes.push(call.await.unwrap());
-                    }
-                    outcomes
-                })
-                .await
-        })
-    }
-
-    fn start(&self, caller: &Caller, operation: &str, input: Value) -> Running {
-        let ctx = Ctx::new(
-            Arc::clone(&self.services),
-            self.view(),
-            caller.clone(),
-            Origin::default(),
-            region(),
-            RequestId::generate(self.services.entropy()),
-        );
-        self.operations.0[operation].run(ctx, input)
-    }
-
-    /// What the store holds now.
-    pub(crate) fn view(&self) -> View {
-        View::plain(self.services.store().snapshot())
-    }
-
-    /// Commits what a part of the server prepared.
-    pub(crate) fn commit(&self, batch: Batch) {
-        self.runtime
-            .block_on(self.services.store().commit(batch))
-            .unwrap();
+        self.deployment.call_together(&self.administrator, calls)
     }
 
     /// Who signs with `key`.
@@ -249,21 +173,13 @@ impl World {
     pub(crate) fn records(&self) -> Vec<Record> {
         self.records_of(account())
     }
+}
 
-    /// All audit records of an account, newest first.
-    pub(crate) fn records_of(&self, account: AccountId) -> Vec<Record> {
-        let store = &**self.services.store();
-        let page = audit::newest_first(store, account, &region(), None, self.clock.now(), 10_000);
-        page.unwrap()
-            .events
-            .into_iter()
-            .map(|(_, record)| record)
-            .collect()
-    }
+impl Deref for World {
+    type Target = Deployment;
 
-    /// Lets time pass.
-    pub(crate) fn wait(&self, seconds: u64) {
-        self.clock.advance(Duration::from_secs(seconds));
+    fn deref(&self) -> &Deployment {
+        &self.deployment
     }
 }
 
@@ -325,69 +241,4 @@ fn caller(services: &Services, key: &AccessKeyId) -> Option<Caller> {
     let view = View::plain(services.store().snapshot());
     let credential = iam::find_credential(&view, key)?;
     Some(Caller::new(credential.principal, Some(key.clone())))
-}
-
-type Running = Pin<Box<dyn Future<Output = Outcome>>>;
-
-trait Run {
-    fn run(&self, ctx: Ctx, input: Value) -> Running;
-}
-
-struct Typed<O>(PhantomData<O>);
-
-impl<O: Operation> Run for Typed<O> {
-    fn run(&self, ctx: Ctx, input: Value) -> Running {
-        Box::pin(async move {
-            let input = O::Input::read(input, ScalarForm::Json).map_err(|error| Refused {
-                code: error.code(O::SERVICE).to_owned(),
-                status: Some(400),
-                message: error.to_string(),
-                reason: None,
-                denial: None,
-            })?;
-            let executed = pipeline::execute::<O>(ctx, input).await;
-            match executed.result {
-                Ok(output) => Ok(serde_json::to_value(&output).unwrap()),
-                Err(failure) => Err(Refused {
-                    code: failure.code.into_owned(),
-                    status: failure.status,
-                    message: failure.message,
-                    reason: failure.reason,
-                    denial: failure.denial,
-                }),
-            }
-        })
-    }
-}
-
-/// Every operation by its name, those of Organizations as `organizations:Name`.
-#[derive(Default)]
-pub(crate) struct Operations(HashMap<String, Box<dyn Run>>);
-
-impl Registry for Operations {
-    fn add<O: Operation>(&mut self) {
-        // Some operations of Organizations are called like IAM's.
-        let name = match O::SERVICE {
-            Service::Organizations => format!("organizations:{}", O::NAME),
-            _ => O::NAME.to_owned(),
-        };
-        let before = self.0.insert(name, Box::new(Typed::<O>(PhantomData)));
-        assert!(before.is_none(), "{} is registered twice", O::NAME);
-    }
-}
-
-/// Randomness that is the same in every run (`SplitMix64`).
-#[derive(Debug, Default)]
-struct Seeded(Mutex<()>, AtomicU64);
-
-impl Entropy for Seeded {
-    fn fill(&self, target: &mut [u8]) {
-        let _one_at_a_time = self.0.lock().unwrap();
-        for byte in target {
-            let state = self.1.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            *byte = mixed.to_be_bytes()[0];
-        }
-    }
 }

@@ -9,15 +9,13 @@ use pipeline::sources::{
     AccountBounds, AttachedDocument, IdentityPolicies, IdentitySource, OrganizationSource,
     PrincipalDirectory, Principals, Sources,
 };
-use pipeline::{
-    Caller, Ctx, Executed, Failure, Operation, Origin, Parts, Services, ServicesBuilder,
-};
+use pipeline::{Caller, Executed, Failure, Operation, Parts, Services, ServicesBuilder};
 use policy::{Document, DocumentKind};
 use store::embedded::Options;
 use store::{EmbeddedStore, Store, View};
 use tempfile::TempDir;
 use types::{
-    AccountId, Arn, Clock, Entropy, ManualClock, Principal, Region, RequestId, Timestamp, UniqueId,
+    AccountId, Arn, Clock, Entropy, ManualClock, Principal, Region, Timestamp, UniqueId,
     UniqueIdKind,
 };
 
@@ -145,14 +143,7 @@ impl World {
         caller: &Caller,
         input: O::Input,
     ) -> Result<O::Output, Failure> {
-        let ctx = Ctx::new(
-            Arc::clone(&self.services),
-            self.view(),
-            caller.clone(),
-            Origin::default(),
-            region.clone(),
-            RequestId::generate(self.services.entropy()),
-        );
+        let ctx = testkit::context(&self.services, caller, region);
         let Executed { result, .. } = pipeline::execute::<O>(ctx, input).await;
         result
     }
@@ -170,7 +161,7 @@ impl World {
     }
 
     pub(crate) fn view(&self) -> View {
-        View::plain(self.services.store().snapshot())
+        testkit::view(&self.services)
     }
 
     /// The newest record in the history of `account`.
@@ -180,11 +171,7 @@ impl World {
 
     /// The history of `account`, newest first.
     pub(crate) fn records(&self, account: &str) -> Vec<Record> {
-        let account: AccountId = account.parse().unwrap();
-        let store = self.services.store();
-        let now = self.services.clock().now();
-        let page = audit::newest_first(&**store, account, &self.region, None, now, 100).unwrap();
-        page.events.into_iter().map(|(_, record)| record).collect()
+        testkit::records(&self.services, account.parse().unwrap(), &self.region)
     }
 }
 

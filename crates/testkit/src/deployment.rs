@@ -1,0 +1,149 @@
+//! A running deployment without its network.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::Record;
+use pipeline::{Caller, Ctx, Origin, Services};
+use serde_json::Value;
+use store::{Batch, View};
+use types::{AccountId, ManualClock, Region, RequestId};
+
+use crate::{Operations, Outcome, Running};
+
+/// Services, the operations that run on them, and the clock that they read.
+#[derive(Debug)]
+pub struct Deployment {
+    /// What the operations run on.
+    pub services: Arc<Services>,
+    /// The time of everything in it.
+    pub clock: Arc<ManualClock>,
+    /// The region of calls that name none.
+    pub region: Region,
+    operations: Operations,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Deployment {
+    /// A deployment on one thread; `start` opens its services there.
+    pub fn start<F>(
+        clock: Arc<ManualClock>,
+        region: Region,
+        operations: Operations,
+        start: F,
+    ) -> Self
+    where
+        F: Future<Output = Arc<Services>>,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        Self {
+            services: runtime.block_on(start),
+            clock,
+            region,
+            operations,
+            runtime,
+        }
+    }
+
+    /// The same after a restart: everything is dropped before `start` opens it again.
+    #[must_use]
+    pub fn restarted<F>(self, start: F) -> Self
+    where
+        F: Future<Output = Arc<Services>>,
+    {
+        let Self {
+            services,
+            clock,
+            region,
+            operations,
+            runtime,
+        } = self;
+        drop(services);
+        Self {
+            services: runtime.block_on(start),
+            clock,
+            region,
+            operations,
+            runtime,
+        }
+    }
+
+    /// Runs `future` to its end.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Calls `operation` as `caller`.
+    pub fn call_as(&self, caller: &Caller, operation: &str, input: Value) -> Outcome {
+        self.block_on(self.begin(caller, operation, input))
+    }
+
+    /// Calls all at once as `caller`, on one thread.
+    pub fn call_together(&self, caller: &Caller, calls: Vec<(&str, Value)>) -> Vec<Outcome> {
+        let local = tokio::task::LocalSet::new();
+        let started: Vec<_> = calls
+            .into_iter()
+            .map(|(operation, input)| local.spawn_local(self.begin(caller, operation, input)))
+            .collect();
+        self.block_on(local.run_until(async {
+            let mut outcomes = Vec::new();
+            for call in started {
+                outcomes.push(call.await.unwrap());
+            }
+            outcomes
+        }))
+    }
+
+    fn begin(&self, caller: &Caller, operation: &str, input: Value) -> Running {
+        let ctx = context(&self.services, caller, &self.region);
+        self.operations.run(operation, ctx, input)
+    }
+
+    /// What the store holds now.
+    pub fn view(&self) -> View {
+        view(&self.services)
+    }
+
+    /// Commits what a part of the server prepared.
+    pub fn commit(&self, batch: Batch) {
+        self.block_on(self.services.store().commit(batch)).unwrap();
+    }
+
+    /// All audit records of an account, newest first.
+    pub fn records_of(&self, account: AccountId) -> Vec<Record> {
+        records(&self.services, account, &self.region)
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// A request of `caller` in `region`, on what the store holds now.
+pub fn context(services: &Arc<Services>, caller: &Caller, region: &Region) -> Ctx {
+    Ctx::new(
+        Arc::clone(services),
+        view(services),
+        caller.clone(),
+        Origin::default(),
+        region.clone(),
+        RequestId::generate(services.entropy()),
+    )
+}
+
+/// What the store holds now.
+pub fn view(services: &Services) -> View {
+    View::plain(services.store().snapshot())
+}
+
+/// All audit records of an account in a region, newest first.
+pub fn records(services: &Services, account: AccountId, region: &Region) -> Vec<Record> {
+    let (store, now) = (&**services.store(), services.clock().now());
+    let page = audit::newest_first(store, account, region, None, now, 10_000);
+    let events = page.unwrap().events;
+    events.into_iter().map(|(_, record)| record).collect()
+}
