@@ -28,6 +28,7 @@ mod request;
 mod resource;
 mod rules;
 mod text;
+mod value;
 
 pub use action::{Action, InvalidAction};
 pub use context::{ConditionKey, ConditionKeys, NoKeys, Values};
@@ -43,3 +44,4 @@ pub use request::{
     Attached, Beside, FederatedRequest, GrantAllow, Level, Policies, Request, ResourcePolicy,
     is_service_linked,
 };
+pub use value::ValueType;
