@@ -323,6 +323,12 @@ CALLS = {
     ("iam", "ListAccountAliases"): lambda w: {},
     ("iam", "GetAccountSummary"): lambda w: {},
     ("iam", "GetAccountAuthorizationDetails"): lambda w: {"MaxItems": 2},
+    ("iam", "GetContextKeysForCustomPolicy"): lambda w: {"PolicyInputList": [POLICY]},
+    ("iam", "GetContextKeysForPrincipalPolicy"): lambda w: {
+        "PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:user/{w.user()}"},
+    ("iam", "SimulateCustomPolicy"): lambda w: {"PolicyInputList": [POLICY], "ActionNames": ["sts:AssumeRole"]},
+    ("iam", "SimulatePrincipalPolicy"): lambda w: {
+        "PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:role/{w.role()}", "ActionNames": ["sts:AssumeRole"]},
     ("iam", "CreateServiceLinkedRole"): lambda w: {
         "AWSServiceName": "autoscaling.amazonaws.com", "CustomSuffix": name()},
     ("iam", "DeleteServiceLinkedRole"): lambda w: {"RoleName": w.linked_role()},

@@ -7,6 +7,7 @@ use policy::ParseError;
 use types::{ErrorKind, ServiceError};
 
 use crate::records::EntityKind;
+use crate::simulation::Fault as SimulationFault;
 
 /// A failure of IAM or STS, with AWS's code and text.
 #[derive(Debug, thiserror::Error)]
@@ -217,6 +218,9 @@ pub enum Error {
     /// The caller is no user, so the call has to name one.
     #[error("the caller is no user and named none")]
     UserNameNeeded,
+    /// Nothing can be simulated.
+    #[error(transparent)]
+    Simulation(#[from] SimulationFault),
     /// A service that acts for itself has no account to work in.
     #[error("the caller belongs to no account")]
     NoAccount,
@@ -300,6 +304,7 @@ impl ServiceError for Error {
             Self::Quota { .. } | Self::TooManyVersions | Self::InlineTooLarge { .. } => {
                 ErrorKind::LimitExceeded
             }
+            Self::Simulation(fault) if fault.is_of_a_policy() => ErrorKind::Internal,
             Self::MalformedPolicy { .. }
             | Self::InvalidPrincipal { .. }
             | Self::Protected { .. }
@@ -315,6 +320,7 @@ impl ServiceError for Error {
             | Self::NotLinked { .. }
             | Self::InvalidTask { .. }
             | Self::UnsettableStatus { .. }
+            | Self::Simulation(_)
             | Self::UserNameNeeded => ErrorKind::Validation,
             Self::NoAccount => ErrorKind::Denied,
             Self::Composition(_) => ErrorKind::Internal,
@@ -349,6 +355,7 @@ impl ServiceError for Error {
             | Self::InvalidMarker
             | Self::InvalidAlias { .. }
             | Self::UserNameNeeded => "ValidationError",
+            Self::Simulation(fault) if fault.is_of_a_policy() => "PolicyEvaluation",
             Self::DuplicateTags
             | Self::ReservedTag { .. }
             | Self::ReservedPath { .. }
@@ -357,7 +364,8 @@ impl ServiceError for Error {
             | Self::LinkedRoleExists { .. }
             | Self::NotLinked { .. }
             | Self::InvalidTask { .. }
-            | Self::UnsettableStatus { .. } => "InvalidInput",
+            | Self::UnsettableStatus { .. }
+            | Self::Simulation(_) => "InvalidInput",
             Self::NoAccount => "AccessDenied",
             Self::Composition(_) => "ServiceFailure",
         })
@@ -439,6 +447,7 @@ impl ServiceError for Error {
             | Self::NotLinked { .. }
             | Self::InvalidTask { .. }
             | Self::UnsettableStatus { .. }
+            | Self::Simulation(_)
             | Self::NoAccount => self.to_string(),
             Self::Composition(_) => {
                 "the request processing has failed because of an unknown error".to_owned()

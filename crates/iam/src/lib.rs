@@ -33,6 +33,7 @@ mod quota;
 mod records;
 mod resources;
 mod shape;
+mod simulation;
 mod sts;
 mod summary;
 mod tables;
@@ -57,6 +58,7 @@ pub use records::{
     UserRecord,
 };
 pub use resources::{IamResources, trust_facts};
+pub use simulation::Fault as SimulationFault;
 pub use sts::{AuthorizationMessages, SessionCredential, SessionTokens, find_session};
 pub use tables::tables;
 

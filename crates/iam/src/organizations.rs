@@ -25,5 +25,6 @@ pub use records::{
 };
 pub use resources::OrganizationResources;
 pub use source::OrganizationTree;
+pub(crate) use source::service_control;
 pub(crate) use tables::{CHILDREN, CONTROL_POLICIES, CREATIONS, NODES, ORGANIZATION};
 pub(crate) use tree::found_organization;

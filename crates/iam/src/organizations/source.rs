@@ -108,6 +108,16 @@ fn gather(view: &View, account: AccountId) -> Option<AccountBounds> {
     })
 }
 
+/// The service control policies that bind `account`, from the root down, where they bind it at
+/// all; `None` if the account belongs to no organization.
+pub(crate) fn service_control(view: &View, account: AccountId) -> Option<Vec<LevelDocuments>> {
+    let bounds = gather(view, account)?;
+    bounds
+        .organization
+        .is_some()
+        .then_some(bounds.service_control)
+}
+
 /// The policies of a kind from the root down to the account; none if they allow everything.
 fn levels(
     view: &View,

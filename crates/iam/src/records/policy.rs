@@ -35,6 +35,11 @@ impl PolicyText {
         &self.text
     }
 
+    /// The compiled document, unless this release does not understand the text any more.
+    pub(crate) fn readable(&self) -> Option<&Arc<Document>> {
+        self.document.as_ref()
+    }
+
     /// The compiled document.
     ///
     /// A stored text that cannot be read any more denies everything: what it denied is not

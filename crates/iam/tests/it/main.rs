@@ -20,6 +20,7 @@ mod quotas;
 mod roles;
 mod session_power;
 mod sessions;
+mod simulation;
 mod sources;
 mod users;
 mod world;
