@@ -154,6 +154,15 @@ class World:
         self.iam.create_policy_version(PolicyArn=arn, PolicyDocument=POLICY)
         return arn
 
+    def issuer(self):
+        return f"https://{name()}.example.com"
+
+    def provider(self):
+        """An identity provider, one at a time: an account has a hundred at most."""
+        for known in self.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            self.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=known["Arn"])
+        return self.iam.create_open_id_connect_provider(Url=self.issuer())[PROVIDER]
+
     def attached(self):
         made, arn = self.user(), self.policy()
         self.iam.attach_user_policy(UserName=made, PolicyArn=arn)
@@ -200,6 +209,7 @@ class World:
 RECORD = [{"FeatureName": "id", "ValueAsString": "a"},
           {"FeatureName": "at", "ValueAsString": "2026-01-01T00:00:00Z"}]
 TAGS = [{"Key": "team", "Value": "blue"}]
+PROVIDER = "OpenIDConnectProviderArn"
 
 
 def group_parameters(group, key):
@@ -275,6 +285,17 @@ CALLS = {
     ("iam", "TagPolicy"): lambda w: {"PolicyArn": w.policy(), "Tags": TAGS},
     ("iam", "UntagPolicy"): lambda w: {"PolicyArn": w.policy(), "TagKeys": ["team"]},
     ("iam", "ListPolicyTags"): lambda w: {"PolicyArn": w.policy()},
+    ("iam", "CreateOpenIDConnectProvider"): lambda w: {"Url": w.issuer(), "Tags": TAGS},
+    ("iam", "GetOpenIDConnectProvider"): lambda w: {PROVIDER: w.provider()},
+    ("iam", "ListOpenIDConnectProviders"): lambda w: {},
+    ("iam", "DeleteOpenIDConnectProvider"): lambda w: {PROVIDER: w.provider()},
+    ("iam", "AddClientIDToOpenIDConnectProvider"): lambda w: {PROVIDER: w.provider(), "ClientID": "a"},
+    ("iam", "RemoveClientIDFromOpenIDConnectProvider"): lambda w: {PROVIDER: w.provider(), "ClientID": "a"},
+    ("iam", "UpdateOpenIDConnectProviderThumbprint"): lambda w: {
+        PROVIDER: w.provider(), "ThumbprintList": ["0" * 40]},
+    ("iam", "TagOpenIDConnectProvider"): lambda w: {PROVIDER: w.provider(), "Tags": TAGS},
+    ("iam", "UntagOpenIDConnectProvider"): lambda w: {PROVIDER: w.provider(), "TagKeys": ["team"]},
+    ("iam", "ListOpenIDConnectProviderTags"): lambda w: {PROVIDER: w.provider()},
     ("iam", "AttachUserPolicy"): lambda w: {"UserName": w.user(), "PolicyArn": w.policy()},
     ("iam", "DetachUserPolicy"): attached_call,
     ("iam", "ListAttachedUserPolicies"): lambda w: {"UserName": w.user()},

@@ -179,6 +179,27 @@ pub enum Error {
         /// The id.
         id: String,
     },
+    /// The OpenID Connect provider does not exist.
+    #[error("the provider `{arn}` does not exist")]
+    NoSuchProvider {
+        /// The ARN that was asked for.
+        arn: String,
+    },
+    /// The account has a provider with this URL already.
+    #[error("a provider for `{url}` exists already")]
+    ProviderExists {
+        /// The URL.
+        url: String,
+    },
+    /// An issuer's URL is none that AWS takes.
+    #[error("the URL is not that of an issuer")]
+    InvalidProviderUrl,
+    /// More thumbprints than five.
+    #[error("the provider would have more than five thumbprints")]
+    TooManyThumbprints,
+    /// A thumbprint is not the SHA-1 of a certificate in hexadecimal digits, or there is none.
+    #[error("a thumbprint has 40 hexadecimal digits")]
+    InvalidThumbprint,
     /// A path at which only services make roles.
     #[error("the path `{path}` is reserved for roles of services")]
     ReservedPath {
@@ -294,12 +315,14 @@ impl ServiceError for Error {
             | Self::NotAttached { .. }
             | Self::NotMember { .. }
             | Self::NoSuchAlias { .. }
+            | Self::NoSuchProvider { .. }
             | Self::NoSuchTask { .. }
             | Self::NotBounded { .. }
             | Self::NoSuchAccessKey { .. } => ErrorKind::NotFound,
             Self::OwnerExists { .. }
             | Self::AliasExists { .. }
             | Self::PolicyExists { .. }
+            | Self::ProviderExists { .. }
             | Self::InUse(_) => ErrorKind::Conflict,
             Self::Quota { .. } | Self::TooManyVersions | Self::InlineTooLarge { .. } => {
                 ErrorKind::LimitExceeded
@@ -311,6 +334,9 @@ impl ServiceError for Error {
             | Self::InvalidArn { .. }
             | Self::InvalidMarker
             | Self::InvalidAlias { .. }
+            | Self::InvalidProviderUrl
+            | Self::TooManyThumbprints
+            | Self::InvalidThumbprint
             | Self::DuplicateTags
             | Self::ReservedTag { .. }
             | Self::ReservedPath { .. }
@@ -337,12 +363,14 @@ impl ServiceError for Error {
             | Self::NotAttached { .. }
             | Self::NotMember { .. }
             | Self::NoSuchAlias { .. }
+            | Self::NoSuchProvider { .. }
             | Self::NoSuchTask { .. }
             | Self::NotBounded { .. }
             | Self::NoSuchAccessKey { .. } => "NoSuchEntity",
-            Self::OwnerExists { .. } | Self::AliasExists { .. } | Self::PolicyExists { .. } => {
-                "EntityAlreadyExists"
-            }
+            Self::OwnerExists { .. }
+            | Self::AliasExists { .. }
+            | Self::PolicyExists { .. }
+            | Self::ProviderExists { .. } => "EntityAlreadyExists",
             Self::InUse(_) => "DeleteConflict",
             Self::Quota { .. } | Self::TooManyVersions | Self::InlineTooLarge { .. } => {
                 "LimitExceeded"
@@ -354,9 +382,12 @@ impl ServiceError for Error {
             Self::InvalidArn { .. }
             | Self::InvalidMarker
             | Self::InvalidAlias { .. }
+            | Self::InvalidProviderUrl
             | Self::UserNameNeeded => "ValidationError",
             Self::Simulation(fault) if fault.is_of_a_policy() => "PolicyEvaluation",
             Self::DuplicateTags
+            | Self::TooManyThumbprints
+            | Self::InvalidThumbprint
             | Self::ReservedTag { .. }
             | Self::ReservedPath { .. }
             | Self::NoLinkedRole { .. }
@@ -417,6 +448,16 @@ impl ServiceError for Error {
                  constraint: Member must satisfy regular expression pattern: \
                  ^[a-z0-9]([a-z0-9]|-(?!-)){{1,61}}[a-z0-9]$"
             ),
+            Self::NoSuchProvider { arn } => {
+                format!("OpenIDConnect Provider not found for arn {arn}")
+            }
+            Self::ProviderExists { url } => {
+                format!("Provider with url {url} already exists.")
+            }
+            Self::InvalidProviderUrl => "Invalid Open ID Connect Provider URL".to_owned(),
+            Self::TooManyThumbprints => {
+                "Thumbprint list must contain fewer than 5 entries.".to_owned()
+            }
             Self::AliasExists { alias } => format!("The account alias {alias} already exists."),
             Self::NoSuchAlias { alias } => format!("The account alias {alias} cannot be found."),
             Self::LinkedRoleExists { name } => format!(
@@ -443,6 +484,7 @@ impl ServiceError for Error {
             | Self::NotBounded { .. }
             | Self::ReservedTag { .. }
             | Self::ReservedPath { .. }
+            | Self::InvalidThumbprint
             | Self::NoLinkedRole { .. }
             | Self::NotLinked { .. }
             | Self::InvalidTask { .. }

@@ -12,6 +12,9 @@ pub(crate) const ROLE: &str = "AWS::IAM::Role";
 /// The type of managed policies in audit records.
 pub(crate) const POLICY: &str = "AWS::IAM::Policy";
 
+/// The type of OpenID Connect providers in audit records.
+pub(crate) const OPEN_ID_PROVIDER: &str = "AWS::IAM::OIDCProvider";
+
 /// An object of an audit record; without members it is null.
 #[derive(Debug, Default)]
 pub(crate) struct Fields(Map<String, Value>);
@@ -71,6 +74,12 @@ pub(crate) fn request(fields: Fields) -> pipeline::EventDetail {
 /// The detail of a call about the managed policy that it names.
 pub(crate) fn about_policy(fields: Fields, arn: &str) -> pipeline::EventDetail {
     about(request(fields), arn, POLICY)
+}
+
+/// The detail of a call about the OpenID Connect provider that it names.
+pub(crate) fn about_provider(fields: Fields, arn: &str) -> pipeline::EventDetail {
+    let fields = fields.with("openIDConnectProviderArn", arn);
+    about(request(fields), arn, OPEN_ID_PROVIDER)
 }
 
 /// `detail` with the resource at `arn`, if it is an ARN.

@@ -29,6 +29,7 @@ mod ops;
 mod organizations;
 mod paging;
 mod paths;
+mod providers;
 mod quota;
 mod records;
 mod resources;
@@ -54,8 +55,8 @@ pub use organizations::{
 pub use records::{
     AccessKeyRecord, AccountRecord, AliasRecord, AttachmentRecord, DeletionTaskRecord, EntityKind,
     GroupRecord, InlinePolicyRecord, KeyOwner, KeyStatus, LastUsedRecord, ManagedPolicyRecord,
-    MemberRecord, PolicyText, PolicyVersion, PrincipalIdRecord, RoleRecord, TrustPolicy,
-    UserRecord,
+    MemberRecord, OpenIdProviderRecord, PolicyText, PolicyVersion, PrincipalIdRecord, RoleRecord,
+    TrustPolicy, UserRecord,
 };
 pub use resources::{IamResources, trust_facts};
 pub use simulation::Fault as SimulationFault;

@@ -16,7 +16,13 @@ pub(crate) const GROUPS_OF_USER: usize = 10;
 pub(crate) const POLICY_SIZE: usize = 6144;
 /// Versions of a managed policy.
 pub(crate) const POLICY_VERSIONS: usize = 5;
-/// Tags of a user, role or policy.
+/// Audiences of an OpenID Connect provider.
+pub(crate) const CLIENT_IDS: usize = 100;
+/// OpenID Connect providers of an account.
+pub(crate) const OPEN_ID_PROVIDERS: usize = 100;
+/// Thumbprints of an OpenID Connect provider.
+pub(crate) const THUMBPRINTS: usize = 5;
+/// Tags of a user, role, policy or provider.
 pub(crate) const TAGS: usize = 50;
 /// Users of an account.
 pub(crate) const USERS: usize = 5000;

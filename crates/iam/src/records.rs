@@ -6,6 +6,7 @@ mod alias;
 mod entity;
 mod group;
 mod policy;
+mod provider;
 pub(crate) mod role;
 mod trust;
 mod user;
@@ -20,6 +21,8 @@ pub(crate) use policy::policy_arn;
 pub use policy::{
     AttachmentRecord, InlinePolicyRecord, ManagedPolicyRecord, PolicyText, PolicyVersion,
 };
+pub use provider::OpenIdProviderRecord;
+pub(crate) use provider::provider_arn;
 pub use role::RoleRecord;
 pub use trust::TrustPolicy;
 pub use user::UserRecord;

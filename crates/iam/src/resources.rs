@@ -13,9 +13,9 @@ use types::{AccountId, Arn, Principal, UniqueId};
 use crate::managed::{self, Managed};
 use crate::records::{RoleRecord, UserRecord};
 use crate::tags::ResourceTags;
-use crate::{documents, lookup, tables};
+use crate::{documents, lookup, providers, tables};
 
-/// Users, groups, roles and managed policies as resources. Also the directory of accounts and
+/// Users, groups, roles, managed policies and identity providers as resources. Also the directory of accounts and
 /// principals.
 ///
 /// None has a policy of its own that IAM's actions ask for; a role's trust policy is for those
@@ -38,13 +38,16 @@ impl ResourceSource for IamResources {
     }
 }
 
-/// The tags of the user, role or policy at `arn`, if there is one.
+/// The tags of the user, role, policy or provider at `arn`, if there is one.
 fn tags(view: &View, arn: &Arn) -> Option<Vec<(String, String)>> {
     if let Some(user) = lookup::at::<UserRecord>(view, arn) {
         return Some(user.tags.clone());
     }
     if let Some(role) = lookup::at::<RoleRecord>(view, arn) {
         return Some(role.tags.clone());
+    }
+    if let Some(provider) = providers::at(view, arn) {
+        return Some(provider.tags.clone());
     }
     if managed::is_aws(arn) {
         return None;

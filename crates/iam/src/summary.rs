@@ -45,6 +45,7 @@ pub(crate) fn of(view: &View, account: AccountId) -> BTreeMap<String, i32> {
         ("AttachedPoliciesPerGroupQuota", quota::ATTACHED_POLICIES),
         ("AttachedPoliciesPerRoleQuota", quota::ATTACHED_POLICIES),
         ("AccessKeysPerUserQuota", quota::ACCESS_KEYS),
+        ("Providers", rows(view, &tables::OPEN_ID_PROVIDERS, account)),
         ("AccountAccessKeysPresent", usize::from(root_keys > 0)),
         ("AccountMFAEnabled", 0),
         ("AccountPasswordPresent", 0),

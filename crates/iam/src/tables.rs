@@ -10,8 +10,8 @@ use types::{AccessKeyId, AccountId, Arn, UniqueId};
 use crate::organizations;
 use crate::records::{
     AccessKeyRecord, AccountRecord, AliasRecord, AttachmentRecord, DeletionTaskRecord, GroupRecord,
-    InlinePolicyRecord, LastUsedRecord, ManagedPolicyRecord, MemberRecord, PrincipalIdRecord,
-    RoleRecord, UserRecord,
+    InlinePolicyRecord, LastUsedRecord, ManagedPolicyRecord, MemberRecord, OpenIdProviderRecord,
+    PrincipalIdRecord, RoleRecord, UserRecord,
 };
 
 /// Accounts, by id.
@@ -57,6 +57,10 @@ pub(crate) static POLICIES: Table<ManagedPolicyRecord> = Table::with_history("ia
 /// the user, group or role.
 pub(crate) static ATTACHMENTS: Table<AttachmentRecord> = Table::with_history("iam_attachments");
 
+/// OpenID Connect providers, by account and URL.
+pub(crate) static OPEN_ID_PROVIDERS: Table<OpenIdProviderRecord> =
+    Table::with_history("iam_openid_providers");
+
 /// Access keys, by their id. Holds secrets: no history.
 pub(crate) static ACCESS_KEYS: Table<AccessKeyRecord> = Table::without_history("iam_access_keys");
 
@@ -80,6 +84,7 @@ pub fn tables() -> Vec<&'static dyn AnyTable> {
         &INLINE,
         &POLICIES,
         &ATTACHMENTS,
+        &OPEN_ID_PROVIDERS,
         &ACCESS_KEYS,
         &LAST_USED,
         &organizations::ORGANIZATION,

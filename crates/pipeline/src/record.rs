@@ -63,6 +63,7 @@ fn resource_kind(arn: &Arn) -> &'static str {
         ("iam", "user") => "AWS::IAM::User",
         ("iam", "role") => "AWS::IAM::Role",
         ("iam", "policy") => "AWS::IAM::Policy",
+        ("iam", "oidc-provider") => "AWS::IAM::OIDCProvider",
         ("cloudtrail", _) => "AWS::CloudTrail::Trail",
         _ => "AWS::Resource",
     }

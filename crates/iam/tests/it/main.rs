@@ -16,6 +16,7 @@ mod listings;
 mod managed_policies;
 mod organizations;
 mod policy_versions;
+mod providers;
 mod quotas;
 mod roles;
 mod session_power;
