@@ -38,7 +38,7 @@ pub use error::{Fault, ParseError};
 pub use evaluate::{evaluate, evaluate_federated, evaluate_with};
 pub use explain::{explain, explain_with};
 pub use explanation::{Change, Explanation, Limits, Mismatch, NearMiss, Reason, StatementInfo};
-pub use lint::{Finding, KnownKey, Severity, Vocabulary, lint, lint_with};
+pub use lint::{Finding, KeyType, KnownKey, Severity, Vocabulary, likely_kind, lint, lint_with};
 pub use principal::{Naming, PrincipalPattern};
 pub use request::{
     Attached, Beside, FederatedRequest, GrantAllow, Level, Policies, Request, ResourcePolicy,

@@ -8,13 +8,17 @@ use crate::error::Position;
 use crate::grammar;
 use crate::json::{self, Node, Value};
 
+mod breadth;
 mod conditions;
+mod kind;
+mod names;
 mod overlap;
 mod principals;
 mod statements;
 mod vocabulary;
 
-pub use vocabulary::{KnownKey, Vocabulary};
+pub use kind::likely_kind;
+pub use vocabulary::{KeyType, KnownKey, Vocabulary};
 
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +27,8 @@ pub enum Severity {
     Error,
     /// The document is accepted and probably does not do what its author wants.
     Warning,
+    /// The document is right and names what is at AWS only: here it has no effect.
+    Note,
 }
 
 impl fmt::Display for Severity {
@@ -30,6 +36,7 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         })
     }
 }
@@ -89,7 +96,9 @@ pub fn lint_with(text: &str, kind: DocumentKind, names: &Vocabulary<'_>) -> Vec<
             statement,
             node,
         };
-        statements::check(&mut report, &subject, names);
+        names::check(&mut report, &subject, names);
+        breadth::check(&mut report, &subject);
+        statements::check(&mut report, &subject);
         principals::check(&mut report, &subject);
         conditions::check(&mut report, &subject, names);
     }
@@ -173,6 +182,15 @@ impl<'a> Subject<'a> {
         member(self.node, name)
     }
 
+    /// `Action` or `NotAction`, whichever the statement has.
+    fn action_element(&self) -> &'static str {
+        if self.statement.actions.inverted {
+            "NotAction"
+        } else {
+            "Action"
+        }
+    }
+
     /// The place of an element, or of the statement if it has none of this name.
     fn place(&self, name: &str) -> usize {
         self.element(name).map_or(self.node.at, |node| node.at)
@@ -196,7 +214,15 @@ impl<'a> Subject<'a> {
 /// The findings so far.
 struct Report<'a> {
     text: &'a str,
-    findings: Vec<(usize, &'static str, String)>,
+    findings: Vec<Found>,
+}
+
+/// A finding, at a byte offset of the document.
+struct Found {
+    at: usize,
+    severity: Severity,
+    code: &'static str,
+    message: String,
 }
 
 impl Report<'_> {
@@ -204,22 +230,35 @@ impl Report<'_> {
     const MAX: usize = 500;
 
     fn warn(&mut self, at: usize, code: &'static str, message: impl Into<String>) {
+        self.say(at, Severity::Warning, code, message.into());
+    }
+
+    fn note(&mut self, at: usize, code: &'static str, message: impl Into<String>) {
+        self.say(at, Severity::Note, code, message.into());
+    }
+
+    fn say(&mut self, at: usize, severity: Severity, code: &'static str, message: String) {
         if self.findings.len() < Self::MAX {
-            self.findings.push((at, code, message.into()));
+            self.findings.push(Found {
+                at,
+                severity,
+                code,
+                message,
+            });
         }
     }
 
     fn in_order(mut self) -> Vec<Finding> {
-        self.findings.sort_by_key(|(at, ..)| *at);
+        self.findings.sort_by_key(|found| found.at);
         let text = self.text;
-        let finding = |(at, code, message)| {
-            let position = Position::of(text, at);
+        let finding = |found: Found| {
+            let position = Position::of(text, found.at);
             Finding {
-                severity: Severity::Warning,
+                severity: found.severity,
                 line: position.line(),
                 column: position.column(),
-                code,
-                message,
+                code: found.code,
+                message: found.message,
             }
         };
         self.findings.into_iter().map(finding).collect()

@@ -1,6 +1,7 @@
 //! Conditions of one statement.
 
-use super::{Report, Subject, Vocabulary, members, texts};
+use super::vocabulary::Family;
+use super::{Report, Subject, Vocabulary, members, names as known_names, texts};
 use crate::condition::{Condition, Quantifier};
 use crate::document::DocumentKind;
 
@@ -25,6 +26,10 @@ pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>, names: &Voca
             }
             named(report, values.at, condition, key, names);
             in_this_statement(report, subject, values.at, condition, &values_at);
+            absent_for_services(report, subject, values.at, condition);
+            for variable in condition.variables() {
+                known_names::variable(report, values.at, variable.original(), names);
+            }
             for (at, value) in values_at {
                 value_of(report, at, condition, value);
             }
@@ -41,7 +46,8 @@ fn named(
     names: &Vocabulary<'_>,
 ) {
     let Ok(known) = names.key(key) else {
-        let message = format!("no request has the condition key `{key}`");
+        let guess = known_names::suggestion(key, names.key_names().iter());
+        let message = format!("no request has the condition key `{key}`{guess}");
         report.warn(at, "unknown-condition-key", message);
         return;
     };
@@ -53,6 +59,15 @@ fn named(
         return;
     };
     let null = condition.operator.starts_with("Null");
+    let family = Family::of(&condition.operator);
+    if family.is_some_and(|family| !known.of.is_compared_by(family)) {
+        let message = format!(
+            "`{}` does not compare `{key}` as what it is, which is {}",
+            condition.operator,
+            known.of.name()
+        );
+        report.warn(at, "operator-of-another-type", message);
+    }
     let single = condition.quantifier == Quantifier::Single;
     if known.multivalued && single && !null {
         let message = format!(
@@ -109,6 +124,55 @@ fn in_this_statement(
             "absent-in-key-policy",
             "tags and aliases of a key are not seen by its key policy",
         );
+    }
+}
+
+/// Keys that calls have which a service makes for the caller, or does not have; and keys that a
+/// service itself does not have.
+const OF_THE_NETWORK: [&str; 3] = ["aws:sourceip", "aws:sourcevpc", "aws:sourcevpce"];
+const OF_A_PRINCIPAL: [&str; 4] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+];
+
+/// A Deny for all but some networks or principals, which a negated operator makes one for
+/// whoever lacks the key.
+fn absent_for_services(
+    report: &mut Report<'_>,
+    subject: &Subject<'_>,
+    at: usize,
+    condition: &Condition,
+) {
+    let mut others = subject.statement.conditions.iter();
+    let present = others.any(|other| other.key == condition.key && &*other.operator == "Null");
+    if subject.allows() || !condition.negated || present {
+        return;
+    }
+    let name = condition.key.name();
+    let key = condition.key.original();
+    if OF_THE_NETWORK.contains(&name)
+        && !subject.is_narrowed_by(&["aws:viaawsservice", "aws:calledvia", "kms:viaservice"])
+    {
+        let message = format!(
+            "calls that a service makes for the caller have no `{key}` and are denied too: test \
+             `aws:ViaAWSService` beside it"
+        );
+        report.warn(at, "deny-hits-services", message);
+    }
+    let everyone = subject.statement.principals.as_ref().is_some_and(|named| {
+        !named.inverted && named.patterns.contains(&crate::PrincipalPattern::Everyone)
+    });
+    if OF_A_PRINCIPAL.contains(&name)
+        && everyone
+        && !subject.is_narrowed_by(&["aws:principalisawsservice", "aws:principalservicename"])
+    {
+        let message = format!(
+            "services that act for themselves have no `{key}` and are denied too: test \
+             `aws:PrincipalIsAWSService` beside it"
+        );
+        report.warn(at, "deny-hits-services", message);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Principals of one statement.
 
 use super::{Report, Subject};
+use crate::Action;
 use crate::document::{DocumentKind, Effect};
 use crate::principal::PrincipalPattern;
 
@@ -78,6 +79,9 @@ pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>) {
         }
     }
     let federated = |p: &PrincipalPattern| matches!(p, PrincipalPattern::Federated(_));
+    if kind == DocumentKind::Trust {
+        of_another_call(report, subject, &principals.patterns);
+    }
     if kind == DocumentKind::Trust
         && subject.allows()
         && principals.patterns.iter().any(federated)
@@ -87,6 +91,30 @@ pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>) {
             at,
             "any-web-identity",
             "everyone whom the provider knows may assume this role: test its `aud` and `sub`",
+        );
+    }
+}
+
+/// Principals of a trust policy that cannot make the calls beside them: providers vouch for
+/// whoever calls with their token, all others sign.
+fn of_another_call(report: &mut Report<'_>, subject: &Subject<'_>, listed: &[PrincipalPattern]) {
+    let covers = |name| subject.statement.actions.cover(&Action::from_static(name));
+    let by_token = covers("sts:AssumeRoleWithWebIdentity") || covers("sts:AssumeRoleWithSAML");
+    let federated = |p: &PrincipalPattern| matches!(p, PrincipalPattern::Federated(_));
+    let at = subject.place("Principal");
+    if listed.iter().any(federated) && !by_token {
+        report.warn(
+            at,
+            "principal-of-another-call",
+            "whoever comes from an identity provider calls `sts:AssumeRoleWithWebIdentity` or \
+             `sts:AssumeRoleWithSAML`, which is not listed",
+        );
+    }
+    if !listed.iter().any(federated) && by_token && !covers("sts:AssumeRole") {
+        report.warn(
+            at,
+            "principal-of-another-call",
+            "a principal that signs calls `sts:AssumeRole`, which is not listed",
         );
     }
 }

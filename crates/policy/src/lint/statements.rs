@@ -1,94 +1,19 @@
-//! Actions and resources of one statement.
+//! Actions and resources of one statement that do not go together, or cover nothing.
 
-use super::{Report, Subject, Vocabulary};
-use crate::Action;
-use crate::action::ActionPattern;
+use super::{Report, Subject};
 use crate::document::DocumentKind;
 
-pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>, names: &Vocabulary<'_>) {
-    breadth(report, subject);
-    unknown_actions(report, subject, names);
+pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>) {
     repeated(report, subject, "Action");
     repeated(report, subject, "Resource");
     other_services(report, subject);
+    for element in ["Resource", "NotResource"] {
+        never_named(report, subject, element);
+    }
     if subject.document.kind == DocumentKind::KeyPolicy {
         in_key_policy(report, subject);
     } else {
         alias_arns(report, subject);
-    }
-}
-
-/// Statements that allow more than anyone lists.
-fn breadth(report: &mut Report<'_>, subject: &Subject<'_>) {
-    if !subject.allows() {
-        return;
-    }
-    let statement = subject.statement;
-    if statement.actions.inverted {
-        report.warn(
-            subject.place("NotAction"),
-            "not-action-with-allow",
-            "this allows every action that is not listed, those added later included",
-        );
-    }
-    let resources = statement.resources.as_ref();
-    if resources.is_some_and(|resources| resources.inverted) {
-        report.warn(
-            subject.place("NotResource"),
-            "not-resource-with-allow",
-            "this allows every resource that is not listed, those added later included",
-        );
-    }
-    let everywhere = resources.is_some_and(crate::resource::Resources::are_everything);
-    let own = subject.document.kind == DocumentKind::Identity;
-    let listed = |wanted: &str| {
-        subject
-            .texts("Action")
-            .into_iter()
-            .find(|(_, text)| text.eq_ignore_ascii_case(wanted))
-    };
-    if own && everywhere && statement.conditions.is_empty() {
-        if let Some((at, _)) = listed("*").or_else(|| listed("*:*")) {
-            report.warn(at, "full-access", "this allows everything");
-        }
-        let passes = Action::from_static("iam:PassRole");
-        let pattern = |text: &str| text != "*" && text != "*:*";
-        let at = subject
-            .texts("Action")
-            .into_iter()
-            .zip(&statement.actions.patterns)
-            .find(|((_, text), compiled)| pattern(text) && compiled.matches(&passes));
-        if let (Some(((at, _), _)), false) = (at, statement.actions.inverted) {
-            report.warn(
-                at,
-                "pass-any-role",
-                "this allows to hand any role to a service: list the roles or test \
-                 `iam:PassedToService`",
-            );
-        }
-    }
-}
-
-fn unknown_actions(report: &mut Report<'_>, subject: &Subject<'_>, names: &Vocabulary<'_>) {
-    let known: Vec<Action> = names
-        .actions
-        .iter()
-        .filter_map(|name| Action::parse(name).ok())
-        .collect();
-    if known.is_empty() {
-        return;
-    }
-    let element = if subject.statement.actions.inverted {
-        "NotAction"
-    } else {
-        "Action"
-    };
-    let compiled: &[ActionPattern] = &subject.statement.actions.patterns;
-    for ((at, text), pattern) in subject.texts(element).into_iter().zip(compiled) {
-        if !known.iter().any(|action| pattern.matches(action)) {
-            let message = format!("no action that exists here matches `{text}`");
-            report.warn(at, "unknown-action", message);
-        }
     }
 }
 
@@ -158,6 +83,33 @@ fn other_services(report: &mut Report<'_>, subject: &Subject<'_>) {
             "resource-of-another-service",
             "no listed action is of the service of a listed resource: the statement never applies",
         );
+    }
+}
+
+/// ARNs that no resource has: a region or an account is missing, or is there where it never is.
+fn never_named(report: &mut Report<'_>, subject: &Subject<'_>, element: &str) {
+    for (at, text) in subject.texts(element) {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let [_, _, service, region, account, resource] = parts.as_slice() else {
+            continue;
+        };
+        let wrong = match *service {
+            "kms" | "sagemaker" | "cloudtrail" if region.is_empty() => "has no region",
+            "kms" | "sagemaker" | "cloudtrail" | "iam" | "sts" | "organizations"
+                if account.is_empty() =>
+            {
+                "has no account"
+            }
+            "sts" | "organizations" if !region.is_empty() && *region != "*" => {
+                "has a region, where such a resource has none"
+            }
+            "s3" if !account.is_empty() && *account != "*" && !resource.contains('/') => {
+                "has an account, where a bucket has none"
+            }
+            _ => continue,
+        };
+        let message = format!("`{text}` {wrong}: it matches nothing");
+        report.warn(at, "matches-nothing", message);
     }
 }
 

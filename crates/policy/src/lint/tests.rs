@@ -4,16 +4,19 @@ use super::*;
 use DocumentKind::{Identity, KeyPolicy, Resource, ServiceControl, Trust};
 
 const NAMES: Vocabulary<'_> = Vocabulary {
-    actions: &["kms:Decrypt", "kms:Encrypt", "iam:PassRole", "s3:GetObject"],
+    actions: &[
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "iam:PassRole",
+        "s3:GetObject",
+        "sts:AssumeRole",
+    ],
+    at_aws: &["kms:ReplicateKey"],
+    services: &["ec2", "lambda"],
     keys: &[
-        KnownKey {
-            name: "kms:EncryptionContext:",
-            multivalued: false,
-        },
-        KnownKey {
-            name: "kms:EncryptionContextKeys",
-            multivalued: true,
-        },
+        KnownKey::one("kms:EncryptionContext:"),
+        KnownKey::many("kms:EncryptionContextKeys"),
+        KnownKey::of("kms:KeyCount", KeyType::Number),
     ],
 };
 
@@ -42,7 +45,7 @@ fn condition(effect: &str, condition: &str, expected: &[&str]) {
 
 fn of_resource(kind: DocumentKind, members: &str, expected: &[&str]) {
     let rest = if kind == Trust {
-        r#""Action": "sts:AssumeRole""#
+        r#""Action": ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"]"#
     } else {
         r#""Action": ["kms:Decrypt", "kms:*"], "Resource": "*""#
     };
@@ -128,12 +131,17 @@ fn names_that_do_not_exist_are_found() {
     );
     identity(
         r#""Effect": "Allow", "NotAction": "ec2:Start*", "Resource": "*""#,
-        &["not-action-with-allow", "unknown-action"],
+        &["service-not-here", "not-action-with-allow"],
+    );
+    identity(
+        r#""Effect": "Deny", "Action": ["kmss:Decrypt", "*:Decript"], "Resource": "*""#,
+        &["unknown-service", "unknown-action"],
     );
     for key in [
         "aws:PrincipalTeam",
         "kms:EncryptionContexts",
         "aws:ResourceTag/",
+        "kmss:EncryptionContext:App",
         "team",
     ] {
         condition(
@@ -149,6 +157,205 @@ fn names_that_do_not_exist_are_found() {
             &[],
         );
     }
+}
+
+#[test]
+fn what_exists_at_aws_only_is_a_note() {
+    let found = |action: &str| {
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement":
+            {{"Effect": "Deny", "Action": "{action}", "Resource": "*"}}}}"#
+        );
+        let found = lint_with(&text, Identity, &NAMES);
+        assert_eq!(found.len(), 1, "{action}");
+        (found[0].severity, found[0].code)
+    };
+    assert_eq!(found("kms:Replicate*"), (Severity::Note, "action-not-here"));
+    assert_eq!(found("EC2:Start"), (Severity::Note, "service-not-here"));
+    assert_eq!(found("ec3:Start"), (Severity::Warning, "unknown-service"));
+}
+
+#[test]
+fn names_that_are_close_are_suggested() {
+    let message = |members: &str| {
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": {{{members}}}}}"#);
+        lint_with(&text, Identity, &NAMES).remove(0).message
+    };
+    let of = |action: &str| {
+        message(&format!(
+            r#""Effect": "Deny", "Action": "{action}", "Resource": "*""#
+        ))
+    };
+    assert_eq!(
+        of("kms:Decript"),
+        "no action that is known here matches `kms:Decript`; did you mean `kms:Decrypt`?"
+    );
+    assert_eq!(
+        of("kms:Unheard"),
+        "no action that is known here matches `kms:Unheard`"
+    );
+    assert_eq!(
+        of("km:Decrypt"),
+        "no service that is known here has the prefix `km`; did you mean `kms`?"
+    );
+    let key = |key: &str| {
+        message(&format!(
+            r#""Effect": "Deny", "Action": "kms:*", "Resource": "*",
+            "Condition": {{"StringEquals": {{"{key}": "x"}}}}"#
+        ))
+    };
+    assert_eq!(
+        key("aws:PrincipleOrgID"),
+        "no request has the condition key `aws:PrincipleOrgID`; did you mean `aws:PrincipalOrgID`?"
+    );
+}
+
+#[test]
+fn variables_that_never_have_a_value_are_found() {
+    identity(
+        r#""Effect": "Deny", "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::b/${aws:usrname}", "arn:aws:s3:::b/${aws:TagKeys}",
+            "arn:aws:s3:::b/${aws:username}"]"#,
+        &["unknown-variable", "multivalued-variable"],
+    );
+    condition(
+        "Deny",
+        r#"{"StringEquals": {"aws:username": "${aws:PrincipalTags/x}"}}"#,
+        &["unknown-variable"],
+    );
+}
+
+#[test]
+fn operators_that_cannot_read_the_key_are_found() {
+    let other = &["operator-of-another-type"];
+    condition(
+        "Deny",
+        r#"{"StringEquals": {"aws:SourceIp": "10.0.0.0/8"}}"#,
+        other,
+    );
+    condition(
+        "Deny",
+        r#"{"StringLike": {"aws:CurrentTime": "2026*"}}"#,
+        other,
+    );
+    condition(
+        "Deny",
+        r#"{"NumericEquals": {"aws:SecureTransport": "1"}}"#,
+        other,
+    );
+    condition(
+        "Deny",
+        r#"{"IpAddress": {"kms:KeyCount": "10.0.0.1"}}"#,
+        other,
+    );
+    condition(
+        "Deny",
+        r#"{"ForAnyValue:BoolIfExists": {"aws:SourceArn": "true"}}"#,
+        &["operator-of-another-type", "single-valued-key"],
+    );
+    for fits in [
+        r#"{"IpAddressIfExists": {"aws:SourceIp": "10.0.0.0/8"}}"#,
+        r#"{"NumericLessThan": {"aws:EpochTime": "1"}}"#,
+        r#"{"DateLessThan": {"aws:EpochTime": "2026-01-01T00:00:00Z"}}"#,
+        r#"{"StringEquals": {"aws:SecureTransport": "true"}}"#,
+        r#"{"NumericEquals": {"aws:PrincipalTag/level": "3"}}"#,
+        r#"{"Null": {"aws:SourceIp": "true"}}"#,
+    ] {
+        condition("Deny", fits, &[]);
+    }
+}
+
+#[test]
+fn denies_that_hit_services_are_found() {
+    let hits = &["deny-hits-services"];
+    let address = r#""NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}"#;
+    condition("Deny", &format!("{{{address}}}"), hits);
+    condition("Allow", &format!("{{{address}}}"), &[]);
+    condition(
+        "Deny",
+        &format!(r#"{{{address}, "Bool": {{"aws:ViaAWSService": "false"}}}}"#),
+        &[],
+    );
+    condition(
+        "Deny",
+        &format!(r#"{{{address}, "Null": {{"aws:SourceIp": "false"}}}}"#),
+        &[],
+    );
+    let outside = r#""Effect": "Deny", "Principal": "*",
+        "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}"#;
+    of_resource(Resource, &format!("{outside}}}"), hits);
+    of_resource(
+        Resource,
+        &format!(r#"{outside}, "Bool": {{"aws:PrincipalIsAWSService": "false"}}}}"#),
+        &[],
+    );
+}
+
+#[test]
+fn rights_over_rights_and_keys_are_found() {
+    identity(
+        r#""Effect": "Allow", "Action": ["iam:Put*", "sts:*"], "Resource": "*""#,
+        &["unknown-action", "raises-own-rights"],
+    );
+    identity(
+        r#""Effect": "Allow", "Action": ["kms:Encrypt", "kms:Decrypt"], "Resource": "*""#,
+        &["opens-any-key"],
+    );
+    identity(
+        r#""Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:ResourceTag/team": "red"}}"#,
+        &[],
+    );
+}
+
+#[test]
+fn arns_that_no_resource_has_are_found() {
+    let deny = |resource: &str, expected: &[&str]| {
+        let service = resource.split(':').nth(2).unwrap();
+        let action = if service == "s3" { "s3:*" } else { "*" };
+        identity(
+            &format!(r#""Effect": "Deny", "Action": "{action}", "Resource": "{resource}""#),
+            expected,
+        );
+    };
+    deny("arn:aws:kms::111122223333:key/*", &["matches-nothing"]);
+    deny("arn:aws:kms:us-east-1::key/*", &["matches-nothing"]);
+    deny("arn:aws:iam:::role/r", &["matches-nothing"]);
+    deny(
+        "arn:aws:sts:us-east-1:111122223333:assumed-role/r/s",
+        &["matches-nothing"],
+    );
+    deny("arn:aws:s3::111122223333:bucket", &["matches-nothing"]);
+    for fine in [
+        "arn:aws:kms:*:*:key/*",
+        "arn:aws:kms:*",
+        "arn:aws:iam::aws:policy/*",
+        "arn:aws:s3:::bucket",
+        "arn:aws:s3:us-east-1:111122223333:accesspoint/a",
+    ] {
+        deny(fine, &[]);
+    }
+}
+
+#[test]
+fn principals_that_make_other_calls_are_found() {
+    let trust = |principal: &str, action: &str, expected: &[&str]| {
+        let statement = format!(
+            r#"{{"Effect": "Allow", "Principal": {principal}, "Action": "{action}",
+            "Condition": {{"StringEquals": {{"aws:SourceAccount": "111122223333"}}}}}}"#
+        );
+        let mut found = codes(Trust, &statement);
+        found.retain(|code| *code != "unknown-action");
+        assert_eq!(found, expected, "{principal} and {action}");
+    };
+    let other = &["principal-of-another-call"];
+    let provider = r#"{"Federated": "accounts.google.com"}"#;
+    trust(provider, "sts:AssumeRole", other);
+    trust(provider, "sts:AssumeRoleWithWebIdentity", &[]);
+    let account = r#"{"AWS": "111122223333"}"#;
+    trust(account, "sts:AssumeRoleWithWebIdentity", other);
+    trust(account, "sts:AssumeRole", &[]);
+    trust(account, "sts:TagSession", &[]);
 }
 
 #[test]
@@ -225,7 +432,7 @@ fn conditions_that_do_not_say_what_they_seem_to_are_found() {
 
 #[test]
 fn statements_that_another_covers_are_found() {
-    let allow = r#"{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}"#;
+    let allow = r#"{"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"}"#;
     let deny = |condition: &str| {
         format!(r#"{{"Effect": "Deny", "Action": "KMS:*", "Resource": "*"{condition}}}"#)
     };
@@ -235,12 +442,12 @@ fn statements_that_another_covers_are_found() {
     );
     let narrow = deny(r#", "Condition": {"Bool": {"aws:SecureTransport": "false"}}"#);
     assert_eq!(codes(Identity, &format!("[{allow}, {narrow}]")), [""; 0]);
-    let twice = r#"{"Effect": "Allow", "Action": "kms:D*", "Resource": "arn:aws:kms:*"}"#;
+    let twice = r#"{"Effect": "Allow", "Action": "kms:E*", "Resource": "arn:aws:kms:*"}"#;
     assert_eq!(
         codes(Identity, &format!("[{twice}, {twice}]")),
         ["redundant-statement"]
     );
-    let wider = r#"{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}"#;
+    let wider = r#"{"Effect": "Allow", "Action": "kms:E*", "Resource": "*"}"#;
     assert_eq!(
         codes(Identity, &format!("[{allow}, {wider}]")),
         ["redundant-statement"]
@@ -250,7 +457,7 @@ fn statements_that_another_covers_are_found() {
 #[test]
 fn values_that_another_covers_are_found() {
     identity(
-        r#""Effect": "Allow", "Action": ["kms:Decrypt", "KMS:D*", "kms:Encrypt"], "Resource": "*""#,
+        r#""Effect": "Deny", "Action": ["kms:Decrypt", "KMS:D*", "kms:Encrypt"], "Resource": "*""#,
         &["redundant-value"],
     );
     identity(
