@@ -8,6 +8,7 @@
 
 mod actions;
 mod answer;
+mod condition_keys;
 mod data_keys;
 mod error;
 mod event;
@@ -25,6 +26,7 @@ mod testing;
 mod ttl;
 mod values;
 
+pub use condition_keys::CONDITION_KEYS;
 pub use error::{Error, RuntimeError};
 pub use maintenance::maintain;
 pub use records::{GroupRecord, tables};

@@ -12,6 +12,7 @@
 mod actions;
 mod attachments;
 mod bootstrap;
+mod condition_keys;
 mod credential;
 mod details;
 mod documents;
@@ -41,6 +42,7 @@ mod tables;
 mod tags;
 
 pub use bootstrap::{AccessKey, bootstrap, create_root_access_key};
+pub use condition_keys::CONDITION_KEYS;
 pub use credential::{
     Credential, CredentialState, credential_stamp, credential_state, find_credential,
 };

@@ -11,6 +11,7 @@
 
 pub mod actions;
 mod ciphertext;
+mod condition_keys;
 mod context;
 mod error;
 mod event;
@@ -34,6 +35,7 @@ mod switch;
 mod symmetric;
 mod tags;
 
+pub use condition_keys::CONDITION_KEYS;
 pub use context::{EncryptionContext, encryption_context_keys};
 pub use error::Error;
 pub use identifiers::resolve_key_arn;

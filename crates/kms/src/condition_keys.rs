@@ -1,0 +1,47 @@
+//! The condition keys that AWS has for KMS.
+
+use policy::{KeyType, KnownKey};
+
+/// Every condition key of KMS, those of operations that do not exist here included.
+pub const CONDITION_KEYS: &[KnownKey<'static>] = &[
+    KnownKey::of("kms:BypassPolicyLockoutSafetyCheck", KeyType::Bool),
+    KnownKey::one("kms:CallerAccount"),
+    KnownKey::one("kms:CustomerMasterKeySpec"),
+    KnownKey::one("kms:CustomerMasterKeyUsage"),
+    KnownKey::one("kms:DataKeyPairSpec"),
+    KnownKey::one("kms:EncryptionAlgorithm"),
+    KnownKey::one("kms:EncryptionContext:"),
+    KnownKey::many("kms:EncryptionContextKeys"),
+    KnownKey::one("kms:ExpirationModel"),
+    KnownKey::one("kms:GrantConstraintType"),
+    KnownKey::of("kms:GrantIsForAWSResource", KeyType::Bool),
+    KnownKey::many("kms:GrantOperations"),
+    KnownKey::one("kms:GranteePrincipal"),
+    KnownKey::one("kms:KeyAgreementAlgorithm"),
+    KnownKey::one("kms:KeyOrigin"),
+    KnownKey::one("kms:KeySpec"),
+    KnownKey::one("kms:KeyUsage"),
+    KnownKey::one("kms:MacAlgorithm"),
+    KnownKey::one("kms:MessageType"),
+    KnownKey::of("kms:MultiRegion", KeyType::Bool),
+    KnownKey::one("kms:MultiRegionKeyType"),
+    KnownKey::one("kms:PolicyName"),
+    KnownKey::one("kms:PrimaryRegion"),
+    KnownKey::of("kms:ReEncryptOnSameKey", KeyType::Bool),
+    KnownKey::one("kms:RecipientAttestation:"),
+    KnownKey::one("kms:ReplicaRegion"),
+    KnownKey::one("kms:RequestAlias"),
+    KnownKey::many("kms:ResourceAliases"),
+    KnownKey::one("kms:RetiringPrincipal"),
+    KnownKey::of("kms:RotationPeriodInDays", KeyType::Number),
+    KnownKey::of(
+        "kms:ScheduleKeyDeletionPendingWindowInDays",
+        KeyType::Number,
+    ),
+    KnownKey::one("kms:SigningAlgorithm"),
+    KnownKey::of("kms:TrailingDaysWithoutKeyUsage", KeyType::Number),
+    KnownKey::of("kms:ValidTo", KeyType::Epoch),
+    KnownKey::one("kms:ViaService"),
+    KnownKey::one("kms:WrappingAlgorithm"),
+    KnownKey::one("kms:WrappingKeySpec"),
+];
