@@ -23,6 +23,7 @@ mod maintenance;
 mod observability;
 mod pace;
 mod passphrase;
+pub mod policy_check;
 pub mod recover;
 mod refusals;
 pub mod router;
