@@ -1,6 +1,6 @@
 //! Managed policies: those of the account, and those that AWS owns and every account has.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use store::View;
 use types::{AccountId, Arn, Timestamp};
@@ -10,51 +10,13 @@ use crate::lookup::last_segment;
 use crate::records::{ManagedPolicyRecord, PolicyText, PolicyVersion};
 use crate::tables::{self, Use};
 
-/// The ARN of the policy that the first administrator gets.
-pub(crate) const ADMINISTRATOR_ACCESS: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+mod aws;
+
+pub(crate) use aws::ADMINISTRATOR_ACCESS;
+use aws::{AWS_POLICIES, AwsPolicy};
 
 /// What stands where an account id stands in the ARNs of AWS managed policies.
 const AWS: &str = "aws";
-
-/// An AWS managed policy. Not stored: it is the same in every account and cannot be changed.
-#[derive(Debug)]
-pub(crate) struct AwsPolicy {
-    name: &'static str,
-    path: &'static str,
-    id: &'static str,
-    description: &'static str,
-    created: i64,
-    policy: LazyLock<PolicyText>,
-}
-
-/// Every AWS managed policy of this release, by name.
-static AWS_POLICIES: [AwsPolicy; 1] = [AwsPolicy {
-    name: "AdministratorAccess",
-    path: "/",
-    id: "ANPAIWMBCKSKIEE64ZLYK",
-    description: "Every action on every resource of the account.",
-    // 2015-02-06T18:39:46Z, the date that AWS shows.
-    created: 1_423_247_986,
-    policy: LazyLock::new(|| {
-        let text = r#"{
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": "*",
-            "Resource": "*"
-        }
-    ]
-}"#;
-        PolicyText::from(text.to_owned())
-    }),
-}];
-
-impl AwsPolicy {
-    fn arn(&self) -> String {
-        format!("arn:aws:iam::{AWS}:policy{}{}", self.path, self.name)
-    }
-}
 
 /// A managed policy of either kind.
 #[derive(Debug, Clone)]
@@ -133,14 +95,14 @@ impl Managed {
 
     pub(crate) fn created(&self) -> Timestamp {
         match self {
-            Self::Aws(policy) => Timestamp::new(policy.created, 0),
+            Self::Aws(policy) => policy.created(),
             Self::Customer(record) => record.created,
         }
     }
 
     pub(crate) fn updated(&self) -> Timestamp {
         match self {
-            Self::Aws(policy) => Timestamp::new(policy.created, 0),
+            Self::Aws(policy) => policy.created(),
             Self::Customer(record) => record.updated,
         }
     }
@@ -240,24 +202,6 @@ pub(crate) fn version_number(name: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_policy_of_aws_can_be_read() {
-        for policy in Managed::all_of_aws() {
-            let text = policy.in_force().unwrap();
-            assert_eq!(text.document().unwrap().text(), text.text());
-            assert_eq!(policy.id().len(), 21);
-        }
-    }
-
-    #[test]
-    fn the_administrators_policy_has_the_date_of_aws() {
-        let policy = Managed::all_of_aws().find(|policy| policy.arn() == ADMINISTRATOR_ACCESS);
-        assert_eq!(
-            policy.unwrap().created().to_iso8601(),
-            "2015-02-06T18:39:46Z"
-        );
-    }
 
     #[test]
     fn versions_are_numbered_from_one() {
