@@ -415,12 +415,10 @@ impl HttpService {
     }
 
     fn origin(&self, peer: &Peer, parts: &Parts) -> Origin {
+        // Condition keys show these: a header without a text is like one that was not sent.
         let text = |name: &str| {
-            parts
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
+            let value = parts.headers.get(name)?.to_str().ok()?.trim();
+            (!value.is_empty()).then(|| value.to_owned())
         };
         Origin {
             source_ip: Some(self.source_ip(peer.address.ip().to_canonical(), parts)),
