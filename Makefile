@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test torture check docs tools bench bench-large bench-peers fuzz
+.PHONY: help demo test torture check docs tools bench bench-large bench-peers fuzz policy-cases
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -54,3 +54,6 @@ bench-peers: ## GetRecord beside Feast's feature server on Redis (installs Feast
 
 fuzz: tools ## fuzz every parser (SECONDS=20 each; ONLY=name: one; the short form is in make test)
 	@SECONDS_EACH=$(or $(SECONDS),20) ONLY=$(ONLY) scripts/fuzz.sh
+
+policy-cases: ## 200,000 random decisions beside the naive evaluator (CASES=…; SEED=… repeats a run)
+	@CASES=$(or $(CASES),200000) SEED=$(SEED) scripts/policy-cases.sh

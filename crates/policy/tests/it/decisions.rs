@@ -1,5 +1,6 @@
 //! The worked decisions under `testdata/decisions`, one file per rule.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use policy::AllowedBy;
@@ -19,15 +20,7 @@ struct Rule {
 
 /// Checks every case of a file: decision, reason, message, and the naive evaluator's opinion.
 fn check(file: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata/decisions")
-        .join(file);
-    let rule: Rule = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    assert!(
-        !rule.cases.is_empty() && !rule.source.is_empty(),
-        "{}",
-        rule.title
-    );
+    let rule = read(file);
     for case in &rule.cases {
         let name = format!("{}: {}", rule.title, case.name);
         let expected = case.expect.as_ref().unwrap();
@@ -51,6 +44,13 @@ fn check(file: &str) {
     }
 }
 
+fn read(file: &str) -> Rule {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata/decisions")
+        .join(file);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
 macro_rules! rules {
     ($($name:ident: $file:literal,)*) => {
         $(
@@ -59,6 +59,33 @@ macro_rules! rules {
                 check($file);
             }
         )*
+
+        /// Which page says so, and how many cases there are; the names within a file differ.
+        #[test]
+        fn every_case_has_a_source() {
+            let mut cases = 0;
+            for file in [$($file),*] {
+                let rule = read(file);
+                assert!(!rule.title.is_empty() && !rule.source.is_empty(), "{file}");
+                let names: BTreeSet<&str> = rule.cases.iter().map(|c| c.name.as_str()).collect();
+                assert_eq!(names.len(), rule.cases.len(), "{file} has a name twice");
+                assert!(!names.is_empty() && rule.cases.iter().all(|c| c.expect.is_some()), "{file}");
+                cases += names.len();
+            }
+            assert!(cases >= 300, "{cases} cases");
+        }
+
+        /// The 25 worked decisions that the rules were written from, by their numbers. The
+        /// sixth is about operations that are not usable across accounts, whatever policies
+        /// say: the pipeline refuses them, as `kms/tests/it/keys.rs` shows.
+        #[test]
+        fn the_worked_decisions_are_all_there() {
+            let listed = [$($file),*];
+            for number in (1..=25).filter(|number| *number != 6) {
+                let prefix = format!("{number:02}-");
+                assert!(listed.iter().any(|file| file.starts_with(&prefix)), "{prefix}");
+            }
+        }
 
         /// Files without a test would be dead.
         #[test]

@@ -15,3 +15,4 @@ mod federated;
 mod hostile;
 mod naive;
 mod random;
+mod reach;

@@ -152,7 +152,7 @@ fn something_allows(case: &Case) -> bool {
     }
 }
 
-fn account_of(who: &Who) -> Option<&str> {
+pub(crate) fn account_of(who: &Who) -> Option<&str> {
     match who {
         Who::User { account, .. }
         | Who::Role { account, .. }
@@ -162,7 +162,7 @@ fn account_of(who: &Who) -> Option<&str> {
     }
 }
 
-fn owner_of(case: &Case) -> Option<String> {
+pub(crate) fn owner_of(case: &Case) -> Option<String> {
     if let Some(owner) = &case.owner {
         return Some(owner.clone());
     }

@@ -376,7 +376,8 @@ fn grants() -> impl Strategy<Value = Value> {
 }
 
 prop_compose! {
-    fn case()(
+    /// A request of anyone, for anything, with policies of every kind that may bear on it.
+    pub(crate) fn case()(
         principal in principal(),
         action in select(&["kms:Decrypt", "kms:Encrypt", "s3:GetObject", "sts:AssumeRole"]),
         resource in select(&[KEY, KEY, KEY, "arn:aws:s3:::bucket/a", ""]),
@@ -430,7 +431,7 @@ prop_compose! {
 
 /// How many cases, from which seed. `STRONGROOM_POLICY_CASES` asks for more of them in the
 /// long run, `STRONGROOM_POLICY_SEED` for others.
-fn config(cases: u32) -> ProptestConfig {
+pub(crate) fn config(cases: u32) -> ProptestConfig {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     ProptestConfig {
         cases: number("STRONGROOM_POLICY_CASES")
