@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use policy::{
     Action, Attached, ConditionKey, ConditionKeys, Document, DocumentKind, Policies, Request,
-    ResourcePolicy, Values, evaluate, explain,
+    ResourcePolicy, Severity, Values, evaluate, explain,
 };
 use types::{Arn, Principal};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(data: &[u8]) -> bool {
     let (Some(kind), Ok(text)) = (kind, std::str::from_utf8(text)) else {
         return false;
     };
-    match Document::parse(text, kind) {
+    let accepted = match Document::parse(text, kind) {
         Ok(document) => {
             decide(&document, text);
             true
@@ -48,6 +48,30 @@ pub(crate) fn run(data: &[u8]) -> bool {
             assert!(!refused.to_string().is_empty());
             false
         }
+    };
+    check(text, kind, accepted);
+    accepted
+}
+
+/// The lint has errors for what is refused and for nothing else, and places that exist.
+fn check(text: &str, kind: DocumentKind, accepted: bool) {
+    let _guess = policy::likely_kind(text);
+    let findings = policy::lint(text, kind);
+    let errors = findings
+        .iter()
+        .filter(|found| found.severity == Severity::Error);
+    assert_eq!(
+        errors.count() == 0,
+        accepted,
+        "the lint and the parser differ"
+    );
+    let lines = text.split('\n').count();
+    for found in &findings {
+        let line = usize::try_from(found.line).unwrap_or(usize::MAX);
+        assert!(
+            (1..=lines).contains(&line) && found.column >= 1,
+            "{found} is nowhere"
+        );
     }
 }
 
@@ -103,7 +127,8 @@ fn decide(document: &Document, text: &str) {
             evaluate(&request, &policies),
             "decided in two ways"
         );
-        let _reasons = explain(&request, &policies);
+        let explained = explain(&request, &policies);
+        assert_eq!(explained.decision(), decided, "explained in another way");
         policies.identity = &both;
         assert!(
             !evaluate(&request, &policies).is_allowed(),
