@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use pipeline::Need;
-use pipeline::sources::{MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource};
+use pipeline::sources::{
+    GrantQuery, MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource,
+};
 use store::View;
-use types::{Arn, Principal};
+use types::Arn;
 
 use crate::records::{GROUPS, GroupRecord, group_row};
 
@@ -45,7 +46,7 @@ impl ResourceSource for FeatureGroups {
     }
 
     /// Groups have no grants.
-    fn grants(&self, _view: &View, _principal: &Principal, _need: &Need) -> Vec<MatchedGrant> {
+    fn grants(&self, _view: &View, _query: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use pipeline::Need;
 use pipeline::sources::{
-    MatchedGrant, PrincipalDirectory, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource,
+    GrantQuery, MatchedGrant, PrincipalDirectory, ResourceFacts, ResourceKeys, ResourceRule,
+    ResourceSource,
 };
 use policy::Document;
 use store::View;
-use types::{AccountId, Arn, Principal, UniqueId};
+use types::{AccountId, Arn, UniqueId};
 
 use crate::managed::{self, Managed};
 use crate::records::{RoleRecord, UserRecord};
@@ -33,7 +33,7 @@ impl ResourceSource for IamResources {
         }
     }
 
-    fn grants(&self, _: &View, _: &Principal, _: &Need) -> Vec<MatchedGrant> {
+    fn grants(&self, _: &View, _: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
     }
 }

@@ -9,7 +9,8 @@ use types::{Arn, Principal};
 use crate::error::Denial;
 use crate::keys::RequestKeys;
 use crate::sources::{
-    AccountBounds, AttachedDocument, IdentityPolicies, LevelDocuments, ResourceFacts, ResourceRule,
+    AccountBounds, AttachedDocument, GrantQuery, IdentityPolicies, LevelDocuments, ResourceFacts,
+    ResourceRule, ResourceSource,
 };
 use crate::{Ctx, Need, Needs, OnDeny, session};
 
@@ -100,13 +101,6 @@ fn decide(
         let decided = explain_denial.then(|| vec![CLOSED.to_owned()]);
         return Err(denial(ctx, need, String::new(), decided));
     }
-    let grants: Vec<GrantAllow> = source.map_or_else(Vec::new, |source| {
-        let matched = source.grants(ctx.view(), principal, need);
-        matched
-            .into_iter()
-            .map(|grant| GrantAllow::new(grant.id, grant.issuing_account))
-            .collect()
-    });
     let attached: Vec<Attached<'_>> = identity.identity.iter().map(attach).collect();
     let session: Option<Vec<Attached<'_>>> = identity
         .session
@@ -128,11 +122,12 @@ fn decide(
             ResourceRule::None => ResourcePolicy::None,
             ResourceRule::General(document) => ResourcePolicy::General(document),
             ResourceRule::Key(document) => ResourcePolicy::Key(document),
+            ResourceRule::KeyGrantsOnly(document) => ResourcePolicy::KeyGrantsOnly(document),
             ResourceRule::Trust(document) => ResourcePolicy::Trust(document),
         },
         service_control: &service_control,
         resource_control: &resource_control,
-        grants: &grants,
+        grants: &[],
     };
     let keys = RequestKeys {
         ctx,
@@ -149,6 +144,23 @@ fn decide(
     };
     let beside = session::beside(ctx.caller());
     let decision = policy::evaluate_with(&request, &policies, &beside);
+    // Grants only add: where policies allow, and where one denies, none is looked for.
+    let may_help = decision.denial().is_some_and(|denial| !denial.explicit);
+    let grants = if may_help {
+        grants(ctx, need, source.map(|source| &**source))
+    } else {
+        Vec::new()
+    };
+    let (policies, decision) = if grants.is_empty() {
+        (policies, decision)
+    } else {
+        let policies = Policies {
+            grants: &grants,
+            ..policies
+        };
+        let decision = policy::evaluate_with(&request, &policies, &beside);
+        (policies, decision)
+    };
     if decision.is_allowed() {
         Ok(explain.then(|| explained(need, &request, &policies, &beside)))
     } else {
@@ -169,6 +181,28 @@ fn decide(
             ..denial(ctx, need, reason, decided)
         })
     }
+}
+
+/// The grants that cover `need`.
+fn grants(ctx: &Ctx, need: &Need, source: Option<&dyn ResourceSource>) -> Vec<GrantAllow> {
+    let query = GrantQuery {
+        principal: &ctx.caller().principal,
+        need,
+        source: ctx.source(),
+    };
+    let matched = match (&need.grants, source) {
+        (Some(grants), _) => grants.clone(),
+        (None, Some(source)) => source.grants(ctx.view(), &query),
+        (None, None) => Vec::new(),
+    };
+    let matched = matched.into_iter();
+    matched
+        .map(|grant| GrantAllow {
+            id: grant.id,
+            issuing_account: grant.issuing_account,
+            delegates_to_account: grant.delegates_to_account,
+        })
+        .collect()
 }
 
 fn of_the_caller(principal: &Principal) -> ResourceFacts {

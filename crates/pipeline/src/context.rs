@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use audit::{Damper, TlsDetails};
 use store::{Batch, Revision, Store, View};
 use types::{
-    AccessKeyId, AccountId, Clock, Entropy, Monotonic, Principal, Region, RequestId, Service,
+    AccessKeyId, AccountId, Arn, Clock, Entropy, Monotonic, Principal, Region, RequestId, Service,
     Timestamp,
 };
 
@@ -151,6 +151,8 @@ pub struct Ctx {
     view: View,
     shared: Arc<RequestShared>,
     via: Option<Service>,
+    /// The resource that a service acts for.
+    source: Option<Arn>,
     /// The metadata revision that the caller's signature was verified on, if it was.
     authenticated: Option<Revision>,
     /// Changes and audit records of calls that were made on the caller's behalf.
@@ -193,6 +195,7 @@ impl Ctx {
             view,
             shared,
             via: None,
+            source: None,
             authenticated: None,
             effects: Mutex::default(),
         }
@@ -205,6 +208,13 @@ impl Ctx {
         self
     }
 
+    /// Says that a service makes this request for the resource at `source`, which policies see
+    /// as `aws:SourceArn`. Nothing that a caller sends sets it.
+    pub fn about(mut self, source: Arn) -> Self {
+        self.source = Some(source);
+        self
+    }
+
     /// The same request, seeing `view`: for another attempt.
     pub(crate) fn again(&self, view: View) -> Self {
         Self {
@@ -212,6 +222,7 @@ impl Ctx {
             view,
             shared: Arc::clone(&self.shared),
             via: self.via,
+            source: self.source.clone(),
             authenticated: self.authenticated,
             effects: Mutex::default(),
         }
@@ -304,6 +315,11 @@ impl Ctx {
     /// The service that calls on the caller's behalf, if one does.
     pub fn via(&self) -> Option<Service> {
         self.via
+    }
+
+    /// The resource that a service acts for, if it said so.
+    pub fn source(&self) -> Option<&Arn> {
+        self.source.as_ref()
     }
 
     /// Adds changes that are committed with this call.

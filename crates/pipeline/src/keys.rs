@@ -75,6 +75,15 @@ impl KeySet {
         self
     }
 
+    /// The pairs that [`Self::map`] has set under `name`.
+    pub(crate) fn pairs(&self, name: &'static str) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.entries.iter().filter(move |entry| entry.name == name);
+        entries.filter_map(|entry| match (&entry.suffix, &entry.values) {
+            (Some(suffix), OwnedValues::One(value)) => Some((suffix.as_str(), value.as_str())),
+            (None, _) | (Some(_), OwnedValues::Many(_)) => None,
+        })
+    }
+
     /// Adds all keys of `other`.
     pub fn and(mut self, other: Self) -> Self {
         self.entries.extend(other.entries);
@@ -207,6 +216,8 @@ impl RequestKeys<'_> {
                 .source_ip
                 .map(|address| owned(address.to_string())),
             "aws:resourceaccount" => self.facts.account.map(owned),
+            "aws:sourcearn" => ctx.source().map(|arn| borrowed(arn.as_str())),
+            "aws:sourceaccount" => ctx.source()?.account().map(owned),
             _ => None,
         }
     }

@@ -30,6 +30,7 @@ pub fn resource_policy_admits(ctx: &Ctx, need: &Need, facts: &ResourceFacts) -> 
             ResourceRule::None => ResourcePolicy::None,
             ResourceRule::General(document) => ResourcePolicy::General(document),
             ResourceRule::Key(document) => ResourcePolicy::Key(document),
+            ResourceRule::KeyGrantsOnly(document) => ResourcePolicy::KeyGrantsOnly(document),
             ResourceRule::Trust(document) => ResourcePolicy::Trust(document),
         },
         ..Policies::NONE

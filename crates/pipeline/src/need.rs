@@ -7,7 +7,7 @@ use policy::Action;
 use types::{Arn, Service};
 
 use crate::error::Denial;
-use crate::sources::ResourceFacts;
+use crate::sources::{MatchedGrant, ResourceFacts};
 use crate::{KeySet, Operation};
 
 /// What a denied need does to the call.
@@ -37,6 +37,9 @@ pub struct Need {
     /// What is known of the resource, if `resolve` has loaded it in this view already; else
     /// the resource's source is asked.
     pub facts: Option<ResourceFacts>,
+    /// The grants that cover the need, where only the operation can tell them; else the
+    /// resource's source is asked.
+    pub grants: Option<Vec<MatchedGrant>>,
     /// Whether the resource must be in the caller's own account, whatever the policies say.
     pub same_account_only: bool,
     /// Whether the resource belongs to no account but to AWS: an AWS managed policy.
@@ -66,6 +69,7 @@ impl Need {
             shared_keys: None,
             via: None,
             facts: None,
+            grants: None,
             same_account_only: true,
             owned_by_aws: false,
             reticent: false,
@@ -96,6 +100,12 @@ impl Need {
     /// same view.
     pub fn known(mut self, facts: ResourceFacts) -> Self {
         self.facts = Some(facts);
+        self
+    }
+
+    /// Covered by these grants, and by no others.
+    pub fn granted_by(mut self, grants: Vec<MatchedGrant>) -> Self {
+        self.grants = Some(grants);
         self
     }
 
@@ -134,6 +144,15 @@ impl Need {
     /// Whether the action belongs to the service with this prefix.
     pub fn is_for(&self, prefix: &str) -> bool {
         self.action.service() == prefix
+    }
+
+    /// The pairs of a key such as `kms:EncryptionContext:<key>`, in lower case `name`.
+    pub fn pairs(&self, name: &'static str) -> impl Iterator<Item = (&str, &str)> {
+        let shared = self
+            .shared_keys
+            .iter()
+            .flat_map(move |keys| keys.pairs(name));
+        self.keys.pairs(name).chain(shared)
     }
 
     /// The resource that is decided about, as records show it.

@@ -63,6 +63,8 @@ pub enum ResourceRule {
     General(Arc<Document>),
     /// A key policy: the account's IAM policies count only if it says so.
     Key(Arc<Document>),
+    /// A key policy for retiring a grant of the key: it can only deny.
+    KeyGrantsOnly(Arc<Document>),
     /// A role's trust policy.
     Trust(Arc<Document>),
 }
@@ -79,6 +81,20 @@ pub struct MatchedGrant {
     pub id: String,
     /// The account that the grant was issued in.
     pub issuing_account: AccountId,
+    /// Whether it names the caller's account and not the caller: the caller's identity
+    /// policies must then allow the action too.
+    pub delegates_to_account: bool,
+}
+
+/// What grants are asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct GrantQuery<'a> {
+    /// Who calls.
+    pub principal: &'a Principal,
+    /// What must be allowed.
+    pub need: &'a crate::Need,
+    /// The resource that a service acts for, as `aws:SourceArn` shows it.
+    pub source: Option<&'a Arn>,
 }
 
 /// What deciding about a resource needs to know of it.
@@ -101,8 +117,10 @@ pub trait ResourceSource: fmt::Debug + Send + Sync {
     /// action learns that it is missing.
     fn facts(&self, view: &View, arn: &Arn) -> ResourceFacts;
 
-    /// The grants on the resource that cover this need.
-    fn grants(&self, view: &View, principal: &Principal, need: &crate::Need) -> Vec<MatchedGrant>;
+    /// The grants on the resource that cover this need. Asked only where policies do not allow.
+    ///
+    /// Of grants that count alike one is enough.
+    fn grants(&self, view: &View, query: &GrantQuery<'_>) -> Vec<MatchedGrant>;
 }
 
 /// The policies of one level of the organization, from the root down to the account.

@@ -43,6 +43,16 @@ impl Key {
         self.0.starts_with(&prefix.0)
     }
 
+    /// A key behind every key that begins with all parts of this one, and before every other
+    /// that sorts behind it: for scans that pass over a prefix.
+    pub fn behind(&self) -> Self {
+        let mut bytes = self.0.to_vec();
+        if let Some(last) = bytes.last_mut() {
+            *last = last.saturating_add(1);
+        }
+        Self(Arc::from(bytes))
+    }
+
     /// The parts that the key was built from.
     pub fn parts(&self) -> Vec<Vec<u8>> {
         let mut parts = Vec::new();
@@ -129,5 +139,12 @@ mod tests {
         assert!(Key::of(&["a", "z"]) < Key::of(&["ab", "a"]));
         assert!(Key::of(&["a", "z"]).starts_with(&Key::of(&["a"])));
         assert!(!Key::of(&["ab", "z"]).starts_with(&Key::of(&["a"])));
+    }
+
+    #[test]
+    fn behind_a_prefix_is_behind_all_that_begin_with_it_and_nothing_else() {
+        let behind = Key::of(&["a"]).behind();
+        assert!(Key::of(&["a"]) < behind && Key::of(&["a", "\u{10ffff}"]) < behind);
+        assert!(behind < Key::of(&["a\0"]) && behind < Key::of(&["ab"]));
     }
 }

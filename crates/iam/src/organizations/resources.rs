@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use pipeline::Need;
-use pipeline::sources::{MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource};
+use pipeline::sources::{
+    GrantQuery, MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource,
+};
 use store::View;
-use types::{Arn, Principal};
+use types::Arn;
 
 use super::policies::Policy;
 use super::tree;
@@ -27,7 +28,7 @@ impl ResourceSource for OrganizationResources {
         }
     }
 
-    fn grants(&self, _: &View, _: &Principal, _: &Need) -> Vec<MatchedGrant> {
+    fn grants(&self, _: &View, _: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
     }
 }
