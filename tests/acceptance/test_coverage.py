@@ -26,6 +26,7 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": {
 ACCOUNT_TRUST = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Principal": {"AWS": ACCOUNT},
     "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]}})
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 SCP = "SERVICE_CONTROL_POLICY"
 DENY = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Deny", "Action": "glue:*", "Resource": "*"}})
@@ -68,6 +69,15 @@ class World:
 
     def blob(self):
         return self.kms.encrypt(KeyId=self.shared_key, Plaintext=b"x")["CiphertextBlob"]
+
+    def key_alias(self):
+        made = "alias/" + name()
+        self.kms.create_alias(AliasName=made, TargetKeyId=self.key())
+        return made
+
+    def grant(self):
+        return self.kms.create_grant(
+            KeyId=self.shared_key, GranteePrincipal=ROOT, Operations=["Encrypt"])
 
     def user(self):
         made = name()
@@ -259,6 +269,21 @@ CALLS = {
         "BypassPolicyLockoutSafetyCheck": True})(w.key()),
     ("kms", "CreateAlias"): lambda w: {"AliasName": "alias/" + name(), "TargetKeyId": w.key()},
     ("kms", "ListAliases"): lambda w: {},
+    ("kms", "UpdateAlias"): lambda w: {"AliasName": w.key_alias(), "TargetKeyId": w.key()},
+    ("kms", "DeleteAlias"): lambda w: {"AliasName": w.key_alias()},
+    ("kms", "UpdateKeyDescription"): lambda w: {"KeyId": w.key(), "Description": "x"},
+    ("kms", "TagResource"): lambda w: {"KeyId": w.key(), "Tags": [{"TagKey": "a", "TagValue": "b"}]},
+    ("kms", "UntagResource"): lambda w: {"KeyId": w.key(), "TagKeys": ["a"]},
+    ("kms", "ListResourceTags"): lambda w: {"KeyId": w.shared_key},
+    ("kms", "ListKeyPolicies"): lambda w: {"KeyId": w.shared_key},
+    ("kms", "GenerateRandom"): lambda w: {"NumberOfBytes": 8},
+    ("kms", "ReEncrypt"): lambda w: {"CiphertextBlob": w.blob(), "DestinationKeyId": w.key()},
+    ("kms", "CreateGrant"): lambda w: {
+        "KeyId": w.shared_key, "GranteePrincipal": ROOT, "Operations": ["Encrypt"]},
+    ("kms", "ListGrants"): lambda w: {"KeyId": w.shared_key},
+    ("kms", "ListRetirableGrants"): lambda w: {"RetiringPrincipal": ROOT},
+    ("kms", "RetireGrant"): lambda w: {"GrantToken": w.grant()["GrantToken"]},
+    ("kms", "RevokeGrant"): lambda w: {"KeyId": w.shared_key, "GrantId": w.grant()["GrantId"]},
     ("iam", "CreateUser"): lambda w: {"UserName": name(), "Tags": TAGS},
     ("iam", "GetUser"): lambda w: {"UserName": w.user()},
     ("iam", "ListUsers"): lambda w: {},

@@ -13,17 +13,31 @@ macro_rules! actions {
 
 actions! {
     CREATE_ALIAS = "kms:CreateAlias";
+    CREATE_GRANT = "kms:CreateGrant";
     CREATE_KEY = "kms:CreateKey";
     DECRYPT = "kms:Decrypt";
+    DELETE_ALIAS = "kms:DeleteAlias";
     DESCRIBE_KEY = "kms:DescribeKey";
     DISABLE_KEY = "kms:DisableKey";
     ENABLE_KEY = "kms:EnableKey";
     ENCRYPT = "kms:Encrypt";
     GENERATE_DATA_KEY = "kms:GenerateDataKey";
     GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = "kms:GenerateDataKeyWithoutPlaintext";
+    GENERATE_RANDOM = "kms:GenerateRandom";
     GET_KEY_POLICY = "kms:GetKeyPolicy";
     LIST_ALIASES = "kms:ListAliases";
+    LIST_GRANTS = "kms:ListGrants";
     LIST_KEYS = "kms:ListKeys";
+    LIST_KEY_POLICIES = "kms:ListKeyPolicies";
+    LIST_RESOURCE_TAGS = "kms:ListResourceTags";
+    LIST_RETIRABLE_GRANTS = "kms:ListRetirableGrants";
     PUT_KEY_POLICY = "kms:PutKeyPolicy";
+    RETIRE_GRANT = "kms:RetireGrant";
+    REVOKE_GRANT = "kms:RevokeGrant";
+    RE_ENCRYPT_FROM = "kms:ReEncryptFrom";
+    RE_ENCRYPT_TO = "kms:ReEncryptTo";
     TAG_RESOURCE = "kms:TagResource";
+    UNTAG_RESOURCE = "kms:UntagResource";
+    UPDATE_ALIAS = "kms:UpdateAlias";
+    UPDATE_KEY_DESCRIPTION = "kms:UpdateKeyDescription";
 }

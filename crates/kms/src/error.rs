@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use types::{Arn, ErrorKind, ServiceError};
 
-use crate::records::{KeySpec, KeyState, KeyUsage};
+use crate::records::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 
 /// A KMS call that cannot be answered.
 ///
@@ -59,6 +59,20 @@ pub enum Error {
         /// Its state.
         state: KeyState,
     },
+    /// The key is not being deleted.
+    #[error("{arn} is not pending deletion.")]
+    NotPendingDeletion {
+        /// The key.
+        arn: Arn,
+    },
+    /// The call is not for keys whose material comes from there.
+    #[error("{arn} origin is {origin} which is not valid for this operation.")]
+    Origin {
+        /// The key.
+        arn: Arn,
+        /// Where its material comes from.
+        origin: KeyOrigin,
+    },
     /// The key is for something else.
     #[error("{arn} key usage is {usage} which is not valid for {operation}.")]
     Usage {
@@ -91,6 +105,21 @@ pub enum Error {
     /// No grant has the token.
     #[error("a grant token is not valid")]
     InvalidGrantToken,
+    /// Not the id of a grant.
+    #[error("the grant id is not valid")]
+    InvalidGrantId,
+    /// The key has no grant with the id.
+    #[error("Grant ID {id} not found")]
+    GrantNotFound {
+        /// What the caller sent.
+        id: String,
+    },
+    /// An ARN that names nobody whom a grant can name.
+    #[error("ARN does not refer to a valid principal: {arn}")]
+    InvalidPrincipal {
+        /// What the caller sent.
+        arn: String,
+    },
     /// AWS has it, this deployment does not.
     #[error("{0} is not supported")]
     Unsupported(Cow<'static, str>),
@@ -163,16 +192,18 @@ impl Error {
             | Self::AliasNotFound { .. }
             | Self::InvalidKeyId { .. }
             | Self::ForeignRegion { .. }
+            | Self::GrantNotFound { .. }
             | Self::NoSuchPolicy => "NotFoundException",
-            Self::InvalidArn { .. } => "InvalidArnException",
+            Self::InvalidArn { .. } | Self::InvalidPrincipal { .. } => "InvalidArnException",
             Self::Disabled { .. } => "DisabledException",
-            Self::State { .. } => "KMSInvalidStateException",
+            Self::State { .. } | Self::NotPendingDeletion { .. } => "KMSInvalidStateException",
             Self::Usage { .. } | Self::Algorithm { .. } => "InvalidKeyUsageException",
             Self::InvalidCiphertext => "InvalidCiphertextException",
             Self::IncorrectKey => "IncorrectKeyException",
             Self::DryRun => "DryRunOperationException",
             Self::InvalidGrantToken => "InvalidGrantTokenException",
-            Self::Unsupported(_) => "UnsupportedOperationException",
+            Self::InvalidGrantId => "InvalidGrantIdException",
+            Self::Unsupported(_) | Self::Origin { .. } => "UnsupportedOperationException",
             Self::Validation(_) => "ValidationException",
             Self::MalformedPolicy(_) => "MalformedPolicyDocumentException",
             Self::LimitExceeded(_) => "LimitExceededException",
@@ -193,9 +224,11 @@ impl ServiceError for Error {
             | Self::AliasNotFound { .. }
             | Self::InvalidKeyId { .. }
             | Self::ForeignRegion { .. }
+            | Self::GrantNotFound { .. }
             | Self::NoSuchPolicy => ErrorKind::NotFound,
             Self::Disabled { .. }
             | Self::State { .. }
+            | Self::NotPendingDeletion { .. }
             | Self::AliasExists { .. }
             | Self::DryRun => ErrorKind::Conflict,
             Self::InvalidArn { .. }
@@ -204,11 +237,13 @@ impl ServiceError for Error {
             | Self::InvalidCiphertext
             | Self::IncorrectKey
             | Self::InvalidGrantToken
+            | Self::InvalidGrantId
+            | Self::InvalidPrincipal { .. }
             | Self::Validation(_)
             | Self::MalformedPolicy(_)
             | Self::Tags(_)
             | Self::InvalidMarker => ErrorKind::Validation,
-            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Unsupported(_) | Self::Origin { .. } => ErrorKind::Unsupported,
             Self::LimitExceeded(_) => ErrorKind::LimitExceeded,
             Self::AliasReserved | Self::NoAccount => ErrorKind::Denied,
             Self::Internal { .. } => ErrorKind::Internal,
@@ -226,9 +261,14 @@ impl ServiceError for Error {
             | Self::AliasNotFound { .. }
             | Self::InvalidKeyId { .. }
             | Self::ForeignRegion { .. }
+            | Self::GrantNotFound { .. }
+            | Self::InvalidGrantId
+            | Self::InvalidPrincipal { .. }
             | Self::NoSuchPolicy
             | Self::Disabled { .. }
             | Self::State { .. }
+            | Self::NotPendingDeletion { .. }
+            | Self::Origin { .. }
             | Self::AliasExists { .. }
             | Self::DryRun
             | Self::InvalidArn { .. }

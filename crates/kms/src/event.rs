@@ -28,13 +28,18 @@ impl Fields {
 
     /// Adds the encryption context, in clear.
     pub(crate) fn context(self, context: Option<&EncryptionContext>) -> Self {
+        self.context_as("encryptionContext", context)
+    }
+
+    /// Adds an encryption context under `name`.
+    pub(crate) fn context_as(self, name: &str, context: Option<&EncryptionContext>) -> Self {
         let pairs = |context: &EncryptionContext| -> Map<String, Value> {
             context
                 .iter()
                 .map(|(key, value)| (key.clone(), Value::from(value.clone())))
                 .collect()
         };
-        self.maybe("encryptionContext", context.map(pairs))
+        self.maybe(name, context.map(pairs))
     }
 
     /// The object; null if it has no field.

@@ -49,6 +49,18 @@ impl KeyTarget {
         find(ctx.view(), ctx.account(), ctx.region(), text, forms)
     }
 
+    /// Finds the key that an alias is to stand for.
+    ///
+    /// Fails with `ValidationException` if `text` is an alias, and as [`Self::find`] does.
+    pub(crate) fn to_be_named(ctx: &Ctx, text: &str) -> Result<Self, Error> {
+        let target = Self::find(ctx, text, Forms::KeysAndAliases)?;
+        if target.alias.is_some() {
+            let text = "Aliases must refer to keys. Not aliases";
+            return Err(Error::Validation(text.into()));
+        }
+        Ok(target)
+    }
+
     /// The key with this id in an account that a ciphertext names.
     pub(crate) fn of_key(ctx: &Ctx, account: AccountId, id: &KeyId) -> Self {
         key_target(ctx.view(), account, ctx.region(), id)
@@ -79,11 +91,6 @@ impl KeyTarget {
                 arn: self.named.clone(),
             })
         }
-    }
-
-    /// Whether an alias was named.
-    pub(crate) fn is_alias(&self) -> bool {
-        self.alias.is_some()
     }
 
     /// The ARN that policies are asked about: of the key, or of an alias that is missing.

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use pipeline::Need;
-use pipeline::sources::{MatchedGrant, ResourceFacts, ResourceRule, ResourceSource};
+use pipeline::sources::{GrantQuery, MatchedGrant, ResourceFacts, ResourceRule, ResourceSource};
 use policy::{ConditionKey, ConditionKeys, Values};
 use store::{Key, Snapshot, View};
-use types::{Arn, Principal};
+use types::Arn;
 
+use crate::grants::constraints::Pairs;
+use crate::grants::index::{self, Asked};
+use crate::grants::record::GrantedOperation;
 use crate::records::{ALIAS_NAMES, KeyRecord, KeyRow};
 
 /// The source of key policies, for resources whose ARNs name `kms`.
 ///
-/// A key is decided by its key policy. An alias has no policy: only identity policies allow
+/// A key is decided by its key policy and its grants. An alias has no policy: only identity policies allow
 /// anything on it. Nor has a key that does not exist, and AWS owned keys do not exist for
 /// anyone who asks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,9 +34,19 @@ impl ResourceSource for KeyPolicies {
         }
     }
 
-    /// Keys have no grants: no operation makes one yet.
-    fn grants(&self, _view: &View, _principal: &Principal, _need: &Need) -> Vec<MatchedGrant> {
-        Vec::new()
+    fn grants(&self, view: &View, query: &GrantQuery<'_>) -> Vec<MatchedGrant> {
+        let need = query.need;
+        let key = need.resource.as_ref().and_then(|arn| KeyRow::at(view, arn));
+        let operation = GrantedOperation::of_action(need.action.operation());
+        let (Some(key), Some(operation)) = (key, operation) else {
+            return Vec::new();
+        };
+        let asked = Asked {
+            operation,
+            context: Pairs::of(need.pairs("kms:encryptioncontext")),
+            source: query.source.map(Arn::as_str),
+        };
+        index::matching(view, &key.record, query.principal, &asked)
     }
 }
 

@@ -10,6 +10,7 @@
 //! with the keys of customers, and [`Keyring::encrypt_owned`] for what belongs to none.
 
 pub mod actions;
+mod aliases;
 mod ciphertext;
 mod condition_keys;
 mod context;
@@ -17,6 +18,7 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod fuzzing;
+mod grants;
 mod identifiers;
 mod key_policies;
 mod key_policy;
@@ -28,6 +30,7 @@ mod new_key;
 mod ops;
 mod paging;
 mod records;
+mod source;
 mod specs;
 mod state;
 mod stored;
@@ -42,36 +45,64 @@ pub use identifiers::resolve_key_arn;
 pub use key_policies::KeyPolicies;
 pub use keyring::Keyring;
 pub use ops::create_alias::CreateAlias;
+pub use ops::create_grant::CreateGrant;
 pub use ops::create_key::CreateKey;
 pub use ops::decrypt::Decrypt;
+pub use ops::delete_alias::DeleteAlias;
 pub use ops::describe_key::DescribeKey;
 pub use ops::disable_key::DisableKey;
 pub use ops::enable_key::EnableKey;
 pub use ops::encrypt::Encrypt;
 pub use ops::generate_data_key::GenerateDataKey;
 pub use ops::generate_data_key_without_plaintext::GenerateDataKeyWithoutPlaintext;
+pub use ops::generate_random::GenerateRandom;
 pub use ops::get_key_policy::GetKeyPolicy;
 pub use ops::list_aliases::ListAliases;
+pub use ops::list_grants::ListGrants;
+pub use ops::list_key_policies::ListKeyPolicies;
 pub use ops::list_keys::ListKeys;
+pub use ops::list_resource_tags::ListResourceTags;
+pub use ops::list_retirable_grants::ListRetirableGrants;
 pub use ops::put_key_policy::PutKeyPolicy;
+pub use ops::re_encrypt::ReEncrypt;
+pub use ops::retire_grant::RetireGrant;
+pub use ops::revoke_grant::RevokeGrant;
+pub use ops::tag_resource::TagResource;
+pub use ops::untag_resource::UntagResource;
+pub use ops::update_alias::UpdateAlias;
+pub use ops::update_key_description::UpdateKeyDescription;
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
 pub use symmetric::{key_revision, usable};
 
 /// Adds every operation of KMS that exists here.
 pub fn register(registry: &mut impl pipeline::Registry) {
     registry.add::<CreateAlias>();
+    registry.add::<CreateGrant>();
     registry.add::<CreateKey>();
     registry.add::<Decrypt>();
+    registry.add::<DeleteAlias>();
     registry.add::<DescribeKey>();
     registry.add::<DisableKey>();
     registry.add::<EnableKey>();
     registry.add::<Encrypt>();
     registry.add::<GenerateDataKey>();
     registry.add::<GenerateDataKeyWithoutPlaintext>();
+    registry.add::<GenerateRandom>();
     registry.add::<GetKeyPolicy>();
     registry.add::<ListAliases>();
+    registry.add::<ListGrants>();
+    registry.add::<ListKeyPolicies>();
     registry.add::<ListKeys>();
+    registry.add::<ListResourceTags>();
+    registry.add::<ListRetirableGrants>();
     registry.add::<PutKeyPolicy>();
+    registry.add::<ReEncrypt>();
+    registry.add::<RetireGrant>();
+    registry.add::<RevokeGrant>();
+    registry.add::<TagResource>();
+    registry.add::<UntagResource>();
+    registry.add::<UpdateAlias>();
+    registry.add::<UpdateKeyDescription>();
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use types::{AccountId, Entropy, KeyId, Region, Service, Timestamp};
 use crate::key_policy::KeyPolicy;
 use crate::keyring::owned_row;
 use crate::records::{
-    ALIAS_NAMES, ALIASES, AliasName, AliasRecord, KEYS, KeyManager, KeyOrigin, KeyRecord, KeySpec,
-    KeyState, KeyUsage, OWNED_KEYS, OwnedKeyRecord, alias_name_row, alias_row, key_arn,
+    ALIASES, KEYS, KeyManager, KeyOrigin, KeyRecord, KeySpec, KeyState, KeyUsage, OWNED_KEYS,
+    OwnedKeyRecord, alias_row, key_arn,
 };
-use crate::{Error, material};
+use crate::{Error, aliases, material};
 
 /// What sets one new key apart from another.
 #[derive(Debug)]
@@ -169,20 +169,7 @@ impl Managed {
             key: row,
             revision: None,
         });
-        point_alias(&key.record, self.alias, at, &mut batch);
+        aliases::point(&key.record, self.alias, at, &mut batch);
         Ok((key.record, batch))
     }
-}
-
-/// Adds a new alias of `key` to `batch`.
-pub(crate) fn point_alias(key: &KeyRecord, name: &str, at: Timestamp, batch: &mut Batch) {
-    let alias = AliasRecord {
-        name: name.to_owned(),
-        target: key.id.clone(),
-        created: at,
-        updated: at,
-    };
-    batch.put(&ALIASES, alias_row(key.account, &key.region, name), alias);
-    let row = alias_name_row(key.account, &key.region, &key.id, name);
-    batch.put(&ALIAS_NAMES, row, AliasName {});
 }

@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use crypto::Key32;
 use serde::{Deserialize, Serialize};
-use store::{AnyTable, Key, Record, Revision, Table, View};
+use store::{AnyTable, Batch, Key, Record, Revision, Table, View};
 use types::{AccountId, Arn, KeyId, Region, Timestamp};
 
+use crate::grants::index::GRANT_INDEX;
+use crate::grants::record::{GRANT_NAMES, GRANTS, RETIRABLE_GRANTS};
 use crate::key_policy::KeyPolicy;
 use crate::stored;
 
@@ -29,7 +31,7 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 6] {
+pub fn tables() -> [&'static dyn AnyTable; 10] {
     [
         &KEYS,
         &MATERIALS,
@@ -37,39 +39,56 @@ pub fn tables() -> [&'static dyn AnyTable; 6] {
         &ALIASES,
         &ALIAS_NAMES,
         &OWNED_KEYS,
+        &GRANTS,
+        &GRANT_INDEX,
+        &GRANT_NAMES,
+        &RETIRABLE_GRANTS,
     ]
 }
 
 /// A closed enumeration that is stored and shown as AWS's text.
 macro_rules! text_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+    (
+        $(#[$doc:meta])*
+        $vis:vis $name:ident {
+            $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+
+        }
+    ) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize,
+            serde::Deserialize,
+        )]
+        $vis enum $name {
             $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
         }
 
         impl $name {
+            /// Every value.
+            $vis const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
             /// The value as AWS writes it.
-            pub fn as_str(self) -> &'static str {
+            $vis fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
                 }
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
     };
 }
 
+pub(crate) use text_enum;
+
 text_enum! {
     /// The state of a key. Only the first two are reached by the operations that exist; the
     /// stored form and the state table know all of AWS's.
-    KeyState {
+    pub KeyState {
         /// Usable.
         Enabled = "Enabled",
         /// Switched off by its owner.
@@ -107,7 +126,7 @@ impl KeyState {
 
 text_enum! {
     /// What kind of material a key has.
-    KeySpec {
+    pub KeySpec {
         /// 256 bits for AES-256-GCM.
         SymmetricDefault = "SYMMETRIC_DEFAULT",
     }
@@ -115,7 +134,7 @@ text_enum! {
 
 text_enum! {
     /// What a key is for.
-    KeyUsage {
+    pub KeyUsage {
         /// Encryption and decryption.
         EncryptDecrypt = "ENCRYPT_DECRYPT",
     }
@@ -123,7 +142,7 @@ text_enum! {
 
 text_enum! {
     /// Where a key's material comes from.
-    KeyOrigin {
+    pub KeyOrigin {
         /// Made here.
         AwsKms = "AWS_KMS",
     }
@@ -131,7 +150,7 @@ text_enum! {
 
 text_enum! {
     /// Who manages a key.
-    KeyManager {
+    pub KeyManager {
         /// A service, for the account that holds the key.
         Aws = "AWS",
         /// The account that holds the key.
@@ -195,7 +214,22 @@ impl Record for KeyRecord {
     const VERSION: u16 = 1;
 }
 
+impl KeySpec {
+    /// The kind of keys that can stand for each other behind an alias.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::SymmetricDefault => "symmetric",
+        }
+    }
+}
+
 impl KeyRecord {
+    /// Adds to `batch` that the key `old` is like this from now on.
+    pub(crate) fn replace(self, old: &Self, batch: &mut Batch) {
+        debug_assert_eq!(self.id, old.id, "another key");
+        batch.put(&KEYS, self.row_key(), self);
+    }
+
     /// Whether this is a multi-Region key, which its id tells.
     pub(crate) fn is_multi_region(&self) -> bool {
         self.id.as_str().starts_with("mrk-")

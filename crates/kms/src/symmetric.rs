@@ -1,32 +1,35 @@
 //! What the cryptographic operations on symmetric keys have in common.
 
-use pipeline::Ctx;
+use pipeline::{Ctx, Operation as _};
 use shapes::kms::{DataKeySpec, EncryptionAlgorithmSpec, RecipientInfo};
 use store::{Key, Revision, Snapshot, View};
 use types::Arn;
 use zeroize::Zeroizing;
 
 use crate::context::EncryptionContext;
+use crate::grants::token;
 use crate::identifiers::KeyTarget;
 use crate::records::{KEYS, KeyRow, KeySpec, KeyUsage};
-use crate::state::{self, Guarded};
-use crate::{Error, Keyring};
+use crate::{Decrypt, Error, Keyring, state};
 
 /// What decides whether a cryptographic call may go on once it is allowed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Checks<'a> {
+    /// The operation, as the matrix of key states names it.
+    pub(crate) operation: &'static str,
     pub(crate) algorithm: Option<EncryptionAlgorithmSpec>,
     pub(crate) grant_tokens: Option<&'a [String]>,
 }
 
 /// The key of a cryptographic call, which its state and usage allow.
 pub(crate) fn usable_key<'a>(
+    ctx: &Ctx,
     target: &'a KeyTarget,
     checks: Checks<'_>,
 ) -> Result<&'a KeyRow, Error> {
     let key = target.key()?;
-    no_grant_tokens(checks.grant_tokens)?;
-    state::check(&key.record, Guarded::Cryptographic)?;
+    token::check(ctx.view(), ctx.region(), checks.grant_tokens)?;
+    state::check(&key.record, checks.operation)?;
     match (key.record.usage, key.record.spec, checks.algorithm) {
         (
             KeyUsage::EncryptDecrypt,
@@ -50,7 +53,7 @@ pub(crate) fn usable_key<'a>(
 /// `KMSInvalidStateException`.
 pub fn usable(view: &View, arn: &Arn) -> Result<Revision, Error> {
     let key = KeyRow::at(view, arn).ok_or_else(|| Error::KeyNotFound { arn: arn.clone() })?;
-    state::check(&key.record, Guarded::Cryptographic)?;
+    state::check(&key.record, Decrypt::NAME)?;
     Ok(key.revision)
 }
 
@@ -59,14 +62,6 @@ pub fn usable(view: &View, arn: &Arn) -> Result<Revision, Error> {
 pub fn key_revision(snapshot: &Snapshot, arn: &Arn) -> Option<Revision> {
     let row = Key::of(&[arn.account_text(), arn.region(), arn.resource_of("key")?]);
     snapshot.row_revision(&KEYS, &row)
-}
-
-/// Refuses grant tokens: there is no grant that could have any of them.
-pub(crate) fn no_grant_tokens(tokens: Option<&[String]>) -> Result<(), Error> {
-    match tokens {
-        None | Some([]) => Ok(()),
-        Some(_) => Err(Error::InvalidGrantToken),
-    }
 }
 
 /// Refuses attestation: there are no enclaves here that could be recipients.

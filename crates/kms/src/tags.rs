@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use shapes::kms::Tag;
 
 use crate::Error;
+use crate::event::Fields;
 
 /// Tags on one key.
 const MOST_TAGS: usize = 50;
@@ -14,9 +16,7 @@ const MOST_TAGS: usize = 50;
 /// Fails with `TagException` for more than 50, for two with the same key and for keys that
 /// begin with `aws:`.
 pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    if tags.len() > MOST_TAGS {
-        return Err(Error::Tags("Too many tags"));
-    }
+    check_number(tags.len())?;
     let mut map = BTreeMap::new();
     for tag in tags {
         if tag
@@ -34,6 +34,23 @@ pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
         }
     }
     Ok(map)
+}
+
+/// Fails with `TagException` beyond 50 tags on one key.
+pub(crate) fn check_number(number: usize) -> Result<(), Error> {
+    if number > MOST_TAGS {
+        return Err(Error::Tags("Too many tags"));
+    }
+    Ok(())
+}
+
+/// The tags as records show them.
+pub(crate) fn in_event(tags: &[Tag]) -> Vec<Value> {
+    let shown = tags.iter().map(|tag| {
+        let fields = Fields::default().with("tagKey", tag.tag_key.clone());
+        fields.with("tagValue", tag.tag_value.clone()).done()
+    });
+    shown.collect()
 }
 
 #[cfg(test)]

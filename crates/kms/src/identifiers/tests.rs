@@ -3,7 +3,7 @@
 use types::ServiceError;
 
 use super::*;
-use crate::new_key::point_alias;
+use crate::aliases::point as point_alias;
 use crate::testing::{self, KEY_ID, account, commit, region, row, view, with_keys};
 
 const ELSEWHERE: &str = "arn:aws:kms:us-east-1:444455556666";

@@ -8,14 +8,9 @@ use store::Batch;
 use types::{AccountId, Service};
 
 use crate::event::Fields;
-use crate::identifiers::{Forms, KeyTarget};
-use crate::new_key::point_alias;
-use crate::records::{ALIAS_NAMES, ALIASES, KeyRecord, alias_arn, alias_row};
-use crate::state::{self, Guarded};
-use crate::{Error, actions};
-
-/// Aliases of one key.
-const MOST_ALIASES: usize = 50;
+use crate::identifiers::KeyTarget;
+use crate::records::{ALIASES, alias_arn, alias_row};
+use crate::{Error, actions, aliases, state};
 
 /// Makes an alias of a key of the caller's account and region.
 ///
@@ -44,15 +39,9 @@ impl Operation for CreateAlias {
     type Error = Error;
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        check_name(&input.alias_name)?;
+        aliases::check_name(&input.alias_name)?;
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let key = match KeyTarget::find(ctx, &input.target_key_id, Forms::KeysAndAliases)? {
-            key if key.is_alias() => {
-                let text = "Aliases must refer to keys. Not aliases";
-                return Err(Error::Validation(text.into()));
-            }
-            key => key,
-        };
+        let key = KeyTarget::to_be_named(ctx, &input.target_key_id)?;
         let alias = alias_arn(account, ctx.region(), &input.alias_name);
         let needs = Needs::one(Need::on(&actions::CREATE_ALIAS, alias))
             .and(key.need(&actions::CREATE_ALIAS));
@@ -71,10 +60,10 @@ impl Operation for CreateAlias {
             let arn = alias_arn(*account, ctx.region(), &input.alias_name);
             return Err(Error::AliasExists { arn });
         }
-        state::check(key, Guarded::CreateAlias)?;
-        check_quota(ctx, key)?;
+        state::check(key, Self::NAME)?;
+        aliases::check_quota(ctx, key)?;
         let mut effect = Batch::default();
-        point_alias(key, &input.alias_name, ctx.time(), &mut effect);
+        aliases::point(key, &input.alias_name, ctx.time(), &mut effect);
         Ok(Reply::write(Empty {}, effect))
     }
 
@@ -83,62 +72,5 @@ impl Operation for CreateAlias {
             .with("aliasName", input.alias_name.clone())
             .with("targetKeyId", input.target_key_id.clone())
             .request()
-    }
-}
-
-/// The rules that the service model's pattern does not express.
-fn check_name(name: &str) -> Result<(), Error> {
-    let Some(rest) = name.strip_prefix("alias/") else {
-        let text = "Alias must start with the prefix \"alias/\". Please see \
-                    https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html";
-        return Err(Error::Validation(text.into()));
-    };
-    if rest.is_empty()
-        || !rest
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "/_-".contains(c))
-    {
-        let text = format!("{name} contains invalid characters for an alias");
-        return Err(Error::Validation(text.into()));
-    }
-    if rest == "aws" || rest.starts_with("aws/") {
-        Err(Error::AliasReserved)
-    } else {
-        Ok(())
-    }
-}
-
-fn check_quota(ctx: &Ctx, key: &KeyRecord) -> Result<(), Error> {
-    let names = key.row_key();
-    if ctx.view().scan(&ALIAS_NAMES, &names, None).count() < MOST_ALIASES {
-        return Ok(());
-    }
-    Err(Error::LimitExceeded(
-        format!("a key has at most {MOST_ALIASES} aliases").into(),
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use types::ServiceError;
-
-    use super::*;
-
-    fn check(name: &str, expected: Option<&str>) {
-        let found = check_name(name).map_err(|error| error.code().into_owned());
-        assert_eq!(found.err().as_deref(), expected, "{name}");
-    }
-
-    #[test]
-    fn names_follow_the_rules_of_kms() {
-        check("alias/app", None);
-        check("alias/team/app_1-x", None);
-        check("alias/awsome", None);
-        check("app", Some("ValidationException"));
-        check("alias/", Some("ValidationException"));
-        check("alias/Service:Test", Some("ValidationException"));
-        check("Alias/app", Some("ValidationException"));
-        check("alias/aws", Some("NotAuthorizedException"));
-        check("alias/aws/s3", Some("NotAuthorizedException"));
     }
 }

@@ -7,7 +7,6 @@ use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, R
 use policy::Action;
 use shapes::kms::{
     CreateKeyRequest, CreateKeyResponse, CustomerMasterKeySpec, KeySpec, KeyUsageType, OriginType,
-    Tag,
 };
 use store::Batch;
 use types::{AccountId, Arn, KeyId, Region, Service};
@@ -108,14 +107,7 @@ impl Operation for CreateKey {
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
-        let tag = |tag: &Tag| {
-            let fields = Fields::default().with("tagKey", tag.tag_key.clone());
-            fields.with("tagValue", tag.tag_value.clone()).done()
-        };
-        let tags = input
-            .tags
-            .as_ref()
-            .map(|tags| tags.iter().map(tag).collect::<Vec<_>>());
+        let tags = input.tags.as_deref().map(tags::in_event);
         let spec = input.key_spec.unwrap_or(KeySpec::SymmetricDefault);
         let old_spec = input
             .customer_master_key_spec

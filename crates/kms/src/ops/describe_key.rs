@@ -6,14 +6,15 @@ use shapes::kms::{DescribeKeyRequest, DescribeKeyResponse};
 use types::Service;
 
 use crate::event::Fields;
+use crate::grants::token;
 use crate::identifiers::{Forms, KeyTarget, PredefinedAlias};
-use crate::symmetric::no_grant_tokens;
 use crate::{Error, actions, metadata};
 
 /// Returns the metadata of a key, never its material. Asked for the predefined alias of an
 /// AWS managed key that does not exist yet, it makes that key.
 ///
-/// Fails with `NotFoundException` if the key or alias does not exist.
+/// Fails with `NotFoundException` if the key or alias does not exist, and with
+/// `InvalidGrantTokenException`.
 #[derive(Debug)]
 pub struct DescribeKey;
 
@@ -59,7 +60,7 @@ impl Operation for DescribeKey {
         let answer = |key| DescribeKeyResponse {
             key_metadata: Some(metadata::of(key)),
         };
-        no_grant_tokens(input.grant_tokens.as_deref())?;
+        token::check(ctx.view(), ctx.region(), input.grant_tokens.as_deref())?;
         match permit.target() {
             DescribeKeyTarget::Key(target) => Ok(Reply::read(answer(&target.key()?.record))),
             DescribeKeyTarget::Predefined(alias) => {

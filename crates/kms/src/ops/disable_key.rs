@@ -39,7 +39,7 @@ impl Operation for DisableKey {
         permit: Permit<Self>,
         _input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let effect = switch::to(permit.target().key()?, KeyState::Disabled)?;
+        let effect = switch::to(Self::NAME, permit.target().key()?, KeyState::Disabled)?;
         Ok(Reply::write(Empty {}, effect))
     }
 

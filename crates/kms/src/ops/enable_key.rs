@@ -38,7 +38,7 @@ impl Operation for EnableKey {
         permit: Permit<Self>,
         _input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let effect = switch::to(permit.target().key()?, KeyState::Enabled)?;
+        let effect = switch::to(Self::NAME, permit.target().key()?, KeyState::Enabled)?;
         Ok(Reply::write(Empty {}, effect))
     }
 

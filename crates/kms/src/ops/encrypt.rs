@@ -45,8 +45,10 @@ impl Operation for Encrypt {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let key = usable_key(
+            ctx,
             permit.target(),
             Checks {
+                operation: Self::NAME,
                 algorithm: input.encryption_algorithm,
                 grant_tokens: input.grant_tokens.as_deref(),
             },

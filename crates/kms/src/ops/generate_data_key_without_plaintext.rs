@@ -47,10 +47,11 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let checks = Checks {
+            operation: Self::NAME,
             algorithm: None,
             grant_tokens: input.grant_tokens.as_deref(),
         };
-        let key = usable_key(permit.target(), checks)?;
+        let key = usable_key(ctx, permit.target(), checks)?;
         end_dry_run(input.dry_run)?;
         let length = data_key_length(input.key_spec, input.number_of_bytes)?;
         let context = input.encryption_context.unwrap_or_default();

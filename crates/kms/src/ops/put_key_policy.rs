@@ -11,7 +11,7 @@ use types::Service;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::key_policy::{KeyPolicy, POLICY_NAME};
-use crate::records::{KEYS, KeyRecord};
+use crate::records::KeyRecord;
 use crate::{Error, actions, lockout};
 
 /// Replaces the key policy. The next request is decided by the new one.
@@ -69,7 +69,7 @@ impl Operation for PutKeyPolicy {
             lockout::check(ctx, &record)?;
         }
         let mut effect = Batch::default();
-        effect.put(&KEYS, record.row_key(), record);
+        record.replace(&key.record, &mut effect);
         Ok(Reply::write(Empty {}, effect))
     }
 

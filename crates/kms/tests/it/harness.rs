@@ -148,6 +148,50 @@ impl World {
         result
     }
 
+    /// Calls `O` as a service that acts for the resource at `source`.
+    pub(crate) async fn call_about<O: Operation>(
+        &self,
+        service: &Caller,
+        source: Option<&Arn>,
+        input: O::Input,
+    ) -> Result<O::Output, Failure> {
+        let ctx = testkit::context(&self.services, service, &self.region);
+        let ctx = match source {
+            Some(source) => ctx.about(source.clone()),
+            None => ctx,
+        };
+        pipeline::execute::<O>(ctx, input).await.result
+    }
+
+    /// Calls `O` as SageMaker does on the caller's behalf; what it changes is not committed.
+    pub(crate) async fn call_via<O: Operation>(
+        &self,
+        caller: &Caller,
+        input: O::Input,
+    ) -> Result<O::Output, Failure> {
+        let ctx = testkit::context(&self.services, caller, &self.region);
+        let on_behalf = ctx.on_behalf_of(types::Service::SageMaker);
+        pipeline::call::<O>(on_behalf, input).await
+    }
+
+    /// Deletes a user.
+    pub(crate) fn remove(&self, user: &Caller) {
+        let Principal::User { id, .. } = &user.principal else {
+            panic!("not a user");
+        };
+        self.users.0.lock().unwrap().remove(id);
+    }
+
+    /// Gives the key at `arn` this many grants, each for a user that does not exist.
+    pub(crate) async fn fill_with_grants(&self, arn: &str, number: usize) {
+        let arn: Arn = arn.parse().unwrap();
+        for start in (0..number).step_by(3_000) {
+            let end = number.min(start + 3_000);
+            let batch = kms::fuzzing::grants(&self.view(), &arn, start..end).unwrap();
+            self.services.store().commit(batch).await.unwrap();
+        }
+    }
+
     /// The code and message with which `O` fails.
     pub(crate) async fn failure<O: Operation>(
         &self,

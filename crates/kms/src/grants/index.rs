@@ -1,0 +1,247 @@
+//! Finds the grants that cover a request, with as many steps for 50,000 grants of a key as
+//! for one.
+//!
+//! A row of the index is `[account, region, key, grantee, place, class, grant]`.
+//!
+//! - *place* says which requests the grant can cover: those under one exact context (`=` and
+//!   its digest), under a context with one certain pair (`+` and the pair's digest), those for
+//!   one source (`@` and its digest), or all (`*`). A request looks at the few places that it
+//!   can be found in. Of a subset's pairs the one with the fewest grants is taken when the
+//!   grant is made, so that a pair which all grants share does not gather them.
+//! - Requests without an encryption context pass over constraints on it. For these a grant of
+//!   such an operation has a second row, in the place `-`.
+//! - *class* is the account that issued the grant and the set of its operations. Grants of one
+//!   class in one place count alike: one that holds is enough, and a class without the
+//!   operation is passed over as a whole.
+
+use std::collections::BTreeSet;
+
+use crypto::digest::sha256;
+use pipeline::sources::MatchedGrant;
+use store::{Key, Snapshot, Table, View};
+use types::{AccountId, Principal};
+
+use super::constraints::{Constraints, ContextConstraint, Pairs, text};
+use super::party::{Party, keys_of};
+use super::record::{GRANTS, GrantRecord, GrantedOperation, Pointer};
+use crate::records::KeyRecord;
+
+/// Where grants are found by grantee; see the module.
+pub(crate) static GRANT_INDEX: Table<Pointer> = Table::with_history("kms_grant_index");
+
+/// The place of grants for requests without an encryption context.
+const WITHOUT_CONTEXT: &str = "-";
+/// The place of grants that any context is good for.
+const ANYWHERE: &str = "*";
+/// How far places are compared when a grant is put into one.
+const CROWD: usize = 64;
+
+/// A request that needs a grant.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// Of what.
+    pub(crate) operation: GrantedOperation,
+    /// Its encryption context.
+    pub(crate) context: Pairs<'a>,
+    /// The resource that a service acts for.
+    pub(crate) source: Option<&'a str>,
+}
+
+/// The grants on `key` that cover what `principal` asks: one of each kind that counts
+/// differently.
+pub(crate) fn matching(
+    view: &View,
+    key: &KeyRecord,
+    principal: &Principal,
+    asked: &Asked<'_>,
+) -> Vec<MatchedGrant> {
+    let has_context = asked.operation.has_context();
+    let context = has_context.then_some(&asked.context);
+    let covers = |grant: &GrantRecord| grant.terms.constraints.hold(context, asked.source);
+    let places = || places_of(asked);
+    found(view, key, principal, asked.operation, places, covers)
+}
+
+/// The grants on `key` that let `principal` make a grant with `child`'s terms.
+pub(crate) fn parents(
+    view: &View,
+    key: &KeyRecord,
+    principal: &Principal,
+    source: Option<&str>,
+    child: (&BTreeSet<GrantedOperation>, &Constraints),
+) -> Vec<MatchedGrant> {
+    let (operations, constraints) = child;
+    let covers = |grant: &GrantRecord| {
+        let parent = &grant.terms;
+        operations.is_subset(&parent.operations)
+            && constraints.are_within(&parent.constraints)
+            && parent.constraints.hold(None, source)
+    };
+    let places = || vec![WITHOUT_CONTEXT.to_owned()];
+    let operation = GrantedOperation::CreateGrant;
+    found(view, key, principal, operation, places, covers)
+}
+
+/// The place for a grant with these terms that is about to be made.
+pub(crate) fn place(
+    snapshot: &Snapshot,
+    key: &KeyRecord,
+    grantee: &Party,
+    constraints: &Constraints,
+) -> String {
+    match (&constraints.context, &constraints.source_arn) {
+        (Some(ContextConstraint::Equals(pairs)), _) => exactly(&Pairs::of(text(pairs))),
+        (Some(ContextConstraint::Subset(pairs)), _) => {
+            let pairs = Pairs::of(text(pairs));
+            let places = pairs.digests().map(|digest| format!("+{digest}"));
+            let crowd = |place: &String| {
+                let prefix = prefix(key, grantee.key(), Some(place));
+                snapshot.scan(&GRANT_INDEX, &prefix).take(CROWD).count()
+            };
+            places
+                .min_by_key(crowd)
+                .unwrap_or_else(|| ANYWHERE.to_owned())
+        }
+        (None, Some(arn)) => from_source(arn),
+        (None, None) => ANYWHERE.to_owned(),
+    }
+}
+
+/// The rows by which `grant` is found.
+pub(crate) fn rows(grant: &GrantRecord) -> Vec<Key> {
+    let class = class(&grant.terms.operations, grant.terms.issuing_account);
+    let row = |place: &str| {
+        Key::of(&[
+            grant.account.as_str(),
+            grant.region.as_str(),
+            grant.key.as_str(),
+            grant.terms.grantee.key(),
+            place,
+            &class,
+            &grant.id,
+        ])
+    };
+    let mut operations = grant.terms.operations.iter();
+    let without_context = operations.any(|operation| !operation.has_context());
+    let second = without_context.then(|| row(WITHOUT_CONTEXT));
+    std::iter::once(row(&grant.place)).chain(second).collect()
+}
+
+/// One grant of each class, in each place, that `covers`.
+fn found(
+    view: &View,
+    key: &KeyRecord,
+    principal: &Principal,
+    operation: GrantedOperation,
+    places: impl Fn() -> Vec<String>,
+    covers: impl Fn(&GrantRecord) -> bool,
+) -> Vec<MatchedGrant> {
+    let snapshot = view.snapshot();
+    let account = principal.account().map(|account| account.to_string());
+    let mut matched = Vec::new();
+    if is_empty(snapshot, &key.row_key()) {
+        return matched;
+    }
+    for grantee in keys_of(principal) {
+        if is_empty(snapshot, &prefix(key, &grantee, None)) {
+            continue;
+        }
+        let delegates = Some(&grantee) == account.as_ref();
+        for place in places() {
+            let prefix = prefix(key, &grantee, Some(&place));
+            let grants = in_place(snapshot, &prefix, operation, &covers);
+            matched.extend(grants.into_iter().map(|(row, grant)| {
+                // Whatever the call writes is written only if the grant is still there: a
+                // grant that was looked at in vain could not have taken anything away.
+                drop(view.get(&GRANTS, &row));
+                MatchedGrant {
+                    id: grant.id.clone(),
+                    issuing_account: grant.terms.issuing_account,
+                    delegates_to_account: delegates,
+                }
+            }));
+        }
+    }
+    matched
+}
+
+fn in_place<'a>(
+    snapshot: &'a Snapshot,
+    prefix: &Key,
+    operation: GrantedOperation,
+    covers: &impl Fn(&GrantRecord) -> bool,
+) -> Vec<(Key, &'a GrantRecord)> {
+    let next = |after: Option<&Key>| {
+        let mut rows = snapshot.scan_after(&GRANT_INDEX, prefix, after);
+        rows.next().map(|(row, _)| row)
+    };
+    let mut matched = Vec::new();
+    let mut after: Option<Key> = None;
+    while let Some(row) = next(after.as_ref()) {
+        let parts = row.text_parts();
+        let [account, region, key, _, _, class, id] = parts.as_slice() else {
+            break;
+        };
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let of_class = Key::of(parts.get(..6).unwrap_or_default()).behind();
+        if operations_of(class) & operation.bit() == 0 {
+            after = Some(of_class);
+            continue;
+        }
+        let grant_row = Key::of(&[account, region, key, id]);
+        let grant = snapshot.get(&GRANTS, &grant_row);
+        match grant.filter(|grant| covers(grant.record)) {
+            Some(grant) => {
+                matched.push((grant_row, grant.record));
+                after = Some(of_class);
+            }
+            None => after = Some(row.clone()),
+        }
+    }
+    matched
+}
+
+fn is_empty(snapshot: &Snapshot, prefix: &Key) -> bool {
+    snapshot.scan(&GRANT_INDEX, prefix).next().is_none()
+}
+
+fn prefix(key: &KeyRecord, grantee: &str, place: Option<&str>) -> Key {
+    let (account, region) = (key.account.as_str(), key.region.as_str());
+    let parts = [account, region, key.id.as_str(), grantee];
+    match place {
+        Some(place) => Key::of(&[account, region, key.id.as_str(), grantee, place]),
+        None => Key::of(&parts),
+    }
+}
+
+fn places_of(asked: &Asked<'_>) -> Vec<String> {
+    if !asked.operation.has_context() {
+        return vec![WITHOUT_CONTEXT.to_owned()];
+    }
+    let mut places = vec![ANYWHERE.to_owned(), exactly(&asked.context)];
+    places.extend(asked.context.digests().map(|digest| format!("+{digest}")));
+    places.extend(asked.source.map(from_source));
+    places
+}
+
+fn exactly(context: &Pairs<'_>) -> String {
+    format!("={}", context.digest())
+}
+
+fn from_source(arn: &str) -> String {
+    format!("@{}", hex::encode(sha256(arn.as_bytes())))
+}
+
+/// Twelve digits and six of a hexadecimal number.
+fn class(operations: &BTreeSet<GrantedOperation>, issuer: AccountId) -> String {
+    let bits = operations.iter().fold(0, |bits, one| bits | one.bit());
+    format!("{issuer}{bits:06x}")
+}
+
+fn operations_of(class: &str) -> u32 {
+    let bits = class.get(12..).unwrap_or_default();
+    u32::from_str_radix(bits, 16).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Many grants of one key, and how many of them a request looks at.
+
+use std::cell::Cell;
+
+use store::Batch;
+use types::{Arn, Timestamp, UniqueId};
+
+use super::*;
+use crate::grants::record::Terms;
+use crate::testing::{self, KEY_ID};
+
+const ALICE: &str = "AIDAALICE00000000000";
+
+fn alice() -> Principal {
+    let arn: Arn = "arn:aws:iam::111122223333:user/Alice".parse().unwrap();
+    Principal::User {
+        account: testing::account(),
+        arn,
+        id: ALICE.parse().unwrap(),
+        name: "Alice".to_owned(),
+    }
+}
+
+fn identity(id: &str) -> Party {
+    let id: UniqueId = id.parse().unwrap();
+    Party::Identity {
+        arn: "arn:aws:iam::111122223333:user/Alice".parse().unwrap(),
+        id,
+    }
+}
+
+fn subset(pairs: &[(&str, &str)]) -> Constraints {
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    Constraints {
+        context: Some(ContextConstraint::Subset(pairs.iter().map(pair).collect())),
+        source_arn: None,
+    }
+}
+
+/// A key with grants, added one after the other.
+struct Key1 {
+    key: KeyRecord,
+    snapshot: Snapshot,
+    next: u64,
+}
+
+impl Key1 {
+    fn new() -> Self {
+        let snapshot = testing::with_keys(&[KEY_ID]);
+        let row = testing::row(&testing::view(&snapshot), KEY_ID);
+        Self {
+            key: KeyRecord::clone(&row.record),
+            snapshot,
+            next: 2,
+        }
+    }
+
+    fn grant(&mut self, grantee: Party, operations: &[GrantedOperation], limits: Constraints) {
+        let grant = GrantRecord {
+            id: format!("{:064x}", self.next),
+            account: self.key.account,
+            region: self.key.region.clone(),
+            key: self.key.id.clone(),
+            created: Timestamp::EPOCH,
+            place: place(&self.snapshot, &self.key, &grantee, &limits),
+            terms: Terms {
+                name: None,
+                grantee,
+                retiring: None,
+                operations: operations.iter().copied().collect(),
+                constraints: limits,
+                issuing_account: self.key.account,
+            },
+        };
+        let mut batch = Batch::default();
+        grant.store(&mut batch);
+        self.snapshot = testing::commit(&self.snapshot, self.next, &batch);
+        self.next += 1;
+    }
+
+    /// How many grants cover the request, and how many were looked at.
+    fn ask(&self, operation: GrantedOperation, context: &[(&str, &str)]) -> (usize, usize) {
+        let asked = Asked {
+            operation,
+            context: Pairs::of(context.iter().copied()),
+            source: None,
+        };
+        let view = testing::view(&self.snapshot);
+        let looked = Cell::new(0);
+        let covers = |grant: &GrantRecord| {
+            looked.set(looked.get() + 1);
+            let context = operation.has_context().then_some(&asked.context);
+            grant.terms.constraints.hold(context, None)
+        };
+        let places = || places_of(&asked);
+        let found = found(&view, &self.key, &alice(), operation, places, covers);
+        assert_eq!(found, matching(&view, &self.key, &alice(), &asked));
+        (found.len(), looked.get())
+    }
+}
+
+#[test]
+fn one_grant_among_many_is_found_at_once() {
+    let mut key = Key1::new();
+    for number in 0..500 {
+        let name = format!("table{number}");
+        let limits = subset(&[("account", "1"), ("table", &name)]);
+        key.grant(identity(ALICE), &[GrantedOperation::Decrypt], limits);
+        let other = format!("AIDA{number:016}");
+        let operations = [GrantedOperation::Decrypt];
+        key.grant(identity(&other), &operations, Constraints::default());
+    }
+    let request = [("account", "1"), ("table", "table400"), ("x", "y")];
+    let (found, looked) = key.ask(GrantedOperation::Decrypt, &request);
+    assert_eq!(found, 1);
+    // The first few, before the shared pair was crowded, are in its place.
+    assert!(looked < 70, "{looked}");
+    let (found, looked) = key.ask(GrantedOperation::Decrypt, &[("table", "table400")]);
+    assert_eq!(found, 0);
+    assert!(looked < 3, "{looked}");
+}
+
+#[test]
+fn grants_that_count_alike_are_looked_at_once() {
+    let mut key = Key1::new();
+    for _ in 0..300 {
+        let operations = [GrantedOperation::Encrypt, GrantedOperation::DescribeKey];
+        key.grant(identity(ALICE), &operations, Constraints::default());
+    }
+    assert_eq!(key.ask(GrantedOperation::Encrypt, &[]), (1, 1));
+    assert_eq!(key.ask(GrantedOperation::DescribeKey, &[]), (1, 1));
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &[]), (0, 0));
+}
+
+#[test]
+fn operations_without_a_context_pass_over_its_constraint() {
+    let mut key = Key1::new();
+    let operations = [GrantedOperation::Decrypt, GrantedOperation::DescribeKey];
+    key.grant(identity(ALICE), &operations, subset(&[("team", "ml")]));
+    assert_eq!(key.ask(GrantedOperation::DescribeKey, &[]).0, 1);
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &[]).0, 0);
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &[("TEAM", "ml")]).0, 1);
+}
+
+#[test]
+fn the_callers_account_is_told_from_the_caller() {
+    let mut key = Key1::new();
+    let operations = [GrantedOperation::Encrypt];
+    let account = Party::Account(testing::account());
+    key.grant(account, &operations, Constraints::default());
+    let view = testing::view(&key.snapshot);
+    let asked = Asked {
+        operation: GrantedOperation::Encrypt,
+        context: Pairs::of(std::iter::empty()),
+        source: None,
+    };
+    let found = matching(&view, &key.key, &alice(), &asked);
+    assert!(found.iter().all(|grant| grant.delegates_to_account));
+    assert_eq!(found.len(), 1);
+}

@@ -1,0 +1,121 @@
+//! What is to be decrypted: a ciphertext, and the key that it or the caller names.
+
+use crypto::SecretBytes;
+use pipeline::Ctx;
+use shapes::kms::DryRunModifierType;
+use types::KeyId;
+
+use crate::ciphertext::Header;
+use crate::context::EncryptionContext;
+use crate::identifiers::{Forms, KeyTarget};
+use crate::records::{KeyRow, MaterialId};
+use crate::symmetric::{Checks, usable_key};
+use crate::{Error, Keyring};
+
+/// The key that is to decrypt, and how it was found.
+#[derive(Debug)]
+pub struct Source {
+    /// The key.
+    pub(crate) key: KeyTarget,
+    /// What the ciphertext says of itself; `None` if it is not one of ours.
+    header: Option<Header>,
+    /// Whether the caller chose the key, not the ciphertext.
+    named: bool,
+}
+
+/// What has become of a ciphertext.
+#[derive(Debug)]
+pub(crate) enum Opened<'a> {
+    /// The key that it was under, what it holds, and the material that it was made with.
+    Plaintext(&'a KeyRow, SecretBytes, MaterialId),
+    /// A dry run does not look at it.
+    Ignored,
+}
+
+impl Source {
+    /// Finds the key for `blob`, which the caller names or which the ciphertext names.
+    ///
+    /// Fails with `InvalidCiphertextException` if neither does.
+    pub(crate) fn find(
+        ctx: &Ctx,
+        key_id: Option<&String>,
+        blob: Option<&[u8]>,
+    ) -> Result<Self, Error> {
+        let header = blob.and_then(|blob| Header::split(blob).ok());
+        let header = header.map(|(header, _, _)| header);
+        let key = match (key_id, &header) {
+            // A bare key id may also be that of another account's key, if the ciphertext
+            // says so.
+            (Some(id), Some(header)) if id.parse::<KeyId>().as_ref() == Ok(&header.key) => {
+                KeyTarget::of_key(ctx, header.account, &header.key)
+            }
+            (Some(id), _) => KeyTarget::find(ctx, id, Forms::KeysAndAliases)?,
+            (None, Some(header)) => KeyTarget::of_key(ctx, header.account, &header.key),
+            (None, None) => return Err(Error::InvalidCiphertext),
+        };
+        Ok(Self {
+            key,
+            header,
+            named: key_id.is_some(),
+        })
+    }
+
+    /// Decrypts `blob` under `context`; passes it over if it is `None`.
+    ///
+    /// Fails with `InvalidCiphertextException`, with `IncorrectKeyException` if the caller
+    /// named another key, and as [`usable_key`] does.
+    pub(crate) fn open(
+        &self,
+        ctx: &Ctx,
+        checks: Checks<'_>,
+        blob: Option<&[u8]>,
+        context: &EncryptionContext,
+    ) -> Result<Opened<'_>, Error> {
+        if !self.named && self.key.key().is_err() {
+            // The ciphertext of another deployment, or of a key that is gone.
+            return Err(Error::InvalidCiphertext);
+        }
+        let key = usable_key(ctx, &self.key, checks)?;
+        let Some(blob) = blob else {
+            return Ok(Opened::Ignored);
+        };
+        let header = self.header.as_ref().ok_or(Error::InvalidCiphertext)?;
+        if header.account != key.record.account || header.key != key.record.id {
+            return Err(Error::IncorrectKey);
+        }
+        let keyring = ctx.part::<Keyring>()?;
+        let (plaintext, material) = keyring.decrypt(ctx.view(), key, context, blob)?;
+        Ok(Opened::Plaintext(key, plaintext, material))
+    }
+}
+
+/// The parameters that say whether the ciphertext of a dry run counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DryRun<'a> {
+    pub(crate) dry_run: Option<bool>,
+    pub(crate) modifiers: Option<&'a [DryRunModifierType]>,
+}
+
+impl DryRun<'_> {
+    /// Whether the ciphertext is passed over.
+    pub(crate) fn ignores_ciphertext(&self) -> bool {
+        let modifiers = self.modifiers.unwrap_or_default();
+        modifiers.contains(&DryRunModifierType::IgnoreCiphertext)
+    }
+
+    /// Checks what must be there when the ciphertext counts, and when it does not; `member` is
+    /// the name of the parameter that names the key.
+    ///
+    /// Fails with `ValidationException`.
+    pub(crate) fn check(&self, has_key: bool, has_blob: bool, member: &str) -> Result<(), Error> {
+        let missing = |member| Error::constraint("null", member, "Member must not be null");
+        match (self.ignores_ciphertext(), self.dry_run == Some(true)) {
+            (true, false) => Err(Error::Validation(
+                "DryRunModifiers can be used with DryRun only".into(),
+            )),
+            (true, true) if !has_key => Err(missing(member)),
+            (false, _) if !has_blob => Err(missing("ciphertextBlob")),
+            (true, true) | (false, _) => Ok(()),
+        }
+    }
+}

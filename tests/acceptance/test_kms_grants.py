@@ -1,0 +1,134 @@
+"""Grants through boto3 and the AWS CLI, and what they mean for records under a key."""
+
+import json
+
+import botocore.exceptions
+import pytest
+
+from conftest import ACCOUNT, REGION
+
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+
+
+def code(error) -> str:
+    return error.value.response["Error"]["Code"]
+
+
+@pytest.fixture(scope="module")
+def kms(server):
+    return server.client("kms")
+
+
+@pytest.fixture
+def key(kms):
+    return kms.create_key()["KeyMetadata"]["Arn"]
+
+
+@pytest.fixture
+def grantee(server, user):
+    """A user without any KMS permission."""
+    credentials = user("Grantee", json.dumps({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}}))
+    return server.client("iam").get_user(UserName="Grantee")["User"]["Arn"], credentials
+
+
+def test_a_grant_is_made_used_listed_and_revoked(server, kms, key, grantee):
+    arn, credentials = grantee
+    as_grantee = server.client("kms", credentials)
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        as_grantee.encrypt(KeyId=key, Plaintext=b"x")
+    assert code(refused) == "AccessDeniedException"
+    made = kms.create_grant(KeyId=key, GranteePrincipal=arn, Operations=["Encrypt", "DescribeKey"],
+                            Constraints={"EncryptionContextSubset": {"team": "ml"}}, Name="n")
+    context = {"team": "ml", "more": "1"}
+    as_grantee.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context,
+                       GrantTokens=[made["GrantToken"]])
+    assert as_grantee.describe_key(KeyId=key)["KeyMetadata"]["Arn"] == key
+    listed = kms.list_grants(KeyId=key)["Grants"]
+    assert [(grant["GrantId"], grant["GranteePrincipal"], grant["IssuingAccount"], grant["Name"],
+             grant["Constraints"]) for grant in listed] == [
+        (made["GrantId"], arn, ROOT, "n", {"EncryptionContextSubset": {"team": "ml"}})]
+    kms.revoke_grant(KeyId=key, GrantId=made["GrantId"])
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        as_grantee.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context)
+    assert code(refused) == "AccessDeniedException"
+
+
+def test_a_revoked_grant_counts_on_cached_data_keys_too(server, kms, key, grantee):
+    arn, credentials = grantee
+    group = "granted" + key[-8:]
+    admin = server.client("sagemaker")
+    admin.create_feature_group(
+        FeatureGroupName=group, RecordIdentifierFeatureName="id", EventTimeFeatureName="time",
+        FeatureDefinitions=[{"FeatureName": "id", "FeatureType": "String"},
+                            {"FeatureName": "time", "FeatureType": "String"}],
+        OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key}})
+    server.client("sagemaker-featurestore-runtime").put_record(FeatureGroupName=group, Record=[
+        {"FeatureName": "id", "ValueAsString": "a"},
+        {"FeatureName": "time", "ValueAsString": "2026-01-01T00:00:00Z"}])
+    runtime = server.client("sagemaker-featurestore-runtime", credentials)
+
+    def read():
+        return runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString="a")
+
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        read()
+    assert code(refused) == "AccessForbidden"
+    of_group = {"aws:sagemaker:featureGroupArn":
+                f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/{group}"}
+    made = kms.create_grant(KeyId=key, GranteePrincipal=arn, Operations=["Decrypt"],
+                            Constraints={"EncryptionContextSubset": of_group})
+    for _ in range(3):
+        assert read()["Record"]
+    kms.revoke_grant(KeyId=key, GrantId=made["GrantId"])
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        read()
+    assert code(refused) == "AccessForbidden"
+
+
+def test_the_cli_grants_and_retires(server, key, grantee):
+    arn, _ = grantee
+
+    def aws(*arguments):
+        done = server.cli("kms", *arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout or "null")
+
+    made = aws("create-grant", "--key-id", key, "--grantee-principal", arn, "--operations", "Decrypt",
+               "--retiring-principal", ROOT)
+    listed = aws("list-retirable-grants", "--retiring-principal", ROOT)
+    assert made["GrantId"] in [grant["GrantId"] for grant in listed["Grants"]]
+    aws("retire-grant", "--grant-token", made["GrantToken"])
+    assert aws("list-grants", "--key-id", key)["Grants"] == []
+
+
+def test_ciphertexts_move_between_keys(kms, key):
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    sealed = kms.encrypt(KeyId=key, Plaintext=b"secret", EncryptionContext={"a": "1"})
+    moved = kms.re_encrypt(CiphertextBlob=sealed["CiphertextBlob"], SourceEncryptionContext={"a": "1"},
+                           DestinationKeyId=other, DestinationEncryptionContext={"b": "2"})
+    assert (moved["SourceKeyId"], moved["KeyId"]) == (key, other)
+    opened = kms.decrypt(CiphertextBlob=moved["CiphertextBlob"], EncryptionContext={"b": "2"})
+    assert opened["Plaintext"] == b"secret"
+
+
+def test_aliases_move_and_go(kms, key):
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    name = "alias/" + key[-12:]
+    kms.create_alias(AliasName=name, TargetKeyId=key)
+    kms.update_alias(AliasName=name, TargetKeyId=other)
+    assert kms.describe_key(KeyId=name)["KeyMetadata"]["Arn"] == other
+    kms.delete_alias(AliasName=name)
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        kms.describe_key(KeyId=name)
+    assert code(refused) == "NotFoundException"
+
+
+def test_tags_and_descriptions_change(kms, key):
+    kms.tag_resource(KeyId=key, Tags=[{"TagKey": "a", "TagValue": "1"}, {"TagKey": "b", "TagValue": "2"}])
+    kms.untag_resource(KeyId=key, TagKeys=["a"])
+    assert kms.list_resource_tags(KeyId=key)["Tags"] == [{"TagKey": "b", "TagValue": "2"}]
+    kms.update_key_description(KeyId=key, Description="new")
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["Description"] == "new"
+    assert kms.list_key_policies(KeyId=key)["PolicyNames"] == ["default"]
+    assert len(kms.generate_random(NumberOfBytes=16)["Plaintext"]) == 16
