@@ -17,6 +17,7 @@
 
 use types::{AccountId, KeyId};
 
+use crate::Error;
 use crate::context::{EncryptionContext, canonical};
 use crate::records::MaterialId;
 
@@ -92,8 +93,13 @@ impl Header {
 }
 
 /// The associated data of the sealed part.
-pub(crate) fn associated_data(header: &[u8; HEADER_LEN], context: &EncryptionContext) -> Vec<u8> {
-    [LABEL, header, &canonical(context)].concat()
+///
+/// Fails for a context without a [canonical form](canonical).
+pub(crate) fn associated_data(
+    header: &[u8; HEADER_LEN],
+    context: &EncryptionContext,
+) -> Result<Vec<u8>, Error> {
+    Ok([LABEL, header, &canonical(context)?].concat())
 }
 
 fn account_of(bytes: [u8; 5]) -> Result<AccountId, Malformed> {

@@ -1,9 +1,11 @@
 //! Encryption contexts: their canonical form and the condition keys made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::KeySet;
 use shapes::kms::EncryptionAlgorithmSpec;
+
+use crate::Error;
 
 /// An encryption context: pairs of text, bound to a ciphertext and shown in policies and
 /// records. No context and an empty one are the same.
@@ -14,7 +16,15 @@ pub type EncryptionContext = BTreeMap<String, String>;
 /// The number of pairs, then every key and value behind its length, in the order of the
 /// keys' UTF-8 bytes: independent of how the caller ordered them, and different for
 /// different contexts. Numbers are 8 bytes, big-endian.
-pub(crate) fn canonical(context: &EncryptionContext) -> Vec<u8> {
+///
+/// Fails with `ValidationException` for keys that differ in case only: condition keys do not
+/// tell them apart, so no policy could say which of their values it decides on.
+pub(crate) fn canonical(context: &EncryptionContext) -> Result<Vec<u8>, Error> {
+    let folded: BTreeSet<String> = context.keys().map(|key| key.to_lowercase()).collect();
+    if folded.len() < context.len() {
+        let text = "the encryption context has keys that differ in case only";
+        return Err(Error::Validation(text.into()));
+    }
     let text: usize = context
         .iter()
         .map(|(key, value)| key.len() + value.len() + 16)
@@ -25,7 +35,7 @@ pub(crate) fn canonical(context: &EncryptionContext) -> Vec<u8> {
         push_number(&mut bytes, part.len());
         bytes.extend_from_slice(part.as_bytes());
     }
-    bytes
+    Ok(bytes)
 }
 
 fn push_number(bytes: &mut Vec<u8>, number: usize) {
@@ -76,19 +86,24 @@ mod tests {
             expected.extend_from_slice(&u64::try_from(part.len()).unwrap().to_be_bytes());
             expected.extend_from_slice(part.as_bytes());
         }
-        assert_eq!(canonical(&context(&[("b", ""), ("a", "xy")])), expected);
+        let form = canonical(&context(&[("b", ""), ("a", "xy")]));
+        assert_eq!(form.unwrap(), expected);
+    }
+
+    #[test]
+    fn keys_that_differ_in_case_only_are_refused() {
+        for pairs in [[("team", "a"), ("Team", "b")], [("é", "a"), ("É", "a")]] {
+            let refused = canonical(&context(&pairs));
+            assert!(matches!(refused, Err(Error::Validation(_))), "{pairs:?}");
+        }
+        assert!(canonical(&context(&[("a", "Team"), ("b", "team")])).is_ok());
     }
 
     #[test]
     fn moving_text_between_key_and_value_changes_the_form() {
-        assert_ne!(
-            canonical(&context(&[("ab", "c")])),
-            canonical(&context(&[("a", "bc")]))
-        );
-        assert_ne!(
-            canonical(&context(&[("a", ""), ("b", "")])),
-            canonical(&context(&[("a", "b")]))
-        );
+        let form = |pairs| canonical(&context(pairs)).unwrap();
+        assert_ne!(form(&[("ab", "c")]), form(&[("a", "bc")]));
+        assert_ne!(form(&[("a", ""), ("b", "")]), form(&[("a", "b")]));
     }
 
     proptest! {
@@ -97,7 +112,11 @@ mod tests {
             first in prop::collection::btree_map(".{0,3}", ".{0,3}", 0..4),
             second in prop::collection::btree_map(".{0,3}", ".{0,3}", 0..4),
         ) {
-            prop_assert_eq!(first == second, canonical(&first) == canonical(&second));
+            let forms = canonical(&first).ok().zip(canonical(&second).ok());
+            let Some((a, b)) = forms else {
+                return Ok(());
+            };
+            prop_assert_eq!(first == second, a == b);
         }
     }
 }

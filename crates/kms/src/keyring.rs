@@ -135,7 +135,7 @@ impl Keyring {
         .encode()
         .map_err(|_malformed| Error::broken("a key id does not fit the ciphertext's header"))?;
         let mut blob = header.to_vec();
-        let aad = associated_data(&header, context);
+        let aad = associated_data(&header, context)?;
         blob.extend_from_slice(&sealing.seal(&*self.entropy, &aad, plaintext));
         Ok(blob)
     }
@@ -160,7 +160,7 @@ impl Keyring {
             .material(view, key, header.material)?
             .ok_or(Error::InvalidCiphertext)?;
         let plaintext = opening
-            .open(&associated_data(bytes, context), sealed)
+            .open(&associated_data(bytes, context)?, sealed)
             .map_err(|_silent| Error::InvalidCiphertext)?;
         Ok((plaintext, header.material))
     }

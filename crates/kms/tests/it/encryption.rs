@@ -1,8 +1,8 @@
 //! Encrypting and making data keys.
 
-use kms::{Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, PutKeyPolicy};
+use kms::{Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, PutKeyPolicy};
 use shapes::kms::{
-    DataKeySpec, EncryptRequest, EncryptionAlgorithmSpec, GenerateDataKeyRequest,
+    DataKeySpec, DecryptRequest, EncryptRequest, EncryptionAlgorithmSpec, GenerateDataKeyRequest,
     GenerateDataKeyWithoutPlaintextRequest, PutKeyPolicyRequest, RecipientInfo,
 };
 
@@ -144,6 +144,32 @@ async fn what_cannot_be_honoured_is_refused() {
     };
     let (code, _) = world.failure::<GenerateDataKey>(&admin, input).await;
     assert_eq!(code, "UnsupportedOperationException");
+}
+
+/// Policies do not tell such keys apart, so none decides on a value that another one hides.
+#[tokio::test]
+async fn a_context_with_keys_that_differ_in_case_only_is_refused() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let input = EncryptRequest {
+        encryption_context: context(&[("Team", "ml"), ("team", "web")]),
+        ..encrypt(&key.key_id)
+    };
+    let (code, text) = world.failure::<Encrypt>(&admin, input).await;
+    assert_eq!(code, "ValidationException");
+    assert!(text.contains("differ in case only"), "{text}");
+    let sealed = world
+        .call::<Encrypt>(&admin, encrypt(&key.key_id))
+        .await
+        .unwrap();
+    let input = DecryptRequest {
+        ciphertext_blob: sealed.ciphertext_blob.unwrap(),
+        encryption_context: context(&[("Team", "ml"), ("team", "web")]),
+        ..DecryptRequest::default()
+    };
+    let (code, _) = world.failure::<Decrypt>(&admin, input).await;
+    assert_eq!(code, "ValidationException");
 }
 
 /// A key that Alice may encrypt under where `condition` holds.
