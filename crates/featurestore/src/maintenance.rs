@@ -2,6 +2,7 @@
 
 use pipeline::Services;
 use store::{Batch, Key, Lane};
+use tracing::error;
 
 use crate::records::PURGES;
 use crate::{Error, Runtime};
@@ -27,15 +28,19 @@ pub async fn maintain(services: &Services) -> Result<(), Error> {
 }
 
 async fn sweep(services: &Services, runtime: &Runtime) -> Result<(), Error> {
+    let mut damaged = 0;
     for _ in 0..STEPS {
-        if !runtime
-            .cells
-            .sweep(services.clock().now(), STEP)
-            .await?
-            .more
-        {
+        let swept = runtime.cells.sweep(services.clock().now(), STEP).await?;
+        damaged += swept.damaged;
+        if !swept.more {
             break;
         }
+    }
+    if damaged > 0 {
+        error!(
+            damaged,
+            "expired records were tampered with and cannot be removed"
+        );
     }
     Ok(())
 }

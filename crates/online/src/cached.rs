@@ -229,6 +229,16 @@ impl Store for CachedStore {
         self.shared.inner.cells(space, from, to, limit)
     }
 
+    fn cell_keys(
+        &self,
+        space: Space,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        self.shared.inner.cell_keys(space, from, to, limit)
+    }
+
     fn log_newest_first(
         &self,
         log: &'static Log,

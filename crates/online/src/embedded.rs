@@ -4,7 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Bound as RangeBound;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use store::{Batch, CellOutcome, CellWrite, CommitError, Lane, Store};
 use types::Timestamp;
@@ -39,6 +40,8 @@ pub struct Write {
 pub struct Swept {
     /// How many cells were removed.
     pub removed: usize,
+    /// How many could not be, because they were tampered with.
+    pub damaged: usize,
     /// Whether more is left to sweep.
     pub more: bool,
 }
@@ -83,11 +86,12 @@ pub trait Cells: fmt::Debug + Send + Sync {
 
     /// Removes up to `limit` cells whose time was over in an hour before that of `now`.
     ///
-    /// A newer version that is written meanwhile survives. A cell that was tampered with stays;
-    /// the others are removed before the call fails.
+    /// A newer version that is written meanwhile survives. A cell that was tampered with stays,
+    /// and the calls of the next minute go on behind it.
     fn sweep(&self, now: Timestamp, limit: usize) -> Fetch<'_, Swept>;
 
-    /// Removes up to `limit` cells of a group that no request can reach any more.
+    /// Removes up to `limit` cells of a group that no request can reach any more, those that
+    /// were tampered with as well.
     fn purge(&self, group: GroupNumber, limit: usize) -> Fetch<'_, Purged>;
 }
 
@@ -99,13 +103,28 @@ pub trait Cells: fmt::Debug + Send + Sync {
 pub struct EmbeddedCells {
     store: Arc<dyn Store>,
     sequencer: Sequencer,
+    passed: Mutex<Option<Passed>>,
 }
+
+/// How far sweeping does not begin anew, since all that is left there was tampered with.
+#[derive(Debug)]
+struct Passed {
+    row: Vec<u8>,
+    until: Timestamp,
+}
+
+/// For how long what was tampered with is passed over.
+const PASSED_FOR: Duration = Duration::from_mins(1);
 
 impl EmbeddedCells {
     /// Opens the cells in `store`, which must hold [`crate::spaces`] and [`crate::tables`].
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, OpenError> {
         let sequencer = Sequencer::start(&*store).await?;
-        Ok(Self { store, sequencer })
+        Ok(Self {
+            store,
+            sequencer,
+            passed: Mutex::default(),
+        })
     }
 
     fn read(&self, key: &CellKey) -> Result<Option<SealedCell>, Error> {
@@ -114,55 +133,77 @@ impl EmbeddedCells {
     }
 
     async fn sweep_step(&self, now: Timestamp, limit: usize) -> Result<Swept, Error> {
-        let nothing = Swept {
+        let mut swept = Swept {
             removed: 0,
+            damaged: 0,
             more: false,
         };
         let Some(now_as_event) = crate::EventTime::new(now) else {
-            return Ok(nothing);
+            return Ok(swept);
         };
         let end = now_as_event.hour().to_be_bytes();
         let to = RangeBound::Excluded(&end[..]);
-        let rows = self.store.cells(EXPIRY, RangeBound::Unbounded, to, limit)?;
-        if rows.is_empty() {
-            return Ok(nothing);
+        let passed = self.passed(now);
+        let from = match &passed {
+            Some(row) => RangeBound::Excluded(&row[..]),
+            None => RangeBound::Unbounded,
+        };
+        // What a row says beside its key is of no use here, and may have been tampered with.
+        let rows = self.store.cell_keys(EXPIRY, from, to, limit)?;
+        swept.more = rows.len() >= limit;
+        match self.sweep_rows(&rows, now).await {
+            Ok(removed) => swept.removed = removed,
+            Err(CommitError::Damaged { .. }) => {
+                self.sweep_one_by_one(&rows, now, &mut swept).await?;
+            }
+            Err(error) => return Err(error.into()),
         }
-        let more = rows.len() >= limit;
-        let rows: Vec<Vec<u8>> = rows.into_iter().map(|(row, _)| row).collect();
-        let removed = match self.sweep_rows(&rows, now).await {
-            Err(CommitError::Damaged { .. }) => self.sweep_one_by_one(&rows, now).await,
-            result => result,
-        }?;
-        Ok(Swept { removed, more })
+        Ok(swept)
     }
 
-    /// Sweeps what can be swept, and fails if anything cannot.
+    /// The row behind which to sweep at `now`.
+    fn passed(&self, now: Timestamp) -> Option<Vec<u8>> {
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        *passed = passed.take().filter(|passed| now < passed.until);
+        passed.as_ref().map(|passed| passed.row.clone())
+    }
+
+    /// Sweeps what can be swept, and passes over the rest.
     async fn sweep_one_by_one(
         &self,
         rows: &[Vec<u8>],
         now: Timestamp,
-    ) -> Result<usize, CommitError> {
-        let mut removed = 0;
-        let mut damaged = None;
+        swept: &mut Swept,
+    ) -> Result<(), CommitError> {
         for row in rows {
             match self.sweep_rows(std::slice::from_ref(row), now).await {
-                Ok(count) => removed += count,
-                Err(error @ CommitError::Damaged { .. }) => damaged = Some(error),
+                Ok(removed) => swept.removed += removed,
+                Err(CommitError::Damaged { .. }) => {
+                    swept.damaged += 1;
+                    let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+                    let fresh = || now.saturating_add(PASSED_FOR);
+                    let until = passed.as_ref().map_or_else(fresh, |passed| passed.until);
+                    let row = row.clone();
+                    *passed = Some(Passed { row, until });
+                }
                 Err(error) => return Err(error),
             }
         }
-        damaged.map_or(Ok(removed), Err)
+        Ok(())
     }
 
     async fn sweep_rows(&self, rows: &[Vec<u8>], now: Timestamp) -> Result<usize, CommitError> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
         let mut batch = Batch::new(Lane::Data);
         for row in rows {
             // The rule decides at the commit: whatever has been written to the cell by then
             // is removed if its own time is over, and else survives.
-            if let Some(key) = row.get(HOUR_LENGTH..) {
+            if let Some(key) = row.get(HOUR_LENGTH..).and_then(CellKey::from_bytes) {
                 batch.cell(CellWrite {
                     space: CELLS,
-                    key: key.to_vec(),
+                    key: key.as_bytes().to_vec(),
                     value: None,
                     rule: Some(Box::new(IfExpired { now })),
                 });
@@ -175,19 +216,28 @@ impl EmbeddedCells {
     }
 
     async fn purge_step(&self, group: GroupNumber, limit: usize) -> Result<Purged, Error> {
-        let cells = self.range(group, None, limit)?;
+        let first = group.0.to_be_bytes();
+        let end = group.0.checked_add(1).map(u64::to_be_bytes);
+        let from = RangeBound::Included(&first[..]);
+        let keys = self
+            .store
+            .cell_keys(CELLS, from, below(end.as_ref()), limit)?;
         let purged = Purged {
-            removed: cells.len(),
-            more: cells.len() >= limit,
+            removed: keys.len(),
+            more: keys.len() >= limit,
         };
-        if cells.is_empty() {
+        if keys.is_empty() {
             return Ok(purged);
         }
         let mut batch = Batch::new(Lane::Data);
-        for (key, value) in cells {
-            let expiry = Header::read(&value)
-                .ok()
-                .and_then(|header| header.expires_at);
+        for key in keys {
+            // The row of a cell that does not tell its expiry goes when its hour is swept.
+            let value = match self.store.cell(CELLS, &key) {
+                Err(store::Error::Damaged { .. }) => None,
+                value => value?,
+            };
+            let header = value.and_then(|value| Header::read(&value).ok());
+            let expiry = header.and_then(|header| header.expires_at);
             if let (Some(at), Some(key)) = (expiry, CellKey::from_bytes(&key)) {
                 batch.cell(removal(EXPIRY, expiry_row(at, &key)));
             }
@@ -209,11 +259,7 @@ impl EmbeddedCells {
             Some(key) => RangeBound::Excluded(&key.as_bytes()[..]),
             None => RangeBound::Included(&first[..]),
         };
-        let to = match &end {
-            Some(end) => RangeBound::Excluded(&end[..]),
-            None => RangeBound::Unbounded,
-        };
-        Ok(self.store.cells(CELLS, from, to, limit)?)
+        Ok(self.store.cells(CELLS, from, below(end.as_ref()), limit)?)
     }
 
     async fn commit(&self, mut batch: Batch, writes: Vec<Write>) -> Result<Vec<Outcome>, Error> {
@@ -296,6 +342,10 @@ impl Cells for EmbeddedCells {
     fn purge(&self, group: GroupNumber, limit: usize) -> Fetch<'_, Purged> {
         Box::pin(self.purge_step(group, limit))
     }
+}
+
+fn below(end: Option<&[u8; 8]>) -> RangeBound<&[u8]> {
+    end.map_or(RangeBound::Unbounded, |end| RangeBound::Excluded(&end[..]))
 }
 
 const HOUR_LENGTH: usize = 4;

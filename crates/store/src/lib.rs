@@ -100,6 +100,19 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Cells, Error>;
 
+    /// The keys of what [`Self::cells`] would read. An engine that can tells them without the
+    /// values, and so even where a value is not as it was written.
+    fn cell_keys(
+        &self,
+        space: Space,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let cells = self.cells(space, from, to, limit)?;
+        Ok(cells.into_iter().map(|(key, _)| key).collect())
+    }
+
     /// Reads up to `limit` entries of one stream of `log`, newest first, older than `before`
     /// (all, if `None`) and not in segments before `oldest_segment`.
     fn log_newest_first(

@@ -51,16 +51,23 @@ impl Home {
         World::over(engine, cells, self.keys.clone())
     }
 
-    /// Lets `edit` change the stored cell of the record `a`.
+    /// Lets `edit` change the stored cell at `key`.
     fn edit(&self, key: &CellKey, edit: impl FnOnce(&mut Vec<u8>)) {
+        self.edit_in("space.online_cells", Some(key.as_bytes()), edit);
+    }
+
+    /// Lets `edit` change a stored value of a keyspace, the first if no key is given.
+    fn edit_in(&self, space: &str, key: Option<&[u8]>, edit: impl FnOnce(&mut Vec<u8>)) {
         let engine = self.directory.path().join("engine");
         let database = Database::builder(&engine).open().unwrap();
         let cells = database
-            .keyspace("space.online_cells", KeyspaceCreateOptions::default)
+            .keyspace(space, KeyspaceCreateOptions::default)
             .unwrap();
-        let mut value = cells.get(key.as_bytes()).unwrap().unwrap().to_vec();
+        let first = cells.first_key_value().map(|guard| guard.key().unwrap());
+        let key = key.map_or_else(|| first.unwrap().to_vec(), <[u8]>::to_vec);
+        let mut value = cells.get(&key).unwrap().unwrap().to_vec();
         edit(&mut value);
-        cells.insert(key.as_bytes(), value).unwrap();
+        cells.insert(&key, value).unwrap();
         cells.rotate_memtable_and_wait().unwrap();
         drop((cells, database));
         empty_journals(&engine);
@@ -180,21 +187,76 @@ async fn a_cell_copied_from_another_record_is_refused() {
 }
 
 #[tokio::test]
-async fn sweeping_names_what_was_tampered_with_and_removes_the_rest() {
+async fn sweeping_goes_on_behind_what_was_tampered_with() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let requests = names.map(|name| put(name, 10, 1).expiring(20));
+    let home = Home::with(&requests).await;
+    let world = home.open().await;
+    let mut keys = names.map(|name| world.key(1, name)).to_vec();
+    world.store.close();
+    drop(world);
+    // The first in the order of sweeping are the damaged ones.
+    keys.sort_unstable();
+    let (damaged, whole) = keys.split_at(4);
+    for key in damaged {
+        home.edit(key, |value| {
+            set_header(value, |header| header.expires_at = Some(time(9 * HOUR)));
+        });
+    }
+    let world = home.open().await;
+    let now = Timestamp::new(2 * HOUR, 0);
+    let mut steps = Vec::new();
+    for _ in 0..4 {
+        let swept = world.cells.sweep(now, 2).await.unwrap();
+        steps.push((swept.removed, swept.damaged, swept.more));
+    }
+    let expected = [(0, 2, true), (0, 2, true), (2, 0, true), (0, 0, false)];
+    assert_eq!(steps, expected);
+    for key in whole {
+        assert!(world.cells.get(key).await.unwrap().is_none());
+    }
+    for key in damaged {
+        refused(&world.cells.get(key).await);
+    }
+    // What is passed over is tried again, and what comes in before it is not forgotten.
+    let late = put("late", 10, 9).expiring(15);
+    assert_eq!(world.apply(&late, 0).await, Outcome::Applied);
+    let later = Timestamp::new(2 * HOUR + 60, 0);
+    let swept = world.cells.sweep(later, 10).await.unwrap();
+    assert_eq!((swept.removed, swept.damaged), (1, 4));
+}
+
+#[tokio::test]
+async fn sweeping_needs_nothing_of_its_rows_but_their_keys() {
+    let home = Home::with(&[put("a", 10, 1).expiring(20)]).await;
+    home.edit_in("space.online_expiry", None, |value| value.push(1));
+    let world = home.open().await;
+    let now = Timestamp::new(2 * HOUR, 0);
+    let swept = world.cells.sweep(now, 10).await.unwrap();
+    assert_eq!((swept.removed, swept.damaged, swept.more), (1, 0, false));
+    let key = world.key(1, "a");
+    assert!(world.cells.get(&key).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_deleted_group_is_removed_with_what_was_tampered_with() {
     let requests = ["a", "b", "c"].map(|name| put(name, 10, 1).expiring(20));
     let home = Home::with(&requests).await;
     let world = home.open().await;
     let keys = ["a", "b", "c"].map(|name| world.key(1, name));
     world.store.close();
     drop(world);
-    let [a, b, c] = keys;
-    home.edit(&b, |value| {
-        set_header(value, |header| header.expires_at = Some(time(9 * HOUR)));
+    home.edit(&keys[1], |value| {
+        set_header(value, |header| header.deleted = true);
     });
     let world = home.open().await;
+    let purged = world.cells.purge(GroupNumber(1), 10).await.unwrap();
+    assert_eq!((purged.removed, purged.more), (3, false));
+    for key in keys {
+        assert!(world.cells.get(&key).await.unwrap().is_none());
+    }
+    // The row of the damaged one is left, and leads to nothing.
     let now = Timestamp::new(2 * HOUR, 0);
-    refused(&world.cells.sweep(now, 10).await);
-    assert!(world.cells.get(&a).await.unwrap().is_none());
-    assert!(world.cells.get(&c).await.unwrap().is_none());
-    refused(&world.cells.get(&b).await);
+    let swept = world.cells.sweep(now, 10).await.unwrap();
+    assert_eq!((swept.removed, swept.damaged), (0, 0));
 }

@@ -57,6 +57,32 @@ impl Shared {
             .collect()
     }
 
+    /// The keys of up to `limit` cells in key order, whatever their values are.
+    pub(super) fn cell_keys(
+        &self,
+        space: Space,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let Some(keyspace) = self.engine.space(space) else {
+            return Err(Error::Undeclared { what: space.name });
+        };
+        if is_empty_range(from, to) {
+            return Ok(Vec::new());
+        }
+        self.engine
+            .database()
+            .snapshot()
+            .range::<&[u8], _>(keyspace, (from, to))
+            .take(limit)
+            .map(|guard| {
+                let key = guard.key().map_err(|error| read_error(space.name, error))?;
+                Ok(key.to_vec())
+            })
+            .collect()
+    }
+
     fn open_cell(&self, space: Space, key: &[u8], stored: &[u8]) -> Result<Vec<u8>, Error> {
         self.sealer
             .open_cell(space, key, stored)
