@@ -1,6 +1,7 @@
 //! The metadata of one revision, in memory and immutable.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -135,6 +136,15 @@ impl Snapshot {
     /// The last commit that changed `table`.
     pub fn table_changed(&self, table: &dyn AnyTable) -> Revision {
         self.rows(table).map_or(0, |rows| rows.changed)
+    }
+
+    /// How many rows each table has.
+    pub(crate) fn row_counts(&self) -> BTreeMap<&'static str, u64> {
+        let tables = self.index.0.iter().zip(&self.tables);
+        let counted = tables.filter_map(|(name, table)| Some((*name, table.as_ref()?)));
+        counted
+            .map(|(name, table)| (name, u64::try_from(table.rows.len()).unwrap_or(u64::MAX)))
+            .collect()
     }
 
     fn rows(&self, table: &dyn AnyTable) -> Option<&TableRows> {

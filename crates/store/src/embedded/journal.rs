@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 use rustix::fs::{SeekFrom, seek};
 
-use self::frame::{Frame, Frames};
+pub(super) use self::frame::RawItem;
+use self::frame::{Frame, Frames, TRAILER};
 use super::chain::{Hash, LENGTH, Link, MAGIC};
 use super::mark::Mark;
 use super::seal::Sealer;
@@ -115,6 +116,62 @@ pub(super) fn scan(directory: &Path, sealer: &Sealer, marked: u64) -> io::Result
         break;
     }
     Ok(scan)
+}
+
+/// Shows `visit` every batch that stands whole from `damage` on, in the journals of
+/// `directory`.
+pub(super) fn read_behind(
+    directory: &Path,
+    damage: &Damage,
+    sealer: &Sealer,
+    visit: &mut dyn FnMut(&Link, &[RawItem]),
+) -> io::Result<()> {
+    let there = |path: &Path| directory.join(path.file_name().unwrap_or_default());
+    let file = File::open(there(&damage.path))?;
+    let mut position = read_frames(&file, damage.offset, sealer, visit)?;
+    // A frame begins where another ends.
+    while let Some(found) = find(&file, position, &TRAILER)? {
+        let start = found + u64::try_from(TRAILER.len()).unwrap_or_default();
+        position = read_frames(&file, start, sealer, visit)?.max(start);
+    }
+    for journal in &damage.later {
+        read_frames(&File::open(there(journal))?, 0, sealer, visit)?;
+    }
+    Ok(())
+}
+
+/// Shows the batches that follow each other from `position` on; returns where they end.
+fn read_frames(
+    file: &File,
+    position: u64,
+    sealer: &Sealer,
+    visit: &mut dyn FnMut(&Link, &[RawItem]),
+) -> io::Result<u64> {
+    let mut frames = Frames::with_items(file, position)?;
+    let mut end = position;
+    while let Frame::Batch { link, .. } = frames.next(sealer)? {
+        visit(&link, frames.items());
+        end = frames.position();
+    }
+    Ok(end)
+}
+
+/// Where `wanted` stands in `file` first, from `position` on.
+fn find(file: &File, position: u64, wanted: &[u8]) -> io::Result<Option<u64>> {
+    let mut buffer = vec![0; CHUNK];
+    let mut next = next_data(file, position);
+    while let Some(at) = next {
+        let read = file.read_at(&mut buffer, at)?;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if let Some(found) = memmem::find(bytes, wanted) {
+            return Ok(Some(at + u64::try_from(found).unwrap_or_default()));
+        }
+        // Chunks overlap, so that what stands across their border is found in the second.
+        let step = (read + 1).saturating_sub(wanted.len());
+        let behind = at + u64::try_from(step).unwrap_or(u64::MAX);
+        next = (step > 0).then(|| next_data(file, behind)).flatten();
+    }
+    Ok(None)
 }
 
 /// Whether the newest batch in the journals is the one that `mark` names, or there is none.

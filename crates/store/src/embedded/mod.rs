@@ -11,6 +11,7 @@ mod entry;
 mod group;
 mod journal;
 mod load;
+mod loss;
 mod mark;
 mod open;
 mod options;
@@ -36,6 +37,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use disk::{Disk, MarkFile, Space as DiskSpace, SystemDisk};
+pub use loss::{Changes, FoundEntry, Loss};
 pub use options::{Options, Tuning};
 pub use recover::{Recovery, recover};
 
@@ -183,6 +185,16 @@ impl Store for EmbeddedStore {
         limit: usize,
     ) -> Result<Cells, Error> {
         self.shared.cells(space, from, to, limit)
+    }
+
+    fn cell_keys(
+        &self,
+        space: Space,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        self.shared.cell_keys(space, from, to, limit)
     }
 
     fn log_newest_first(

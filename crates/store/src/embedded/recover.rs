@@ -5,6 +5,7 @@
 //! line with the rows that are left, and begins the chain anew behind every number that was
 //! ever used, so that no commit number is given twice.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -19,6 +20,7 @@ use super::engine::Engine;
 use super::entry::{Entry, EntryKey, LogHead, head_place};
 use super::journal::{self, Damage, Scan};
 use super::load::{Loaded, engine_error, load_what_is_left};
+use super::loss::{FoundEntry, Loss, last_entries, read_loss};
 use super::mark::{Mark, MarkKeeper, Marked};
 use super::open::{create_directory, cut_off, engine_directory, files_error};
 use super::options::Options;
@@ -40,6 +42,12 @@ pub struct Recovery {
     pub rows_match: bool,
     /// Whether anything keeps the store from opening.
     pub needed: bool,
+    /// What is known of the commits that are missing.
+    pub loss: Loss,
+    /// How many rows are left of each metadata table.
+    pub left: BTreeMap<&'static str, u64>,
+    /// The newest entry that is left of each log.
+    pub last_entries: Vec<FoundEntry>,
     /// Where what could not be read was put, if the loss was accepted.
     pub set_aside: Option<PathBuf>,
 }
@@ -62,9 +70,9 @@ pub fn recover(options: &Options<'_>, accept: bool) -> Result<Recovery, OpenErro
     let preview = options.directory.join("recover.tmp");
     remove_directory(&preview).map_err(files_error)?;
     copy_engine(&engine, &preview).map_err(files_error)?;
-    let looked = examine(options, &sealer, &preview, marked);
+    let looked = look(options, &sealer, (&engine, &preview), marked);
     remove_directory(&preview).map_err(files_error)?;
-    let (mut recovery, ..) = looked?;
+    let mut recovery = looked?;
     if accept && recovery.needed {
         recovery.set_aside = set_aside(options, &engine, &sealer).map_err(files_error)?;
         let (_, opened, left, scan) = examine(options, &sealer, &engine, marked)?;
@@ -74,6 +82,24 @@ pub fn recover(options: &Options<'_>, accept: bool) -> Result<Recovery, OpenErro
             .settle(&Mark::from(&head), &sealer)
             .map_err(files_error)?;
     }
+    Ok(recovery)
+}
+
+/// Examines the copy `preview` of `engine`, and reads in `engine` what the copy was cut off.
+fn look(
+    options: &Options<'_>,
+    sealer: &Sealer,
+    (engine, preview): (&Path, &Path),
+    marked: Marked,
+) -> Result<Recovery, OpenError> {
+    let (mut recovery, opened, left, scan) = examine(options, sealer, preview, marked)?;
+    if let Some(damage) = &scan.damage {
+        let place = (engine, damage);
+        let loss = read_loss(options, sealer, &opened, place, recovery.found);
+        recovery.loss = loss.map_err(files_error)?;
+    }
+    recovery.left = left.snapshot.row_counts();
+    recovery.last_entries = last_entries(options, sealer, &opened, &left);
     Ok(recovery)
 }
 
@@ -118,6 +144,9 @@ fn examine(
         expected,
         rows_match,
         needed: unmarked || !rows_match || expected.is_some_and(|expected| expected > found),
+        loss: Loss::default(),
+        left: BTreeMap::new(),
+        last_entries: Vec::new(),
         set_aside: None,
     };
     Ok((recovery, engine, left, scan))

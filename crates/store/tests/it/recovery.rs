@@ -4,10 +4,10 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use store::embedded::{EmbeddedStore, Recovery, recover};
+use store::embedded::{Changes, EmbeddedStore, FoundEntry, Loss, Recovery, recover};
 use store::{Key, Lane, OpenError, Store};
 
-use crate::common::{CELLS, Home, NOTES, cell, commit, note, put_note, read_note};
+use crate::common::{CELLS, Home, NOTES, cell, commit, event, note, put_note, read_note};
 use crate::tampering::{empty_journal, rows_of, tamper};
 
 const COMMITS: u64 = 10;
@@ -22,6 +22,10 @@ fn write(store: &dyn Store, number: u64) {
 
 /// A crash image with its journal damaged in the middle of the commits.
 fn damaged() -> Home {
+    damaged_with(write)
+}
+
+fn damaged_with(write: impl Fn(&dyn Store, u64)) -> Home {
     let home = Home::new();
     let store = home.open();
     (1..=COMMITS).for_each(|number| write(&store, number));
@@ -66,16 +70,72 @@ fn looking_says_what_is_lost_and_changes_nothing() {
     let found = lost(image.try_open());
     let before = contents(image.path());
     let recovery = recover(&image.options(), false).unwrap();
+    let readable = COMMITS - found - 1;
+    let changes = Changes {
+        written: readable,
+        removed: 0,
+    };
     let expected = Recovery {
         found,
         expected: Some(COMMITS),
         rows_match: true,
         needed: true,
+        // All but the one that was damaged.
+        loss: Loss {
+            readable,
+            changes: [("cells", changes), ("notes", changes)].into(),
+            entries: Vec::new(),
+        },
+        left: [("notes", 1), ("secrets", 0)].into(),
+        last_entries: Vec::new(),
         set_aside: None,
     };
     assert_eq!(recovery, expected);
     assert!(contents(image.path()) == before);
     assert_eq!(lost(image.try_open()), found);
+}
+
+#[test]
+fn looking_shows_what_the_log_says_of_lost_commits_and_where_it_ends() {
+    let image = damaged_with(|store, number| {
+        commit(store, Lane::Metadata, |batch| {
+            batch.append(event(1, 7, format!("entry {number}").as_bytes()));
+            batch.cell(cell(b"again", None));
+        })
+        .unwrap();
+    });
+    let found = lost(image.try_open());
+    let recovery = recover(&image.options(), false).unwrap();
+    let text = |entry: &FoundEntry| {
+        assert_eq!(entry.log, "events");
+        String::from_utf8(entry.payload.clone()).unwrap()
+    };
+    let shown: Vec<String> = recovery.loss.entries.iter().map(text).collect();
+    let expected: Vec<String> = (found + 2..=COMMITS)
+        .map(|number| format!("entry {number}"))
+        .collect();
+    assert!(!expected.is_empty());
+    assert_eq!(shown, expected);
+    assert_eq!(recovery.loss.changes["cells"].removed, COMMITS - found - 1);
+    let last: Vec<String> = recovery.last_entries.iter().map(text).collect();
+    assert_eq!(last, [format!("entry {found}")]);
+    assert!(!format!("{recovery:?}").contains("entry "));
+}
+
+#[test]
+fn a_cut_off_end_leaves_nothing_to_read() {
+    let home = Home::new();
+    let store = home.open();
+    (1..=COMMITS).for_each(|number| write(&store, number));
+    let image = home.image(COMMITS);
+    let journal = image.journals().pop().unwrap();
+    let bytes = fs::read(&journal).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    fs::write(&journal, &bytes[..end / 2]).unwrap();
+    let recovery = recover(&image.options(), false).unwrap();
+    assert!(recovery.needed && recovery.found < COMMITS);
+    assert_eq!(recovery.expected, Some(COMMITS));
+    assert_eq!(recovery.loss, Loss::default());
 }
 
 #[test]

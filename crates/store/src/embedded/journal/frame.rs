@@ -1,7 +1,7 @@
 //! The engine's journal framing: start, items, end with checksum.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use crypto::digest::Sha256;
 use xxhash_rust::xxh3::Xxh3;
@@ -17,7 +17,8 @@ const TAG_END: u8 = 3;
 const UNCOMPRESSED: u8 = 0;
 const VALUE: u8 = 0;
 const TOMBSTONE: u8 = 1;
-const TRAILER: [u8; 4] = *b"FJL\x03";
+/// Ends every frame.
+pub(super) const TRAILER: [u8; 4] = *b"FJL\x03";
 const ITEM_HEADER: usize = 1 + 1 + 1 + 8 + 2 + 4 + 4;
 
 /// What stands at a position of a journal.
@@ -36,6 +37,15 @@ pub(super) enum Frame {
     Unreadable,
 }
 
+/// An item of a batch, as it stands in the journal.
+#[derive(Debug)]
+pub(in crate::embedded) struct RawItem {
+    pub(in crate::embedded) keyspace: u64,
+    pub(in crate::embedded) key: Vec<u8>,
+    /// `None` removes the key.
+    pub(in crate::embedded) value: Option<Vec<u8>>,
+}
+
 /// Reads frames one after the other.
 #[derive(Debug)]
 pub(super) struct Frames<'a> {
@@ -44,9 +54,11 @@ pub(super) struct Frames<'a> {
     length: u64,
     key: Vec<u8>,
     value: Vec<u8>,
+    /// The items of the frame, but for its link, where they are asked for.
+    items: Option<Vec<RawItem>>,
 }
 
-/// An item as it stands in the journal; key and value are in the reader's buffers.
+/// What precedes an item; key and value are in the reader's buffers.
 struct ItemHeader {
     keyspace: u64,
     removed: bool,
@@ -65,13 +77,34 @@ fn is_near(number: u64, floor: u64) -> bool {
 impl<'a> Frames<'a> {
     /// Begins at the front of `file`.
     pub(super) fn new(file: &'a File) -> io::Result<Self> {
+        Self::at(file, 0)
+    }
+
+    /// Begins at `position` of `file`.
+    fn at(mut file: &'a File, position: u64) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(position))?;
         Ok(Self {
             length: file.metadata()?.len(),
             reader: BufReader::with_capacity(256 * 1024, file),
-            position: 0,
+            position,
             key: Vec::new(),
             value: Vec::new(),
+            items: None,
         })
+    }
+
+    /// Begins at `position` of `file`, and keeps the items of each frame.
+    pub(super) fn with_items(file: &'a File, position: u64) -> io::Result<Self> {
+        let frames = Self::at(file, position)?;
+        Ok(Self {
+            items: Some(Vec::new()),
+            ..frames
+        })
+    }
+
+    /// The items of the frame that was read last.
+    pub(super) fn items(&self) -> &[RawItem] {
+        self.items.as_deref().unwrap_or_default()
     }
 
     /// Where the next frame begins.
@@ -102,6 +135,9 @@ impl<'a> Frames<'a> {
         let mut checksum = Xxh3::new();
         let mut content = Sha256::new();
         let mut link = None;
+        if let Some(items) = &mut self.items {
+            items.clear();
+        }
         while left > 0 {
             left -= 1;
             let Some(item) = self.item()? else {
@@ -115,6 +151,13 @@ impl<'a> Frames<'a> {
             } else {
                 let value = (!item.removed).then_some(self.value.as_slice());
                 digest_item(&mut content, item.keyspace, &self.key, value);
+                if let Some(items) = &mut self.items {
+                    items.push(RawItem {
+                        keyspace: item.keyspace,
+                        key: self.key.clone(),
+                        value: value.map(<[u8]>::to_vec),
+                    });
+                }
             }
         }
         let end: [u8; 1 + 8 + 4] = self.array()?;
