@@ -9,7 +9,7 @@ mod history;
 mod identity;
 mod record;
 
-pub use damper::{Damped, Damper, DenialKey};
+pub use damper::{Counted, Damped, Damper, DenialKey};
 pub use error::Error;
 pub use history::{
     EVENTS, EventPage, RETENTION_DAYS, append, newest_first, oldest_kept_segment, verify,

@@ -1,6 +1,6 @@
 //! Makes the audit record of a call and adds it to the call's batch.
 
-use audit::{Category, Damped, DenialKey, Record, Resource, UserIdentity};
+use audit::{Category, Counted, Damped, DenialKey, Record, Resource, UserIdentity};
 use serde_json::Value;
 use store::{Batch, Lane};
 use tracing::error;
@@ -98,7 +98,7 @@ pub(crate) fn failure<O: Operation>(
     }
     let record = base::<O>(ctx, detail);
     // Nobody asked for what a service does on the way; data calls can cause any number of it.
-    let damped = is_denial(failure) || ctx.via().is_some();
+    let damped = is_denial(failure) || failure.kind == ErrorKind::Throttled || ctx.via().is_some();
     refused(ctx, record, authorization, failure, damped, batch)
 }
 
@@ -178,20 +178,24 @@ fn refused(
     if denied || (damped && ctx.via().is_none()) {
         record.request_parameters = Value::Null;
     }
-    if damped {
+    // Nobody but a service has no account, and no history either.
+    if let Some(account) = ctx.account().filter(|_| damped) {
         let of_denial = failure.denial.as_ref();
         let resource = of_denial.map(|denial| denial.resource.clone()).or_else(|| {
             let granted = authorization.resources.first();
             granted.map(ToString::to_string)
         });
         let key = DenialKey {
+            account,
+            region: ctx.region().clone(),
             principal: ctx.caller().principal.display_name(),
             action: format!("{}:{}", record.event_source, record.event_name),
             resource: resource.unwrap_or_default(),
-            code: failure.code.clone().into_owned(),
+            code: record.error_code.clone().unwrap_or_default(),
         };
         let now = ctx.services().clock.monotonic();
-        let Damped::Record { suppressed } = ctx.services().damper.admit(key, now) else {
+        let admitted = ctx.services().damper.admit(key, &record.user_identity, now);
+        let Damped::Record { suppressed } = admitted else {
             return Ok(());
         };
         let additional = &mut record.additional_event_data;
@@ -215,7 +219,8 @@ fn is_denial(failure: &Failure) -> bool {
     matches!(failure.kind, ErrorKind::Denied | ErrorKind::Unauthenticated)
 }
 
-/// Records a request that was not authenticated, in the history of `recipient`.
+/// Records a request that was not authenticated, in the history of `recipient`: the owner of
+/// the access key that was presented, if there is one.
 ///
 /// Commits on its own; beyond the rate of the damper it only counts.
 pub async fn record_unauthenticated(
@@ -226,20 +231,26 @@ pub async fn record_unauthenticated(
     id: RequestId,
     attempt: UnauthenticatedCall<'_>,
 ) {
-    // Whatever a stranger can choose is not part of the key: only the address and the code.
+    // What a stranger can invent is not part of the key: only the address, the code, and the
+    // account and region, which exist.
     let address = origin.source_ip.map(|ip| ip.to_string());
     let key = DenialKey {
+        account: recipient,
+        region: region.clone(),
         principal: address.unwrap_or_default(),
         action: "*".to_owned(),
         resource: String::new(),
         code: attempt.code.to_owned(),
     };
     let now = services.clock.monotonic();
-    let Damped::Record { suppressed } = services.strangers.admit(key, now) else {
+    let identity = UserIdentity::unknown(attempt.access_key_id);
+    // The counted ones may have presented other keys.
+    let unnamed = UserIdentity::unknown(None);
+    let Damped::Record { suppressed } = services.strangers.admit(key, &unnamed, now) else {
         return;
     };
     let at = services.clock.now();
-    let mut record = Record::new(UserIdentity::unknown(attempt.access_key_id), at);
+    let mut record = Record::new(identity, at);
     record.event_source = format!("{}.amazonaws.com", attempt.source());
     record.event_name = attempt.operation.to_owned();
     record.error_code = Some(attempt.code.to_owned());
@@ -277,15 +288,19 @@ impl UnauthenticatedCall<'_> {
     }
 }
 
-/// Writes one record for each flood of identical failures whose second is over; the
-/// maintenance task calls it once a second.
-pub async fn flush_damped(services: &Services, recipient: AccountId, region: &Region) {
+/// Writes one record for each flood of identical failures whose second is over, in the history
+/// and the region that they belong to; the maintenance task calls it once a second.
+pub async fn flush_damped(services: &Services) {
     let now = services.clock.monotonic();
     let mut counted = services.damper.flush(now);
     counted.extend(services.strangers.flush(now));
-    for (key, count) in counted {
-        let at = services.clock.now();
-        let mut record = Record::new(UserIdentity::unknown(None), at);
+    for Counted {
+        key,
+        identity,
+        count,
+    } in counted
+    {
+        let mut record = Record::new(identity, services.clock.now());
         let (source, operation) = key.action.split_once(':').unwrap_or(("", &key.action));
         let source = if source.is_empty() {
             "unknown.amazonaws.com"
@@ -295,11 +310,12 @@ pub async fn flush_damped(services: &Services, recipient: AccountId, region: &Re
         source.clone_into(&mut record.event_source);
         record.event_name = operation.to_owned();
         record.error_code = Some(key.code);
+        record.request_id = RequestId::generate(services.entropy()).to_string();
         let additional = &mut record.additional_event_data;
         add(additional, "suppressedCount", count.into());
         add(additional, "principal", key.principal.into());
         add(additional, "resource", key.resource.into());
-        commit_alone(services, record, recipient, region).await;
+        commit_alone(services, record, key.account, &key.region).await;
     }
 }
 

@@ -75,10 +75,14 @@ struct Refused {
     service: Option<Service>,
     operation: String,
     access_key: Option<String>,
+    /// The account that the access key belongs to, if there is such a key.
+    owner: Option<AccountId>,
+    region: Option<Region>,
 }
 
 impl HttpService {
-    /// A service for `config` that records unauthenticated calls for account `home`.
+    /// A service for `config` that records unauthenticated calls for account `home` unless
+    /// they present the access key of another.
     pub(crate) fn new(config: &Config, services: Arc<Services>, home: AccountId) -> Self {
         let refusals = Refusals::new(Arc::new(SystemClock::new()));
         let skew = Duration::from_secs(config.limits.clock_skew_seconds);
@@ -184,28 +188,23 @@ impl HttpService {
 
     /// Reads signature and envelope from the head, before a body is accepted.
     fn arrived<'r>(&self, parts: &'r Parts) -> Result<Arrived<'r>, Refused> {
-        let unread = |error: AuthError| Refused {
-            error: error.into(),
-            service: None,
-            operation: String::new(),
-            access_key: None,
-        };
-        let signature = Unverified::from_request(parts).map_err(unread)?;
-        let named = |error, service| Refused {
-            error,
-            service,
-            operation: String::new(),
+        let signature = Unverified::from_request(parts)
+            .map_err(|error| Refused::unsigned(error.into(), parts))?;
+        let region = self.region(&signature);
+        let refused = |error| Refused {
             access_key: Some(signature.access_key().to_string()),
+            owner: self.owner(&signature),
+            region: region.clone(),
+            ..Refused::unsigned(error, parts)
         };
         let now = self.services.clock().now();
         self.verifier
             .check_time(&signature, now)
-            .map_err(|error| named(error.into(), None))?;
-        let region = self
-            .region(&signature)
-            .ok_or_else(|| named(AuthError::wrong_region().into(), None))?;
-        let envelope =
-            Envelope::from_request(parts, signature.scope()).map_err(|error| named(error, None))?;
+            .map_err(|error| refused(error.into()))?;
+        let region = region
+            .clone()
+            .ok_or_else(|| refused(AuthError::wrong_region().into()))?;
+        let envelope = Envelope::from_request(parts, signature.scope()).map_err(refused)?;
         Ok(Arrived {
             signature,
             envelope,
@@ -245,17 +244,18 @@ impl HttpService {
             envelope,
             region,
         } = arrived;
-        let refused = |error, operation: &str| Refused {
-            error,
-            service: Some(envelope.service()),
-            operation: operation.to_owned(),
-            access_key: Some(signature.access_key().to_string()),
-        };
         let view = store::View::plain(self.services.store().snapshot());
         let caller = match self.authenticate(&signature, &view, body) {
             Ok(caller) => caller,
             Err(error) => {
-                let refused = refused(error.into(), envelope.operation().unwrap_or_default());
+                let refused = Refused {
+                    error: error.into(),
+                    service: Some(envelope.service()),
+                    operation: operation_of(&envelope, body),
+                    access_key: Some(signature.access_key().to_string()),
+                    owner: self.owner(&signature),
+                    region: Some(region),
+                };
                 return self.refuse(envelope.protocol(), refused, &origin, id).await;
             }
         };
@@ -329,6 +329,18 @@ impl HttpService {
             .find(view, tokens, signature.access_key(), token)
     }
 
+    /// The account that the access key of a request belongs to, whether or not it may sign.
+    fn owner(&self, signature: &Unverified<'_>) -> Option<AccountId> {
+        let view = store::View::plain(self.services.store().snapshot());
+        match iam::credential_state(&view, signature.access_key()) {
+            iam::CredentialState::Active(credential) => Some(credential.account),
+            iam::CredentialState::Inactive { account } => Some(account),
+            iam::CredentialState::Unknown => {
+                self.known(&view, signature)?.caller.principal.account()
+            }
+        }
+    }
+
     fn note_use(&self, caller: &Caller, service: Service, region: &Region) {
         let Ok(last_used) = self.services.part::<iam::LastUsed>() else {
             return;
@@ -358,7 +370,7 @@ impl HttpService {
         metrics::counter!("strongroom_unauthenticated_total", "code" => refusal.code.to_string())
             .increment(1);
         self.refusals.note(origin.source_ip, &refusal.code, id);
-        let region = self.regions.first();
+        let region = refused.region.as_ref().or(self.regions.first());
         if let (wire::Error::Auth(_), Some(region)) = (&refused.error, region) {
             let attempt = UnauthenticatedCall {
                 access_key_id: refused.access_key.as_deref(),
@@ -369,7 +381,7 @@ impl HttpService {
             };
             pipeline::record_unauthenticated(
                 &self.services,
-                self.home,
+                refused.owner.unwrap_or(self.home),
                 region,
                 origin,
                 id,
@@ -456,6 +468,30 @@ impl HttpService {
         }
         peer
     }
+}
+
+impl Refused {
+    /// A request whose signature says nothing that could be read.
+    fn unsigned(error: wire::Error, parts: &Parts) -> Self {
+        let addressed = wire::addressed(parts);
+        Self {
+            error,
+            service: addressed.map(|(service, _)| service),
+            operation: addressed.map_or_else(String::new, |(_, name)| name.to_owned()),
+            access_key: None,
+            owner: None,
+            region: None,
+        }
+    }
+}
+
+/// The operation that a call names; where the body does, only one that exists.
+fn operation_of(envelope: &Envelope<'_>, body: &Bytes) -> String {
+    if let Some(name) = envelope.operation() {
+        return name.to_owned();
+    }
+    let call = envelope.call(body).ok();
+    call.map_or_else(String::new, |call| call.operation().to_owned())
 }
 
 /// Why a body was not read to its end.

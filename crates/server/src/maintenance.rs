@@ -6,18 +6,12 @@ use std::time::Duration;
 use pipeline::Services;
 use tokio::sync::watch;
 use tracing::{error, warn};
-use types::{AccountId, Region};
 
 /// Ticks between runs of the slower duties.
 const SLOW: u64 = 60;
 
 /// Runs until `stop` changes.
-pub(crate) async fn run(
-    services: Arc<Services>,
-    home: AccountId,
-    region: Region,
-    mut stop: watch::Receiver<bool>,
-) {
+pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
     let mut ticks: u64 = 0;
     let mut timer = tokio::time::interval(Duration::from_secs(1));
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -29,7 +23,7 @@ pub(crate) async fn run(
         if let Ok(keyring) = services.part::<kms::Keyring>() {
             keyring.sweep(&services.store().snapshot());
         }
-        pipeline::flush_damped(&services, home, &region).await;
+        pipeline::flush_damped(&services).await;
         if let Err(failed) = featurestore::maintain(&services).await {
             warn!(error = %failed, "feature store maintenance will be tried again");
         }

@@ -142,15 +142,10 @@ impl Open {
     ) -> anyhow::Result<Self> {
         let region = config.regions.first().cloned();
         let region = region.context("no region is configured")?;
-        let deployment = compose::deployment(directory, &config.regions).await?;
+        let deployment = compose::deployment(directory, config).await?;
         let services = &deployment.services;
         let home = bootstrap::first_account(services, directory, config.account, &region).await?;
-        let upkeep = tokio::spawn(maintenance::run(
-            Arc::clone(services),
-            home,
-            region.clone(),
-            stopped.clone(),
-        ));
+        let upkeep = tokio::spawn(maintenance::run(Arc::clone(services), stopped.clone()));
         Ok(Self {
             deployment,
             home,

@@ -65,6 +65,23 @@ pub fn protocol_of(parts: &Parts) -> Protocol {
     }
 }
 
+/// The service and the operation that an unsigned request is meant for, as far as its head
+/// tells: for its record.
+pub fn addressed(parts: &Parts) -> Option<(Service, &'static str)> {
+    if let Some(target) = single_text(parts, &TARGET).ok()? {
+        let (prefix, name) = target.rsplit_once('.')?;
+        let mut services = Service::ALL.into_iter();
+        let service = services.find(|service| target_prefix(*service) == Some(prefix))?;
+        let operation = service_model(service)?.operation(name)?;
+        return Some((service, operation.name));
+    }
+    let service = Service::FeatureStoreRuntime;
+    match route(parts, service_model(service)?).ok()? {
+        Target::Routed(operation, _) => Some((service, operation.name)),
+        Target::Named(_) | Target::Form(_) => None,
+    }
+}
+
 impl<'r> Envelope<'r> {
     /// Finds the service and, unless the body names it, the operation.
     ///

@@ -24,7 +24,7 @@ pub mod sigv4;
 
 pub use decode::Call;
 pub use encode::ReplyTo;
-pub use envelope::{Envelope, protocol_of};
+pub use envelope::{Envelope, addressed, protocol_of};
 pub use error::Error;
 pub use limits::{BodyRule, Limits};
 pub use refusal::Refusal;

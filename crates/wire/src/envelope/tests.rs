@@ -45,6 +45,21 @@ fn the_protocol_of_a_head_is_guessed_for_errors() {
     check_guess("/", &[], Protocol::Json);
 }
 
+#[test]
+fn what_an_unsigned_head_is_meant_for_is_told_if_it_exists() {
+    let of = |method, uri, headers: &[(&str, &str)]| addressed(&head(method, uri, headers));
+    let target = |name| [("x-amz-target", name)];
+    let kms = |name| of("POST", "/", &target(name));
+    assert_eq!(kms("TrentService.Encrypt"), Some((Service::Kms, "Encrypt")));
+    for unknown in ["TrentService.Invented", "Nobody.Encrypt", "Encrypt", ""] {
+        assert_eq!(kms(unknown), None, "{unknown}");
+    }
+    let record = Some((Service::FeatureStoreRuntime, "GetRecord"));
+    assert_eq!(of("GET", "/FeatureGroup/a", &[]), record);
+    assert_eq!(of("GET", "/nothing", &[]), None);
+    assert_eq!(of("POST", "/?Action=ListUsers", &[]), None);
+}
+
 /// A head that claims the scope of `service`, with every header signed.
 fn scoped(service: &str, method: &str, uri: &str, headers: &[(&str, &str)]) -> Option<Parts> {
     let mut names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
