@@ -81,7 +81,9 @@ class Server:
             region_name=REGION)
 
     def client(self, service: str, key: dict | None = None):
-        config = botocore.config.Config(retries={"max_attempts": 1})
+        # LookupEvents is throttled as at AWS: there the SDK waits, everywhere else nothing is tried twice.
+        retries = {"max_attempts": 12, "mode": "standard"} if service == "cloudtrail" else {"max_attempts": 1}
+        config = botocore.config.Config(retries=retries)
         return self.session(key).client(service, endpoint_url=self.url, config=config)
 
     def get(self, path: str) -> tuple[int, str]:

@@ -60,9 +60,12 @@ class Server:
     def __init__(self, binary, directory: pathlib.Path, log: pathlib.Path, environment=None,
                  prefix=(), flags=()):
         self.directory, self.log, self.environment = directory, log, environment or {}
+        # The rigs read whole histories, again and again.
+        config = log.parent / "torture.toml"
+        config.write_text("[limits]\nlookups_per_second = 1000\n")
         self.command = [*map(str, prefix), str(binary), "serve", "--data",
                         str(directory / "data"), "--listen", "127.0.0.1:0",
-                        "--account", ACCOUNT, *flags]
+                        "--account", ACCOUNT, "--config", str(config), *flags]
         self.process = None
 
     def start(self, seconds: float = 60):

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use pipeline::MissingPart;
 use types::{ErrorKind, ServiceError};
 
 /// A CloudTrail operation failed.
@@ -23,6 +24,15 @@ pub enum Error {
     /// Only accounts have an event history.
     #[error("the caller belongs to no account")]
     NoAccount,
+    /// More calls than the rate allows.
+    #[error("Rate exceeded")]
+    Throttled,
+    /// The server lacks a part of this service.
+    #[error(transparent)]
+    Part(#[from] MissingPart),
+    /// The reader of the history broke down.
+    #[error("the event history was not read to its end")]
+    Reader(#[from] tokio::task::JoinError),
     /// The audit log cannot be read.
     #[error("reading the event history failed")]
     History(#[from] audit::Error),
@@ -35,7 +45,8 @@ impl ServiceError for Error {
                 ErrorKind::Validation
             }
             Self::NoAccount => ErrorKind::Denied,
-            Self::History(_) => ErrorKind::Internal,
+            Self::Throttled => ErrorKind::Throttled,
+            Self::Part(_) | Self::Reader(_) | Self::History(_) => ErrorKind::Internal,
         }
     }
 
@@ -46,7 +57,8 @@ impl ServiceError for Error {
             Self::NextToken => "InvalidNextTokenException",
             Self::NoInsights => "UnsupportedOperationException",
             Self::NoAccount => "AccessDeniedException",
-            Self::History(_) => "InternalFailure",
+            Self::Throttled => "ThrottlingException",
+            Self::Part(_) | Self::Reader(_) | Self::History(_) => "InternalFailure",
         })
     }
 

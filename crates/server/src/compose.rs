@@ -10,6 +10,7 @@ use store::embedded::Options;
 use store::{CommitError, EmbeddedStore, OpenError, Store, View};
 use types::{Clock, Entropy, Region, Service, SystemClock};
 
+use crate::config::Config;
 use crate::directory::DataDirectory;
 
 /// A composed deployment, not yet listening.
@@ -42,10 +43,10 @@ pub(crate) enum ComposeError {
 }
 
 /// Opens the store in `directory`, composes the services on it, and makes the AWS owned
-/// keys of `regions` that are missing.
+/// keys of the configured regions that are missing.
 pub(crate) async fn deployment(
     directory: &DataDirectory,
-    regions: &[Region],
+    config: &Config,
 ) -> Result<Deployment, ComposeError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -58,12 +59,14 @@ pub(crate) async fn deployment(
         .resources("kms", Arc::new(kms::KeyPolicies))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups));
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy));
-    for region in regions {
+    for region in &config.regions {
         owned_key(&keyring, &*store, region).await?;
     }
     let options = featurestore::Options::default();
     let runtime = featurestore::Runtime::open(Arc::clone(&store), options).await?;
     let mut parts = Parts::default();
+    let lookups = config.limits.lookups_per_second;
+    parts.insert(Arc::new(cloudtrail::Lookups::new(lookups)));
     parts.insert(Arc::new(iam::LastUsed::default()));
     parts.insert(Arc::new(iam::AuthorizationMessages::new(directory.root())));
     parts.insert(Arc::new(iam::SessionTokens::new(directory.root())));

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use types::{AccountId, Region};
 
 use crate::cli::{DirectoryArgs, ServeArgs};
+use crate::logging;
 
 /// The reference page of all settings; `docs/configuration.md` is made from it.
 pub const REFERENCE: &str = "\
@@ -38,6 +39,7 @@ value is refused with its line.
 | `limits.write_seconds` | | | 30 | time that a client has to read each MiB of its answer |
 | `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections |
 | `limits.response_memory` | | | 268435456 | bytes of answers above 16 KiB that clients have not read yet, over all connections |
+| `limits.lookups_per_second` | | | 2 | calls of `LookupEvents` that each account may make in a region; 2 is AWS's rate |
 | `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
 | `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
 ";
@@ -122,6 +124,8 @@ pub struct Limits {
     pub body_memory: usize,
     /// Bytes of large answers that clients have not read yet, over all connections.
     pub response_memory: usize,
+    /// Calls of `LookupEvents` a second, for each account and region.
+    pub lookups_per_second: u32,
     /// Seconds that open requests get to finish at shutdown.
     pub shutdown_seconds: u64,
     /// Seconds by which a signature's time may differ from the server's.
@@ -137,6 +141,7 @@ impl Default for Limits {
             write_seconds: 30,
             body_memory: 64 << 20,
             response_memory: 256 << 20,
+            lookups_per_second: cloudtrail::PER_SECOND,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
         }
@@ -145,20 +150,21 @@ impl Default for Limits {
 
 impl Limits {
     /// Refuses what no server could work with.
-    fn check(&self) -> Result<(), String> {
-        let within = |name: &str, value: usize, least: usize, most: usize| {
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let within = |name: &'static str, value: usize, least: usize, most: usize| {
             if (least..=most).contains(&value) {
                 Ok(())
             } else {
-                Err(format!(
-                    "`limits.{name}` must be between {least} and {most}"
-                ))
+                let reason = format!("`limits.{name}` must be between {least} and {most}");
+                Err((name, reason))
             }
         };
         let seconds = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         within("connections", self.connections, 1, 1_000_000)?;
         within("body_memory", self.body_memory, 16 << 20, 1 << 40)?;
         within("response_memory", self.response_memory, 64 << 20, 1 << 40)?;
+        let lookups = usize::try_from(self.lookups_per_second).unwrap_or(usize::MAX);
+        within("lookups_per_second", lookups, 1, 1000)?;
         within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
         within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
         within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
@@ -245,7 +251,7 @@ struct SealFile {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogFile {
-    filter: Option<String>,
+    filter: Option<toml::Spanned<String>>,
     #[serde(default)]
     json: bool,
 }
@@ -295,7 +301,7 @@ impl Config {
             log_filter: args
                 .log
                 .clone()
-                .or(file.log.filter)
+                .or(file.log.filter.map(toml::Spanned::into_inner))
                 .unwrap_or_else(|| "info".to_owned()),
             log_json: file.log.json,
             limits: file.limits,
@@ -390,6 +396,16 @@ fn read_file(path: &Path) -> Result<File, ConfigError> {
     parse(&path.display().to_string(), &text)
 }
 
+/// Where a setting that the file has stands in it.
+fn setting_at(text: &str, name: &str) -> usize {
+    let is_key = |at: usize| {
+        let behind = text.get(at + name.len()..).unwrap_or_default();
+        behind.trim_start().starts_with('=')
+    };
+    let mut found = text.match_indices(name).map(|(at, _)| at);
+    found.find(|at| is_key(*at)).unwrap_or(0)
+}
+
 fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
     let invalid = |at: usize, reason: String| ConfigError::Invalid {
         path: path.to_owned(),
@@ -417,7 +433,13 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
         let reason = ConfigError::Region { region }.to_string();
         return Err(invalid(regions.span().start, reason));
     }
-    file.limits.check().map_err(|reason| invalid(0, reason))?;
+    file.limits
+        .check()
+        .map_err(|(name, reason)| invalid(setting_at(text, name), reason))?;
+    if let Some(filter) = &file.log.filter {
+        logging::filter(filter.get_ref())
+            .map_err(|refused| invalid(filter.span().start, refused.to_string()))?;
+    }
     if let (Some(passphrase), Some(_)) = (&file.seal.passphrase_file, &file.seal.key_file) {
         let reason = "`seal` has both `key_file` and `passphrase_file`: choose one".to_owned();
         return Err(invalid(passphrase.span().start, reason));
@@ -461,11 +483,26 @@ mod tests {
 
     #[test]
     fn limits_that_no_server_could_work_with_are_refused() {
-        let text = refusal("[limits]\nconnections = 0\n");
-        assert!(
-            text.ends_with("`limits.connections` must be between 1 and 1000000"),
-            "{text}"
-        );
+        let reason = "`limits.connections` must be between 1 and 1000000";
+        for (text, line) in [
+            ("[limits]\nconnections = 0\n", 2),
+            (
+                "# connections\n\nlimits = { body_seconds = 1, connections=0 }\n",
+                3,
+            ),
+            ("log.json = true\nlimits.connections = 2000000\n", 2),
+        ] {
+            assert!(
+                refusal(text).ends_with(&format!(":{line}: {reason}")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_log_filter_that_is_none_is_refused_with_its_line() {
+        let text = refusal("[log]\nfilter = \"==\"\n");
+        assert!(text.contains(":2: `==` is not a log filter"), "{text}");
     }
 
     #[test]

@@ -12,14 +12,8 @@ pub(crate) struct BadFilter {
 
 /// Starts logging with `filter`, as JSON lines if `json`.
 pub(crate) fn start(filter: &str, json: bool) -> Result<(), BadFilter> {
-    let refused = |_source| BadFilter {
-        filter: filter.to_owned(),
-    };
-    // The engine and the TLS stack are quiet unless asked for.
-    let directives = format!("fjall=warn,lsm_tree=warn,hyper=warn,rustls=warn,{filter}");
-    let filter = EnvFilter::builder().parse(directives).map_err(refused)?;
     let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(self::filter(filter)?)
         .with_writer(std::io::stderr)
         .with_span_events(FmtSpan::NONE);
     // A second start in one process (tests) keeps the first.
@@ -29,4 +23,14 @@ pub(crate) fn start(filter: &str, json: bool) -> Result<(), BadFilter> {
         logs.with_target(false).try_init()
     };
     Ok(())
+}
+
+/// Reads a filter: a level, or targets with levels.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
+    let refused = |_source| BadFilter {
+        filter: text.to_owned(),
+    };
+    // The engine and the TLS stack are quiet unless asked for.
+    let directives = format!("fjall=warn,lsm_tree=warn,hyper=warn,rustls=warn,{text}");
+    EnvFilter::builder().parse(directives).map_err(refused)
 }

@@ -1,5 +1,7 @@
 //! `LookupEvents`: management events of the last 90 days, newest first.
 
+use std::sync::Arc;
+
 use audit::Record;
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
@@ -7,10 +9,10 @@ use serde_json::json;
 use shapes::cloudtrail::{
     Event, LookupAttribute, LookupAttributeKey, LookupEventsRequest, LookupEventsResponse, Resource,
 };
-use store::LogCursor;
-use types::{AccountId, Service, Timestamp};
+use store::{LogCursor, Store};
+use types::{AccountId, Region, Service, Timestamp};
 
-use crate::{Error, token};
+use crate::{Error, Lookups, token};
 
 static LOOKUP: Action = Action::from_static("cloudtrail:LookupEvents");
 
@@ -24,7 +26,8 @@ const OPENED: usize = 5000;
 ///
 /// Fails with `InvalidLookupAttributesException` for more than one attribute, with
 /// `InvalidTimeRangeException` for a start behind the end, and with
-/// `InvalidNextTokenException` for a token of another listing.
+/// `InvalidNextTokenException` for a token of another listing; with `ThrottlingException` if
+/// the account has asked too often in the region.
 #[derive(Debug)]
 pub struct LookupEvents;
 
@@ -48,6 +51,8 @@ impl Operation for LookupEvents {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
+        let lookups: &Lookups = ctx.part()?;
+        lookups.admit(account, ctx.region(), ctx.monotonic())?;
         let query = Query::of(account, &input)?;
         let before = match &input.next_token {
             Some(text) => Some(token::decode(text, &query.binding).ok_or(Error::NextToken)?),
@@ -56,10 +61,20 @@ impl Operation for LookupEvents {
         let page = input
             .max_results
             .map_or(PAGE, |number| usize::try_from(number).unwrap_or(PAGE));
-        let (events, next) = read_page(ctx, account, &query, before, page)?;
+        let history = History {
+            store: Arc::clone(ctx.services().store()),
+            account,
+            region: ctx.region().clone(),
+            now: ctx.time(),
+        };
+        // Closed by nobody. The reading must not hold up the requests of its thread.
+        let _turn = lookups.readers.acquire().await.ok();
+        let binding = query.binding.clone();
+        let read = move || history.page(&query, before, page);
+        let (events, next) = tokio::task::spawn_blocking(read).await??;
         Ok(Reply::read(LookupEventsResponse {
             events: Some(events),
-            next_token: next.map(|cursor| token::encode(cursor, &query.binding)),
+            next_token: next.map(|cursor| token::encode(cursor, &binding)),
         }))
     }
 
@@ -157,41 +172,49 @@ impl Query {
     }
 }
 
-/// Up to `page` matching events older than `before`, and where the next page starts.
-fn read_page(
-    ctx: &Ctx,
+/// The event history of an account in a region.
+struct History {
+    store: Arc<dyn Store>,
     account: AccountId,
-    query: &Query,
-    before: Option<LogCursor>,
-    page: usize,
-) -> Result<(Vec<Event>, Option<LogCursor>), Error> {
-    let mut events = Vec::new();
-    let mut cursor = before;
-    let mut opened = 0;
-    while opened < OPENED {
-        let store = &**ctx.services().store();
-        let chunk =
-            audit::newest_first(store, account, ctx.region(), cursor, ctx.time(), 2 * page)?;
-        for (at, record) in chunk.events {
-            let time = Timestamp::parse_iso8601(&record.event_time).unwrap_or(Timestamp::EPOCH);
-            if query.start.is_some_and(|start| time < start) {
-                return Ok((events, None));
-            }
-            cursor = Some(at);
-            if query.end.is_none_or(|end| time <= end) && query.matches(&record) {
-                events.push(event(&record, time));
-                if events.len() == page {
-                    return Ok((events, cursor));
+    region: Region,
+    now: Timestamp,
+}
+
+impl History {
+    /// Up to `page` matching events older than `before`, and where the next page starts.
+    fn page(
+        &self,
+        query: &Query,
+        before: Option<LogCursor>,
+        page: usize,
+    ) -> Result<(Vec<Event>, Option<LogCursor>), Error> {
+        let mut events = Vec::new();
+        let mut cursor = before;
+        let mut opened = 0;
+        while opened < OPENED {
+            let (store, account, region) = (&*self.store, self.account, &self.region);
+            let chunk = audit::newest_first(store, account, region, cursor, self.now, 2 * page)?;
+            for (at, record) in chunk.events {
+                let time = Timestamp::parse_iso8601(&record.event_time).unwrap_or(Timestamp::EPOCH);
+                if query.start.is_some_and(|start| time < start) {
+                    return Ok((events, None));
+                }
+                cursor = Some(at);
+                if query.end.is_none_or(|end| time <= end) && query.matches(&record) {
+                    events.push(event(&record, time));
+                    if events.len() == page {
+                        return Ok((events, cursor));
+                    }
                 }
             }
+            match (chunk.more, chunk.oldest) {
+                (true, Some(oldest)) => cursor = Some(oldest),
+                _ => return Ok((events, None)),
+            }
+            opened += 2 * page;
         }
-        match (chunk.more, chunk.oldest) {
-            (true, Some(oldest)) => cursor = Some(oldest),
-            _ => return Ok((events, None)),
-        }
-        opened += 2 * page;
+        Ok((events, cursor))
     }
-    Ok((events, cursor))
 }
 
 fn event(record: &Record, time: Timestamp) -> Event {
