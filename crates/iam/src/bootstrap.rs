@@ -18,7 +18,7 @@ use crate::tables::{self, Use};
 use crate::{lookup, organizations, quota};
 
 /// The name of the first user.
-const ADMINISTRATOR: &str = "Administrator";
+pub(crate) const ADMINISTRATOR: &str = "Administrator";
 
 /// A new access key with its secret, which is shown this once.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! ([`tables`]); the rest of the deployment asks through four doors: [`find_credential`] for
 //! authentication, [`Identities`] for the policies of a principal, [`IamResources`] for the
 //! tags of IAM's own resources and for which principals exist, and [`bootstrap`] for the
-//! first account.
+//! first account. Whoever holds the seal gets in again with [`reset_administrator`].
 //!
 //! IAM is global: records belong to an account, not to a region. Records of calls are made
 //! for the region of the request, which the server sets to the one that IAM signs for.
@@ -33,6 +33,7 @@ mod paths;
 mod providers;
 mod quota;
 mod records;
+mod reset;
 mod resources;
 mod shape;
 mod simulation;
@@ -60,6 +61,7 @@ pub use records::{
     MemberRecord, OpenIdProviderRecord, PolicyText, PolicyVersion, PrincipalIdRecord, RoleRecord,
     TrustPolicy, UserRecord,
 };
+pub use reset::{Reset, reset_administrator};
 pub use resources::{IamResources, trust_facts};
 pub use simulation::Fault as SimulationFault;
 pub use sts::{AuthorizationMessages, SessionCredential, SessionTokens, find_session};

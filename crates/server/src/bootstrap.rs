@@ -82,7 +82,11 @@ async fn make_first_account(
     let account = wanted.unwrap_or_else(|| random_account(entropy));
     let mut batch = Batch::default();
     let key = iam::bootstrap(&mut batch, account, now, entropy).map_err(BootstrapError::Iam)?;
-    let record = made(account, &key, region, now, entropy);
+    let response = serde_json::json!({
+        "accountId": account, "userName": "Administrator", "accessKeyId": key.id,
+    });
+    let about = (account, "CreateFirstAccount");
+    let record = internal_record(about, response, region, now, entropy);
     audit::append(&mut batch, Some(account), region, now, &record)
         .map_err(BootstrapError::Record)?;
     // Written first: if the commit is cut off, the next start finds no account and writes
@@ -94,10 +98,10 @@ async fn make_first_account(
     Ok(account)
 }
 
-/// The audit record of the first account: the deployment made it, nobody called.
-fn made(
-    account: AccountId,
-    key: &iam::AccessKey,
+/// The audit record of what was done to `account` with the seal: nobody called.
+pub(crate) fn internal_record(
+    (account, event): (AccountId, &str),
+    response: serde_json::Value,
     region: &Region,
     now: Timestamp,
     entropy: &dyn Entropy,
@@ -105,21 +109,20 @@ fn made(
     let mut record = Record::new(UserIdentity::internal(account), now);
     record.event_type = EventType::AwsServiceEvent;
     "strongroom.amazonaws.com".clone_into(&mut record.event_source);
-    "CreateFirstAccount".clone_into(&mut record.event_name);
+    event.clone_into(&mut record.event_name);
     record.aws_region = region.to_string();
     "AWS Internal".clone_into(&mut record.source_ip_address);
     "AWS Internal".clone_into(&mut record.user_agent);
     record.read_only = false;
-    record.response_elements = serde_json::json!({
-        "accountId": account, "userName": "Administrator", "accessKeyId": key.id,
-    });
+    record.response_elements = response;
     record.request_id = RequestId::generate(entropy).to_string();
     record.event_id = RequestId::generate(entropy).to_string();
     record.recipient_account_id = account.to_string();
     record
 }
 
-fn shared_credentials(id: &str, secret: &SecretBytes) -> Zeroizing<String> {
+/// The text of a file in AWS's shared-credentials format.
+pub(crate) fn shared_credentials(id: &str, secret: &SecretBytes) -> Zeroizing<String> {
     let secret = Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned());
     Zeroizing::new(format!(
         "[default]\naws_access_key_id = {id}\naws_secret_access_key = {}\n",

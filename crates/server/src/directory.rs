@@ -161,6 +161,11 @@ impl DataDirectory {
         seal::note_initialised(&self.path)
     }
 
+    /// Fails if the store that the directory held is not there: opening would make another.
+    pub(crate) fn check_store(&self) -> Result<(), DirectoryError> {
+        check_store(&self.path)
+    }
+
     /// The root key.
     pub(crate) fn root(&self) -> &Key32 {
         self.root.key()
@@ -196,11 +201,19 @@ impl SealedDirectory {
 
 /// Opens the seal of a directory that is to be served.
 fn start(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, DirectoryError> {
-    let store = config.data.join(STORE);
-    if seal::is_initialised(&config.data)? && !store.join("commit.mark").exists() {
-        return Err(DirectoryError::StoreMissing { path: store });
+    if seal::is_initialised(&config.data)? {
+        check_store(&config.data)?;
     }
     unseal(config, lock)
+}
+
+fn check_store(data: &Path) -> Result<(), DirectoryError> {
+    let path = data.join(STORE);
+    if path.join("commit.mark").exists() {
+        Ok(())
+    } else {
+        Err(DirectoryError::StoreMissing { path })
+    }
 }
 
 fn unseal(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, DirectoryError> {

@@ -18,6 +18,7 @@ mod organizations;
 mod policy_versions;
 mod providers;
 mod quotas;
+mod reset;
 mod roles;
 mod session_power;
 mod sessions;
