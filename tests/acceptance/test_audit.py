@@ -1,11 +1,15 @@
 """The audit trail: every management call, found again with LookupEvents."""
 
 import json
+import time
 
+import boto3
+import botocore.config
 import botocore.exceptions
 import pytest
 
-from conftest import ACCOUNT, REGION
+import raw
+from conftest import ACCOUNT, REGION, Server
 
 
 def events(cloudtrail, **attribute):
@@ -51,6 +55,93 @@ def test_cryptographic_calls_show_key_and_context_and_nothing_secret(server, clo
     assert by_name["Decrypt"]["responseElements"] is None
     text = json.dumps(found)
     assert "top-secret-payload" not in text and "dG9wLXNlY3JldC1wYXlsb2Fk" not in text
+
+
+def test_the_history_is_read_twice_a_second_as_at_aws(fresh_server):
+    impatient = botocore.config.Config(retries={"max_attempts": 0})
+    session = fresh_server.session()
+    here = session.client("cloudtrail", endpoint_url=fresh_server.url, config=impatient)
+    for _ in range(2):
+        here.lookup_events()
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        here.lookup_events()
+    answer = refused.value.response
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert (answer["Error"]["Code"], answer["Error"]["Message"]) == ("ThrottlingException", "Rate exceeded")
+    patient = fresh_server.client("cloudtrail")
+    throttled = [e for e in events(patient, EventName="LookupEvents") if e.get("errorCode") == "ThrottlingException"]
+    assert throttled and all(e["requestParameters"] is None for e in throttled)
+    started = time.monotonic()
+    for _ in range(5):
+        patient.lookup_events()
+    assert time.monotonic() - started > 1
+
+
+def test_a_refused_signature_is_recorded_for_whom_the_key_belongs_to(tmp_path):
+    (tmp_path / "s.toml").write_text('regions = ["us-east-1", "eu-west-1"]\n')
+    server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
+    organizations = server.client("organizations")
+    other = organizations.create_account(AccountName="o", Email="o@example.com")["CreateAccountStatus"]["AccountId"]
+    role = server.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{other}:role/OrganizationAccountAccessRole", RoleSessionName="admin")["Credentials"]
+    session = boto3.Session(role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"], region_name=REGION)
+
+    def of(service, region=REGION):
+        config = botocore.config.Config(retries={"max_attempts": 12, "mode": "standard"})
+        return session.client(service, region_name=region, endpoint_url=server.url, config=config)
+
+    iam = of("iam")
+    iam.create_user(UserName="victim")
+    key = iam.create_access_key(UserName="victim")["AccessKey"]
+    wrong = {"AccessKeyId": key["AccessKeyId"], "SecretAccessKey": "x" * 40}
+    for status in ("Active", "Inactive"):
+        iam.update_access_key(UserName="victim", AccessKeyId=key["AccessKeyId"], Status=status)
+        for data in (raw.request(server, "kms", "ListKeys", b"{}", wrong, region="eu-west-1"),
+                     raw.request(server, "iam", None, b"Action=ListUsers&Version=2010-05-08", wrong,
+                                 headers={"Content-Type": "application/x-www-form-urlencoded"})):
+            assert raw.exchange(server, data).status in (400, 403)
+    unsigned = raw.request(server, "kms", "ListKeys", b"{}", wrong).split(b"\r\n")
+    unsigned = b"\r\n".join(line for line in unsigned if not line.startswith(b"Authorization"))
+    assert raw.exchange(server, unsigned).code() == "MissingAuthenticationTokenException"
+
+    def found(cloudtrail):
+        return {(e["eventSource"], e["eventName"], e["awsRegion"], e["errorCode"], e["recipientAccountId"])
+                for e in events(cloudtrail, AccessKeyId=key["AccessKeyId"])}
+
+    assert found(of("cloudtrail", "eu-west-1")) == {
+        ("kms.amazonaws.com", "ListKeys", "eu-west-1", code, other)
+        for code in ("InvalidSignatureException", "UnrecognizedClientException")}
+    assert found(of("cloudtrail")) == {
+        ("iam.amazonaws.com", "ListUsers", REGION, code, other)
+        for code in ("SignatureDoesNotMatch", "InvalidClientTokenId")}
+    home = server.client("cloudtrail")
+    assert found(home) == set()
+    nobody, = events(home, EventName="ListKeys")
+    assert nobody["errorCode"] == "MissingAuthenticationTokenException"
+    assert nobody["userIdentity"] == {"type": "Unknown"} and nobody["recipientAccountId"] == ACCOUNT
+    assert server.stop() == 0
+
+
+def test_a_flood_becomes_a_count_in_the_callers_own_history(tmp_path):
+    """The last count comes when the flood has stopped."""
+    server = Server(tmp_path)
+    iam = server.client("iam")
+    iam.create_user(UserName="flooding")
+    key = iam.create_access_key(UserName="flooding")["AccessKey"]
+    data = raw.request(server, "kms", "ListKeys", b"{}", key)
+    for _ in range(300):
+        assert raw.exchange(server, data).status == 400
+    cloudtrail, deadline = server.client("cloudtrail"), time.monotonic() + 20
+    while True:
+        found = [e for e in events(cloudtrail, Username="flooding") if e["errorCode"] == "AccessDenied"]
+        counted = sum((e.get("additionalEventData") or {}).get("suppressedCount", 0) for e in found)
+        # A record of the maintenance is no call of its own.
+        own = sum(1 for e in found if e["sourceIPAddress"])
+        if own + counted == 300:
+            break
+        assert own + counted < 300 and time.monotonic() < deadline, (own, counted)
+    assert own < 150 and all(e["userIdentity"]["accessKeyId"] == key["AccessKeyId"] for e in found)
+    assert server.stop() == 0
 
 
 def test_a_denied_call_is_recorded(server, cloudtrail, user):

@@ -84,7 +84,11 @@ def test_ambiguous_or_absurd_heads_of_signed_calls_are_refused(server, key, new)
 
 
 @pytest.mark.parametrize("old, new, status", [
-    (CLAIM, CLAIM + b"Content-Length: 3\r\n", 400), (CLAIM, b"Content-Length: -2\r\n", 400),
+    (CLAIM, CLAIM + b"Content-Length: 3\r\n", 400), (CLAIM, CLAIM + CLAIM, 400),
+    (CLAIM, CLAIM + b"content-length: 2\r\n", 400), (CLAIM, b"Content-Length: 2, 2\r\n", 400),
+    (CLAIM, CLAIM[:-2] + b"\n", 400), (b"POST / HTTP/1.1\r\n", b"POST / HTTP/1.1\n", 400),
+    (CLAIM + b"\r\n", CLAIM + b"\n", 400), (CLAIM, CLAIM + b"X: a\nb\r\n", 400),
+    (CLAIM, CLAIM + b"X: a\rb\r\n", 400), (CLAIM, b"Content-Length : 2\r\n", 400), (CLAIM, b"Content-Length: -2\r\n", 400),
     (CLAIM, b"Content-Length: 99999999999999999999999\r\n", 400),
     (CLAIM, CLAIM + b"X: a\r\n b\r\n", 400), (CLAIM, CLAIM + b"X y\r\n", 400),
     (CLAIM, CLAIM + b"X-Header: y\r\n" * 200, 431), (CLAIM, CLAIM + b"X: " + b"a" * 500000 + b"\r\n", 431),

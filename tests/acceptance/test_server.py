@@ -21,8 +21,8 @@ import raw
 from conftest import ROOT, Server, binary
 
 
-def run(*arguments):
-    return subprocess.run([str(binary()), *arguments], capture_output=True, text=True, timeout=30)
+def run(*arguments, input=None):
+    return subprocess.run([str(binary()), *arguments], capture_output=True, text=True, timeout=30, input=input)
 
 
 def one_line(done) -> str:
@@ -34,10 +34,14 @@ def one_line(done) -> str:
 
 def test_help_shows_what_there_is():
     done = run("--help")
-    assert done.returncode == 0 and "serve" in done.stdout and "recover" in done.stdout
+    for command in ("serve", "recover", "audit", "credentials", "unseal", "account"):
+        assert re.search(rf"^  {command} ", done.stdout, re.M), done.stdout
     done = run("serve", "--help")
     for flag in ("--data", "--listen", "--config", "--account"):
         assert flag in done.stdout
+    for command in (("audit", "verify"), ("credentials", "reset"), ("recover",)):
+        done = run(*command, "--help")
+        assert done.returncode == 0 and "--data" in done.stdout and "--key-file" in done.stdout
 
 
 def test_health_needs_no_signature_and_nothing_else_is_open(server):
@@ -72,6 +76,23 @@ def test_a_wrong_configuration_is_refused_with_line_and_reason(tmp_path):
     config.write_text('listen = "127.0.0.1:0"\nlog = { jsn = true }\n')
     line = one_line(run("serve", "--data", str(tmp_path / "data"), "--config", str(config)))
     assert f"{config}:2: unknown field `jsn`" in line
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["serve", "--listen", "nonsense"], "invalid value 'nonsense' for '--listen <ADDR:PORT>'"),
+    (["serve", "--account", "1"], "an account id has exactly 12 digits"),
+    (["serve", "--lsten", "127.0.0.1:0"], "unexpected argument '--lsten' found"),
+    (["account", "create"], "--name <NAME> --email <ADDRESS>"), (["brew"], "unrecognized subcommand 'brew'")])
+def test_a_wrong_command_line_is_refused_in_one_line(arguments, said):
+    done = run(*arguments)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+    assert said in one_line(done)
+
+
+def test_a_command_that_is_not_finished_shows_its_help():
+    for arguments, name in ((), "serve"), (("audit",), "verify"), (("credentials",), "reset"), (("account",), "list"):
+        done = run(*arguments)
+        assert done.returncode == 2 and re.search(rf"^  {name} ", done.stderr, re.M), done
 
 
 def test_the_wrong_key_file_is_refused(fresh_server, tmp_path):

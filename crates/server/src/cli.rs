@@ -1,4 +1,4 @@
-//! The command line: `strongroom serve`, `recover` and their flags.
+//! The command line: the subcommands and their flags.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,6 +33,12 @@ pub enum Command {
     /// `serve` refuses a directory whose last acknowledged changes are missing: an older
     /// state may bring back a right that was taken away.
     Recover(RecoverArgs),
+    /// Check the audit log of a data directory that is not served.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Get in again when the administrator's credentials are lost.
+    #[command(subcommand)]
+    Credentials(CredentialsCommand),
     /// Give a sealed server its passphrase.
     ///
     /// A server whose data directory is sealed with a passphrase starts sealed if it is
@@ -57,6 +63,31 @@ pub enum Command {
         #[arg(value_enum)]
         page: DocsPage,
     },
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check that every record of the last 90 days is there as it was written.
+    ///
+    /// Needs the directory's lock and its seal. Prints a line for each day, and exits with 1
+    /// if a record is missing or was edited, moved, exchanged or added, or if the store misses
+    /// what it has acknowledged. Nothing is changed.
+    #[command(after_help = "EXAMPLE:\n  strongroom audit verify --data ./data")]
+    Verify(DirectoryArgs),
+}
+
+/// What to do with credentials.
+#[derive(Debug, Subcommand)]
+pub enum CredentialsCommand {
+    /// Give the first account's user Administrator a new access key.
+    ///
+    /// Needs the directory's lock and its seal. The user's other access keys are deleted. The
+    /// new one is written to `credentials` in the data directory, over what is there. A user
+    /// that is gone is made again, and the policy AdministratorAccess attached if it is not.
+    /// The audit log tells of it.
+    #[command(after_help = "EXAMPLE:\n  strongroom credentials reset --data ./data")]
+    Reset(DirectoryArgs),
 }
 
 /// What to do with accounts.

@@ -12,8 +12,9 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::front::Front;
-use crate::listener::{Listener, TlsAcceptorBox};
-use crate::{observability, tls};
+use crate::listener::Listener;
+use crate::observability;
+use crate::tls::{self, Tls};
 
 /// Connections that the listener for passphrases serves at a time.
 const UNSEAL_CONNECTIONS: usize = 16;
@@ -23,7 +24,7 @@ pub(crate) struct Entrance {
     /// Where clients reach it.
     pub address: SocketAddr,
     socket: Option<TcpListener>,
-    tls: Option<TlsAcceptorBox>,
+    tls: Option<Arc<Tls>>,
 }
 
 /// The running listeners.
@@ -35,7 +36,9 @@ pub(crate) struct Listening {
 impl Entrance {
     /// Reads the certificate and binds the main address and that of the metrics.
     pub(crate) async fn bind(config: &Config) -> anyhow::Result<Self> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(Tls::read).transpose()?;
+        let tls = tls.map(Arc::new);
+        tls::follow_hangups(tls.clone()).context("handling SIGHUP failed")?;
         let socket = bound(config.listen).await?;
         let address = address_of(&socket)?;
         if let Some(listen) = config.metrics_listen {
@@ -44,7 +47,7 @@ impl Entrance {
         Ok(Self {
             address,
             socket: Some(socket),
-            tls: tls.map(TlsAcceptorBox),
+            tls,
         })
     }
 

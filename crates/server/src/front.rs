@@ -18,6 +18,7 @@ use types::{Entropy, ErrorKind, RequestId, SystemClock};
 use wire::{Protocol, Refusal, ReplyTo};
 
 use crate::exempt::{self, Exempt};
+use crate::gate::HeadRefused;
 use crate::http_service::{HttpService, Peer, closing};
 use crate::refusals::Refusals;
 use crate::unseal::Unsealer;
@@ -80,14 +81,16 @@ impl Door {
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let id = RequestId::generate(&*self.front.entropy);
         let (parts, body) = request.into_parts();
-        let response = match (
-            exempt::find(&parts.method, parts.uri.path()),
-            self.front.open.get(),
-        ) {
+        let exempt = exempt::find(&parts.method, parts.uri.path());
+        let response = match (exempt, self.front.open.get()) {
+            // Calls are checked by the service, which knows their protocols.
+            (Some(_), _) if let Err(error) = wire::Limits::default().check(&parts) => {
+                closing(ReplyTo::unknown(None, Protocol::RestJson, id).refuse(&error))
+            }
             (Some(Exempt::Live), _) => plain(StatusCode::OK, "ok\n"),
             (Some(Exempt::Ready), open) => ready(open),
             (Some(Exempt::Unseal), open) if self.unseals => {
-                self.unseal(peer, &parts, body, open.is_some(), id).await
+                self.unseal(peer, body, open.is_some(), id).await
             }
             (_, Some(service)) if self.calls => {
                 caught(service.call(peer, &parts, body, id), &parts, id).await
@@ -101,15 +104,11 @@ impl Door {
     async fn unseal(
         &self,
         peer: &Peer,
-        parts: &Parts,
         body: Incoming,
         is_open: bool,
         id: RequestId,
     ) -> Response<Bytes> {
         let reply = ReplyTo::unknown(None, Protocol::RestJson, id);
-        if let Err(error) = wire::Limits::default().check(parts) {
-            return closing(reply.refuse(&error));
-        }
         // Once open there is nothing to try a passphrase on.
         let Some(unsealer) = self.front.unsealer.as_ref().filter(|_| !is_open) else {
             return closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")));
@@ -135,21 +134,22 @@ impl Door {
         }
     }
 
-    /// The bytes that answer a head which could not be read, refused with `status`. Nobody
-    /// knows its protocol: JSON is what most clients read.
-    pub(crate) fn unreadable(&self, peer: &Peer, status: u16) -> Vec<u8> {
+    /// The bytes that answer a head which was refused. Nobody knows its protocol: JSON is what
+    /// most clients read.
+    pub(crate) fn unreadable(&self, peer: &Peer, refused: HeadRefused) -> Vec<u8> {
         let id = RequestId::generate(&*self.front.entropy);
-        let (code, message) = match status {
-            408 => ("RequestTimeout", "the request did not arrive in time"),
-            414 => (
-                "SerializationException",
-                "the path and query string are too long",
-            ),
-            431 => (
-                "SerializationException",
-                "the headers are too many or too long",
-            ),
-            _ => ("SerializationException", "the request is not HTTP/1.1"),
+        let serialization = "SerializationException";
+        let (status, code, message) = match refused {
+            HeadRefused::Late => (408, "RequestTimeout", "the request did not arrive in time"),
+            HeadRefused::Ambiguous(reason) => (400, serialization, reason),
+            HeadRefused::Unreadable(status) => {
+                let message = match status {
+                    414 => "the path and query string are too long",
+                    431 => "the headers are too many or too long",
+                    _ => "the request is not HTTP/1.1",
+                };
+                (status, serialization, message)
+            }
         };
         let refusals = &self.front.refusals;
         refusals.note(Some(peer.address.ip()), code, id);

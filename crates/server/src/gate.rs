@@ -1,8 +1,9 @@
 //! What stands between the HTTP library and the socket.
 //!
-//! Two things that the library does not do: its own refusals of heads that are not HTTP have
-//! no body, so they are held back here and answered by the listener; and it waits for ever for
-//! a client that does not read, so that a write has a deadline here.
+//! Three things that the library does not do: its own refusals of heads that are not HTTP have
+//! no body, so they are held back here and answered by the listener; it accepts heads that
+//! two readers may understand differently, so those are refused here; and it waits for ever
+//! for a client that does not read, so that a write has a deadline here.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+
+use crate::framing::Framing;
 
 /// Bytes that a client must read within the write timeout to get it anew.
 const PROGRESS: usize = 1 << 20;
@@ -24,6 +27,17 @@ const REFUSALS: [(u16, &[u8]); 3] = [
 const HEADERS: &[u8] = b"connection: close\r\ncontent-length: 0\r\ndate: ";
 const DATE_AND_END: usize = 29 + 4;
 
+/// Why a head is refused before anybody sees a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeadRefused {
+    /// The library cannot read it, and answers with this status.
+    Unreadable(u16),
+    /// Two readers may understand it differently.
+    Ambiguous(&'static str),
+    /// It did not arrive in time.
+    Late,
+}
+
 /// A stream whose writes have a deadline and that keeps the library's bare refusals.
 #[derive(Debug)]
 pub(crate) struct Gate<S> {
@@ -31,7 +45,8 @@ pub(crate) struct Gate<S> {
     write_timeout: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
     written: usize,
-    refused: Option<u16>,
+    framing: Framing,
+    refused: Option<HeadRefused>,
     has_unanswered: bool,
 }
 
@@ -44,6 +59,7 @@ impl<S> Gate<S> {
             write_timeout,
             stalled: None,
             written: 0,
+            framing: Framing::default(),
             refused: None,
             has_unanswered: false,
         }
@@ -54,8 +70,8 @@ impl<S> Gate<S> {
         &mut self.inner
     }
 
-    /// The status of the refusal that was held back, if there was one: it is to be answered.
-    pub(crate) fn refused(&self) -> Option<u16> {
+    /// The refusal that was held back, if there was one: it is to be answered.
+    pub(crate) fn refused(&self) -> Option<HeadRefused> {
         self.refused
     }
 
@@ -125,11 +141,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
-        if buf.filled().len() > before {
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let arrived = buf.filled().get(before..).unwrap_or_default();
+        if !arrived.is_empty() {
             self.has_unanswered = true;
         }
-        read
+        if let Err(ambiguous) = self.framing.follow(arrived) {
+            self.refused = Some(HeadRefused::Ambiguous(ambiguous));
+            buf.set_filled(before);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, ambiguous)));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -141,7 +163,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
     ) -> Poll<io::Result<usize>> {
         let buf = match refusal_at(buf) {
             Some((0, status)) => {
-                self.refused = Some(status);
+                self.refused = Some(HeadRefused::Unreadable(status));
                 return Poll::Ready(Ok(buf.len()));
             }
             // Answers before it go first.
@@ -201,7 +223,7 @@ mod tests {
     const OURS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n\
         content-length: 0\r\ndate: Tue, 24 Nov 2026 02:12:02 GMT\r\n\r\n";
 
-    async fn check(writes: &[&[u8]], expected: &[u8], refused: Option<u16>) {
+    async fn check(writes: &[&[u8]], expected: &[u8], refused: Option<HeadRefused>) {
         let (near, mut far) = tokio::io::duplex(4096);
         let mut gate = Gate::new(near, Duration::from_secs(5));
         for bytes in writes {
@@ -216,17 +238,37 @@ mod tests {
 
     #[tokio::test]
     async fn a_bare_refusal_is_held_back() {
-        check(&[BARE], b"", Some(400)).await;
+        check(&[BARE], b"", Some(HeadRefused::Unreadable(400))).await;
     }
 
     #[tokio::test]
     async fn an_answer_before_a_bare_refusal_passes() {
-        check(&[&[OURS, BARE].concat()], OURS, Some(400)).await;
+        check(
+            &[&[OURS, BARE].concat()],
+            OURS,
+            Some(HeadRefused::Unreadable(400)),
+        )
+        .await;
     }
 
     #[tokio::test]
     async fn our_own_answers_pass() {
         check(&[OURS, b"{}"], &[OURS, b"{}"].concat(), None).await;
+    }
+
+    #[tokio::test]
+    async fn nothing_of_an_ambiguous_head_passes() {
+        let (near, mut far) = tokio::io::duplex(4096);
+        let mut gate = Gate::new(near, Duration::from_secs(5));
+        far.write_all(b"GET / HTTP/1.1\r\nHost: x\n\r\n")
+            .await
+            .unwrap();
+        let mut passed = Vec::new();
+        let failed = gate.read_buf(&mut passed).await.unwrap_err();
+        assert_eq!(failed.kind(), io::ErrorKind::InvalidData);
+        assert!(passed.is_empty());
+        let refused = gate.refused().unwrap();
+        assert!(matches!(refused, HeadRefused::Ambiguous(reason) if reason.contains("CR LF")));
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! configuration. `main` parses the command line and calls in here.
 
 pub mod account;
+pub mod audit_log;
 mod bootstrap;
 pub mod cli;
 mod compose;
@@ -14,6 +15,7 @@ pub mod docs;
 mod entrance;
 mod exempt;
 mod file;
+mod framing;
 mod front;
 mod gate;
 mod http_service;
@@ -21,11 +23,13 @@ mod listener;
 mod logging;
 mod maintenance;
 mod observability;
+mod offline;
 mod pace;
 mod passphrase;
 pub mod policy_check;
 pub mod recover;
 mod refusals;
+pub mod reset;
 pub mod router;
 mod seal;
 pub mod serve;

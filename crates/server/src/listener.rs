@@ -14,12 +14,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 use crate::front::Door;
-use crate::gate::Gate;
+use crate::gate::{Gate, HeadRefused};
 use crate::http_service::Peer;
+use crate::tls::Tls;
 
 /// Bytes that a request's head may have; more is refused before a request is seen.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -36,7 +36,7 @@ pub(crate) struct Listener {
     /// The bound socket.
     pub socket: TcpListener,
     /// TLS, if configured.
-    pub tls: Option<TlsAcceptorBox>,
+    pub tls: Option<Arc<Tls>>,
     /// Connections served at a time.
     pub connections: usize,
     /// How long a client may take to send a head.
@@ -45,16 +45,6 @@ pub(crate) struct Listener {
     pub write_timeout: Duration,
     /// How long open requests get at shutdown.
     pub shutdown_timeout: Duration,
-}
-
-/// A TLS acceptor without noise in `Debug`.
-#[derive(Clone)]
-pub(crate) struct TlsAcceptorBox(pub TlsAcceptor);
-
-impl std::fmt::Debug for TlsAcceptorBox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsAcceptor")
-    }
 }
 
 impl Listener {
@@ -109,7 +99,7 @@ async fn pause_after(failed: &io::Error) {
 
 struct Connection {
     door: Door,
-    tls: Option<TlsAcceptorBox>,
+    tls: Option<Arc<Tls>>,
     header_timeout: Duration,
     write_timeout: Duration,
     stop: watch::Receiver<bool>,
@@ -123,8 +113,9 @@ impl Connection {
         }
         match self.tls.clone() {
             None => self.http(stream, Peer { address, tls: None }).await,
-            Some(TlsAcceptorBox(acceptor)) => {
-                match tokio::time::timeout(self.header_timeout, acceptor.accept(stream)).await {
+            Some(tls) => {
+                let accepted = tls.acceptor().accept(stream);
+                match tokio::time::timeout(self.header_timeout, accepted).await {
                     Ok(Ok(stream)) => {
                         let tls = Some(details(stream.get_ref().1));
                         self.http(stream, Peer { address, tls }).await;
@@ -164,14 +155,14 @@ impl Connection {
                 connection.await
             }
         };
-        let status = match &ended {
-            Err(failed) if failed.is_timeout() && gate.has_unanswered() => Some(408),
+        let refused = match &ended {
+            Err(failed) if failed.is_timeout() && gate.has_unanswered() => Some(HeadRefused::Late),
             _ => gate.refused(),
         };
         log_end(ended);
         let farewell = async {
-            if let Some(status) = status {
-                refuse(gate.inner(), &door.unreadable(&peer, status)).await?;
+            if let Some(refused) = refused {
+                refuse(gate.inner(), &door.unreadable(&peer, refused)).await?;
             }
             gate.inner().shutdown().await
         };
@@ -183,7 +174,7 @@ impl Connection {
     }
 }
 
-/// Answers a head that the HTTP library could not read, and reads what the client is still
+/// Answers a head that was not read as a request, and reads what the client is still
 /// sending, within bounds: closing at once could take the answer away from it.
 async fn refuse(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),

@@ -4,16 +4,24 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use server::cli::{Cli, Command, PolicyCheckArgs, PolicyCommand};
+use clap::error::ErrorKind;
+use server::cli::{AuditCommand, Cli, Command, CredentialsCommand, PolicyCheckArgs, PolicyCommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) if is_misuse(&refused) => return misused(&refused),
+        // Help, or the version.
+        Err(shown) => shown.exit(),
+    };
     let run = match cli.command {
         Command::Serve(args) => server::serve::run(&args),
         Command::Recover(args) => server::recover::run(&args),
+        Command::Audit(AuditCommand::Verify(args)) => server::audit_log::verify(&args),
+        Command::Credentials(CredentialsCommand::Reset(args)) => server::reset::run(&args),
         Command::Unseal(args) => server::unseal_client::run(&args),
         Command::Account(command) => server::account::run(&command),
         Command::Policy(PolicyCommand::Check(args)) => return check_policies(&args),
@@ -38,4 +46,20 @@ fn check_policies(args: &PolicyCheckArgs) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn is_misuse(refused: &clap::Error) -> bool {
+    let helps = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    refused.use_stderr() && refused.kind() != helps
+}
+
+/// One line for a command line that is not understood, and the exit code of such.
+fn misused(refused: &clap::Error) -> ExitCode {
+    let text = refused.render().to_string();
+    let what = text.split("\n\n").next().unwrap_or_default();
+    let what = what.strip_prefix("error: ").unwrap_or(what);
+    let what: Vec<&str> = what.split_whitespace().collect();
+    let what = what.join(" ");
+    let _closed = writeln!(std::io::stderr(), "strongroom: {what} (try --help)");
+    ExitCode::from(2)
 }
