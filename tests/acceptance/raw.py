@@ -10,7 +10,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 
-TARGETS = {"kms": "TrentService", "sagemaker": "SageMaker",
+TARGETS = {"kms": "TrentService", "sagemaker": "SageMaker", "organizations": "AWSOrganizationsV20161128",
            "cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"}
 
 

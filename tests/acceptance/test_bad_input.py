@@ -46,20 +46,45 @@ def test_constraint_violations_are_all_listed(server, key):
     assert answer.json()["message"].startswith("2 validation errors detected: Value ")
 
 
-def test_unknown_operations_are_named_in_each_protocol(server, key):
-    answer = kms(server, key, b"{}", operation="MakeCoffee")
-    assert answer.code() == "UnknownOperationException"
-    body = b"Action=MakeCoffee&Version=2010-05-08"
-    data = raw.request(server, "iam", None, body, key,
-                       headers={"Content-Type": "application/x-www-form-urlencoded"})
-    answer = raw.exchange(server, data)
-    assert (answer.status, answer.code()) == (400, "InvalidAction")
-    data = raw.request(server, "sagemaker", None, b"{}", key, path="/NoSuchPath")
-    assert raw.exchange(server, data).code() == "UnknownOperationException"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def test_an_operation_that_aws_has_and_we_lack_is_unknown(server, key):
-    assert kms(server, key, b"{}", operation="ConnectCustomKeyStore").code() == "UnknownOperationException"
+@pytest.mark.parametrize("service, lacking", [
+    ("kms", "ConnectCustomKeyStore"), ("sagemaker", "CreateTrainingJob"), ("cloudtrail", "CreateEventDataStore"),
+    ("organizations", "InviteAccountToOrganization")])
+def test_json_operations_that_do_not_exist_here_are_unknown(server, key, service, lacking):
+    for operation, said in ((lacking, "is not available in this deployment"), ("MakeCoffee", "does not exist")):
+        answer = raw.exchange(server, raw.request(server, service, operation, b"{}", key))
+        assert (answer.status, answer.json()["__type"]) == (400, "UnknownOperationException")
+        assert answer.json()["message"] == f"operation `{operation}` {said}"
+        assert answer.headers["content-type"] == "application/x-amz-json-1.1" and answer.headers["x-amzn-requestid"]
+
+
+@pytest.mark.parametrize("service, version, lacking", [
+    ("iam", "2010-05-08", "CreateLoginProfile"), ("sts", "2011-06-15", "AssumeRoot")])
+def test_query_operations_that_do_not_exist_here_are_invalid_and_recorded(server, key, service, version, lacking):
+    def answer(body):
+        return raw.exchange(server, raw.request(server, service, None, body.encode(), key, headers=FORM))
+
+    for operation, said in ((lacking, "is not available in this deployment"), ("MakeCoffee", "Could not find operation")):
+        refused = answer(f"Action={operation}&Version={version}")
+        assert (refused.status, refused.code()) == (400, "InvalidAction") and said in refused.body.decode()
+        assert refused.headers["content-type"] == "text/xml" and b"<Type>Sender</Type>" in refused.body
+    assert answer("Action=MakeCoffee&Version=2000-01-01").code() == "InvalidAction"
+    assert answer(f"Version={version}").code() == "MissingAction"
+    found = server.client("cloudtrail").lookup_events(LookupAttributes=[
+        {"AttributeKey": "EventSource", "AttributeValue": f"{service}.amazonaws.com"}], MaxResults=10)["Events"]
+    codes = [json.loads(event["CloudTrailEvent"]).get("errorCode") for event in found]
+    assert codes.count("InvalidAction") >= 3 and "MissingAction" in codes
+
+
+@pytest.mark.parametrize("method, path, status", [
+    ("POST", "/NoSuchPath", 404), ("GET", "/FeatureGroup/x/Nothing", 404), ("DELETE", "/FeatureGroup", 404),
+    ("PATCH", "/FeatureGroup/x", 405)])
+def test_paths_that_name_no_operation_are_unknown(server, key, method, path, status):
+    refused = raw.exchange(server, raw.request(server, "sagemaker", None, b"", key, path=path, method=method))
+    assert (refused.status, refused.headers["x-amzn-errortype"]) == (status, "UnknownOperationException")
+    assert refused.json()["Message"] and "__type" not in refused.json()
 
 
 def changed(server, key, old: bytes, new: bytes) -> raw.Answer:
@@ -117,7 +142,7 @@ def test_a_too_large_body_is_refused_before_it_is_sent(server, key):
     data = raw.request(server, "kms", "CreateKey", b"{}", key)
     data = data.replace(b"Content-Length: 2", b"Content-Length: 100000000")
     answer = raw.exchange(server, data[:-2])
-    assert answer.status in (400, 413)
+    assert (answer.status, answer.code()) == (413, "RequestEntityTooLargeException")
 
 
 def test_a_truncated_body_is_not_executed(server, key):

@@ -8,6 +8,7 @@ import random
 import re
 import secrets
 import shutil
+import socket
 import stat
 import subprocess
 import time
@@ -453,3 +454,63 @@ def test_an_argument_cannot_forge_a_log_line(server, user):
     with pytest.raises(botocore.exceptions.ClientError):
         iam.get_user(UserName="Administrator")
     assert not [line for line in server.log_text().splitlines() if line.startswith("2026-01-01 INFO")]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_metrics_count_what_happens_and_name_nobody(tmp_path):
+    port = free_port()
+    (tmp_path / "s.toml").write_text(f'[metrics]\nlisten = "127.0.0.1:{port}"\n')
+    server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
+    iam = server.client("iam")
+    iam.create_user(UserName="secret-name")
+    key = iam.create_access_key(UserName="secret-name")["AccessKey"]
+    with pytest.raises(botocore.exceptions.ClientError):
+        server.client("kms", key).create_key(Description="secret-name")
+    wrong = key | {"SecretAccessKey": "x" * 40}
+    with pytest.raises(botocore.exceptions.ClientError):
+        server.client("kms", wrong).list_keys()
+    raw.exchange(server, b"GET / HTTP/1.1\nHost: x\n\n")
+
+    def scrape():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            return answer.read().decode()
+
+    text = scrape()
+    assert 'strongroom_requests_total{service="iam",operation="CreateUser",result="ok"} 1\n' in text
+    assert 'strongroom_requests_total{service="kms",operation="CreateKey",result="client_error"} 1\n' in text
+    assert 'strongroom_denied_total{service="kms",operation="CreateKey"} 1\n' in text
+    assert 'strongroom_unauthenticated_total{code="InvalidSignatureException"} 1\n' in text
+    assert 'strongroom_refused_total{code="SerializationException"} 1\n' in text
+    assert re.search(r"^strongroom_request_seconds_count [1-9]", text, re.M)
+    for name in ("secret-name", "arn:", key["AccessKeyId"], "127.0.0.1"):
+        assert name not in text
+    taken = run("serve", "--data", str(tmp_path / "other"), "--listen", "127.0.0.1:0", "--config", str(tmp_path / "s.toml"))
+    assert str(port) in one_line(taken) and not (tmp_path / "other").exists()
+    assert server.stop() == 0
+
+
+def test_logs_are_json_lines_if_configured(tmp_path):
+    (tmp_path / "s.toml").write_text('[log]\njson = true\nfilter = "debug"\n')
+    server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
+    server.client("kms").list_keys()
+    assert server.stop() == 0
+    lines = [json.loads(line) for line in server.log_text().splitlines()]
+    assert all({"timestamp", "level", "message", "target"} <= set(line) for line in lines)
+    assert any(line["message"] == "answered" and line["request"] and line["status"] == 200 for line in lines)
+
+
+def test_flags_count_before_variables_and_those_before_the_file(tmp_path, monkeypatch):
+    of_file, of_variable, of_flag = ("eu-west-1", "eu-west-2", "eu-west-3")
+    (tmp_path / "s.toml").write_text(f'regions = ["{of_file}"]\nlog.filter = "debug"\n')
+    flags = ["--config", str(tmp_path / "s.toml")]
+    for name, more in ((of_file, []), (of_variable, []), (of_flag, ["--region", of_flag])):
+        if name == of_variable:
+            monkeypatch.setenv("STRONGROOM_REGIONS", of_variable)
+        server = Server(tmp_path, *flags, *more)
+        assert server.exports["AWS_DEFAULT_REGION"] == name
+        assert server.stop() == 0
