@@ -119,6 +119,9 @@ def test_a_refused_signature_is_recorded_for_whom_the_key_belongs_to(tmp_path):
     nobody, = events(home, EventName="ListKeys")
     assert nobody["errorCode"] == "MissingAuthenticationTokenException"
     assert nobody["userIdentity"] == {"type": "Unknown"} and nobody["recipientAccountId"] == ACCOUNT
+    assert nobody["readOnly"] is True and nobody["eventSource"] == "kms.amazonaws.com"
+    assert raw.exchange(server, b"GET /FeatureGroup/x HTTP/1.1\r\nHost: x\r\n\r\n").status == 403
+    assert events(home, EventName="GetRecord") == [], "a data call, signed or not"
     assert server.stop() == 0
 
 

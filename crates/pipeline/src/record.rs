@@ -253,6 +253,7 @@ pub async fn record_unauthenticated(
     let mut record = Record::new(identity, at);
     record.event_source = format!("{}.amazonaws.com", attempt.source());
     record.event_name = attempt.operation.to_owned();
+    record.read_only = attempt.read_only;
     record.error_code = Some(attempt.code.to_owned());
     record.error_message = Some(attempt.message.to_owned());
     record.request_id = id.to_string();
@@ -276,6 +277,8 @@ pub struct UnauthenticatedCall<'a> {
     pub service: Option<Service>,
     /// The operation that was asked for, as far as it could be told.
     pub operation: &'a str,
+    /// Whether that only reads.
+    pub read_only: bool,
     /// The error's code.
     pub code: &'a str,
     /// The error's message.

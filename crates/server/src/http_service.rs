@@ -370,12 +370,19 @@ impl HttpService {
         metrics::counter!("strongroom_unauthenticated_total", "code" => refusal.code.to_string())
             .increment(1);
         self.refusals.note(origin.source_ip, &refusal.code, id);
+        let route = refused
+            .service
+            .and_then(|service| self.router.find(service, &refused.operation));
+        let kind = route.map_or(Kind::Mutating, crate::router::Route::kind);
         let region = refused.region.as_ref().or(self.regions.first());
-        if let (wire::Error::Auth(_), Some(region)) = (&refused.error, region) {
+        if let (wire::Error::Auth(_), Some(region), false) =
+            (&refused.error, region, kind.is_data())
+        {
             let attempt = UnauthenticatedCall {
                 access_key_id: refused.access_key.as_deref(),
                 service: refused.service,
                 operation: &refused.operation,
+                read_only: kind.is_read_only(),
                 code: &refusal.code,
                 message: &refusal.message,
             };

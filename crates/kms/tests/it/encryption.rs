@@ -2,7 +2,7 @@
 
 use kms::{Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, PutKeyPolicy};
 use shapes::kms::{
-    DataKeySpec, DecryptRequest, EncryptRequest, EncryptionAlgorithmSpec, GenerateDataKeyRequest,
+    DataKeySpec, EncryptRequest, EncryptionAlgorithmSpec, GenerateDataKeyRequest,
     GenerateDataKeyWithoutPlaintextRequest, PutKeyPolicyRequest, RecipientInfo,
 };
 
@@ -163,11 +163,8 @@ async fn a_context_with_keys_that_differ_in_case_only_is_refused() {
         .call::<Encrypt>(&admin, encrypt(&key.key_id))
         .await
         .unwrap();
-    let input = DecryptRequest {
-        ciphertext_blob: sealed.ciphertext_blob.unwrap(),
-        encryption_context: context(&[("Team", "ml"), ("team", "web")]),
-        ..DecryptRequest::default()
-    };
+    let ambiguous = context(&[("Team", "ml"), ("team", "web")]);
+    let input = decrypt(sealed.ciphertext_blob.unwrap(), ambiguous);
     let (code, _) = world.failure::<Decrypt>(&admin, input).await;
     assert_eq!(code, "ValidationException");
 }
