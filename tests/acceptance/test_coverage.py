@@ -75,6 +75,11 @@ class World:
         self.kms.create_alias(AliasName=made, TargetKeyId=self.key())
         return made
 
+    def deleted_key(self):
+        made = self.key()
+        self.kms.schedule_key_deletion(KeyId=made)
+        return made
+
     def grant(self):
         return self.kms.create_grant(
             KeyId=self.shared_key, GranteePrincipal=ROOT, Operations=["Encrypt"])
@@ -269,6 +274,13 @@ CALLS = {
         "BypassPolicyLockoutSafetyCheck": True})(w.key()),
     ("kms", "CreateAlias"): lambda w: {"AliasName": "alias/" + name(), "TargetKeyId": w.key()},
     ("kms", "ListAliases"): lambda w: {},
+    ("kms", "ScheduleKeyDeletion"): lambda w: {"KeyId": w.key(), "PendingWindowInDays": 7},
+    ("kms", "CancelKeyDeletion"): lambda w: {"KeyId": w.deleted_key()},
+    ("kms", "EnableKeyRotation"): lambda w: {"KeyId": w.key()},
+    ("kms", "DisableKeyRotation"): lambda w: {"KeyId": w.key()},
+    ("kms", "GetKeyRotationStatus"): lambda w: {"KeyId": w.shared_key},
+    ("kms", "RotateKeyOnDemand"): lambda w: {"KeyId": w.key()},
+    ("kms", "ListKeyRotations"): lambda w: {"KeyId": w.shared_key},
     ("kms", "UpdateAlias"): lambda w: {"AliasName": w.key_alias(), "TargetKeyId": w.key()},
     ("kms", "DeleteAlias"): lambda w: {"AliasName": w.key_alias()},
     ("kms", "UpdateKeyDescription"): lambda w: {"KeyId": w.key(), "Description": "x"},

@@ -1,4 +1,4 @@
-"""Grants through boto3 and the AWS CLI, and what they mean for records under a key."""
+"""Grants and the life of keys through boto3 and the AWS CLI, and what they mean for records."""
 
 import json
 
@@ -132,3 +132,26 @@ def test_tags_and_descriptions_change(kms, key):
     assert kms.describe_key(KeyId=key)["KeyMetadata"]["Description"] == "new"
     assert kms.list_key_policies(KeyId=key)["PolicyNames"] == ["default"]
     assert len(kms.generate_random(NumberOfBytes=16)["Plaintext"]) == 16
+
+
+def test_a_key_is_rotated_and_deleted_and_kept(server, kms, key):
+    sealed = kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert (status["KeyRotationEnabled"], status["RotationPeriodInDays"]) == (True, 90)
+    kms.rotate_key_on_demand(KeyId=key)
+    rotations = kms.list_key_rotations(KeyId=key)["Rotations"]
+    assert [rotation["RotationType"] for rotation in rotations] == ["ON_DEMAND"]
+    assert kms.encrypt(KeyId=key, Plaintext=b"x")["KeyId"] == key
+    opened = kms.decrypt(CiphertextBlob=sealed)
+    assert opened["Plaintext"] == b"secret"
+    assert opened["KeyMaterialId"] != rotations[0]["KeyMaterialId"]
+    kms.disable_key_rotation(KeyId=key)
+    scheduled = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert scheduled["KeyState"] == "PendingDeletion"
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        kms.decrypt(CiphertextBlob=sealed)
+    assert code(refused) == "KMSInvalidStateException"
+    kms.cancel_key_deletion(KeyId=key)
+    kms.enable_key(KeyId=key)
+    assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"secret"

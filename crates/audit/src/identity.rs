@@ -8,8 +8,9 @@ use types::{AccessKeyId, AccountId, Principal, Service, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserIdentity {
-    /// `Root`, `IAMUser`, `AssumedRole`, `FederatedUser`, `AWSService`, `AWSAccount`, `Unknown`.
-    #[serde(rename = "type")]
+    /// `Root`, `IAMUser`, `AssumedRole`, `FederatedUser`, `AWSService`, `AWSAccount`, `Unknown`;
+    /// nothing for what a service does of itself.
+    #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
     /// The unique id, with the session's name for sessions; the account id for root.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +53,15 @@ pub struct SessionContext {
 }
 
 impl UserIdentity {
+    /// The element for what a service does of itself to something of `account`.
+    pub fn of_service_event(account: AccountId) -> Self {
+        Self {
+            account_id: Some(account.to_string()),
+            invoked_by: Some("AWS Internal".to_owned()),
+            ..Self::of_kind("")
+        }
+    }
+
     /// The element for an authenticated principal, its access key, and the service that
     /// calls on its behalf, if any.
     pub fn of(

@@ -90,6 +90,9 @@ pub struct Record {
     /// What decided, and whatever the service adds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub additional_event_data: Option<Value>,
+    /// What a service did of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_event_details: Option<Value>,
     /// The id that the client was given.
     #[serde(rename = "requestID")]
     pub request_id: String,
@@ -133,6 +136,7 @@ impl Record {
             request_parameters: Value::Null,
             response_elements: Value::Null,
             additional_event_data: None,
+            service_event_details: None,
             request_id: String::new(),
             event_id: String::new(),
             read_only: true,

@@ -12,6 +12,7 @@ macro_rules! actions {
 }
 
 actions! {
+    CANCEL_KEY_DELETION = "kms:CancelKeyDeletion";
     CREATE_ALIAS = "kms:CreateAlias";
     CREATE_GRANT = "kms:CreateGrant";
     CREATE_KEY = "kms:CreateKey";
@@ -19,16 +20,20 @@ actions! {
     DELETE_ALIAS = "kms:DeleteAlias";
     DESCRIBE_KEY = "kms:DescribeKey";
     DISABLE_KEY = "kms:DisableKey";
+    DISABLE_KEY_ROTATION = "kms:DisableKeyRotation";
     ENABLE_KEY = "kms:EnableKey";
+    ENABLE_KEY_ROTATION = "kms:EnableKeyRotation";
     ENCRYPT = "kms:Encrypt";
     GENERATE_DATA_KEY = "kms:GenerateDataKey";
     GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = "kms:GenerateDataKeyWithoutPlaintext";
     GENERATE_RANDOM = "kms:GenerateRandom";
     GET_KEY_POLICY = "kms:GetKeyPolicy";
+    GET_KEY_ROTATION_STATUS = "kms:GetKeyRotationStatus";
     LIST_ALIASES = "kms:ListAliases";
     LIST_GRANTS = "kms:ListGrants";
     LIST_KEYS = "kms:ListKeys";
     LIST_KEY_POLICIES = "kms:ListKeyPolicies";
+    LIST_KEY_ROTATIONS = "kms:ListKeyRotations";
     LIST_RESOURCE_TAGS = "kms:ListResourceTags";
     LIST_RETIRABLE_GRANTS = "kms:ListRetirableGrants";
     PUT_KEY_POLICY = "kms:PutKeyPolicy";
@@ -36,6 +41,8 @@ actions! {
     REVOKE_GRANT = "kms:RevokeGrant";
     RE_ENCRYPT_FROM = "kms:ReEncryptFrom";
     RE_ENCRYPT_TO = "kms:ReEncryptTo";
+    ROTATE_KEY_ON_DEMAND = "kms:RotateKeyOnDemand";
+    SCHEDULE_KEY_DELETION = "kms:ScheduleKeyDeletion";
     TAG_RESOURCE = "kms:TagResource";
     UNTAG_RESOURCE = "kms:UntagResource";
     UPDATE_ALIAS = "kms:UpdateAlias";

@@ -73,6 +73,12 @@ pub enum Error {
         /// Where its material comes from.
         origin: KeyOrigin,
     },
+    /// An automatic rotation is about to begin.
+    #[error("an automatic rotation of {arn} begins within 20 minutes")]
+    RotationDue {
+        /// The key.
+        arn: Arn,
+    },
     /// The key is for something else.
     #[error("{arn} key usage is {usage} which is not valid for {operation}.")]
     Usage {
@@ -200,6 +206,7 @@ impl Error {
             Self::Usage { .. } | Self::Algorithm { .. } => "InvalidKeyUsageException",
             Self::InvalidCiphertext => "InvalidCiphertextException",
             Self::IncorrectKey => "IncorrectKeyException",
+            Self::RotationDue { .. } => "ConflictException",
             Self::DryRun => "DryRunOperationException",
             Self::InvalidGrantToken => "InvalidGrantTokenException",
             Self::InvalidGrantId => "InvalidGrantIdException",
@@ -230,6 +237,7 @@ impl ServiceError for Error {
             | Self::State { .. }
             | Self::NotPendingDeletion { .. }
             | Self::AliasExists { .. }
+            | Self::RotationDue { .. }
             | Self::DryRun => ErrorKind::Conflict,
             Self::InvalidArn { .. }
             | Self::Usage { .. }
@@ -270,6 +278,7 @@ impl ServiceError for Error {
             | Self::NotPendingDeletion { .. }
             | Self::Origin { .. }
             | Self::AliasExists { .. }
+            | Self::RotationDue { .. }
             | Self::DryRun
             | Self::InvalidArn { .. }
             | Self::Usage { .. }

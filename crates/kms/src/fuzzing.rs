@@ -2,15 +2,19 @@
 
 use std::ops::Range;
 
-use store::{Batch, View};
+use pipeline::Services;
+use store::{AnyTable, Batch, Key, View};
 use types::Arn;
 
 use crate::ciphertext::Header;
 use crate::grants::constraints::Constraints;
-use crate::grants::index::place;
+use crate::grants::index::{GRANT_INDEX, place};
 use crate::grants::party::Party;
-use crate::grants::record::{GrantRecord, GrantedOperation, Terms};
-use crate::records::{KEYS, KeyRecord, KeyRow, KeyState};
+use crate::grants::record::{GRANT_NAMES, GRANTS, GrantRecord, GrantedOperation, Terms};
+use crate::records::{
+    ALIAS_NAMES, DESTRUCTIONS, KEYS, KeyRecord, KeyRow, KeyState, MATERIALS, MaterialRecord,
+};
+use crate::{Keyring, material};
 
 /// Whether this has the header of a ciphertext. What reads must be what would be written.
 ///
@@ -66,6 +70,66 @@ pub fn in_state(view: &View, arn: &Arn, state: KeyState) -> Option<Batch> {
         ..KeyRecord::clone(&record)
     };
     let mut batch = Batch::default();
-    batch.put(&KEYS, record.row_key(), record);
+    record.insert(&mut batch);
     Some(batch)
+}
+
+/// The rows that are left of the key at `arn`, by table.
+pub fn leftovers(view: &View, arn: &Arn) -> Vec<&'static str> {
+    let parts = [arn.account_text(), arn.region()];
+    let [account, region] = parts;
+    let key = Key::of(&[account, region, arn.resource_of("key").unwrap_or_default()]);
+    let snapshot = view.snapshot();
+    let tables: [&'static dyn AnyTable; 7] = [
+        &KEYS,
+        &MATERIALS,
+        &ALIAS_NAMES,
+        &GRANTS,
+        &GRANT_INDEX,
+        &GRANT_NAMES,
+        &DESTRUCTIONS,
+    ];
+    let left = tables.into_iter().filter(|table| {
+        let (_, rows) = snapshot.prefix_state(*table, &key);
+        rows > 0
+    });
+    left.map(AnyTable::name).collect()
+}
+
+/// A wrapped material as it is stored: its row, the sealed bytes and the shred key's number.
+pub type Wrapped = (Key, Vec<u8>, u64);
+
+/// The wrapped materials of the key at `arn`.
+pub fn wrapped_materials(view: &View, arn: &Arn) -> Vec<Wrapped> {
+    let Some(key) = KeyRow::at(view, arn) else {
+        return Vec::new();
+    };
+    let prefix = key.record.row_key();
+    let rows = view.snapshot().scan(&MATERIALS, &prefix);
+    rows.map(|(row, stored)| {
+        (
+            row.clone(),
+            stored.record.wrapped.clone(),
+            stored.record.generation,
+        )
+    })
+    .collect()
+}
+
+/// Whether any shred key that `services` hold opens one of these materials.
+pub fn opens(services: &Services, arn: &Arn, wrapped: &[Wrapped]) -> Option<bool> {
+    let shred = services.part::<Keyring>().ok()?.shred();
+    let account = arn.account()?;
+    let any = wrapped.iter().any(|(row, sealed, _)| {
+        (0..100).any(|generation| {
+            let stored = MaterialRecord {
+                wrapped: sealed.clone(),
+                generation,
+            };
+            let entropy = services.entropy();
+            let current = shred.newest(account).unwrap_or_default();
+            material::rewrapped(shred, entropy, account, row, &stored, current).is_ok()
+        })
+    });
+    Some(any)
 }

@@ -9,9 +9,9 @@ use policy::Action;
 use store::{Batch, View};
 use types::{AccountId, Arn, KeyId, PARTITION, Region};
 
-use crate::Error;
 use crate::new_key::Managed;
 use crate::records::{ALIASES, KeyRecord, KeyRow, alias_arn, alias_row, key_arn};
+use crate::{Error, Keyring};
 
 /// The forms of identifier that an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,8 +149,9 @@ impl PredefinedAlias {
     /// The key, and the change that makes it.
     pub(crate) fn create(&self, ctx: &Ctx) -> Result<(KeyRecord, Batch), Error> {
         let place = (self.account, ctx.region(), self.id.clone());
-        self.managed
-            .create(ctx.view(), ctx.entropy(), place, ctx.time())
+        let shred = ctx.part::<Keyring>()?.shred();
+        let seen = (ctx.view(), shred);
+        self.managed.create(seen, ctx.entropy(), place, ctx.time())
     }
 }
 

@@ -11,7 +11,8 @@ use types::{Clock, Entropy, KeyId, Monotonic, Region, Service};
 
 use crate::ciphertext::{Header, associated_data};
 use crate::context::EncryptionContext;
-use crate::records::{KEYS, KeyRow, MaterialId, OWNED_KEYS};
+use crate::records::{KEYS, KeyRow, MaterialId, OWNED_KEYS, SHRED_GENERATIONS};
+use crate::shred::{ShredError, ShredKeys};
 use crate::{Error, material, new_key};
 
 /// How long an unwrapped material is kept unless told otherwise.
@@ -26,6 +27,7 @@ const LIFETIME: Duration = Duration::from_mins(5);
 pub struct Keyring {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    shred: Arc<ShredKeys>,
     lifetime: Duration,
     cache: RwLock<HashMap<Place, Entry>>,
 }
@@ -43,13 +45,36 @@ struct Entry {
 
 impl Keyring {
     /// A key ring that keeps unwrapped materials for five minutes.
-    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, shred: Arc<ShredKeys>) -> Self {
         Self {
             clock,
             entropy,
+            shred,
             lifetime: LIFETIME,
             cache: RwLock::default(),
         }
+    }
+
+    /// What wraps the material of keys.
+    pub(crate) fn shred(&self) -> &ShredKeys {
+        &self.shred
+    }
+
+    /// Fails if an account of `snapshot` has no shred key: its keys could not be used. The file
+    /// of shred keys is then not the one that belongs to the store.
+    pub fn check(&self, snapshot: &Snapshot) -> Result<(), ShredError> {
+        let all = Key::of(&[]);
+        for (row, generations) in snapshot.scan(&SHRED_GENERATIONS, &all) {
+            let account = row.text_parts().pop().unwrap_or_default();
+            let known = account.parse().ok().and_then(|account| {
+                let current = generations.record.current;
+                self.shred.get(account, current)
+            });
+            if known.is_none() {
+                return Err(self.shred.missing(account));
+            }
+        }
+        Ok(())
     }
 
     /// Keeps unwrapped materials for `lifetime`; zero keeps none.
@@ -111,7 +136,8 @@ impl Keyring {
         if view.get(&OWNED_KEYS, &owned_row(service, region)).is_some() {
             return Ok(None);
         }
-        new_key::owned(view, &*self.entropy, service, region, self.clock.now()).map(Some)
+        let (shred, entropy) = (&self.shred, &*self.entropy);
+        new_key::owned(view, shred, entropy, service, region, self.clock.now()).map(Some)
     }
 
     /// Encrypts under the current material of `key`. The caller has checked the key's state.
@@ -182,7 +208,9 @@ impl Keyring {
             return Ok(Some(Arc::clone(&entry.key)));
         }
         drop(cache);
-        let Some(unwrapped) = material::load(view, &key.record, material)?.map(Arc::new) else {
+        let Some(unwrapped) =
+            material::load(view, &self.shred, &key.record, material)?.map(Arc::new)
+        else {
             return Ok(None);
         };
         self.keep(place, key.revision, now, &unwrapped);

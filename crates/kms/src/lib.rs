@@ -3,6 +3,7 @@
 //! Layer 2a. Knows nothing of feature stores. Customer managed keys, AWS managed keys and
 //! AWS owned keys are the same object with different owners and policies. Key material is
 //! wrapped under a shred key of its account, apart from the metadata and without history;
+//! [`maintain`] rotates keys and carries out deletions when their time has come;
 //! [`Keyring`] unwraps it for a bounded time. Ciphertexts commit to their key and are bound
 //! to their encryption context. Every operation is one file of `ops`.
 //!
@@ -24,12 +25,15 @@ mod key_policies;
 mod key_policy;
 mod keyring;
 mod lockout;
+mod maintenance;
 mod material;
 mod metadata;
 mod new_key;
 mod ops;
 mod paging;
 mod records;
+mod rotation;
+mod shred;
 mod source;
 mod specs;
 mod state;
@@ -44,6 +48,8 @@ pub use error::Error;
 pub use identifiers::resolve_key_arn;
 pub use key_policies::KeyPolicies;
 pub use keyring::Keyring;
+pub use maintenance::maintain;
+pub use ops::cancel_key_deletion::CancelKeyDeletion;
 pub use ops::create_alias::CreateAlias;
 pub use ops::create_grant::CreateGrant;
 pub use ops::create_key::CreateKey;
@@ -51,15 +57,19 @@ pub use ops::decrypt::Decrypt;
 pub use ops::delete_alias::DeleteAlias;
 pub use ops::describe_key::DescribeKey;
 pub use ops::disable_key::DisableKey;
+pub use ops::disable_key_rotation::DisableKeyRotation;
 pub use ops::enable_key::EnableKey;
+pub use ops::enable_key_rotation::EnableKeyRotation;
 pub use ops::encrypt::Encrypt;
 pub use ops::generate_data_key::GenerateDataKey;
 pub use ops::generate_data_key_without_plaintext::GenerateDataKeyWithoutPlaintext;
 pub use ops::generate_random::GenerateRandom;
 pub use ops::get_key_policy::GetKeyPolicy;
+pub use ops::get_key_rotation_status::GetKeyRotationStatus;
 pub use ops::list_aliases::ListAliases;
 pub use ops::list_grants::ListGrants;
 pub use ops::list_key_policies::ListKeyPolicies;
+pub use ops::list_key_rotations::ListKeyRotations;
 pub use ops::list_keys::ListKeys;
 pub use ops::list_resource_tags::ListResourceTags;
 pub use ops::list_retirable_grants::ListRetirableGrants;
@@ -67,15 +77,19 @@ pub use ops::put_key_policy::PutKeyPolicy;
 pub use ops::re_encrypt::ReEncrypt;
 pub use ops::retire_grant::RetireGrant;
 pub use ops::revoke_grant::RevokeGrant;
+pub use ops::rotate_key_on_demand::RotateKeyOnDemand;
+pub use ops::schedule_key_deletion::ScheduleKeyDeletion;
 pub use ops::tag_resource::TagResource;
 pub use ops::untag_resource::UntagResource;
 pub use ops::update_alias::UpdateAlias;
 pub use ops::update_key_description::UpdateKeyDescription;
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
+pub use shred::{ShredError, ShredKeys};
 pub use symmetric::{key_revision, usable};
 
 /// Adds every operation of KMS that exists here.
 pub fn register(registry: &mut impl pipeline::Registry) {
+    registry.add::<CancelKeyDeletion>();
     registry.add::<CreateAlias>();
     registry.add::<CreateGrant>();
     registry.add::<CreateKey>();
@@ -83,15 +97,19 @@ pub fn register(registry: &mut impl pipeline::Registry) {
     registry.add::<DeleteAlias>();
     registry.add::<DescribeKey>();
     registry.add::<DisableKey>();
+    registry.add::<DisableKeyRotation>();
     registry.add::<EnableKey>();
+    registry.add::<EnableKeyRotation>();
     registry.add::<Encrypt>();
     registry.add::<GenerateDataKey>();
     registry.add::<GenerateDataKeyWithoutPlaintext>();
     registry.add::<GenerateRandom>();
     registry.add::<GetKeyPolicy>();
+    registry.add::<GetKeyRotationStatus>();
     registry.add::<ListAliases>();
     registry.add::<ListGrants>();
     registry.add::<ListKeyPolicies>();
+    registry.add::<ListKeyRotations>();
     registry.add::<ListKeys>();
     registry.add::<ListResourceTags>();
     registry.add::<ListRetirableGrants>();
@@ -99,6 +117,8 @@ pub fn register(registry: &mut impl pipeline::Registry) {
     registry.add::<ReEncrypt>();
     registry.add::<RetireGrant>();
     registry.add::<RevokeGrant>();
+    registry.add::<RotateKeyOnDemand>();
+    registry.add::<ScheduleKeyDeletion>();
     registry.add::<TagResource>();
     registry.add::<UntagResource>();
     registry.add::<UpdateAlias>();

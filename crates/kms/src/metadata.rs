@@ -46,6 +46,9 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
         encryption_algorithms: Some(algorithms),
         multi_region: Some(key.is_multi_region()),
         current_key_material_id: Some(key.material.to_string()),
+        deletion_date: key
+            .deletion
+            .filter(|_| key.state == KeyState::PendingDeletion),
         ..KeyMetadata::default()
     }
 }
@@ -91,7 +94,8 @@ pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
         .done()
 }
 
-fn state(state: KeyState) -> shapes::kms::KeyState {
+/// The state as callers see it.
+pub(crate) fn state(state: KeyState) -> shapes::kms::KeyState {
     match state {
         KeyState::Enabled => shapes::kms::KeyState::Enabled,
         KeyState::Disabled => shapes::kms::KeyState::Disabled,

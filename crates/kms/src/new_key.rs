@@ -9,9 +9,10 @@ use types::{AccountId, Entropy, KeyId, Region, Service, Timestamp};
 use crate::key_policy::KeyPolicy;
 use crate::keyring::owned_row;
 use crate::records::{
-    ALIASES, KEYS, KeyManager, KeyOrigin, KeyRecord, KeySpec, KeyState, KeyUsage, OWNED_KEYS,
-    OwnedKeyRecord, alias_row, key_arn,
+    ALIASES, KeyManager, KeyOrigin, KeyRecord, KeySpec, KeyState, KeyUsage, MaterialEntry,
+    OWNED_KEYS, OwnedKeyRecord, RotationSchedule, alias_row, key_arn,
 };
+use crate::shred::ShredKeys;
 use crate::{Error, aliases, material};
 
 /// What sets one new key apart from another.
@@ -48,7 +49,7 @@ impl NewKey {
             tags,
             policy,
         } = blueprint;
-        let record = KeyRecord {
+        let mut record = KeyRecord {
             arn: key_arn(account, &region, &id),
             material: material::material_id(&id, &material),
             id,
@@ -64,15 +65,31 @@ impl NewKey {
             created: at,
             tags,
             policy,
+            materials: Vec::new(),
+            rotation: RotationSchedule::of_new(manager, owned, at),
+            deletion: None,
         };
+        record.materials.push(MaterialEntry {
+            id: record.material,
+            made: at,
+            by: None,
+        });
         Self { record, material }
     }
 
     /// Adds the key and its wrapped material to `batch`.
-    pub(crate) fn store(&self, view: &View, entropy: &dyn Entropy, batch: &mut Batch) {
-        let record = &self.record;
-        material::store(view, entropy, record, &self.material, record.created, batch);
-        batch.put(&KEYS, record.row_key(), record.clone());
+    ///
+    /// Fails if the account's first shred key cannot be written.
+    pub(crate) fn store(
+        &self,
+        view: &View,
+        shred: &ShredKeys,
+        entropy: &dyn Entropy,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        material::store(view, shred, entropy, &self.record, &self.material, batch)?;
+        self.record.clone().insert(batch);
+        Ok(())
     }
 }
 
@@ -86,6 +103,7 @@ pub(crate) fn owner_account() -> Result<AccountId, Error> {
 /// The change that makes the AWS owned key of `service`, provided there is none.
 pub(crate) fn owned(
     view: &View,
+    shred: &ShredKeys,
     entropy: &dyn Entropy,
     service: Service,
     region: &Region,
@@ -103,7 +121,7 @@ pub(crate) fn owned(
     };
     let key = NewKey::generate(entropy, blueprint, at);
     let mut batch = Batch::default();
-    key.store(view, entropy, &mut batch);
+    key.store(view, shred, entropy, &mut batch)?;
     let row = owned_row(service, region);
     batch.require(Read::Row {
         table: &OWNED_KEYS,
@@ -142,7 +160,7 @@ impl Managed {
     /// The change that makes this key with the id `id`, provided its alias does not exist.
     pub(crate) fn create(
         self,
-        view: &View,
+        (view, shred): (&View, &ShredKeys),
         entropy: &dyn Entropy,
         (account, region, id): (AccountId, &Region, KeyId),
         at: Timestamp,
@@ -162,7 +180,7 @@ impl Managed {
         };
         let key = NewKey::generate(entropy, blueprint, at);
         let mut batch = Batch::default();
-        key.store(view, entropy, &mut batch);
+        key.store(view, shred, entropy, &mut batch)?;
         let row = alias_row(account, region, self.alias);
         batch.require(Read::Row {
             table: &ALIASES,

@@ -1,5 +1,6 @@
 //! The operations of KMS, one in each file.
 
+pub(crate) mod cancel_key_deletion;
 pub(crate) mod create_alias;
 pub(crate) mod create_grant;
 pub(crate) mod create_key;
@@ -7,15 +8,19 @@ pub(crate) mod decrypt;
 pub(crate) mod delete_alias;
 pub(crate) mod describe_key;
 pub(crate) mod disable_key;
+pub(crate) mod disable_key_rotation;
 pub(crate) mod enable_key;
+pub(crate) mod enable_key_rotation;
 pub(crate) mod encrypt;
 pub(crate) mod generate_data_key;
 pub(crate) mod generate_data_key_without_plaintext;
 pub(crate) mod generate_random;
 pub(crate) mod get_key_policy;
+pub(crate) mod get_key_rotation_status;
 pub(crate) mod list_aliases;
 pub(crate) mod list_grants;
 pub(crate) mod list_key_policies;
+pub(crate) mod list_key_rotations;
 pub(crate) mod list_keys;
 pub(crate) mod list_resource_tags;
 pub(crate) mod list_retirable_grants;
@@ -23,6 +28,8 @@ pub(crate) mod put_key_policy;
 pub(crate) mod re_encrypt;
 pub(crate) mod retire_grant;
 pub(crate) mod revoke_grant;
+pub(crate) mod rotate_key_on_demand;
+pub(crate) mod schedule_key_deletion;
 pub(crate) mod tag_resource;
 pub(crate) mod untag_resource;
 pub(crate) mod update_alias;

@@ -1,19 +1,18 @@
-//! What KMS stores: keys, their materials, shred keys, aliases and the index of owned keys.
+//! What KMS stores: keys, their materials, aliases and the index of owned keys.
 //!
-//! Metadata keeps its history; material and shred keys do not, because deletion must destroy
-//! them. Every type here is a stored form of its own, with a version, and never a wire shape.
+//! Metadata keeps its history; material does not, because deletion must destroy it. Every type here is a stored form of its own, with a version, and never a wire shape.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crypto::Key32;
 use serde::{Deserialize, Serialize};
-use store::{AnyTable, Batch, Key, Record, Revision, Table, View};
+use store::{AnyTable, Batch, Key, KeyBuilder, Record, Revision, Table, View};
 use types::{AccountId, Arn, KeyId, Region, Timestamp};
 
 use crate::grants::index::GRANT_INDEX;
-use crate::grants::record::{GRANT_NAMES, GRANTS, RETIRABLE_GRANTS};
+use crate::grants::record::{GRANT_NAMES, GRANTS, Pointer, RETIRABLE_GRANTS};
 use crate::key_policy::KeyPolicy;
 use crate::stored;
 
@@ -21,8 +20,13 @@ use crate::stored;
 pub(crate) static KEYS: Table<KeyRecord> = Table::with_history("kms_keys");
 /// Wrapped key material, one row for each material of a key.
 pub(crate) static MATERIALS: Table<MaterialRecord> = Table::without_history("kms_material");
-/// The keys that wrap material, one for each account.
-pub(crate) static SHRED_KEYS: Table<ShredKeyRecord> = Table::without_history("kms_shred_keys");
+/// Which of each account's shred keys wraps what is made now; the keys are not in the store.
+pub(crate) static SHRED_GENERATIONS: Table<ShredGenerations> =
+    Table::without_history("kms_shred_generations");
+/// When something is due for a key that nobody calls for: rows without content, by time.
+pub(crate) static KEY_DATES: Table<Pointer> = Table::without_history("kms_key_dates");
+/// Keys that are gone, until nothing of their material is left.
+pub(crate) static DESTRUCTIONS: Table<Destruction> = Table::with_history("kms_destructions");
 /// Aliases by name.
 pub(crate) static ALIASES: Table<AliasRecord> = Table::with_history("kms_aliases");
 /// The names of each key's aliases: rows without content, found by their prefix.
@@ -31,11 +35,13 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 10] {
+pub fn tables() -> [&'static dyn AnyTable; 12] {
     [
         &KEYS,
         &MATERIALS,
-        &SHRED_KEYS,
+        &SHRED_GENERATIONS,
+        &KEY_DATES,
+        &DESTRUCTIONS,
         &ALIASES,
         &ALIAS_NAMES,
         &OWNED_KEYS,
@@ -86,8 +92,8 @@ macro_rules! text_enum {
 pub(crate) use text_enum;
 
 text_enum! {
-    /// The state of a key. Only the first two are reached by the operations that exist; the
-    /// stored form and the state table know all of AWS's.
+    /// The state of a key. Only the first three are reached by the operations that exist; the
+    /// stored form and the matrix of states know all of AWS's.
     pub KeyState {
         /// Usable.
         Enabled = "Enabled",
@@ -208,10 +214,77 @@ pub(crate) struct KeyRecord {
     pub policy: KeyPolicy,
     /// The material that encrypts.
     pub material: MaterialId,
+    /// Every material, from the first to the one that encrypts.
+    pub materials: Vec<MaterialEntry>,
+    /// When the key is rotated, if that was asked for.
+    pub rotation: Option<RotationSchedule>,
+    /// When the key ends, while it is being deleted.
+    pub deletion: Option<Timestamp>,
 }
 
 impl Record for KeyRecord {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
+}
+
+/// What made a key's material after its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RotationKind {
+    /// The time had come.
+    Automatic,
+    /// `RotateKeyOnDemand`.
+    OnDemand,
+}
+
+/// One material of a key, as its metadata knows it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct MaterialEntry {
+    /// Which.
+    pub id: MaterialId,
+    /// When it was made.
+    pub made: Timestamp,
+    /// The kind of rotation that made it; `None` for the first.
+    pub by: Option<RotationKind>,
+}
+
+/// When a key is rotated.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct RotationSchedule {
+    /// Days between rotations.
+    pub days: u16,
+    /// The next time.
+    pub next: Timestamp,
+}
+
+/// Days between rotations unless told otherwise.
+pub(crate) const USUAL_DAYS: u16 = 365;
+
+impl RotationSchedule {
+    /// A schedule of rotations every so many days from `now` on.
+    pub(crate) fn every(days: u16, now: Timestamp) -> Self {
+        Self {
+            days,
+            next: now.saturating_add(period(days)),
+        }
+    }
+
+    /// That of a new key: AWS managed keys are rotated every year.
+    pub(crate) fn of_new(manager: KeyManager, owned: bool, now: Timestamp) -> Option<Self> {
+        (manager == KeyManager::Aws && !owned).then(|| Self::every(USUAL_DAYS, now))
+    }
+
+    /// The schedule once the rotation that was due has been carried out at `now`.
+    pub(crate) fn after(self, now: Timestamp) -> Self {
+        let next = self.next.saturating_add(period(self.days));
+        if next > now {
+            Self { next, ..self }
+        } else {
+            Self::every(self.days, now)
+        }
+    }
+}
+
+fn period(days: u16) -> Duration {
+    Duration::from_secs(u64::from(days).saturating_mul(86_400))
 }
 
 impl KeySpec {
@@ -224,10 +297,60 @@ impl KeySpec {
 }
 
 impl KeyRecord {
+    /// Adds to `batch` that this key is new.
+    pub(crate) fn insert(self, batch: &mut Batch) {
+        if let Some(row) = self.date_row() {
+            batch.put(&KEY_DATES, row, Pointer {});
+        }
+        batch.put(&KEYS, self.row_key(), self);
+    }
+
     /// Adds to `batch` that the key `old` is like this from now on.
     pub(crate) fn replace(self, old: &Self, batch: &mut Batch) {
         debug_assert_eq!(self.id, old.id, "another key");
-        batch.put(&KEYS, self.row_key(), self);
+        old.undate(batch);
+        self.insert(batch);
+    }
+
+    /// Adds to `batch` that there is no such key any more.
+    pub(crate) fn remove(&self, batch: &mut Batch) {
+        self.undate(batch);
+        batch.delete(&KEYS, self.row_key());
+    }
+
+    /// When something is due that nobody calls for: the end of a key that is being deleted, or
+    /// the rotation of one that is enabled.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        match self.state {
+            KeyState::PendingDeletion => self.deletion,
+            KeyState::Enabled => self.rotation.map(|schedule| schedule.next),
+            KeyState::Disabled
+            | KeyState::PendingReplicaDeletion
+            | KeyState::PendingImport
+            | KeyState::Unavailable
+            | KeyState::Creating
+            | KeyState::Updating => None,
+        }
+    }
+
+    fn undate(&self, batch: &mut Batch) {
+        if let Some(row) = self.date_row() {
+            batch.delete(&KEY_DATES, row);
+        }
+    }
+
+    fn date_row(&self) -> Option<Key> {
+        let seconds = u64::try_from(self.due()?.seconds()).unwrap_or(0);
+        let parts = [
+            self.account.as_str(),
+            self.region.as_str(),
+            self.id.as_str(),
+        ];
+        let row = KeyBuilder::default().number(seconds);
+        let row = parts
+            .iter()
+            .fold(row, |row, part| row.part(part.as_bytes()));
+        Some(row.build())
     }
 
     /// Whether this is a multi-Region key, which its id tells.
@@ -244,28 +367,46 @@ impl KeyRecord {
 /// One wrapped material of a key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct MaterialRecord {
-    /// The material, sealed under the account's shred key.
+    /// The material, sealed under a shred key of the account.
     #[serde(with = "stored::base64_bytes")]
     pub wrapped: Vec<u8>,
-    /// When the material was made.
-    pub created: Timestamp,
+    /// Which shred key that is.
+    pub generation: u64,
 }
 
 impl Record for MaterialRecord {
+    const VERSION: u16 = 2;
+}
+
+/// Which shred keys of an account are in use. Destroying one destroys all that it wraps.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct ShredGenerations {
+    /// The one that wraps what is made now, from 1.
+    pub current: u64,
+    /// The one before, while what must outlive it is wrapped anew.
+    pub retiring: Option<u64>,
+}
+
+impl Record for ShredGenerations {
     const VERSION: u16 = 1;
 }
 
-/// The key under which an account's materials are wrapped. Destroying it destroys them all.
+/// A key that was deleted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct ShredKeyRecord {
-    /// Which of the account's shred keys this is, from 1.
+pub(crate) struct Destruction {
+    /// The account that held it.
+    pub account: AccountId,
+    /// Its region.
+    pub region: Region,
+    /// Its id.
+    pub key: KeyId,
+    /// The newest shred key that ever wrapped a material of it.
     pub generation: u64,
-    /// The key.
-    #[serde(with = "stored::key32")]
-    pub key: Key32,
+    /// When it was deleted.
+    pub deleted: Timestamp,
 }
 
-impl Record for ShredKeyRecord {
+impl Record for Destruction {
     const VERSION: u16 = 1;
 }
 
@@ -326,7 +467,21 @@ pub(crate) fn material_row(key: &KeyRecord, material: MaterialId) -> Key {
     ])
 }
 
-/// The row key of an account's shred key.
+/// The row key of the key that a row of [`KEY_DATES`] is for, and the second that it is due.
+pub(crate) fn dated(row: &Key) -> Option<(u64, Key)> {
+    let parts = row.parts();
+    let [seconds, account, region, id] = parts.as_slice() else {
+        return None;
+    };
+    let seconds = u64::from_be_bytes(seconds.as_slice().try_into().ok()?);
+    let parts = [account, region, id];
+    let row = parts
+        .iter()
+        .fold(KeyBuilder::default(), |row, part| row.part(part));
+    Some((seconds, row.build()))
+}
+
+/// The row key of the shred keys of an account.
 pub(crate) fn shred_row(account: AccountId) -> Key {
     Key::of(&[account.as_str()])
 }
@@ -378,7 +533,8 @@ impl KeyRow {
         (!row.record.owned && row.record.arn == *arn).then_some(row)
     }
 
-    fn in_row(view: &View, row: &Key) -> Option<Self> {
+    /// The key in this row, whoever owns it.
+    pub(crate) fn in_row(view: &View, row: &Key) -> Option<Self> {
         let record = view.get_shared(&KEYS, row)?;
         let revision = view.snapshot().row_revision(&KEYS, row)?;
         Some(Self { record, revision })

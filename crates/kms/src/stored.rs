@@ -33,31 +33,3 @@ pub(crate) mod base64_bytes {
             .map_err(D::Error::custom)
     }
 }
-
-/// A key as base64; every intermediate text is wiped. The store seals the row.
-pub(crate) mod key32 {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use crypto::Key32;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-    use zeroize::Zeroizing;
-
-    pub(crate) fn serialize<S: Serializer>(key: &Key32, to: S) -> Result<S::Ok, S::Error> {
-        let text = Zeroizing::new(STANDARD.encode(key.expose()));
-        to.serialize_str(&text)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Key32, D::Error> {
-        let text = Zeroizing::new(String::deserialize(from)?);
-        let bytes = STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
-        // The decoder's own error would quote a byte of the key.
-        let bytes = bytes.map_err(|_quoting| D::Error::custom("a key is not base64"))?;
-        let key = Key32::try_from(bytes.as_slice()).map_err(D::Error::custom)?;
-        if key.is_all_zero() {
-            Err(D::Error::custom("a key is all zero"))
-        } else {
-            Ok(key)
-        }
-    }
-}

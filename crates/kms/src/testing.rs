@@ -1,9 +1,9 @@
 //! What the tests of this crate share: a key in a snapshot, and a directory of principals.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use crypto::SystemEntropy;
+use crypto::{Key32, SystemEntropy};
 use pipeline::sources::{PrincipalDirectory, Principals};
 use store::{Batch, Revision, Snapshot, SnapshotBuilder, View};
 use types::{AccountId, Arn, Entropy, KeyId, Region, Timestamp, UniqueId};
@@ -11,6 +11,7 @@ use types::{AccountId, Arn, Entropy, KeyId, Region, Timestamp, UniqueId};
 use crate::key_policy::KeyPolicy;
 use crate::new_key::{Blueprint, NewKey};
 use crate::records::{KeyManager, KeyRecord, KeyRow};
+use crate::shred::ShredKeys;
 
 pub(crate) const KEY_ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
@@ -20,6 +21,17 @@ pub(crate) fn account() -> AccountId {
 
 pub(crate) fn region() -> Region {
     "us-east-1".parse().unwrap()
+}
+
+/// The shred keys of all tests of this process, in a file that is already unlinked.
+pub(crate) fn shred() -> Arc<ShredKeys> {
+    static SHRED: LazyLock<Arc<ShredKeys>> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Key32::generate(&SystemEntropy);
+        let path = directory.path().join("shred.keys");
+        Arc::new(ShredKeys::open(path, &root, Arc::new(SystemEntropy)).unwrap())
+    });
+    Arc::clone(&SHRED)
 }
 
 /// A customer managed key with fresh material and this id.
@@ -60,7 +72,9 @@ pub(crate) fn with_keys(ids: &[&str]) -> Snapshot {
     (1..).zip(ids).fold(empty(), |snapshot, (revision, id)| {
         let mut batch = Batch::default();
         let view = View::plain(Arc::new(snapshot.clone()));
-        new_key(id).store(&view, &SystemEntropy, &mut batch);
+        let (key, shred) = (new_key(id), shred());
+        key.store(&view, &shred, &SystemEntropy, &mut batch)
+            .unwrap();
         commit(&snapshot, revision, &batch)
     })
 }

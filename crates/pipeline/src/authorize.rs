@@ -1,7 +1,9 @@
 //! Decides every need of a call from one snapshot.
 
+use std::sync::Arc;
+
 use policy::{
-    Attached, Beside, Effect, GrantAllow, Level, Policies, PolicyType, Reason, Request,
+    Attached, Beside, Decision, Effect, GrantAllow, Level, Policies, PolicyType, Reason, Request,
     ResourcePolicy,
 };
 use types::{Arn, Principal};
@@ -143,24 +145,15 @@ fn decide(
         keys: &keys,
     };
     let beside = session::beside(ctx.caller());
-    let decision = policy::evaluate_with(&request, &policies, &beside);
-    // Grants only add: where policies allow, and where one denies, none is looked for.
-    let may_help = decision.denial().is_some_and(|denial| !denial.explicit);
-    let grants = if may_help {
-        grants(ctx, need, source.map(|source| &**source))
-    } else {
-        Vec::new()
+    let mut decision = policy::evaluate_with(&request, &policies, &beside);
+    let grants = grants(ctx, need, source, decision);
+    let policies = Policies {
+        grants: &grants,
+        ..policies
     };
-    let (policies, decision) = if grants.is_empty() {
-        (policies, decision)
-    } else {
-        let policies = Policies {
-            grants: &grants,
-            ..policies
-        };
-        let decision = policy::evaluate_with(&request, &policies, &beside);
-        (policies, decision)
-    };
+    if !grants.is_empty() {
+        decision = policy::evaluate_with(&request, &policies, &beside);
+    }
     if decision.is_allowed() {
         Ok(explain.then(|| explained(need, &request, &policies, &beside)))
     } else {
@@ -183,8 +176,17 @@ fn decide(
     }
 }
 
-/// The grants that cover `need`.
-fn grants(ctx: &Ctx, need: &Need, source: Option<&dyn ResourceSource>) -> Vec<GrantAllow> {
+/// The grants that cover `need`. They only add: where policies allow, and where one denies,
+/// none is looked for.
+fn grants(
+    ctx: &Ctx,
+    need: &Need,
+    source: Option<&Arc<dyn ResourceSource>>,
+    decision: Decision,
+) -> Vec<GrantAllow> {
+    if decision.denial().is_none_or(|denial| denial.explicit) {
+        return Vec::new();
+    }
     let query = GrantQuery {
         principal: &ctx.caller().principal,
         need,

@@ -34,6 +34,9 @@ pub(crate) enum ComposeError {
     /// The online store does not open.
     #[error(transparent)]
     Online(#[from] online::OpenError),
+    /// The file of shred keys does not open.
+    #[error(transparent)]
+    Shred(#[from] kms::ShredError),
     /// An AWS owned key could not be made.
     #[error("making an AWS owned key failed")]
     OwnedKey(#[source] kms::Error),
@@ -58,7 +61,9 @@ pub(crate) async fn deployment(
         .resources("organizations", Arc::new(iam::OrganizationResources))
         .resources("kms", Arc::new(kms::KeyPolicies))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups));
-    let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy));
+    let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
+    let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
+    keyring.check(&store.snapshot())?;
     for region in &config.regions {
         owned_key(&keyring, &*store, region).await?;
     }

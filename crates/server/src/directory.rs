@@ -181,6 +181,11 @@ impl DataDirectory {
         self.path.join(STORE)
     }
 
+    /// Where what wraps key material is kept.
+    pub(crate) fn shred(&self) -> PathBuf {
+        self.path.join("shred.keys")
+    }
+
     /// Where the first administrator's access key is written.
     pub(crate) fn credentials(&self) -> PathBuf {
         self.path.join("credentials")

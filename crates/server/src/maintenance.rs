@@ -23,6 +23,9 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
         if let Ok(keyring) = services.part::<kms::Keyring>() {
             keyring.sweep(&services.store().snapshot());
         }
+        if let Err(failed) = kms::maintain(&services).await {
+            warn!(error = %failed, "key maintenance will be tried again");
+        }
         pipeline::flush_damped(&services).await;
         if let Err(failed) = featurestore::maintain(&services).await {
             warn!(error = %failed, "feature store maintenance will be tried again");

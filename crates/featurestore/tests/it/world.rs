@@ -222,7 +222,10 @@ async fn start(
     let mut parts = Parts::default();
     parts.insert(Arc::new(iam::LastUsed::default()));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
-    parts.insert(Arc::new(kms::Keyring::new(clock.clone(), entropy.clone())));
+    let shred = home.directory.path().join("shred.keys");
+    let shred = Arc::new(kms::ShredKeys::open(shred, &home.root, entropy.clone()).unwrap());
+    let keyring = kms::Keyring::new(clock.clone(), entropy.clone(), shred);
+    parts.insert(Arc::new(keyring));
     parts.insert(Arc::new(
         Runtime::open(store.clone(), options).await.unwrap(),
     ));

@@ -153,7 +153,7 @@ fn found(
             matched.extend(grants.into_iter().map(|(row, grant)| {
                 // Whatever the call writes is written only if the grant is still there: a
                 // grant that was looked at in vain could not have taken anything away.
-                drop(view.get(&GRANTS, &row));
+                let _read = view.get(&GRANTS, &row);
                 MatchedGrant {
                     id: grant.id.clone(),
                     issuing_account: grant.terms.issuing_account,

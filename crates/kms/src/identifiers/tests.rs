@@ -133,9 +133,10 @@ fn names_without_an_account_stand_for_nothing() {
 
 #[test]
 fn owned_keys_do_not_exist_for_callers() {
-    let ring = crate::Keyring::new(
+    let ring = Keyring::new(
         std::sync::Arc::new(types::SystemClock::new()),
         std::sync::Arc::new(crypto::SystemEntropy),
+        testing::shred(),
     );
     let nowhere = view(&testing::empty());
     let batch = ring

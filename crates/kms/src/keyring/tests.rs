@@ -20,7 +20,7 @@ struct Ring {
 fn ring() -> Ring {
     let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
     let shared: Arc<dyn Clock> = clock.clone();
-    let keyring = Keyring::new(shared, Arc::new(SystemEntropy));
+    let keyring = Keyring::new(shared, Arc::new(SystemEntropy), testing::shred());
     Ring { clock, keyring }
 }
 
@@ -306,11 +306,12 @@ impl Entropy for Counting {
 fn the_form_of_ciphertexts_stays_readable() {
     let key = testing::new_key_with(KEY_ID, &Counting);
     let mut batch = Batch::default();
-    key.store(&view(&testing::empty()), &Counting, &mut batch);
+    let (nothing, shred) = (view(&testing::empty()), testing::shred());
+    key.store(&nothing, &shred, &Counting, &mut batch).unwrap();
     let view = view(&commit(&testing::empty(), 1, &batch));
     let context = context(&[("team", "ml")]);
     let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
-    let keyring = Keyring::new(clock, Arc::new(Counting));
+    let keyring = Keyring::new(clock, Arc::new(Counting), testing::shred());
     let blob = keyring
         .encrypt(&view, &row(&view, KEY_ID), &context, b"secret")
         .unwrap();

@@ -16,7 +16,7 @@ use crate::key_policy::KeyPolicy;
 use crate::new_key::{Blueprint, NewKey};
 use crate::records::{KEYS, KeyManager, key_arn, region_prefix};
 use crate::specs::check_supported;
-use crate::{Error, actions, lockout, metadata, tags};
+use crate::{Error, Keyring, actions, lockout, metadata, tags};
 
 /// Customer managed keys in one region of an account.
 const MOST_KEYS: usize = 100_000;
@@ -101,7 +101,8 @@ impl Operation for CreateKey {
             lockout::check(ctx, &key.record)?;
         }
         let mut effect = Batch::default();
-        key.store(ctx.view(), ctx.entropy(), &mut effect);
+        let shred = ctx.part::<Keyring>()?.shred();
+        key.store(ctx.view(), shred, ctx.entropy(), &mut effect)?;
         let key_metadata = Some(metadata::of(&key.record));
         Ok(Reply::write(CreateKeyResponse { key_metadata }, effect))
     }

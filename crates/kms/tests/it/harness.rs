@@ -1,7 +1,9 @@
 //! A deployment with KMS only: an engine in a scratch directory, users, a clock that stands.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use audit::Record;
 use crypto::{Key32, SystemEntropy};
@@ -31,6 +33,7 @@ pub(crate) const ALL_OF_KMS: &str = r#"{"Version":"2012-10-17","Statement":[
 pub(crate) struct World {
     pub(crate) services: Arc<Services>,
     pub(crate) region: Region,
+    clock: Arc<ManualClock>,
     users: Arc<Users>,
     root: Key32,
     directory: TempDir,
@@ -43,7 +46,8 @@ struct Users(Mutex<HashMap<UniqueId, (Arn, Arc<IdentityPolicies>)>>);
 impl World {
     pub(crate) fn new() -> Self {
         let root = Key32::generate(&SystemEntropy);
-        Self::open(TempDir::new().unwrap(), root, Arc::default())
+        let start = Timestamp::new(1_795_466_820, 0);
+        Self::open(TempDir::new().unwrap(), root, Arc::default(), start)
     }
 
     /// The same deployment after a restart.
@@ -53,14 +57,16 @@ impl World {
             users,
             root,
             directory,
+            clock,
             ..
         } = self;
         drop(services);
-        Self::open(directory, root, users)
+        Self::open(directory, root, users, clock.now())
     }
 
-    fn open(directory: TempDir, root: Key32, users: Arc<Users>) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::new(1_795_466_820, 0)));
+    fn open(directory: TempDir, root: Key32, users: Arc<Users>, now: Timestamp) -> Self {
+        let moved = Arc::new(ManualClock::new(now));
+        let clock: Arc<dyn Clock> = moved.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let path = directory.path().join("store");
         let mut options = Options::new(path, &root, Arc::clone(&clock), Arc::clone(&entropy));
@@ -71,7 +77,11 @@ impl World {
         let principals: Arc<dyn PrincipalDirectory> = users.clone();
         let sources =
             Sources::new(identities, users.clone()).resources("kms", Arc::new(kms::KeyPolicies));
-        let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy));
+        let shred = directory.path().join("shred.keys");
+        let shred = kms::ShredKeys::open(shred, &root, Arc::clone(&entropy)).unwrap();
+        let shred = Arc::new(shred);
+        let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), shred);
+        keyring.check(&store.snapshot()).unwrap();
         let mut parts = Parts::default();
         parts.insert(Arc::new(keyring));
         parts.insert(Arc::new(Principals(principals)));
@@ -87,10 +97,60 @@ impl World {
         Self {
             services,
             region,
+            clock: moved,
             users,
             root,
             directory,
         }
+    }
+
+    /// Lets so many days pass, and what is due then happen.
+    pub(crate) async fn pass_days(&self, days: u64) {
+        self.clock.advance(Duration::from_secs(days * 86_400));
+        self.maintain().await;
+    }
+
+    /// Lets so many seconds pass.
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// A key ring over another file of shred keys.
+    pub(crate) fn keyring_over(&self, path: &Path) -> kms::Keyring {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let shred = kms::ShredKeys::open(path, &self.root, Arc::clone(&entropy)).unwrap();
+        kms::Keyring::new(self.clock.clone(), entropy, Arc::new(shred))
+    }
+
+    /// What the maintenance task does, until nothing is left to do.
+    pub(crate) async fn maintain(&self) {
+        loop {
+            let before = self.services.store().snapshot().revision();
+            kms::maintain(&self.services).await.unwrap();
+            if self.services.store().snapshot().revision() == before {
+                return;
+            }
+        }
+    }
+
+    /// The deployment of a copy of this one's data directory.
+    pub(crate) fn copied(&self) -> Self {
+        let copy = TempDir::new().unwrap();
+        copy_directory(self.directory.path(), copy.path());
+        let users = Arc::clone(&self.users);
+        Self::open(copy, self.root.clone(), users, self.clock.now())
+    }
+
+    /// Where the data is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Puts the key at `arn` into `state`, whether or not operations lead there.
+    pub(crate) async fn put_in_state(&self, arn: &str, state: kms::KeyState) {
+        let arn: Arn = arn.parse().unwrap();
+        let batch = kms::fuzzing::in_state(&self.view(), &arn, state).unwrap();
+        self.services.store().commit(batch).await.unwrap();
     }
 
     /// A user of `account` with this inline policy.
@@ -216,6 +276,19 @@ impl World {
     /// The history of `account`, newest first.
     pub(crate) fn records(&self, account: &str) -> Vec<Record> {
         testkit::records(&self.services, account.parse().unwrap(), &self.region)
+    }
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy_directory(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

@@ -38,13 +38,13 @@ fn subset(pairs: &[(&str, &str)]) -> Constraints {
 }
 
 /// A key with grants, added one after the other.
-struct Key1 {
+struct Granted {
     key: KeyRecord,
     snapshot: Snapshot,
     next: u64,
 }
 
-impl Key1 {
+impl Granted {
     fn new() -> Self {
         let snapshot = testing::with_keys(&[KEY_ID]);
         let row = testing::row(&testing::view(&snapshot), KEY_ID);
@@ -101,7 +101,7 @@ impl Key1 {
 
 #[test]
 fn one_grant_among_many_is_found_at_once() {
-    let mut key = Key1::new();
+    let mut key = Granted::new();
     for number in 0..500 {
         let name = format!("table{number}");
         let limits = subset(&[("account", "1"), ("table", &name)]);
@@ -122,7 +122,7 @@ fn one_grant_among_many_is_found_at_once() {
 
 #[test]
 fn grants_that_count_alike_are_looked_at_once() {
-    let mut key = Key1::new();
+    let mut key = Granted::new();
     for _ in 0..300 {
         let operations = [GrantedOperation::Encrypt, GrantedOperation::DescribeKey];
         key.grant(identity(ALICE), &operations, Constraints::default());
@@ -134,7 +134,7 @@ fn grants_that_count_alike_are_looked_at_once() {
 
 #[test]
 fn operations_without_a_context_pass_over_its_constraint() {
-    let mut key = Key1::new();
+    let mut key = Granted::new();
     let operations = [GrantedOperation::Decrypt, GrantedOperation::DescribeKey];
     key.grant(identity(ALICE), &operations, subset(&[("team", "ml")]));
     assert_eq!(key.ask(GrantedOperation::DescribeKey, &[]).0, 1);
@@ -144,7 +144,7 @@ fn operations_without_a_context_pass_over_its_constraint() {
 
 #[test]
 fn the_callers_account_is_told_from_the_caller() {
-    let mut key = Key1::new();
+    let mut key = Granted::new();
     let operations = [GrantedOperation::Encrypt];
     let account = Party::Account(testing::account());
     key.grant(account, &operations, Constraints::default());

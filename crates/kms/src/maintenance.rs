@@ -1,0 +1,301 @@
+//! What happens to keys that nobody calls for: rotations, and the end of deleted keys.
+//!
+//! Deleting a key is final, in this order:
+//!
+//! 1. one commit removes the key, its wrapped material and its aliases, and leaves a
+//!    [`Destruction`]; from here on nobody finds the key;
+//! 2. its grants are removed;
+//! 3. a new shred key of the account is made, and what is left of the account's material is
+//!    wrapped anew under it;
+//! 4. the old shred key is overwritten on the disk, and with it every copy of the wrapped
+//!    material that the store's files still hold is worthless;
+//! 5. one commit ends the destruction and records the `DeleteKey` event.
+//!
+//! Each step can be repeated, so that a server which stops in between goes on where it was.
+
+use audit::{EventType, Record, Resource, UserIdentity};
+use pipeline::Services;
+use store::{Batch, CommitError, Key, View};
+use types::{AccountId, RequestId, Timestamp};
+
+use crate::grants::record::GRANTS;
+use crate::records::{
+    ALIAS_NAMES, ALIASES, DESTRUCTIONS, Destruction, KEY_DATES, KeyRecord, KeyRow, KeyState,
+    MATERIALS, RotationKind, SHRED_GENERATIONS, ShredGenerations, alias_name_row, alias_row, dated,
+    key_arn, key_row, shred_row,
+};
+use crate::{Error, Keyring, material, rotation};
+
+/// Keys looked at in one run.
+const KEYS_AT_ONCE: usize = 64;
+/// Rows of one commit.
+const ROWS_AT_ONCE: usize = 256;
+/// Commits of one run for one account.
+const STEPS: usize = 16;
+
+/// Rotates the keys whose time has come, and carries deletions on. Maintenance calls it every
+/// second; it does a bounded part of what there is to do.
+///
+/// Fails if the store or the file of shred keys cannot be written; it goes on where it was
+/// when it is called again.
+pub async fn maintain(services: &Services) -> Result<(), Error> {
+    let now = services.clock().now();
+    for row in due(services, now) {
+        let batch = carry_out(services, &row, now)?;
+        commit(services, batch).await?;
+    }
+    for account in accounts_with_destructions(services) {
+        destroy(services, account, now).await?;
+    }
+    Ok(())
+}
+
+/// The rows of what is due.
+fn due(services: &Services, now: Timestamp) -> Vec<Key> {
+    let snapshot = services.store().snapshot();
+    let all = Key::of(&[]);
+    let seconds = u64::try_from(now.seconds()).unwrap_or(0);
+    let rows = snapshot.scan(&KEY_DATES, &all).map(|(row, _)| row);
+    let due = rows.take_while(|row| dated(row).is_some_and(|(at, _)| at <= seconds));
+    due.take(KEYS_AT_ONCE).cloned().collect()
+}
+
+/// What makes true that the time of the key in this row has come.
+fn carry_out(services: &Services, row: &Key, now: Timestamp) -> Result<Batch, Error> {
+    let view = View::recording(services.store().snapshot());
+    let key = dated(row).and_then(|(_, key)| KeyRow::in_row(&view, &key));
+    let mut batch = Batch::default();
+    match key.as_ref().map(|key| &key.record) {
+        Some(key) if key.due().is_some_and(|at| at <= now) => {
+            if key.state == KeyState::PendingDeletion {
+                remove(&view, key, now, &mut batch);
+            } else {
+                let keyring = services.part::<Keyring>()?;
+                let how = (RotationKind::Automatic, now);
+                let (shred, entropy) = (keyring.shred(), services.entropy());
+                rotation::rotate(&view, shred, entropy, key, how, &mut batch)?;
+                record(services, key, "RotateKey", now, &mut batch)?;
+            }
+        }
+        // Another commit was first; its own row says when the key is due now.
+        _ => batch.delete(&KEY_DATES, row.clone()),
+    }
+    batch.require_all(view.reads());
+    Ok(batch)
+}
+
+/// Removes the key, its material and its aliases, and leaves its destruction.
+fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut Batch) {
+    let generations = view.get(&SHRED_GENERATIONS, &shred_row(key.account));
+    let generation = generations.map_or(0, |row| row.record.current);
+    for (row, _) in view.scan(&MATERIALS, &key.row_key(), None) {
+        batch.delete(&MATERIALS, row.clone());
+    }
+    let (account, region) = (key.account, &key.region);
+    for (row, _) in view.scan(&ALIAS_NAMES, &key.row_key(), None) {
+        let Some(name) = row.text_parts().pop() else {
+            continue;
+        };
+        batch.delete(&ALIASES, alias_row(account, region, &name));
+        batch.delete(
+            &ALIAS_NAMES,
+            alias_name_row(account, region, &key.id, &name),
+        );
+    }
+    key.remove(batch);
+    let destruction = Destruction {
+        account,
+        region: region.clone(),
+        key: key.id.clone(),
+        generation,
+        deleted: now,
+    };
+    batch.put(&DESTRUCTIONS, key.row_key(), destruction);
+}
+
+fn accounts_with_destructions(services: &Services) -> Vec<AccountId> {
+    let snapshot = services.store().snapshot();
+    let all = Key::of(&[]);
+    let rows = snapshot.scan(&DESTRUCTIONS, &all);
+    let mut accounts: Vec<AccountId> = rows.map(|(_, row)| row.record.account).collect();
+    accounts.dedup();
+    accounts
+}
+
+/// Carries the destructions of an account on.
+async fn destroy(services: &Services, account: AccountId, now: Timestamp) -> Result<(), Error> {
+    for _ in 0..STEPS {
+        let view = View::recording(services.store().snapshot());
+        let mut batch = Batch::default();
+        let step = next_step(services, &view, account, now, &mut batch)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        batch.require_all(view.reads());
+        commit(services, batch).await?;
+        if step == Step::Last {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    More,
+    Last,
+}
+
+/// The next of the steps that destroy the deleted keys of an account.
+fn next_step(
+    services: &Services,
+    view: &View,
+    account: AccountId,
+    now: Timestamp,
+    batch: &mut Batch,
+) -> Result<Step, Error> {
+    let of_account = Key::of(&[account.as_str()]);
+    let destructions: Vec<Destruction> = view
+        .snapshot()
+        .scan(&DESTRUCTIONS, &of_account)
+        .map(|(_, row)| row.record.clone())
+        .collect();
+    for destruction in &destructions {
+        if remove_grants(view, destruction, batch) {
+            return Ok(Step::More);
+        }
+    }
+    let shred = services.part::<Keyring>()?.shred();
+    let place = shred_row(account);
+    let found = view.get(&SHRED_GENERATIONS, &place);
+    let Some(generations) = found.map(|row| *row.record) else {
+        return Err(Error::broken(
+            "an account with deleted keys has no shred key",
+        ));
+    };
+    let Some(old) = generations.retiring else {
+        let next = generations.current.saturating_add(1);
+        shred.create(account, next).map_err(material::unwritable)?;
+        let started = ShredGenerations {
+            current: next,
+            retiring: Some(generations.current),
+        };
+        batch.put(&SHRED_GENERATIONS, place, started);
+        return Ok(Step::More);
+    };
+    if wrap_anew(services, view, (account, generations.current), batch)? {
+        return Ok(Step::More);
+    }
+    // Every wrapped material that is left is under the new key: the old one must be gone
+    // before anybody reads that the keys are.
+    shred.destroy(account, old).map_err(material::unwritable)?;
+    let ended = ShredGenerations {
+        retiring: None,
+        ..generations
+    };
+    batch.put(&SHRED_GENERATIONS, place, ended);
+    for gone in destructions.iter().filter(|gone| gone.generation <= old) {
+        batch.delete(&DESTRUCTIONS, key_row(account, &gone.region, &gone.key));
+        record_of(services, gone, "DeleteKey", now, batch)?;
+    }
+    Ok(Step::Last)
+}
+
+/// Removes some of the grants that a deleted key still has; false if there are none.
+fn remove_grants(view: &View, gone: &Destruction, batch: &mut Batch) -> bool {
+    let key = key_row(gone.account, &gone.region, &gone.key);
+    let mut grants = view
+        .snapshot()
+        .scan(&GRANTS, &key)
+        .take(ROWS_AT_ONCE)
+        .peekable();
+    let some = grants.peek().is_some();
+    for (_, grant) in grants {
+        grant.record.delete(batch);
+    }
+    some
+}
+
+/// Wraps some of the account's material under the shred key `current` that is still under
+/// another; false if there is none.
+fn wrap_anew(
+    services: &Services,
+    view: &View,
+    (account, current): (AccountId, u64),
+    batch: &mut Batch,
+) -> Result<bool, Error> {
+    let shred = services.part::<Keyring>()?.shred();
+    let of_account = Key::of(&[account.as_str()]);
+    let rows = view.snapshot().scan(&MATERIALS, &of_account);
+    let old: Vec<Key> = rows
+        .filter(|(_, row)| row.record.generation != current)
+        .map(|(row, _)| row.clone())
+        .take(ROWS_AT_ONCE)
+        .collect();
+    for row in &old {
+        let Some(stored) = view.get(&MATERIALS, row) else {
+            continue;
+        };
+        let entropy = services.entropy();
+        let anew = material::rewrapped(shred, entropy, account, row, stored.record, current)?;
+        batch.put(&MATERIALS, row.clone(), anew);
+    }
+    Ok(!old.is_empty())
+}
+
+/// Commits what a run found to do. What lost to another commit is found again.
+async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
+    match services.store().commit(batch).await {
+        Ok(_) | Err(CommitError::Conflict) => Ok(()),
+        Err(failed) => Err(Error::internal(
+            "key maintenance cannot be committed",
+            failed,
+        )),
+    }
+}
+
+fn record(
+    services: &Services,
+    key: &KeyRecord,
+    event: &str,
+    at: Timestamp,
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let key = Destruction {
+        account: key.account,
+        region: key.region.clone(),
+        key: key.id.clone(),
+        generation: 0,
+        deleted: at,
+    };
+    record_of(services, &key, event, at, batch)
+}
+
+/// Adds the record of what KMS did of itself.
+fn record_of(
+    services: &Services,
+    key: &Destruction,
+    event: &str,
+    at: Timestamp,
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let arn = key_arn(key.account, &key.region, &key.key);
+    let mut record = Record::new(UserIdentity::of_service_event(key.account), at);
+    "kms.amazonaws.com".clone_into(&mut record.event_source);
+    event.clone_into(&mut record.event_name);
+    record.aws_region = key.region.to_string();
+    "AWS Internal".clone_into(&mut record.source_ip_address);
+    "AWS Internal".clone_into(&mut record.user_agent);
+    record.event_type = EventType::AwsServiceEvent;
+    record.read_only = false;
+    record.event_id = RequestId::generate(services.entropy()).to_string();
+    record.recipient_account_id = key.account.to_string();
+    record.service_event_details = Some(serde_json::json!({ "keyId": key.key }));
+    record.resources = vec![Resource {
+        arn: arn.to_string(),
+        account_id: Some(key.account.to_string()),
+        kind: "AWS::KMS::Key".to_owned(),
+    }];
+    audit::append(batch, Some(key.account), &key.region, at, &record)
+        .map_err(|source| Error::internal("an audit record cannot be made", source))
+}

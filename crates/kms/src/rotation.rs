@@ -1,0 +1,47 @@
+//! Rotation: new material for a key, under the same id.
+
+use crypto::Key32;
+use store::{Batch, View};
+use types::{Entropy, Timestamp};
+
+use crate::records::{KeyRecord, MaterialEntry, RotationKind};
+use crate::shred::ShredKeys;
+use crate::{Error, material};
+
+/// Rotations that one key gets on demand.
+pub(crate) const MOST_ON_DEMAND: usize = 25;
+
+/// Adds to `batch` that `key` encrypts under new material from now on; what the old ones
+/// encrypted still decrypts.
+pub(crate) fn rotate(
+    view: &View,
+    shred: &ShredKeys,
+    entropy: &dyn Entropy,
+    key: &KeyRecord,
+    (kind, at): (RotationKind, Timestamp),
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let fresh = Key32::generate(entropy);
+    let id = material::material_id(&key.id, &fresh);
+    let mut rotated = key.clone();
+    rotated.material = id;
+    rotated.materials.push(MaterialEntry {
+        id,
+        made: at,
+        by: Some(kind),
+    });
+    if kind == RotationKind::Automatic {
+        rotated.rotation = key.rotation.map(|schedule| schedule.after(at));
+    }
+    material::store(view, shred, entropy, &rotated, &fresh, batch)?;
+    rotated.replace(key, batch);
+    Ok(())
+}
+
+/// How often `key` was rotated on demand.
+pub(crate) fn on_demand(key: &KeyRecord) -> usize {
+    let materials = key.materials.iter();
+    materials
+        .filter(|material| material.by == Some(RotationKind::OnDemand))
+        .count()
+}

@@ -1,0 +1,369 @@
+//! Shred keys: what wraps the key material of an account, in a file that is overwritten.
+//!
+//! The store never forgets at once what was written to it: old values stay in its files until
+//! they are merged. What wraps key material is therefore kept beside it, in slots of one disk
+//! sector each. Destroying a shred key overwrites its slot and waits for the disk, and with it
+//! everything that it ever wrapped is lost, in the store, its journals and copies of both.
+//!
+//! ```text
+//! slot      512 bytes; free while it is all zero, or begins with `srgone` 00 01
+//! 8 bytes   `srshrd` 00 01
+//! 133 bytes committing AEAD under a key derived from the root key; associated data: a label
+//!           and the slot's number. It holds account (12 digits), generation (8 bytes,
+//!           big-endian) and shred key (32 bytes).
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crypto::kdf::derive_key;
+use crypto::{CommittingKey, Key32};
+use types::{AccountId, Entropy};
+use zeroize::Zeroizing;
+
+const SLOT: usize = 512;
+const MAGIC: [u8; 8] = *b"srshrd\0\x01";
+/// Begins a slot whose key was destroyed; behind it is noise.
+const GONE: [u8; 8] = *b"srgone\0\x01";
+const SEALED: usize = 12 + 8 + 32 + crypto::committing::OVERHEAD;
+const LABEL: &[u8] = b"strongroom/kms/shred-slot/v1";
+
+/// Which shred key: an account's, and the how-manieth.
+type Name = (AccountId, u64);
+
+/// The shred keys of all accounts, in a file of their own.
+pub struct ShredKeys {
+    path: PathBuf,
+    sealing: CommittingKey,
+    entropy: Arc<dyn Entropy>,
+    state: Mutex<State>,
+}
+
+struct State {
+    file: File,
+    /// Where each key is, and the key.
+    keys: BTreeMap<Name, (u64, Arc<CommittingKey>)>,
+    /// The number of slots in the file.
+    slots: u64,
+}
+
+/// The file of shred keys cannot be used; the server refuses to start.
+#[derive(Debug, thiserror::Error)]
+pub enum ShredError {
+    /// The file system failed.
+    #[error("`{path}` cannot be read or written")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// An account has keys, and no shred key.
+    #[error("`{path}` has no key for account {account}: it belongs to another state of the store")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The account.
+        account: String,
+    },
+    /// A slot is neither free nor one of this deployment's.
+    #[error("slot {slot} of `{path}` is damaged")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Which slot, from 0.
+        slot: u64,
+    },
+}
+
+impl ShredKeys {
+    /// Opens the file at `path`, which is made if it is missing.
+    ///
+    /// Fails if a slot does not open under `root`: a damaged slot is never taken for a free one.
+    pub fn open(
+        path: impl Into<PathBuf>,
+        root: &Key32,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ShredError> {
+        let path = path.into();
+        let failed = |source| ShredError::Io {
+            path: path.clone(),
+            source,
+        };
+        let file = open(&path).map_err(failed)?;
+        let sealing = CommittingKey::new(&derive_key(root, "kms/shred-keys", b""));
+        let slots = file
+            .metadata()
+            .map_err(failed)?
+            .len()
+            .div_ceil(length(SLOT));
+        let mut keys = BTreeMap::new();
+        for slot in 0..slots {
+            let mut bytes = Zeroizing::new([0; SLOT]);
+            let at = slot.saturating_mul(length(SLOT));
+            // A file that ends within its last slot was cut there before anything was used.
+            if file.read_at(&mut *bytes, at).map_err(failed)? < SLOT
+                || bytes.iter().all(|byte| *byte == 0)
+                || bytes.starts_with(&GONE)
+            {
+                continue;
+            }
+            let (name, key) = read(&sealing, slot, &bytes).ok_or_else(|| ShredError::Damaged {
+                path: path.clone(),
+                slot,
+            })?;
+            keys.insert(name, (slot, Arc::new(CommittingKey::new(&key))));
+        }
+        let state = Mutex::new(State { file, keys, slots });
+        Ok(Self {
+            path,
+            sealing,
+            entropy,
+            state,
+        })
+    }
+
+    /// The shred key of an account, unless it was destroyed.
+    pub(crate) fn get(&self, account: AccountId, generation: u64) -> Option<Arc<CommittingKey>> {
+        let state = self.lock();
+        let (_, key) = state.keys.get(&(account, generation))?;
+        Some(Arc::clone(key))
+    }
+
+    /// The number of an account's newest shred key.
+    pub(crate) fn newest(&self, account: AccountId) -> Option<u64> {
+        let state = self.lock();
+        let mut names = state.keys.keys();
+        let (_, generation) = names.rfind(|(owner, _)| *owner == account)?;
+        Some(*generation)
+    }
+
+    /// The shred key of an account, which is made, and on the disk, if there is none.
+    pub(crate) fn create(
+        &self,
+        account: AccountId,
+        generation: u64,
+    ) -> Result<Arc<CommittingKey>, ShredError> {
+        let mut state = self.lock();
+        if let Some((_, key)) = state.keys.get(&(account, generation)) {
+            return Ok(Arc::clone(key));
+        }
+        let taken: Vec<u64> = state.keys.values().map(|(slot, _)| *slot).collect();
+        let free = (0..=state.slots).find(|slot| !taken.contains(slot));
+        let slot = free.unwrap_or(state.slots);
+        let key = Key32::generate(&*self.entropy);
+        let bytes = self.slot(slot, (account, generation), &key);
+        self.write(&state.file, slot, &*bytes)?;
+        let key = Arc::new(CommittingKey::new(&key));
+        state.slots = state.slots.max(slot.saturating_add(1));
+        state
+            .keys
+            .insert((account, generation), (slot, Arc::clone(&key)));
+        Ok(key)
+    }
+
+    /// Overwrites a shred key; on the disk when this returns. Nothing to do if it is gone.
+    pub(crate) fn destroy(&self, account: AccountId, generation: u64) -> Result<(), ShredError> {
+        let mut state = self.lock();
+        let Some((slot, _)) = state.keys.get(&(account, generation)) else {
+            return Ok(());
+        };
+        let slot = *slot;
+        // Noise: a disk that compresses or deduplicates must write it.
+        let mut noise = [0; SLOT];
+        self.entropy.fill(&mut noise);
+        for (byte, value) in noise.iter_mut().zip(GONE) {
+            *byte = value;
+        }
+        self.write(&state.file, slot, &noise)?;
+        state.keys.remove(&(account, generation));
+        Ok(())
+    }
+
+    pub(crate) fn missing(&self, account: String) -> ShredError {
+        ShredError::Missing {
+            path: self.path.clone(),
+            account,
+        }
+    }
+
+    fn write(&self, file: &File, slot: u64, bytes: &[u8]) -> Result<(), ShredError> {
+        let at = slot.saturating_mul(length(SLOT));
+        let written = file.write_all_at(bytes, at).and_then(|()| file.sync_all());
+        written.map_err(|source| ShredError::Io {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn slot(&self, slot: u64, name: Name, key: &Key32) -> Zeroizing<[u8; SLOT]> {
+        let (account, generation) = name;
+        let mut plain = Zeroizing::new(Vec::with_capacity(52));
+        plain.extend_from_slice(account.as_str().as_bytes());
+        plain.extend_from_slice(&generation.to_be_bytes());
+        plain.extend_from_slice(key.expose());
+        let sealed = self.sealing.seal(&*self.entropy, &bound_to(slot), &plain);
+        let mut bytes = Zeroizing::new([0; SLOT]);
+        let content = MAGIC.iter().chain(&sealed);
+        for (byte, value) in bytes.iter_mut().zip(content) {
+            *byte = *value;
+        }
+        bytes
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ShredKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ShredKeys({})", self.path.display())
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    if let Some(parent) = path.parent() {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(file)
+}
+
+fn read(sealing: &CommittingKey, slot: u64, bytes: &[u8; SLOT]) -> Option<(Name, Key32)> {
+    let rest = bytes.strip_prefix(&MAGIC)?;
+    let plain = sealing.open(&bound_to(slot), rest.get(..SEALED)?).ok()?;
+    let (account, rest) = plain.expose().split_at_checked(12)?;
+    let (generation, key) = rest.split_first_chunk()?;
+    let account = std::str::from_utf8(account).ok()?.parse().ok()?;
+    let key = Key32::try_from(key).ok()?;
+    Some(((account, u64::from_be_bytes(*generation)), key))
+}
+
+fn bound_to(slot: u64) -> Vec<u8> {
+    [LABEL, &slot.to_be_bytes()].concat()
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::SystemEntropy;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::testing::account;
+
+    fn opened(directory: &TempDir, root: &Key32) -> Result<ShredKeys, ShredError> {
+        let path = directory.path().join("shred.keys");
+        ShredKeys::open(path, root, Arc::new(SystemEntropy))
+    }
+
+    fn sealed_by(keys: &ShredKeys, generation: u64) -> Vec<u8> {
+        let key = keys.create(account(), generation).unwrap();
+        key.seal(&SystemEntropy, b"", b"material")
+    }
+
+    #[test]
+    fn keys_are_there_after_a_restart_until_they_are_destroyed() {
+        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &root).unwrap();
+        let (one, two) = (sealed_by(&keys, 1), sealed_by(&keys, 2));
+        drop(keys);
+        let keys = opened(&directory, &root).unwrap();
+        let opens = |keys: &ShredKeys, generation, sealed: &[u8]| {
+            let key = keys.get(account(), generation)?;
+            key.open(b"", sealed)
+                .ok()
+                .map(|plain| plain.expose().to_vec())
+        };
+        assert_eq!(
+            opens(&keys, 1, &one).as_deref(),
+            Some(b"material".as_slice())
+        );
+        keys.destroy(account(), 1).unwrap();
+        keys.destroy(account(), 1).unwrap();
+        assert_eq!(opens(&keys, 1, &one), None);
+        drop(keys);
+        let keys = opened(&directory, &root).unwrap();
+        assert_eq!(opens(&keys, 1, &one), None);
+        assert_eq!(
+            opens(&keys, 2, &two).as_deref(),
+            Some(b"material".as_slice())
+        );
+        // Its name can be taken again, for another key.
+        keys.create(account(), 1).unwrap();
+        assert_eq!(opens(&keys, 1, &one), None);
+    }
+
+    #[test]
+    fn a_destroyed_key_is_nowhere_in_the_file() {
+        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &root).unwrap();
+        keys.create(account(), 1).unwrap();
+        let path = directory.path().join("shred.keys");
+        let before = std::fs::read(&path).unwrap();
+        keys.destroy(account(), 1).unwrap();
+        let after = std::fs::read(&path).unwrap();
+        assert_eq!(after.len(), before.len());
+        for part in before[..141].windows(8) {
+            assert!(!after.windows(8).any(|found| found == part));
+        }
+    }
+
+    #[test]
+    fn slots_are_used_again() {
+        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &root).unwrap();
+        for generation in 1..10 {
+            keys.create(account(), generation).unwrap();
+            keys.destroy(account(), generation.saturating_sub(1))
+                .unwrap();
+        }
+        let length = std::fs::metadata(directory.path().join("shred.keys"))
+            .unwrap()
+            .len();
+        assert_eq!(length, 2 * 512);
+    }
+
+    #[test]
+    fn damaged_moved_and_foreign_slots_are_refused() {
+        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &root).unwrap();
+        keys.create(account(), 1).unwrap();
+        keys.create(account(), 2).unwrap();
+        drop(keys);
+        let path = directory.path().join("shred.keys");
+        let good = std::fs::read(&path).unwrap();
+        for at in [0, 8, 60, 140] {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&path, bad).unwrap();
+            let refused = opened(&directory, &root);
+            assert!(
+                matches!(refused, Err(ShredError::Damaged { slot: 0, .. })),
+                "{at}"
+            );
+        }
+        let moved = [&good[512..], &good[..512]].concat();
+        std::fs::write(&path, moved).unwrap();
+        assert!(opened(&directory, &root).is_err());
+        std::fs::write(&path, &good).unwrap();
+        assert!(opened(&directory, &Key32::generate(&SystemEntropy)).is_err());
+        assert!(opened(&directory, &root).is_ok());
+    }
+}
