@@ -12,7 +12,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use store::{
     AnyTable, Batch, Cells, CommitError, CommitFuture, Committed, ErasedRecord, Error, Key, Log,
-    LogCursor, LogEntry, LogReport, Revision, Snapshot, Space, Store,
+    LogCursor, LogEntry, LogReport, Moment, Revision, Snapshot, Space, Store,
 };
 
 use crate::{CELLS, CellKey};
@@ -277,6 +277,10 @@ impl Store for CachedStore {
         key: &Key,
     ) -> Result<Vec<(Revision, Option<ErasedRecord>)>, Error> {
         self.shared.inner.history(table, key)
+    }
+
+    fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
+        self.shared.inner.past(moment)
     }
 
     fn is_writable(&self) -> bool {

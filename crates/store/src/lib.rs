@@ -27,6 +27,8 @@ use std::ops::Bound;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use types::Timestamp;
+
 pub use batch::{Batch, CellRule, CellWrite, Lane, LogAppend, MetadataWrite};
 pub use embedded::EmbeddedStore;
 pub use error::{CommitError, Error, OpenError};
@@ -38,6 +40,15 @@ pub use view::{Read, View};
 
 /// The number of a commit: 1 for the first, without gaps.
 pub type Revision = u64;
+
+/// A moment in the past of the metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Right after this commit.
+    Commit(Revision),
+    /// At this time: after the newest commit that was made by then.
+    Time(Timestamp),
+}
 
 /// A named collection of data cells outside the metadata snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,6 +165,16 @@ pub trait Store: fmt::Debug + Send + Sync {
         table: &'static dyn AnyTable,
         key: &Key,
     ) -> Result<Vec<(Revision, Option<ErasedRecord>)>, Error>;
+
+    /// The metadata as it was at `moment`: of tables that keep their history, the others are
+    /// empty. Nothing changed yet shows as nothing; a moment to come, as now.
+    ///
+    /// Reads the history of all rows. Fails with [`Error::Unverifiable`] for an engine that
+    /// keeps none.
+    fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
+        let _ = moment;
+        Err(Error::Unverifiable { what: "history" })
+    }
 
     /// Whether the store still accepts writes; `false` after a failed sync.
     fn is_writable(&self) -> bool;

@@ -133,6 +133,13 @@ impl Snapshot {
             })
     }
 
+    /// The keys of all rows of `table`.
+    pub(crate) fn keys_of(&self, table: &dyn AnyTable) -> impl Iterator<Item = &Key> {
+        self.rows(table)
+            .into_iter()
+            .flat_map(|rows| rows.rows.keys())
+    }
+
     /// The last commit that changed `table`.
     pub fn table_changed(&self, table: &dyn AnyTable) -> Revision {
         self.rows(table).map_or(0, |rows| rows.changed)

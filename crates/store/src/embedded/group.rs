@@ -235,7 +235,9 @@ impl<'a> Group<'a> {
             let version = Version {
                 at: self.now,
                 previous: old.unwrap_or(0),
-                record: encoded.as_ref().map(|record| record.as_slice()),
+                record: encoded
+                    .as_ref()
+                    .map(|record| (&write.key, record.as_slice())),
             };
             let key = version_key(&row_key, revision);
             let value = self.sealer.seal_version(table.name(), &key, &version);

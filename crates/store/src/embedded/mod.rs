@@ -15,6 +15,7 @@ mod loss;
 mod mark;
 mod open;
 mod options;
+mod past;
 mod prepare;
 mod queue;
 mod read;
@@ -43,7 +44,7 @@ pub use recover::{Recovery, recover};
 
 use crate::{
     AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Log, LogCursor,
-    LogEntry, LogReport, OpenError, Revision, Snapshot, Space, Store,
+    LogEntry, LogReport, Moment, OpenError, Revision, Snapshot, Space, Store,
 };
 use chain::Head;
 use mark::Mark;
@@ -252,6 +253,10 @@ impl Store for EmbeddedStore {
         key: &Key,
     ) -> Result<Vec<(Revision, Option<ErasedRecord>)>, Error> {
         self.shared.history(table, key)
+    }
+
+    fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
+        self.shared.past(moment)
     }
 
     fn is_writable(&self) -> bool {

@@ -163,6 +163,7 @@ fn start(
         directory: options.directory.clone(),
         engine,
         sealer,
+        tables: options.tables.clone(),
         published: ArcSwap::from_pointee(loaded.snapshot),
         heads: Mutex::new(loaded.heads.clone()),
         queue: Queue::new(Limits {

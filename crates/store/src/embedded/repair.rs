@@ -8,7 +8,7 @@ use super::codec::Fields;
 use super::engine::Engine;
 use super::group::version_key;
 use super::load::{damaged, engine_error};
-use super::seal::{OpenRow, RowKey, Sealer, TAG_LENGTH, Version};
+use super::seal::{RowKey, Sealer, TAG_LENGTH, Version};
 use super::writes::Writes;
 use crate::{AnyTable, OpenError, Revision};
 
@@ -60,7 +60,7 @@ pub(super) fn repair_history(
         let version = Version {
             at: now,
             previous: newest.unwrap_or(0),
-            record: record.as_ref().map(OpenRow::record),
+            record: record.as_ref().map(|row| (&row.key, row.record())),
         };
         let key = version_key(row_key, at);
         let value = sealer.seal_version(table.name(), &key, &version);

@@ -55,17 +55,21 @@ pub(super) struct Version<'a> {
     pub(super) at: Timestamp,
     /// The commit of the version that it replaced, 0 if there was no row.
     pub(super) previous: Revision,
-    /// The encoded record; `None` is a deletion.
-    pub(super) record: Option<&'a [u8]>,
+    /// The row's key and the encoded record; `None` is a deletion.
+    pub(super) record: Option<(&'a Key, &'a [u8])>,
 }
 
 /// A stored version, opened.
 pub(super) struct OpenVersion {
+    /// When it was committed.
+    pub(super) at: Timestamp,
+    /// The commit of the version that it replaced, 0 if there was no row.
     pub(super) previous: Revision,
     plaintext: SecretBytes,
 }
 
 const FORMAT: u8 = 1;
+const VERSION_FORMAT: u8 = 2;
 const DELETED: u8 = 0;
 const WRITTEN: u8 = 1;
 /// Time, previous revision and kind precede the record.
@@ -175,8 +179,12 @@ impl Sealer {
         version_key: &[u8],
         version: &Version<'_>,
     ) -> Vec<u8> {
-        let record = version.record.unwrap_or_default();
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(VERSION_HEADER + record.len()));
+        let (key, record) = match version.record {
+            Some((key, record)) => (key.as_bytes(), record),
+            None => (&[][..], &[][..]),
+        };
+        let length = VERSION_HEADER + 8 + key.len() + record.len();
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(length));
         plaintext.extend_from_slice(&version.at.seconds().to_be_bytes());
         plaintext.extend_from_slice(&version.at.nanos().to_be_bytes());
         plaintext.extend_from_slice(&version.previous.to_be_bytes());
@@ -185,12 +193,12 @@ impl Sealer {
         } else {
             DELETED
         });
-        plaintext.extend_from_slice(record);
-        self.sealed(
-            &self.versions,
-            &version_place(table, version_key),
-            &plaintext,
-        )
+        if version.record.is_some() {
+            put_part(&mut plaintext, key);
+            plaintext.extend_from_slice(record);
+        }
+        let place = version_place(table, version_key);
+        self.sealed(VERSION_FORMAT, &self.versions, &place, &plaintext)
     }
 
     /// Opens one version of a row.
@@ -201,11 +209,13 @@ impl Sealer {
         value: &[u8],
     ) -> Option<OpenVersion> {
         let place = version_place(table, version_key);
-        let plaintext = opened(&self.versions, &place, value)?;
+        let plaintext = opened(VERSION_FORMAT, &self.versions, &place, value)?;
         let mut fields = Fields(plaintext.expose());
-        fields.take(8 + 4)?;
+        let seconds = i64::from_be_bytes(fields.array()?);
+        let at = Timestamp::new(seconds, u32::from_be_bytes(fields.array()?));
         let previous = fields.number()?;
         matches!(fields.array()?, [DELETED | WRITTEN]).then_some(OpenVersion {
+            at,
             previous,
             plaintext,
         })
@@ -324,10 +334,10 @@ impl Sealer {
         self.mark.verify(mark, mac)
     }
 
-    fn sealed(&self, key: &XaesKey, place: &[u8], plaintext: &[u8]) -> Vec<u8> {
+    fn sealed(&self, format: u8, key: &XaesKey, place: &[u8], plaintext: &[u8]) -> Vec<u8> {
         let sealed = key.seal(&*self.entropy, place, plaintext);
         let mut value = Vec::with_capacity(sealed.len() + 1);
-        value.push(FORMAT);
+        value.push(format);
         value.extend_from_slice(&sealed);
         value
     }
@@ -345,14 +355,27 @@ impl OpenRow {
 impl OpenVersion {
     /// The encoded record; `None` is a deletion.
     pub(super) fn record(&self) -> Option<&[u8]> {
-        let (header, record) = self.plaintext.expose().split_at_checked(VERSION_HEADER)?;
-        header.ends_with(&[WRITTEN]).then_some(record)
+        let mut fields = self.written()?;
+        fields.part()?;
+        Some(fields.rest())
+    }
+
+    /// The row's key; a deletion does not say it.
+    pub(super) fn key(&self) -> Option<Key> {
+        let mut fields = self.written()?;
+        fields.part().map(Key::from_encoded)
+    }
+
+    /// What stands behind the header of a version that is no deletion.
+    fn written(&self) -> Option<Fields<'_>> {
+        let (header, rest) = self.plaintext.expose().split_at_checked(VERSION_HEADER)?;
+        header.ends_with(&[WRITTEN]).then_some(Fields(rest))
     }
 }
 
-fn opened(key: &XaesKey, place: &[u8], value: &[u8]) -> Option<SecretBytes> {
+fn opened(format: u8, key: &XaesKey, place: &[u8], value: &[u8]) -> Option<SecretBytes> {
     let mut fields = Fields(value);
-    if fields.array()? != [FORMAT] {
+    if fields.array()? != [format] {
         return None;
     }
     key.open(place, fields.rest()).ok()

@@ -15,7 +15,7 @@ use super::mark::MarkKeeper;
 use super::options::Tuning;
 use super::queue::Queue;
 use super::seal::Sealer;
-use crate::{Lane, Snapshot};
+use crate::{AnyTable, Lane, Snapshot};
 
 /// The parts of an open store.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(super) struct Shared {
     pub(super) directory: PathBuf,
     pub(super) engine: Engine,
     pub(super) sealer: Sealer,
+    pub(super) tables: Vec<&'static dyn AnyTable>,
     pub(super) published: ArcSwap<Snapshot>,
     /// The ends of the logs' segments, as of the newest durable group.
     pub(super) heads: Mutex<Heads>,

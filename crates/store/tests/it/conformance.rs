@@ -3,7 +3,9 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use store::{CellOutcome, CellWrite, CommitError, Key, Lane, LogCursor, Read, Store, View};
+use store::{
+    CellOutcome, CellWrite, CommitError, Key, Lane, LogCursor, Moment, Read, Snapshot, Store, View,
+};
 
 use crate::common::{
     CELLS, EVENTS, NOTES, Note, OTHER_CELLS, OUTBOX, SECRETS, cell, commit, event, note, put_cell,
@@ -52,6 +54,7 @@ pub(crate) const CASES: &[(&str, Case)] = &[
     ("segments are dropped whole", segments_are_dropped_whole),
     ("history lists every version", history_lists_every_version),
     ("secrets keep no history", secrets_keep_no_history),
+    ("the past is as it was", the_past_is_as_it_was),
     ("a batch is all or nothing", a_batch_is_all_or_nothing),
     (
         "oversized batches are refused",
@@ -388,6 +391,50 @@ fn secrets_keep_no_history(store: &dyn Store) {
             .history(&SECRETS, &Key::of(&["a"]))
             .unwrap()
             .is_empty()
+    );
+}
+
+/// The notes and secrets `a`, `b` and `c` as a snapshot shows them.
+fn shown(snapshot: &Snapshot) -> Vec<Option<String>> {
+    let names = ["a", "b", "c"].map(|name| Key::of(&[name]));
+    let tables = [&NOTES, &SECRETS].into_iter();
+    let rows = tables.flat_map(|table| names.iter().map(move |key| snapshot.get(table, key)));
+    rows.map(|row| row.map(|row| row.record.text.clone()))
+        .collect()
+}
+
+fn the_past_is_as_it_was(store: &dyn Store) {
+    let mut seen = vec![shown(&store.snapshot())];
+    let mut change = |edit: &dyn Fn(&mut store::Batch)| {
+        commit(store, Lane::Metadata, edit).unwrap();
+        let mut now = shown(&store.snapshot());
+        // What is secret has no past.
+        now.truncate(3);
+        now.extend([None, None, None]);
+        seen.push(now);
+    };
+    let put =
+        |batch: &mut store::Batch, name, text| batch.put(&NOTES, Key::of(&[name]), note(text));
+    change(&|batch| put(batch, "a", "one"));
+    change(&|batch| {
+        put(batch, "b", "other");
+        batch.put(&SECRETS, Key::of(&["a"]), note("secret"));
+    });
+    change(&|batch| put(batch, "a", "two"));
+    change(&|batch| batch.delete(&NOTES, Key::of(&["a"])));
+    change(&|batch| {
+        put(batch, "c", "new");
+        batch.delete(&NOTES, Key::of(&["b"]));
+    });
+    change(&|batch| put(batch, "a", "three"));
+    for (revision, expected) in (0..).zip(&seen) {
+        let past = store.past(Moment::Commit(revision)).unwrap();
+        assert_eq!((past.revision(), &shown(&past)), (revision, expected));
+    }
+    let later = store.past(Moment::Commit(99)).unwrap();
+    assert_eq!(
+        (later.revision(), &shown(&later)),
+        (6, seen.last().unwrap())
     );
 }
 

@@ -1,6 +1,9 @@
 //! The embedded engine against the conformance suite, and across restarts.
 
-use store::{Key, Lane, Store};
+use std::time::Duration;
+
+use store::{Key, Lane, Moment, Store};
+use types::Timestamp;
 
 use crate::common::{
     CELLS, EVENTS, Home, NOTES, cell, commit, event, note, put_cell, put_note, read_note,
@@ -49,6 +52,36 @@ fn everything_is_there_after_a_restart() {
     let store = home.open();
     check(&store, 5);
     assert_eq!(put_note(&store, "b", "x").revision, 6);
+}
+
+#[test]
+fn the_past_is_found_by_its_time() {
+    let home = Home::new();
+    let store = home.open();
+    let text_at = |seconds: i64| {
+        let time = Timestamp::new(1_700_000_000 + seconds, 0);
+        let past = store.past(Moment::Time(time)).unwrap();
+        let row = past.get(&NOTES, &Key::of(&["a"]));
+        row.map(|row| row.record.text.clone())
+    };
+    put_note(&store, "a", "one");
+    home.clock.advance(Duration::from_secs(10));
+    put_note(&store, "a", "two");
+    home.clock.advance(Duration::from_secs(10));
+    commit(&store, Lane::Metadata, |batch| {
+        batch.delete(&NOTES, Key::of(&["a"]))
+    })
+    .unwrap();
+    for (seconds, expected) in [
+        (-1, None),
+        (0, Some("one")),
+        (9, Some("one")),
+        (10, Some("two")),
+        (20, None),
+        (99, None),
+    ] {
+        assert_eq!(text_at(seconds).as_deref(), expected, "{seconds}");
+    }
 }
 
 #[test]
@@ -162,7 +195,7 @@ const KEYS: u8 = 200;
 fn overwritten_data_is_given_back() {
     let mut home = Home::new();
     home.tuning.data_memtable_bytes = 128 * 1024;
-    home.tuning.upkeep_interval = std::time::Duration::from_millis(1);
+    home.tuning.upkeep_interval = Duration::from_millis(1);
     let store = home.open();
     for round in 0..10_u8 {
         for keys in (0..KEYS).collect::<Vec<_>>().chunks(50) {

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::ops::Bound;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
-use store::{CellWrite, CommitError, Error, Key, Lane, LogAppend, OpenError, Store};
+use store::{CellWrite, CommitError, Error, Key, Lane, LogAppend, Moment, OpenError, Store};
 
 use crate::common::{
     CELLS, EVENTS, Home, NOTES, OTHER_CELLS, OUTBOX, SECRETS, cell, commit, event, note, put_cell,
@@ -273,6 +273,9 @@ fn check_history(change: impl FnOnce(&mut Rows)) {
             .iter()
             .any(|result| matches!(result, Err(Error::Damaged { .. })))
     );
+    // Nor is a past made of what is left.
+    let past = store.past(Moment::Commit(4));
+    assert!(matches!(past, Err(Error::Damaged { .. })), "{past:?}");
 }
 
 #[test]
