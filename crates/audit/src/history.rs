@@ -1,5 +1,7 @@
 //! The event history: records in a log of the store, one stream per account and region.
 
+use serde::Deserialize;
+use serde_json::Value;
 use store::{Batch, Log, LogAppend, LogCursor, LogReport, Store};
 use types::{AccountId, Region, Timestamp};
 
@@ -31,13 +33,109 @@ pub fn append(
     record: &Record,
 ) -> Result<(), Error> {
     let payload = serde_json::to_vec(record).map_err(|source| Error::Encode { source })?;
+    push(batch, account, region, at, payload);
+    Ok(())
+}
+
+/// Adds `record` like [`append`], and beside it, as JSON, what the decision depended on. That
+/// belongs to no record: only [`of_request`] reads it.
+pub fn append_with(
+    batch: &mut Batch,
+    account: AccountId,
+    region: &Region,
+    at: Timestamp,
+    record: &Record,
+    evaluated: Option<&[u8]>,
+) -> Result<(), Error> {
+    let mut payload = serde_json::to_vec(record).map_err(|source| Error::Encode { source })?;
+    if let Some(evaluated) = evaluated {
+        // One more member of the record's object, which is never empty.
+        payload.pop();
+        payload.extend_from_slice(br#","evaluated":"#);
+        payload.extend_from_slice(evaluated);
+        payload.push(b'}');
+    }
+    push(batch, Some(account), region, at, payload);
+    Ok(())
+}
+
+/// What is kept beside a record.
+#[derive(Deserialize)]
+struct Beside {
+    #[serde(default)]
+    evaluated: Option<Value>,
+}
+
+fn push(
+    batch: &mut Batch,
+    account: Option<AccountId>,
+    region: &Region,
+    at: Timestamp,
+    payload: Vec<u8>,
+) {
     batch.append(LogAppend {
         log: &EVENTS,
         segment: segment_of(at),
         stream: stream_of(account, region),
         payload,
     });
-    Ok(())
+}
+
+/// The records of the request `id` of `account` in `region`, oldest first, each with what its
+/// decision depended on.
+///
+/// Looks through at most `most` entries, from the newest one on, or from those of the day of
+/// `near` backwards.
+pub fn of_request(
+    store: &dyn Store,
+    (account, region): (AccountId, &Region),
+    id: &str,
+    near: Option<Timestamp>,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<(Record, Option<Value>)>, Error> {
+    const CHUNK: usize = 500;
+    let stream = stream_of(Some(account), region);
+    let mut before = near.map(|near| LogCursor {
+        segment: segment_of(near) + 1,
+        revision: 0,
+        index: 0,
+    });
+    let mut found = Vec::new();
+    let mut seen = 0;
+    while seen < most {
+        let oldest = oldest_kept_segment(now);
+        let entries = store
+            .log_newest_first(&EVENTS, stream, before, oldest, CHUNK)
+            .map_err(|source| Error::Store { source })?;
+        let known = found.len();
+        for entry in &entries {
+            if !contains(&entry.payload, id.as_bytes()) {
+                continue;
+            }
+            let decode = |source| Error::Decode { source };
+            let record: Record = serde_json::from_slice(&entry.payload).map_err(decode)?;
+            let own = record.recipient_account_id == account.as_str()
+                && record.aws_region == region.as_str();
+            if own && record.request_id == id {
+                let beside: Beside = serde_json::from_slice(&entry.payload).map_err(decode)?;
+                found.push((record, beside.evaluated));
+            }
+        }
+        seen += entries.len();
+        before = entries.last().map(|entry| entry.cursor);
+        // The records of a request stand close together.
+        let over = known > 0 && found.len() == known;
+        if over || entries.len() < CHUNK {
+            break;
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn contains(payload: &[u8], part: &[u8]) -> bool {
+    !part.is_empty() && payload.windows(part.len()).any(|window| window == part)
 }
 
 /// Reads records of `account` in `region`, newest first, older than `before`.

@@ -12,7 +12,8 @@ mod record;
 pub use damper::{Counted, Damped, Damper, DenialKey};
 pub use error::Error;
 pub use history::{
-    EVENTS, EventPage, RETENTION_DAYS, append, newest_first, oldest_kept_segment, verify,
+    EVENTS, EventPage, RETENTION_DAYS, append, append_with, newest_first, of_request,
+    oldest_kept_segment, verify,
 };
 pub use identity::{SessionContext, UserIdentity};
 pub use record::{Category, EventType, Record, Resource, TlsDetails, timestamp_text};

@@ -36,6 +36,8 @@ pub(crate) struct Authorization {
     pub(crate) decisions: Vec<serde_json::Value>,
     /// The resources of the needs, which the record names if the operation names none.
     pub(crate) resources: Vec<Arn>,
+    /// What was decided about, if the call leaves a record.
+    pub(crate) needs: Needs,
 }
 
 /// Decides `needs`, given what the organization says of the caller's account. With `explain`,
@@ -76,22 +78,73 @@ fn decide(
     // What another service is refused leaves a record of that service's, even if the call has
     // none.
     let explain_denial = explain || need.via.is_some();
+    let decided = weigh(
+        ctx,
+        identity,
+        bounds,
+        need,
+        |request, policies, beside, decision| {
+            if decision.is_allowed() {
+                return Ok(explain.then(|| explained(need, request, policies, beside)));
+            }
+            let name = request.principal.display_name();
+            let action = need.action.as_str();
+            let reason = if need.reticent {
+                String::new()
+            } else {
+                decision.denial_message(&name, action, Some(need.shown_resource()))
+            };
+            let denied = decision.denial();
+            let foreign = denied.is_none_or(|denial| denial.foreign);
+            let decided =
+                explain_denial.then(|| decided_against(foreign, request, policies, beside));
+            let explicit = denied.is_some_and(|denial| denial.explicit && !denial.foreign);
+            Err(Denial {
+                explicit,
+                ..denial(ctx, need, reason, decided)
+            })
+        },
+    );
+    decided.unwrap_or_else(|Undecided(why)| {
+        let decided = explain_denial.then(|| vec![why.to_owned()]);
+        Err(denial(ctx, need, String::new(), decided))
+    })
+}
+
+/// Why policies are not asked: whatever they say, the need is denied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Undecided(pub(crate) &'static str);
+
+/// What is known of what `need` is about.
+pub(crate) fn facts_of(ctx: &Ctx, need: &Need) -> ResourceFacts {
     let principal = &ctx.caller().principal;
-    let source = need
-        .resource
-        .as_ref()
-        .and_then(|arn| ctx.services().sources.of(arn));
-    let facts = match (&need.resource, &need.facts, source) {
+    match (&need.resource, &need.facts, source_of(ctx, need)) {
         _ if need.owned_by_aws => of_the_caller(principal),
         (Some(_), Some(facts), _) => facts.clone(),
         (Some(arn), None, Some(source)) => source.facts(ctx.view(), arn),
         (Some(arn), None, None) => without_policy(arn),
         // An action without a resource concerns the caller's own account.
         (None, _, _) => of_the_caller(principal),
-    };
+    }
+}
+
+fn source_of<'a>(ctx: &'a Ctx, need: &Need) -> Option<&'a Arc<dyn ResourceSource>> {
+    let resource = need.resource.as_ref();
+    resource.and_then(|arn| ctx.services().sources.of(arn))
+}
+
+/// Decides `need` by everything that bears on it, and hands it all to `ask`.
+pub(crate) fn weigh<T>(
+    ctx: &Ctx,
+    identity: &IdentityPolicies,
+    bounds: Option<&AccountBounds>,
+    need: &Need,
+    ask: impl FnOnce(&Request<'_>, &Policies<'_>, &Beside<'_>, Decision) -> T,
+) -> Result<T, Undecided> {
+    let principal = &ctx.caller().principal;
+    let facts = facts_of(ctx, need);
     if need.same_account_only && facts.account != principal.account() {
-        let decided = explain_denial.then(|| vec![NOT_ACROSS_ACCOUNTS.to_owned()]);
-        return Err(denial(ctx, need, String::new(), decided));
+        return Err(Undecided(NOT_ACROSS_ACCOUNTS));
     }
     // Within an account the same bounds hold for the caller and for what it uses.
     let foreign = facts
@@ -100,8 +153,7 @@ fn decide(
     let foreign = foreign.map(|owner| ctx.bounds(owner));
     let owner = foreign.as_deref().or(bounds);
     if foreign.as_ref().is_some_and(|owner| owner.closed) {
-        let decided = explain_denial.then(|| vec![CLOSED.to_owned()]);
-        return Err(denial(ctx, need, String::new(), decided));
+        return Err(Undecided(CLOSED));
     }
     let attached: Vec<Attached<'_>> = identity.identity.iter().map(attach).collect();
     let session: Option<Vec<Attached<'_>>> = identity
@@ -146,7 +198,7 @@ fn decide(
     };
     let beside = session::beside(ctx.caller());
     let mut decision = policy::evaluate_with(&request, &policies, &beside);
-    let grants = grants(ctx, need, source, decision);
+    let grants = grants(ctx, need, source_of(ctx, need), decision);
     let policies = Policies {
         grants: &grants,
         ..policies
@@ -154,26 +206,7 @@ fn decide(
     if !grants.is_empty() {
         decision = policy::evaluate_with(&request, &policies, &beside);
     }
-    if decision.is_allowed() {
-        Ok(explain.then(|| explained(need, &request, &policies, &beside)))
-    } else {
-        let name = principal.display_name();
-        let action = need.action.as_str();
-        let reason = if need.reticent {
-            String::new()
-        } else {
-            decision.denial_message(&name, action, Some(need.shown_resource()))
-        };
-        let foreign = decision.denial().is_none_or(|denial| denial.foreign);
-        let decided =
-            explain_denial.then(|| decided_against(foreign, &request, &policies, &beside));
-        let denied = decision.denial();
-        let explicit = denied.is_some_and(|denial| denial.explicit && !denial.foreign);
-        Err(Denial {
-            explicit,
-            ..denial(ctx, need, reason, decided)
-        })
-    }
+    Ok(ask(&request, &policies, &beside, decision))
 }
 
 /// The grants that cover `need`. They only add: where policies allow, and where one denies,

@@ -228,6 +228,27 @@ impl Ctx {
         }
     }
 
+    /// A request of the past, received at `time`, which `via` made on the caller's behalf and
+    /// for the resource at `source`.
+    pub(crate) fn replayed(
+        mut self,
+        time: Timestamp,
+        via: Option<Service>,
+        source: Option<Arn>,
+    ) -> Self {
+        self.shared = Arc::new(RequestShared {
+            caller: Arc::clone(&self.shared.caller),
+            origin: self.shared.origin.clone(),
+            region: self.shared.region.clone(),
+            id: self.shared.id,
+            time,
+            monotonic: self.shared.monotonic,
+        });
+        self.via = via;
+        self.source = source;
+        self
+    }
+
     /// The same request as `service` makes it on the caller's behalf.
     pub fn on_behalf_of(self: &Ctx, service: Service) -> OnBehalf<'_> {
         OnBehalf {

@@ -14,7 +14,7 @@ use types::ErrorKind;
 use crate::authorize::{Authorization, authorize};
 use crate::error::Denial;
 use crate::operation::EventDetail;
-use crate::{Ctx, Failure, Kind, Operation, Permit, Reply};
+use crate::{Ctx, Failure, Kind, Needs, Operation, Permit, Reply};
 use crate::{record, session};
 
 /// How often a call is decided anew because something it read has changed meanwhile.
@@ -170,7 +170,8 @@ async fn decide_and_handle<O: Operation>(
     match authorize(ctx, &needs, bounds.as_deref(), !O::KIND.is_data()) {
         Ok(granted) => *authorization = granted,
         Err(denial) => {
-            record_on_behalf::<O>(ctx, &denial);
+            record_on_behalf::<O>(ctx, &denial, &needs);
+            authorization.needs = needs;
             let mut failure = Failure::denied(denial);
             if let Some(code) = O::DENIED_CODE {
                 failure.code = Cow::Borrowed(code);
@@ -180,8 +181,11 @@ async fn decide_and_handle<O: Operation>(
     }
     for (item, denial) in &authorization.denied_items {
         count_denial::<O>();
-        record_on_behalf::<O>(ctx, denial);
+        record_on_behalf::<O>(ctx, denial, &needs);
         warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
+    }
+    if !O::KIND.is_data() {
+        authorization.needs = needs;
     }
     let permit = Permit::granted(target, std::mem::take(&mut authorization.denied_items));
     let handle = pin!(O::handle(ctx, permit, input));
@@ -189,9 +193,9 @@ async fn decide_and_handle<O: Operation>(
 }
 
 /// A data call has no record of its own; what a service was refused on its behalf has.
-fn record_on_behalf<O: Operation>(ctx: &Ctx, denial: &Denial) {
+fn record_on_behalf<O: Operation>(ctx: &Ctx, denial: &Denial, needs: &Needs) {
     if O::KIND.is_data() {
-        record::denied_on_behalf(ctx, denial);
+        record::denied_on_behalf(ctx, denial, needs);
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use policy::{ConditionKey, ConditionKeys, Values};
+use serde::{Deserialize, Serialize};
 use types::{Arn, Principal, Service};
 
 use crate::sources::{IdentityPolicies, ResourceFacts};
@@ -12,21 +13,21 @@ use crate::{Ctx, Need, Session};
 /// The condition keys that an operation adds to one need.
 ///
 /// Names are matched without regard to case; a key that was never set is absent, not empty.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct KeySet {
     entries: Vec<Entry>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     /// Lower case: `kms:encryptioncontext`, `aws:requesttag`.
-    name: &'static str,
+    name: Cow<'static, str>,
     /// The part behind the name for keys such as `aws:RequestTag/<key>`.
     suffix: Option<String>,
     values: OwnedValues,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum OwnedValues {
     One(String),
     Many(Vec<String>),
@@ -36,7 +37,7 @@ impl KeySet {
     /// Sets a single-valued key; `name` is in lower case.
     pub fn one(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.entries.push(Entry {
-            name,
+            name: Cow::Borrowed(name),
             suffix: None,
             values: OwnedValues::One(value.into()),
         });
@@ -55,7 +56,7 @@ impl KeySet {
     pub fn many(mut self, name: &'static str, values: Vec<String>) -> Self {
         if !values.is_empty() {
             self.entries.push(Entry {
-                name,
+                name: Cow::Borrowed(name),
                 suffix: None,
                 values: OwnedValues::Many(values),
             });
@@ -67,7 +68,7 @@ impl KeySet {
     pub fn map(mut self, name: &'static str, entries: &BTreeMap<String, String>) -> Self {
         for (suffix, value) in entries {
             self.entries.push(Entry {
-                name,
+                name: Cow::Borrowed(name),
                 suffix: Some(suffix.clone()),
                 values: OwnedValues::One(value.clone()),
             });

@@ -17,6 +17,7 @@ mod need;
 mod operation;
 mod passed_role;
 mod record;
+mod replay;
 mod session;
 pub mod sources;
 
@@ -30,4 +31,5 @@ pub use need::{Need, Needs, OnDeny, Permit};
 pub use operation::{EventDetail, Kind, Operation, Registry, Reply};
 pub use passed_role::service_may_assume;
 pub use record::{UnauthenticatedCall, flush_damped, record_refused, record_unauthenticated};
+pub use replay::{Evaluated, KnownActions, Outcome, Replay, Replayed, is_of_the_resource, replay};
 pub use session::{Session, SessionPolicy};

@@ -9,8 +9,12 @@ use types::{AccountId, Arn, ErrorKind, Region, RequestId, Service};
 use crate::authorize::Authorization;
 use crate::error::Denial;
 use crate::operation::EventDetail;
+use crate::replay::{self, Evaluated};
 use crate::sources::Principals;
-use crate::{Ctx, Failure, Kind, Operation, Origin, Services};
+use crate::{Ctx, Failure, Kind, Needs, Operation, Origin, Services};
+
+/// The most that is kept of what a call's decisions depended on, in bytes.
+const MOST_EVALUATED: usize = 64 * 1024;
 
 /// Records a call that succeeded. Data events are recorded by trails, not here.
 pub(crate) fn success<O: Operation>(
@@ -33,7 +37,7 @@ pub(crate) fn success<O: Operation>(
         );
     }
     let owners = owners(ctx, &record);
-    append_copies(ctx, record, &owners, batch)
+    append_copies(ctx, record, &owners, authorization, batch)
 }
 
 /// Names the resources of the needs where the operation has named none.
@@ -104,7 +108,7 @@ pub(crate) fn failure<O: Operation>(
 
 /// Records the call that a service did not get to make on the caller's behalf, since the caller
 /// may not: `Decrypt` of KMS for a `GetRecord`. Committed with the call.
-pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial) {
+pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial, needs: &Needs) {
     let Some((via, (prefix, operation))) = denial.via.zip(denial.action.split_once(':')) else {
         return;
     };
@@ -117,8 +121,12 @@ pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial) {
     let record = base_of(&inner, service, operation, kind, detail);
     let failure = Failure::denied(denial.clone());
     let mut batch = Batch::default();
-    let nothing = Authorization::default();
-    match refused(&inner, record, &nothing, &failure, true, &mut batch) {
+    let need = replay::need_of(needs, &denial.action, &denial.resource);
+    let denied = Authorization {
+        needs: need.cloned().map_or_else(Needs::nothing, Needs::one),
+        ..Authorization::default()
+    };
+    match refused(&inner, record, &denied, &failure, true, &mut batch) {
         Ok(()) => ctx.absorb(batch),
         Err(unrecorded) => {
             error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
@@ -212,7 +220,7 @@ fn refused(
         name_resources(&mut record, authorization);
         to = owners(ctx, &record);
     }
-    append_copies(ctx, record, &to, batch)
+    append_copies(ctx, record, &to, authorization, batch)
 }
 
 fn is_denial(failure: &Failure) -> bool {
@@ -401,6 +409,7 @@ fn append_copies(
     ctx: &Ctx,
     record: Record,
     owners: &[AccountId],
+    authorization: &Authorization,
     batch: &mut Batch,
 ) -> Result<(), Failure> {
     let caller = ctx.account();
@@ -409,6 +418,7 @@ fn append_copies(
     accounts.dedup();
     let shared = (accounts.len() > 1).then(|| RequestId::generate(ctx.entropy()).to_string());
     let record = record.truncated();
+    let evaluated = evaluated(ctx, authorization)?;
     for account in accounts {
         let mut copy = record.clone();
         copy.event_id = RequestId::generate(ctx.entropy()).to_string();
@@ -418,9 +428,24 @@ fn append_copies(
             copy.user_identity = record.user_identity.seen_from_another_account();
         }
         let at = ctx.services().clock.now();
-        audit::append(batch, Some(account), ctx.region(), at, &copy).map_err(Failure::internal)?;
+        // What the decision depended on is the caller's account's business.
+        let beside = evaluated.as_deref().filter(|_| Some(account) == caller);
+        audit::append_with(batch, account, ctx.region(), at, &copy, beside)
+            .map_err(Failure::internal)?;
     }
     Ok(())
+}
+
+/// What the call's decisions depended on, as it is kept beside the record; nothing if nothing
+/// was decided, or if it is out of all proportion.
+fn evaluated(ctx: &Ctx, authorization: &Authorization) -> Result<Option<Vec<u8>>, Failure> {
+    if authorization.needs.iter().len() == 0 {
+        return Ok(None);
+    }
+    let evaluated = Evaluated::of(ctx, &authorization.needs);
+    let json = evaluated.as_ref().map(serde_json::to_vec).transpose();
+    let json = json.map_err(Failure::internal)?;
+    Ok(json.filter(|json| json.len() <= MOST_EVALUATED))
 }
 
 fn add(target: &mut Option<Value>, name: &str, value: Value) {

@@ -3,11 +3,15 @@
 //! There is no default implementation and no default answer: a service whose resources no
 //! source describes has no resource policy, and a principal that no source knows has no
 //! identity policy, which denies.
+//!
+//! A view that records is answered from its own rows and never from what a source keeps for
+//! later: replays ask with such views on snapshots of the past.
 
 use std::fmt;
 use std::sync::Arc;
 
 use policy::{ConditionKeys, Document};
+use serde::{Deserialize, Serialize};
 use store::View;
 use types::{AccountId, Arn, Principal, UniqueId};
 
@@ -75,7 +79,7 @@ pub trait ResourceKeys: ConditionKeys + fmt::Debug + Send + Sync {}
 impl<T: ConditionKeys + fmt::Debug + Send + Sync> ResourceKeys for T {}
 
 /// A grant that covers the need: its grantee, operation and constraints hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchedGrant {
     /// The grant's id.
     pub id: String,
