@@ -15,6 +15,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
+MODELS = pathlib.Path(__file__).parent / "models"
 
 
 def binary() -> pathlib.Path:
@@ -75,10 +76,13 @@ class Server:
                 "AccessKeyId": re.search(r"aws_access_key_id = (\S+)", text)[1],
                 "SecretAccessKey": re.search(r"aws_secret_access_key = (\S+)", text)[1],
             }
-        return boto3.Session(
+        session = boto3.Session(
             aws_access_key_id=key["AccessKeyId"],
             aws_secret_access_key=key["SecretAccessKey"],
             region_name=REGION)
+        # Our own service, of which botocore has no model.
+        session._loader.search_paths.append(str(MODELS))
+        return session
 
     def client(self, service: str, key: dict | None = None):
         # LookupEvents is throttled as at AWS: there the SDK waits, everywhere else nothing is tried twice.

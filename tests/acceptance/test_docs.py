@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+from conftest import binary
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -18,7 +20,7 @@ def shell_blocks(page: str) -> list[str]:
 def run(server, commands: str) -> subprocess.CompletedProcess:
     tools = pathlib.Path(sys.executable).parent
     environment = server.environment()
-    environment["PATH"] = f"{tools}:{environment['PATH']}"
+    environment["PATH"] = f"{tools}:{binary().parent}:{environment['PATH']}"
     return subprocess.run(["bash", "-c", commands], env=environment, capture_output=True, text=True, timeout=120)
 
 
@@ -39,6 +41,19 @@ def test_the_quick_start_works_as_it_stands(fresh_server):
     assert denied["errorCode"] == "AccessDenied" and denied["userIdentity"]["userName"] == "bob"
     assert "policy `work`" in json.dumps(allowed["additionalEventData"]["authorization"])
     assert allowed["resources"][0]["type"] == "AWS::KMS::Key"
+
+
+def test_the_explanation_is_as_it_stands(fresh_server):
+    [block] = shell_blocks("docs/explain.md")
+    done = run(fresh_server, block)
+    assert "An error occurred (AccessDenied)" in done.stderr, done.stderr
+    page = (ROOT / "docs/explain.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```text\n(.*?)^```", page, re.S | re.M)
+
+    def plain(text):
+        return re.sub(r"request \S+,|at \S+Z:", "…", text[text.index("request "):])
+
+    assert plain(done.stdout) == plain(shown)
 
 
 def test_the_commands_of_the_readme_work_as_they_stand(server):

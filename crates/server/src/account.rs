@@ -7,7 +7,14 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use crate::cli::{AccountCommand, ClientArgs};
-use crate::signed;
+use crate::signed::{self, Api, GLOBAL};
+
+/// The service that both subcommands call.
+const ORGANIZATIONS: Api<'static> = Api {
+    service: "organizations",
+    target: "AWSOrganizationsV20161128",
+    region: GLOBAL,
+};
 
 /// How long a subcommand waits for the server.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -49,7 +56,7 @@ async fn create(
     if let (Some(role), Some(input)) = (role, input.as_object_mut()) {
         input.insert("RoleName".to_owned(), role.into());
     }
-    let answer = signed::organizations(client, "CreateAccount", &input).await?;
+    let answer = signed::call(client, ORGANIZATIONS, "CreateAccount", &input).await?;
     let status = answer.get("CreateAccountStatus").unwrap_or(&Value::Null);
     match part(status, "AccountId") {
         "" => bail!("no account was made: {}", part(status, "FailureReason")),
@@ -66,7 +73,7 @@ async fn list(client: &ClientArgs) -> anyhow::Result<String> {
         } else {
             json!({ "NextToken": token })
         };
-        let mut page = signed::organizations(client, "ListAccounts", &input).await?;
+        let mut page = signed::call(client, ORGANIZATIONS, "ListAccounts", &input).await?;
         let accounts = page.get("Accounts").and_then(Value::as_array);
         for account in accounts.into_iter().flatten() {
             let parts = ["Id", "Status", "Name", "Email"].map(|name| part(account, name));

@@ -56,6 +56,16 @@ pub enum Command {
     /// Check policy documents, without a server.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Explain why a recorded request was allowed or denied, and what would allow it.
+    ///
+    /// Asks a running server, signed with the credentials of the environment or with those
+    /// that the server wrote into its data directory. The id is the one that the caller was
+    /// answered with, and that the audit log shows as `requestID`.
+    #[command(
+        after_help = "EXAMPLES:\n  strongroom explain 4f9c4c5e-6f0e-4b6e-9d34-6d0c2a3f8a11\n  \
+        strongroom explain --at request --json 4f9c4c5e-6f0e-4b6e-9d34-6d0c2a3f8a11"
+    )]
+    Explain(ExplainArgs),
     /// Print a generated page of the documentation.
     #[command(hide = true)]
     Docs {
@@ -201,6 +211,35 @@ pub struct ClientArgs {
         default_value = "/etc/ssl/certs/ca-certificates.crt"
     )]
     pub ca_file: PathBuf,
+}
+
+/// Flags of `strongroom explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// The request's id.
+    #[arg(value_name = "REQUEST-ID")]
+    pub request: String,
+    /// Whose policies decide: `now`, `request` (those that decided it then), or a time such as
+    /// 2026-03-01T12:00:00Z.
+    #[arg(long, value_name = "WHEN", default_value = "now")]
+    pub at: String,
+    /// A time on the day of the request, if it is long past.
+    #[arg(long, value_name = "TIME")]
+    pub near: Option<String>,
+    /// The region whose history has the request; IAM's is that of `us-east-1`.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AWS_REGION",
+        default_value = "us-east-1"
+    )]
+    pub region: types::Region,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The generated pages.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crypto::SystemEntropy;
 use online::CachedStore;
 use pipeline::sources::{Principals, Sources};
-use pipeline::{Parts, Services, ServicesBuilder};
+use pipeline::{KnownActions, Parts, Services, ServicesBuilder};
 use store::embedded::Options;
 use store::{CommitError, EmbeddedStore, OpenError, Store, View};
 use types::{Clock, Entropy, Region, Service, SystemClock};
 
 use crate::config::Config;
 use crate::directory::DataDirectory;
+use crate::router;
 
 /// A composed deployment, not yet listening.
 #[derive(Debug)]
@@ -76,6 +77,9 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(iam::AuthorizationMessages::new(directory.root())));
     parts.insert(Arc::new(iam::SessionTokens::new(directory.root())));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
+    let mut actions = KnownActions::default();
+    router::register(&mut actions);
+    parts.insert(Arc::new(actions));
     parts.insert(Arc::new(keyring));
     parts.insert(Arc::new(runtime));
     let builder = ServicesBuilder {

@@ -37,6 +37,14 @@ fn compatibility() -> String {
     let mut text = format!("# Compatibility\n\n{NOTICE}{DIFFERENCES}\n## Operations\n");
     for service in Service::ALL {
         let Some(model) = shapes::service_model(service) else {
+            let own = here.iter().filter(|(known, _)| *known == service);
+            let own: Vec<&str> = own.map(|(_, name)| *name).collect();
+            let _infallible = write!(
+                text,
+                "\n### {} (our own)\n\nHere: {}.\n",
+                service.model_name(),
+                own.join(", ")
+            );
             continue;
         };
         let (have, lack): (Vec<&str>, Vec<&str>) = model

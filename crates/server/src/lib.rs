@@ -14,6 +14,7 @@ mod directory;
 pub mod docs;
 mod entrance;
 mod exempt;
+pub mod explain;
 mod file;
 mod framing;
 mod front;

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Unseal(args) => server::unseal_client::run(&args),
         Command::Account(command) => server::account::run(&command),
         Command::Policy(PolicyCommand::Check(args)) => return check_policies(&args),
+        Command::Explain(args) => server::explain::run(&args),
         Command::Docs { page } => server::docs::print(page),
     };
     match run {

@@ -46,14 +46,20 @@ pub struct Router {
     routes: BTreeMap<Service, BTreeMap<&'static str, Box<dyn Route>>>,
 }
 
+/// Adds the operations of every service.
+pub(crate) fn register(registry: &mut impl Registry) {
+    iam::register(registry);
+    kms::register(registry);
+    cloudtrail::register(registry);
+    featurestore::register(registry);
+    operator::register(registry);
+}
+
 impl Router {
     /// The operations of every service.
     pub fn complete() -> Self {
         let mut router = Self::default();
-        iam::register(&mut router);
-        kms::register(&mut router);
-        cloudtrail::register(&mut router);
-        featurestore::register(&mut router);
+        register(&mut router);
         router
     }
 

@@ -16,7 +16,18 @@ use crate::cli::ClientArgs;
 use crate::unseal_client::Target;
 
 /// The region that global services sign for.
-const REGION: &str = "us-east-1";
+pub(crate) const GLOBAL: &str = "us-east-1";
+
+/// A service that speaks JSON, and where it is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Api<'a> {
+    /// Its name in signatures.
+    pub(crate) service: &'static str,
+    /// What stands before the operation in `X-Amz-Target`.
+    pub(crate) target: &'static str,
+    /// The region.
+    pub(crate) region: &'a str,
+}
 
 /// The headers that are signed when there is no session token.
 const SIGNED: &str = "content-type;host;x-amz-date;x-amz-target";
@@ -97,14 +108,17 @@ impl Credentials {
     /// The headers that sign a JSON call of `service`.
     fn sign(
         &self,
-        (service, target): (&str, &str),
+        (api, target): (Api<'_>, &str),
         host: &str,
         body: &[u8],
         now: Timestamp,
     ) -> Vec<(&'static str, String)> {
         let date = now.to_basic_iso8601();
         let day = date.get(..8).unwrap_or_default();
-        let scope = format!("{day}/{REGION}/{service}/aws4_request");
+        let Api {
+            service, region, ..
+        } = api;
+        let scope = format!("{day}/{region}/{service}/aws4_request");
         let mut signed = SIGNED.to_owned();
         let token = self.token.as_ref().map_or_else(String::new, |token| {
             signed = SIGNED.replace("date;", "date;x-amz-security-token;");
@@ -119,7 +133,7 @@ impl Credentials {
         let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}");
         let seed = Zeroizing::new([b"AWS4", self.secret.expose()].concat());
         let mut key = HmacSha256Key::new(&seed);
-        for part in [day, REGION, service, "aws4_request"] {
+        for part in [day, region, service, "aws4_request"] {
             let derived = Zeroizing::new(key.tag(part.as_bytes()));
             key = HmacSha256Key::new(derived.as_slice());
         }
@@ -147,19 +161,20 @@ impl Credentials {
     }
 }
 
-/// Calls `operation` of Organizations and returns its answer.
+/// Calls `operation` of a service and returns its answer.
 ///
 /// Fails with the error's code and text if the server refuses.
-pub(crate) async fn organizations(
+pub(crate) async fn call(
     args: &ClientArgs,
+    api: Api<'_>,
     operation: &str,
     input: &Value,
 ) -> anyhow::Result<Value> {
     let credentials = Credentials::find(args)?;
     let server = Target::parse(&args.endpoint)?;
     let (host, body) = (server.host(), serde_json::to_vec(input)?);
-    let target = format!("AWSOrganizationsV20161128.{operation}");
-    let called = ("organizations", target.as_str());
+    let target = format!("{}.{operation}", api.target);
+    let called = (api, target.as_str());
     let now = SystemClock::new().now();
     let mut request = Request::post("/");
     for (name, value) in credentials.sign(called, &host, &body, now) {

@@ -3,6 +3,7 @@
 //!
 //! The generated modules ([`kms`], [`iam`], [`sts`], [`organizations`], [`sagemaker`], [`featurestore_runtime`],
 //! [`cloudtrail`]) hold one struct per structure and one enum per enumeration of AWS.
+//! Our own service's shapes are written by hand ([`strongroom`]).
 //! [`Input::read`] turns a protocol-neutral tree into a request and reports every broken
 //! constraint in AWS's words; responses are [`Output`]s that `wire` serialises.
 //! [`service_model`] and [`operation`] are the tables of what AWS has and what exists here.
@@ -17,6 +18,7 @@ mod path;
 mod pattern;
 mod read;
 mod sensitive;
+pub mod strongroom;
 mod time;
 mod tree;
 

@@ -21,6 +21,12 @@ pub(super) const CRATES: &[Crate] = &[
     row("iam", SERVICE),
     row("kms", SERVICE),
     row("cloudtrail", SERVICE),
+    row(
+        "operator",
+        &[
+            "types", "policy", "crypto", "shapes", "store", "audit", "pipeline", "iam",
+        ],
+    ),
     row("online", &["types", "crypto", "store"]),
     row(
         "featurestore",
@@ -43,6 +49,7 @@ pub(super) const CRATES: &[Crate] = &[
             "iam",
             "kms",
             "cloudtrail",
+            "operator",
             "online",
             "featurestore",
         ],
@@ -61,6 +68,7 @@ pub(super) const CRATES: &[Crate] = &[
             "iam",
             "kms",
             "cloudtrail",
+            "operator",
             "online",
             "featurestore",
             "server",

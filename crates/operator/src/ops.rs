@@ -1,0 +1,3 @@
+//! The operations, one per file.
+
+pub(crate) mod explain_request;

@@ -1,0 +1,156 @@
+//! `ExplainRequest`: why a recorded request was allowed or denied, and whether it would be now.
+
+use audit::Record;
+use pipeline::{Ctx, Evaluated, EventDetail, Kind, Need, Needs, Operation, Permit, Reply, replay};
+use policy::Action;
+use serde_json::{Value, json};
+use shapes::strongroom::{ExplainRequestInput, ExplainRequestOutput, ExplainedCall};
+use store::Moment;
+use types::{Service, Timestamp};
+
+use crate::{Error, words};
+
+static EXPLAIN_REQUEST: Action = Action::from_static("strongroom:ExplainRequest");
+
+/// Records that are looked through for the request.
+const LOOKED: usize = 20_000;
+
+/// The policies of when the request was decided.
+const REQUEST: &str = "request";
+
+/// The policies of now.
+const NOW: &str = "now";
+
+/// Decides the calls of a recorded request again, each need by itself, and says what matched,
+/// what nearly did, what is missing, and the smallest change that would allow it.
+///
+/// By today's policies, or those of when the request was decided or of another time. Only
+/// requests of principals of the caller's own account; of the policies of other accounts'
+/// resources nothing is said. Fails with `RequestNotFoundException` if the history has no
+/// record of the request, and with `ValidationException` for a time that is none.
+#[derive(Debug)]
+pub(crate) struct ExplainRequest;
+
+impl Operation for ExplainRequest {
+    const SERVICE: Service = Service::Strongroom;
+    const NAME: &'static str = "ExplainRequest";
+    const ACTIONS: &'static [&'static Action] = &[&EXPLAIN_REQUEST];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = ExplainRequestInput;
+    type Output = ExplainRequestOutput;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, ()), Error> {
+        Ok((Needs::one(Need::anywhere(&EXPLAIN_REQUEST)), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let at = When::of(input.at.as_deref().unwrap_or(NOW))?;
+        let near = input.near.as_deref();
+        let near = near.map(|text| time("Near", text, "")).transpose()?;
+        let store = &**ctx.services().store();
+        let place = (account, ctx.region());
+        let id = &input.request_id;
+        let records = audit::of_request(store, place, id, near, ctx.time(), LOOKED)?;
+        if records.is_empty() {
+            return Err(Error::NoSuchRequest {
+                id: input.request_id,
+                looked: LOOKED,
+            });
+        }
+        let mut calls = Vec::new();
+        for (record, evaluated) in records {
+            calls.push(explained(ctx, &record, evaluated, at)?);
+        }
+        Ok(Reply::read(ExplainRequestOutput {
+            request_id: input.request_id,
+            at: input.at.unwrap_or_else(|| NOW.to_owned()),
+            calls,
+        }))
+    }
+
+    /// The answer says more than readers of the trail may know.
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        let mut request = serde_json::Map::new();
+        request.insert("requestId".to_owned(), json!(input.request_id));
+        for (name, value) in [("at", &input.at), ("near", &input.near)] {
+            if let Some(value) = value {
+                request.insert(name.to_owned(), json!(value));
+            }
+        }
+        EventDetail {
+            request: Value::Object(request),
+            ..EventDetail::default()
+        }
+    }
+}
+
+/// Whose policies decide: of when.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    Now,
+    Request,
+    Time(Timestamp),
+}
+
+impl When {
+    fn of(text: &str) -> Result<Self, Error> {
+        match text {
+            NOW => Ok(Self::Now),
+            REQUEST => Ok(Self::Request),
+            text => Ok(Self::Time(time("At", text, ", `now` or `request`")?)),
+        }
+    }
+}
+
+fn time(member: &'static str, text: &str, more: &'static str) -> Result<Timestamp, Error> {
+    Timestamp::parse_iso8601(text).map_err(|_not_a_time| Error::Time {
+        member,
+        value: text.to_owned(),
+        more,
+    })
+}
+
+/// One call of the request, decided again.
+fn explained(
+    ctx: &Ctx,
+    record: &Record,
+    evaluated: Option<Value>,
+    at: When,
+) -> Result<ExplainedCall, Error> {
+    let mut call = words::call(record);
+    let Some(evaluated) = evaluated else {
+        call.notes.push(words::NOTHING_KEPT.to_owned());
+        return Ok(call);
+    };
+    let evaluated: Evaluated = serde_json::from_value(evaluated).map_err(Error::Unreadable)?;
+    // INVARIANT: only requests of the caller's own account. The record is in its history and
+    // what is kept beside it was kept for this account; this refuses anything else.
+    if !evaluated.is_known() || evaluated.principal().account() != ctx.account() {
+        call.notes.push(words::NOTHING_KEPT.to_owned());
+        return Ok(call);
+    }
+    let moment = match at {
+        When::Now => None,
+        When::Request => Some(Moment::Commit(evaluated.revision)),
+        When::Time(time) => Some(Moment::Time(time)),
+    };
+    let replay = replay(ctx.services(), &evaluated, moment).map_err(Error::Replay)?;
+    call.caller = evaluated.principal().display_name();
+    call.decided_at_revision = Some(evaluated.revision);
+    call.replayed_at_revision = Some(replay.revision);
+    call.needs = replay.needs.iter().map(words::need).collect();
+    if !replay.caller_exists {
+        call.notes.push(words::NO_CALLER.to_owned());
+    }
+    if moment.is_some() {
+        call.notes.push(words::OF_THE_PAST.to_owned());
+    }
+    Ok(call)
+}

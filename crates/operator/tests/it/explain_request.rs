@@ -1,0 +1,410 @@
+//! `ExplainRequest`.
+
+use pipeline::Caller;
+use serde_json::{Value, json};
+
+use crate::world::{ACCOUNT, World, user_arn};
+
+/// A world in which Alice was denied `GetUser` on Bob, and the request's id.
+fn denied() -> (World, Caller, String) {
+    let world = World::new();
+    let alice = world.user("Alice");
+    world.put("Alice", "own", "Allow", "iam:GetUser", &user_arn("Alice"));
+    let refused = world.call_as(&alice, "GetUser", json!({ "UserName": "Bob" }));
+    assert_eq!(refused.unwrap_err().code, "AccessDenied");
+    let request = world.last_request();
+    (world, alice, request)
+}
+
+/// The only need of the only call.
+fn need(answer: &Value) -> Value {
+    let calls = answer["Calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 1, "{answer}");
+    let needs = calls[0]["Needs"].as_array().unwrap();
+    assert_eq!(needs.len(), 1, "{answer}");
+    needs[0].clone()
+}
+
+fn decision(answer: &Value) -> String {
+    need(answer)["Decision"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_denied_call_is_explained_with_what_would_allow_it() {
+    let (world, _, request) = denied();
+    let answer = world.explain(&request, json!({}));
+    assert_eq!(
+        (&answer["RequestId"], &answer["At"]),
+        (&json!(request), &json!("now"))
+    );
+    let call = &answer["Calls"][0];
+    assert_eq!(call["EventSource"], "iam.amazonaws.com");
+    assert_eq!(call["EventName"], "GetUser");
+    assert_eq!(call["Caller"], user_arn("Alice"));
+    assert_eq!(call["ErrorCode"], "AccessDenied");
+    let need = need(&answer);
+    assert_eq!(need["Action"], "iam:GetUser");
+    assert_eq!(need["Resource"], user_arn("Bob"));
+    assert_eq!(need["Decision"], "implicitDeny");
+    assert_eq!(need["Matched"], json!([]));
+    assert_eq!(need["Missing"], "no identity-based policy allows it");
+    let near = &need["NearMisses"][0];
+    assert_eq!(
+        (&near["PolicyName"], &near["ButFor"]),
+        (&json!("own"), &json!("its resources"))
+    );
+    assert_eq!(
+        need["SmallestChange"],
+        json!(["allow the action in the identity-based policy"])
+    );
+}
+
+#[test]
+fn the_smallest_change_allows_it_once_it_is_made() {
+    let (world, alice, request) = denied();
+    world.user("Bob");
+    world.put("Alice", "more", "Allow", "iam:GetUser", "*");
+    let answer = world.explain(&request, json!({}));
+    let need = need(&answer);
+    assert_eq!(need["Decision"], "allowed");
+    assert_eq!(need["Matched"][0]["PolicyName"], "more");
+    assert_eq!(need["SmallestChange"], Value::Null);
+    world
+        .call_as(&alice, "GetUser", json!({ "UserName": "Bob" }))
+        .unwrap();
+}
+
+#[test]
+fn the_policies_of_the_request_are_those_of_then() {
+    let (world, _, request) = denied();
+    world.put("Alice", "more", "Allow", "iam:GetUser", "*");
+    let then = world.explain(&request, json!({ "At": "request" }));
+    assert_eq!(decision(&then), "implicitDeny");
+    assert_eq!(need(&then)["NearMisses"][0]["PolicyName"], "own");
+    let call = &then["Calls"][0];
+    assert_eq!(call["DecidedAtRevision"], call["ReplayedAtRevision"]);
+    assert_eq!(decision(&world.explain(&request, json!({}))), "allowed");
+}
+
+#[test]
+fn policies_that_are_gone_are_found_in_the_past() {
+    let world = World::new();
+    let alice = world.user("Alice");
+    world.put("Alice", "all", "Allow", "iam:*", "*");
+    world.call_as(&alice, "ListUsers", json!({})).unwrap();
+    let request = world.last_request();
+    world.wait(60);
+    let delete = json!({ "UserName": "Alice", "PolicyName": "all" });
+    world.ok("DeleteUserPolicy", delete);
+    world.wait(60);
+    world.put("Alice", "never", "Deny", "iam:*", "*");
+    let at = |when: &str| world.explain(&request, json!({ "At": when }));
+    assert_eq!(decision(&at("request")), "allowed");
+    assert_eq!(need(&at("request"))["Matched"][0]["PolicyName"], "all");
+    assert_eq!(decision(&at("2023-11-14T22:13:30Z")), "allowed");
+    assert_eq!(decision(&at("2023-11-14T22:14:30Z")), "implicitDeny");
+    assert_eq!(decision(&at("now")), "explicitDeny");
+    assert_eq!(
+        need(&at("now"))["SmallestChange"],
+        json!([
+            "remove or narrow identity-based policy `never`, line 1",
+            "allow the action in the identity-based policy"
+        ])
+    );
+    // Before anything was there, nothing allowed anything.
+    assert_eq!(decision(&at("2023-11-14T22:13:19Z")), "implicitDeny");
+}
+
+#[test]
+fn replays_leave_no_trace_in_live_decisions() {
+    let world = World::new();
+    let alice = world.user("Alice");
+    world.put("Alice", "all", "Allow", "iam:*", "*");
+    world.call_as(&alice, "ListUsers", json!({})).unwrap();
+    let request = world.last_request();
+    let delete = json!({ "UserName": "Alice", "PolicyName": "all" });
+    world.ok("DeleteUserPolicy", delete);
+    let then = world.explain(&request, json!({ "At": "request" }));
+    assert_eq!(decision(&then), "allowed");
+    let refused = world.call_as(&alice, "ListUsers", json!({})).unwrap_err();
+    assert_eq!(refused.code, "AccessDenied");
+}
+
+#[test]
+fn the_context_of_the_request_is_kept() {
+    let world = World::new();
+    let alice = world.user("Alice");
+    let document = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": "iam:CreateUser", "Resource": "*",
+        "Condition": {
+            "StringEquals": { "aws:RequestTag/team": "red" },
+            "DateLessThan": { "aws:CurrentTime": "2023-11-14T22:14:00Z" },
+        },
+    } });
+    let put = json!({
+        "UserName": "Alice", "PolicyName": "p", "PolicyDocument": document.to_string(),
+    });
+    world.ok("PutUserPolicy", put);
+    let create = |team: &str| {
+        let input = json!({ "UserName": "New", "Tags": [{ "Key": "team", "Value": team }] });
+        world.call_as(&alice, "CreateUser", input).unwrap_err();
+        world.last_request()
+    };
+    // Denied for lack of iam:TagUser, which is another need of the same call.
+    let (red, blue) = (create("red"), create("blue"));
+    world.wait(3600);
+    let of = |request: &str| {
+        let answer = world.explain(request, json!({}));
+        let needs = answer["Calls"][0]["Needs"].as_array().unwrap().clone();
+        let found: Vec<_> = needs
+            .iter()
+            .map(|need| format!("{} {}", need["Action"], need["Decision"]).replace('"', ""))
+            .collect();
+        (found, needs[0]["NearMisses"][0]["ButFor"].clone())
+    };
+    let expected = ["iam:CreateUser allowed", "iam:TagUser implicitDeny"];
+    assert_eq!(of(&red).0, expected);
+    let (found, but_for) = of(&blue);
+    assert_eq!(found[0], "iam:CreateUser implicitDeny");
+    assert_eq!(but_for, "the condition `StringEquals aws:RequestTag/team`");
+}
+
+#[test]
+fn sessions_are_decided_within_their_policies() {
+    let world = World::new();
+    let trust = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "AWS": ACCOUNT }, "Action": "sts:AssumeRole",
+    } });
+    let role = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust.to_string() });
+    world.ok("CreateRole", role);
+    let allow = |action: &str| {
+        json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": action, "Resource": "*",
+        } })
+        .to_string()
+    };
+    let put = json!({ "RoleName": "R", "PolicyName": "p", "PolicyDocument": allow("iam:*") });
+    world.ok("PutRolePolicy", put);
+    let assume = json!({
+        "RoleArn": format!("arn:aws:iam::{ACCOUNT}:role/R"), "RoleSessionName": "session",
+        "Policy": allow("iam:GetUser"),
+    });
+    let assumed = world.ok("AssumeRole", assume);
+    // Assuming is itself decided again, by the role's trust policy.
+    let answer = world.explain(&world.last_request(), json!({}));
+    assert_eq!(need(&answer)["Decision"], "allowed");
+    assert!(
+        need(&answer)["Matched"]
+            .to_string()
+            .contains("role trust policy")
+    );
+    let credentials = &assumed["Credentials"];
+    let part = |name: &str| credentials[name].as_str().unwrap();
+    let tokens = world.services.part::<iam::SessionTokens>().unwrap();
+    let id = part("AccessKeyId").parse().unwrap();
+    let session = iam::find_session(&world.view(), tokens, &id, part("SessionToken"));
+    let session = session.unwrap().caller;
+    world.call_as(&session, "ListUsers", json!({})).unwrap_err();
+    let need = need(&world.explain(&world.last_request(), json!({})));
+    assert_eq!(need["Decision"], "implicitDeny");
+    assert_eq!(need["AllowedBySession"], false);
+    assert_eq!(
+        need["SmallestChange"],
+        json!(["allow the action in the session policy"])
+    );
+}
+
+#[test]
+fn a_role_that_names_nobody_is_not_assumed_then_either() {
+    let world = World::new();
+    let alice = world.user("Alice");
+    world.put("Alice", "p", "Allow", "sts:AssumeRole", "*");
+    let assume = json!({
+        "RoleArn": format!("arn:aws:iam::{ACCOUNT}:role/None"), "RoleSessionName": "session",
+    });
+    world.call_as(&alice, "AssumeRole", assume).unwrap_err();
+    let answer = world.explain(&world.last_request(), json!({}));
+    assert_eq!(decision(&answer), "implicitDeny");
+}
+
+#[test]
+fn a_caller_that_is_gone_is_said_to_be() {
+    let world = World::new();
+    let alice = world.user("Alice");
+    world.put("Alice", "all", "Allow", "iam:*", "*");
+    world.call_as(&alice, "ListUsers", json!({})).unwrap();
+    let request = world.last_request();
+    let key = alice.access_key.as_ref().unwrap().as_str();
+    world.ok(
+        "DeleteAccessKey",
+        json!({ "UserName": "Alice", "AccessKeyId": key }),
+    );
+    world.ok(
+        "DeleteUserPolicy",
+        json!({ "UserName": "Alice", "PolicyName": "all" }),
+    );
+    world.ok("DeleteUser", json!({ "UserName": "Alice" }));
+    let answer = world.explain(&request, json!({}));
+    assert_eq!(decision(&answer), "implicitDeny");
+    let note = answer["Calls"][0]["Notes"][0].as_str().unwrap();
+    assert!(note.starts_with("the caller does not exist"), "{note}");
+    let then = world.explain(&request, json!({ "At": "request" }));
+    assert_eq!(decision(&then), "allowed");
+}
+
+#[test]
+fn nobody_of_a_closed_account_may_do_anything() {
+    let world = World::new();
+    let made = world.ok(
+        "organizations:CreateAccount",
+        json!({ "AccountName": "Other", "Email": "other@example.com" }),
+    );
+    let id = made["CreateAccountStatus"]["AccountId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let account: types::AccountId = id.parse().unwrap();
+    let root = world.root_of(account);
+    world.call_as(&root, "ListUsers", json!({})).unwrap();
+    let store = &**world.services.store();
+    let now = world.services.clock().now();
+    let request = world.records_of(account)[0].request_id.clone();
+    let kept = audit::of_request(store, (account, &world.region), &request, None, now, 100);
+    let kept = kept.unwrap().remove(0).1.unwrap();
+    let evaluated = serde_json::from_value(kept).unwrap();
+    world.ok("organizations:CloseAccount", json!({ "AccountId": id }));
+    let replay = pipeline::replay(&world.services, &evaluated, None).unwrap();
+    assert!(matches!(
+        replay.needs[0].outcome,
+        pipeline::Outcome::Impossible("the caller's account is closed")
+    ));
+}
+
+#[test]
+fn only_the_account_of_the_caller_explains() {
+    let (world, _, request) = denied();
+    let made = world.ok(
+        "organizations:CreateAccount",
+        json!({ "AccountName": "Other", "Email": "other@example.com" }),
+    );
+    let other: types::AccountId = made["CreateAccountStatus"]["AccountId"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let root = world.root_of(other);
+    let refused = world.explain_as(&root, &request, json!({})).unwrap_err();
+    assert_eq!(refused.code, "RequestNotFoundException");
+    // Nor does the management account explain what others called.
+    world.call_as(&root, "ListUsers", json!({})).unwrap();
+    let theirs = world.records_of(other)[0].request_id.clone();
+    let refused = world
+        .explain_as(&world.administrator, &theirs, json!({}))
+        .unwrap_err();
+    assert_eq!(refused.code, "RequestNotFoundException");
+    let answer = world.explain_as(&root, &theirs, json!({})).unwrap();
+    assert_eq!(decision(&answer), "allowed");
+    assert_eq!(
+        need(&answer)["Notes"],
+        json!(["the root user of the account may do it"])
+    );
+}
+
+#[test]
+fn explaining_needs_the_right_to() {
+    let (world, alice, request) = denied();
+    let refused = world.explain_as(&alice, &request, json!({})).unwrap_err();
+    assert_eq!(refused.code, "AccessDeniedException");
+    assert!(
+        refused
+            .message
+            .contains("strongroom:ExplainRequest on resource: *"),
+        "{refused:?}"
+    );
+    world.put(
+        "Alice",
+        "explain",
+        "Allow",
+        "strongroom:ExplainRequest",
+        "*",
+    );
+    world.explain_as(&alice, &request, json!({})).unwrap();
+}
+
+#[test]
+fn what_cannot_be_found_or_read_is_said() {
+    let (world, _, request) = denied();
+    let refused = world
+        .explain_as(&world.administrator, "nothing", json!({}))
+        .unwrap_err();
+    assert_eq!(refused.code, "RequestNotFoundException");
+    for (member, value) in [
+        ("At", "yesterday"),
+        ("Near", "now"),
+        ("At", "2026-13-01T00:00:00Z"),
+    ] {
+        let refused = world.explain_as(&world.administrator, &request, json!({ member: value }));
+        assert_eq!(
+            refused.unwrap_err().code,
+            "ValidationException",
+            "{member} {value}"
+        );
+    }
+    // A part of an id is not an id.
+    let part = &request[..8];
+    let refused = world
+        .explain_as(&world.administrator, part, json!({}))
+        .unwrap_err();
+    assert_eq!(refused.code, "RequestNotFoundException");
+}
+
+#[test]
+fn a_request_of_another_day_is_found_by_its_day() {
+    let (world, _, request) = denied();
+    world.wait(3 * 86_400);
+    world.ok("ListUsers", json!({}));
+    let near = world.explain(&request, json!({ "Near": "2023-11-14T00:00:00Z" }));
+    assert_eq!(decision(&near), "implicitDeny");
+    let before = json!({ "Near": "2023-11-13T00:00:00Z" });
+    let refused = world
+        .explain_as(&world.administrator, &request, before)
+        .unwrap_err();
+    assert_eq!(refused.code, "RequestNotFoundException");
+}
+
+#[test]
+fn what_is_kept_shows_in_no_record() {
+    let world = World::new();
+    let input =
+        json!({ "UserName": "New", "Tags": [{ "Key": "canary", "Value": "canary-value" }] });
+    let alice = world.user("Alice");
+    // A denied call's parameters are not recorded, but what the decision depended on is kept.
+    world.call_as(&alice, "CreateUser", input).unwrap_err();
+    let records = world.records_of(ACCOUNT.parse().unwrap());
+    assert_eq!(records[0].event_name, "CreateUser");
+    let shown = serde_json::to_string(&records).unwrap();
+    assert!(
+        !shown.contains("canary") && !shown.contains("evaluated"),
+        "{shown}"
+    );
+    let request = world.last_request();
+    let kept = audit::of_request(
+        &**world.services.store(),
+        (ACCOUNT.parse().unwrap(), &world.region),
+        &request,
+        None,
+        world.services.clock().now(),
+        100,
+    );
+    assert!(format!("{kept:?}").contains("canary-value"));
+    let answer = world.explain(&request, json!({})).to_string();
+    assert!(!answer.contains("canary"), "{answer}");
+    // And explaining is recorded, without the explanation.
+    let records = world.records_of(ACCOUNT.parse().unwrap());
+    assert_eq!(records[0].event_name, "ExplainRequest");
+    assert_eq!(records[0].event_source, "strongroom.amazonaws.com");
+    assert_eq!(
+        records[0].request_parameters,
+        json!({ "requestId": request })
+    );
+}

@@ -1,0 +1,206 @@
+//! The shapes of our own service, written by hand: AWS has no model of it.
+
+use serde::Serialize;
+
+use crate::{Context, FromTree, Input, Output, Path, ReadError, Text, Tree};
+
+const REQUEST_ID: Text = Text {
+    min: Some(1),
+    max: Some(64),
+    ..Text::ANY
+};
+
+const MOMENT: Text = Text {
+    min: Some(1),
+    max: Some(64),
+    ..Text::ANY
+};
+
+/// The request of `ExplainRequest`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ExplainRequestInput {
+    /// `RequestId`: the id that the caller was answered with, length 1 to 64.
+    pub request_id: String,
+    /// `At`: `now`, `request` or a time; whose policies decide.
+    pub at: Option<String>,
+    /// `Near`: a time on the day of the request, where it is long past.
+    pub near: Option<String>,
+}
+
+impl Input for ExplainRequestInput {}
+
+impl FromTree for ExplainRequestInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let request_id = object.required("RequestId", &REQUEST_ID, cx, at)?;
+        let moment = object.optional("At", &MOMENT, cx, at)?;
+        let near = object.optional("Near", &MOMENT, cx, at)?;
+        let Some(request_id) = request_id else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            request_id,
+            at: moment,
+            near,
+        }))
+    }
+}
+
+/// The response of `ExplainRequest`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExplainRequestOutput {
+    /// The request.
+    pub request_id: String,
+    /// Whose policies decided: `now`, `request` or a time.
+    pub at: String,
+    /// The calls of the request that left records: its own, and what services called for it.
+    pub calls: Vec<ExplainedCall>,
+}
+
+impl Output for ExplainRequestOutput {}
+
+/// One recorded call.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExplainedCall {
+    /// `kms.amazonaws.com`, …
+    pub event_source: String,
+    /// The operation.
+    pub event_name: String,
+    /// When it was recorded.
+    pub event_time: String,
+    /// The caller's ARN.
+    pub caller: String,
+    /// The service that called on the caller's behalf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoked_by: Option<String>,
+    /// How it ended, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// What the caller was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    /// The metadata revision that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_at_revision: Option<u64>,
+    /// The metadata revision that decides here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed_at_revision: Option<u64>,
+    /// Everything that the call needed.
+    pub needs: Vec<ExplainedNeed>,
+    /// What else there is to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// One action on one resource, decided again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExplainedNeed {
+    /// The action.
+    pub action: String,
+    /// The resource, or `*`.
+    pub resource: String,
+    /// `allowed`, `explicitDeny`, `implicitDeny`, or `unknown`.
+    pub decision: String,
+    /// Every statement that matches.
+    pub matched: Vec<StatementReference>,
+    /// The kind of policy of which an Allow is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// Statements that would allow it but for one part.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub near_misses: Vec<NearStatement>,
+    /// The changes that together would allow it, as few as possible.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub smallest_change: Vec<String>,
+    /// Whether the service control policies let it pass, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_by_organization: Option<bool>,
+    /// Whether the resource control policies let it pass, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_by_resource_control: Option<bool>,
+    /// Whether the permissions boundary lets it pass, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_by_boundary: Option<bool>,
+    /// Whether the session policies let it pass, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_by_session: Option<bool>,
+    /// What else there is to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// A statement of a policy.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StatementReference {
+    /// `Allow` or `Deny`.
+    pub effect: String,
+    /// `identity-based policy`, …
+    pub policy_type: String,
+    /// The policy's name.
+    pub policy_name: String,
+    /// The managed policy's ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_arn: Option<String>,
+    /// The root, unit or account that an organization's policy is attached to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// The statement's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The line that it begins on, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+    /// How it names the caller, in policies that name principals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+}
+
+/// A statement that nearly matches.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NearStatement {
+    /// Which one.
+    #[serde(flatten)]
+    pub statement: StatementReference,
+    /// The part that keeps it from matching.
+    pub but_for: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ScalarForm;
+
+    #[test]
+    fn a_request_is_read_and_checked() {
+        let value = json!({ "RequestId": "r", "At": "now", "Other": 1 });
+        let read = ExplainRequestInput::read(value, ScalarForm::Json).unwrap();
+        let expected = ExplainRequestInput {
+            request_id: "r".to_owned(),
+            at: Some("now".to_owned()),
+            near: None,
+        };
+        assert_eq!(read, expected);
+        for refused in [
+            json!({}),
+            json!({ "RequestId": "" }),
+            json!({ "RequestId": 1 }),
+        ] {
+            assert!(ExplainRequestInput::read(refused, ScalarForm::Json).is_err());
+        }
+    }
+}
