@@ -15,6 +15,9 @@ import botocore.client
 import botocore.config
 import botocore.exceptions
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from conftest import ACCOUNT, REGION, binary
 
@@ -63,9 +66,53 @@ class World:
         self.organization = server.client("organizations")
         self.root = self.organization.list_roots()["Roots"][0]["Id"]
         self.shared_key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        self.kinds = {}
 
     def key(self):
         return self.kms.create_key()["KeyMetadata"]["KeyId"]
+
+    def key_of(self, spec: str, usage: str) -> str:
+        """A key of this kind, made once."""
+        if (spec, usage) not in self.kinds:
+            made = self.kms.create_key(KeySpec=spec, KeyUsage=usage)
+            self.kinds[spec, usage] = made["KeyMetadata"]["Arn"]
+        return self.kinds[spec, usage]
+
+    def signed(self) -> dict:
+        request = {"KeyId": self.key_of("ECC_NIST_P256", "SIGN_VERIFY"), "Message": b"x",
+                   "SigningAlgorithm": "ECDSA_SHA_256"}
+        return request | {"Signature": self.kms.sign(**request)["Signature"]}
+
+    def authenticated(self) -> dict:
+        request = {"KeyId": self.key_of("HMAC_256", "GENERATE_VERIFY_MAC"), "Message": b"x",
+                   "MacAlgorithm": "HMAC_SHA_256"}
+        return request | {"Mac": self.kms.generate_mac(**request)["Mac"]}
+
+    def agreement(self) -> dict:
+        key = self.key_of("ECC_NIST_P256", "KEY_AGREEMENT")
+        return {"KeyId": key, "KeyAgreementAlgorithm": "ECDH",
+                "PublicKey": self.kms.get_public_key(KeyId=key)["PublicKey"]}
+
+    def external_key(self) -> str:
+        return self.kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
+
+    def importing(self) -> dict:
+        given = self.kms.get_parameters_for_import(
+            KeyId=self.external_key(), WrappingAlgorithm="RSAES_OAEP_SHA_256",
+            WrappingKeySpec="RSA_2048")
+        scheme = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+        wrapped = load_der_public_key(given["PublicKey"]).encrypt(bytes(range(32)), scheme)
+        return {"KeyId": given["KeyId"].rpartition("/")[2], "ImportToken": given["ImportToken"],
+                "EncryptedKeyMaterial": wrapped, "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
+
+    def encapsulation(self) -> dict:
+        return {"KeyId": self.key_of("ML_KEM_512", "ENCAPSULATE_DECAPSULATE"),
+                "EncapsulationAlgorithm": "ML_KEM"}
+
+    def encapsulated(self) -> dict:
+        made = self.kms.encapsulate(**self.encapsulation())
+        return self.encapsulation() | {
+            "SharedSecretCiphertextBlob": made["SharedSecretCiphertextBlob"]}
 
     def blob(self):
         return self.kms.encrypt(KeyId=self.shared_key, Plaintext=b"x")["CiphertextBlob"]
@@ -268,6 +315,24 @@ CALLS = {
     ("kms", "Decrypt"): lambda w: {"CiphertextBlob": w.blob()},
     ("kms", "GenerateDataKey"): lambda w: {"KeyId": w.shared_key, "KeySpec": "AES_256"},
     ("kms", "GenerateDataKeyWithoutPlaintext"): lambda w: {"KeyId": w.shared_key, "KeySpec": "AES_256"},
+    ("kms", "GenerateDataKeyPair"): lambda w: {"KeyId": w.shared_key, "KeyPairSpec": "ECC_NIST_P256"},
+    ("kms", "GenerateDataKeyPairWithoutPlaintext"): lambda w: {
+        "KeyId": w.shared_key, "KeyPairSpec": "ECC_NIST_P256"},
+    ("kms", "GetParametersForImport"): lambda w: {
+        "KeyId": w.external_key(), "WrappingAlgorithm": "RSAES_OAEP_SHA_256",
+        "WrappingKeySpec": "RSA_2048"},
+    ("kms", "ImportKeyMaterial"): lambda w: w.importing(),
+    ("kms", "DeleteImportedKeyMaterial"): lambda w: {"KeyId": w.external_key()},
+    ("kms", "GetPublicKey"): lambda w: {"KeyId": w.key_of("ECC_NIST_P256", "SIGN_VERIFY")},
+    ("kms", "Sign"): lambda w: {"KeyId": w.key_of("ECC_NIST_P256", "SIGN_VERIFY"), "Message": b"x",
+                                "SigningAlgorithm": "ECDSA_SHA_256"},
+    ("kms", "Verify"): lambda w: w.signed(),
+    ("kms", "GenerateMac"): lambda w: {"KeyId": w.key_of("HMAC_256", "GENERATE_VERIFY_MAC"),
+                                       "Message": b"x", "MacAlgorithm": "HMAC_SHA_256"},
+    ("kms", "VerifyMac"): lambda w: w.authenticated(),
+    ("kms", "DeriveSharedSecret"): lambda w: w.agreement(),
+    ("kms", "Encapsulate"): lambda w: w.encapsulation(),
+    ("kms", "Decapsulate"): lambda w: w.encapsulated(),
     ("kms", "GetKeyPolicy"): lambda w: {"KeyId": w.shared_key},
     ("kms", "PutKeyPolicy"): lambda w: (lambda key: {
         "KeyId": key, "Policy": w.kms.get_key_policy(KeyId=key)["Policy"],

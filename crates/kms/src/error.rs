@@ -79,6 +79,15 @@ pub enum Error {
         /// The key.
         arn: Arn,
     },
+    /// Only symmetric encryption keys are rotated. As at AWS, without a text.
+    #[error("")]
+    NotRotatable,
+    /// A key with imported material is rotated to material that was imported for it.
+    #[error("No available key material pending rotation for the key: {arn}.")]
+    NoPendingMaterial {
+        /// The key.
+        arn: Arn,
+    },
     /// The key is for something else.
     #[error("{arn} key usage is {usage} which is not valid for {operation}.")]
     Usage {
@@ -102,6 +111,24 @@ pub enum Error {
     /// Says nothing more on purpose, as at AWS.
     #[error("")]
     InvalidCiphertext,
+    /// The signature is not one of the message under the key. As at AWS, without a text.
+    #[error("")]
+    InvalidSignature,
+    /// The code is not that of the message under the key. As at AWS, without a text.
+    #[error("")]
+    InvalidMac,
+    /// The import token is not one for the key.
+    #[error("the import token is not valid for the KMS key")]
+    InvalidImportToken,
+    /// The time of the import token is over.
+    #[error("the import token has expired")]
+    ExpiredImportToken,
+    /// Not the material that the key was given first, or none of its kind.
+    #[error("the key material is not valid for the KMS key")]
+    IncorrectKeyMaterial,
+    /// The key never had a material with this id.
+    #[error("the KMS key has no such key material")]
+    NoSuchMaterial,
     /// `KeyId` names another key than the ciphertext.
     #[error("The key ID in the request does not identify a CMK that can perform this operation.")]
     IncorrectKey,
@@ -199,18 +226,28 @@ impl Error {
             | Self::InvalidKeyId { .. }
             | Self::ForeignRegion { .. }
             | Self::GrantNotFound { .. }
+            | Self::NoSuchMaterial
             | Self::NoSuchPolicy => "NotFoundException",
             Self::InvalidArn { .. } | Self::InvalidPrincipal { .. } => "InvalidArnException",
             Self::Disabled { .. } => "DisabledException",
-            Self::State { .. } | Self::NotPendingDeletion { .. } => "KMSInvalidStateException",
+            Self::State { .. }
+            | Self::NotPendingDeletion { .. }
+            | Self::NoPendingMaterial { .. } => "KMSInvalidStateException",
             Self::Usage { .. } | Self::Algorithm { .. } => "InvalidKeyUsageException",
             Self::InvalidCiphertext => "InvalidCiphertextException",
+            Self::InvalidImportToken => "InvalidImportTokenException",
+            Self::ExpiredImportToken => "ExpiredImportTokenException",
+            Self::IncorrectKeyMaterial => "IncorrectKeyMaterialException",
+            Self::InvalidSignature => "KMSInvalidSignatureException",
+            Self::InvalidMac => "KMSInvalidMacException",
             Self::IncorrectKey => "IncorrectKeyException",
             Self::RotationDue { .. } => "ConflictException",
             Self::DryRun => "DryRunOperationException",
             Self::InvalidGrantToken => "InvalidGrantTokenException",
             Self::InvalidGrantId => "InvalidGrantIdException",
-            Self::Unsupported(_) | Self::Origin { .. } => "UnsupportedOperationException",
+            Self::Unsupported(_) | Self::Origin { .. } | Self::NotRotatable => {
+                "UnsupportedOperationException"
+            }
             Self::Validation(_) => "ValidationException",
             Self::MalformedPolicy(_) => "MalformedPolicyDocumentException",
             Self::LimitExceeded(_) => "LimitExceededException",
@@ -232,10 +269,12 @@ impl ServiceError for Error {
             | Self::InvalidKeyId { .. }
             | Self::ForeignRegion { .. }
             | Self::GrantNotFound { .. }
+            | Self::NoSuchMaterial
             | Self::NoSuchPolicy => ErrorKind::NotFound,
             Self::Disabled { .. }
             | Self::State { .. }
             | Self::NotPendingDeletion { .. }
+            | Self::NoPendingMaterial { .. }
             | Self::AliasExists { .. }
             | Self::RotationDue { .. }
             | Self::DryRun => ErrorKind::Conflict,
@@ -243,6 +282,11 @@ impl ServiceError for Error {
             | Self::Usage { .. }
             | Self::Algorithm { .. }
             | Self::InvalidCiphertext
+            | Self::InvalidImportToken
+            | Self::ExpiredImportToken
+            | Self::IncorrectKeyMaterial
+            | Self::InvalidSignature
+            | Self::InvalidMac
             | Self::IncorrectKey
             | Self::InvalidGrantToken
             | Self::InvalidGrantId
@@ -251,7 +295,9 @@ impl ServiceError for Error {
             | Self::MalformedPolicy(_)
             | Self::Tags(_)
             | Self::InvalidMarker => ErrorKind::Validation,
-            Self::Unsupported(_) | Self::Origin { .. } => ErrorKind::Unsupported,
+            Self::Unsupported(_) | Self::Origin { .. } | Self::NotRotatable => {
+                ErrorKind::Unsupported
+            }
             Self::LimitExceeded(_) => ErrorKind::LimitExceeded,
             Self::AliasReserved | Self::NoAccount => ErrorKind::Denied,
             Self::Internal { .. } => ErrorKind::Internal,
@@ -272,10 +318,13 @@ impl ServiceError for Error {
             | Self::GrantNotFound { .. }
             | Self::InvalidGrantId
             | Self::InvalidPrincipal { .. }
+            | Self::NoSuchMaterial
             | Self::NoSuchPolicy
             | Self::Disabled { .. }
             | Self::State { .. }
             | Self::NotPendingDeletion { .. }
+            | Self::NoPendingMaterial { .. }
+            | Self::NotRotatable
             | Self::Origin { .. }
             | Self::AliasExists { .. }
             | Self::RotationDue { .. }
@@ -284,6 +333,11 @@ impl ServiceError for Error {
             | Self::Usage { .. }
             | Self::Algorithm { .. }
             | Self::InvalidCiphertext
+            | Self::InvalidImportToken
+            | Self::ExpiredImportToken
+            | Self::IncorrectKeyMaterial
+            | Self::InvalidSignature
+            | Self::InvalidMac
             | Self::IncorrectKey
             | Self::InvalidGrantToken
             | Self::Validation(_)

@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crypto::{CommittingKey, SecretBytes};
+use crypto::{KeyPair, PairSpec, SecretBytes};
 use store::{Batch, Key, Revision, Snapshot, View};
 use types::{Clock, Entropy, KeyId, Monotonic, Region, Service};
 
 use crate::ciphertext::{Header, associated_data};
 use crate::context::EncryptionContext;
-use crate::records::{KEYS, KeyRow, MaterialId, OWNED_KEYS, SHRED_GENERATIONS};
+use crate::material::{self, Unwrapped};
+use crate::records::{KEYS, KeyRow, KeySpec, MaterialId, OWNED_KEYS, SHRED_GENERATIONS};
 use crate::shred::{ShredError, ShredKeys};
-use crate::{Error, material, new_key};
+use crate::specs::Family;
+use crate::{Error, new_key};
 
 /// How long an unwrapped material is kept unless told otherwise.
 const LIFETIME: Duration = Duration::from_mins(5);
@@ -40,7 +42,7 @@ struct Entry {
     /// The version of the key's row that the material was unwrapped for.
     revision: Revision,
     until: Monotonic,
-    key: Arc<CommittingKey>,
+    key: Arc<Unwrapped>,
 }
 
 impl Keyring {
@@ -149,10 +151,12 @@ impl Keyring {
         plaintext: &[u8],
     ) -> Result<Vec<u8>, Error> {
         let record = &key.record;
-        let sealing = self
-            .material(view, key, record.material)?
-            .ok_or_else(|| Error::broken("an enabled key has no material"))?;
-        let (account, id, material) = (record.account, record.id.clone(), record.material);
+        let current = self.current(view, key)?;
+        let Unwrapped::Symmetric(sealing) = &*current else {
+            return Err(Error::broken("not a symmetric key"));
+        };
+        let (account, id) = (record.account, record.id.clone());
+        let material = record.material.ok_or_else(no_material)?;
         let header = Header {
             account,
             key: id,
@@ -182,13 +186,52 @@ impl Keyring {
         if header.account != key.record.account || header.key != key.record.id {
             return Err(Error::InvalidCiphertext);
         }
-        let opening = self
-            .material(view, key, header.material)?
-            .ok_or(Error::InvalidCiphertext)?;
+        let found = self.material(view, key, header.material)?;
+        let Some(Unwrapped::Symmetric(opening)) = found.as_deref() else {
+            return Err(Error::InvalidCiphertext);
+        };
         let plaintext = opening
             .open(&associated_data(bytes, context)?, sealed)
             .map_err(|_silent| Error::InvalidCiphertext)?;
         Ok((plaintext, header.material))
+    }
+
+    /// The current material of `key`, ready for use. The caller has checked the key's state.
+    pub(crate) fn current(&self, view: &View, key: &KeyRow) -> Result<Arc<Unwrapped>, Error> {
+        let material = key.record.material.ok_or_else(no_material)?;
+        self.material(view, key, material)?.ok_or_else(no_material)
+    }
+
+    /// Draws material for a new key. What takes long is done beside the requests.
+    pub(crate) async fn draw(&self, spec: KeySpec) -> Result<SecretBytes, Error> {
+        self.beside(
+            move |entropy| material::generate(entropy, spec),
+            spec.family(),
+        )
+        .await
+    }
+
+    /// Makes a key pair that belongs to no key. What takes long is done beside the requests.
+    pub(crate) async fn draw_pair(&self, spec: PairSpec) -> Result<KeyPair, Error> {
+        self.beside(
+            move |entropy| KeyPair::generate(entropy, spec),
+            Family::Pair(spec),
+        )
+        .await
+    }
+
+    async fn beside<T: Send + 'static>(
+        &self,
+        make: impl FnOnce(&dyn Entropy) -> T + Send + 'static,
+        family: Family,
+    ) -> Result<T, Error> {
+        if !family.takes_long() {
+            return Ok(make(&*self.entropy));
+        }
+        let entropy = Arc::clone(&self.entropy);
+        tokio::task::spawn_blocking(move || make(&*entropy))
+            .await
+            .map_err(|source| Error::internal("key generation ended early", source))
     }
 
     /// The unwrapped material, from the cache if this very version of the key put it there.
@@ -197,7 +240,7 @@ impl Keyring {
         view: &View,
         key: &KeyRow,
         material: MaterialId,
-    ) -> Result<Option<Arc<CommittingKey>>, Error> {
+    ) -> Result<Option<Arc<Unwrapped>>, Error> {
         let now = self.clock.monotonic();
         let place = (key.record.row_key(), material);
         let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
@@ -217,7 +260,7 @@ impl Keyring {
         Ok(Some(unwrapped))
     }
 
-    fn keep(&self, place: Place, revision: Revision, now: Monotonic, key: &Arc<CommittingKey>) {
+    fn keep(&self, place: Place, revision: Revision, now: Monotonic, key: &Arc<Unwrapped>) {
         if self.lifetime.is_zero() {
             return;
         }
@@ -239,6 +282,10 @@ impl Keyring {
             );
         }
     }
+}
+
+fn no_material() -> Error {
+    Error::broken("an enabled key has no material")
 }
 
 /// The row key of the AWS owned key of `service` in `region`.

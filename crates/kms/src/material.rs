@@ -1,48 +1,106 @@
 //! Key material: made, wrapped under the account's shred key, unwrapped.
 //!
-//! A wrapped material is sealed with `crypto::committing` under a shred key; associated
-//! data are a label and the material's row key, so that it opens in its own row only.
+//! Material is the key itself for symmetric and HMAC keys, and the private key as PKCS#8 for
+//! pairs. A wrapped material is sealed with `crypto::committing` under a shred key;
+//! associated data are a label and the material's row key, so that it opens in its own row
+//! only.
 
 use std::sync::Arc;
 
-use crypto::kdf::derive_key;
-use crypto::{CommittingKey, Key32, SecretBytes};
+use crypto::kdf::{derive_key, derive_key_of};
+use crypto::{CommittingKey, Key32, KeyPair, MacKey, SecretBytes};
 use store::{Batch, Key, Read, View};
 use types::{AccountId, Entropy, KeyId};
 
 use crate::Error;
 use crate::records::{
-    KeyRecord, MATERIALS, MaterialId, MaterialRecord, SHRED_GENERATIONS, ShredGenerations,
+    KeyRecord, KeySpec, MATERIALS, MaterialId, MaterialRecord, SHRED_GENERATIONS, ShredGenerations,
     material_row, shred_row,
 };
 use crate::shred::{ShredError, ShredKeys};
+use crate::specs::Family;
+
+/// Draws material for a new key of `spec`. RSA takes long.
+pub(crate) fn generate(entropy: &dyn Entropy, spec: KeySpec) -> SecretBytes {
+    match spec.family() {
+        Family::Symmetric => SecretBytes::generate(entropy, 32),
+        Family::Mac(algorithm) => SecretBytes::generate(entropy, algorithm.tag_len()),
+        Family::Pair(pair) => KeyPair::generate(entropy, pair).to_pkcs8(),
+    }
+}
 
 /// The id of a material: tells materials apart, depends on the key id, reveals nothing.
-pub(crate) fn material_id(key: &KeyId, material: &Key32) -> MaterialId {
-    MaterialId(*derive_key(material, "kms/material-id", key.as_str().as_bytes()).expose())
+pub(crate) fn material_id(key: &KeyId, material: &SecretBytes) -> MaterialId {
+    let id = derive_key_of(material, "kms/material-id", key.as_str().as_bytes());
+    MaterialId(*id.expose())
 }
 
-/// The key that encrypts under a material. Bound to the key id: keys that were given the
-/// same material cannot read each other's ciphertexts.
-fn sealing_key(key: &KeyId, material: &Key32) -> CommittingKey {
-    CommittingKey::new(&derive_key(
-        material,
-        "kms/symmetric-default",
-        key.as_str().as_bytes(),
-    ))
+/// A material that is ready for use.
+#[derive(Debug)]
+pub(crate) enum Unwrapped {
+    /// Encrypts and decrypts. The key is bound to the key id: keys that were given the same
+    /// material cannot read each other's ciphertexts.
+    Symmetric(CommittingKey),
+    /// Authenticates messages.
+    Mac(MacKey),
+    /// A private key with its public key.
+    Pair(KeyPair),
 }
 
-/// Adds the row of a key's current material, and that the account has a shred key if it is the
+impl Unwrapped {
+    /// Prepares `material` of the key `id`.
+    ///
+    /// Fails if it is not what the spec calls for.
+    pub(crate) fn new(id: &KeyId, spec: KeySpec, material: &SecretBytes) -> Result<Self, Unfit> {
+        match spec.family() {
+            Family::Symmetric => {
+                let material = Key32::try_from(material.expose()).map_err(|_length| Unfit)?;
+                let id = id.as_str().as_bytes();
+                let key = derive_key(&material, "kms/symmetric-default", id);
+                Ok(Self::Symmetric(CommittingKey::new(&key)))
+            }
+            Family::Mac(algorithm) if material.expose().len() == algorithm.tag_len() => {
+                Ok(Self::Mac(MacKey::new(algorithm, material)))
+            }
+            Family::Mac(_) => Err(Unfit),
+            Family::Pair(pair) => KeyPair::from_pkcs8(pair, material.expose())
+                .map(Self::Pair)
+                .map_err(|_not_one| Unfit),
+        }
+    }
+}
+
+/// `material` as it is stored: a private key in the one encoding that it has here, however
+/// it was written. The same key so has the same id, whoever encoded it.
+///
+/// Fails if it is not what the spec calls for.
+pub(crate) fn canonical(
+    id: &KeyId,
+    spec: KeySpec,
+    material: SecretBytes,
+) -> Result<SecretBytes, Unfit> {
+    match Unwrapped::new(id, spec, &material)? {
+        Unwrapped::Symmetric(_) | Unwrapped::Mac(_) => Ok(material),
+        Unwrapped::Pair(pair) => Ok(pair.to_pkcs8()),
+    }
+}
+
+/// Bytes are not material of the spec that they are meant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("key material does not go with the key spec")]
+pub(crate) struct Unfit;
+
+/// Adds the row of one material of `key`, and that the account has a shred key if it is the
 /// account's first, to `batch`.
 pub(crate) fn store(
     view: &View,
     shred: &ShredKeys,
     entropy: &dyn Entropy,
     key: &KeyRecord,
-    material: &Key32,
+    (id, material): (MaterialId, &SecretBytes),
     batch: &mut Batch,
 ) -> Result<(), Error> {
-    let row = material_row(key, key.material);
+    let row = material_row(key, id);
     let (generation, wrapping) = current(view, shred, key.account, batch)?;
     let wrapped = wrapping.seal(entropy, &wrapping_data(row.as_bytes()), material.expose());
     batch.put(
@@ -56,23 +114,23 @@ pub(crate) fn store(
     Ok(())
 }
 
-/// The key that encrypts under `material` of `key`.
+/// The material `id` of `key`, ready for use; `None` if it is not there.
 ///
-/// Fails if the material is not there, or its row was tampered with.
+/// Fails if its row was tampered with.
 pub(crate) fn load(
     view: &View,
     shred: &ShredKeys,
     key: &KeyRecord,
-    material: MaterialId,
-) -> Result<Option<CommittingKey>, Error> {
-    let row = material_row(key, material);
+    id: MaterialId,
+) -> Result<Option<Unwrapped>, Error> {
+    let row = material_row(key, id);
     let Some(stored) = view.get(&MATERIALS, &row) else {
         return Ok(None);
     };
-    let opened = unwrapped(shred, key.account, &row, stored.record)?;
-    let secret = Key32::try_from(opened.expose())
-        .map_err(|source| Error::internal("key material has the wrong length", source))?;
-    Ok(Some(sealing_key(&key.id, &secret)))
+    let material = unwrapped(shred, key.account, &row, stored.record)?;
+    Unwrapped::new(&key.id, key.spec, &material)
+        .map(Some)
+        .map_err(|source| Error::internal("key material cannot be used", source))
 }
 
 /// The same material under the shred key `generation` of its account.

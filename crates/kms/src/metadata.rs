@@ -1,31 +1,23 @@
 //! `KeyMetadata`: a key as `CreateKey` and `DescribeKey` answer it and as records show it.
 
+use std::fmt::Display;
+
 use serde_json::Value;
-use shapes::kms::{
-    CustomerMasterKeySpec, EncryptionAlgorithmSpec, KeyManagerType, KeyMetadata, KeyUsageType,
-    OriginType,
-};
+use shapes::kms::{CustomerMasterKeySpec, KeyManagerType, KeyMetadata, KeyUsageType, OriginType};
 
 use crate::event::Fields;
-use crate::records::{KeyManager, KeyOrigin, KeyRecord, KeySpec, KeyState, KeyUsage};
+use crate::imports::ImportedMaterial;
+use crate::records::{KeyManager, KeyOrigin, KeyRecord, KeyState};
+use crate::specs::{Algorithms, Family};
 
 /// The metadata of `key`, with the fields that its state, spec and origin call for.
 pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
-    let (spec, old_spec) = match key.spec {
-        KeySpec::SymmetricDefault => (
-            shapes::kms::KeySpec::SymmetricDefault,
-            CustomerMasterKeySpec::SymmetricDefault,
-        ),
-    };
-    let (usage, algorithms) = match key.usage {
-        KeyUsage::EncryptDecrypt => (
-            KeyUsageType::EncryptDecrypt,
-            vec![EncryptionAlgorithmSpec::SymmetricDefault],
-        ),
-    };
-    let origin = match key.origin {
-        KeyOrigin::AwsKms => OriginType::AwsKms,
-    };
+    let (spec, old_spec) = key.spec.on_wire();
+    let algorithms = Algorithms::of(key.spec, key.usage);
+    let current = key
+        .material
+        .filter(|_| key.spec.family() == Family::Symmetric);
+    let import = key.imported().filter(|import| import.present);
     let manager = match key.manager {
         KeyManager::Aws => KeyManagerType::Aws,
         KeyManager::Customer => KeyManagerType::Customer,
@@ -37,15 +29,21 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
         creation_date: Some(key.created),
         enabled: Some(key.state == KeyState::Enabled),
         description: Some(key.description.clone()),
-        key_usage: Some(usage),
+        key_usage: Some(key.usage.on_wire()),
         key_state: Some(state(key.state)),
-        origin: Some(origin),
+        origin: Some(origin(key.origin)),
+        valid_to: import.and_then(|import| import.valid_to),
+        expiration_model: import.and_then(ImportedMaterial::expiration_model),
         key_manager: Some(manager),
-        customer_master_key_spec: Some(old_spec),
-        key_spec: Some(spec),
-        encryption_algorithms: Some(algorithms),
+        customer_master_key_spec: old_spec,
+        key_spec: spec,
+        encryption_algorithms: algorithms.encryption,
+        signing_algorithms: algorithms.signing,
+        mac_algorithms: algorithms.mac,
+        key_agreement_algorithms: algorithms.agreement,
+        encapsulation_algorithms: algorithms.encapsulation,
         multi_region: Some(key.is_multi_region()),
-        current_key_material_id: Some(key.material.to_string()),
+        current_key_material_id: current.map(|id| id.to_string()),
         deletion_date: key
             .deletion
             .filter(|_| key.state == KeyState::PendingDeletion),
@@ -55,8 +53,6 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
 
 /// The metadata as `responseElements` of `CreateKey` show it.
 pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
-    let algorithms = metadata.encryption_algorithms.iter().flatten();
-    let algorithms: Vec<Value> = algorithms.map(|name| name.as_str().into()).collect();
     let created = metadata.creation_date.map(audit::timestamp_text);
     Fields::default()
         .maybe("aWSAccountId", metadata.aws_account_id.clone())
@@ -85,13 +81,42 @@ pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
                 .customer_master_key_spec
                 .map(CustomerMasterKeySpec::as_str),
         )
-        .with("encryptionAlgorithms", algorithms)
+        .maybe(
+            "encryptionAlgorithms",
+            names(metadata.encryption_algorithms.as_ref()),
+        )
+        .maybe(
+            "signingAlgorithms",
+            names(metadata.signing_algorithms.as_ref()),
+        )
+        .maybe("macAlgorithms", names(metadata.mac_algorithms.as_ref()))
+        .maybe(
+            "keyAgreementAlgorithms",
+            names(metadata.key_agreement_algorithms.as_ref()),
+        )
+        .maybe(
+            "encapsulationAlgorithms",
+            names(metadata.encapsulation_algorithms.as_ref()),
+        )
         .maybe("multiRegion", metadata.multi_region)
         .maybe(
             "currentKeyMaterialId",
             metadata.current_key_material_id.clone(),
         )
         .done()
+}
+
+/// The origin as answers show it.
+pub(crate) fn origin(origin: KeyOrigin) -> OriginType {
+    match origin {
+        KeyOrigin::AwsKms => OriginType::AwsKms,
+        KeyOrigin::External => OriginType::External,
+    }
+}
+
+/// The names of algorithms, as records show them.
+fn names<T: Display>(algorithms: Option<&Vec<T>>) -> Option<Vec<Value>> {
+    algorithms.map(|list| list.iter().map(|name| name.to_string().into()).collect())
 }
 
 /// The state as callers see it.

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crypto::Key32;
+use crypto::SecretBytes;
 use store::{Batch, Read, View};
 use types::{AccountId, Entropy, KeyId, Region, Service, Timestamp};
 
 use crate::key_policy::KeyPolicy;
 use crate::keyring::owned_row;
 use crate::records::{
-    ALIASES, KeyManager, KeyOrigin, KeyRecord, KeySpec, KeyState, KeyUsage, MaterialEntry,
-    OWNED_KEYS, OwnedKeyRecord, RotationSchedule, alias_row, key_arn,
+    ALIASES, KeyManager, KeyRecord, KeyState, MaterialEntry, OWNED_KEYS, OwnedKeyRecord,
+    RotationSchedule, alias_row, key_arn,
 };
 use crate::shred::ShredKeys;
+use crate::specs::KeyForm;
 use crate::{Error, aliases, material};
 
 /// What sets one new key apart from another.
@@ -26,19 +27,29 @@ pub(crate) struct Blueprint {
     pub(crate) owned: bool,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) policy: KeyPolicy,
+    pub(crate) form: KeyForm,
 }
 
-/// A new symmetric key with fresh material, which is not stored yet.
+/// A new key with fresh material, which is not stored yet.
 #[derive(Debug)]
 pub(crate) struct NewKey {
     pub(crate) record: KeyRecord,
-    material: Key32,
+    material: Option<SecretBytes>,
 }
 
 impl NewKey {
-    /// Draws the material.
+    /// Draws the material at once: for keys that are quickly made.
     pub(crate) fn generate(entropy: &dyn Entropy, blueprint: Blueprint, at: Timestamp) -> Self {
-        let material = Key32::generate(entropy);
+        let material = material::generate(entropy, blueprint.form.spec);
+        Self::with_material(blueprint, Some(material), at)
+    }
+
+    /// The key with this material; without any it waits for an import.
+    pub(crate) fn with_material(
+        blueprint: Blueprint,
+        material: Option<SecretBytes>,
+        at: Timestamp,
+    ) -> Self {
         let Blueprint {
             account,
             region,
@@ -48,18 +59,26 @@ impl NewKey {
             owned,
             tags,
             policy,
+            form,
         } = blueprint;
         let mut record = KeyRecord {
             arn: key_arn(account, &region, &id),
-            material: material::material_id(&id, &material),
+            material: material
+                .as_ref()
+                .map(|bytes| material::material_id(&id, bytes)),
+            imports: Vec::new(),
             id,
             account,
             region,
             description,
-            state: KeyState::Enabled,
-            spec: KeySpec::SymmetricDefault,
-            usage: KeyUsage::EncryptDecrypt,
-            origin: KeyOrigin::AwsKms,
+            state: if material.is_some() {
+                KeyState::Enabled
+            } else {
+                KeyState::PendingImport
+            },
+            spec: form.spec,
+            usage: form.usage,
+            origin: form.origin,
             manager,
             owned,
             created: at,
@@ -69,11 +88,13 @@ impl NewKey {
             rotation: RotationSchedule::of_new(manager, owned, at),
             deletion: None,
         };
-        record.materials.push(MaterialEntry {
-            id: record.material,
-            made: at,
-            by: None,
-        });
+        record
+            .materials
+            .extend(record.material.map(|id| MaterialEntry {
+                id,
+                made: at,
+                by: None,
+            }));
         Self { record, material }
     }
 
@@ -87,8 +108,11 @@ impl NewKey {
         entropy: &dyn Entropy,
         batch: &mut Batch,
     ) -> Result<(), Error> {
-        material::store(view, shred, entropy, &self.record, &self.material, batch)?;
-        self.record.clone().insert(batch);
+        let record = &self.record;
+        if let Some(material) = record.material.zip(self.material.as_ref()) {
+            material::store(view, shred, entropy, record, material, batch)?;
+        }
+        record.clone().insert(batch);
         Ok(())
     }
 }
@@ -118,6 +142,7 @@ pub(crate) fn owned(
         owned: true,
         tags: BTreeMap::new(),
         policy: KeyPolicy::owned_by(service)?,
+        form: KeyForm::SYMMETRIC,
     };
     let key = NewKey::generate(entropy, blueprint, at);
     let mut batch = Batch::default();
@@ -177,6 +202,7 @@ impl Managed {
             owned: false,
             tags: BTreeMap::new(),
             policy: KeyPolicy::managed_by(self.service, account, region)?,
+            form: KeyForm::SYMMETRIC,
         };
         let key = NewKey::generate(entropy, blueprint, at);
         let mut batch = Batch::default();

@@ -13,6 +13,7 @@ use types::{AccountId, Arn, KeyId, Region, Timestamp};
 
 use crate::grants::index::GRANT_INDEX;
 use crate::grants::record::{GRANT_NAMES, GRANTS, Pointer, RETIRABLE_GRANTS};
+use crate::imports::{IMPORT_ENDS, ImportedMaterial};
 use crate::key_policy::KeyPolicy;
 use crate::stored;
 
@@ -35,7 +36,7 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 12] {
+pub fn tables() -> [&'static dyn AnyTable; 13] {
     [
         &KEYS,
         &MATERIALS,
@@ -49,6 +50,7 @@ pub fn tables() -> [&'static dyn AnyTable; 12] {
         &GRANT_INDEX,
         &GRANT_NAMES,
         &RETIRABLE_GRANTS,
+        &IMPORT_ENDS,
     ]
 }
 
@@ -135,6 +137,42 @@ text_enum! {
     pub KeySpec {
         /// 256 bits for AES-256-GCM.
         SymmetricDefault = "SYMMETRIC_DEFAULT",
+        /// 224 bits for HMAC-SHA-224.
+        Hmac224 = "HMAC_224",
+        /// 256 bits for HMAC-SHA-256.
+        Hmac256 = "HMAC_256",
+        /// 384 bits for HMAC-SHA-384.
+        Hmac384 = "HMAC_384",
+        /// 512 bits for HMAC-SHA-512.
+        Hmac512 = "HMAC_512",
+        /// RSA with 2048 bits.
+        Rsa2048 = "RSA_2048",
+        /// RSA with 3072 bits.
+        Rsa3072 = "RSA_3072",
+        /// RSA with 4096 bits.
+        Rsa4096 = "RSA_4096",
+        /// NIST P-256.
+        EccNistP256 = "ECC_NIST_P256",
+        /// NIST P-384.
+        EccNistP384 = "ECC_NIST_P384",
+        /// NIST P-521.
+        EccNistP521 = "ECC_NIST_P521",
+        /// SECG secp256k1.
+        EccSecgP256k1 = "ECC_SECG_P256K1",
+        /// Ed25519.
+        EccNistEdwards25519 = "ECC_NIST_EDWARDS25519",
+        /// ML-DSA-44.
+        MlDsa44 = "ML_DSA_44",
+        /// ML-DSA-65.
+        MlDsa65 = "ML_DSA_65",
+        /// ML-DSA-87.
+        MlDsa87 = "ML_DSA_87",
+        /// ML-KEM-512.
+        MlKem512 = "ML_KEM_512",
+        /// ML-KEM-768.
+        MlKem768 = "ML_KEM_768",
+        /// ML-KEM-1024.
+        MlKem1024 = "ML_KEM_1024",
     }
 }
 
@@ -143,6 +181,14 @@ text_enum! {
     pub KeyUsage {
         /// Encryption and decryption.
         EncryptDecrypt = "ENCRYPT_DECRYPT",
+        /// Signatures.
+        SignVerify = "SIGN_VERIFY",
+        /// Message authentication codes.
+        GenerateVerifyMac = "GENERATE_VERIFY_MAC",
+        /// Agreement on a shared secret.
+        KeyAgreement = "KEY_AGREEMENT",
+        /// Encapsulation of a shared secret.
+        EncapsulateDecapsulate = "ENCAPSULATE_DECAPSULATE",
     }
 }
 
@@ -151,6 +197,8 @@ text_enum! {
     pub KeyOrigin {
         /// Made here.
         AwsKms = "AWS_KMS",
+        /// Imported by the key's owner.
+        External = "EXTERNAL",
     }
 }
 
@@ -212,14 +260,17 @@ pub(crate) struct KeyRecord {
     pub tags: BTreeMap<String, String>,
     /// The key policy.
     pub policy: KeyPolicy,
-    /// The material that encrypts.
-    pub material: MaterialId,
+    /// The material that encrypts; none before the first import.
+    pub material: Option<MaterialId>,
     /// Every material, from the first to the one that encrypts.
     pub materials: Vec<MaterialEntry>,
     /// When the key is rotated, if that was asked for.
     pub rotation: Option<RotationSchedule>,
     /// When the key ends, while it is being deleted.
     pub deletion: Option<Timestamp>,
+    /// What was imported, for keys of origin `EXTERNAL`.
+    #[serde(default)]
+    pub imports: Vec<ImportedMaterial>,
 }
 
 impl Record for KeyRecord {
@@ -285,15 +336,6 @@ impl RotationSchedule {
 
 fn period(days: u16) -> Duration {
     Duration::from_secs(u64::from(days).saturating_mul(86_400))
-}
-
-impl KeySpec {
-    /// The kind of keys that can stand for each other behind an alias.
-    pub(crate) fn kind(self) -> &'static str {
-        match self {
-            Self::SymmetricDefault => "symmetric",
-        }
-    }
 }
 
 impl KeyRecord {

@@ -1,10 +1,9 @@
 //! Rotation: new material for a key, under the same id.
 
-use crypto::Key32;
 use store::{Batch, View};
 use types::{Entropy, Timestamp};
 
-use crate::records::{KeyRecord, MaterialEntry, RotationKind};
+use crate::records::{KeyRecord, KeySpec, MaterialEntry, RotationKind};
 use crate::shred::ShredKeys;
 use crate::{Error, material};
 
@@ -21,10 +20,10 @@ pub(crate) fn rotate(
     (kind, at): (RotationKind, Timestamp),
     batch: &mut Batch,
 ) -> Result<(), Error> {
-    let fresh = Key32::generate(entropy);
+    let fresh = material::generate(entropy, key.spec);
     let id = material::material_id(&key.id, &fresh);
     let mut rotated = key.clone();
-    rotated.material = id;
+    rotated.material = Some(id);
     rotated.materials.push(MaterialEntry {
         id,
         made: at,
@@ -33,9 +32,19 @@ pub(crate) fn rotate(
     if kind == RotationKind::Automatic {
         rotated.rotation = key.rotation.map(|schedule| schedule.after(at));
     }
-    material::store(view, shred, entropy, &rotated, &fresh, batch)?;
+    material::store(view, shred, entropy, &rotated, (id, &fresh), batch)?;
     rotated.replace(key, batch);
     Ok(())
+}
+
+/// Fails with `UnsupportedOperationException` for a key that is never rotated by itself
+/// because it does not encrypt symmetrically.
+pub(crate) fn check_spec(key: &KeyRecord) -> Result<(), Error> {
+    if key.spec == KeySpec::SymmetricDefault {
+        Ok(())
+    } else {
+        Err(Error::NotRotatable)
+    }
 }
 
 /// How often `key` was rotated on demand.

@@ -9,8 +9,8 @@ use crate::ciphertext::Header;
 use crate::context::EncryptionContext;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::{KeyRow, MaterialId};
-use crate::symmetric::{Checks, usable_key};
-use crate::{Error, Keyring};
+use crate::symmetric::{Checks, DEFAULT_ALGORITHM, usable_key};
+use crate::{Error, Keyring, uses};
 
 /// The key that is to decrypt, and how it was found.
 #[derive(Debug)]
@@ -26,8 +26,9 @@ pub struct Source {
 /// What has become of a ciphertext.
 #[derive(Debug)]
 pub(crate) enum Opened<'a> {
-    /// The key that it was under, what it holds, and the material that it was made with.
-    Plaintext(&'a KeyRow, SecretBytes, MaterialId),
+    /// The key that it was under, what it holds, and the material that it was made with if it
+    /// is symmetric.
+    Plaintext(&'a KeyRow, SecretBytes, Option<MaterialId>),
     /// A dry run does not look at it.
     Ignored,
 }
@@ -79,13 +80,18 @@ impl Source {
         let Some(blob) = blob else {
             return Ok(Opened::Ignored);
         };
+        let algorithm = checks.algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        if algorithm != DEFAULT_ALGORITHM {
+            let plaintext = uses::decrypt_oaep(ctx, key, algorithm, context, blob)?;
+            return Ok(Opened::Plaintext(key, plaintext, None));
+        }
         let header = self.header.as_ref().ok_or(Error::InvalidCiphertext)?;
         if header.account != key.record.account || header.key != key.record.id {
             return Err(Error::IncorrectKey);
         }
         let keyring = ctx.part::<Keyring>()?;
         let (plaintext, material) = keyring.decrypt(ctx.view(), key, context, blob)?;
-        Ok(Opened::Plaintext(key, plaintext, material))
+        Ok(Opened::Plaintext(key, plaintext, Some(material)))
     }
 }
 

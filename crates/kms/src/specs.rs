@@ -1,48 +1,69 @@
-//! Key specs and usages: which go together at AWS, and which of them exist here.
+//! Key specs and usages: which go together at AWS, and with which algorithms.
 
-use shapes::kms::{CreateKeyRequest, KeySpec, KeyUsageType, OriginType};
+use crypto::{MacAlgorithm, PairSpec};
+use shapes::kms::{
+    CreateKeyRequest, CustomerMasterKeySpec, DataKeyPairSpec, EncapsulationAlgorithmSpec,
+    EncryptionAlgorithmSpec, KeyAgreementAlgorithmSpec, KeyUsageType, MacAlgorithmSpec, OriginType,
+    SigningAlgorithmSpec,
+};
 
 use crate::Error;
+use crate::records::{KeyOrigin, KeySpec, KeyUsage};
 
-/// Checks what a new key is to be.
-///
-/// Fails with `ValidationException` where AWS would refuse the combination, and with
-/// `UnsupportedOperationException` for keys that AWS has and this deployment does not.
-pub(crate) fn check_supported(input: &CreateKeyRequest) -> Result<(), Error> {
-    let spec = spec(input)?;
-    let usage = match (input.key_usage, spec) {
-        (Some(usage), _) => usage,
-        (None, KeySpec::SymmetricDefault) => KeyUsageType::EncryptDecrypt,
-        (None, _) => {
-            let text = "You must specify a KeyUsage value for all KMS keys except for symmetric \
-                        encryption keys.";
+/// What a key is: the properties that it has from its first day to its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyForm {
+    pub(crate) spec: KeySpec,
+    pub(crate) usage: KeyUsage,
+    pub(crate) origin: KeyOrigin,
+    pub(crate) multi_region: bool,
+}
+
+impl KeyForm {
+    /// A symmetric encryption key of one region, with material of its own.
+    pub(crate) const SYMMETRIC: Self = Self {
+        spec: KeySpec::SymmetricDefault,
+        usage: KeyUsage::EncryptDecrypt,
+        origin: KeyOrigin::AwsKms,
+        multi_region: false,
+    };
+
+    /// What a caller asks for.
+    ///
+    /// Fails with `ValidationException` where AWS would refuse the combination, and with
+    /// `UnsupportedOperationException` for keys that AWS has and this deployment does not.
+    pub(crate) fn of_request(input: &CreateKeyRequest) -> Result<Self, Error> {
+        let spec = spec(input)?;
+        let usage = match (input.key_usage, spec) {
+            (Some(usage), _) => KeyUsage::from_wire(usage),
+            (None, shapes::kms::KeySpec::SymmetricDefault) => KeyUsage::EncryptDecrypt,
+            (None, _) => {
+                let text = "You must specify a KeyUsage value for all KMS keys except for \
+                            symmetric encryption keys.";
+                return Err(Error::Validation(text.into()));
+            }
+        };
+        let Some(spec) = KeySpec::from_wire(spec) else {
+            return Err(Error::Unsupported(format!("the key spec {spec}").into()));
+        };
+        if !spec.usages().contains(&usage) {
+            let text = format!("KeyUsage {usage} is not compatible with KeySpec {spec}");
             return Err(Error::Validation(text.into()));
         }
-    };
-    if !usages(spec).contains(&usage) {
-        let text = format!("KeyUsage {usage} is not compatible with KeySpec {spec}");
-        return Err(Error::Validation(text.into()));
+        if input.custom_key_store_id.is_some() || input.xks_key_id.is_some() {
+            return Err(Error::Unsupported("a custom key store".into()));
+        }
+        Ok(Self {
+            spec,
+            usage,
+            origin: origin(input, spec)?,
+            multi_region: input.multi_region == Some(true),
+        })
     }
-    if spec != KeySpec::SymmetricDefault {
-        return Err(Error::Unsupported(format!("the key spec {spec}").into()));
-    }
-    let origin = input.origin.unwrap_or(OriginType::AwsKms);
-    if origin != OriginType::AwsKms {
-        return Err(Error::Unsupported(
-            format!("the key origin {origin}").into(),
-        ));
-    }
-    if input.multi_region == Some(true) {
-        return Err(Error::Unsupported("a multi-Region key".into()));
-    }
-    if input.custom_key_store_id.is_some() || input.xks_key_id.is_some() {
-        return Err(Error::Unsupported("a custom key store".into()));
-    }
-    Ok(())
 }
 
 /// The spec, from the parameter or its deprecated synonym.
-fn spec(input: &CreateKeyRequest) -> Result<KeySpec, Error> {
+fn spec(input: &CreateKeyRequest) -> Result<shapes::kms::KeySpec, Error> {
     match (input.key_spec, input.customer_master_key_spec) {
         (Some(_), Some(_)) => {
             let text = "You cannot specify KeySpec and CustomerMasterKeySpec in the same \
@@ -53,148 +74,248 @@ fn spec(input: &CreateKeyRequest) -> Result<KeySpec, Error> {
         (None, Some(old)) => old.as_str().parse().map_err(|source| {
             Error::internal("a deprecated key spec has no current counterpart", source)
         }),
-        (None, None) => Ok(KeySpec::SymmetricDefault),
+        (None, None) => Ok(shapes::kms::KeySpec::SymmetricDefault),
     }
 }
 
-/// What keys of a spec may be for (contract §3).
-fn usages(spec: KeySpec) -> &'static [KeyUsageType] {
-    use KeyUsageType::{
-        EncapsulateDecapsulate, EncryptDecrypt, GenerateVerifyMac, KeyAgreement, SignVerify,
-    };
-    match spec {
-        KeySpec::SymmetricDefault => &[EncryptDecrypt],
-        KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => {
-            &[GenerateVerifyMac]
+fn origin(input: &CreateKeyRequest, spec: KeySpec) -> Result<KeyOrigin, Error> {
+    match input.origin {
+        None | Some(OriginType::AwsKms) => Ok(KeyOrigin::AwsKms),
+        Some(OriginType::External) if spec.is_importable() => Ok(KeyOrigin::External),
+        Some(OriginType::External) => {
+            let text = format!("imported key material of the key spec {spec}");
+            Err(Error::Unsupported(text.into()))
         }
-        KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => &[EncryptDecrypt, SignVerify],
-        KeySpec::EccNistP256 | KeySpec::EccNistP384 | KeySpec::EccNistP521 => {
-            &[SignVerify, KeyAgreement]
+        Some(other @ (OriginType::AwsCloudhsm | OriginType::ExternalKeyStore)) => {
+            Err(Error::Unsupported(format!("the key origin {other}").into()))
         }
-        KeySpec::EccSecgP256k1
-        | KeySpec::EccNistEdwards25519
-        | KeySpec::MlDsa44
-        | KeySpec::MlDsa65
-        | KeySpec::MlDsa87 => &[SignVerify],
-        KeySpec::Sm2 => &[EncryptDecrypt, SignVerify, KeyAgreement],
-        KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => &[EncapsulateDecapsulate],
+    }
+}
+
+/// How material of a spec is computed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// AES-256-GCM with keys derived from the material.
+    Symmetric,
+    /// HMAC.
+    Mac(MacAlgorithm),
+    /// A key pair.
+    Pair(PairSpec),
+}
+
+impl Family {
+    /// Whether a new key takes too long to be made between two requests: RSA searches for
+    /// primes.
+    pub(crate) fn takes_long(self) -> bool {
+        matches!(
+            self,
+            Self::Pair(PairSpec::Rsa2048 | PairSpec::Rsa3072 | PairSpec::Rsa4096)
+        )
+    }
+}
+
+impl KeySpec {
+    /// The spec of this name; `None` for SM2, which only the China Regions have.
+    fn from_wire(spec: shapes::kms::KeySpec) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|own| own.as_str() == spec.as_str())
+    }
+
+    /// How its material is computed with.
+    pub(crate) fn family(self) -> Family {
+        match self {
+            Self::SymmetricDefault => Family::Symmetric,
+            Self::Hmac224 => Family::Mac(MacAlgorithm::Sha224),
+            Self::Hmac256 => Family::Mac(MacAlgorithm::Sha256),
+            Self::Hmac384 => Family::Mac(MacAlgorithm::Sha384),
+            Self::Hmac512 => Family::Mac(MacAlgorithm::Sha512),
+            Self::Rsa2048 => Family::Pair(PairSpec::Rsa2048),
+            Self::Rsa3072 => Family::Pair(PairSpec::Rsa3072),
+            Self::Rsa4096 => Family::Pair(PairSpec::Rsa4096),
+            Self::EccNistP256 => Family::Pair(PairSpec::P256),
+            Self::EccNistP384 => Family::Pair(PairSpec::P384),
+            Self::EccNistP521 => Family::Pair(PairSpec::P521),
+            Self::EccSecgP256k1 => Family::Pair(PairSpec::P256k1),
+            Self::EccNistEdwards25519 => Family::Pair(PairSpec::Ed25519),
+            Self::MlDsa44 => Family::Pair(PairSpec::MlDsa44),
+            Self::MlDsa65 => Family::Pair(PairSpec::MlDsa65),
+            Self::MlDsa87 => Family::Pair(PairSpec::MlDsa87),
+            Self::MlKem512 => Family::Pair(PairSpec::MlKem512),
+            Self::MlKem768 => Family::Pair(PairSpec::MlKem768),
+            Self::MlKem1024 => Family::Pair(PairSpec::MlKem1024),
+        }
+    }
+
+    /// The kind of keys that can stand for each other behind an alias.
+    pub(crate) fn kind(self) -> &'static str {
+        match self.family() {
+            Family::Symmetric => "symmetric",
+            Family::Mac(_) => "HMAC",
+            Family::Pair(_) => "asymmetric",
+        }
+    }
+
+    /// Whether material may come from outside.
+    fn is_importable(self) -> bool {
+        match self.family() {
+            Family::Symmetric | Family::Mac(_) => true,
+            Family::Pair(spec) => match spec {
+                PairSpec::Rsa2048
+                | PairSpec::Rsa3072
+                | PairSpec::Rsa4096
+                | PairSpec::P256
+                | PairSpec::P384
+                | PairSpec::P521
+                | PairSpec::P256k1 => true,
+                PairSpec::Ed25519
+                | PairSpec::MlDsa44
+                | PairSpec::MlDsa65
+                | PairSpec::MlDsa87
+                | PairSpec::MlKem512
+                | PairSpec::MlKem768
+                | PairSpec::MlKem1024 => false,
+            },
+        }
+    }
+
+    /// What keys of the spec may be for (contract §3).
+    pub(crate) fn usages(self) -> &'static [KeyUsage] {
+        use KeyUsage::{
+            EncapsulateDecapsulate, EncryptDecrypt, GenerateVerifyMac, KeyAgreement, SignVerify,
+        };
+        match self {
+            Self::SymmetricDefault => &[EncryptDecrypt],
+            Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512 => &[GenerateVerifyMac],
+            Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => &[EncryptDecrypt, SignVerify],
+            Self::EccNistP256 | Self::EccNistP384 | Self::EccNistP521 => {
+                &[SignVerify, KeyAgreement]
+            }
+            Self::EccSecgP256k1
+            | Self::EccNistEdwards25519
+            | Self::MlDsa44
+            | Self::MlDsa65
+            | Self::MlDsa87 => &[SignVerify],
+            Self::MlKem512 | Self::MlKem768 | Self::MlKem1024 => &[EncapsulateDecapsulate],
+        }
+    }
+
+    /// The algorithms of its encryption keys.
+    pub(crate) fn encryption_algorithms(self) -> &'static [EncryptionAlgorithmSpec] {
+        use EncryptionAlgorithmSpec::{RsaesOaepSha1, RsaesOaepSha256, SymmetricDefault};
+        match self {
+            Self::SymmetricDefault => &[SymmetricDefault],
+            Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => &[RsaesOaepSha1, RsaesOaepSha256],
+            _ => &[],
+        }
+    }
+
+    /// The algorithms of its signing keys.
+    pub(crate) fn signing_algorithms(self) -> &'static [SigningAlgorithmSpec] {
+        use SigningAlgorithmSpec as Algorithm;
+        match self {
+            Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => &[
+                Algorithm::RsassaPkcs1V15Sha256,
+                Algorithm::RsassaPkcs1V15Sha384,
+                Algorithm::RsassaPkcs1V15Sha512,
+                Algorithm::RsassaPssSha256,
+                Algorithm::RsassaPssSha384,
+                Algorithm::RsassaPssSha512,
+            ],
+            Self::EccNistP256 | Self::EccSecgP256k1 => &[Algorithm::EcdsaSha256],
+            Self::EccNistP384 => &[Algorithm::EcdsaSha384],
+            Self::EccNistP521 => &[Algorithm::EcdsaSha512],
+            Self::EccNistEdwards25519 => &[Algorithm::Ed25519Sha512, Algorithm::Ed25519PhSha512],
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => &[Algorithm::MlDsaShake256],
+            _ => &[],
+        }
+    }
+
+    /// The algorithm of its HMAC keys.
+    pub(crate) fn mac_algorithms(self) -> &'static [MacAlgorithmSpec] {
+        match self {
+            Self::Hmac224 => &[MacAlgorithmSpec::HmacSha224],
+            Self::Hmac256 => &[MacAlgorithmSpec::HmacSha256],
+            Self::Hmac384 => &[MacAlgorithmSpec::HmacSha384],
+            Self::Hmac512 => &[MacAlgorithmSpec::HmacSha512],
+            _ => &[],
+        }
+    }
+
+    /// The spec under its current and its deprecated parameter; newer specs have no old name.
+    pub(crate) fn on_wire(self) -> (Option<shapes::kms::KeySpec>, Option<CustomerMasterKeySpec>) {
+        (self.as_str().parse().ok(), self.as_str().parse().ok())
+    }
+}
+
+impl KeyUsage {
+    fn from_wire(usage: KeyUsageType) -> Self {
+        match usage {
+            KeyUsageType::EncryptDecrypt => Self::EncryptDecrypt,
+            KeyUsageType::SignVerify => Self::SignVerify,
+            KeyUsageType::GenerateVerifyMac => Self::GenerateVerifyMac,
+            KeyUsageType::KeyAgreement => Self::KeyAgreement,
+            KeyUsageType::EncapsulateDecapsulate => Self::EncapsulateDecapsulate,
+        }
+    }
+
+    pub(crate) fn on_wire(self) -> KeyUsageType {
+        match self {
+            Self::EncryptDecrypt => KeyUsageType::EncryptDecrypt,
+            Self::SignVerify => KeyUsageType::SignVerify,
+            Self::GenerateVerifyMac => KeyUsageType::GenerateVerifyMac,
+            Self::KeyAgreement => KeyUsageType::KeyAgreement,
+            Self::EncapsulateDecapsulate => KeyUsageType::EncapsulateDecapsulate,
+        }
+    }
+}
+
+/// The algorithms that a key may be used with, as metadata lists them.
+#[derive(Debug, Default)]
+pub(crate) struct Algorithms {
+    pub(crate) encryption: Option<Vec<EncryptionAlgorithmSpec>>,
+    pub(crate) signing: Option<Vec<SigningAlgorithmSpec>>,
+    pub(crate) mac: Option<Vec<MacAlgorithmSpec>>,
+    pub(crate) agreement: Option<Vec<KeyAgreementAlgorithmSpec>>,
+    pub(crate) encapsulation: Option<Vec<EncapsulationAlgorithmSpec>>,
+}
+
+impl Algorithms {
+    /// Those of the usage; no others are listed.
+    pub(crate) fn of(spec: KeySpec, usage: KeyUsage) -> Self {
+        let mut listed = Self::default();
+        match usage {
+            KeyUsage::EncryptDecrypt => {
+                listed.encryption = Some(spec.encryption_algorithms().to_vec());
+            }
+            KeyUsage::SignVerify => listed.signing = Some(spec.signing_algorithms().to_vec()),
+            KeyUsage::GenerateVerifyMac => listed.mac = Some(spec.mac_algorithms().to_vec()),
+            KeyUsage::KeyAgreement => {
+                listed.agreement = Some(vec![KeyAgreementAlgorithmSpec::Ecdh]);
+            }
+            KeyUsage::EncapsulateDecapsulate => {
+                listed.encapsulation = Some(vec![EncapsulationAlgorithmSpec::MlKem]);
+            }
+        }
+        listed
+    }
+}
+
+/// The kind of data key pair that a caller asks for.
+///
+/// Fails with `UnsupportedOperationException` for SM2, as in a region that lacks it.
+pub(crate) fn data_key_pair(spec: DataKeyPairSpec) -> Result<PairSpec, Error> {
+    let own = KeySpec::ALL
+        .iter()
+        .find(|own| own.as_str() == spec.as_str());
+    match own.map(|own| own.family()) {
+        Some(Family::Pair(pair)) => Ok(pair),
+        Some(Family::Symmetric | Family::Mac(_)) | None => Err(Error::Unsupported(
+            format!("the key pair spec {spec}").into(),
+        )),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use shapes::kms::CustomerMasterKeySpec;
-    use types::ServiceError;
-
-    use super::*;
-
-    fn check(input: &CreateKeyRequest, expected: Result<(), (&str, &str)>) {
-        let found = check_supported(input);
-        let found = found.map_err(|error| (error.code().into_owned(), error.public_message()));
-        let expected = expected.map_err(|(code, message)| (code.to_owned(), message.to_owned()));
-        assert_eq!(found, expected, "{input:?}");
-    }
-
-    fn request() -> CreateKeyRequest {
-        CreateKeyRequest::default()
-    }
-
-    #[test]
-    fn symmetric_encryption_is_the_default() {
-        check(&request(), Ok(()));
-        let usage = Some(KeyUsageType::EncryptDecrypt);
-        check(
-            &CreateKeyRequest {
-                key_usage: usage,
-                ..request()
-            },
-            Ok(()),
-        );
-    }
-
-    #[test]
-    fn the_deprecated_parameter_means_the_same() {
-        let old = Some(CustomerMasterKeySpec::SymmetricDefault);
-        check(
-            &CreateKeyRequest {
-                customer_master_key_spec: old,
-                ..request()
-            },
-            Ok(()),
-        );
-        let both = CreateKeyRequest {
-            customer_master_key_spec: old,
-            key_spec: Some(KeySpec::SymmetricDefault),
-            ..request()
-        };
-        let text = "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. \
-                    CustomerMasterKeySpec is deprecated.";
-        check(&both, Err(("ValidationException", text)));
-    }
-
-    #[test]
-    fn other_specs_need_a_usage() {
-        let text = "You must specify a KeyUsage value for all KMS keys except for symmetric \
-                    encryption keys.";
-        let input = CreateKeyRequest {
-            key_spec: Some(KeySpec::Rsa2048),
-            ..request()
-        };
-        check(&input, Err(("ValidationException", text)));
-    }
-
-    #[test]
-    fn usages_that_do_not_go_with_the_spec_are_refused() {
-        let text = "KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT";
-        let usage = Some(KeyUsageType::SignVerify);
-        let input = CreateKeyRequest {
-            key_usage: usage,
-            ..request()
-        };
-        check(&input, Err(("ValidationException", text)));
-    }
-
-    #[test]
-    fn what_is_not_built_is_said_to_be_unsupported() {
-        let unsupported = |input: CreateKeyRequest, what: &str| {
-            let text = format!("{what} is not supported");
-            check(&input, Err(("UnsupportedOperationException", &text)));
-        };
-        let rsa = CreateKeyRequest {
-            key_spec: Some(KeySpec::Rsa2048),
-            key_usage: Some(KeyUsageType::SignVerify),
-            ..request()
-        };
-        unsupported(rsa, "the key spec RSA_2048");
-        let external = Some(OriginType::External);
-        unsupported(
-            CreateKeyRequest {
-                origin: external,
-                ..request()
-            },
-            "the key origin EXTERNAL",
-        );
-        let multi = Some(true);
-        unsupported(
-            CreateKeyRequest {
-                multi_region: multi,
-                ..request()
-            },
-            "a multi-Region key",
-        );
-        let store = Some("cks-1".to_owned());
-        let input = CreateKeyRequest {
-            custom_key_store_id: store,
-            ..request()
-        };
-        unsupported(input, "a custom key store");
-        let xks = Some("key".to_owned());
-        unsupported(
-            CreateKeyRequest {
-                xks_key_id: xks,
-                ..request()
-            },
-            "a custom key store",
-        );
-    }
-}
+mod tests;

@@ -139,15 +139,9 @@ impl Unless {
     /// Whether `key` is one of the keys that the operation is not for.
     fn concerns(self, key: &KeyRecord) -> bool {
         match self {
-            Self::Imported | Self::ImportedOrInStore => match key.origin {
-                KeyOrigin::AwsKms => false,
-            },
-            Self::NotImported => match key.origin {
-                KeyOrigin::AwsKms => true,
-            },
-            Self::NotRotatable => match (key.spec, key.origin) {
-                (KeySpec::SymmetricDefault, KeyOrigin::AwsKms) => false,
-            },
+            Self::Imported | Self::ImportedOrInStore => key.origin == KeyOrigin::External,
+            Self::NotImported => key.origin != KeyOrigin::External,
+            Self::NotRotatable => key.spec != KeySpec::SymmetricDefault,
         }
     }
 }
@@ -158,9 +152,13 @@ pub(crate) fn check(key: &KeyRecord, operation: &str) -> Result<(), Error> {
     let cell = cell(operation, key.state)
         .ok_or_else(|| Error::broken("an operation is not in the matrix of key states"))?;
     let arn = || key.arn.clone();
-    if cell.unless.is_some_and(|unless| unless.concerns(key)) {
-        let (arn, origin) = (arn(), key.origin);
-        return Err(Error::Origin { arn, origin });
+    match cell.unless.filter(|unless| unless.concerns(key)) {
+        Some(Unless::NotRotatable) => return Err(Error::NotRotatable),
+        Some(Unless::Imported | Unless::ImportedOrInStore | Unless::NotImported) => {
+            let (arn, origin) = (arn(), key.origin);
+            return Err(Error::Origin { arn, origin });
+        }
+        None => {}
     }
     match (cell.then, key.state) {
         (Then::Allowed, _) => Ok(()),

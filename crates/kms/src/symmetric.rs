@@ -1,4 +1,4 @@
-//! What the cryptographic operations on symmetric keys have in common.
+//! What the operations that encrypt and decrypt have in common.
 
 use pipeline::{Ctx, Operation as _};
 use shapes::kms::{DataKeySpec, EncryptionAlgorithmSpec, RecipientInfo};
@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use crate::context::EncryptionContext;
 use crate::grants::token;
 use crate::identifiers::KeyTarget;
-use crate::records::{KEYS, KeyRow, KeySpec, KeyUsage};
+use crate::records::{KEYS, KeyRow, KeyUsage};
+use crate::uses::{check_algorithm, check_expiry};
 use crate::{Decrypt, Error, Keyring, state};
 
 /// What decides whether a cryptographic call may go on once it is allowed.
@@ -30,20 +31,24 @@ pub(crate) fn usable_key<'a>(
     let key = target.key()?;
     token::check(ctx.view(), ctx.region(), checks.grant_tokens)?;
     state::check(&key.record, checks.operation)?;
-    match (key.record.usage, key.record.spec, checks.algorithm) {
-        (
-            KeyUsage::EncryptDecrypt,
-            KeySpec::SymmetricDefault,
-            None | Some(EncryptionAlgorithmSpec::SymmetricDefault),
-        ) => Ok(key),
-        (KeyUsage::EncryptDecrypt, spec @ KeySpec::SymmetricDefault, Some(other)) => {
-            Err(Error::Algorithm {
-                algorithm: other.as_str(),
-                spec,
-            })
-        }
+    check_expiry(ctx, key)?;
+    let record = &key.record;
+    if record.usage != KeyUsage::EncryptDecrypt {
+        return Err(Error::Usage {
+            arn: record.arn.clone(),
+            usage: record.usage,
+            operation: checks.operation,
+        });
     }
+    let algorithm = checks.algorithm.unwrap_or(DEFAULT_ALGORITHM);
+    let algorithms = record.spec.encryption_algorithms();
+    check_algorithm(key, algorithms, algorithm, algorithm.as_str())?;
+    Ok(key)
 }
+
+/// What encrypts when the caller names no algorithm.
+pub(crate) const DEFAULT_ALGORITHM: EncryptionAlgorithmSpec =
+    EncryptionAlgorithmSpec::SymmetricDefault;
 
 /// Whether the key at `arn` can encrypt and decrypt now.
 ///
@@ -64,12 +69,13 @@ pub fn key_revision(snapshot: &Snapshot, arn: &Arn) -> Option<Revision> {
     snapshot.row_revision(&KEYS, &row)
 }
 
-/// Refuses attestation: there are no enclaves here that could be recipients.
+/// Refuses attestation: there is no authority here whose documents could be verified.
 pub(crate) fn no_recipient(recipient: Option<&RecipientInfo>) -> Result<(), Error> {
-    match recipient {
-        None => Ok(()),
-        Some(_) => Err(Error::Unsupported("the parameter Recipient".into())),
+    if recipient.is_none() {
+        return Ok(());
     }
+    let text = "the attestation document of Recipient could not be verified";
+    Err(Error::Validation(text.into()))
 }
 
 /// Ends a call whose `DryRun` is set where it would have succeeded.

@@ -12,6 +12,7 @@ use crate::key_policy::KeyPolicy;
 use crate::new_key::{Blueprint, NewKey};
 use crate::records::{KeyManager, KeyRecord, KeyRow};
 use crate::shred::ShredKeys;
+use crate::specs::KeyForm;
 
 pub(crate) const KEY_ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
@@ -50,6 +51,7 @@ pub(crate) fn new_key_with(id: &str, entropy: &dyn Entropy) -> NewKey {
         owned: false,
         tags: BTreeMap::new(),
         policy: KeyPolicy::default_for(account()).unwrap(),
+        form: KeyForm::SYMMETRIC,
     };
     NewKey::generate(entropy, blueprint, Timestamp::EPOCH)
 }

@@ -81,6 +81,7 @@ pub(crate) async fn deployment(
     router::register(&mut actions);
     parts.insert(Arc::new(actions));
     parts.insert(Arc::new(keyring));
+    parts.insert(Arc::new(kms::ImportTokens::new(directory.root())));
     parts.insert(Arc::new(runtime));
     let builder = ServicesBuilder {
         store,

@@ -26,6 +26,9 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
         if let Err(failed) = kms::maintain(&services).await {
             warn!(error = %failed, "key maintenance will be tried again");
         }
+        if let Err(failed) = kms::expire_imports(&services).await {
+            warn!(error = %failed, "expired key material will be destroyed later");
+        }
         pipeline::flush_damped(&services).await;
         if let Err(failed) = featurestore::maintain(&services).await {
             warn!(error = %failed, "feature store maintenance will be tried again");

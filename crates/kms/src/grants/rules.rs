@@ -92,26 +92,65 @@ pub(crate) fn check_key(
 /// The operations of grants on keys like `key`, and whether they have encryption contexts.
 fn of_key(key: &KeyRecord) -> (&'static [GrantedOperation], bool) {
     use GrantedOperation::{
-        CreateGrant, Decrypt, DescribeKey, Encrypt, GenerateDataKey, GenerateDataKeyPair,
-        GenerateDataKeyPairWithoutPlaintext, GenerateDataKeyWithoutPlaintext, ReEncryptFrom,
-        ReEncryptTo, RetireGrant,
+        CreateGrant, Decapsulate, Decrypt, DeriveSharedSecret, DescribeKey, Encapsulate, Encrypt,
+        GenerateDataKey, GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext,
+        GenerateDataKeyWithoutPlaintext, GenerateMac, GetPublicKey, ReEncryptFrom, ReEncryptTo,
+        RetireGrant, Sign, Verify, VerifyMac,
     };
-    match (key.spec, key.usage) {
-        (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt) => (
-            &[
-                Decrypt,
-                Encrypt,
-                GenerateDataKey,
-                GenerateDataKeyWithoutPlaintext,
-                GenerateDataKeyPair,
-                GenerateDataKeyPairWithoutPlaintext,
-                ReEncryptFrom,
-                ReEncryptTo,
-                CreateGrant,
-                RetireGrant,
-                DescribeKey,
-            ],
-            true,
-        ),
-    }
+    let operations: &[GrantedOperation] = match (key.spec, key.usage) {
+        (KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt) => &[
+            Decrypt,
+            Encrypt,
+            GenerateDataKey,
+            GenerateDataKeyWithoutPlaintext,
+            GenerateDataKeyPair,
+            GenerateDataKeyPairWithoutPlaintext,
+            ReEncryptFrom,
+            ReEncryptTo,
+            CreateGrant,
+            RetireGrant,
+            DescribeKey,
+        ],
+        (_, KeyUsage::EncryptDecrypt) => &[
+            Decrypt,
+            Encrypt,
+            ReEncryptFrom,
+            ReEncryptTo,
+            GetPublicKey,
+            CreateGrant,
+            RetireGrant,
+            DescribeKey,
+        ],
+        (_, KeyUsage::SignVerify) => &[
+            Sign,
+            Verify,
+            GetPublicKey,
+            CreateGrant,
+            RetireGrant,
+            DescribeKey,
+        ],
+        (_, KeyUsage::GenerateVerifyMac) => &[
+            GenerateMac,
+            VerifyMac,
+            CreateGrant,
+            RetireGrant,
+            DescribeKey,
+        ],
+        (_, KeyUsage::KeyAgreement) => &[
+            DeriveSharedSecret,
+            GetPublicKey,
+            CreateGrant,
+            RetireGrant,
+            DescribeKey,
+        ],
+        (_, KeyUsage::EncapsulateDecapsulate) => &[
+            Encapsulate,
+            Decapsulate,
+            GetPublicKey,
+            CreateGrant,
+            RetireGrant,
+            DescribeKey,
+        ],
+    };
+    (operations, key.spec == KeySpec::SymmetricDefault)
 }

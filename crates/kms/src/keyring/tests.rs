@@ -165,7 +165,10 @@ fn without_material(snapshot: &Snapshot) -> Snapshot {
     let view = view(snapshot);
     let key = row(&view, KEY_ID);
     let mut batch = Batch::default();
-    batch.delete(&MATERIALS, material_row(&key.record, key.record.material));
+    batch.delete(
+        &MATERIALS,
+        material_row(&key.record, key.record.material.unwrap()),
+    );
     commit(snapshot, snapshot.revision() + 1, &batch)
 }
 
@@ -244,12 +247,12 @@ fn a_material_that_was_moved_to_another_key_does_not_unwrap() {
     let snapshot = with_keys(&[KEY_ID, OTHER_ID]);
     let before = view(&snapshot);
     let (key, other) = (row(&before, KEY_ID), row(&before, OTHER_ID));
-    let from = material_row(&other.record, other.record.material);
+    let from = material_row(&other.record, other.record.material.unwrap());
     let stolen = before.get(&MATERIALS, &from).unwrap().record.clone();
     let mut batch = Batch::default();
     batch.put(
         &MATERIALS,
-        material_row(&key.record, key.record.material),
+        material_row(&key.record, key.record.material.unwrap()),
         stolen,
     );
     let after = view(&commit(&snapshot, 9, &batch));

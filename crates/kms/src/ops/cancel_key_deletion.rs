@@ -44,7 +44,11 @@ impl Operation for CancelKeyDeletion {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
         let record = KeyRecord {
-            state: KeyState::Disabled,
+            state: if key.lacks_material() {
+                KeyState::PendingImport
+            } else {
+                KeyState::Disabled
+            },
             deletion: None,
             ..KeyRecord::clone(key)
         };

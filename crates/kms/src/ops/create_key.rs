@@ -14,14 +14,14 @@ use types::{AccountId, Arn, KeyId, Region, Service};
 use crate::event::Fields;
 use crate::key_policy::KeyPolicy;
 use crate::new_key::{Blueprint, NewKey};
-use crate::records::{KEYS, KeyManager, key_arn, region_prefix};
-use crate::specs::check_supported;
+use crate::records::{KEYS, KeyManager, KeyOrigin, key_arn, region_prefix};
+use crate::specs::KeyForm;
 use crate::{Error, Keyring, actions, lockout, metadata, tags};
 
 /// Customer managed keys in one region of an account.
 const MOST_KEYS: usize = 100_000;
 
-/// Makes a symmetric encryption key with material of its own and returns its metadata.
+/// Makes a key, with material of its own or waiting for an import, and returns its metadata.
 ///
 /// Fails with `ValidationException` if usage and spec do not go together, with
 /// `UnsupportedOperationException` for what this deployment has no keys of, with
@@ -36,6 +36,7 @@ pub struct CreateKeyTarget {
     account: AccountId,
     id: KeyId,
     tags: BTreeMap<String, String>,
+    form: KeyForm,
 }
 
 impl Operation for CreateKey {
@@ -49,7 +50,10 @@ impl Operation for CreateKey {
     type Error = Error;
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        check_supported(input)?;
+        let form = KeyForm::of_request(input)?;
+        if form.multi_region {
+            return Err(Error::Unsupported("a multi-Region key".into()));
+        }
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let tags = tags::checked(input.tags.as_deref().unwrap_or_default())?;
         let id = KeyId::generate(ctx.entropy());
@@ -59,10 +63,10 @@ impl Operation for CreateKey {
         let bypass = input.bypass_policy_lockout_safety_check;
         let keys = tag_keys
             .clone()
-            .one("kms:keyspec", KeySpec::SymmetricDefault.as_str())
-            .one("kms:keyusage", KeyUsageType::EncryptDecrypt.as_str())
-            .one("kms:keyorigin", OriginType::AwsKms.as_str())
-            .one("kms:multiregion", "false")
+            .one("kms:keyspec", form.spec.as_str())
+            .one("kms:keyusage", form.usage.as_str())
+            .one("kms:keyorigin", form.origin.as_str())
+            .one("kms:multiregion", form.multi_region.to_string())
             .maybe(
                 "kms:bypasspolicylockoutsafetycheck",
                 bypass.map(|bypass| bypass.to_string()),
@@ -72,7 +76,13 @@ impl Operation for CreateKey {
             let arn = key_arn(account, ctx.region(), &id);
             needs.push(Need::on(&actions::TAG_RESOURCE, arn).with(tag_keys));
         }
-        Ok((needs, CreateKeyTarget { account, id, tags }))
+        let target = CreateKeyTarget {
+            account,
+            id,
+            tags,
+            form,
+        };
+        Ok((needs, target))
     }
 
     async fn handle(
@@ -80,7 +90,12 @@ impl Operation for CreateKey {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let CreateKeyTarget { account, id, tags } = permit.into_target();
+        let CreateKeyTarget {
+            account,
+            id,
+            tags,
+            form,
+        } = permit.into_target();
         check_quota(ctx, account, ctx.region())?;
         let policy = match &input.policy {
             Some(text) => KeyPolicy::accept(text, ctx.view(), ctx.part::<Principals>()?)?,
@@ -95,8 +110,13 @@ impl Operation for CreateKey {
             owned: false,
             tags,
             policy,
+            form,
         };
-        let key = NewKey::generate(ctx.entropy(), blueprint, ctx.time());
+        let material = match form.origin {
+            KeyOrigin::AwsKms => Some(ctx.part::<Keyring>()?.draw(form.spec).await?),
+            KeyOrigin::External => None,
+        };
+        let key = NewKey::with_material(blueprint, material, ctx.time());
         if input.policy.is_some() && input.bypass_policy_lockout_safety_check != Some(true) {
             lockout::check(ctx, &key.record)?;
         }

@@ -2,17 +2,18 @@
 
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::kms::{DecryptRequest, DecryptResponse, EncryptionAlgorithmSpec};
+use shapes::kms::{DecryptRequest, DecryptResponse};
 use types::Service;
 
 use crate::context::cryptographic_keys;
 use crate::event::Fields;
 use crate::source::{DryRun, Opened, Source};
-use crate::symmetric::{Checks, end_dry_run, no_recipient};
+use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, no_recipient};
 use crate::{Error, actions};
 
-/// Decrypts a ciphertext of `Encrypt` or of the data key operations. The ciphertext names its
-/// key; `KeyId` is optional and must then name the same.
+/// Decrypts a ciphertext of `Encrypt` or of the data key operations. A symmetric ciphertext
+/// names its key; `KeyId` is optional and must then name the same. What was encrypted under
+/// the public key of an RSA pair names nothing.
 ///
 /// Fails with `InvalidCiphertextException`, without a message, if the ciphertext or the
 /// encryption context is not what was encrypted, with `IncorrectKeyException` if `KeyId` names
@@ -57,6 +58,7 @@ impl Operation for Decrypt {
         let blob = input.ciphertext_blob.as_ref().filter(|_| !ignored);
         let context = input.encryption_context.unwrap_or_default();
         let source = permit.target();
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let opened = source.open(ctx, checks, blob.map(AsRef::as_ref), &context)?;
         let Opened::Plaintext(key, plaintext, material) = opened else {
             return Err(Error::DryRun);
@@ -65,14 +67,13 @@ impl Operation for Decrypt {
         Ok(Reply::read(DecryptResponse {
             key_id: Some(key.record.arn.to_string()),
             plaintext: Some(plaintext.expose().to_vec().into()),
-            encryption_algorithm: Some(EncryptionAlgorithmSpec::SymmetricDefault),
+            encryption_algorithm: Some(algorithm),
             ciphertext_for_recipient: None,
-            key_material_id: Some(material.to_string()),
+            key_material_id: material.map(|material| material.to_string()),
         }))
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
-        let default = EncryptionAlgorithmSpec::SymmetricDefault;
         let found = output.and_then(|output| output.key_id.clone());
         let material = output.and_then(|output| output.key_material_id.clone());
         let request = Fields::default()
@@ -80,7 +81,10 @@ impl Operation for Decrypt {
             .context(input.encryption_context.as_ref())
             .with(
                 "encryptionAlgorithm",
-                input.encryption_algorithm.unwrap_or(default).as_str(),
+                input
+                    .encryption_algorithm
+                    .unwrap_or(DEFAULT_ALGORITHM)
+                    .as_str(),
             )
             .maybe("dryRun", input.dry_run)
             .request();

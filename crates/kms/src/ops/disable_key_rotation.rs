@@ -10,7 +10,7 @@ use types::Service;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyRecord;
-use crate::{Error, actions, state};
+use crate::{Error, actions, rotation, state};
 
 /// Ends automatic rotation. What was encrypted under older materials still decrypts.
 ///
@@ -43,6 +43,7 @@ impl Operation for DisableKeyRotation {
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
+        rotation::check_spec(key)?;
         let record = KeyRecord {
             rotation: None,
             ..KeyRecord::clone(key)

@@ -10,7 +10,7 @@ use types::Service;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::{KeyRecord, RotationSchedule, USUAL_DAYS};
-use crate::{Error, actions, state};
+use crate::{Error, actions, rotation, state};
 
 /// Has a key rotated every 90 to 2,560 days (default 365), for the first time one period from
 /// now. Called again it changes the period.
@@ -46,6 +46,7 @@ impl Operation for EnableKeyRotation {
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
+        rotation::check_spec(key)?;
         let days = days(&input)?;
         let record = KeyRecord {
             rotation: match key.rotation {

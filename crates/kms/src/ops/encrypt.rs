@@ -2,20 +2,22 @@
 
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::kms::{EncryptRequest, EncryptResponse, EncryptionAlgorithmSpec};
+use shapes::kms::{EncryptRequest, EncryptResponse};
 use types::Service;
 
 use crate::context::cryptographic_keys;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::symmetric::{Checks, end_dry_run, usable_key};
-use crate::{Error, Keyring, actions};
+use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, usable_key};
+use crate::{Error, actions, uses};
 
-/// Encrypts a short plaintext under a key, bound to the encryption context.
+/// Encrypts a short plaintext under a key: symmetrically and bound to the encryption context,
+/// or under the public key of an RSA pair.
 ///
 /// Fails with `NotFoundException` if the key or alias does not exist, with
 /// `DisabledException` or `KMSInvalidStateException` if its state forbids the call, and with
-/// `InvalidKeyUsageException` if the algorithm is not one of the key's.
+/// `InvalidKeyUsageException` if the key or the algorithm is for something else. RSA takes no
+/// context and shorter plaintexts, or fails with `ValidationException`.
 #[derive(Debug)]
 pub struct Encrypt;
 
@@ -55,23 +57,25 @@ impl Operation for Encrypt {
         )?;
         end_dry_run(input.dry_run)?;
         let context = input.encryption_context.unwrap_or_default();
-        let keyring = ctx.part::<Keyring>()?;
-        let blob = keyring.encrypt(ctx.view(), key, &context, input.plaintext.expose())?;
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        let blob = uses::encrypt(ctx, key, algorithm, &context, input.plaintext.expose())?;
         Ok(Reply::read(EncryptResponse {
             ciphertext_blob: Some(blob.into()),
             key_id: Some(key.record.arn.to_string()),
-            encryption_algorithm: Some(EncryptionAlgorithmSpec::SymmetricDefault),
+            encryption_algorithm: Some(algorithm),
         }))
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
-        let default = EncryptionAlgorithmSpec::SymmetricDefault;
         Fields::default()
             .with("keyId", input.key_id.clone())
             .context(input.encryption_context.as_ref())
             .with(
                 "encryptionAlgorithm",
-                input.encryption_algorithm.unwrap_or(default).as_str(),
+                input
+                    .encryption_algorithm
+                    .unwrap_or(DEFAULT_ALGORITHM)
+                    .as_str(),
             )
             .maybe("dryRun", input.dry_run)
             .request()

@@ -61,7 +61,7 @@ impl Operation for GenerateDataKey {
             plaintext: Some(made.plaintext.into()),
             key_id: Some(key.record.arn.to_string()),
             ciphertext_for_recipient: None,
-            key_material_id: Some(key.record.material.to_string()),
+            key_material_id: key.record.material.map(|id| id.to_string()),
         }))
     }
 

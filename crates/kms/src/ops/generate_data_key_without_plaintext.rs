@@ -59,7 +59,7 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
         Ok(Reply::read(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(made.blob.into()),
             key_id: Some(key.record.arn.to_string()),
-            key_material_id: Some(key.record.material.to_string()),
+            key_material_id: key.record.material.map(|id| id.to_string()),
         }))
     }
 

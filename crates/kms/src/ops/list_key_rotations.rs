@@ -10,6 +10,7 @@ use types::Service;
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
+use crate::imports::ImportedMaterial;
 use crate::paging::{List, limit};
 use crate::records::{KeyRecord, MaterialEntry, RotationKind};
 use crate::{Error, actions, state};
@@ -86,7 +87,7 @@ impl Operation for ListKeyRotations {
 }
 
 fn entry(key: &KeyRecord, material: &MaterialEntry) -> RotationsListEntry {
-    let state = if material.id == key.material {
+    let state = if Some(material.id) == key.material {
         KeyMaterialState::Current
     } else {
         KeyMaterialState::NonCurrent
@@ -95,7 +96,12 @@ fn entry(key: &KeyRecord, material: &MaterialEntry) -> RotationsListEntry {
         RotationKind::Automatic => RotationType::Automatic,
         RotationKind::OnDemand => RotationType::OnDemand,
     };
+    let import = key.imports.iter().find(|import| import.id == material.id);
     RotationsListEntry {
+        import_state: import.map(ImportedMaterial::state),
+        expiration_model: import.and_then(ImportedMaterial::expiration_model),
+        valid_to: import.and_then(|import| import.valid_to),
+        key_material_description: import.and_then(|import| import.description.clone()),
         key_id: Some(key.id.to_string()),
         key_material_id: Some(material.id.to_string()),
         key_material_state: Some(state),

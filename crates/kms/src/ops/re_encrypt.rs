@@ -9,8 +9,8 @@ use crate::context::cryptographic_keys;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::source::{DryRun, Opened, Source};
-use crate::symmetric::{Checks, end_dry_run, usable_key};
-use crate::{Error, Keyring, actions};
+use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, usable_key};
+use crate::{Error, actions, uses};
 
 /// Decrypts a ciphertext and encrypts what it holds under the destination key, without showing
 /// it. Each key must allow its part.
@@ -102,26 +102,33 @@ impl Operation for ReEncrypt {
         end_dry_run(input.dry_run)?;
         let context = input.destination_encryption_context.as_ref();
         let context = context.unwrap_or(&nothing);
-        let keyring = ctx.part::<Keyring>()?;
-        let blob = keyring.encrypt(ctx.view(), key, context, plaintext.expose())?;
-        let algorithm = Some(EncryptionAlgorithmSpec::SymmetricDefault);
+        let (from_algorithm, algorithm) = (
+            input
+                .source_encryption_algorithm
+                .unwrap_or(DEFAULT_ALGORITHM),
+            input
+                .destination_encryption_algorithm
+                .unwrap_or(DEFAULT_ALGORITHM),
+        );
+        let blob = uses::encrypt(ctx, key, algorithm, context, plaintext.expose())?;
+        let made = key
+            .record
+            .material
+            .filter(|_| algorithm == DEFAULT_ALGORITHM);
         Ok(Reply::read(ReEncryptResponse {
             ciphertext_blob: Some(blob.into()),
             source_key_id: Some(from.record.arn.to_string()),
             key_id: Some(key.record.arn.to_string()),
-            source_encryption_algorithm: algorithm,
-            destination_encryption_algorithm: algorithm,
-            source_key_material_id: Some(material.to_string()),
-            destination_key_material_id: Some(key.record.material.to_string()),
+            source_encryption_algorithm: Some(from_algorithm),
+            destination_encryption_algorithm: Some(algorithm),
+            source_key_material_id: material.map(|id| id.to_string()),
+            destination_key_material_id: made.map(|id| id.to_string()),
         }))
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
-        let algorithm = |given: Option<EncryptionAlgorithmSpec>| {
-            given
-                .unwrap_or(EncryptionAlgorithmSpec::SymmetricDefault)
-                .as_str()
-        };
+        let algorithm =
+            |given: Option<EncryptionAlgorithmSpec>| given.unwrap_or(DEFAULT_ALGORITHM).as_str();
         let (from, to) = (
             input.source_encryption_algorithm,
             input.destination_encryption_algorithm,

@@ -10,7 +10,7 @@ use types::Service;
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::records::{KeyRecord, RotationKind};
+use crate::records::{KeyOrigin, KeyRecord, RotationKind};
 use crate::rotation::{self, MOST_ON_DEMAND};
 use crate::{Error, Keyring, actions, state};
 
@@ -50,6 +50,10 @@ impl Operation for RotateKeyOnDemand {
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
+        if key.origin == KeyOrigin::External {
+            let arn = key.arn.clone();
+            return Err(Error::NoPendingMaterial { arn });
+        }
         check_limits(ctx, key)?;
         let mut effect = Batch::default();
         let how = (RotationKind::OnDemand, ctx.time());

@@ -142,8 +142,9 @@ async fn what_cannot_be_honoured_is_refused() {
         recipient: Some(RecipientInfo::default()),
         ..GenerateDataKeyRequest::default()
     };
-    let (code, _) = world.failure::<GenerateDataKey>(&admin, input).await;
-    assert_eq!(code, "UnsupportedOperationException");
+    let refused = world.failure::<GenerateDataKey>(&admin, input).await;
+    let text = "the attestation document of Recipient could not be verified";
+    assert_eq!(refused, ("ValidationException".to_owned(), text.to_owned()));
 }
 
 /// Policies do not tell such keys apart, so none decides on a value that another one hides.

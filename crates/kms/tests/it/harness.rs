@@ -33,7 +33,8 @@ pub(crate) const ALL_OF_KMS: &str = r#"{"Version":"2012-10-17","Statement":[
 pub(crate) struct World {
     pub(crate) services: Arc<Services>,
     pub(crate) region: Region,
-    clock: Arc<ManualClock>,
+    /// Stands until a test moves it.
+    pub(crate) clock: Arc<ManualClock>,
     users: Arc<Users>,
     root: Key32,
     directory: TempDir,
@@ -84,6 +85,7 @@ impl World {
         keyring.check(&store.snapshot()).unwrap();
         let mut parts = Parts::default();
         parts.insert(Arc::new(keyring));
+        parts.insert(Arc::new(kms::ImportTokens::new(&root)));
         parts.insert(Arc::new(Principals(principals)));
         let services = ServicesBuilder {
             store,

@@ -11,14 +11,17 @@
 extern crate strongroom_kms as kms;
 
 mod aliases;
+mod asymmetric;
 mod audit_records;
 mod decryption;
 mod deletion;
 mod encryption;
 mod grants;
 mod harness;
+mod imports;
 mod key_policies;
 mod keys;
+mod macs;
 mod managed_keys;
 mod metadata;
 mod model;

@@ -1,0 +1,71 @@
+//! `GenerateMac`: a message authentication code under an HMAC key.
+
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::kms::{GenerateMacRequest, GenerateMacResponse};
+use types::Service;
+
+use crate::event::Fields;
+use crate::identifiers::{Forms, KeyTarget};
+use crate::records::KeyUsage;
+use crate::symmetric::end_dry_run;
+use crate::uses::{Demand, check_algorithm, key_for, mac_of};
+use crate::{Error, actions};
+
+/// Computes the HMAC of a message of up to 4,096 bytes.
+///
+/// Fails with `InvalidKeyUsageException` if the key or the algorithm is for something else,
+/// and as `Encrypt` does over the key's state.
+#[derive(Debug)]
+pub struct GenerateMac;
+
+impl Operation for GenerateMac {
+    const SERVICE: Service = Service::Kms;
+    const NAME: &'static str = "GenerateMac";
+    const ACTIONS: &'static [&'static Action] = &[&actions::GENERATE_MAC];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = GenerateMacRequest;
+    type Output = GenerateMacResponse;
+    type Target = KeyTarget;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
+        let target = KeyTarget::find(ctx, &input.key_id, Forms::KeysAndAliases)?;
+        let need = target
+            .need(&actions::GENERATE_MAC)
+            .across_accounts()
+            .with(KeySet::default().one("kms:macalgorithm", input.mac_algorithm.as_str()));
+        Ok((Needs::one(need), target))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let demand = Demand {
+            operation: Self::NAME,
+            usage: KeyUsage::GenerateVerifyMac,
+            grant_tokens: input.grant_tokens.as_deref(),
+        };
+        let key = key_for(ctx, permit.target(), demand)?;
+        let algorithm = input.mac_algorithm;
+        let algorithms = key.record.spec.mac_algorithms();
+        check_algorithm(key, algorithms, algorithm, algorithm.as_str())?;
+        end_dry_run(input.dry_run)?;
+        let mac = mac_of(ctx, key, |mac| mac.tag(input.message.expose()))?;
+        Ok(Reply::read(GenerateMacResponse {
+            key_id: Some(key.record.arn.to_string()),
+            mac: Some(mac.into()),
+            mac_algorithm: Some(algorithm),
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with("keyId", input.key_id.clone())
+            .with("macAlgorithm", input.mac_algorithm.as_str())
+            .maybe("dryRun", input.dry_run)
+            .request()
+    }
+}

@@ -1,0 +1,167 @@
+//! `ImportKeyMaterial`: material from outside for a key of origin `EXTERNAL`.
+
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::kms::{
+    ExpirationModelType, ImportKeyMaterialRequest, ImportKeyMaterialResponse, ImportType,
+};
+use store::Batch;
+use types::{Service, Timestamp};
+
+use crate::event::Fields;
+use crate::identifiers::{Forms, KeyTarget};
+use crate::import_token::ImportTokens;
+use crate::imports::{ImportedMaterial, MOST_LIFE};
+use crate::records::KeyRecord;
+use crate::{Error, Keyring, actions, material, state};
+
+/// Imports material that was wrapped under a key of `GetParametersForImport`. What a key has
+/// once been given it keeps: later imports must bring the same.
+///
+/// Fails with `InvalidImportTokenException`, `ExpiredImportTokenException` and
+/// `InvalidCiphertextException`, with `IncorrectKeyMaterialException` for other material than
+/// before or of the wrong kind, with `ValidationException` over the expiry, with
+/// `UnsupportedOperationException` if the key's material is not imported, and with
+/// `KMSInvalidStateException`.
+#[derive(Debug)]
+pub struct ImportKeyMaterial;
+
+impl Operation for ImportKeyMaterial {
+    const SERVICE: Service = Service::Kms;
+    const NAME: &'static str = "ImportKeyMaterial";
+    const ACTIONS: &'static [&'static Action] = &[&actions::IMPORT_KEY_MATERIAL];
+    const KIND: Kind = Kind::Mutating;
+    type Input = ImportKeyMaterialRequest;
+    type Output = ImportKeyMaterialResponse;
+    type Target = KeyTarget;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
+        let target = KeyTarget::find(ctx, &input.key_id, Forms::Keys)?;
+        let keys = KeySet::default()
+            .one("kms:expirationmodel", model(input).as_str())
+            .maybe(
+                "kms:validto",
+                input.valid_to.map(|end| end.seconds().to_string()),
+            );
+        let need = target.need(&actions::IMPORT_KEY_MATERIAL).with(keys);
+        Ok((Needs::one(need), target))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let key = permit.target().key_of(account)?;
+        state::check(key, Self::NAME)?;
+        let valid_to = end_of_life(&input, ctx.time())?;
+        check_import_type(key, &input)?;
+        let tokens = ctx.part::<ImportTokens>()?;
+        let token = tokens.open(key, ctx.time(), input.import_token.as_ref())?;
+        let brought = token.unwrap(input.encrypted_key_material.as_ref())?;
+        let brought = material::canonical(&key.id, key.spec, brought)
+            .map_err(|_unfit| Error::IncorrectKeyMaterial)?;
+        let id = material::material_id(&key.id, &brought);
+        let named = input.key_material_id.as_deref();
+        if key.material.is_some_and(|known| known != id)
+            || named.is_some_and(|named| named != id.to_string())
+        {
+            return Err(Error::IncorrectKeyMaterial);
+        }
+        let import = ImportedMaterial {
+            id,
+            present: true,
+            valid_to,
+            description: input.key_material_description,
+        };
+        let mut effect = Batch::default();
+        let changed = key.with_import(import, ctx.time(), &mut effect);
+        let stored = (id, &brought);
+        let shred = ctx.part::<Keyring>()?.shred();
+        material::store(
+            ctx.view(),
+            shred,
+            ctx.entropy(),
+            &changed,
+            stored,
+            &mut effect,
+        )?;
+        let answer = ImportKeyMaterialResponse {
+            key_id: Some(key.arn.to_string()),
+            key_material_id: Some(id.to_string()),
+        };
+        changed.replace(key, &mut effect);
+        Ok(Reply::write(answer, effect))
+    }
+
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
+        let material = output.and_then(|output| output.key_material_id.clone());
+        let detail = Fields::default()
+            .with("keyId", input.key_id.clone())
+            .maybe("validTo", input.valid_to.map(audit::timestamp_text))
+            .with("expirationModel", model(input).as_str())
+            .maybe("importType", input.import_type.map(ImportType::as_str))
+            .maybe(
+                "keyMaterialDescription",
+                input.key_material_description.clone(),
+            )
+            .request();
+        EventDetail {
+            additional: material.map(|id| Fields::default().with("keyMaterialId", id).done()),
+            ..detail
+        }
+    }
+}
+
+fn model(input: &ImportKeyMaterialRequest) -> ExpirationModelType {
+    let default = ExpirationModelType::KeyMaterialExpires;
+    input.expiration_model.unwrap_or(default)
+}
+
+/// When the material is to be destroyed.
+fn end_of_life(
+    input: &ImportKeyMaterialRequest,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let refuse = |text: &'static str| Err(Error::Validation(text.into()));
+    match (model(input), input.valid_to) {
+        (ExpirationModelType::KeyMaterialExpires, None) => {
+            refuse("A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES")
+        }
+        (ExpirationModelType::KeyMaterialExpires, Some(end)) if end <= now => {
+            refuse("the validTo date must be in the future")
+        }
+        (ExpirationModelType::KeyMaterialExpires, Some(end))
+            if end > now.saturating_add(MOST_LIFE) =>
+        {
+            refuse("the validTo date must be within 365 days")
+        }
+        (ExpirationModelType::KeyMaterialExpires, Some(end)) => Ok(Some(end)),
+        (ExpirationModelType::KeyMaterialDoesNotExpire, None) => Ok(None),
+        (ExpirationModelType::KeyMaterialDoesNotExpire, Some(_)) => refuse(
+            "the validTo date must not be set if the ExpirationModel is \
+             KEY_MATERIAL_DOES_NOT_EXPIRE",
+        ),
+    }
+}
+
+/// Whether the key may be given what the caller says it brings.
+///
+/// A second material, which would wait for a rotation, does not exist here yet.
+fn check_import_type(key: &KeyRecord, input: &ImportKeyMaterialRequest) -> Result<(), Error> {
+    let refuse = |text: &'static str| Err(Error::Validation(text.into()));
+    match (input.import_type, key.material) {
+        (Some(ImportType::NewKeyMaterial), _) if input.key_material_id.is_some() => {
+            refuse("a KeyMaterialId cannot be given for new key material")
+        }
+        (Some(ImportType::NewKeyMaterial), Some(_)) => {
+            Err(Error::Unsupported("a second key material of a key".into()))
+        }
+        (Some(ImportType::ExistingKeyMaterial), None) => Err(Error::IncorrectKeyMaterial),
+        (Some(ImportType::NewKeyMaterial), None)
+        | (Some(ImportType::ExistingKeyMaterial), Some(_))
+        | (None, _) => Ok(()),
+    }
+}

@@ -1,0 +1,192 @@
+//! What the cryptographic operations on keys of every kind have in common: whether a key may
+//! be used so, and its material ready for that use.
+
+use std::sync::Arc;
+
+use crypto::rsa::OaepHash;
+use crypto::{KeyPair, MacKey, SecretBytes};
+use pipeline::Ctx;
+use shapes::kms::EncryptionAlgorithmSpec;
+
+use crate::context::EncryptionContext;
+use crate::grants::token;
+use crate::identifiers::KeyTarget;
+use crate::material::Unwrapped;
+use crate::records::{KeyRow, KeyState, KeyUsage};
+use crate::{Error, Keyring, state};
+
+/// What a call wants of its key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand<'a> {
+    /// The operation, as messages and the matrix of key states name it.
+    pub(crate) operation: &'static str,
+    /// What the key must be for.
+    pub(crate) usage: KeyUsage,
+    pub(crate) grant_tokens: Option<&'a [String]>,
+}
+
+/// The key of a cryptographic call, which its state and usage allow.
+///
+/// Fails with `NotFoundException`, `DisabledException`, `KMSInvalidStateException` and
+/// `InvalidKeyUsageException`, in this order.
+pub(crate) fn key_for<'a>(
+    ctx: &Ctx,
+    target: &'a KeyTarget,
+    demand: Demand<'_>,
+) -> Result<&'a KeyRow, Error> {
+    let key = target.key()?;
+    token::check(ctx.view(), ctx.region(), demand.grant_tokens)?;
+    state::check(&key.record, demand.operation)?;
+    check_expiry(ctx, key)?;
+    if key.record.usage == demand.usage {
+        Ok(key)
+    } else {
+        Err(Error::Usage {
+            arn: key.record.arn.clone(),
+            usage: key.record.usage,
+            operation: demand.operation,
+        })
+    }
+}
+
+/// Fails with `KMSInvalidStateException` if imported material has come to its end, whether or
+/// not the server has destroyed it already.
+pub(crate) fn check_expiry(ctx: &Ctx, key: &KeyRow) -> Result<(), Error> {
+    if !key.record.has_expired(ctx.time()) {
+        return Ok(());
+    }
+    Err(Error::State {
+        arn: key.record.arn.clone(),
+        state: KeyState::PendingImport,
+    })
+}
+
+/// Fails with `InvalidKeyUsageException` unless the key's algorithms include `algorithm`.
+pub(crate) fn check_algorithm<T: Copy + PartialEq>(
+    key: &KeyRow,
+    algorithms: &[T],
+    algorithm: T,
+    name: &'static str,
+) -> Result<(), Error> {
+    if algorithms.contains(&algorithm) {
+        return Ok(());
+    }
+    Err(Error::Algorithm {
+        algorithm: name,
+        spec: key.record.spec,
+    })
+}
+
+/// A key whose material is a pair, ready for use.
+#[derive(Debug)]
+pub(crate) struct Pair(Arc<Unwrapped>);
+
+impl Pair {
+    /// The pair of `key`, whose usage has been checked.
+    pub(crate) fn of(ctx: &Ctx, key: &KeyRow) -> Result<Self, Error> {
+        let current = ctx.part::<Keyring>()?.current(ctx.view(), key)?;
+        Ok(Self(current))
+    }
+
+    /// The pair.
+    pub(crate) fn keys(&self) -> Result<&KeyPair, Error> {
+        match &*self.0 {
+            Unwrapped::Pair(pair) => Ok(pair),
+            Unwrapped::Symmetric(_) | Unwrapped::Mac(_) => {
+                Err(Error::broken("the material of a key is no key pair"))
+            }
+        }
+    }
+}
+
+/// What `compute` makes of the HMAC key of `key`, whose usage has been checked.
+pub(crate) fn mac_of<T>(
+    ctx: &Ctx,
+    key: &KeyRow,
+    compute: impl FnOnce(&MacKey) -> T,
+) -> Result<T, Error> {
+    match &*ctx.part::<Keyring>()?.current(ctx.view(), key)? {
+        Unwrapped::Mac(mac) => Ok(compute(mac)),
+        Unwrapped::Symmetric(_) | Unwrapped::Pair(_) => {
+            Err(Error::broken("the material of a key is no HMAC key"))
+        }
+    }
+}
+
+/// The hash of an algorithm that encrypts under a key pair; `None` for symmetric encryption.
+fn oaep(algorithm: EncryptionAlgorithmSpec) -> Result<Option<OaepHash>, Error> {
+    match algorithm {
+        EncryptionAlgorithmSpec::SymmetricDefault => Ok(None),
+        EncryptionAlgorithmSpec::RsaesOaepSha1 => Ok(Some(OaepHash::Sha1)),
+        EncryptionAlgorithmSpec::RsaesOaepSha256 => Ok(Some(OaepHash::Sha256)),
+        // INVARIANT: no key spec here lists it.
+        EncryptionAlgorithmSpec::Sm2pke => Err(Error::broken("SM2 passed the checks")),
+    }
+}
+
+/// Encrypts under `key` with one of its algorithms.
+///
+/// Fails with `ValidationException` for an encryption context with RSA, and for a plaintext
+/// that is too long for it.
+pub(crate) fn encrypt(
+    ctx: &Ctx,
+    key: &KeyRow,
+    algorithm: EncryptionAlgorithmSpec,
+    context: &EncryptionContext,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let Some(hash) = oaep(algorithm)? else {
+        let keyring = ctx.part::<Keyring>()?;
+        return keyring.encrypt(ctx.view(), key, context, plaintext);
+    };
+    no_context(context)?;
+    let pair = Pair::of(ctx, key)?;
+    let encrypted = pair.keys()?.encrypt_oaep(hash, plaintext);
+    encrypted.map_err(|_too_long| too_long(key, algorithm))
+}
+
+/// Decrypts what [`encrypt`] or anyone else encrypted under the public key of `key`.
+///
+/// Fails with `InvalidCiphertextException`, and with `ValidationException` for an encryption
+/// context.
+pub(crate) fn decrypt_oaep(
+    ctx: &Ctx,
+    key: &KeyRow,
+    algorithm: EncryptionAlgorithmSpec,
+    context: &EncryptionContext,
+    blob: &[u8],
+) -> Result<SecretBytes, Error> {
+    let hash = oaep(algorithm)?.ok_or_else(|| Error::broken("not an algorithm of RSA"))?;
+    no_context(context)?;
+    let pair = Pair::of(ctx, key)?;
+    let opened = pair.keys()?.decrypt_oaep(hash, blob);
+    opened.map_err(|_silent| Error::InvalidCiphertext)
+}
+
+/// Refuses an encryption context, which only symmetric encryption binds.
+fn no_context(context: &EncryptionContext) -> Result<(), Error> {
+    if context.is_empty() {
+        return Ok(());
+    }
+    let text = "an encryption context cannot be used with an asymmetric KMS key";
+    Err(Error::Validation(text.into()))
+}
+
+fn too_long(key: &KeyRow, algorithm: EncryptionAlgorithmSpec) -> Error {
+    let spec = key.record.spec;
+    let modulus = spec
+        .as_str()
+        .trim_start_matches("RSA_")
+        .parse()
+        .unwrap_or(0_usize)
+        / 8;
+    let hash = match algorithm {
+        EncryptionAlgorithmSpec::RsaesOaepSha1 => 20,
+        _ => 32,
+    };
+    let most = modulus.saturating_sub(2 * hash + 2);
+    let text = format!(
+        "Algorithm {algorithm} and key spec {spec} cannot encrypt data larger than {most} bytes."
+    );
+    Error::Validation(text.into())
+}

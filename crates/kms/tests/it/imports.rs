@@ -1,0 +1,533 @@
+//! Imported material through the pipeline: import, use, end, return.
+
+use std::time::Duration;
+
+use crypto::rsa::{OaepHash, encrypt_oaep};
+use crypto::{KeyPair, PairSpec, SystemEntropy};
+use kms::{
+    CreateKey, Decrypt, DeleteImportedKeyMaterial, DescribeKey, DisableKey, EnableKeyRotation,
+    Encrypt, GetParametersForImport, ImportKeyMaterial, RotateKeyOnDemand, Sign,
+};
+use pipeline::Caller;
+use serde_json::{Value, json};
+use shapes::kms::{
+    AlgorithmSpec, CreateKeyRequest, DeleteImportedKeyMaterialRequest, EnableKeyRotationRequest,
+    ExpirationModelType, GetParametersForImportRequest, ImportKeyMaterialRequest, ImportType,
+    KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType, RotateKeyOnDemandRequest,
+    SignRequest, SigningAlgorithmSpec, WrappingKeySpec,
+};
+
+use crate::decryption::decrypt;
+use crate::harness::{HOME, World};
+use crate::keys::{create, describe, disable, encrypt};
+
+async fn external(world: &World, admin: &Caller, form: CreateKeyRequest) -> KeyMetadata {
+    let input = CreateKeyRequest {
+        origin: Some(OriginType::External),
+        ..form
+    };
+    let made = world.call::<CreateKey>(admin, input).await.unwrap();
+    made.key_metadata.unwrap()
+}
+
+async fn symmetric(world: &World, admin: &Caller) -> KeyMetadata {
+    external(world, admin, CreateKeyRequest::default()).await
+}
+
+fn parameters(key: &KeyMetadata) -> GetParametersForImportRequest {
+    GetParametersForImportRequest {
+        key_id: key.key_id.clone(),
+        wrapping_algorithm: AlgorithmSpec::RsaesOaepSha256,
+        wrapping_key_spec: WrappingKeySpec::Rsa2048,
+    }
+}
+
+/// The import of `material`, for ever.
+async fn import(
+    world: &World,
+    admin: &Caller,
+    key: &KeyMetadata,
+    material: &[u8],
+) -> ImportKeyMaterialRequest {
+    let given = world
+        .call::<GetParametersForImport>(admin, parameters(key))
+        .await;
+    let given = given.unwrap();
+    let public = given.public_key.unwrap();
+    let wrapped = encrypt_oaep(public.expose(), OaepHash::Sha256, material).unwrap();
+    ImportKeyMaterialRequest {
+        key_id: key.key_id.clone(),
+        import_token: given.import_token.unwrap(),
+        encrypted_key_material: wrapped.into(),
+        valid_to: None,
+        expiration_model: Some(ExpirationModelType::KeyMaterialDoesNotExpire),
+        import_type: None,
+        key_material_description: None,
+        key_material_id: None,
+    }
+}
+
+fn delete(key: &KeyMetadata) -> DeleteImportedKeyMaterialRequest {
+    DeleteImportedKeyMaterialRequest {
+        key_id: key.key_id.clone(),
+        key_material_id: None,
+    }
+}
+
+async fn state(world: &World, admin: &Caller, key: &KeyMetadata) -> KeyState {
+    let found = world
+        .call::<DescribeKey>(admin, describe(&key.key_id))
+        .await;
+    found.unwrap().key_metadata.unwrap().key_state.unwrap()
+}
+
+fn pending(key: &KeyMetadata) -> (String, String) {
+    let text = format!("{} is pending import.", key.arn.as_ref().unwrap());
+    ("KMSInvalidStateException".to_owned(), text)
+}
+
+#[tokio::test]
+async fn a_key_waits_for_its_material_and_takes_only_that_one_back() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    assert_eq!(key.key_state, Some(KeyState::PendingImport));
+    assert_eq!(
+        (key.enabled, key.current_key_material_id.clone()),
+        (Some(false), None)
+    );
+    let refused = world.failure::<Encrypt>(&admin, encrypt(&key.key_id)).await;
+    assert_eq!(refused, pending(&key));
+    let request = import(&world, &admin, &key, &[7; 32]).await;
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    assert_eq!(state(&world, &admin, &key).await, KeyState::Enabled);
+    let sealed = world
+        .call::<Encrypt>(&admin, encrypt(&key.key_id))
+        .await
+        .unwrap();
+    let open = decrypt(sealed.ciphertext_blob.unwrap(), None);
+    world.call::<Decrypt>(&admin, open.clone()).await.unwrap();
+    world
+        .call::<DeleteImportedKeyMaterial>(&admin, delete(&key))
+        .await
+        .unwrap();
+    assert_eq!(
+        world.failure::<Decrypt>(&admin, open.clone()).await,
+        pending(&key)
+    );
+    // Once more is no mistake.
+    world
+        .call::<DeleteImportedKeyMaterial>(&admin, delete(&key))
+        .await
+        .unwrap();
+    let other = import(&world, &admin, &key, &[8; 32]).await;
+    let (code, _) = world.failure::<ImportKeyMaterial>(&admin, other).await;
+    assert_eq!(code, "IncorrectKeyMaterialException");
+    let again = import(&world, &admin, &key, &[7; 32]).await;
+    let world = {
+        world
+            .call::<ImportKeyMaterial>(&admin, again)
+            .await
+            .unwrap();
+        world.restarted()
+    };
+    let opened = world.call::<Decrypt>(&admin, open).await.unwrap();
+    assert_eq!(opened.plaintext.unwrap().expose(), b"secret");
+}
+
+#[tokio::test]
+async fn keys_with_the_same_material_do_not_read_each_other() {
+    let world = World::new();
+    let admin = world.admin();
+    let (one, two) = (
+        symmetric(&world, &admin).await,
+        symmetric(&world, &admin).await,
+    );
+    for key in [&one, &two] {
+        let request = import(&world, &admin, key, &[7; 32]).await;
+        world
+            .call::<ImportKeyMaterial>(&admin, request)
+            .await
+            .unwrap();
+    }
+    let sealed = world
+        .call::<Encrypt>(&admin, encrypt(&one.key_id))
+        .await
+        .unwrap();
+    let mut open = decrypt(sealed.ciphertext_blob.unwrap(), None);
+    open.key_id = Some(two.key_id);
+    let (code, _) = world.failure::<Decrypt>(&admin, open).await;
+    assert_eq!(code, "IncorrectKeyException");
+}
+
+#[tokio::test]
+async fn material_ends_at_its_time_and_the_end_is_recorded() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    let end = world
+        .services
+        .clock()
+        .now()
+        .saturating_add(Duration::from_mins(1));
+    let request = ImportKeyMaterialRequest {
+        valid_to: Some(end),
+        expiration_model: None,
+        ..import(&world, &admin, &key, &[7; 32]).await
+    };
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    let found = world
+        .call::<DescribeKey>(&admin, describe(&key.key_id))
+        .await
+        .unwrap();
+    assert_eq!(found.key_metadata.unwrap().valid_to, Some(end));
+    world.clock.advance(Duration::from_secs(59));
+    kms::expire_imports(&world.services).await.unwrap();
+    world
+        .call::<Encrypt>(&admin, encrypt(&key.key_id))
+        .await
+        .unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    // Before the server has got round to it.
+    let refused = world.failure::<Encrypt>(&admin, encrypt(&key.key_id)).await;
+    assert_eq!(refused, pending(&key));
+    kms::expire_imports(&world.services).await.unwrap();
+    let event = world.newest_record(HOME);
+    assert_eq!(event.event_name, "DeleteExpiredKeyMaterial");
+    assert_eq!(event.event_type, audit::EventType::AwsServiceEvent);
+    assert_eq!(event.resources[0].arn, key.arn.clone().unwrap());
+    assert_eq!(state(&world, &admin, &key).await, KeyState::PendingImport);
+    let before = world.records(HOME).len();
+    kms::expire_imports(&world.services).await.unwrap();
+    assert_eq!(world.records(HOME).len(), before, "once");
+    let request = import(&world, &admin, &key, &[7; 32]).await;
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    assert_eq!(state(&world, &admin, &key).await, KeyState::Enabled);
+}
+
+#[tokio::test]
+async fn importing_again_changes_the_end() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    let end = world
+        .services
+        .clock()
+        .now()
+        .saturating_add(Duration::from_mins(1));
+    let request = ImportKeyMaterialRequest {
+        valid_to: Some(end),
+        expiration_model: None,
+        ..import(&world, &admin, &key, &[7; 32]).await
+    };
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    let request = import(&world, &admin, &key, &[7; 32]).await;
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    world.clock.advance(Duration::from_hours(1));
+    kms::expire_imports(&world.services).await.unwrap();
+    world
+        .call::<Encrypt>(&admin, encrypt(&key.key_id))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_disabled_key_without_material_is_pending_import() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    let request = import(&world, &admin, &key, &[7; 32]).await;
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    world
+        .call::<DisableKey>(&admin, disable(&key))
+        .await
+        .unwrap();
+    let request = import(&world, &admin, &key, &[7; 32]).await;
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    assert_eq!(state(&world, &admin, &key).await, KeyState::Disabled);
+    world
+        .call::<DeleteImportedKeyMaterial>(&admin, delete(&key))
+        .await
+        .unwrap();
+    assert_eq!(state(&world, &admin, &key).await, KeyState::PendingImport);
+    let refused = world.failure::<DisableKey>(&admin, disable(&key)).await;
+    assert_eq!(refused, pending(&key));
+}
+
+#[tokio::test]
+async fn a_private_key_signs_as_it_does_outside() {
+    let world = World::new();
+    let admin = world.admin();
+    let form = CreateKeyRequest {
+        key_spec: Some(KeySpec::EccNistP256),
+        key_usage: Some(KeyUsageType::SignVerify),
+        ..CreateKeyRequest::default()
+    };
+    let key = external(&world, &admin, form).await;
+    let outside = KeyPair::generate(&SystemEntropy, PairSpec::P256);
+    let request = import(&world, &admin, &key, outside.to_pkcs8().expose()).await;
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    let request = SignRequest {
+        key_id: key.key_id,
+        message: b"message".to_vec().into(),
+        message_type: None,
+        grant_tokens: None,
+        signing_algorithm: SigningAlgorithmSpec::EcdsaSha256,
+        dry_run: None,
+    };
+    let signed = world.call::<Sign>(&admin, request).await.unwrap();
+    let signature = signed.signature.unwrap();
+    let message = crypto::signing::Message::Raw(b"message");
+    let scheme = crypto::signing::Scheme::Ecdsa;
+    assert!(outside.verify(scheme, message, signature.as_ref()).unwrap());
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_import_is_said() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    let good = import(&world, &admin, &key, &[7; 32]).await;
+    let now = world.services.clock().now();
+    let expires = |valid_to| ImportKeyMaterialRequest {
+        expiration_model: None,
+        valid_to,
+        ..good.clone()
+    };
+    let year = now.saturating_add(Duration::from_hours(366 * 24));
+    for (request, code) in [
+        (expires(None), "ValidationException"),
+        (expires(Some(now)), "ValidationException"),
+        (expires(Some(year)), "ValidationException"),
+        (
+            ImportKeyMaterialRequest {
+                valid_to: Some(now),
+                ..good.clone()
+            },
+            "ValidationException",
+        ),
+        (
+            ImportKeyMaterialRequest {
+                import_type: Some(ImportType::ExistingKeyMaterial),
+                ..good.clone()
+            },
+            "IncorrectKeyMaterialException",
+        ),
+        (
+            ImportKeyMaterialRequest {
+                key_material_id: Some("0".repeat(64)),
+                ..good.clone()
+            },
+            "IncorrectKeyMaterialException",
+        ),
+        (
+            ImportKeyMaterialRequest {
+                encrypted_key_material: vec![1; 256].into(),
+                ..good.clone()
+            },
+            "InvalidCiphertextException",
+        ),
+        (
+            import(&world, &admin, &key, &[7; 31]).await,
+            "IncorrectKeyMaterialException",
+        ),
+    ] {
+        let refused = world.failure::<ImportKeyMaterial>(&admin, request).await;
+        assert_eq!(refused.0, code, "{}", refused.1);
+    }
+    assert_eq!(state(&world, &admin, &key).await, KeyState::PendingImport);
+    world.clock.advance(Duration::from_hours(24));
+    let (code, _) = world.failure::<ImportKeyMaterial>(&admin, good).await;
+    assert_eq!(code, "ExpiredImportTokenException");
+}
+
+#[tokio::test]
+async fn keys_with_material_of_their_own_take_none() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let arn = key.arn.clone().unwrap();
+    let text = format!("{arn} origin is AWS_KMS which is not valid for this operation.");
+    let unsupported = ("UnsupportedOperationException".to_owned(), text);
+    let refused = world
+        .failure::<GetParametersForImport>(&admin, parameters(&key))
+        .await;
+    assert_eq!(refused, unsupported);
+    let refused = world
+        .failure::<DeleteImportedKeyMaterial>(&admin, delete(&key))
+        .await;
+    assert_eq!(refused, unsupported);
+}
+
+#[tokio::test]
+async fn condition_keys_decide_over_wrapping_and_expiry() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    let user = |action: &str, condition: &str| {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{action}",
+            "Resource":"*","Condition":{condition}}}]}}"#
+        );
+        world.user(HOME, "Importer", Some(&policy))
+    };
+    for (condition, permitted) in [
+        (
+            r#"{"StringEquals":{"kms:WrappingAlgorithm":"RSAES_OAEP_SHA_256"}}"#,
+            true,
+        ),
+        (
+            r#"{"StringEquals":{"kms:WrappingKeySpec":"RSA_4096"}}"#,
+            false,
+        ),
+    ] {
+        let user = user("kms:GetParametersForImport", condition);
+        let outcome = world
+            .call::<GetParametersForImport>(&user, parameters(&key))
+            .await;
+        assert_eq!(outcome.is_ok(), permitted, "{condition}");
+    }
+    for (condition, permitted) in [
+        (
+            r#"{"StringEquals":{"kms:ExpirationModel":"KEY_MATERIAL_EXPIRES"}}"#,
+            false,
+        ),
+        (
+            r#"{"DateLessThan":{"kms:ValidTo":"2030-01-01T00:00:00Z"}}"#,
+            false,
+        ),
+        (r#"{"Null":{"kms:ValidTo":"true"}}"#, true),
+    ] {
+        let user = user("kms:ImportKeyMaterial", condition);
+        let request = import(&world, &admin, &key, &[7; 32]).await;
+        let outcome = world.call::<ImportKeyMaterial>(&user, request).await;
+        assert_eq!(outcome.is_ok(), permitted, "{condition}");
+    }
+    let end = world
+        .services
+        .clock()
+        .now()
+        .saturating_add(Duration::from_mins(1));
+    for (condition, permitted) in [
+        (
+            r#"{"DateLessThan":{"kms:ValidTo":"2030-01-01T00:00:00Z"}}"#,
+            true,
+        ),
+        (
+            r#"{"DateLessThan":{"kms:ValidTo":"2020-01-01T00:00:00Z"}}"#,
+            false,
+        ),
+        (r#"{"NumericLessThan":{"kms:ValidTo":"2000000000"}}"#, true),
+    ] {
+        let user = user("kms:ImportKeyMaterial", condition);
+        let request = ImportKeyMaterialRequest {
+            valid_to: Some(end),
+            expiration_model: None,
+            ..import(&world, &admin, &key, &[7; 32]).await
+        };
+        let outcome = world.call::<ImportKeyMaterial>(&user, request).await;
+        assert_eq!(outcome.is_ok(), permitted, "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn an_import_is_recorded_without_token_and_material() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    let request = import(&world, &admin, &key, &[7; 32]).await;
+    let event = world.newest_record(HOME);
+    assert_eq!(
+        event.request_parameters,
+        json!({
+            "keyId": key.key_id,
+            "wrappingAlgorithm": "RSAES_OAEP_SHA_256",
+            "wrappingKeySpec": "RSA_2048",
+        })
+    );
+    assert_eq!(
+        (event.read_only, event.response_elements),
+        (true, Value::Null)
+    );
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    let event = world.newest_record(HOME);
+    assert_eq!(
+        event.request_parameters,
+        json!({
+            "keyId": key.key_id,
+            "expirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+        })
+    );
+    assert!(!event.read_only);
+}
+
+#[tokio::test]
+async fn only_symmetric_keys_are_rotated_and_imported_ones_not_without_new_material() {
+    let world = World::new();
+    let admin = world.admin();
+    let form = CreateKeyRequest {
+        key_spec: Some(KeySpec::EccNistP256),
+        key_usage: Some(KeyUsageType::SignVerify),
+        ..CreateKeyRequest::default()
+    };
+    let made = world.call::<CreateKey>(&admin, form).await.unwrap();
+    let signing = made.key_metadata.unwrap();
+    let enable = |key: &KeyMetadata| EnableKeyRotationRequest {
+        key_id: key.key_id.clone(),
+        rotation_period_in_days: None,
+    };
+    let rotate = |key: &KeyMetadata| RotateKeyOnDemandRequest {
+        key_id: key.key_id.clone(),
+    };
+    let unsupported = ("UnsupportedOperationException".to_owned(), String::new());
+    let refused = world
+        .failure::<EnableKeyRotation>(&admin, enable(&signing))
+        .await;
+    assert_eq!(refused, unsupported);
+    let refused = world
+        .failure::<RotateKeyOnDemand>(&admin, rotate(&signing))
+        .await;
+    assert_eq!(refused, unsupported);
+    let key = symmetric(&world, &admin).await;
+    let request = import(&world, &admin, &key, &[7; 32]).await;
+    world
+        .call::<ImportKeyMaterial>(&admin, request)
+        .await
+        .unwrap();
+    let (code, _) = world
+        .failure::<EnableKeyRotation>(&admin, enable(&key))
+        .await;
+    assert_eq!(code, "UnsupportedOperationException");
+    let (code, text) = world
+        .failure::<RotateKeyOnDemand>(&admin, rotate(&key))
+        .await;
+    assert_eq!(code, "KMSInvalidStateException");
+    assert!(text.starts_with("No available key material pending rotation for the key: "));
+}
