@@ -2,6 +2,36 @@
 
 use crate::Pattern;
 
+/// A kind of constraint, for services that answer a violation with a reason instead of its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// A required member is missing.
+    Required,
+    /// The value is not one of an enumeration.
+    Enum,
+    /// The text does not match its pattern.
+    Pattern,
+    /// A text, list or map is too long.
+    TooLong,
+    /// A text, list or map is too short.
+    TooShort,
+    /// A number is too large.
+    TooLarge,
+    /// A number is too small.
+    TooSmall,
+    /// A list or map has a member that breaks a constraint.
+    Member,
+}
+
+/// A constraint that a value breaks, with AWS's text for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Constraint {
+    /// Its kind.
+    pub kind: Broken,
+    /// AWS's text.
+    pub text: String,
+}
+
 /// Limits of a text member.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
@@ -56,6 +86,49 @@ pub struct Map<R: 'static> {
 /// AWS's text for a missing member.
 pub(crate) const NOT_NULL: &str = "Member must not be null";
 
+impl Constraint {
+    fn new(kind: Broken, text: String) -> Self {
+        Self { kind, text }
+    }
+
+    /// The constraint that a required member is there.
+    pub(crate) fn required() -> Self {
+        Self::new(Broken::Required, NOT_NULL.to_owned())
+    }
+
+    /// The constraint of an enumeration with `names`.
+    pub(crate) fn one_of(names: &[&str]) -> Self {
+        Self::new(Broken::Enum, enum_text(names))
+    }
+
+    /// The constraints on the members of a list, one of which breaks one of them.
+    pub(crate) fn on_members(constraints: &[String]) -> Self {
+        let all = constraints.join(", ");
+        Self::new(
+            Broken::Member,
+            format!("Member must satisfy constraint: [{all}]"),
+        )
+    }
+
+    /// The constraints on the keys of a map, one of which breaks one of them.
+    pub(crate) fn on_keys(constraints: &[String]) -> Self {
+        let all = constraints.join(", ");
+        Self::new(
+            Broken::Member,
+            format!("Map keys must satisfy constraint: [{all}]"),
+        )
+    }
+
+    /// The constraints on the values of a map, one of which breaks one of them.
+    pub(crate) fn on_values(constraints: &[String]) -> Self {
+        let all = constraints.join(", ");
+        Self::new(
+            Broken::Member,
+            format!("Map value must satisfy constraint: [{all}]"),
+        )
+    }
+}
+
 impl Text {
     /// No limits.
     pub const ANY: Self = Self {
@@ -65,11 +138,11 @@ impl Text {
         echo: true,
     };
 
-    /// The texts of the constraints that `value` breaks.
-    pub(crate) fn broken(&self, value: &str) -> impl Iterator<Item = String> {
+    /// The constraints that `value` breaks.
+    pub(crate) fn broken(&self, value: &str) -> impl Iterator<Item = Constraint> {
         let length = self.size().broken(utf16_length(value));
         let pattern = self.pattern.filter(|pattern| !pattern.matches(value));
-        length.chain(pattern.map(pattern_text))
+        length.chain(pattern.map(|pattern| Constraint::new(Broken::Pattern, pattern_text(pattern))))
     }
 
     /// The texts of all constraints.
@@ -86,10 +159,12 @@ impl Text {
 }
 
 impl Size {
-    /// The texts of the constraints that `length` breaks.
-    pub(crate) fn broken(&self, length: usize) -> impl Iterator<Item = String> + use<> {
-        let max = self.max.filter(|max| length > *max).map(max_length_text);
-        let min = self.min.filter(|min| length < *min).map(min_length_text);
+    /// The constraints that `length` breaks.
+    pub(crate) fn broken(&self, length: usize) -> impl Iterator<Item = Constraint> + use<> {
+        let max = self.max.filter(|max| length > *max);
+        let min = self.min.filter(|min| length < *min);
+        let max = max.map(|max| Constraint::new(Broken::TooLong, max_length_text(max)));
+        let min = min.map(|min| Constraint::new(Broken::TooShort, min_length_text(min)));
         max.into_iter().chain(min)
     }
 
@@ -101,10 +176,12 @@ impl Size {
 }
 
 impl Range {
-    /// The texts of the constraints that `value` breaks.
-    pub(crate) fn broken(&self, value: i64) -> impl Iterator<Item = String> + use<> {
-        let max = self.max.filter(|max| value > *max).map(max_value_text);
-        let min = self.min.filter(|min| value < *min).map(min_value_text);
+    /// The constraints that `value` breaks.
+    pub(crate) fn broken(&self, value: i64) -> impl Iterator<Item = Constraint> + use<> {
+        let max = self.max.filter(|max| value > *max);
+        let min = self.min.filter(|min| value < *min);
+        let max = max.map(|max| Constraint::new(Broken::TooLarge, max_value_text(max)));
+        let min = min.map(|min| Constraint::new(Broken::TooSmall, min_value_text(min)));
         max.into_iter().chain(min)
     }
 
@@ -118,30 +195,6 @@ impl Range {
 /// AWS's text for a value that an enumeration does not have.
 pub(crate) fn enum_text(names: &[&str]) -> String {
     format!("Member must satisfy enum value set: [{}]", names.join(", "))
-}
-
-/// AWS's text for a list with a member that breaks a constraint.
-pub(crate) fn members_text(constraints: &[String]) -> String {
-    format!(
-        "Member must satisfy constraint: [{}]",
-        constraints.join(", ")
-    )
-}
-
-/// AWS's text for a map with a key that breaks a constraint.
-pub(crate) fn keys_text(constraints: &[String]) -> String {
-    format!(
-        "Map keys must satisfy constraint: [{}]",
-        constraints.join(", ")
-    )
-}
-
-/// AWS's text for a map with a value that breaks a constraint.
-pub(crate) fn values_text(constraints: &[String]) -> String {
-    format!(
-        "Map value must satisfy constraint: [{}]",
-        constraints.join(", ")
-    )
 }
 
 fn max_length_text(max: usize) -> String {

@@ -3,12 +3,19 @@
 
 use types::{ErrorKind, Service};
 
+use crate::Broken;
+
 /// A request that AWS would not accept as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// Constraints of the model are broken; the text is AWS's and lists them.
-    #[error("{0}")]
-    Validation(String),
+    #[error("{text}")]
+    Validation {
+        /// The text.
+        text: String,
+        /// The kind of the first of them.
+        first: Broken,
+    },
     /// A value has the wrong type or cannot be decoded.
     #[error("{0}")]
     Serialization(String),
@@ -47,16 +54,14 @@ impl ReadError {
     /// The error code that `service` answers with.
     pub fn code(&self, service: Service) -> &'static str {
         match (self, service) {
-            (Self::Validation(_), Service::Iam | Service::Sts | Service::FeatureStoreRuntime) => {
-                "ValidationError"
-            }
             (
-                Self::Validation(_),
-                Service::SageMaker
-                | Service::Kms
-                | Service::Organizations
-                | Service::CloudTrail
-                | Service::Strongroom,
+                Self::Validation { .. },
+                Service::Iam | Service::Sts | Service::FeatureStoreRuntime,
+            ) => "ValidationError",
+            (Self::Validation { .. }, Service::Organizations) => "InvalidInputException",
+            (
+                Self::Validation { .. },
+                Service::SageMaker | Service::Kms | Service::CloudTrail | Service::Strongroom,
             ) => "ValidationException",
             (Self::Serialization(_), Service::Iam | Service::Sts) => "MalformedInput",
             (
@@ -69,5 +74,60 @@ impl ReadError {
                 | Service::Strongroom,
             ) => "SerializationException",
         }
+    }
+
+    /// The text that `service` answers with; Organizations has a short one for each reason.
+    pub fn message(&self, service: Service) -> String {
+        match (self, service) {
+            (Self::Validation { first, .. }, Service::Organizations) => {
+                organizations(*first).1.to_owned()
+            }
+            _ => self.to_string(),
+        }
+    }
+
+    /// The `Reason` that `service` answers with, if its errors have one.
+    pub fn reason(&self, service: Service) -> Option<&'static str> {
+        match (self, service) {
+            (Self::Validation { first, .. }, Service::Organizations) => {
+                Some(organizations(*first).0)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reason and text of an `InvalidInputException`.
+fn organizations(broken: Broken) -> (&'static str, &'static str) {
+    match broken {
+        Broken::Required => (
+            "INPUT_REQUIRED",
+            "You must include a value for all required parameters.",
+        ),
+        Broken::Enum => ("INVALID_ENUM", "You specified an invalid value."),
+        Broken::Pattern => (
+            "INVALID_PATTERN",
+            "You provided a value that does not match the required pattern.",
+        ),
+        Broken::TooLong => (
+            "MAX_LENGTH_EXCEEDED",
+            "You provided a value that is longer than allowed.",
+        ),
+        Broken::TooShort => (
+            "MIN_LENGTH_EXCEEDED",
+            "You provided a value that is shorter than allowed.",
+        ),
+        Broken::TooLarge => (
+            "MAX_VALUE_EXCEEDED",
+            "You provided a value that is larger than allowed.",
+        ),
+        Broken::TooSmall => (
+            "MIN_VALUE_EXCEEDED",
+            "You provided a value that is smaller than allowed.",
+        ),
+        Broken::Member => (
+            "INVALID_LIST_MEMBER",
+            "You provided a list with at least one invalid value.",
+        ),
     }
 }

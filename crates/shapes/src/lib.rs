@@ -23,7 +23,7 @@ mod time;
 mod tree;
 
 pub use blob::Blob;
-pub use constraint::{List, Map, Range, Size, Text};
+pub use constraint::{Broken, List, Map, Range, Size, Text};
 pub use enumeration::UnknownValue;
 pub use error::ReadError;
 pub use generated::{cloudtrail, featurestore_runtime, iam, kms, organizations, sagemaker, sts};

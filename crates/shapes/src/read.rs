@@ -6,8 +6,8 @@ mod values;
 pub(crate) use self::values::enumeration;
 
 use self::echo::Echo;
-use crate::constraint::NOT_NULL;
-use crate::{Characters, Path, ReadError, Tree};
+use crate::constraint::Constraint;
+use crate::{Broken, Characters, Path, ReadError, Tree};
 
 /// How many violations a message spells out; further ones are only counted.
 const MOST_TEXTS: usize = 50;
@@ -53,7 +53,7 @@ pub trait FromTree: Sized {
 #[derive(Debug)]
 pub struct Context {
     form: ScalarForm,
-    texts: Vec<String>,
+    found: Vec<(Broken, String)>,
     count: usize,
 }
 
@@ -68,7 +68,7 @@ where
 {
     let mut cx = Context {
         form,
-        texts: Vec::new(),
+        found: Vec::new(),
         count: 0,
     };
     match T::from_tree(tree, &(), &mut cx, &Path::ROOT)? {
@@ -113,12 +113,18 @@ impl Context {
 
     /// Reports that the required value at `at` is missing.
     pub fn report_null(&mut self, at: &Path<'_>) {
-        self.report(at, &Echo::Null, NOT_NULL);
+        self.report(at, &Echo::Null, Constraint::required());
     }
 
-    /// Reports that `value` at `at` breaks `constraint`, which is AWS's text for it; the
-    /// value is quoted, to a bounded length, if `echo` says so.
-    pub fn report_value(&mut self, at: &Path<'_>, value: &Tree<'_>, echo: bool, constraint: &str) {
+    /// Reports that `value` at `at` breaks `constraint`; the value is quoted, to a bounded
+    /// length, if `echo` says so.
+    fn report_value(
+        &mut self,
+        at: &Path<'_>,
+        value: &Tree<'_>,
+        echo: bool,
+        constraint: Constraint,
+    ) {
         let shown = if echo {
             Echo::Value(value)
         } else {
@@ -127,28 +133,30 @@ impl Context {
         self.report(at, &shown, constraint);
     }
 
-    fn report(&mut self, at: &Path<'_>, shown: &Echo<'_, '_>, constraint: &str) {
+    fn report(&mut self, at: &Path<'_>, shown: &Echo<'_, '_>, constraint: Constraint) {
         self.count = self.count.saturating_add(1);
-        if self.texts.len() < MOST_TEXTS {
-            self.texts.push(format!(
-                "{shown} at '{at}' failed to satisfy constraint: {constraint}"
-            ));
+        if self.found.len() < MOST_TEXTS {
+            let Constraint { kind, text } = constraint;
+            let text = format!("{shown} at '{at}' failed to satisfy constraint: {text}");
+            self.found.push((kind, text));
         }
     }
 
     /// Forgets the violations after the first `count`.
     fn roll_back(&mut self, count: usize) {
         self.count = count;
-        self.texts.truncate(count);
+        self.found.truncate(count);
     }
 
     fn into_error(self) -> ReadError {
         let noun = if self.count == 1 { "error" } else { "errors" };
-        let texts = self.texts.join("; ");
-        ReadError::Validation(format!(
-            "{} validation {noun} detected: {texts}",
-            self.count
-        ))
+        let first = self.found.first().map(|(kind, _)| *kind);
+        let texts: Vec<String> = self.found.into_iter().map(|(_, text)| text).collect();
+        let texts = texts.join("; ");
+        ReadError::Validation {
+            text: format!("{} validation {noun} detected: {texts}", self.count),
+            first: first.unwrap_or(Broken::Required),
+        }
     }
 }
 

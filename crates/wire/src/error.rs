@@ -77,6 +77,7 @@ impl Error {
     pub fn refusal(&self, protocol: Protocol, service: Option<Service>) -> Refusal {
         let is_query = protocol == Protocol::Query;
         let named = |query, json| if is_query { query } else { json };
+        let asked = service.unwrap_or_else(|| typical(protocol));
         let (code, status) = match self {
             Self::Auth(error) => return error.refusal(protocol),
             Self::UnknownOperation { .. } | Self::Unsupported { .. } => (
@@ -89,10 +90,7 @@ impl Error {
             ),
             Self::InvalidAction { .. } => ("InvalidAction", Some(400)),
             Self::MissingAction => ("MissingAction", Some(400)),
-            Self::Input(error) => (
-                error.code(service.unwrap_or_else(|| typical(protocol))),
-                Some(400),
-            ),
+            Self::Input(error) => (error.code(asked), Some(400)),
             Self::Head(_) => (named("MalformedInput", "SerializationException"), Some(400)),
             Self::Method => (
                 named("InvalidAction", "UnknownOperationException"),
@@ -104,12 +102,17 @@ impl Error {
             ),
             Self::Answer(_) => ("InternalFailure", Some(500)),
         };
+        let (message, reason) = if let Self::Input(error) = self {
+            (error.message(asked), error.reason(asked))
+        } else {
+            (self.public_message(), None)
+        };
         Refusal {
             kind: self.kind(),
             code: code.into(),
-            message: self.public_message(),
+            message,
             status,
-            reason: None,
+            reason,
         }
     }
 

@@ -135,6 +135,8 @@ pub(crate) enum Invalid {
     NotDetachable,
     /// A paging token that this listing did not make.
     PagingToken,
+    /// The id is not one of anything.
+    Pattern,
     /// The name of the role is reserved.
     RoleName,
     /// A tag key that only AWS may set.
@@ -309,7 +311,8 @@ impl Invalid {
             Self::FeatureSet => "INVALID_ENUM",
             Self::ImmutablePolicy => "IMMUTABLE_POLICY",
             Self::NotDetachable => "NON_DETACHABLE_POLICY",
-            Self::PagingToken => "INVALID_PAGINATION_TOKEN",
+            Self::PagingToken => "INVALID_NEXT_TOKEN",
+            Self::Pattern => "INVALID_PATTERN",
             Self::RoleName => "INVALID_ROLE_NAME",
             Self::SystemTag => "INVALID_SYSTEM_TAGS_PARAMETER",
             Self::TargetId => "INVALID_PATTERN_TARGET_ID",
@@ -325,6 +328,7 @@ impl Invalid {
             }
             Self::NotDetachable => "You can't detach this AWS managed policy.",
             Self::PagingToken => "You specified an invalid value for nextToken.",
+            Self::Pattern => "You provided a value that does not match the required pattern.",
             Self::RoleName => "A role name can't begin with the reserved prefix AWSServiceRoleFor.",
             Self::SystemTag => "You specified a tag key that is a system tag.",
             Self::TargetId => {

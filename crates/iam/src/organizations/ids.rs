@@ -63,6 +63,13 @@ pub(crate) fn account(entropy: &dyn Entropy) -> Option<AccountId> {
     digits.parse().ok()
 }
 
+/// Whether `id` looks like that of a root, unit or account. The models' patterns for ids of
+/// several kinds are not among those that are checked when a request is read.
+pub(crate) fn has_form(id: &str) -> bool {
+    let is_account = id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+    is_account || id.starts_with("r-") || id.starts_with("ou-")
+}
+
 /// The ARN of something of the organization's: they all name the management account.
 fn arn(organization: &OrganizationRecord, resource: &str) -> Arn {
     let management = Some(organization.management);

@@ -63,8 +63,13 @@ impl NamedNode {
         Need::on(action, ids::node_arn(&self.organization, &self.id))
     }
 
-    /// The node. Fails with `missing` if there is none.
+    /// The node.
+    ///
+    /// Fails with `InvalidInputException` for what is no id, and with `missing` if there is none.
     pub(crate) fn found(&self, missing: Missing) -> Result<&Arc<NodeRecord>, Error> {
+        if !ids::has_form(&self.id) {
+            return Err(Invalid::Pattern.into());
+        }
         self.record.as_ref().ok_or(Error::Missing(missing))
     }
 
@@ -93,8 +98,7 @@ impl NamedNode {
     /// Fails with `InvalidInputException` for what is no node's id, and with
     /// `TargetNotFoundException`.
     pub(crate) fn target(&self) -> Result<&Arc<NodeRecord>, Error> {
-        let is_account = self.id.len() == 12 && self.id.bytes().all(|b| b.is_ascii_digit());
-        if !is_account && !self.id.starts_with("r-") && !self.id.starts_with("ou-") {
+        if !ids::has_form(&self.id) {
             return Err(Invalid::TargetId.into());
         }
         self.found(Missing::Target)

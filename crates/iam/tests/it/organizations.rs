@@ -534,7 +534,7 @@ fn children_are_listed_by_kind_and_page() {
     expected.sort();
     assert_eq!(found, expected);
     let input = json!({ "ParentId": tree.root, "ChildType": "ACCOUNT", "NextToken": "x" });
-    tree.breaks("ListChildren", input, "INVALID_PAGINATION_TOKEN");
+    tree.breaks("ListChildren", input, "INVALID_NEXT_TOKEN");
 }
 
 #[test]
@@ -639,6 +639,26 @@ fn the_policies_of_aws_are_there_and_stay_as_they_are() {
     ] {
         tree.breaks(operation, input, "IMMUTABLE_POLICY");
     }
+}
+
+#[test]
+fn what_is_no_id_is_refused_before_it_is_missing() {
+    let tree = Tree::new();
+    for made_up in ["000x00000A00", "p", "o-1234567890"] {
+        let input = json!({ "ResourceId": made_up });
+        tree.breaks("ListTagsForResource", input, "INVALID_PATTERN");
+        let input = json!({ "ResourceId": made_up, "Tags": [{ "Key": "a", "Value": "b" }] });
+        tree.breaks("TagResource", input, "INVALID_PATTERN");
+        let input = json!({ "ResourceId": made_up, "TagKeys": ["a"] });
+        tree.breaks("UntagResource", input, "INVALID_PATTERN");
+        tree.breaks(
+            "ListParents",
+            json!({ "ChildId": made_up }),
+            "INVALID_PATTERN",
+        );
+    }
+    let unknown = json!({ "ChildId": "999999999999" });
+    tree.refuses("ListParents", unknown, "ChildNotFoundException");
 }
 
 #[test]

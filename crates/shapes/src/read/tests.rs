@@ -6,8 +6,8 @@ use types::{Service, Timestamp};
 
 use crate::ScalarForm::{Json, Text as Form};
 use crate::{
-    Blob, Empty, Input, ReadError, SensitiveBlob, Tree, cloudtrail, featurestore_runtime, iam, kms,
-    sagemaker, sts,
+    Blob, Broken, Empty, Input, ReadError, SensitiveBlob, Tree, cloudtrail, featurestore_runtime,
+    iam, kms, organizations, sagemaker, sts,
 };
 
 fn read<T: Input>(value: Value) -> Result<T, ReadError> {
@@ -20,7 +20,8 @@ fn read<T: Input>(value: Value) -> Result<T, ReadError> {
 
 fn check<T: Input + std::fmt::Debug>(value: Value, expected: &str) {
     let error = read::<T>(value).unwrap_err();
-    assert_eq!(error, ReadError::Validation(expected.to_owned()));
+    assert!(matches!(error, ReadError::Validation { .. }), "{error:?}");
+    assert_eq!(error.to_string(), expected);
 }
 
 fn check_type<T: Input + std::fmt::Debug>(value: Value, expected: &str) {
@@ -441,16 +442,63 @@ fn query_forms_refuse_what_is_no_number() {
 
 #[test]
 fn codes_depend_on_the_service() {
-    let validation = ReadError::Validation(String::new());
+    let validation = ReadError::Validation {
+        text: String::new(),
+        first: Broken::Required,
+    };
     let serialization = ReadError::Serialization(String::new());
     assert_eq!(validation.code(Service::Kms), "ValidationException");
     assert_eq!(validation.code(Service::Iam), "ValidationError");
+    assert_eq!(
+        validation.code(Service::Organizations),
+        "InvalidInputException"
+    );
     assert_eq!(
         validation.code(Service::FeatureStoreRuntime),
         "ValidationError"
     );
     assert_eq!(serialization.code(Service::Kms), "SerializationException");
     assert_eq!(serialization.code(Service::Sts), "MalformedInput");
+}
+
+#[test]
+fn organizations_answers_with_a_reason() {
+    let check = |value: Value, reason: &str| {
+        let error = read::<organizations::CreatePolicyRequest>(value).unwrap_err();
+        assert_eq!(error.reason(Service::Organizations), Some(reason));
+        assert_eq!(error.reason(Service::Kms), None);
+        assert_ne!(error.message(Service::Organizations), error.to_string());
+        assert_eq!(error.message(Service::Kms), error.to_string());
+    };
+    let with = |name: &str, value: Value| {
+        let mut all = json!({"Name": "n", "Description": "", "Content": "{}",
+            "Type": "SERVICE_CONTROL_POLICY"});
+        all[name] = value;
+        all
+    };
+    check(with("Name", Value::Null), "INPUT_REQUIRED");
+    check(with("Type", json!("OTHER")), "INVALID_ENUM");
+    check(with("Name", json!("")), "MIN_LENGTH_EXCEEDED");
+    check(with("Name", json!("n".repeat(129))), "MAX_LENGTH_EXCEEDED");
+    let page = |size: i64| read::<organizations::ListRootsRequest>(json!({"MaxResults": size}));
+    let reason = |size| page(size).unwrap_err().reason(Service::Organizations);
+    assert_eq!(reason(0), Some("MIN_VALUE_EXCEEDED"));
+    assert_eq!(reason(21), Some("MAX_VALUE_EXCEEDED"));
+    let policy = read::<organizations::DescribePolicyRequest>(json!({"PolicyId": "no id"}));
+    let error = policy.unwrap_err();
+    assert_eq!(
+        error.reason(Service::Organizations),
+        Some("INVALID_PATTERN")
+    );
+    assert_eq!(
+        error.message(Service::Organizations),
+        "You provided a value that does not match the required pattern."
+    );
+    let states = read::<organizations::ListCreateAccountStatusRequest>(json!({"States": ["?"]}));
+    assert_eq!(
+        states.unwrap_err().reason(Service::Organizations),
+        Some("INVALID_LIST_MEMBER")
+    );
 }
 
 #[test]

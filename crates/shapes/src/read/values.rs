@@ -8,7 +8,7 @@ use types::Timestamp;
 use zeroize::Zeroizing;
 
 use super::{Context, FromTree, ScalarForm};
-use crate::constraint::{NOT_NULL, enum_text, keys_text, members_text, values_text};
+use crate::constraint::{Constraint, NOT_NULL};
 use crate::{
     Blob, List, Map, Path, Range, ReadError, SensitiveBlob, SensitiveString, Size, Text, Tree, time,
 };
@@ -209,7 +209,7 @@ impl<T: FromTree> FromTree for Vec<T> {
         };
         let echo = T::may_echo(rule.member);
         for constraint in rule.size.broken(members.len()) {
-            cx.report_value(at, tree, echo, &constraint);
+            cx.report_value(at, tree, echo, constraint);
         }
         let before = cx.count;
         let mut values = Self::with_capacity(members.len());
@@ -228,7 +228,7 @@ impl<T: FromTree> FromTree for Vec<T> {
             if members.contains(&Tree::Null) {
                 all.push(NOT_NULL.to_owned());
             }
-            cx.report_value(at, tree, echo, &members_text(&all));
+            cx.report_value(at, tree, echo, Constraint::on_members(&all));
         }
         Ok(Some(values))
     }
@@ -270,17 +270,17 @@ impl<T: FromTree> FromTree for BTreeMap<String, T> {
             if entries.iter().any(|(_, entry)| *entry == Tree::Null) {
                 all.push(NOT_NULL.to_owned());
             }
-            cx.report_value(at, tree, echo, &values_text(&all));
+            cx.report_value(at, tree, echo, Constraint::on_values(&all));
         }
         if entries
             .iter()
             .any(|(key, _)| rule.key.broken(key.as_str()).next().is_some())
         {
             let all: Vec<String> = rule.key.all().collect();
-            cx.report_value(at, tree, echo, &keys_text(&all));
+            cx.report_value(at, tree, echo, Constraint::on_keys(&all));
         }
         for constraint in rule.size.broken(values.len()) {
-            cx.report_value(at, tree, echo, &constraint);
+            cx.report_value(at, tree, echo, constraint);
         }
         Ok(Some(values))
     }
@@ -303,7 +303,7 @@ pub(crate) fn enumeration<T: std::str::FromStr>(
     if let Ok(value) = text.as_str().parse() {
         return Ok(Some(value));
     }
-    cx.report_value(at, tree, true, &enum_text(names));
+    cx.report_value(at, tree, true, Constraint::one_of(names));
     Ok(None)
 }
 
@@ -318,7 +318,7 @@ fn checked_text<'t>(
     };
     let before = cx.count;
     for constraint in rule.broken(text.as_str()) {
-        cx.report_value(at, tree, rule.echo, &constraint);
+        cx.report_value(at, tree, rule.echo, constraint);
     }
     Ok((cx.count == before).then(|| text.as_str()))
 }
@@ -340,7 +340,7 @@ fn checked_bytes(
     }
     let before = cx.count;
     for constraint in rule.broken(bytes.len()) {
-        cx.report_value(at, tree, false, &constraint);
+        cx.report_value(at, tree, false, constraint);
     }
     Ok((cx.count == before).then_some(bytes))
 }
@@ -361,7 +361,7 @@ fn checked_integer(
     };
     let before = cx.count;
     for constraint in rule.broken(value) {
-        cx.report_value(at, tree, true, &constraint);
+        cx.report_value(at, tree, true, constraint);
     }
     Ok((cx.count == before).then_some(value))
 }
