@@ -25,10 +25,11 @@ pub(crate) fn read(text: &str) -> Result<PolicyText, Error> {
 
 /// Reads a managed policy that a caller sends.
 ///
-/// Fails like [`read`], and with `LimitExceeded` beyond 6,144 characters that are not white
-/// space.
+/// Fails like [`read`], also if the version is not `2012-10-17`, and with `LimitExceeded` beyond
+/// 6,144 characters that are not white space.
 pub(crate) fn read_managed(text: &str) -> Result<PolicyText, Error> {
-    let policy = read(text)?;
+    let document = Document::parse_managed(text, DocumentKind::Identity);
+    let policy = PolicyText::parsed(document.map_err(|source| Error::MalformedPolicy { source })?);
     if non_whitespace_len(policy.text()) > quota::POLICY_SIZE {
         return Err(Error::Quota {
             quota: "PolicySize",

@@ -83,6 +83,20 @@ pub(crate) fn trust_of(service: &str) -> String {
     policy.to_string()
 }
 
+/// The same policy as `CreateServiceLinkedRole` answers it: AWS writes lists there, and the plain
+/// form everywhere else.
+pub(crate) fn answered_trust_of(service: &str) -> String {
+    let policy = serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Action": ["sts:AssumeRole"],
+            "Principal": { "Service": [service] },
+            "Effect": "Allow",
+        }],
+    });
+    policy.to_string()
+}
+
 /// The id of a deletion.
 pub(crate) fn task_of(service: &str, role: &str, number: &str) -> String {
     format!("task{}{role}/{number}", path_of(service))

@@ -127,11 +127,20 @@ pub(crate) fn listed_policy(policy: &Managed, usage: Usage) -> iam::Policy {
     }
 }
 
-/// A managed policy with everything.
+/// A managed policy as `CreatePolicy` answers it: without its description, and with tags only if
+/// it has some.
+pub(crate) fn created_policy(policy: &Managed, usage: Usage) -> iam::Policy {
+    iam::Policy {
+        tags: tags::shape(policy.tags()),
+        ..listed_policy(policy, usage)
+    }
+}
+
+/// A managed policy as `GetPolicy` answers it: with everything, also the list of no tags.
 pub(crate) fn policy(policy: &Managed, usage: Usage) -> iam::Policy {
     iam::Policy {
         description: policy.description().map(str::to_owned),
-        tags: tags::shape(policy.tags()),
+        tags: Some(tags::shape(policy.tags()).unwrap_or_default()),
         ..listed_policy(policy, usage)
     }
 }

@@ -104,7 +104,7 @@ impl Operation for CreatePolicy {
             }],
         };
         let usage = Usage::of(view, account, &record.arn());
-        let created = shape::policy(&Managed::Customer(record.clone().into()), usage);
+        let created = shape::created_policy(&Managed::Customer(record.clone().into()), usage);
         let mut batch = Batch::default();
         batch.put(&tables::POLICIES, row, record);
         Ok(Reply::write(

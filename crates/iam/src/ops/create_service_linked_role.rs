@@ -2,13 +2,13 @@
 
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::iam::{CreateServiceLinkedRoleRequest, CreateServiceLinkedRoleResponse};
+use shapes::iam::{CreateServiceLinkedRoleRequest, CreateServiceLinkedRoleResponse, Role};
 use store::Batch;
 use types::{AccountId, Service};
 
 use crate::event::{self, Fields};
 use crate::records::{EntityKind, RoleRecord, TrustPolicy};
-use crate::{Error, actions, linked, lookup, quota, shape, tables};
+use crate::{Error, actions, documents, linked, lookup, quota, shape, tables};
 
 /// Creates the role of a service that exists here, which only that service may assume and nobody
 /// may change.
@@ -74,8 +74,12 @@ impl Operation for CreateServiceLinkedRole {
             linked_to: Some(service),
             ..RoleRecord::new(account, (name, id), trust, ctx.time())
         };
+        let answered = linked::answered_trust_of(role.linked_to.as_deref().unwrap_or_default());
         let output = CreateServiceLinkedRoleResponse {
-            role: Some(shape::role(view, &role, None)),
+            role: Some(Role {
+                assume_role_policy_document: Some(documents::encoded(&answered)),
+                ..shape::role(view, &role, None)
+            }),
         };
         let mut batch = Batch::default();
         lookup::put_new(&mut batch, role);

@@ -175,6 +175,23 @@ fn the_role_of_a_service_is_made_once() {
         (&made["Arn"], &made["RoleName"]),
         (&json!(arn), &json!(RAM))
     );
+    let trust = |role: &Value| {
+        let text = role["AssumeRolePolicyDocument"].as_str().unwrap();
+        let text = percent_encoding::percent_decode_str(text)
+            .decode_utf8()
+            .unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["Statement"][0].clone()
+    };
+    let service = "ram.amazonaws.com";
+    assert_eq!(
+        trust(&made),
+        json!({ "Effect": "Allow", "Principal": { "Service": [service] }, "Action": ["sts:AssumeRole"] })
+    );
+    let found = world.ok("GetRole", json!({ "RoleName": RAM }))["Role"].clone();
+    assert_eq!(
+        trust(&found),
+        json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" })
+    );
     let message = format!(
         "Service role name {RAM} has been taken in this account, please try a different suffix."
     );

@@ -14,7 +14,7 @@ fn a_new_policy_is_answered_and_found() {
         "PolicyDocument": allow("kms:Decrypt", "*").to_string(),
         "Tags": [{ "Key": "Team", "Value": "red" }],
     });
-    let policy = world.ok("CreatePolicy", input)["Policy"].clone();
+    let mut policy = world.ok("CreatePolicy", input)["Policy"].clone();
     let id = policy["PolicyId"].as_str().unwrap();
     assert!(id.starts_with("ANPA") && id.len() == 21, "{id}");
     assert_eq!(
@@ -23,13 +23,47 @@ fn a_new_policy_is_answered_and_found() {
             "PolicyName": "Readers", "PolicyId": id, "Path": "/team/",
             "Arn": format!("arn:aws:iam::{ACCOUNT}:policy/team/Readers"),
             "DefaultVersionId": "v1", "AttachmentCount": 0, "PermissionsBoundaryUsageCount": 0,
-            "IsAttachable": true, "Description": "who reads",
+            "IsAttachable": true,
             "CreateDate": 1_700_000_000, "UpdateDate": 1_700_000_000,
             "Tags": [{ "Key": "Team", "Value": "red" }],
         })
     );
     let found = world.ok("GetPolicy", json!({ "PolicyArn": policy["Arn"] }));
+    policy["Description"] = json!("who reads");
     assert_eq!(found["Policy"], policy);
+}
+
+#[test]
+fn a_policy_without_tags_shows_none_when_made_and_an_empty_list_later() {
+    let world = World::new();
+    let input = json!({ "PolicyName": "Plain", "PolicyDocument": allow("kms:*", "*").to_string() });
+    let policy = world.ok("CreatePolicy", input)["Policy"].clone();
+    assert_eq!(policy.get("Tags"), None);
+    let found = world.ok("GetPolicy", json!({ "PolicyArn": policy["Arn"] }));
+    assert_eq!(found["Policy"]["Tags"], json!([]));
+}
+
+#[test]
+fn a_managed_policy_has_the_version_of_2012_and_an_inline_policy_may_be_older() {
+    let world = World::new();
+    world.user("Bob", None);
+    for version in [json!("2008-10-17"), json!(null)] {
+        let mut document = allow("kms:*", "*");
+        document["Version"] = version.clone();
+        if version.is_null() {
+            document.as_object_mut().unwrap().remove("Version");
+        }
+        let message = "Policy document must be version 2012-10-17 or greater.";
+        let refusal = ("MalformedPolicyDocument", 400, message);
+        let input = json!({ "PolicyName": "Old", "PolicyDocument": document.to_string() });
+        world.refuses("CreatePolicy", input, refusal);
+        let arn = world.policy(&format!("New{}", version.is_null()), &allow("kms:*", "*"));
+        let input = json!({ "PolicyArn": arn, "PolicyDocument": document.to_string() });
+        world.refuses("CreatePolicyVersion", input, refusal);
+        let input = json!({ "UserName": "Bob", "PolicyName": "inline",
+            "PolicyDocument": document.to_string() });
+        world.ok("PutUserPolicy", input);
+    }
 }
 
 #[test]
