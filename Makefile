@@ -15,13 +15,14 @@ tools:
 demo: tools ## build, start a server and run the main job on real data (KEEP=1 leaves it running)
 	@scripts/demo.sh
 
-test: tools ## every test: Rust, boto3 and the AWS CLI against the real binary
+test: tools ## every test: Rust, boto3, the AWS CLI and moto's tests against the real binary
 	$(CARGO) xtask tidy
 	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
 	$(CARGO) test --workspace --quiet --no-fail-fast
 	$(CARGO) build --package strongroom
 	scripts/generated-docs.sh --check
 	.venv/bin/pytest -q tests/acceptance
+	scripts/moto.sh
 	scripts/torture.sh --short
 
 torture: tools ## power cuts, failing and full disks, bit rot (SEED=… repeats a run)
