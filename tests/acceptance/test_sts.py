@@ -191,6 +191,24 @@ def test_the_command_line_takes_a_session(server, role):
     assert who.stdout.strip().endswith(":assumed-role/entered/cli"), who.stderr
 
 
+def test_the_command_line_makes_the_other_calls(server, user):
+    def aws(*arguments):
+        run = server.cli("sts", *arguments)
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)
+
+    assert aws("get-session-token", "--duration-seconds", "900")["Credentials"]["AccessKeyId"].startswith("ASIA")
+    federated = aws("get-federation-token", "--name", "carol", "--policy", ALL)
+    assert federated["FederatedUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:federated-user/carol"
+    key = user("told")
+    assert aws("get-access-key-info", "--access-key-id", key["AccessKeyId"]) == {"Account": ACCOUNT}
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        server.client("kms", key).list_keys()
+    message = refused.value.response["ResponseMetadata"]["HTTPHeaders"]["x-strongroom-authorization-message"]
+    said = json.loads(aws("decode-authorization-message", "--encoded-message", message)["DecodedMessage"])
+    assert said["allowed"] is False and said["context"]["action"] == "kms:ListKeys"
+
+
 def test_a_denial_explains_itself_to_whoever_may_know(server, user):
     key = user("curious", json.dumps({"Version": "2012-10-17", "Statement": {
         "Sid": "Never", "Effect": "Deny", "Action": "kms:CreateKey", "Resource": "*"}}))
