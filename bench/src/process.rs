@@ -1,14 +1,18 @@
-//! Child processes: started here, measured from `/proc`, and ended whatever happens.
+//! Child processes: started here, measured from `/proc`, and ended whatever happens, with the
+//! processes that they have started themselves: each child leads a process group of its own.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 
 use crate::clock::tick;
 use crate::numbers::float;
@@ -52,7 +56,7 @@ pub(crate) fn clean_up_on_signals() -> anyhow::Result<()> {
         });
         let running = running();
         for pid in &running.pids {
-            send(*pid, Signal::KILL);
+            kill_group(*pid);
         }
         if let Some(scratch) = &running.scratch {
             // Nothing more can be done about it now.
@@ -63,10 +67,15 @@ pub(crate) fn clean_up_on_signals() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn send(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It may have ended by itself.
-        let _sent = kill_process(pid, signal);
+fn pid_of(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
+
+/// Kills a child that has not been waited for, and what it has started.
+fn kill_group(leader: u32) {
+    if let Some(group) = pid_of(leader) {
+        // All of it may have ended by itself.
+        let _sent = kill_process_group(group, Signal::KILL);
     }
 }
 
@@ -109,6 +118,8 @@ impl Drop for Scratch {
 pub(crate) struct Process {
     child: Child,
     lines: Option<BufReader<ChildStdout>>,
+    /// Whether its number may be another's by now.
+    waited: bool,
 }
 
 impl Process {
@@ -118,11 +129,16 @@ impl Process {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .process_group(0)
             .spawn()
             .with_context(|| format!("starting `{name}` failed"))?;
         running().pids.insert(child.id());
         let lines = child.stdout.take().map(BufReader::new);
-        Ok(Self { child, lines })
+        Ok(Self {
+            child,
+            lines,
+            waited: false,
+        })
     }
 
     /// The next line of its standard output.
@@ -180,32 +196,88 @@ impl Process {
     }
 
     /// Waits until it ends by itself.
-    pub(crate) fn wait(mut self) -> anyhow::Result<()> {
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the process ended with {status}");
-        Ok(())
+    pub(crate) fn wait(self) -> anyhow::Result<()> {
+        self.end()
     }
 
     /// Asks it to end, and waits; kills it after half a minute.
-    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
-        send(self.child.id(), Signal::TERM);
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        let pid = pid_of(self.pid()).context("no process")?;
+        // It may have ended by itself.
+        let _sent = kill_process(pid, Signal::TERM);
         let end = tick() + Duration::from_secs(30);
-        while tick() < end {
-            if let Some(status) = self.child.try_wait()? {
-                ensure!(status.success(), "the process ended with {status}");
-                return Ok(());
-            }
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        while waitid(WaitId::Pid(pid), look)?.is_none() {
+            ensure!(tick() < end, "the process did not end within 30 s");
             std::thread::sleep(Duration::from_millis(5));
         }
-        anyhow::bail!("the process did not end within 30 s")
+        self.end()
+    }
+
+    /// Waits for the child, and ends its group while its number cannot be another's yet.
+    fn end(mut self) -> anyhow::Result<()> {
+        let pid = pid_of(self.pid()).context("no process")?;
+        waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+        )?;
+        kill_group(self.pid());
+        running().pids.remove(&self.pid());
+        let status = self.child.wait()?;
+        self.waited = true;
+        ensure!(status.success(), "the process ended with {status}");
+        Ok(())
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        running().pids.remove(&self.child.id());
-        // Both fail only if it has ended and been waited for.
-        let _killed = self.child.kill();
+        if self.waited {
+            return;
+        }
+        kill_group(self.pid());
+        running().pids.remove(&self.pid());
+        // Fails only if it has been waited for.
         let _ended = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A shell that starts another process, tells its number, and does `rest`.
+    fn shell(rest: &str) -> (Process, Pid) {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("sleep 60 >/dev/null & echo $!; {rest}")]);
+        let mut process = Process::start(&mut command).unwrap();
+        let child = process.line().unwrap().parse().unwrap();
+        (process, pid_of(child).unwrap())
+    }
+
+    /// Whether it ends, or waits for its parent to be told, within a few seconds.
+    fn ends(pid: Pid) -> bool {
+        let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
+        let end = tick() + Duration::from_secs(5);
+        while tick() < end {
+            match std::fs::read_to_string(&stat) {
+                Ok(text) if !text.contains(") Z ") => std::thread::yield_now(),
+                Ok(_) | Err(_) => return true,
+            }
+        }
+        false
+    }
+
+    #[test]
+    fn what_a_child_has_started_ends_with_it() {
+        let (process, child) = shell("exit 0");
+        process.wait().unwrap();
+        assert!(ends(child));
+        let (process, child) = shell("trap 'exit 0' TERM; while :; do sleep 0.01; done");
+        process.stop().unwrap();
+        assert!(ends(child));
+        let (process, child) = shell("wait");
+        drop(process);
+        assert!(ends(child));
     }
 }
