@@ -17,10 +17,20 @@ pub struct KeyBuilder(Vec<u8>);
 /// Behind every part.
 const END: &[u8] = &[0, 1];
 
+/// Keys up to this length, which are nearly all, are put together without a buffer of their own.
+const SHORT: usize = 256;
+
 impl Key {
     /// The key of a tuple of text parts.
     pub fn of(parts: &[&str]) -> Self {
         let length: usize = parts.iter().map(|part| part.len() + END.len()).sum();
+        let mut short = [0; SHORT];
+        if let Some(key) = short.get_mut(..length)
+            && !parts.iter().any(|part| part.as_bytes().contains(&0))
+        {
+            write_plain(parts, key);
+            return Self(Arc::from(&*key));
+        }
         let builder = KeyBuilder(Vec::with_capacity(length));
         parts
             .iter()
@@ -104,6 +114,19 @@ impl KeyBuilder {
     }
 }
 
+/// Writes `parts`, in which there is nothing to escape, to `key`, which is as long as they and
+/// their ends.
+fn write_plain(parts: &[&str], key: &mut [u8]) {
+    let mut rest = key;
+    for bytes in parts.iter().flat_map(|part| [part.as_bytes(), END]) {
+        let Some((place, behind)) = rest.split_at_mut_checked(bytes.len()) else {
+            return;
+        };
+        place.copy_from_slice(bytes);
+        rest = behind;
+    }
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.text_parts()).finish()
@@ -119,6 +142,22 @@ mod tests {
         assert_ne!(Key::of(&["ab", "c"]), Key::of(&["a", "bc"]));
         assert_ne!(Key::of(&["a"]), Key::of(&["a", ""]));
         assert_ne!(Key::of(&["a\0\u{1}b"]), Key::of(&["a", "b"]));
+    }
+
+    #[test]
+    fn the_key_of_a_tuple_is_what_the_builder_makes_of_it() {
+        let long = "long".repeat(100);
+        for parts in [
+            &["a", "", "us-east-1"][..],
+            &["a\0b", "c"],
+            &[&long, "c"],
+            &[],
+        ] {
+            let built = parts
+                .iter()
+                .fold(KeyBuilder::default(), |key, part| key.part(part.as_bytes()));
+            assert_eq!(Key::of(parts), built.build());
+        }
     }
 
     #[test]

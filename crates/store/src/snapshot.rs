@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use imbl::OrdMap;
 
@@ -24,13 +25,17 @@ pub struct Snapshot {
 struct TableIndex(Vec<&'static str>);
 
 impl TableIndex {
-    fn of(&self, name: &str) -> Option<usize> {
-        // Tables are statics: their names are nearly always found by their address.
-        let by_address = |known: &&str| std::ptr::eq(known.as_ptr(), name.as_ptr());
-        self.0
-            .iter()
-            .position(|known| by_address(known) && known.len() == name.len())
-            .or_else(|| self.0.iter().position(|known| *known == name))
+    fn of(&self, table: &dyn AnyTable) -> Option<usize> {
+        let name = table.name();
+        // Tables are statics: the name is nearly always the very one that was declared.
+        let same = |known: &&str| std::ptr::eq(known.as_ptr(), name.as_ptr()) && *known == name;
+        let noted = table.place().load(Ordering::Relaxed);
+        if self.0.get(noted).is_some_and(same) {
+            return Some(noted);
+        }
+        let found = self.0.iter().position(|known| *known == name)?;
+        table.place().store(found, Ordering::Relaxed);
+        Some(found)
     }
 }
 
@@ -155,12 +160,12 @@ impl Snapshot {
     }
 
     fn rows(&self, table: &dyn AnyTable) -> Option<&TableRows> {
-        self.tables.get(self.index.of(table.name())?)?.as_ref()
+        self.tables.get(self.index.of(table)?)?.as_ref()
     }
 
     /// Whether `table` is one of those that the store was opened with.
     pub fn has_table(&self, table: &dyn AnyTable) -> bool {
-        self.index.of(table.name()).is_some()
+        self.index.of(table).is_some()
     }
 
     /// This snapshot with the writes of commit `revision` applied.
@@ -176,14 +181,20 @@ impl Snapshot {
         for write in writes {
             self.apply(
                 revision,
-                write.table.name(),
+                write.table,
                 write.key.clone(),
                 write.record.clone(),
             );
         }
     }
 
-    fn apply(&mut self, revision: Revision, table: &str, key: Key, record: Option<ErasedRecord>) {
+    fn apply(
+        &mut self,
+        revision: Revision,
+        table: &dyn AnyTable,
+        key: Key,
+        record: Option<ErasedRecord>,
+    ) {
         let slot = self.index.of(table).and_then(|at| self.tables.get_mut(at));
         let Some(rows) = slot.map(Option::get_or_insert_default) else {
             return;
@@ -224,7 +235,7 @@ impl SnapshotBuilder {
         revision: Revision,
         record: ErasedRecord,
     ) {
-        self.0.apply(revision, table.name(), key, Some(record));
+        self.0.apply(revision, table, key, Some(record));
     }
 
     /// The snapshot, as of commit `revision`.

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,8 @@ pub type ErasedRecord = Arc<dyn Any + Send + Sync>;
 pub struct Table<R> {
     name: &'static str,
     keeps_history: bool,
+    /// Where snapshots hold it, as they last found out.
+    place: AtomicUsize,
     record: PhantomData<fn() -> R>,
 }
 
@@ -62,6 +65,7 @@ impl<R: Record> Table<R> {
         Self {
             name,
             keeps_history: true,
+            place: AtomicUsize::new(0),
             record: PhantomData,
         }
     }
@@ -71,6 +75,7 @@ impl<R: Record> Table<R> {
         Self {
             name,
             keeps_history: false,
+            place: AtomicUsize::new(0),
             record: PhantomData,
         }
     }
@@ -83,6 +88,9 @@ pub trait AnyTable: fmt::Debug + Send + Sync {
 
     /// Whether older versions of rows are kept.
     fn keeps_history(&self) -> bool;
+
+    /// A note of where snapshots hold the table; they check it before they believe it.
+    fn place(&self) -> &AtomicUsize;
 
     /// Decodes the stored form.
     fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError>;
@@ -118,6 +126,10 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn keeps_history(&self) -> bool {
         self.keeps_history
+    }
+
+    fn place(&self) -> &AtomicUsize {
+        &self.place
     }
 
     fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError> {

@@ -232,6 +232,8 @@ fn is_uuid(text: &str) -> bool {
 
 /// The text of a random version-4 UUID.
 fn uuid_v4(entropy: &dyn Entropy) -> [u8; 36] {
+    /// Where in the text the digits of each byte stand.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = [0_u8; 16];
     entropy.fill(&mut bytes);
@@ -241,13 +243,12 @@ fn uuid_v4(entropy: &dyn Entropy) -> [u8; 36] {
     if let Some(byte) = bytes.get_mut(8) {
         *byte = (*byte & 0x3f) | 0x80;
     }
-    let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    let digit = |nibble: u8| HEX.get(usize::from(nibble & 0x0f)).copied().unwrap_or(b'0');
     let mut text = [b'-'; 36];
-    let digits = text.iter_mut().enumerate();
-    let places = digits.filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-    for ((_, place), nibble) in places.zip(nibbles) {
-        *place = digit(nibble);
+    for (place, byte) in PLACES.iter().zip(bytes) {
+        if let Some([high, low]) = text.get_mut(*place..).and_then(<[u8]>::first_chunk_mut) {
+            (*high, *low) = (digit(byte >> 4), digit(byte));
+        }
     }
     text
 }
