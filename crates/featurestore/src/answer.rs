@@ -187,19 +187,18 @@ fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Where the first byte stands that needs an escape. Eight bytes are looked at together, and
-/// only if one of them may need it, one by one.
+/// Where the first byte stands that needs an escape. Eight bytes are looked at together, the
+/// last eight of a text a second time if need be, and only if one of them may need it, one by
+/// one.
 fn first_special(text: &[u8]) -> Option<usize> {
     let (words, rest) = text.as_chunks::<8>();
-    let plain = words
-        .iter()
-        .take_while(|word| !may_need_escape(u64::from_ne_bytes(**word)))
-        .count();
-    let tail = if plain == words.len() {
-        rest
-    } else {
-        text.get(plain * 8..).unwrap_or_default()
-    };
+    let may = |word: &[u8; 8]| may_need_escape(u64::from_ne_bytes(*word));
+    let plain = words.iter().take_while(|word| !may(word)).count();
+    let last_is_plain = || text.last_chunk().is_some_and(|word| !may(word));
+    if plain == words.len() && (rest.is_empty() || last_is_plain()) {
+        return None;
+    }
+    let tail = text.get(plain * 8..).unwrap_or_default();
     let at = tail.iter().position(|byte| needs_escape(*byte))?;
     Some(plain * 8 + at)
 }

@@ -327,10 +327,26 @@ fn check_signed_headers(list: &str) -> Result<(), AuthError> {
 
 fn read_signature(text: &str) -> Result<[u8; 32], AuthError> {
     let mut signature = [0; 32];
-    let is_lower_case = !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    match hex::decode_to_slice(text, &mut signature) {
-        Ok(()) if is_lower_case => Ok(signature),
-        Ok(()) | Err(_) => Err(AuthError::Incomplete(BAD_SIGNATURE)),
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let mut bad = u8::from(pairs.len() != signature.len() || !rest.is_empty());
+    for (byte, [high, low]) in signature.iter_mut().zip(pairs) {
+        let (high, low) = (nibble(*high), nibble(*low));
+        bad |= (high | low) & 0xf0;
+        *byte = high << 4 | low & 0x0f;
+    }
+    if bad == 0 {
+        Ok(signature)
+    } else {
+        Err(AuthError::Incomplete(BAD_SIGNATURE))
+    }
+}
+
+/// The value of a lower-case hexadecimal digit, or 255.
+fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => u8::MAX,
     }
 }
 
