@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -90,10 +90,11 @@ impl Door {
             (Some(Exempt::Live), _) => plain(StatusCode::OK, "ok\n"),
             (Some(Exempt::Ready), open) => ready(open),
             (Some(Exempt::Unseal), open) if self.unseals => {
-                self.unseal(peer, body, open.is_some(), id).await
+                Box::pin(self.unseal(peer, body, open.is_some(), id)).await
             }
             (_, Some(service)) if self.calls => {
-                caught(service.call(peer, &parts, body, id), &parts, id).await
+                let call = pin!(service.call(peer, &parts, body, id));
+                caught(call, &parts, id).await
             }
             (_, Some(_)) => elsewhere(&parts, id),
             (_, None) => self.sealed(peer, &parts, id),
@@ -197,11 +198,10 @@ impl Door {
 /// The answer of `call`, or an internal failure if it panics: a bug then costs one request and
 /// not the connection.
 async fn caught(
-    call: impl Future<Output = Response<Bytes>>,
+    mut call: Pin<&mut impl Future<Output = Response<Bytes>>>,
     parts: &Parts,
     id: RequestId,
 ) -> Response<Bytes> {
-    let mut call = pin!(call);
     let answer =
         poll_fn(
             |cx| match std::panic::catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
@@ -249,7 +249,7 @@ mod tests {
     async fn answer_of(call: impl Future<Output = Response<Bytes>>) -> Response<Bytes> {
         let request = Request::get("/FeatureGroup/x").body(()).unwrap();
         let (parts, ()) = request.into_parts();
-        caught(call, &parts, RequestId::generate(&SystemEntropy)).await
+        caught(pin!(call), &parts, RequestId::generate(&SystemEntropy)).await
     }
 
     #[tokio::test]

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use audit::TlsDetails;
 use bytes::{Bytes, BytesMut};
+use http::header::{REFERER, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use metrics::Histogram;
@@ -22,7 +23,7 @@ use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 use crate::config::Config;
 use crate::credentials::{Known, KnownCredentials};
 use crate::refusals::Refusals;
-use crate::router::{Router, failure_of};
+use crate::router::{Answer, Router, failure_of};
 use crate::unread::Unread;
 
 /// Signing keys kept: one per access key, day, region and service in use.
@@ -148,7 +149,7 @@ impl HttpService {
         let arrived = match self.arrived(parts) {
             Ok(arrived) => arrived,
             // The body is not worth reading.
-            Err(refused) => return closing(self.refuse(protocol, refused, &origin, id).await),
+            Err(refused) => return closing(self.refuse(protocol, refused, origin, id).await),
         };
         let limit = self.body_limit(&arrived, rule);
         let (body, _memory) = match self.read(body, limit).await {
@@ -231,14 +232,17 @@ impl HttpService {
             .flatten()
     }
 
-    /// Verifies the signature on the newest snapshot and runs the operation.
-    async fn dispatch(
+    /// Verifies the signature on the newest snapshot and begins the operation.
+    ///
+    /// What remains to be awaited is behind a pointer, here and below: every connection has
+    /// room for what its request awaits, and that is moved when a request begins.
+    fn dispatch(
         &self,
         arrived: Arrived<'_>,
         body: &Bytes,
         origin: Origin,
         id: RequestId,
-    ) -> Response<Bytes> {
+    ) -> Answer<'_> {
         let Arrived {
             signature,
             envelope,
@@ -256,7 +260,7 @@ impl HttpService {
                     owner: self.owner(&signature),
                     region: Some(region),
                 };
-                return self.refuse(envelope.protocol(), refused, &origin, id).await;
+                return self.refuse(envelope.protocol(), refused, origin, id);
             }
         };
         self.note_use(&caller, envelope.service(), &region);
@@ -264,12 +268,10 @@ impl HttpService {
         let ctx = Ctx::new(services, view, caller, origin, region, id).authenticated();
         let call = match envelope.call(body) {
             Ok(call) => call,
-            Err(error) => return self.unreadable(&ctx, &envelope, &error).await,
+            Err(error) => return self.unreadable(ctx, &envelope, error),
         };
         if let Some(route) = self.router.find(call.service(), call.operation()) {
-            let response = route.answer(ctx, &call).await;
-            route.count(response.status());
-            response
+            route.answer(ctx, &call)
         } else {
             let operation = call.operation().to_owned();
             let error = match call.service() {
@@ -277,30 +279,28 @@ impl HttpService {
                 Service::Strongroom => wire::Error::UnknownOperation { operation },
                 _ => wire::Error::Unsupported { operation },
             };
-            self.unreadable(&ctx, &envelope, &error).await
+            self.unreadable(ctx, &envelope, error)
         }
     }
 
     /// Answers and records an authenticated call whose input cannot be read, or that names no
     /// operation of this deployment.
-    async fn unreadable(
-        &self,
-        ctx: &Ctx,
-        envelope: &Envelope<'_>,
-        error: &wire::Error,
-    ) -> Response<Bytes> {
+    fn unreadable(&self, ctx: Ctx, envelope: &Envelope<'_>, error: wire::Error) -> Answer<'_> {
         let service = envelope.service();
-        let operation = envelope.operation().unwrap_or_default();
-        let route = self.router.find(service, operation);
-        let kind = route.map_or(Kind::Mutating, crate::router::Route::kind);
-        let failure = failure_of(error.refusal(envelope.protocol(), Some(service)));
-        pipeline::record_refused(ctx, service, operation, kind, &failure).await;
-        let reply = if operation.is_empty() {
-            ReplyTo::unknown(Some(service), envelope.protocol(), ctx.id())
-        } else {
-            ReplyTo::operation(service, operation, ctx.id())
-        };
-        reply.refuse(error)
+        let protocol = envelope.protocol();
+        let operation = envelope.operation().unwrap_or_default().to_owned();
+        Box::pin(async move {
+            let route = self.router.find(service, &operation);
+            let kind = route.map_or(Kind::Mutating, crate::router::Route::kind);
+            let failure = failure_of(error.refusal(protocol, Some(service)));
+            pipeline::record_refused(&ctx, service, &operation, kind, &failure).await;
+            let reply = if operation.is_empty() {
+                ReplyTo::unknown(Some(service), protocol, ctx.id())
+            } else {
+                ReplyTo::operation(service, &operation, ctx.id())
+            };
+            reply.refuse(&error)
+        })
     }
 
     fn authenticate(
@@ -359,44 +359,46 @@ impl HttpService {
     }
 
     /// Answers a request that was refused before it was authenticated, and records it.
-    async fn refuse(
+    fn refuse(
         &self,
         protocol: Protocol,
         refused: Refused,
-        origin: &Origin,
+        origin: Origin,
         id: RequestId,
-    ) -> Response<Bytes> {
-        let refusal = refused.error.refusal(protocol, refused.service);
-        metrics::counter!("strongroom_unauthenticated_total", "code" => refusal.code.to_string())
-            .increment(1);
-        self.refusals.note(origin.source_ip, &refusal.code, id);
-        let route = refused
-            .service
-            .and_then(|service| self.router.find(service, &refused.operation));
-        let kind = route.map_or(Kind::Mutating, crate::router::Route::kind);
-        let region = refused.region.as_ref().or(self.regions.first());
-        if let (wire::Error::Auth(_), Some(region), false) =
-            (&refused.error, region, kind.is_data())
-        {
-            let attempt = UnauthenticatedCall {
-                access_key_id: refused.access_key.as_deref(),
-                service: refused.service,
-                operation: &refused.operation,
-                read_only: kind.is_read_only(),
-                code: &refusal.code,
-                message: &refusal.message,
-            };
-            pipeline::record_unauthenticated(
-                &self.services,
-                refused.owner.unwrap_or(self.home),
-                region,
-                origin,
-                id,
-                attempt,
-            )
-            .await;
-        }
-        ReplyTo::unknown(refused.service, protocol, id).error(&refusal)
+    ) -> Answer<'_> {
+        Box::pin(async move {
+            let refusal = refused.error.refusal(protocol, refused.service);
+            metrics::counter!("strongroom_unauthenticated_total", "code" => refusal.code.to_string())
+                .increment(1);
+            self.refusals.note(origin.source_ip, &refusal.code, id);
+            let route = refused
+                .service
+                .and_then(|service| self.router.find(service, &refused.operation));
+            let kind = route.map_or(Kind::Mutating, crate::router::Route::kind);
+            let region = refused.region.as_ref().or(self.regions.first());
+            if let (wire::Error::Auth(_), Some(region), false) =
+                (&refused.error, region, kind.is_data())
+            {
+                let attempt = UnauthenticatedCall {
+                    access_key_id: refused.access_key.as_deref(),
+                    service: refused.service,
+                    operation: &refused.operation,
+                    read_only: kind.is_read_only(),
+                    code: &refusal.code,
+                    message: &refusal.message,
+                };
+                pipeline::record_unauthenticated(
+                    &self.services,
+                    refused.owner.unwrap_or(self.home),
+                    region,
+                    &origin,
+                    id,
+                    attempt,
+                )
+                .await;
+            }
+            ReplyTo::unknown(refused.service, protocol, id).error(&refusal)
+        })
     }
 
     /// Reads the body, within its bound, the time allowed and the memory of all bodies.
@@ -435,14 +437,14 @@ impl HttpService {
 
     fn origin(&self, peer: &Peer, parts: &Parts) -> Origin {
         // Condition keys show these: a header without a text is like one that was not sent.
-        let text = |name: &str| {
+        let text = |name: HeaderName| {
             let value = parts.headers.get(name)?.to_str().ok()?.trim();
             (!value.is_empty()).then(|| value.to_owned())
         };
         Origin {
             source_ip: Some(self.source_ip(peer.address.ip().to_canonical(), parts)),
-            user_agent: text("user-agent"),
-            referer: text("referer"),
+            user_agent: text(USER_AGENT),
+            referer: text(REFERER),
             secure_transport: peer.tls.is_some(),
             tls: peer.tls.clone(),
         }
@@ -546,5 +548,7 @@ pub(crate) fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
 pub(crate) fn set_revision(response: &mut Response<Bytes>, revision: u64) {
     response
         .headers_mut()
-        .insert("x-strongroom-revision", HeaderValue::from(revision));
+        .insert(REVISION, HeaderValue::from(revision));
 }
+
+const REVISION: HeaderName = HeaderName::from_static("x-strongroom-revision");

@@ -22,21 +22,18 @@ use crate::http_service::set_revision;
 const AUTHORIZATION_MESSAGE: &str = "x-strongroom-authorization-message";
 
 /// The future of an answer.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
+pub(crate) type Answer<'a> = Pin<Box<dyn Future<Output = Response<Bytes>> + Send + 'a>>;
 
 /// One operation behind its wire protocol.
 pub(crate) trait Route: fmt::Debug + Send + Sync {
-    /// Reads and validates the input, executes, and encodes the answer.
-    fn answer(&self, ctx: Ctx, call: &Call<'_>) -> Answer;
+    /// Reads and validates the input, executes, encodes the answer, and counts it.
+    fn answer(&self, ctx: Ctx, call: &Call<'_>) -> Answer<'_>;
 
     /// The actions that the operation may need.
     fn actions(&self) -> &'static [&'static Action];
 
     /// How the operation is recorded.
     fn kind(&self) -> pipeline::Kind;
-
-    /// Counts an answer.
-    fn count(&self, status: StatusCode);
 }
 
 /// All operations that this server answers.
@@ -121,6 +118,19 @@ struct Answered {
     server_error: Counter,
 }
 
+impl Answered {
+    fn count(&self, status: StatusCode) {
+        let counter = if status.is_success() {
+            &self.ok
+        } else if status.is_client_error() {
+            &self.client_error
+        } else {
+            &self.server_error
+        };
+        counter.increment(1);
+    }
+}
+
 impl<O: Operation> Typed<O> {
     /// The recorder of metrics must be installed before.
     fn new() -> Self {
@@ -149,7 +159,7 @@ impl<O: Operation> fmt::Debug for Typed<O> {
 }
 
 impl<O: Operation> Route for Typed<O> {
-    fn answer(&self, ctx: Ctx, call: &Call<'_>) -> Answer {
+    fn answer(&self, ctx: Ctx, call: &Call<'_>) -> Answer<'_> {
         let reply = ReplyTo::operation(O::SERVICE, O::NAME, ctx.id());
         let input = call.read::<O::Input>();
         let services = Arc::clone(ctx.services());
@@ -171,6 +181,7 @@ impl<O: Operation> Route for Typed<O> {
                 Err(failure) => refuse(&reply, &services, failure),
             };
             set_revision(&mut response, executed.revision);
+            self.answered.count(response.status());
             response
         })
     }
@@ -181,17 +192,6 @@ impl<O: Operation> Route for Typed<O> {
 
     fn kind(&self) -> pipeline::Kind {
         O::KIND
-    }
-
-    fn count(&self, status: StatusCode) {
-        let counter = if status.is_success() {
-            &self.answered.ok
-        } else if status.is_client_error() {
-            &self.answered.client_error
-        } else {
-            &self.answered.server_error
-        };
-        counter.increment(1);
     }
 }
 
