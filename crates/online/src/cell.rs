@@ -82,10 +82,9 @@ impl CellKey {
 
     fn join(group: GroupNumber, tag: &[u8; 32]) -> Self {
         let mut bytes = [0; Self::LENGTH];
-        let parts = group.0.to_be_bytes().into_iter().chain(*tag);
-        for (slot, byte) in bytes.iter_mut().zip(parts) {
-            *slot = byte;
-        }
+        let (number, hash) = bytes.split_at_mut(size_of::<u64>());
+        number.copy_from_slice(&group.0.to_be_bytes());
+        hash.copy_from_slice(tag);
         Self(bytes)
     }
 }

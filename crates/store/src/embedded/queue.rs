@@ -57,6 +57,9 @@ struct Lanes {
     data_bytes: usize,
     /// The committer lingers until this many data batches wait.
     wanted: usize,
+    /// Whether the committer waits and nobody has woken it yet: a needless wake is a system
+    /// call for every batch.
+    asleep: bool,
     /// Log segments to drop.
     drops: Vec<DropSegments>,
     /// An empty group is due.
@@ -116,7 +119,8 @@ impl Queue {
             }
             Lane::Metadata | Lane::Data => return Err(CommitError::Busy),
         }
-        let wakes = !lanes.metadata.is_empty() || lanes.data.len() >= lanes.wanted;
+        let enough = !lanes.metadata.is_empty() || lanes.data.len() >= lanes.wanted;
+        let wakes = enough && std::mem::take(&mut lanes.asleep);
         drop(lanes);
         if wakes {
             self.work.notify_one();
@@ -149,11 +153,7 @@ impl Queue {
                 && !lanes.closing;
             if admits && lingers {
                 lanes.wanted = linger.wanted;
-                lanes = self
-                    .work
-                    .wait_timeout(lanes, linger.patience)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
+                lanes = self.sleep(lanes, Some(linger.patience));
                 lanes.wanted = 0;
                 linger = Linger::default();
                 continue;
@@ -167,17 +167,30 @@ impl Queue {
             if lanes.closing && lanes.data.is_empty() {
                 return None;
             }
-            lanes = if lanes.data.is_empty() {
-                self.work
-                    .wait(lanes)
-                    .unwrap_or_else(PoisonError::into_inner)
-            } else {
-                self.work
-                    .wait_timeout(lanes, STALL_POLL)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
-            };
+            let patience = (!lanes.data.is_empty()).then_some(STALL_POLL);
+            lanes = self.sleep(lanes, patience);
         }
+    }
+
+    /// Waits until woken, or for `patience`.
+    fn sleep<'a>(
+        &self,
+        mut lanes: MutexGuard<'a, Lanes>,
+        patience: Option<Duration>,
+    ) -> MutexGuard<'a, Lanes> {
+        lanes.asleep = true;
+        let mut lanes = match patience {
+            None => self
+                .work
+                .wait(lanes)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let woken = self.work.wait_timeout(lanes, patience);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        lanes.asleep = false;
+        lanes
     }
 
     /// Adds segments to drop, or says why the store will not drop any.
