@@ -43,6 +43,9 @@ pub(super) fn measure(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<
         written
     });
     let after = written?;
+    let journal = size_where(&data, &|path| {
+        path.extension().is_some_and(|it| it == "jnl")
+    });
     let live = float(count) * float_len(sealed_length() + CELL_KEY);
     let peak = float(peak.load(Ordering::Acquire));
     let mib = |bytes: f64| bytes / 1024.0 / 1024.0;
@@ -53,9 +56,10 @@ pub(super) fn measure(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<
     );
     report.add(fact.target(Target::AtMost(2.0)).detail(format!(
         "{count} records, {:.1} MiB live (keys and sealed values); {:.1} MiB used, {:.1} MiB \
-         before the first record",
+         of it the engine's journal; {:.1} MiB before the first record",
         mib(live),
         mib(float(after)),
+        mib(float(journal)),
         mib(float(empty)),
     )));
     report
@@ -81,6 +85,11 @@ fn settle(subject: &Subject, data: &Path) -> anyhow::Result<u64> {
 
 /// Bytes of the blocks of all files below `directory`; files may vanish meanwhile.
 fn size_of(directory: &Path) -> u64 {
+    size_where(directory, &|_| true)
+}
+
+/// The same of the files that `counts` says.
+fn size_where(directory: &Path, counts: &dyn Fn(&Path) -> bool) -> u64 {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return 0;
     };
@@ -88,10 +97,13 @@ fn size_of(directory: &Path) -> u64 {
         .flatten()
         .filter_map(|entry| {
             let kind = entry.metadata().ok()?;
+            let path = entry.path();
             Some(if kind.is_dir() {
-                size_of(&entry.path())
-            } else {
+                size_where(&path, counts)
+            } else if counts(&path) {
                 kind.blocks() * 512
+            } else {
+                0
             })
         })
         .sum()
