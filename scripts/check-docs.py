@@ -188,7 +188,8 @@ def operations(page):
     """Operations whose source file does not have their name."""
     for listed in re.findall(r"^Here: (.*)\.$", page, re.M):
         for operation in listed.split(", "):
-            snake = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+            words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", operation)
+            snake = words.lower()
             if not list(ROOT.glob(f"crates/*/src/**/{snake}.rs")):
                 yield f"{operation}: no source file `{snake}.rs`"
 
