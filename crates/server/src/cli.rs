@@ -82,7 +82,7 @@ pub enum AuditCommand {
     ///
     /// Needs the directory's lock and its seal. Prints a line for each day, and exits with 1
     /// if a record is missing or was edited, moved, exchanged or added, or if the store misses
-    /// what it has acknowledged. Nothing is changed.
+    /// what it has acknowledged. Changes no record.
     #[command(after_help = "EXAMPLE:\n  strongroom audit verify --data ./data")]
     Verify(DirectoryArgs),
 }
@@ -94,7 +94,7 @@ pub enum CredentialsCommand {
     ///
     /// Needs the directory's lock and its seal. The user's other access keys are deleted. The
     /// new one is written to `credentials` in the data directory, over what is there. A user
-    /// that is gone is made again, and the policy AdministratorAccess attached if it is not.
+    /// that is gone is made again, and the policy `AdministratorAccess` attached if it is not.
     /// The audit log tells of it.
     #[command(after_help = "EXAMPLE:\n  strongroom credentials reset --data ./data")]
     Reset(DirectoryArgs),
