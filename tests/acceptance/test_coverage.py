@@ -339,6 +339,7 @@ CALLS = {
         "BypassPolicyLockoutSafetyCheck": True})(w.key()),
     ("kms", "CreateAlias"): lambda w: {"AliasName": "alias/" + name(), "TargetKeyId": w.key()},
     ("kms", "ListAliases"): lambda w: {},
+    ("kms", "GetKeyLastUsage"): lambda w: {"KeyId": w.shared_key},
     ("kms", "ScheduleKeyDeletion"): lambda w: {"KeyId": w.key(), "PendingWindowInDays": 7},
     ("kms", "CancelKeyDeletion"): lambda w: {"KeyId": w.deleted_key()},
     ("kms", "EnableKeyRotation"): lambda w: {"KeyId": w.key()},

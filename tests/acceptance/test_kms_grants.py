@@ -155,3 +155,15 @@ def test_a_key_is_rotated_and_deleted_and_kept(server, kms, key):
     kms.cancel_key_deletion(KeyId=key)
     kms.enable_key(KeyId=key)
     assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"secret"
+
+
+def test_the_last_use_of_a_key_names_its_record(server, kms, key):
+    unused = kms.get_key_last_usage(KeyId=key)
+    assert "KeyLastUsage" not in unused and unused["TrackingStartDate"] == unused["KeyCreationDate"]
+    kms.encrypt(KeyId=key, Plaintext=b"x")
+    usage = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
+    assert usage["Operation"] == "Encrypt"
+    found = server.client("cloudtrail").lookup_events(LookupAttributes=[
+        {"AttributeKey": "EventId", "AttributeValue": usage["CloudTrailEventId"]}])["Events"]
+    assert [event["EventName"] for event in found] == ["Encrypt"]
+    assert json.loads(found[0]["CloudTrailEvent"])["requestID"] == usage["KmsRequestId"]

@@ -34,6 +34,7 @@ actions! {
     GENERATE_DATA_KEY_WITHOUT_PLAINTEXT = "kms:GenerateDataKeyWithoutPlaintext";
     GENERATE_MAC = "kms:GenerateMac";
     GENERATE_RANDOM = "kms:GenerateRandom";
+    GET_KEY_LAST_USAGE = "kms:GetKeyLastUsage";
     GET_KEY_POLICY = "kms:GetKeyPolicy";
     GET_KEY_ROTATION_STATUS = "kms:GetKeyRotationStatus";
     GET_PARAMETERS_FOR_IMPORT = "kms:GetParametersForImport";

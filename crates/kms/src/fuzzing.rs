@@ -11,6 +11,7 @@ use crate::grants::constraints::Constraints;
 use crate::grants::index::{GRANT_INDEX, place};
 use crate::grants::party::Party;
 use crate::grants::record::{GRANT_NAMES, GRANTS, GrantRecord, GrantedOperation, Terms};
+use crate::last_usage::KEY_USAGE;
 use crate::records::{
     ALIAS_NAMES, DESTRUCTIONS, KEYS, KeyRecord, KeyRow, KeyState, MATERIALS, MaterialRecord,
 };
@@ -80,7 +81,7 @@ pub fn leftovers(view: &View, arn: &Arn) -> Vec<&'static str> {
     let [account, region] = parts;
     let key = Key::of(&[account, region, arn.resource_of("key").unwrap_or_default()]);
     let snapshot = view.snapshot();
-    let tables: [&'static dyn AnyTable; 7] = [
+    let tables: [&'static dyn AnyTable; 8] = [
         &KEYS,
         &MATERIALS,
         &ALIAS_NAMES,
@@ -88,6 +89,7 @@ pub fn leftovers(view: &View, arn: &Arn) -> Vec<&'static str> {
         &GRANT_INDEX,
         &GRANT_NAMES,
         &DESTRUCTIONS,
+        &KEY_USAGE,
     ];
     let left = tables.into_iter().filter(|table| {
         let (_, rows) = snapshot.prefix_state(*table, &key);

@@ -11,6 +11,7 @@ use types::{Clock, Entropy, KeyId, Monotonic, Region, Service};
 
 use crate::ciphertext::{Header, associated_data};
 use crate::context::EncryptionContext;
+use crate::last_usage::LastUsage;
 use crate::material::{self, Unwrapped};
 use crate::records::{KEYS, KeyRow, KeySpec, MaterialId, OWNED_KEYS, SHRED_GENERATIONS};
 use crate::shred::{ShredError, ShredKeys};
@@ -30,6 +31,7 @@ pub struct Keyring {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     shred: Arc<ShredKeys>,
+    usage: LastUsage,
     lifetime: Duration,
     cache: RwLock<HashMap<Place, Entry>>,
 }
@@ -52,9 +54,15 @@ impl Keyring {
             clock,
             entropy,
             shred,
+            usage: LastUsage::default(),
             lifetime: LIFETIME,
             cache: RwLock::default(),
         }
+    }
+
+    /// When keys were last used.
+    pub fn usage(&self) -> &LastUsage {
+        &self.usage
     }
 
     /// What wraps the material of keys.

@@ -19,6 +19,7 @@ use store::{Batch, CommitError, Key, View};
 use types::{AccountId, RequestId, Timestamp};
 
 use crate::grants::record::GRANTS;
+use crate::last_usage::KEY_USAGE;
 use crate::records::{
     ALIAS_NAMES, ALIASES, DESTRUCTIONS, Destruction, KEY_DATES, KeyRecord, KeyRow, KeyState,
     MATERIALS, RotationKind, SHRED_GENERATIONS, ShredGenerations, alias_name_row, alias_row, dated,
@@ -102,6 +103,7 @@ fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut Batch) {
             alias_name_row(account, region, &key.id, &name),
         );
     }
+    batch.delete(&KEY_USAGE, key.row_key());
     key.remove(batch);
     let destruction = Destruction {
         account,

@@ -22,6 +22,7 @@ pub(crate) mod generate_data_key_pair_without_plaintext;
 pub(crate) mod generate_data_key_without_plaintext;
 pub(crate) mod generate_mac;
 pub(crate) mod generate_random;
+pub(crate) mod get_key_last_usage;
 pub(crate) mod get_key_policy;
 pub(crate) mod get_key_rotation_status;
 pub(crate) mod get_parameters_for_import;

@@ -15,6 +15,7 @@ use crate::grants::index::GRANT_INDEX;
 use crate::grants::record::{GRANT_NAMES, GRANTS, Pointer, RETIRABLE_GRANTS};
 use crate::imports::{IMPORT_ENDS, ImportedMaterial};
 use crate::key_policy::KeyPolicy;
+use crate::last_usage::KEY_USAGE;
 use crate::stored;
 
 /// Keys: metadata and key policy.
@@ -43,6 +44,7 @@ pub fn tables() -> [&'static dyn AnyTable; 13] {
         &SHRED_GENERATIONS,
         &KEY_DATES,
         &DESTRUCTIONS,
+        &KEY_USAGE,
         &ALIASES,
         &ALIAS_NAMES,
         &OWNED_KEYS,

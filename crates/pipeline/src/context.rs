@@ -157,6 +157,8 @@ pub struct Ctx {
     authenticated: Option<Revision>,
     /// Changes and audit records of calls that were made on the caller's behalf.
     effects: Mutex<Batch>,
+    /// The ids of this call's records, by account.
+    event_ids: Mutex<Vec<(AccountId, RequestId)>>,
 }
 
 /// What stays the same for a request and the calls that services make for it.
@@ -198,6 +200,7 @@ impl Ctx {
             source: None,
             authenticated: None,
             effects: Mutex::default(),
+            event_ids: Mutex::default(),
         }
     }
 
@@ -225,6 +228,7 @@ impl Ctx {
             source: self.source.clone(),
             authenticated: self.authenticated,
             effects: Mutex::default(),
+            event_ids: Mutex::default(),
         }
     }
 
@@ -341,6 +345,20 @@ impl Ctx {
     /// The resource that a service acts for, if it said so.
     pub fn source(&self) -> Option<&Arn> {
         self.source.as_ref()
+    }
+
+    /// The id of the record that this call leaves in the history of `account`.
+    pub fn event_id(&self, account: AccountId) -> RequestId {
+        let mut ids = self
+            .event_ids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, id)) = ids.iter().find(|(known, _)| *known == account) {
+            return *id;
+        }
+        let id = RequestId::generate(self.entropy());
+        ids.push((account, id));
+        id
     }
 
     /// Adds changes that are committed with this call.

@@ -421,7 +421,7 @@ fn append_copies(
     let evaluated = evaluated(ctx, authorization)?;
     for account in accounts {
         let mut copy = record.clone();
-        copy.event_id = RequestId::generate(ctx.entropy()).to_string();
+        copy.event_id = ctx.event_id(account).to_string();
         copy.recipient_account_id = account.to_string();
         copy.shared_event_id.clone_from(&shared);
         if Some(account) != caller {

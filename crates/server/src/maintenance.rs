@@ -49,15 +49,16 @@ async fn slow_duties(services: &Services) {
     }
 }
 
-/// Persists when access keys were last used.
+/// Persists when access keys and KMS keys were last used.
 async fn keep_last_used(services: &Services) {
-    let Ok(last_used) = services.part::<iam::LastUsed>() else {
-        return;
-    };
-    let Some(batch) = last_used.flush(&services.store().snapshot()) else {
-        return;
-    };
-    if let Err(failed) = services.store().commit(batch).await {
-        warn!(error = %failed, "access-key last-used times could not be kept");
+    let snapshot = services.store().snapshot();
+    let access_keys = services.part::<iam::LastUsed>().ok();
+    let access_keys = access_keys.and_then(|used| used.flush(&snapshot));
+    let kms_keys = services.part::<kms::Keyring>().ok();
+    let kms_keys = kms_keys.and_then(|keyring| keyring.usage().flush(&snapshot));
+    for batch in access_keys.into_iter().chain(kms_keys) {
+        if let Err(failed) = services.store().commit(batch).await {
+            warn!(error = %failed, "last-used times of keys could not be kept");
+        }
     }
 }

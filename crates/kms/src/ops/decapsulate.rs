@@ -10,7 +10,7 @@ use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
 use crate::uses::{Demand, Pair, key_for};
-use crate::{Error, actions};
+use crate::{Error, actions, last_usage};
 
 /// Opens what `Encapsulate`, or anyone else who has the public key, made.
 ///
@@ -52,6 +52,7 @@ impl Operation for Decapsulate {
         let secret = pair.keys()?.decapsulate(blob);
         let secret = secret.map_err(|_length| Error::InvalidCiphertext)?;
         end_dry_run(input.dry_run)?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(DecapsulateResponse {
             key_id: Some(key.record.arn.to_string()),
             shared_secret: Some(secret.expose().to_vec().into()),

@@ -9,7 +9,7 @@ use crate::context::cryptographic_keys;
 use crate::event::Fields;
 use crate::source::{DryRun, Opened, Source};
 use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, no_recipient};
-use crate::{Error, actions};
+use crate::{Error, actions, last_usage};
 
 /// Decrypts a ciphertext of `Encrypt` or of the data key operations. A symmetric ciphertext
 /// names its key; `KeyId` is optional and must then name the same. What was encrypted under
@@ -64,6 +64,7 @@ impl Operation for Decrypt {
             return Err(Error::DryRun);
         };
         end_dry_run(input.dry_run)?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(DecryptResponse {
             key_id: Some(key.record.arn.to_string()),
             plaintext: Some(plaintext.expose().to_vec().into()),

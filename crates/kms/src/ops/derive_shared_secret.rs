@@ -10,7 +10,7 @@ use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::{end_dry_run, no_recipient};
 use crate::uses::{Demand, Pair, key_for};
-use crate::{Error, actions, metadata};
+use crate::{Error, actions, last_usage, metadata};
 
 /// Derives the raw shared secret of ECDH with another party's public key: the x coordinate
 /// of the common point, from which callers derive keys.
@@ -60,6 +60,7 @@ impl Operation for DeriveSharedSecret {
         // AWS says nothing more either.
         let secret = secret.map_err(|_not_a_point| Error::Validation("".into()))?;
         end_dry_run(input.dry_run)?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(DeriveSharedSecretResponse {
             key_id: Some(key.record.arn.to_string()),
             shared_secret: Some(secret.expose().to_vec().into()),

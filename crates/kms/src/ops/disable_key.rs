@@ -9,7 +9,7 @@ use types::Service;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyState;
-use crate::{Error, actions, switch};
+use crate::{Error, actions, last_usage, switch};
 
 /// Sets a key's state to `Disabled`; succeeds without effect if it is. The next request
 /// already finds it so, and no unwrapped material of the key is used any more.
@@ -31,7 +31,9 @@ impl Operation for DisableKey {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         let target = KeyTarget::find(ctx, &input.key_id, Forms::Keys)?;
-        Ok((Needs::one(target.need(&actions::DISABLE_KEY)), target))
+        let need = target.need(&actions::DISABLE_KEY);
+        let need = need.with(last_usage::condition_keys(ctx, &target)?);
+        Ok((Needs::one(need), target))
     }
 
     async fn handle(

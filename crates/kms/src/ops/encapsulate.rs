@@ -10,7 +10,7 @@ use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
 use crate::uses::{Demand, Pair, key_for};
-use crate::{Error, actions};
+use crate::{Error, actions, last_usage};
 
 /// Makes a shared secret with ML-KEM and its ciphertext, which `Decapsulate` opens.
 ///
@@ -51,6 +51,7 @@ impl Operation for Encapsulate {
         let made = pair.keys()?.encapsulate();
         let (ciphertext, secret) =
             made.map_err(|source| Error::internal("encapsulation failed", source))?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(EncapsulateResponse {
             key_id: Some(key.record.arn.to_string()),
             shared_secret: Some(secret.expose().to_vec().into()),

@@ -9,7 +9,7 @@ use crate::context::cryptographic_keys;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, usable_key};
-use crate::{Error, actions, uses};
+use crate::{Error, actions, last_usage, uses};
 
 /// Encrypts a short plaintext under a key: symmetrically and bound to the encryption context,
 /// or under the public key of an RSA pair.
@@ -59,6 +59,7 @@ impl Operation for Encrypt {
         let context = input.encryption_context.unwrap_or_default();
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let blob = uses::encrypt(ctx, key, algorithm, &context, input.plaintext.expose())?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(EncryptResponse {
             ciphertext_blob: Some(blob.into()),
             key_id: Some(key.record.arn.to_string()),

@@ -14,7 +14,7 @@ use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::specs;
 use crate::symmetric::{Checks, end_dry_run, usable_key};
-use crate::{Error, actions};
+use crate::{Error, actions, last_usage};
 
 /// Makes a key pair and returns the private key encrypted. Nothing of it is kept here;
 /// `Decrypt` brings the private key back.
@@ -61,6 +61,7 @@ impl Operation for GenerateDataKeyPairWithoutPlaintext {
         end_dry_run(input.dry_run)?;
         let context = input.encryption_context.unwrap_or_default();
         let made = data_key_pair(ctx, key, &context, input.key_pair_spec).await?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(GenerateDataKeyPairWithoutPlaintextResponse {
             private_key_ciphertext_blob: Some(made.blob.into()),
             public_key: Some(made.public_key.into()),

@@ -11,7 +11,7 @@ use crate::context::cryptographic_keys;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::symmetric::{Checks, data_key, data_key_length, end_dry_run, usable_key};
-use crate::{Error, actions};
+use crate::{Error, actions, last_usage};
 
 /// Makes a data key of 1 to 1,024 bytes and returns it encrypted; it is wiped before the
 /// answer leaves.
@@ -56,6 +56,7 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
         let length = data_key_length(input.key_spec, input.number_of_bytes)?;
         let context = input.encryption_context.unwrap_or_default();
         let made = data_key(ctx, key, &context, length)?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(made.blob.into()),
             key_id: Some(key.record.arn.to_string()),

@@ -10,7 +10,7 @@ use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
 use crate::uses::{Demand, check_algorithm, key_for, mac_of};
-use crate::{Error, actions};
+use crate::{Error, actions, last_usage};
 
 /// Computes the HMAC of a message of up to 4,096 bytes.
 ///
@@ -54,6 +54,7 @@ impl Operation for GenerateMac {
         check_algorithm(key, algorithms, algorithm, algorithm.as_str())?;
         end_dry_run(input.dry_run)?;
         let mac = mac_of(ctx, key, |mac| mac.tag(input.message.expose()))?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(GenerateMacResponse {
             key_id: Some(key.record.arn.to_string()),
             mac: Some(mac.into()),

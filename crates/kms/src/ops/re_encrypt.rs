@@ -10,7 +10,7 @@ use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::source::{DryRun, Opened, Source};
 use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, usable_key};
-use crate::{Error, actions, uses};
+use crate::{Error, actions, last_usage, uses};
 
 /// Decrypts a ciphertext and encrypts what it holds under the destination key, without showing
 /// it. Each key must allow its part.
@@ -115,6 +115,8 @@ impl Operation for ReEncrypt {
             .record
             .material
             .filter(|_| algorithm == DEFAULT_ALGORITHM);
+        last_usage::note(ctx, from, Self::NAME)?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(ReEncryptResponse {
             ciphertext_blob: Some(blob.into()),
             source_key_id: Some(from.record.arn.to_string()),

@@ -11,7 +11,7 @@ use types::Service;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::{KeyRecord, KeyState};
-use crate::{Error, actions, metadata, state};
+use crate::{Error, actions, last_usage, metadata, state};
 
 /// The shortest, usual and longest waiting period in days.
 const DAYS: [i32; 3] = [7, 30, 30];
@@ -40,6 +40,7 @@ impl Operation for ScheduleKeyDeletion {
         let target = KeyTarget::find(ctx, &input.key_id, Forms::Keys)?;
         let name = "kms:schedulekeydeletionpendingwindowindays";
         let keys = KeySet::default().one(name, days.to_string());
+        let keys = keys.and(last_usage::condition_keys(ctx, &target)?);
         let need = target.need(&actions::SCHEDULE_KEY_DELETION).with(keys);
         Ok((Needs::one(need), target))
     }

@@ -10,7 +10,7 @@ use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
 use crate::uses::{Demand, Pair, check_algorithm, key_for};
-use crate::{Error, actions, signatures};
+use crate::{Error, actions, last_usage, signatures};
 
 /// Signs a message of up to 4,096 bytes, its digest, or for ML-DSA its representative mu.
 ///
@@ -62,6 +62,7 @@ impl Operation for Sign {
         let pair = Pair::of(ctx, key)?;
         let signature = pair.keys()?.sign(ctx.entropy(), scheme, message);
         let signature = signature.map_err(|source| Error::internal("signing failed", source))?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(SignResponse {
             key_id: Some(key.record.arn.to_string()),
             signature: Some(signature.into()),

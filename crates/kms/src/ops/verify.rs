@@ -10,7 +10,7 @@ use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
 use crate::uses::{Demand, Pair, check_algorithm, key_for};
-use crate::{Error, actions, signatures};
+use crate::{Error, actions, last_usage, signatures};
 
 /// Verifies a signature that `Sign`, or anyone else who holds the private key, has made.
 ///
@@ -67,6 +67,7 @@ impl Operation for Verify {
             return Err(Error::InvalidSignature);
         }
         end_dry_run(input.dry_run)?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(VerifyResponse {
             key_id: Some(key.record.arn.to_string()),
             signature_valid: Some(true),

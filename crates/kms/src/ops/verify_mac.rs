@@ -10,7 +10,7 @@ use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
 use crate::uses::{Demand, check_algorithm, key_for, mac_of};
-use crate::{Error, actions};
+use crate::{Error, actions, last_usage};
 
 /// Verifies the HMAC of a message, in constant time.
 ///
@@ -57,6 +57,7 @@ impl Operation for VerifyMac {
             return Err(Error::InvalidMac);
         }
         end_dry_run(input.dry_run)?;
+        last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(VerifyMacResponse {
             key_id: Some(key.record.arn.to_string()),
             mac_valid: Some(true),

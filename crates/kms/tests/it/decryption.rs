@@ -171,6 +171,49 @@ async fn edited_truncated_and_foreign_blobs_do_not_open() {
 }
 
 #[tokio::test]
+async fn a_ciphertext_with_a_part_of_another_does_not_open() {
+    const PARTS: [std::ops::Range<usize>; 7] =
+        [2..7, 7..23, 23..55, 56..88, 88..120, 120..126, 126..142];
+    let world = World::new();
+    let admin = world.admin();
+    let (one, two) = (create(&world, &admin).await, create(&world, &admin).await);
+    let first = encrypted(&world, &admin, &one.key_id, &[]).await;
+    let input = shapes::kms::RotateKeyOnDemandRequest {
+        key_id: one.key_id.clone(),
+    };
+    world
+        .call::<kms::RotateKeyOnDemand>(&admin, input)
+        .await
+        .unwrap();
+    let blobs = [
+        first,
+        encrypted(&world, &admin, &one.key_id, &[]).await,
+        encrypted(&world, &admin, &one.key_id, &[("a", "b")]).await,
+        encrypted(&world, &admin, &two.key_id, &[]).await,
+    ];
+    let length = blobs[0].0.len();
+    assert!(blobs.iter().all(|blob| blob.0.len() == length));
+    assert_eq!(length, 142);
+    for (own, other) in blobs
+        .iter()
+        .flat_map(|own| blobs.iter().map(move |other| (own, other)))
+    {
+        for part in PARTS {
+            let mut mixed = own.0.clone();
+            mixed[part.clone()].copy_from_slice(&other.0[part.clone()]);
+            if mixed == own.0 {
+                continue;
+            }
+            for pairs in [&[][..], &[("a", "b")]] {
+                let input = decrypt(mixed.clone().into(), context(pairs));
+                let (code, _) = world.failure::<Decrypt>(&admin, input).await;
+                assert_eq!(code, INVALID.0, "{part:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn keys_policies_and_aliases_outlive_a_restart() {
     let world = World::new();
     let admin = world.admin();

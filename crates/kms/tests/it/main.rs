@@ -28,3 +28,4 @@ mod model;
 mod re_encryption;
 mod rotation;
 mod states;
+mod usage;

@@ -212,6 +212,10 @@ impl Walk<'_> {
                 let input = shape::RotateKeyOnDemandRequest { key_id };
                 self.code::<kms::RotateKeyOnDemand>(input).await
             }
+            "GetKeyLastUsage" => {
+                let input = shape::GetKeyLastUsageRequest { key_id };
+                self.code::<kms::GetKeyLastUsage>(input).await
+            }
             "ListKeyRotations" => {
                 let input = shape::ListKeyRotationsRequest {
                     key_id,
@@ -311,5 +315,5 @@ async fn every_operation_in_every_state_answers_as_the_table_says() {
             walked += 1;
         }
     }
-    assert_eq!(walked, 30 * 7);
+    assert_eq!(walked, 31 * 7);
 }
