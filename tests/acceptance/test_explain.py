@@ -65,6 +65,21 @@ def test_a_denied_kms_call_is_explained(server, strongroom, user, key):
     kms.generate_data_key(KeyId=key, KeySpec="AES_256")
 
 
+def test_a_grant_that_allowed_a_call_is_named_then_and_missed_now(server, strongroom, user):
+    admin = server.client("kms")
+    own = admin.create_key()["KeyMetadata"]["Arn"]
+    kms = server.client("kms", user("grantee"))
+    grant = admin.create_grant(
+        KeyId=own, GranteePrincipal=f"arn:aws:iam::{ACCOUNT}:user/grantee", Operations=["GenerateDataKey"])
+    answer = kms.generate_data_key(KeyId=own, KeySpec="AES_256", GrantTokens=[grant["GrantToken"]])
+    request = answer["ResponseMetadata"]["RequestId"]
+    then = need(strongroom.explain_request(RequestId=request))
+    assert (then["Decision"], then["Notes"]) == ("allowed", [f"the grant `{grant['GrantId']}` allows it"])
+    admin.revoke_grant(KeyId=own, GrantId=grant["GrantId"])
+    assert need(strongroom.explain_request(RequestId=request))["Decision"] == "implicitDeny"
+    assert need(strongroom.explain_request(RequestId=request, At="request"))["Notes"] == then["Notes"]
+
+
 def test_an_allowed_call_says_what_allowed_it_and_whether_it_still_would(server, strongroom, user):
     iam = server.client("iam")
     theirs = server.client("iam", user("allowed", policy("Allow", "iam:*")))

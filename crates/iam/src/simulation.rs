@@ -16,11 +16,13 @@ pub(crate) use context::Entries;
 pub(crate) use exclusions::Exclusions;
 pub(crate) use sources::{Caller, PolicySource, Source, compile, given};
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use pipeline::sources::LevelDocuments;
 use policy::{
-    Action, Attached, Document, DocumentKind, Explanation, Level, Policies, Request, ResourcePolicy,
+    Action, Attached, ConditionKey, ConditionKeys, Document, DocumentKind, Explanation, Level,
+    Policies, Request, ResourcePolicy,
 };
 use shapes::iam::SimulatePolicyResponse;
 use types::{AccountId, Arn};
@@ -64,6 +66,8 @@ pub(crate) struct Simulation {
     owner: Option<AccountId>,
     /// The resource's policy, read as each kind of resource has one.
     policies: Vec<(DocumentKind, Arc<Document>)>,
+    /// The condition keys that identity policies mention.
+    keys: Vec<ConditionKey>,
 }
 
 /// What one simulated request came to.
@@ -112,7 +116,13 @@ impl Simulation {
                 }
             }
         }
+        let statements = statements(&cast, &policies);
+        if resources.len().saturating_mul(statements) > MOST_WORK {
+            return Err(Fault::TooMuch { statements }.into());
+        }
+        let identity = cast.identity.iter().map(|source| &source.document);
         Ok(Self {
+            keys: context_keys(identity).cloned().collect(),
             actions,
             resources,
             entries: Entries::read(common.entries)?,
@@ -244,28 +254,36 @@ impl Simulation {
     /// The condition keys that identity policies and the resource's policy mention and that
     /// the request does not have.
     fn missing(&self, keys: &SimulatedKeys<'_>, resource: Option<&Arc<Document>>) -> Vec<String> {
-        let identity = self.cast.identity.iter().map(|source| &source.document);
-        context_keys(identity.chain(resource), |key| {
-            policy::ConditionKeys::lookup(keys, key).is_none()
-        })
+        let of_resource = context_keys(resource).filter(|key| !self.keys.contains(key));
+        let all = self.keys.iter().chain(of_resource);
+        let missing = all.filter(|key| keys.lookup(key).is_none());
+        missing.map(|key| key.original().to_owned()).collect()
     }
 }
 
-/// The condition keys in `documents` that `wanted` says yes to, as they are first written.
+/// The most statements times resources that are looked at for one action.
+const MOST_WORK: usize = 1_000_000;
+
+/// How many statements bear on each resource.
+fn statements(cast: &Cast, policies: &[(DocumentKind, Arc<Document>)]) -> usize {
+    let sources = cast.identity.iter().chain(&cast.boundary);
+    let levels = cast.levels.iter().flatten();
+    let documents = sources
+        .map(|source| &source.document)
+        .chain(policies.iter().map(|(_, document)| document))
+        .chain(levels.flat_map(|level| level.policies.iter().map(|policy| &policy.document)));
+    documents.map(|document| document.statements().len()).sum()
+}
+
+/// The condition keys in `documents`, each once, as they are first written.
 pub(crate) fn context_keys<'a>(
     documents: impl IntoIterator<Item = &'a Arc<Document>>,
-    wanted: impl Fn(&policy::ConditionKey) -> bool,
-) -> Vec<String> {
-    let mut known = std::collections::HashSet::new();
-    let mut names = Vec::new();
-    for document in documents {
-        for key in document.condition_keys() {
-            if known.insert(key.as_str().to_owned()) && wanted(key) {
-                names.push(key.original().to_owned());
-            }
-        }
-    }
-    names
+) -> impl Iterator<Item = &'a ConditionKey> {
+    let mut known = HashSet::new();
+    let keys = documents
+        .into_iter()
+        .flat_map(|document| document.condition_keys());
+    keys.filter(move |key| known.insert(key.as_str()))
 }
 
 fn attach<'a>(source: &'a Source, name: &'a str) -> Attached<'a> {

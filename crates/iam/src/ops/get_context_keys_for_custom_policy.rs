@@ -39,8 +39,10 @@ impl Operation for GetContextKeysForCustomPolicy {
         let list = &input.policy_input_list;
         let sources = given("PolicyInputList", list, DocumentKind::Identity)?;
         let documents = sources.iter().map(|source| &source.document);
+        let names = context_keys(documents).map(|key| key.original().to_owned());
+        let names = names.collect();
         Ok(Reply::read(GetContextKeysForPolicyResponse {
-            context_key_names: Some(context_keys(documents, |_| true)),
+            context_key_names: Some(names),
         }))
     }
 

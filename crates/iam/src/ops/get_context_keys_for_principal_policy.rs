@@ -44,8 +44,10 @@ impl Operation for GetContextKeysForPrincipalPolicy {
         let added = given("PolicyInputList", added, DocumentKind::Identity)?;
         let sources = brought.identity.iter().chain(&added);
         let documents = sources.map(|source| &source.document);
+        let names = context_keys(documents).map(|key| key.original().to_owned());
+        let names = names.collect();
         Ok(Reply::read(GetContextKeysForPolicyResponse {
-            context_key_names: Some(context_keys(documents, |_| true)),
+            context_key_names: Some(names),
         }))
     }
 

@@ -27,6 +27,14 @@ pub enum Fault {
         /// How many can be.
         limit: usize,
     },
+    /// More to look at than a caller may ask for at once.
+    #[error(
+        "The policies have {statements} statements; simulate fewer resources or policies at once."
+    )]
+    TooMuch {
+        /// How many statements there are.
+        statements: usize,
+    },
     /// An ARN names neither user, group nor role, or a resource policy has no resource.
     #[error("Invalid Entity Arn: {arn} does not clearly define entity type and name.")]
     Entity {

@@ -680,6 +680,23 @@ fn a_page_says_something_of_a_thousand_resources_at_most() {
 }
 
 #[test]
+fn more_than_a_million_statements_times_resources_are_refused() {
+    let world = World::new();
+    let one = json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*" });
+    let policy = json!({ "Version": "2012-10-17", "Statement": vec![one; 1001] }).to_string();
+    let resources: Vec<String> = (0..1000).map(|number| format!("{KEY}{number}")).collect();
+    let input = |resources: &[String]| {
+        json!({
+            "PolicyInputList": [policy], "ActionNames": ["kms:Decrypt"], "ResourceArns": resources,
+        })
+    };
+    let message =
+        "The policies have 1001 statements; simulate fewer resources or policies at once.";
+    refused(&world, "SimulateCustomPolicy", input(&resources), message);
+    world.ok("SimulateCustomPolicy", input(&resources[..2]));
+}
+
+#[test]
 fn simulating_someone_needs_the_right_to() {
     let world = world(&allow("kms:Decrypt", "*"));
     let bob = world.user(
