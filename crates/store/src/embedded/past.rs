@@ -42,7 +42,7 @@ impl Shared {
         let mut builder = SnapshotBuilder::new(&self.tables);
         let mut seen = HashSet::new();
         let mut row: Option<RowPast> = None;
-        for found in self.versions()? {
+        for found in self.versions() {
             let (row_key, at, table, version) = found?;
             if at > now.revision() {
                 continue;
@@ -81,7 +81,7 @@ impl Shared {
     /// The newest commit that `time` saw of those that changed anything with a history.
     fn newest_commit_at(&self, time: Timestamp, last: Revision) -> Result<Revision, Error> {
         let mut newest = 0;
-        for found in self.versions()? {
+        for found in self.versions() {
             let (_, at, _, version) = found?;
             if at <= last && version.at <= time {
                 newest = newest.max(at);
@@ -91,14 +91,14 @@ impl Shared {
     }
 
     /// All versions of all rows, row by row, oldest first.
-    fn versions(&self) -> Result<impl Iterator<Item = Result<Found, Error>>, Error> {
+    fn versions(&self) -> impl Iterator<Item = Result<Found, Error>> {
         let by_tag: HashMap<_, _> = self
             .tables
             .iter()
             .filter(|table| table.keeps_history())
             .map(|table| (self.sealer.table_tag(table.name()), *table))
             .collect();
-        Ok(self.engine.history.iter().map(move |guard| {
+        self.engine.history.iter().map(move |guard| {
             let (key, value) = guard
                 .into_inner()
                 .map_err(|error| read_error(HISTORY, error))?;
@@ -114,7 +114,7 @@ impl Shared {
             let version = self.sealer.open_version(table.name(), &key, &value);
             let version = version.ok_or_else(|| damaged(table))?;
             Ok((row_key, at, table, version))
-        }))
+        })
     }
 }
 
