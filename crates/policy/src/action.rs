@@ -63,6 +63,11 @@ impl Action {
         self.text.split_once(':').map_or("", |(service, _)| service)
     }
 
+    /// Of the whole name in lower case.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
     /// The operation: `Decrypt`.
     pub fn operation(&self) -> &str {
         self.text
@@ -241,6 +246,23 @@ impl Actions {
             services: if inverted { ServiceSet::ALL } else { listed },
             patterns,
         }
+    }
+
+    /// The listed names and their hashes, if the statement covers exactly the actions that have
+    /// one of them.
+    pub(crate) fn names(&self) -> Option<impl Iterator<Item = (u64, &str)>> {
+        let exact = |pattern: &ActionPattern| matches!(pattern.form, Form::Exact(_));
+        if self.inverted || !self.patterns.iter().all(exact) {
+            return None;
+        }
+        Some(
+            self.patterns
+                .iter()
+                .filter_map(|pattern| match pattern.form {
+                    Form::Exact(hash) => Some((hash, &*pattern.text)),
+                    Form::All | Form::General(_) => None,
+                }),
+        )
     }
 
     /// Whether the statement covers `action`. No pattern at all covers nothing, inverted or

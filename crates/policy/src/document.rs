@@ -11,6 +11,7 @@ use crate::condition::Condition;
 use crate::context::ConditionKey;
 use crate::error::{ParseError, Position};
 use crate::grammar;
+use crate::index::Index;
 use crate::principal::{PrincipalPattern, Principals};
 use crate::resource::{ResourcePattern, Resources};
 
@@ -122,6 +123,8 @@ pub struct Document {
     pub(crate) statements: Vec<Statement>,
     /// The services of which any statement can cover an action.
     pub(crate) services: ServiceSet,
+    /// The statements by the actions that they list.
+    pub(crate) index: Index,
 }
 
 /// One statement of a document.

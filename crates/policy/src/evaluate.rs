@@ -295,8 +295,14 @@ impl<'a, R: Recorder> Scan<'a, R> {
             DocumentKind::KeyPolicy => &in_key_policy,
             _ => self.keys,
         };
-        for (index, statement) in document.statements.iter().enumerate() {
-            if !statement.actions.services.may_hold(self.action) {
+        let resource = self.resource.map_or("*", Arn::as_str);
+        for (index, covered) in document.index.candidates(self.action, resource) {
+            let Some(statement) = document.statements.get(index) else {
+                continue;
+            };
+            let actions = &statement.actions;
+            let asked = || actions.services.may_hold(self.action) && actions.cover(self.action);
+            if !(covered || asked()) {
                 continue;
             }
             let namings = self.applies(policy, statement, keys);
@@ -325,8 +331,8 @@ impl<'a, R: Recorder> Scan<'a, R> {
         allowed
     }
 
-    /// How a statement names the caller, if all of it matches the request. A statement
-    /// without principals is about whoever its policy is attached to.
+    /// How a statement that covers the action names the caller, if all of it matches the
+    /// request. A statement without principals is about whoever its policy is attached to.
     fn applies(
         &self,
         policy: PolicyType,
@@ -334,9 +340,6 @@ impl<'a, R: Recorder> Scan<'a, R> {
         keys: &dyn ConditionKeys,
     ) -> Namings {
         let none = Namings::default();
-        if !statement.actions.cover(self.action) {
-            return none;
-        }
         let namings = self.named_by(policy, statement);
         let holds = !namings.is_empty()
             && self.is_covered_by(statement, keys)

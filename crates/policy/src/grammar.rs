@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::action::ServiceSet;
 use crate::document::{Document, DocumentKind};
 use crate::error::{Fault, ParseError, Position};
+use crate::index::Index;
 use crate::json::{self, Node, Value};
 
 mod statement;
@@ -94,6 +95,7 @@ fn read(reader: Reader<'_>, newer: bool) -> Option<Document> {
         text: Arc::from(text),
         kind,
         variables: reader.variables,
+        index: Index::new(&statements),
         statements,
         services,
     })

@@ -20,6 +20,7 @@ mod evaluate;
 mod explain;
 mod explanation;
 mod grammar;
+mod index;
 mod json;
 mod lint;
 mod pattern;

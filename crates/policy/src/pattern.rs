@@ -155,6 +155,18 @@ impl Pattern {
         }
     }
 
+    /// What every text begins with that the pattern matches.
+    pub(crate) fn beginning(&self) -> Option<&str> {
+        match self {
+            Self::Any => None,
+            Self::Exact(literal) | Self::Prefix(literal) => Some(literal),
+            Self::General(pieces) => match pieces.first() {
+                Some(Piece::Literal(literal)) => Some(literal),
+                Some(Piece::One { .. } | Piece::Many { .. }) | None => None,
+            },
+        }
+    }
+
     /// Whether the pattern matches the whole of `text`.
     pub(crate) fn matches(&self, text: &str, case: Case) -> bool {
         match self {

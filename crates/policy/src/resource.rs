@@ -48,6 +48,46 @@ impl Resources {
     }
 }
 
+impl Resources {
+    /// How each resource begins that is covered; `None` if that says too little or is not
+    /// known.
+    pub(crate) fn beginning(&self) -> Option<Beginning> {
+        match self.patterns.as_slice() {
+            [pattern] if !self.inverted && pattern.completed.is_none() => {
+                Beginning::new(pattern.text.beginning()?)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The end of what a text has to begin with: enough to rule most texts out, and kept where
+/// looking at it costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    /// Where the end begins.
+    from: usize,
+    end: [u8; Self::LENGTH],
+}
+
+impl Beginning {
+    const LENGTH: usize = 8;
+
+    fn new(text: &str) -> Option<Self> {
+        let end = text.as_bytes().last_chunk()?;
+        Some(Self {
+            from: text.len().saturating_sub(Self::LENGTH),
+            end: *end,
+        })
+    }
+
+    /// Whether `text` may begin so.
+    pub(crate) fn is_of(&self, text: &str) -> bool {
+        let rest = text.as_bytes().get(self.from..);
+        rest.and_then(<[u8]>::first_chunk) == Some(&self.end)
+    }
+}
+
 /// One pattern of a `Resource` element.
 #[derive(Debug, Clone)]
 pub(crate) struct ResourcePattern {

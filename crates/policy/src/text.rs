@@ -88,6 +88,15 @@ impl Text {
         }
     }
 
+    /// What every value begins with that the text matches, as far as that is known before any
+    /// request.
+    pub(crate) fn beginning(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(pattern) => pattern.beginning(),
+            Self::Template(..) => None,
+        }
+    }
+
     /// The text itself, variables replaced; for [`Dialect::Exact`], where all is literal.
     ///
     /// `None` if a variable has neither a single value nor a default.
