@@ -11,5 +11,5 @@ cargo test --quiet --release --package strongroom-policy --test it --no-run
 echo "$cases random cases from seed $seed"
 started=$SECONDS
 STRONGROOM_POLICY_CASES=$cases STRONGROOM_POLICY_SEED=$seed \
-    cargo test --quiet --release --package strongroom-policy --test it -- random:: reach::
+    cargo test --quiet --release --package strongroom-policy --test it -- random:: reach:: web_identities::
 echo "passed in $((SECONDS - started)) s; repeat with SEED=$seed CASES=$cases"

@@ -213,7 +213,7 @@ fn parse(document: &Value, kind: DocumentKind) -> Document {
     }
 }
 
-fn parse_all(documents: &[Value], kind: DocumentKind) -> Vec<Document> {
+pub(crate) fn parse_all(documents: &[Value], kind: DocumentKind) -> Vec<Document> {
     documents
         .iter()
         .map(|document| parse(document, kind))
@@ -232,14 +232,14 @@ fn attach<'a>(document: &'a Document, name: &'a str) -> Attached<'a> {
     }
 }
 
-fn attach_all(documents: &[Document]) -> Vec<Attached<'_>> {
+pub(crate) fn attach_all(documents: &[Document]) -> Vec<Attached<'_>> {
     let named = documents.iter().zip(NAMES);
     named
         .map(|(document, name)| attach(document, name))
         .collect()
 }
 
-fn level_all<'a>(levels: &'a [Vec<Attached<'a>>]) -> Vec<Level<'a>> {
+pub(crate) fn level_all<'a>(levels: &'a [Vec<Attached<'a>>]) -> Vec<Level<'a>> {
     let named = levels.iter().zip(LEVELS);
     named
         .map(|(policies, name)| Level { name, policies })

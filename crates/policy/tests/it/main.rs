@@ -16,3 +16,4 @@ mod hostile;
 mod naive;
 mod random;
 mod reach;
+mod web_identities;

@@ -46,6 +46,18 @@ pub(crate) fn outcome(case: &Case) -> &'static str {
     }
 }
 
+/// What the levels of an organization say, whoever asks.
+pub(crate) fn limits(case: &Case, levels: &[Vec<Value>]) -> &'static str {
+    let mut all = levels.iter().flatten();
+    if all.any(|document| !matching(case, document, "Deny").is_empty()) {
+        "DENY(e)"
+    } else if levels.iter().all(|level| any_allows(case, level)) {
+        "ALLOW"
+    } else {
+        "DENY(i)"
+    }
+}
+
 fn any_allows(case: &Case, documents: &[Value]) -> bool {
     documents
         .iter()
@@ -468,7 +480,7 @@ fn split(text: &[Symbol]) -> Vec<Vec<Symbol>> {
 
 // --- conditions -------------------------------------------------------------------------
 
-fn conditions_hold(case: &Case, statement: &Value, new: bool) -> bool {
+pub(crate) fn conditions_hold(case: &Case, statement: &Value, new: bool) -> bool {
     let Some(blocks) = statement.get("Condition") else {
         return true;
     };

@@ -175,7 +175,7 @@ fn test() -> impl Strategy<Value = (String, Value)> {
     ]
 }
 
-fn conditions() -> impl Strategy<Value = Value> {
+pub(crate) fn conditions() -> impl Strategy<Value = Value> {
     let count = select(&[0, 0, 0, 1, 1, 2]);
     let tests = count
         .prop_flat_map(|count| prop::collection::vec((test(), select(KEYS.as_slice())), count));
@@ -212,7 +212,7 @@ fn named() -> impl Strategy<Value = Value> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     /// Identity, boundary and session policies, service control policies.
     Plain,
     Resource,
@@ -341,7 +341,7 @@ fn found() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn context() -> impl Strategy<Value = Value> {
+pub(crate) fn context() -> impl Strategy<Value = Value> {
     prop::collection::hash_map(select(KEYS.as_slice()), found(), 0..6)
         .prop_map(|entries| json!(entries))
 }
@@ -357,7 +357,7 @@ fn resource_policy() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn levels(kind: Kind) -> impl Strategy<Value = Value> {
+pub(crate) fn levels(kind: Kind) -> impl Strategy<Value = Value> {
     let level = prop::collection::vec(document(kind), 0..3);
     prop_oneof![
         4 => Just(json!([])),
