@@ -434,3 +434,45 @@ def test_the_keys_of_feature_groups(server, alice, group):
         {"Effect": "Allow", "Action": "sagemaker:PutRecord", "Resource": "*",
          "Condition": {"Bool": {"sagemaker:IsUpdateRecord": "true"}}}]}))
     assert not allowed(put.call)
+
+
+def test_a_service_that_acts_for_a_resource(server, iam, organization):
+    """SageMaker assumes the role of a group for that group: the role's trust policy sees the keys of a service."""
+    organization, root = organization
+    everyone = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+    def put(text):
+        condition = json.loads(text)["Statement"]["Condition"]
+        iam.update_assume_role_policy(RoleName="keys-service", PolicyDocument=json.dumps({
+            "Version": "2012-10-17", "Statement": everyone | {"Condition": condition}}))
+
+    role = iam.create_role(RoleName="keys-service", AssumeRolePolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": everyone}))["Role"]["Arn"]
+    sagemaker = server.client("sagemaker")
+
+    class Trusted(Caller):
+        def holds(self, operator, key, value):
+            put(document("", {operator: {key: value}}))
+            try:
+                sagemaker.create_feature_group(**group_parameters("keys-service", RoleArn=role))
+            except botocore.exceptions.ClientError as refused:
+                assert "trust relationship policy" in str(refused), refused
+                return False
+            sagemaker.delete_feature_group(FeatureGroupName="keys-service")
+            return True
+
+    service = Trusted(put, "", None)
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/keys-service"
+    service.present("aws:SourceArn", "ArnEquals", arn, arn + "-2")
+    service.present("aws:SourceAccount", "StringEquals", ACCOUNT, "444455556666")
+    service.present("aws:SourceOrgID", "StringEquals", organization, "o-another000")
+    service.present("aws:SourceOrgPaths", "ForAnyValue:StringEquals", f"{organization}/{root}/", "o-another000/")
+    service.present("aws:PrincipalServiceName", "StringEquals", "sagemaker.amazonaws.com", "lambda.amazonaws.com")
+    service.present("aws:PrincipalServiceNamesList", "ForAnyValue:StringEquals", "sagemaker.amazonaws.com",
+                    "lambda.amazonaws.com")
+    service.present("aws:PrincipalIsAWSService", "Bool", "true", "false")
+    service.present("aws:ViaAWSService", "Bool", "false", "true")
+    service.present("aws:ResourceAccount", "StringEquals", ACCOUNT, "444455556666")
+    for key in ("aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:username", "aws:SourceIp",
+                "aws:TokenIssueTime", "aws:CalledVia"):
+        service.absent(key)
