@@ -1,6 +1,7 @@
 //! The rows of the table, in the order in which they are measured.
 
 mod budget;
+mod decisions;
 mod disk;
 mod engine;
 mod peers;
@@ -27,6 +28,8 @@ pub(crate) enum Row {
     GetHot,
     /// Where the time of a `GetRecord` goes.
     Budget,
+    /// Decisions of policies, beside Cedar; alone, without a server.
+    Decisions,
     /// `BatchGetRecord` of 100.
     Batch,
     /// `kms:GenerateDataKey`.
@@ -50,6 +53,7 @@ pub(crate) const STANDARD: &[Row] = &[
     Row::Start,
     Row::GetHot,
     Row::Budget,
+    Row::Decisions,
     Row::Batch,
     Row::Kms,
     Row::Put,
@@ -72,6 +76,7 @@ impl Row {
                 }
                 Ok(())
             }
+            Self::Decisions => decisions::measure(report),
             Self::Batch => traffic::batch(stage, report),
             Self::Kms => traffic::generate_data_key(stage, report),
             Self::Put => puts::measure(stage, report),
