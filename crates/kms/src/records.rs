@@ -37,7 +37,7 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 13] {
+pub fn tables() -> [&'static dyn AnyTable; 14] {
     [
         &KEYS,
         &MATERIALS,
