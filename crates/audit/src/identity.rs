@@ -8,8 +8,8 @@ use types::{AccessKeyId, AccountId, Principal, Service, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserIdentity {
-    /// `Root`, `IAMUser`, `AssumedRole`, `FederatedUser`, `AWSService`, `AWSAccount`, `Unknown`;
-    /// nothing for what a service does of itself.
+    /// `Root`, `IAMUser`, `AssumedRole`, `FederatedUser`, `WebIdentityUser`, `AWSService`,
+    /// `AWSAccount`, `Unknown`; nothing for what a service does of itself.
     #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
     /// The unique id, with the session's name for sessions; the account id for root.
@@ -24,9 +24,12 @@ pub struct UserIdentity {
     /// The access key that signed the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<String>,
-    /// The friendly name of an IAM user.
+    /// The friendly name of an IAM user, or the subject of a web identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
+    /// The identity provider that vouches for a web identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_provider: Option<String>,
     /// The role or user behind a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_context: Option<SessionContext>,
@@ -74,6 +77,7 @@ impl UserIdentity {
             Principal::User { .. } => "IAMUser",
             Principal::AssumedRole { .. } => "AssumedRole",
             Principal::FederatedUser { .. } => "FederatedUser",
+            Principal::WebIdentity(_) => "WebIdentityUser",
             Principal::Service { .. } => "AWSService",
         });
         identity.invoked_by = invoked_by.map(|service| service.principal().to_owned());
@@ -87,6 +91,10 @@ impl UserIdentity {
         identity.principal_id = principal_id(principal);
         if let Principal::User { name, .. } = principal {
             identity.user_name = Some(name.clone());
+        }
+        if let Principal::WebIdentity(web) = principal {
+            identity.user_name = Some(web.subject.clone());
+            identity.identity_provider = Some(web.provider.to_string());
         }
         if let Principal::AssumedRole {
             account,
@@ -177,6 +185,7 @@ impl UserIdentity {
             account_id: None,
             access_key_id: None,
             user_name: None,
+            identity_provider: None,
             session_context: None,
             invoked_by: None,
         }
@@ -215,6 +224,7 @@ fn principal_id(principal: &Principal) -> Option<String> {
             role_id, session, ..
         } => Some(format!("{role_id}:{session}")),
         Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
+        Principal::WebIdentity(identity) => Some(identity.id()),
         Principal::Service { .. } => None,
     }
 }

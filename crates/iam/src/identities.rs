@@ -13,7 +13,7 @@ use types::{AccountId, Arn, Principal, UniqueId};
 use crate::managed::Managed;
 use crate::records::{Entity, RoleRecord, UserRecord};
 use crate::sts::session;
-use crate::{credential, documents, inline, members, tables};
+use crate::{credential, documents, inline, members, providers, tables};
 
 /// How many principals' policies are kept before all are forgotten and gathered anew.
 const MOST_KEPT: usize = 16_384;
@@ -67,9 +67,10 @@ impl IdentitySource for Identities {
                 of_role(view, *account, role_id, role_name)
             }),
             // Root needs none. A federated user has none of its own: those of the user that
-            // made its session count.
+            // made its session count. Roles alone say what a web identity may.
             Principal::Root { .. }
             | Principal::FederatedUser { .. }
+            | Principal::WebIdentity(_)
             | Principal::Service { .. } => Arc::default(),
         }
     }
@@ -89,9 +90,11 @@ impl IdentitySource for Identities {
             (Principal::Root { .. } | Principal::User { .. }, Some(key)) => {
                 credential::is_good(view, key, &caller.principal)
             }
+            // Its provider must be known for its audience, whatever the token says.
+            (Principal::WebIdentity(identity), None) => providers::vouches(view, identity),
             // Sessions only.
             (Principal::AssumedRole { .. } | Principal::FederatedUser { .. }, _)
-            | (Principal::Service { .. }, Some(_))
+            | (Principal::WebIdentity(_) | Principal::Service { .. }, Some(_))
             | (Principal::Root { .. } | Principal::User { .. }, None) => false,
         }
     }

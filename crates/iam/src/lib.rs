@@ -55,6 +55,7 @@ pub use organizations::{
     Attached, ChildRecord, ControlPolicy, ControlPolicyRecord, CreationRecord, NodeKind,
     NodeRecord, OrganizationRecord, OrganizationResources, OrganizationTree, PolicyKind, TypeState,
 };
+pub use providers::host_and_path;
 pub use records::{
     AccessKeyRecord, AccountRecord, AliasRecord, AttachmentRecord, DeletionTaskRecord, EntityKind,
     GroupRecord, InlinePolicyRecord, KeyOwner, KeyStatus, LastUsedRecord, ManagedPolicyRecord,
@@ -64,7 +65,10 @@ pub use records::{
 pub use reset::{Reset, reset_administrator};
 pub use resources::{IamResources, trust_facts};
 pub use simulation::Fault as SimulationFault;
-pub use sts::{AuthorizationMessages, SessionCredential, SessionTokens, find_session};
+pub use sts::{
+    AuthorizationMessages, IssuerKeys, KeySet, KeySetError, KeySetSource, LoadedKeys, NoKeys,
+    SessionCredential, SessionTokens, authenticate_web_identity, find_session,
+};
 pub use tables::tables;
 
 use pipeline::Registry;

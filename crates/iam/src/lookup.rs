@@ -140,6 +140,7 @@ impl Subject {
             }
             Principal::AssumedRole { .. }
             | Principal::FederatedUser { .. }
+            | Principal::WebIdentity(_)
             | Principal::Service { .. } => Err(Error::UserNameNeeded),
         }
     }

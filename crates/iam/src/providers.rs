@@ -5,8 +5,9 @@ use std::sync::Arc;
 use pipeline::{Ctx, Need};
 use policy::Action;
 use store::View;
-use types::{AccountId, Arn};
+use types::{AccountId, Arn, WebIdentity};
 
+use crate::credential::is_open;
 use crate::records::OpenIdProviderRecord;
 use crate::{Error, lookup, managed, quota, tables};
 
@@ -75,11 +76,20 @@ pub(crate) fn with_url(
     (record.url == url).then_some(record)
 }
 
+/// Whether the provider of a web identity is there, for the audience of its token, in an account
+/// that is open.
+pub(crate) fn vouches(view: &View, identity: &WebIdentity) -> bool {
+    at(view, &identity.provider).is_some_and(|provider| {
+        let audience = provider.client_ids.contains(&identity.audience);
+        audience && is_open(view, provider.account)
+    })
+}
+
 /// The host and path of an issuer's URL, as ARNs and condition keys show them.
 ///
 /// Fails with `ValidationError` unless it is `https://`, a host, and a path if any: no user, no
 /// port, no query, no fragment, as AWS has it.
-pub(crate) fn host_and_path(url: &str) -> Result<&str, Error> {
+pub fn host_and_path(url: &str) -> Result<&str, Error> {
     let rest = url.strip_prefix(SCHEME).ok_or(Error::InvalidProviderUrl)?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let label = |label: &str| {

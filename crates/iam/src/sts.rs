@@ -2,6 +2,7 @@
 
 mod actions;
 mod assume_role;
+mod assume_role_with_web_identity;
 mod authorization_message;
 mod bounds;
 mod decode_authorization_message;
@@ -14,6 +15,7 @@ mod issue;
 mod role;
 pub(crate) mod session;
 mod token;
+pub(crate) mod web_identity;
 
 use pipeline::Registry;
 
@@ -21,10 +23,14 @@ pub use authorization_message::AuthorizationMessages;
 pub use session::{SessionCredential, find_session};
 pub use token::SessionTokens;
 pub(crate) use token::{Claims, LONGEST, SECRET_LENGTH};
+pub use web_identity::{
+    IssuerKeys, KeySet, KeySetError, KeySetSource, LoadedKeys, NoKeys, authenticate_web_identity,
+};
 
 /// Adds every operation of STS.
 pub(crate) fn register(registry: &mut impl Registry) {
     registry.add::<assume_role::AssumeRole>();
+    registry.add::<assume_role_with_web_identity::AssumeRoleWithWebIdentity>();
     registry.add::<decode_authorization_message::DecodeAuthorizationMessage>();
     registry.add::<get_access_key_info::GetAccessKeyInfo>();
     registry.add::<get_caller_identity::GetCallerIdentity>();

@@ -332,11 +332,14 @@ fn decided_against(
 fn denial(ctx: &Ctx, need: &Need, message: String, decided: Option<Vec<String>>) -> Denial {
     let action = need.action.as_str().to_owned();
     let resource = need.shown_resource().to_owned();
-    let message = if message.is_empty() {
-        let name = ctx.caller().principal.display_name();
-        format!("User: {name} is not authorized to perform: {action} on resource: {resource}")
-    } else {
-        message
+    let message = match &ctx.caller().principal {
+        // AWS names neither whom it does not know nor what it will not show.
+        Principal::WebIdentity(_) => format!("Not authorized to perform {action}"),
+        principal if message.is_empty() => {
+            let name = principal.display_name();
+            format!("User: {name} is not authorized to perform: {action} on resource: {resource}")
+        }
+        _ => message,
     };
     Denial {
         principal: Box::new(ctx.caller().principal.clone()),

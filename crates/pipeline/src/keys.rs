@@ -20,11 +20,22 @@ pub struct KeySet {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
-    /// Lower case: `kms:encryptioncontext`, `aws:requesttag`.
+    /// Lower case: `kms:encryptioncontext`, `aws:requesttag`; of a provider's key all of it.
     name: Cow<'static, str>,
-    /// The part behind the name for keys such as `aws:RequestTag/<key>`.
-    suffix: Option<String>,
+    /// What stands behind the name.
+    rest: Rest,
     values: OwnedValues,
+}
+
+/// What stands behind the name of a key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Rest {
+    /// Nothing.
+    None,
+    /// The key of a tag or of an encryption context.
+    Suffix(String),
+    /// Whatever it is, it belongs to the name: an identity provider's may have slashes.
+    Whole,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,7 +49,7 @@ impl KeySet {
     pub fn one(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.entries.push(Entry {
             name: Cow::Borrowed(name),
-            suffix: None,
+            rest: Rest::None,
             values: OwnedValues::One(value.into()),
         });
         self
@@ -57,7 +68,7 @@ impl KeySet {
         if !values.is_empty() {
             self.entries.push(Entry {
                 name: Cow::Borrowed(name),
-                suffix: None,
+                rest: Rest::None,
                 values: OwnedValues::Many(values),
             });
         }
@@ -69,7 +80,7 @@ impl KeySet {
         for (suffix, value) in entries {
             self.entries.push(Entry {
                 name: Cow::Borrowed(name),
-                suffix: Some(suffix.clone()),
+                rest: Rest::Suffix(suffix.clone()),
                 values: OwnedValues::One(value.clone()),
             });
         }
@@ -79,10 +90,35 @@ impl KeySet {
     /// The pairs that [`Self::map`] has set under `name`.
     pub(crate) fn pairs(&self, name: &'static str) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.entries.iter().filter(move |entry| entry.name == name);
-        entries.filter_map(|entry| match (&entry.suffix, &entry.values) {
-            (Some(suffix), OwnedValues::One(value)) => Some((suffix.as_str(), value.as_str())),
-            (None, _) | (Some(_), OwnedValues::Many(_)) => None,
+        entries.filter_map(|entry| match (&entry.rest, &entry.values) {
+            (Rest::Suffix(suffix), OwnedValues::One(value)) => {
+                Some((suffix.as_str(), value.as_str()))
+            }
+            (Rest::None | Rest::Whole, _) | (Rest::Suffix(_), OwnedValues::Many(_)) => None,
         })
+    }
+
+    /// Sets the single-valued key that an identity provider has for a claim: `host/path:sub`.
+    pub fn claim(mut self, issuer: &str, claim: &str, value: impl Into<String>) -> Self {
+        self.entries.push(Entry {
+            name: Cow::Owned(format!("{issuer}:{claim}").to_lowercase()),
+            rest: Rest::Whole,
+            values: OwnedValues::One(value.into()),
+        });
+        self
+    }
+
+    /// Sets the multivalued key that an identity provider has for a claim; without values it
+    /// stays absent.
+    pub fn claims(mut self, issuer: &str, claim: &str, values: Vec<String>) -> Self {
+        if !values.is_empty() {
+            self.entries.push(Entry {
+                name: Cow::Owned(format!("{issuer}:{claim}").to_lowercase()),
+                rest: Rest::Whole,
+                values: OwnedValues::Many(values),
+            });
+        }
+        self
     }
 
     /// Adds all keys of `other`.
@@ -94,13 +130,13 @@ impl KeySet {
 
 impl ConditionKeys for KeySet {
     fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {
-        let entry = self.entries.iter().find(|entry| {
-            entry.name == key.name()
-                && match (&entry.suffix, key.suffix()) {
-                    (None, None) => true,
-                    (Some(have), Some(want)) => have.eq_ignore_ascii_case(want),
-                    (None, Some(_)) | (Some(_), None) => false,
-                }
+        let entry = self.entries.iter().find(|entry| match &entry.rest {
+            Rest::None => entry.name == key.name() && key.suffix().is_none(),
+            Rest::Suffix(have) => {
+                let same = |want: &str| have.eq_ignore_ascii_case(want);
+                entry.name == key.name() && key.suffix().is_some_and(same)
+            }
+            Rest::Whole => entry.name == key.as_str(),
         })?;
         Some(match &entry.values {
             OwnedValues::One(value) => Values::One(Cow::Borrowed(value)),
@@ -170,6 +206,7 @@ impl RequestKeys<'_> {
                 Principal::Root { .. }
                 | Principal::AssumedRole { .. }
                 | Principal::FederatedUser { .. }
+                | Principal::WebIdentity(_)
                 | Principal::Service { .. } => None,
             },
             "aws:tokenissuetime" => Some(owned(self.session()?.issued.to_iso8601())),
@@ -185,14 +222,16 @@ impl RequestKeys<'_> {
                 Principal::Root { .. }
                 | Principal::User { .. }
                 | Principal::AssumedRole { .. }
-                | Principal::FederatedUser { .. } => None,
+                | Principal::FederatedUser { .. }
+                | Principal::WebIdentity(_) => None,
             },
             "aws:principalservicename" => match principal {
                 Principal::Service { name } => Some(borrowed(name)),
                 Principal::Root { .. }
                 | Principal::User { .. }
                 | Principal::AssumedRole { .. }
-                | Principal::FederatedUser { .. } => None,
+                | Principal::FederatedUser { .. }
+                | Principal::WebIdentity(_) => None,
             },
             _ => None,
         }
@@ -269,6 +308,7 @@ fn principal_arn(principal: &Principal) -> Option<Arn> {
         Principal::Root { .. }
         | Principal::User { .. }
         | Principal::FederatedUser { .. }
+        | Principal::WebIdentity(_)
         | Principal::Service { .. } => principal.arn(),
     }
 }
@@ -279,7 +319,7 @@ fn principal_type(principal: &Principal) -> Option<&'static str> {
         Principal::User { .. } => Some("User"),
         Principal::AssumedRole { .. } => Some("AssumedRole"),
         Principal::FederatedUser { .. } => Some("FederatedUser"),
-        Principal::Service { .. } => None,
+        Principal::WebIdentity(_) | Principal::Service { .. } => None,
     }
 }
 
@@ -291,7 +331,7 @@ fn user_id(principal: &Principal) -> Option<String> {
             role_id, session, ..
         } => Some(format!("{role_id}:{session}")),
         Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
-        Principal::Service { .. } => None,
+        Principal::WebIdentity(_) | Principal::Service { .. } => None,
     }
 }
 

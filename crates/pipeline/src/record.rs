@@ -412,7 +412,7 @@ fn append_copies(
     authorization: &Authorization,
     batch: &mut Batch,
 ) -> Result<(), Failure> {
-    let caller = ctx.account();
+    let caller = ctx.caller().principal.home();
     let mut accounts: Vec<AccountId> = caller.into_iter().chain(owners.iter().copied()).collect();
     accounts.sort_unstable();
     accounts.dedup();

@@ -297,7 +297,9 @@ fn exists(directory: &dyn PrincipalDirectory, ctx: &Ctx) -> bool {
         Principal::User { id, .. } | Principal::AssumedRole { role_id: id, .. } => {
             directory.arn_of(ctx.view(), id).is_some()
         }
-        Principal::FederatedUser { .. } | Principal::Service { .. } => false,
+        Principal::FederatedUser { .. } | Principal::WebIdentity(_) | Principal::Service { .. } => {
+            false
+        }
     }
 }
 
@@ -352,7 +354,8 @@ impl KeptPrincipal {
                 session,
             },
             Principal::FederatedUser { account, name } => Self::FederatedUser { account, name },
-            Principal::Service { .. } => return None,
+            // What a token says is not kept: its calls are not replayed.
+            Principal::WebIdentity(_) | Principal::Service { .. } => return None,
         })
     }
 

@@ -137,9 +137,21 @@ fn everything() -> Option<AttachedDocument> {
 /// Sessions of `GetSessionToken` call nothing of IAM, since none can be made with a second
 /// factor, and of STS only `AssumeRole` and `GetCallerIdentity`; those of
 /// `GetFederationToken` call nothing of IAM, and of STS only `GetCallerIdentity`. No session
-/// makes one with `GetSessionToken` or `GetFederationToken`.
+/// makes one with `GetSessionToken` or `GetFederationToken`. Someone for whom an identity
+/// provider vouches may ask for a role's session, and nothing else.
 pub(crate) fn check(ctx: &Ctx, service: Service, operation: &str) -> Result<(), Failure> {
     let caller = ctx.caller();
+    if matches!(caller.principal, Principal::WebIdentity(_))
+        && (service, operation) != (Service::Sts, "AssumeRoleWithWebIdentity")
+    {
+        let message = format!("A web identity may not call {operation}");
+        return Err(refusal(
+            ErrorKind::Denied,
+            "AccessDenied",
+            message,
+            Some(403),
+        ));
+    }
     let Some(session) = &caller.session else {
         return Ok(());
     };

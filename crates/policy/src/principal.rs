@@ -199,6 +199,9 @@ impl PrincipalPattern {
                     name: session_name,
                 },
             ) => (account == owner && **name == **session_name).then_some(Naming::FederatedUser),
+            (Self::Federated(name), Principal::WebIdentity(identity)) => {
+                (**name == *identity.provider.as_str()).then_some(Naming::Provider)
+            }
             (Self::Service(name), Principal::Service { name: caller_name }) => {
                 (**name == **caller_name).then_some(Naming::Service)
             }
@@ -435,6 +438,7 @@ fn spares(listed: Namings, caller: Caller<'_>) -> bool {
                 all(&[Naming::Account, Naming::Role, Naming::RoleSession])
             }
             Principal::FederatedUser { .. } => all(&[Naming::Account, Naming::FederatedUser]),
+            Principal::WebIdentity(_) => all(&[Naming::Provider]),
             Principal::Service { .. } => all(&[Naming::Service]),
         }
 }

@@ -194,6 +194,7 @@ pub fn is_service_linked(principal: &Principal) -> bool {
         Principal::Root { .. }
         | Principal::User { .. }
         | Principal::FederatedUser { .. }
+        | Principal::WebIdentity(_)
         | Principal::Service { .. } => false,
     }
 }

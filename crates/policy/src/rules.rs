@@ -16,7 +16,7 @@ pub(crate) enum Owner {
     Caller,
     /// Another account, or one that is not known.
     Other,
-    /// The caller is a service and has no account: nothing is its own.
+    /// The caller is a service or a web identity and has no account: nothing is its own.
     CallerHasNone,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn combine(facts: &Facts<'_>) -> Result<AllowedBy, PolicyType> {
     match facts.owner {
         Owner::Caller => facts.in_own_account(),
         Owner::Other => facts.across_accounts(),
-        Owner::CallerHasNone => facts.as_service(),
+        Owner::CallerHasNone => facts.without_account(),
     }
 }
 
@@ -169,11 +169,13 @@ impl Facts<'_> {
         })
     }
 
-    /// A service acts by its own name only: a policy that names it, or a grant.
-    fn as_service(&self) -> Result<AllowedBy, PolicyType> {
+    /// A service acts by its own name only: a policy that names it, or a grant. Someone for whom
+    /// a provider vouches assumes roles only, whose trust policy names the provider.
+    fn without_account(&self) -> Result<AllowedBy, PolicyType> {
         let named = self.namings.contains(Naming::Service);
         match self.rule {
             Rule::General | Rule::Key | Rule::Trust if named => Ok(AllowedBy::ResourcePolicy),
+            Rule::Trust if self.namings.contains(Naming::Provider) => Ok(AllowedBy::ResourcePolicy),
             Rule::Trust => Err(PolicyType::Trust),
             Rule::NoPolicy | Rule::General | Rule::Key | Rule::KeyGrantsOnly => self
                 .by_grant(|grant| !grant.delegates_to_account)
@@ -260,6 +262,7 @@ fn useful_steps(facts: &Facts<'_>, has_resource: bool) -> Vec<Step> {
             Principal::User { .. } => &[Naming::User, Naming::Account],
             Principal::AssumedRole { .. } => &[Naming::Role, Naming::RoleSession, Naming::Account],
             Principal::FederatedUser { .. } => &[Naming::FederatedUser, Naming::Account],
+            Principal::WebIdentity(_) => &[Naming::Provider],
             Principal::Service { .. } => &[Naming::Service],
         };
         let missing = namings.iter().filter(|n| !facts.namings.contains(**n));

@@ -20,7 +20,7 @@ pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
 pub use entropy::Entropy;
 pub use error::{ErrorKind, ServiceError};
 pub use ids::{AccessKeyId, InvalidId, KeyId, RequestId, UniqueId, UniqueIdKind};
-pub use principal::Principal;
+pub use principal::{Principal, WebIdentity};
 pub use region::{InvalidRegion, Region};
 pub use service::Service;
 pub use timestamp::{InvalidTimestamp, Timestamp};

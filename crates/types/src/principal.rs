@@ -41,6 +41,9 @@ pub enum Principal {
         /// The session's name.
         name: String,
     },
+    /// Whoever an identity provider vouches for; belongs to no account, and may ask for a
+    /// role's session only.
+    WebIdentity(Box<WebIdentity>),
     /// A service of this deployment acting with no caller behind it.
     Service {
         /// `sagemaker.amazonaws.com`, …
@@ -49,18 +52,32 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// The account that the principal belongs to; services belong to none.
+    /// The account that the principal belongs to; services and web identities belong to none.
     pub fn account(&self) -> Option<AccountId> {
         match self {
             Self::Root { account }
             | Self::User { account, .. }
             | Self::AssumedRole { account, .. }
             | Self::FederatedUser { account, .. } => Some(*account),
-            Self::Service { .. } => None,
+            Self::WebIdentity(_) | Self::Service { .. } => None,
         }
     }
 
-    /// The ARN that error messages and audit records show; services have none.
+    /// The account whose history has what the principal does: its own, or the one whose provider
+    /// vouches for it.
+    pub fn home(&self) -> Option<AccountId> {
+        match self {
+            Self::WebIdentity(identity) => identity.provider.account(),
+            Self::Root { .. }
+            | Self::User { .. }
+            | Self::AssumedRole { .. }
+            | Self::FederatedUser { .. }
+            | Self::Service { .. } => self.account(),
+        }
+    }
+
+    /// The ARN that error messages and audit records show; services and web identities have
+    /// none.
     pub fn arn(&self) -> Option<Arn> {
         match self {
             Self::Root { account } => Some(Arn::new("iam", None, Some(*account), "root")),
@@ -78,18 +95,55 @@ impl Principal {
                 let resource = format!("federated-user/{name}");
                 Some(Arn::new("sts", None, Some(*account), &resource))
             }
-            Self::Service { .. } => None,
+            Self::WebIdentity(_) | Self::Service { .. } => None,
         }
     }
 
-    /// The name that error messages show: the ARN, or the service's name.
+    /// The name that error messages show: the ARN, the service's name, or what vouches for a web
+    /// identity with what it says.
     pub fn display_name(&self) -> String {
         match self {
             Self::Service { name } => (*name).to_owned(),
+            Self::WebIdentity(identity) => identity.id(),
             Self::Root { .. }
             | Self::User { .. }
             | Self::AssumedRole { .. }
             | Self::FederatedUser { .. } => self.arn().map(String::from).unwrap_or_default(),
         }
+    }
+}
+
+/// What the token of an identity provider says of whom it was issued to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebIdentity {
+    /// The ARN of the provider that vouches.
+    pub provider: Arn,
+    /// Whom the token is for: one of the provider's client ids.
+    pub audience: String,
+    /// The audience that the token names beside the party that it is for, if it names both.
+    pub original_audience: Option<String>,
+    /// Who it is, in the provider's words.
+    pub subject: String,
+    /// How it was authenticated, if the token says.
+    pub methods: Vec<String>,
+    /// The tags that its session gets.
+    pub tags: Vec<(String, String)>,
+    /// The keys of those tags that later sessions inherit.
+    pub transitive: Vec<String>,
+    /// The source identity that its session gets.
+    pub source_identity: Option<String>,
+}
+
+impl WebIdentity {
+    /// The provider's host and path, with which the names of its condition keys begin.
+    pub fn issuer(&self) -> &str {
+        self.provider
+            .resource_of("oidc-provider")
+            .unwrap_or_default()
+    }
+
+    /// `principalId` of audit records: provider, audience and subject.
+    pub fn id(&self) -> String {
+        format!("{}:{}:{}", self.provider, self.audience, self.subject)
     }
 }

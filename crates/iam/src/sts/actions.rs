@@ -4,6 +4,9 @@ use policy::Action;
 
 /// `sts:AssumeRole`.
 pub(crate) static ASSUME_ROLE: Action = Action::from_static("sts:AssumeRole");
+/// `sts:AssumeRoleWithWebIdentity`.
+pub(crate) static ASSUME_ROLE_WITH_WEB_IDENTITY: Action =
+    Action::from_static("sts:AssumeRoleWithWebIdentity");
 /// `sts:DecodeAuthorizationMessage`.
 pub(crate) static DECODE_AUTHORIZATION_MESSAGE: Action =
     Action::from_static("sts:DecodeAuthorizationMessage");

@@ -112,6 +112,6 @@ pub(crate) fn id_of(principal: &Principal) -> Option<String> {
             role_id, session, ..
         } => Some(format!("{role_id}:{session}")),
         Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
-        Principal::Service { .. } => None,
+        Principal::WebIdentity(_) | Principal::Service { .. } => None,
     }
 }

@@ -7,13 +7,18 @@ use pipeline::MissingPart;
 use policy::ParseError;
 use types::{ErrorKind, ServiceError};
 
+use super::web_identity;
+
 /// A failure of STS, with AWS's code and text.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// As IAM fails.
     #[error(transparent)]
     Iam(#[from] crate::Error),
-    /// The server was composed without the key of session tokens.
+    /// The token of an identity provider is not accepted.
+    #[error(transparent)]
+    WebIdentity(#[from] web_identity::Error),
+    /// The server was composed without a part that STS needs.
     #[error("session tokens cannot be sealed")]
     Part(#[from] MissingPart),
     /// What a token says could not be written.
@@ -95,6 +100,7 @@ impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Iam(error) => error.kind(),
+            Self::WebIdentity(error) => error.kind(),
             Self::Part(_) | Self::Token(_) => ErrorKind::Internal,
             Self::RootUser | Self::NotLongTerm | Self::NotAuthorized { .. } | Self::NoDevice => {
                 ErrorKind::Denied
@@ -119,6 +125,7 @@ impl ServiceError for Error {
     fn code(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Iam(error) => return error.code(),
+            Self::WebIdentity(error) => return error.code(),
             Self::Part(_) | Self::Token(_) => "InternalFailure",
             Self::RootUser | Self::NotLongTerm | Self::NotAuthorized { .. } | Self::NoDevice => {
                 crate::ops::ACCESS_DENIED
@@ -143,6 +150,7 @@ impl ServiceError for Error {
     fn public_message(&self) -> String {
         let text = match self {
             Self::Iam(error) => return error.public_message(),
+            Self::WebIdentity(error) => return error.public_message(),
             Self::MalformedPolicy(source) => return source.aws_message(),
             Self::Part(_) | Self::Token(_) => {
                 "the request processing has failed because of an unknown error"
@@ -200,6 +208,7 @@ impl ServiceError for Error {
     fn status(&self) -> Option<u16> {
         match self {
             Self::Iam(error) => error.status(),
+            Self::WebIdentity(error) => error.status(),
             Self::Part(_) | Self::Token(_) => Some(500),
             Self::RootUser | Self::NotLongTerm | Self::NotAuthorized { .. } | Self::NoDevice => {
                 Some(403)

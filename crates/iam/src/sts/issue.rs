@@ -85,7 +85,9 @@ pub(crate) fn long_term(ctx: &Ctx) -> Result<Owner, Error> {
         _ if caller.session.is_some() => Err(Error::NotLongTerm),
         Principal::User { id, .. } => Ok(Owner::User(id.clone())),
         Principal::Root { account } => Ok(Owner::Root(*account)),
-        Principal::Service { .. } => Err(crate::Error::NoAccount.into()),
+        Principal::WebIdentity(_) | Principal::Service { .. } => {
+            Err(crate::Error::NoAccount.into())
+        }
         Principal::AssumedRole { .. } | Principal::FederatedUser { .. } => Err(Error::NotLongTerm),
     }
 }

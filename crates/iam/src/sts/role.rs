@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pipeline::sources::{ResourceFacts, ResourceKeys};
 use pipeline::{Ctx, KeySet, Need};
 use policy::Action;
-use types::{Arn, Principal};
+use types::{AccountId, Arn, Principal};
 
 use super::error::Error;
 use crate::lookup;
@@ -33,16 +33,7 @@ impl NamedRole {
     ///
     /// Fails with `ValidationError` if `text` is not the ARN of a role.
     pub(crate) fn of(ctx: &Ctx, text: &str, inherited: &[(String, String)]) -> Result<Self, Error> {
-        let not_a_role = || Error::NotARole {
-            value: text.to_owned(),
-        };
-        let arn: Arn = text.parse().map_err(|_not_an_arn| not_a_role())?;
-        let is_role = arn.service() == "iam"
-            && arn.region().is_empty()
-            && arn.resource_of(EntityKind::Role.word()).is_some();
-        if !is_role || arn.account().is_none() {
-            return Err(not_a_role());
-        }
+        let (arn, _) = read_arn(text)?;
         let role = lookup::at::<RoleRecord>(ctx.view(), &arn);
         let mut facts = trust_facts(ctx.view(), &arn);
         if let Some(role) = &role {
@@ -94,5 +85,22 @@ impl NamedRole {
             return Err(Error::BeyondRole);
         }
         Ok(duration)
+    }
+}
+
+/// The ARN of a role, and the account that it names.
+///
+/// Fails with `ValidationError` if `text` is not the ARN of a role.
+pub(crate) fn read_arn(text: &str) -> Result<(Arn, AccountId), Error> {
+    let not_a_role = || Error::NotARole {
+        value: text.to_owned(),
+    };
+    let arn: Arn = text.parse().map_err(|_not_an_arn| not_a_role())?;
+    let is_role = arn.service() == "iam"
+        && arn.region().is_empty()
+        && arn.resource_of(EntityKind::Role.word()).is_some();
+    match arn.account() {
+        Some(account) if is_role => Ok((arn, account)),
+        _ => Err(not_a_role()),
     }
 }

@@ -126,6 +126,6 @@ pub(crate) fn is_good(view: &View, principal: &Principal, session: &Session) -> 
             let is_owner = matches!(issuer, Principal::User { .. } | Principal::Root { .. });
             is_owner && issuer.account() == Some(*account) && is_good(view, issuer, session)
         }),
-        Principal::Service { .. } => false,
+        Principal::WebIdentity(_) | Principal::Service { .. } => false,
     }
 }

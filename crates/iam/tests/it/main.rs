@@ -25,4 +25,6 @@ mod sessions;
 mod simulation;
 mod sources;
 mod users;
+mod web_identity;
+mod web_identity_tokens;
 mod world;

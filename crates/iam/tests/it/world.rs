@@ -6,7 +6,7 @@ use std::sync::Arc;
 use audit::Record;
 use crypto::secret::Key32;
 use iam::{
-    AuthorizationMessages, IamResources, Identities, LastUsed, OrganizationResources,
+    AuthorizationMessages, IamResources, Identities, IssuerKeys, LastUsed, OrganizationResources,
     OrganizationTree, SessionTokens,
 };
 use pipeline::sources::{Principals, Sources};
@@ -17,6 +17,8 @@ use store::{Batch, EmbeddedStore, Store, View};
 pub(crate) use testkit::Outcome;
 use testkit::{Deployment, Operations, Seeded};
 use types::{AccessKeyId, AccountId, Clock, ManualClock, Principal, Region, Timestamp};
+
+use crate::web_identity_tokens::TestKeys;
 
 /// The account of all tests.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -46,6 +48,7 @@ impl World {
         parts.insert(Arc::new(Principals(Arc::new(IamResources))));
         parts.insert(Arc::new(SessionTokens::new(&root)));
         parts.insert(Arc::new(AuthorizationMessages::new(&root)));
+        parts.insert(Arc::new(IssuerKeys(Arc::new(TestKeys))));
         let sources = Sources::new(
             Arc::new(Identities::default()),
             Arc::new(OrganizationTree::default()),

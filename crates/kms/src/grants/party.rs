@@ -99,7 +99,8 @@ impl Party {
 /// grant for the caller's account delegates.
 pub(crate) fn keys_of(principal: &Principal) -> Vec<String> {
     let own = match principal {
-        Principal::Root { .. } => vec![],
+        // No grant is for whom a provider vouches: they use no keys.
+        Principal::Root { .. } | Principal::WebIdentity(_) => vec![],
         Principal::User { id, .. } => vec![id.to_string()],
         Principal::AssumedRole { role_id, .. } => {
             let session = principal.arn().map(String::from);
