@@ -15,6 +15,7 @@ mod requests;
 mod rows;
 mod sessions;
 mod times;
+mod tokens;
 
 /// A parser under test.
 pub(crate) struct Target {
@@ -72,5 +73,9 @@ pub(crate) const ALL: &[Target] = &[
     Target {
         name: "times",
         run: times::run,
+    },
+    Target {
+        name: "tokens",
+        run: tokens::run,
     },
 ];

@@ -75,6 +75,7 @@ fn every_target_has_a_test_a_corpus_and_a_dictionary() {
         "rows",
         "sessions",
         "times",
+        "tokens",
     ]
     .into_iter();
     for target in targets::ALL {
@@ -143,4 +144,9 @@ fn session_tokens() {
 #[test]
 fn times() {
     check("times");
+}
+
+#[test]
+fn tokens_of_identity_providers() {
+    check("tokens");
 }
