@@ -26,7 +26,7 @@ ERRORS = {
     "SageMaker": ["crates/featurestore/src/error.rs"],
     "SageMaker Feature Store Runtime": ["crates/featurestore/src/error.rs"],
     "KMS": ["crates/kms/src/error.rs"],
-    "IAM and STS": ["crates/iam/src/error.rs"],
+    "IAM and STS": ["crates/iam/src/error.rs", "crates/iam/src/sts/web_identity/error.rs"],
     "CloudTrail": ["crates/cloudtrail/src/error.rs"],
 }
 

@@ -12,6 +12,8 @@ import boto3
 import botocore.config
 import pytest
 
+from issuer import Issuer, settings
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
@@ -106,7 +108,12 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("server"))
+    directory = tmp_path_factory.mktemp("server")
+    issuer = Issuer("https://issuer.example.com", directory / "issuer.jwks")
+    config = directory / "strongroom.toml"
+    config.write_text(settings(issuer))
+    running = Server(directory, "--config", str(config))
+    running.issuer = issuer
     yield running
     assert running.stop() == 0
 

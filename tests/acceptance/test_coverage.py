@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from conftest import ACCOUNT, REGION, binary
+from issuer import AUDIENCE
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AccessForbidden"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": {
@@ -176,6 +177,25 @@ class World:
         self.iam.create_role(RoleName=made, AssumeRolePolicyDocument=ACCOUNT_TRUST)
         return {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{made}", "RoleSessionName": "cov",
                 "Tags": TAGS, "SourceIdentity": "cov"}
+
+    def vouched(self, denied=None):
+        """A call with a token for a role that trusts its issuer, with all but one right."""
+        issuer = self.server.issuer
+        with contextlib.suppress(self.iam.exceptions.EntityAlreadyExistsException):
+            self.iam.create_open_id_connect_provider(Url=issuer.url, ClientIDList=[AUDIENCE])
+        provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/" + issuer.url.removeprefix("https://")
+        actions = declared()["sts", "AssumeRoleWithWebIdentity"]
+        statements = [{"Effect": "Allow", "Principal": {"Federated": provider}, "Action": actions}]
+        if denied:
+            statements.append({"Effect": "Deny", "Principal": "*", "Action": denied})
+        made = name()
+        self.iam.create_role(RoleName=made, AssumeRolePolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": statements}))
+        token = issuer.token(**{
+            "https://aws.amazon.com/tags": {"principal_tags": {"team": ["blue"]}},
+            "https://aws.amazon.com/source_identity": "cov"})
+        return {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{made}", "RoleSessionName": "cov",
+                "WebIdentityToken": token}
 
     def denied(self):
         """The encoded message of a denied call."""
@@ -521,6 +541,11 @@ CALLS = {
         {"FeatureGroupName": w.group(), "RecordIdentifiersValueAsString": ["a"]}]},
 }
 
+# Operations without a signature: what stands for it is in the call.
+UNSIGNED = {
+    ("sts", "AssumeRoleWithWebIdentity"): lambda w, **more: w.vouched(**more),
+}
+
 # What operations answer that have nothing to work on in this deployment.
 REFUSED_THOUGH_PERMITTED = {
     ("organizations", "CreateOrganization"): "AlreadyInOrganizationException",
@@ -571,7 +596,7 @@ def call(world, key, parameters, signed=True):
 
 
 def test_every_operation_has_a_call():
-    assert set(declared()) == set(CALLS)
+    assert set(declared()) == set(CALLS) | set(UNSIGNED)
 
 
 @pytest.mark.parametrize("key", CALLS, ids=lambda key: key[1])
@@ -593,7 +618,22 @@ def test_a_permitted_call_works(world, key):
 
 
 @pytest.mark.parametrize("key, action", [
-    (key, action) for key, actions in declared().items() for action in actions], ids=lambda value: value if isinstance(value, str) else value[1])
+    (key, action) for key, actions in declared().items() if key not in UNSIGNED
+    for action in actions], ids=lambda value: value if isinstance(value, str) else value[1])
 def test_a_call_without_one_of_its_needs_is_denied(world, key, action):
     allow(world, denied=action)
     assert call(world, key, CALLS[key](world)) in DENIED
+
+
+@pytest.mark.parametrize("key", UNSIGNED, ids=lambda key: key[1])
+def test_an_exempt_call_works_with_its_token_and_without_a_signature_only(world, key):
+    good = UNSIGNED[key](world)
+    assert call(world, key, good, signed=False) == "ok"
+    bad = good | {"WebIdentityToken": good["WebIdentityToken"][:-4] + "AAAA"}
+    assert call(world, key, bad, signed=False) == "InvalidIdentityToken"
+
+
+@pytest.mark.parametrize("key, action", [
+    (key, action) for key in UNSIGNED for action in declared()[key]], ids=lambda value: value if isinstance(value, str) else value[1])
+def test_an_exempt_call_without_one_of_its_needs_is_denied(world, key, action):
+    assert call(world, key, UNSIGNED[key](world, denied=action), signed=False) in DENIED

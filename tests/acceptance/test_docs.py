@@ -6,15 +6,16 @@ import re
 import subprocess
 import sys
 
-from conftest import binary
+from conftest import Server, binary
+from issuer import Issuer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def shell_blocks(page: str) -> list[str]:
+def shell_blocks(page: str, prefix: str = "aws|as_bob|key=") -> list[str]:
     """The shell commands of a page that go to a running server."""
     blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.S | re.M)
-    return [block for block in blocks if re.search(r"^(aws|as_bob|key=)", block, re.M)]
+    return [block for block in blocks if re.search(f"^({prefix})", block, re.M)]
 
 
 def run(server, commands: str) -> subprocess.CompletedProcess:
@@ -54,6 +55,27 @@ def test_the_explanation_is_as_it_stands(fresh_server):
         return re.sub(r"request \S+,|at \S+Z:", "…", text[text.index("request "):])
 
     assert plain(done.stdout) == plain(shown)
+
+
+def test_the_page_on_identity_providers_works_as_it_stands(tmp_path):
+    page = "docs/operations/identity-providers.md"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    by_file, by_address = re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M)
+    keys = tmp_path / "cluster.jwks"
+    url = re.search(r'url = "(.*)"', by_file)[1]
+    issuer = Issuer(url, keys)
+    config = tmp_path / "strongroom.toml"
+    config.write_text(by_file.replace("/etc/strongroom/cluster.jwks", str(keys)))
+    (tmp_path / "token").write_text(issuer.token())
+    server = Server(tmp_path, "--config", str(config))
+    try:
+        prepare, attempt = shell_blocks(page, prefix="cat|export")
+        done = run(server, f"set -e\ncd {tmp_path}\n{prepare}\n{attempt}")
+        assert done.returncode == 0, done.stderr
+        assert ":assumed-role/trainer/" in done.stdout and '"FeatureGroupSummaries": []' in done.stdout
+        assert issuer.url in by_address
+    finally:
+        assert server.stop() == 0
 
 
 def test_the_commands_of_the_readme_work_as_they_stand(server):

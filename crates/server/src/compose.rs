@@ -12,6 +12,7 @@ use types::{Clock, Entropy, Region, Service, SystemClock};
 
 use crate::config::Config;
 use crate::directory::DataDirectory;
+use crate::issuers::Issuers;
 use crate::router;
 
 /// A composed deployment, not yet listening.
@@ -47,10 +48,12 @@ pub(crate) enum ComposeError {
 }
 
 /// Opens the store in `directory`, composes the services on it, and makes the AWS owned
-/// keys of the configured regions that are missing.
+/// keys of the configured regions that are missing. Tokens of identity providers are verified
+/// with the keys that `issuers` has.
 pub(crate) async fn deployment(
     directory: &DataDirectory,
     config: &Config,
+    issuers: Arc<Issuers>,
 ) -> Result<Deployment, ComposeError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -76,6 +79,7 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(iam::LastUsed::default()));
     parts.insert(Arc::new(iam::AuthorizationMessages::new(directory.root())));
     parts.insert(Arc::new(iam::SessionTokens::new(directory.root())));
+    parts.insert(Arc::new(iam::IssuerKeys(issuers)));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
     let mut actions = KnownActions::default();
     router::register(&mut actions);

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use http::Uri;
 use serde::Deserialize;
 use types::{AccountId, Region};
 
@@ -29,6 +30,10 @@ value is refused with its line.
 | `seal.passphrase_file` | `--passphrase-file FILE` | `STRONGROOM_PASSPHRASE_FILE` | none | a file whose first line is the passphrase that seals the root key instead |
 | `unseal_listen` | | | the main address | an address that alone takes `POST /unseal`, on a server that starts sealed |
 | `tls.certificate`, `tls.key` | | | none | PEM files; with them the listener speaks TLS only |
+| `issuers.url` | | | none | one `[[issuers]]` for each identity provider whose tokens `AssumeRoleWithWebIdentity` may verify: its issuer, as the tokens and the OpenID Connect provider in IAM have it |
+| `issuers.keys_file` | | | none | a file with the issuer's public keys, a JSON web key set; looked at for every token, so that changes count at once |
+| `issuers.keys_url` | | | none | or an `https` address that serves them; fetched when they are needed, kept for five minutes, never more than once in ten seconds |
+| `issuers.ca_file` | | | none | PEM certificates of the authorities that may vouch for the server at `issuers.keys_url` |
 | `proxy.trusted` | | | `[]` | addresses of proxies whose `X-Forwarded-For` is believed |
 | `metrics.listen` | | | off | address of the Prometheus endpoint; it needs no signature, keep it private |
 | `log.filter` | `--log FILTER` | `STRONGROOM_LOG` | `info` | a level, or `target=level,…` |
@@ -42,6 +47,7 @@ value is refused with its line.
 | `limits.lookups_per_second` | | | 2 | calls of `LookupEvents` that each account may make in a region; 2 is AWS's rate |
 | `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
 | `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
+| `limits.unsigned_calls` | | | 20 | calls of `AssumeRoleWithWebIdentity` that an address may make a second, and five times as many at once; one that is refused counts ten times |
 ";
 
 /// The default address.
@@ -66,6 +72,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The identity providers whose tokens can be verified.
+    pub issuers: Vec<IssuerConfig>,
     /// What is logged.
     pub log_filter: String,
     /// Whether logs are JSON lines.
@@ -108,6 +116,29 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
+/// An identity provider, and where its keys are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IssuerConfig {
+    /// The issuer without `https://`: host and path.
+    pub url: String,
+    /// Where its keys are.
+    pub keys: KeysFrom,
+}
+
+/// Where the keys of an issuer are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KeysFrom {
+    /// In a file.
+    File(PathBuf),
+    /// At an address.
+    Address {
+        /// The address; `https` only.
+        url: Uri,
+        /// The authorities that may vouch for it.
+        ca_file: PathBuf,
+    },
+}
+
 /// Bounds on what clients may use.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -130,6 +161,8 @@ pub struct Limits {
     pub shutdown_seconds: u64,
     /// Seconds by which a signature's time may differ from the server's.
     pub clock_skew_seconds: u64,
+    /// Calls without a signature that an address may make a second.
+    pub unsigned_calls: u32,
 }
 
 impl Default for Limits {
@@ -144,6 +177,7 @@ impl Default for Limits {
             lookups_per_second: cloudtrail::PER_SECOND,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
+            unsigned_calls: 20,
         }
     }
 }
@@ -165,6 +199,8 @@ impl Limits {
         within("response_memory", self.response_memory, 64 << 20, 1 << 40)?;
         let lookups = usize::try_from(self.lookups_per_second).unwrap_or(usize::MAX);
         within("lookups_per_second", lookups, 1, 1000)?;
+        let calls = usize::try_from(self.unsigned_calls).unwrap_or(usize::MAX);
+        within("unsigned_calls", calls, 1, 1_000_000)?;
         within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
         within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
         within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
@@ -211,6 +247,12 @@ pub enum ConfigError {
         /// What was given.
         region: Region,
     },
+    /// An issuer of identities cannot be used.
+    #[error("{reason}")]
+    Issuer {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The key file lies where a stolen data directory would take it along.
     #[error("the key file `{path}` is inside the data directory: it must be elsewhere")]
     KeyInsideData {
@@ -239,6 +281,51 @@ struct File {
     metrics: MetricsFile,
     #[serde(default)]
     proxy: ProxyFile,
+    #[serde(default)]
+    issuers: Vec<toml::Spanned<IssuerFile>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerFile {
+    url: String,
+    keys_file: Option<PathBuf>,
+    keys_url: Option<String>,
+    ca_file: Option<PathBuf>,
+}
+
+impl IssuerFile {
+    /// What the settings say of the issuer, or what is wrong with them.
+    fn read(&self) -> Result<IssuerConfig, String> {
+        let url = iam::host_and_path(&self.url).map_err(|_no_issuer| {
+            let url = &self.url;
+            format!("`{url}` is no issuer: https://, a host, and perhaps a path")
+        })?;
+        let keys = match (&self.keys_file, &self.keys_url, &self.ca_file) {
+            (Some(file), None, None) => KeysFrom::File(file.clone()),
+            (None, Some(address), Some(ca_file)) => KeysFrom::Address {
+                url: address_of_keys(address)?,
+                ca_file: ca_file.clone(),
+            },
+            _ => {
+                let url = &self.url;
+                return Err(format!(
+                    "the issuer `{url}` needs `keys_file`, or `keys_url` and `ca_file`"
+                ));
+            }
+        };
+        let url = url.to_owned();
+        Ok(IssuerConfig { url, keys })
+    }
+}
+
+/// The address of a key set: `https`, with a host, and without a user.
+fn address_of_keys(text: &str) -> Result<Uri, String> {
+    let address = text.parse::<Uri>().ok().filter(|uri| {
+        let user = uri.authority().is_none_or(|it| it.as_str().contains('@'));
+        uri.scheme_str() == Some("https") && !user
+    });
+    address.ok_or_else(|| format!("`{text}` is no https:// address of a key set"))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -298,6 +385,8 @@ impl Config {
             regions,
             tls: file.tls,
             trusted_proxies: file.proxy.trusted,
+            issuers: issuers(&file.issuers)
+                .map_err(|(_, reason)| ConfigError::Issuer { reason })?,
             log_filter: args
                 .log
                 .clone()
@@ -440,11 +529,27 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
         logging::filter(filter.get_ref())
             .map_err(|refused| invalid(filter.span().start, refused.to_string()))?;
     }
+    issuers(&file.issuers).map_err(|(at, reason)| invalid(at, reason))?;
     if let (Some(passphrase), Some(_)) = (&file.seal.passphrase_file, &file.seal.key_file) {
         let reason = "`seal` has both `key_file` and `passphrase_file`: choose one".to_owned();
         return Err(invalid(passphrase.span().start, reason));
     }
     Ok(file)
+}
+
+/// The issuers of the file, or the place of one that is wrong and what is wrong with it.
+fn issuers(file: &[toml::Spanned<IssuerFile>]) -> Result<Vec<IssuerConfig>, (usize, String)> {
+    let mut issuers: Vec<IssuerConfig> = Vec::new();
+    for issuer in file {
+        let at = issuer.span().start;
+        let read = issuer.get_ref().read().map_err(|reason| (at, reason))?;
+        if issuers.iter().any(|known| known.url == read.url) {
+            let reason = format!("the issuer `https://{}` is there already", read.url);
+            return Err((at, reason));
+        }
+        issuers.push(read);
+    }
+    Ok(issuers)
 }
 
 #[cfg(test)]
@@ -533,6 +638,51 @@ mod tests {
         );
     }
 
+    /// A file with one issuer of these settings.
+    fn issuer(url: &str, settings: &str) -> String {
+        format!("\n[[issuers]]\nurl = \"{url}\"\n{settings}\n")
+    }
+
+    #[test]
+    fn issuers_have_keys_in_a_file_or_at_an_address_that_a_certificate_vouches_for() {
+        let one = issuer("https://a.example.com/x", "keys_file = \"k\"");
+        let address = "keys_url = \"https://10.0.0.1:6443/k?v=1\"\nca_file = \"ca\"";
+        let two = issuer("https://b.example.com", address);
+        let file = parse("c.toml", &format!("{one}{two}")).unwrap();
+        let issuers = issuers(&file.issuers).unwrap();
+        assert_eq!(issuers[0].url, "a.example.com/x");
+        assert_eq!(issuers[0].keys, KeysFrom::File("k".into()));
+        let KeysFrom::Address { url, ca_file } = &issuers[1].keys else {
+            panic!("{issuers:?}");
+        };
+        assert_eq!(url, "https://10.0.0.1:6443/k?v=1");
+        assert_eq!(ca_file, Path::new("ca"));
+        let text = refusal(&format!("{one}{one}"));
+        let expected = "c.toml:6: the issuer `https://a.example.com/x` is there already";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn issuers_whose_keys_cannot_be_trusted_are_refused() {
+        for settings in [
+            "",
+            "keys_url = \"https://a.example.com/k\"",
+            "ca_file = \"ca\"",
+            "keys_file = \"k\"\nca_file = \"ca\"",
+            "keys_file = \"k\"\nkeys_url = \"https://a.example.com/k\"\nca_file = \"ca\"",
+            "keys_url = \"http://a.example.com/k\"\nca_file = \"ca\"",
+            "keys_url = \"https://u:p@a.example.com/k\"\nca_file = \"ca\"",
+            "keys_url = \"/k\"\nca_file = \"ca\"",
+        ] {
+            let text = refusal(&issuer("https://a.example.com", settings));
+            assert!(text.starts_with("c.toml:2: "), "{text}");
+        }
+        let text = refusal(&issuer("http://a.example.com", "keys_file = \"k\""));
+        let expected = "c.toml:2: `http://a.example.com` is no issuer: https://, a host, and \
+                        perhaps a path";
+        assert_eq!(text, expected);
+    }
+
     #[test]
     fn two_seals_are_refused() {
         let text = refusal("[seal]\nkey_file = \"a\"\npassphrase_file = \"b\"\n");
@@ -572,10 +722,10 @@ mod tests {
 
     /// The settings that a table of the file may have, as its reader lists them.
     fn settings_of(table: &str) -> Vec<String> {
-        let text = if table.is_empty() {
-            "no_such_setting = 1".to_owned()
-        } else {
-            format!("[{table}]\nno_such_setting = 1")
+        let text = match table {
+            "" => "no_such_setting = 1".to_owned(),
+            "issuers" => "[[issuers]]\nno_such_setting = 1".to_owned(),
+            table => format!("[{table}]\nno_such_setting = 1"),
         };
         let refused = refusal(&text);
         let expected = refused.split_once("expected").unwrap().1;
@@ -592,7 +742,9 @@ mod tests {
 
     #[test]
     fn every_setting_of_the_file_is_in_the_reference() {
-        const TABLES: [&str; 6] = ["seal", "tls", "limits", "log", "metrics", "proxy"];
+        const TABLES: [&str; 7] = [
+            "seal", "tls", "limits", "log", "metrics", "proxy", "issuers",
+        ];
         let mut settings = settings_of("");
         settings.retain(|name| !TABLES.contains(&name.as_str()));
         settings.extend(TABLES.into_iter().flat_map(settings_of));

@@ -4,6 +4,7 @@
 //! everything else unsigned.
 
 use http::Method;
+use types::Service;
 
 /// What a route without a signature does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) enum Exempt {
     Ready,
     /// Takes the passphrase of a sealed server.
     Unseal,
+    /// Gives whom an identity provider vouches for the session of a role.
+    WebIdentity,
 }
 
 /// One row of the table.
@@ -22,6 +25,8 @@ pub(crate) struct ExemptRoute {
     pub(crate) route: Exempt,
     pub(crate) method: Method,
     pub(crate) path: &'static str,
+    /// The operation that a form names, where the path alone says nothing.
+    pub(crate) operation: Option<(Service, &'static str)>,
     /// When and where it is answered, for people.
     #[cfg_attr(
         not(test),
@@ -31,31 +36,48 @@ pub(crate) struct ExemptRoute {
 }
 
 /// Every route that is answered without a signature.
-pub(crate) const ROUTES: [ExemptRoute; 3] = [
+pub(crate) const ROUTES: [ExemptRoute; 4] = [
     ExemptRoute {
         route: Exempt::Live,
         method: Method::GET,
         path: "/health/live",
+        operation: None,
         note: "always: the process answers",
     },
     ExemptRoute {
         route: Exempt::Ready,
         method: Method::GET,
         path: "/health/ready",
+        operation: None,
         note: "always: 200, or 503 with `sealed` or `read-only`",
     },
     ExemptRoute {
         route: Exempt::Unseal,
         method: Method::POST,
         path: "/unseal",
+        operation: None,
         note: "on a server that started sealed; on `unseal_listen` alone if that is configured",
+    },
+    ExemptRoute {
+        route: Exempt::WebIdentity,
+        method: Method::POST,
+        path: "/",
+        operation: Some((Service::Sts, "AssumeRoleWithWebIdentity")),
+        note: "an open server: the token of an identity provider stands for the signature",
     },
 ];
 
-/// The route of a request, if it is one of the table.
+/// The route of a request that its method and path alone make one of the table.
 pub(crate) fn find(method: &Method, path: &str) -> Option<Exempt> {
-    let mut routes = ROUTES.iter();
+    let mut routes = ROUTES.iter().filter(|it| it.operation.is_none());
     let found = routes.find(|it| it.path == path && it.method == *method)?;
+    Some(found.route)
+}
+
+/// The route of an operation that a form names, if it is one of the table.
+pub(crate) fn find_operation(service: Service, operation: &str) -> Option<Exempt> {
+    let mut routes = ROUTES.iter();
+    let found = routes.find(|it| it.operation == Some((service, operation)))?;
     Some(found.route)
 }
 
@@ -72,8 +94,23 @@ mod tests {
             (Method::GET, "/health/live/"),
             (Method::GET, "/unseal"),
             (Method::GET, "/HEALTH/LIVE"),
+            (Method::POST, "/"),
         ] {
             assert_eq!(find(&method, path), None, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn one_operation_is_exempt_and_no_other() {
+        let name = "AssumeRoleWithWebIdentity";
+        assert_eq!(
+            find_operation(Service::Sts, name),
+            Some(Exempt::WebIdentity)
+        );
+        for operation in crate::router::Router::complete().operations() {
+            let found = find_operation(operation.service, operation.name);
+            let expected = operation.service == Service::Sts && operation.name == name;
+            assert_eq!(found.is_some(), expected, "{operation:?}");
         }
     }
 
@@ -86,7 +123,11 @@ mod tests {
             .collect();
         let table: Vec<String> = ROUTES
             .iter()
-            .map(|it| format!("| `{} {}` | {} |", it.method, it.path, it.note))
+            .map(|it| {
+                let operation = it.operation.map(|(_, name)| format!(" Action={name}"));
+                let operation = operation.unwrap_or_default();
+                format!("| `{} {}{operation}` | {} |", it.method, it.path, it.note)
+            })
             .collect();
         assert_eq!(documented, table);
     }

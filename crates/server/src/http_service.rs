@@ -1,5 +1,7 @@
 //! One HTTP request: bounds, signature, envelope, and on to its operation.
 
+mod web_identity;
+
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use types::{AccountId, ErrorKind, Principal, Region, RequestId, Service, SystemC
 use wire::sigv4::{AuthError, PayloadHash, Unverified, Verifier};
 use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
+use crate::allowance::Allowances;
 use crate::config::Config;
 use crate::credentials::{Known, KnownCredentials};
 use crate::refusals::Refusals;
@@ -59,6 +62,8 @@ pub(crate) struct HttpService {
     body_timeout: Duration,
     unread: Unread,
     refusals: Refusals,
+    /// What addresses may do without a signature.
+    allowances: Allowances,
     /// How long requests took, for Prometheus.
     seconds: Histogram,
 }
@@ -104,6 +109,7 @@ impl HttpService {
             body_timeout: Duration::from_secs(config.limits.body_seconds),
             unread: Unread::new(config.limits.response_memory),
             refusals,
+            allowances: Allowances::new(config.limits.unsigned_calls),
             seconds: metrics::histogram!("strongroom_request_seconds"),
         }
     }
@@ -148,8 +154,10 @@ impl HttpService {
         let origin = self.origin(peer, parts);
         let arrived = match self.arrived(parts) {
             Ok(arrived) => arrived,
-            // The body is not worth reading.
-            Err(refused) => return closing(self.refuse(protocol, refused, origin, id).await),
+            Err(refused) => {
+                let answer = self.unsigned(parts, body, origin, refused, id);
+                return Box::pin(answer).await;
+            }
         };
         let limit = self.body_limit(&arrived, rule);
         let (body, _memory) = match self.read(body, limit).await {

@@ -4,6 +4,7 @@
 //! configuration. `main` parses the command line and calls in here.
 
 pub mod account;
+mod allowance;
 pub mod audit_log;
 mod bootstrap;
 pub mod cli;
@@ -20,6 +21,7 @@ mod framing;
 mod front;
 mod gate;
 mod http_service;
+mod issuers;
 mod listener;
 mod logging;
 mod maintenance;

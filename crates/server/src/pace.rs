@@ -81,7 +81,7 @@ fn left(until: Monotonic, now: Monotonic) -> Duration {
 }
 
 /// The address, or the network that one host of IPv6 has to itself.
-fn network(peer: IpAddr) -> IpAddr {
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(peer) => peer.into(),
         IpAddr::V6(peer) => Ipv6Addr::from_bits(peer.to_bits() & (u128::MAX << 64)).into(),

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
-use types::{AccountId, Entropy, Region, SystemClock};
+use types::{AccountId, Clock, Entropy, Region, SystemClock};
 
 use crate::cli::ServeArgs;
 use crate::compose::Deployment;
@@ -21,6 +21,7 @@ use crate::directory::{DataDirectory, SealedDirectory, Start};
 use crate::entrance::Entrance;
 use crate::front::Front;
 use crate::http_service::HttpService;
+use crate::issuers::Issuers;
 use crate::unseal::{Unsealed, Unsealer};
 use crate::{bootstrap, compose, logging, maintenance};
 
@@ -41,8 +42,10 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
 async fn serve(config: &Config) -> anyhow::Result<()> {
     // Installed before anything is announced: whoever reads the export lines may stop us.
     let mut signals = Signals::install()?;
-    // What is wrong with addresses and certificates is known before anything is made.
+    // What is wrong with addresses, certificates and keys is known before anything is made.
     let mut entrance = Entrance::bind(config).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let issuers = Arc::new(Issuers::load(&config.issuers, &clock)?);
     let address = entrance.address;
     let (stop, stopped) = watch::channel(false);
     let (directory, front, waiting) = match open_directory(config)? {
@@ -62,7 +65,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             (sealed.open(root), front, Some((listening, opened)))
         }
     };
-    let open = Open::new(config, &directory, &stopped).await;
+    let open = Open::new(config, &directory, issuers, &stopped).await;
     let (open, listening) = match (open, waiting) {
         (Ok(open), None) => {
             front.open(open.service(config));
@@ -138,11 +141,12 @@ impl Open {
     async fn new(
         config: &Config,
         directory: &DataDirectory,
+        issuers: Arc<Issuers>,
         stopped: &watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let region = config.regions.first().cloned();
         let region = region.context("no region is configured")?;
-        let deployment = compose::deployment(directory, config).await?;
+        let deployment = compose::deployment(directory, config, issuers).await?;
         let services = &deployment.services;
         let home = bootstrap::first_account(services, directory, config.account, &region).await?;
         let upkeep = tokio::spawn(maintenance::run(Arc::clone(services), stopped.clone()));

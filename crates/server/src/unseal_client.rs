@@ -175,7 +175,8 @@ impl Target {
     }
 }
 
-fn connector(ca_file: &Path) -> anyhow::Result<TlsConnector> {
+/// Connects to servers whose certificates an authority of `ca_file` has signed.
+pub(crate) fn connector(ca_file: &Path) -> anyhow::Result<TlsConnector> {
     let mut roots = RootCertStore::empty();
     let reading = || format!("reading `{}` failed", ca_file.display());
     for certificate in CertificateDer::pem_file_iter(ca_file).with_context(reading)? {

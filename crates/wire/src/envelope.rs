@@ -122,6 +122,21 @@ impl<'r> Envelope<'r> {
         })
     }
 
+    /// The envelope of a request without a signature, if it could be a Query call of `service`: a
+    /// form that is sent to the root.
+    pub fn unsigned(parts: &'r Parts, service: Service) -> Option<Self> {
+        let model = service_model(service)?;
+        let is_form = has_content_type(parts, "application/x-www-form-urlencoded");
+        let plain = parts.uri.query().is_none() && !parts.headers.contains_key(&TARGET);
+        let posted = parts.method == Method::POST && is_root(parts);
+        (model.protocol == Protocol::Query && is_form && plain && posted).then_some(Self {
+            parts,
+            service,
+            protocol: model.protocol,
+            target: Target::Form(model),
+        })
+    }
+
     /// The service.
     pub fn service(&self) -> Service {
         self.service
