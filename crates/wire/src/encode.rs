@@ -81,7 +81,7 @@ impl ReplyTo {
     /// The answer for a failure.
     pub fn error(&self, refusal: &Refusal) -> Response<Bytes> {
         let status = self.status(refusal);
-        let code = spelled(self.protocol, &refusal.code);
+        let code = self.code(refusal);
         let body = match self.protocol {
             Protocol::Json => json_bytes(&JsonError {
                 kind: code,
@@ -107,13 +107,23 @@ impl ReplyTo {
         self.error(&error.refusal(self.protocol, Some(self.service)))
     }
 
+    /// The error as the operation declares it.
+    fn declared(&self, refusal: &Refusal) -> Option<&'static shapes::ErrorModel> {
+        let mut errors = self.model?.errors.iter();
+        errors.find(|error| error.code == refusal.code).copied()
+    }
+
+    /// The code: what the operation declares is not a common error, whatever its name.
+    fn code<'r>(&self, refusal: &'r Refusal) -> &'r str {
+        match self.declared(refusal) {
+            Some(_) => &refusal.code,
+            None => spelled(self.protocol, &refusal.code),
+        }
+    }
+
     fn status(&self, refusal: &Refusal) -> StatusCode {
-        let declared = self.model.and_then(|model| {
-            let mut errors = model.errors.iter();
-            errors.find(|error| error.code == refusal.code)
-        });
-        let modelled = declared
-            .copied()
+        let modelled = self
+            .declared(refusal)
             .or_else(|| service_model(self.service)?.error(&refusal.code))
             .map(shapes::ErrorModel::status);
         let status = modelled.or(refusal.status);

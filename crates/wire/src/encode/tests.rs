@@ -2,14 +2,16 @@
 
 use super::*;
 
-fn check(service: Service, operation: &str, refusal: &Refusal, expected: u16) {
-    #[derive(Debug)]
-    struct Zeros;
-    impl types::Entropy for Zeros {
-        fn fill(&self, target: &mut [u8]) {
-            target.fill(0);
-        }
+#[derive(Debug)]
+struct Zeros;
+
+impl types::Entropy for Zeros {
+    fn fill(&self, target: &mut [u8]) {
+        target.fill(0);
     }
+}
+
+fn check(service: Service, operation: &str, refusal: &Refusal, expected: u16) {
     let reply = ReplyTo::operation(service, operation, RequestId::generate(&Zeros));
     assert_eq!(
         reply.error(refusal).status().as_u16(),
@@ -90,4 +92,19 @@ fn query_has_its_own_names_for_common_errors() {
         assert_eq!(spelled(Protocol::Json, code), code);
         assert_eq!(spelled(Protocol::RestJson, code), code);
     }
+}
+
+#[test]
+fn an_error_that_the_operation_declares_keeps_its_name() {
+    let expired = refusal(ErrorKind::Unauthenticated, "ExpiredTokenException", None);
+    let name = |operation| {
+        let id = RequestId::generate(&Zeros);
+        let reply = ReplyTo::operation(Service::Sts, operation, id);
+        let answer = reply.error(&expired);
+        let body = String::from_utf8_lossy(answer.body()).into_owned();
+        let (_, code) = body.split_once("<Code>").unwrap();
+        code.split_once("</Code>").unwrap().0.to_owned()
+    };
+    assert_eq!(name("AssumeRoleWithWebIdentity"), "ExpiredTokenException");
+    assert_eq!(name("GetCallerIdentity"), "ExpiredToken");
 }
