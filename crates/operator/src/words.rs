@@ -83,12 +83,12 @@ fn decided(need: &mut ExplainedNeed, explanation: &Explanation, foreign: bool) {
     }
     let explicit = decision.denial().is_some_and(|denial| denial.explicit);
     let explicit = explicit && (!foreign || denies);
-    need.decision = match (decision.is_allowed(), explicit) {
+    let word = match (decision.is_allowed(), explicit) {
         (true, _) => "allowed",
         (false, true) => "explicitDeny",
         (false, false) => "implicitDeny",
-    }
-    .to_owned();
+    };
+    word.clone_into(&mut need.decision);
     let near = explanation.near_misses().iter();
     need.near_misses = near
         .filter(|near| shown(near.statement.policy))
