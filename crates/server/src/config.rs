@@ -390,7 +390,7 @@ impl Config {
             log_filter: args
                 .log
                 .clone()
-                .or(file.log.filter.map(toml::Spanned::into_inner))
+                .or_else(|| file.log.filter.map(toml::Spanned::into_inner))
                 .unwrap_or_else(|| "info".to_owned()),
             log_json: file.log.json,
             limits: file.limits,

@@ -383,7 +383,7 @@ impl HttpService {
                 .service
                 .and_then(|service| self.router.find(service, &refused.operation));
             let kind = route.map_or(Kind::Mutating, crate::router::Route::kind);
-            let region = refused.region.as_ref().or(self.regions.first());
+            let region = refused.region.as_ref().or_else(|| self.regions.first());
             if let (wire::Error::Auth(_), Some(region), false) =
                 (&refused.error, region, kind.is_data())
             {
