@@ -277,7 +277,7 @@ fn the_session_says_which_provider_vouched() {
     world.ok("PutRolePolicy", input);
     let session = world.session(&answer).unwrap();
     world.call_as(&session, "ListUsers", json!({})).unwrap();
-    let identity = serde_json::to_value(&world.last_record()).unwrap()["userIdentity"].clone();
+    let identity = serde_json::to_value(world.last_record()).unwrap()["userIdentity"].clone();
     let federation = &identity["sessionContext"]["webIdFederationData"];
     assert_eq!(federation["federatedProvider"], provider_arn());
 }
@@ -343,7 +343,7 @@ fn a_signed_call_is_refused() {
 fn the_record_names_the_web_identity_and_never_the_token() {
     let world = world(&plain_trust());
     let answer = assume(&world).unwrap();
-    let record = serde_json::to_value(&world.last_record()).unwrap();
+    let record = serde_json::to_value(world.last_record()).unwrap();
     assert_eq!(
         record["userIdentity"],
         json!({
@@ -366,7 +366,7 @@ fn the_record_names_the_web_identity_and_never_the_token() {
     assert_eq!(record["resources"][0]["ARN"], role_arn());
     retrust(&world, &trust(&json!("sts:TagSession"), &json!({})));
     denied(assume(&world), ASSUME);
-    let refused = serde_json::to_value(&world.last_record()).unwrap();
+    let refused = serde_json::to_value(world.last_record()).unwrap();
     assert_eq!(refused["errorCode"], "AccessDenied");
     assert_eq!(refused["userIdentity"]["type"], "WebIdentityUser");
     let signature = good_token().rsplit_once('.').unwrap().1.to_owned();

@@ -107,6 +107,5 @@ fn entry(key: &KeyRecord, material: &MaterialEntry) -> RotationsListEntry {
         key_material_state: Some(state),
         rotation_date: material.by.map(|_| material.made),
         rotation_type: material.by.map(kind),
-        ..RotationsListEntry::default()
     }
 }

@@ -230,7 +230,7 @@ mod tests {
             json!({ "kty": "OKP", "crv": "Ed25519", "x": P256[0] }),
             json!({ "kty": "RSA" }),
         ] {
-            refused(&[key.clone()], "holds no RSA key");
+            refused(std::slice::from_ref(&key), "holds no RSA key");
             assert_eq!(set(&[key, ec()]).unwrap().0.len(), 1);
         }
     }
