@@ -155,7 +155,7 @@ impl HttpService {
         let arrived = match self.arrived(parts) {
             Ok(arrived) => arrived,
             Err(refused) => {
-                let answer = self.unsigned(parts, body, origin, refused, id);
+                let answer = self.unsigned(parts, body, origin, *refused, id);
                 return Box::pin(answer).await;
             }
         };
@@ -196,15 +196,17 @@ impl HttpService {
     }
 
     /// Reads signature and envelope from the head, before a body is accepted.
-    fn arrived<'r>(&self, parts: &'r Parts) -> Result<Arrived<'r>, Refused> {
+    fn arrived<'r>(&self, parts: &'r Parts) -> Result<Arrived<'r>, Box<Refused>> {
         let signature = Unverified::from_request(parts)
-            .map_err(|error| Refused::unsigned(error.into(), parts))?;
+            .map_err(|error| Box::new(Refused::unsigned(error.into(), parts)))?;
         let region = self.region(&signature);
-        let refused = |error| Refused {
-            access_key: Some(signature.access_key().to_string()),
-            owner: self.owner(&signature),
-            region: region.clone(),
-            ..Refused::unsigned(error, parts)
+        let refused = |error| {
+            Box::new(Refused {
+                access_key: Some(signature.access_key().to_string()),
+                owner: self.owner(&signature),
+                region: region.clone(),
+                ..Refused::unsigned(error, parts)
+            })
         };
         let now = self.services.clock().now();
         self.verifier

@@ -52,13 +52,11 @@ impl HttpService {
             let found = exempt::find_operation(call.service(), call.operation());
             found == Some(Exempt::WebIdentity)
         });
-        match exempt {
-            Some(call) => self.web_identity(&call, peer, origin, id).await,
-            None => {
-                self.allowances.refused(peer);
-                closing(self.refuse(protocol, refused, origin, id).await)
-            }
+        if let Some(call) = exempt {
+            return self.web_identity(&call, peer, origin, id).await;
         }
+        self.allowances.refused(peer);
+        closing(self.refuse(protocol, refused, origin, id).await)
     }
 
     /// Finds out whom the token of a call stands for, and runs it for them.

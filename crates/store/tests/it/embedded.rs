@@ -69,7 +69,7 @@ fn the_past_is_found_by_its_time() {
     put_note(&store, "a", "two");
     home.clock.advance(Duration::from_secs(10));
     commit(&store, Lane::Metadata, |batch| {
-        batch.delete(&NOTES, Key::of(&["a"]))
+        batch.delete(&NOTES, Key::of(&["a"]));
     })
     .unwrap();
     for (seconds, expected) in [
