@@ -383,8 +383,11 @@ impl KeyRecord {
         }
     }
 
-    fn date_row(&self) -> Option<Key> {
-        let seconds = u64::try_from(self.due()?.seconds()).unwrap_or(0);
+    /// The row that says when the key is due, in whole seconds: the first that is not before.
+    pub(crate) fn date_row(&self) -> Option<Key> {
+        let due = self.due()?;
+        let begun = i64::from(due.nanos() > 0);
+        let seconds = u64::try_from(due.seconds().saturating_add(begun)).unwrap_or(0);
         let parts = [
             self.account.as_str(),
             self.region.as_str(),

@@ -35,6 +35,30 @@ async fn blob(world: &World, caller: &Caller, key: &str) -> shapes::Blob {
 }
 
 #[tokio::test]
+async fn a_key_ends_though_maintenance_came_early_in_its_last_second() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let id = key.key_id.as_str();
+    world.advance_millis(700);
+    let scheduled = schedule(id, Some(7));
+    world
+        .call::<ScheduleKeyDeletion>(&admin, scheduled)
+        .await
+        .unwrap();
+    world.advance(7 * 86_400 - 1);
+    world.advance_millis(600);
+    world.maintain().await;
+    let shown = world.call::<DescribeKey>(&admin, describe(id)).await;
+    let state = shown.unwrap().key_metadata.unwrap().key_state;
+    assert_eq!(state, Some(KeyState::PendingDeletion));
+    world.advance(1);
+    world.maintain().await;
+    let (code, _) = world.failure::<DescribeKey>(&admin, describe(id)).await;
+    assert_eq!(code, "NotFoundException");
+}
+
+#[tokio::test]
 async fn a_key_waits_for_its_end_and_can_be_kept() {
     let world = World::new();
     let admin = world.admin();

@@ -117,6 +117,11 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    /// Lets a part of a second pass.
+    pub(crate) fn advance_millis(&self, millis: u64) {
+        self.clock.advance(Duration::from_millis(millis));
+    }
+
     /// A key ring over another file of shred keys.
     pub(crate) fn keyring_over(&self, path: &Path) -> kms::Keyring {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
