@@ -25,6 +25,13 @@ def binary() -> pathlib.Path:
     return target / "debug" / "strongroom"
 
 
+def session_of(**credentials) -> boto3.Session:
+    """A session that knows our own service too, of which botocore has no model."""
+    session = boto3.Session(region_name=REGION, **credentials)
+    session._loader.search_paths.append(str(MODELS))
+    return session
+
+
 class Server:
     """A running strongroom and the clients of its administrator."""
 
@@ -78,13 +85,8 @@ class Server:
                 "AccessKeyId": re.search(r"aws_access_key_id = (\S+)", text)[1],
                 "SecretAccessKey": re.search(r"aws_secret_access_key = (\S+)", text)[1],
             }
-        session = boto3.Session(
-            aws_access_key_id=key["AccessKeyId"],
-            aws_secret_access_key=key["SecretAccessKey"],
-            region_name=REGION)
-        # Our own service, of which botocore has no model.
-        session._loader.search_paths.append(str(MODELS))
-        return session
+        return session_of(aws_access_key_id=key["AccessKeyId"],
+                          aws_secret_access_key=key["SecretAccessKey"])
 
     def client(self, service: str, key: dict | None = None):
         # LookupEvents is throttled as at AWS: there the SDK waits, everywhere else nothing is tried twice.

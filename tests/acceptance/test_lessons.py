@@ -26,7 +26,7 @@ import botocore.exceptions
 import pytest
 
 import raw
-from conftest import ACCOUNT, REGION, ROOT, Server
+from conftest import ACCOUNT, REGION, ROOT, Server, session_of
 from test_coverage import (
     CALLS, DENIED, NEEDS_NOTHING, POLICY, REFUSED_THOUGH_PERMITTED, World, group_parameters)
 
@@ -66,7 +66,7 @@ def catching(url, service):
         caught.append(request)
         return botocore.awsrequest.AWSResponse(request.url, 599, {}, None)
 
-    client = boto3.Session(region_name=REGION).client(
+    client = session_of().client(
         service, endpoint_url=url, config=botocore.config.Config(
             signature_version=botocore.UNSIGNED, retries={"max_attempts": 0}))
     client.meta.events.register("before-send.*.*", catch)
