@@ -186,8 +186,8 @@ fn refused(
     if denied || (damped && ctx.via().is_none()) {
         record.request_parameters = Value::Null;
     }
-    // Nobody but a service has no account, and no history either.
-    if let Some(account) = ctx.account().filter(|_| damped) {
+    // Nobody but a service has no history.
+    if let Some(account) = ctx.caller().principal.home().filter(|_| damped) {
         let of_denial = failure.denial.as_ref();
         let resource = of_denial.map(|denial| denial.resource.clone()).or_else(|| {
             let granted = authorization.resources.first();
