@@ -149,8 +149,10 @@ impl Simulation {
                 .iter()
                 .map(String::as_str),
         );
-        let most = i32::try_from(resources::MOST / self.resources.len().max(1)).unwrap_or(1);
-        let max_items = common.max_items.unwrap_or(100).min(most.max(1));
+        let max_items = common
+            .max_items
+            .unwrap_or(100)
+            .min(self.actions_of_a_page());
         let page = Page::new(&listing, common.marker, Some(max_items))?;
         let numbered = self.actions.iter().enumerate();
         let cut = page.cut(numbered.map(|(number, action)| (format!("{number:010}"), action)));
@@ -164,6 +166,14 @@ impl Simulation {
             ),
             marker: cut.marker,
         })
+    }
+
+    /// How many actions a page can say something of: as many as keep its work within bounds.
+    fn actions_of_a_page(&self) -> i32 {
+        let resources = self.resources.len().max(1);
+        let work = statements(&self.cast, &self.policies).saturating_mul(resources);
+        let most = (resources::MOST / resources).min(MOST_WORK / work.max(1));
+        i32::try_from(most.max(1)).unwrap_or(1)
     }
 
     /// Decides one request.
@@ -261,8 +271,9 @@ impl Simulation {
     }
 }
 
-/// The most statements times resources that are looked at for one action.
-const MOST_WORK: usize = 1_000_000;
+/// The most statements times resources that are looked at for one action, and for the actions
+/// of one page together.
+const MOST_WORK: usize = 100_000;
 
 /// How many statements bear on each resource.
 fn statements(cast: &Cast, policies: &[(DocumentKind, Arc<Document>)]) -> usize {
