@@ -36,10 +36,6 @@ impl HttpService {
             // The body is not worth reading.
             return closing(self.refuse(protocol, refused, origin, id).await);
         };
-        let now = self.services.clock().monotonic();
-        if !self.allowances.admit(peer, now) {
-            return self.throttled(peer, id);
-        }
         let (body, _memory) = match self.read(body, STRANGERS_BODY).await {
             Ok(read) => read,
             Err(unread) => {
@@ -52,10 +48,15 @@ impl HttpService {
             let found = exempt::find_operation(call.service(), call.operation());
             found == Some(Exempt::WebIdentity)
         });
+        // Others that forgot to sign are told so, however many they are, and take nothing from
+        // those who share their address.
         if let Some(call) = exempt {
+            let now = self.services.clock().monotonic();
+            if !self.allowances.admit(peer, now) {
+                return self.throttled(peer, id);
+            }
             return self.web_identity(&call, peer, origin, id).await;
         }
-        self.allowances.refused(peer);
         closing(self.refuse(protocol, refused, origin, id).await)
     }
 
