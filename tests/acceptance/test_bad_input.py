@@ -58,6 +58,24 @@ def test_json_operations_that_do_not_exist_here_are_unknown(server, key, service
         assert (answer.status, answer.json()["__type"]) == (400, "UnknownOperationException")
         assert answer.json()["message"] == f"operation `{operation}` {said}"
         assert answer.headers["content-type"] == "application/x-amz-json-1.1" and answer.headers["x-amzn-requestid"]
+        [record] = recorded(server, operation, service)
+        assert record["requestID"] == answer.headers["x-amzn-requestid"] and record["readOnly"] is False
+        assert (record["errorCode"], record["errorMessage"]) == ("UnknownOperationException", answer.json()["message"])
+        assert record["userIdentity"]["accessKeyId"] == key["AccessKeyId"] and record["requestParameters"] is None
+
+
+def recorded(server, name: str, service: str) -> list[dict]:
+    """The records of `service` whose event has this name."""
+    found = server.client("cloudtrail").lookup_events(LookupAttributes=[
+        {"AttributeKey": "EventName", "AttributeValue": name}], MaxResults=50)["Events"]
+    records = [json.loads(event["CloudTrailEvent"]) for event in found]
+    return [record for record in records if record["eventSource"] == f"{service}.amazonaws.com"]
+
+
+def test_the_signature_counts_before_the_operation_is_looked_for(server, key):
+    forged = raw.exchange(server, raw.request(server, "kms", "InventedByAStranger", b"{}", key | {"SecretAccessKey": "x" * 40}))
+    assert (forged.status, forged.code()) == (400, "InvalidSignatureException")
+    assert recorded(server, "InventedByAStranger", "kms") == []
 
 
 @pytest.mark.parametrize("service, version, lacking", [
@@ -76,6 +94,7 @@ def test_query_operations_that_do_not_exist_here_are_invalid_and_recorded(server
         {"AttributeKey": "EventSource", "AttributeValue": f"{service}.amazonaws.com"}], MaxResults=10)["Events"]
     codes = [json.loads(event["CloudTrailEvent"]).get("errorCode") for event in found]
     assert codes.count("InvalidAction") >= 3 and "MissingAction" in codes
+    assert {"MakeCoffee", lacking} <= {event["EventName"] for event in found}
 
 
 @pytest.mark.parametrize("method, path, status", [

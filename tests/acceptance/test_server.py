@@ -475,6 +475,7 @@ def test_metrics_count_what_happens_and_name_nobody(tmp_path):
     with pytest.raises(botocore.exceptions.ClientError):
         server.client("kms", wrong).list_keys()
     raw.exchange(server, b"GET / HTTP/1.1\nHost: x\n\n")
+    raw.exchange(server, raw.request(server, "kms", "secret-name", b"{}", key))
 
     def scrape():
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
@@ -486,6 +487,7 @@ def test_metrics_count_what_happens_and_name_nobody(tmp_path):
     assert 'strongroom_denied_total{service="kms",operation="CreateKey"} 1\n' in text
     assert 'strongroom_unauthenticated_total{code="InvalidSignatureException"} 1\n' in text
     assert 'strongroom_refused_total{code="SerializationException"} 1\n' in text
+    assert 'strongroom_unreadable_total{service="kms",code="UnknownOperationException"} 1\n' in text
     assert re.search(r"^strongroom_request_seconds_count [1-9]", text, re.M)
     for name in ("secret-name", "arn:", key["AccessKeyId"], "127.0.0.1"):
         assert name not in text

@@ -294,16 +294,22 @@ impl HttpService {
     }
 
     /// Answers and records an authenticated call whose input cannot be read, or that names no
-    /// operation of this deployment.
+    /// operation of this deployment: its record has the name that was asked for.
     fn unreadable(&self, ctx: Ctx, envelope: &Envelope<'_>, error: wire::Error) -> Answer<'_> {
         let service = envelope.service();
         let protocol = envelope.protocol();
         let operation = envelope.operation().unwrap_or_default().to_owned();
         Box::pin(async move {
-            let route = self.router.find(service, &operation);
-            let kind = route.map_or(Kind::Mutating, crate::router::Route::kind);
+            let kind = match self.router.find(service, &operation) {
+                Some(route) => route.kind(),
+                // Whatever it is, it is not about anything that is managed there.
+                None if service == Service::FeatureStoreRuntime => Kind::DataWrite,
+                None => Kind::Mutating,
+            };
             let failure = failure_of(error.refusal(protocol, Some(service)));
-            pipeline::record_refused(&ctx, service, &operation, kind, &failure).await;
+            self.refusals.note_call(service, &failure.code, ctx.id());
+            let asked = error.operation().unwrap_or(&operation);
+            pipeline::record_refused(&ctx, service, asked, kind, &failure).await;
             let reply = if operation.is_empty() {
                 ReplyTo::unknown(Some(service), protocol, ctx.id())
             } else {

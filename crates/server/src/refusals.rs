@@ -1,14 +1,15 @@
-//! The log of requests that are refused before anybody is authenticated.
+//! The log of requests that no operation is run for: nobody is authenticated, or what is asked
+//! for cannot be read or does not exist.
 //!
-//! Strangers decide how many there are, so no more than a few a second are written; the next
-//! line says how many were left out. The counter has them all.
+//! Others decide how many there are, so no more than a few a second are written; the next
+//! line says how many were left out. The counters have them all.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::warn;
-use types::{Clock, Monotonic, RequestId};
+use types::{Clock, Monotonic, RequestId, Service};
 
 /// Lines written within a second.
 const LINES_PER_SECOND: u32 = 10;
@@ -40,14 +41,28 @@ impl Refusals {
     /// with `code`.
     pub(crate) fn note(&self, peer: Option<IpAddr>, code: &str, id: RequestId) {
         metrics::counter!("strongroom_refused_total", "code" => code.to_owned()).increment(1);
-        let now = self.clock.monotonic();
-        let mut damping = self.damping.lock().unwrap_or_else(PoisonError::into_inner);
-        let admitted = damping.admit(now);
-        drop(damping);
-        if let Some(left_out) = admitted {
+        if let Some(left_out) = self.admit() {
             let peer = peer.map(|peer| peer.to_canonical().to_string());
             warn!(peer, code, request = %id, left_out, "refused before authentication");
         }
+    }
+
+    /// Counts and, unless there are too many, logs that call `id` of an authenticated caller was
+    /// refused with `code` before it reached an operation of `service`.
+    pub(crate) fn note_call(&self, service: Service, code: &str, id: RequestId) {
+        let service = service.model_name();
+        metrics::counter!("strongroom_unreadable_total", "service" => service, "code" => code.to_owned())
+            .increment(1);
+        if let Some(left_out) = self.admit() {
+            warn!(service, code, request = %id, left_out, "refused before an operation was run");
+        }
+    }
+
+    /// How many lines were left out before this one, if it may be written.
+    fn admit(&self) -> Option<u64> {
+        let now = self.clock.monotonic();
+        let mut damping = self.damping.lock().unwrap_or_else(PoisonError::into_inner);
+        damping.admit(now)
     }
 }
 

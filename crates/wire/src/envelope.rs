@@ -38,6 +38,8 @@ pub(crate) enum Target<'r> {
     Routed(&'static OperationModel, Vec<Label<'r>>),
     /// Query: named by `Action`.
     Form(&'static ServiceModel),
+    /// Nothing that this deployment has; known before the signature is verified, told after.
+    Unknown(Error),
 }
 
 /// A member whose value is a segment of the path, decoded.
@@ -78,7 +80,7 @@ pub fn addressed(parts: &Parts) -> Option<(Service, &'static str)> {
     let service = Service::FeatureStoreRuntime;
     match route(parts, service_model(service)?).ok()? {
         Target::Routed(operation, _) => Some((service, operation.name)),
-        Target::Named(_) | Target::Form(_) => None,
+        Target::Named(_) | Target::Form(_) | Target::Unknown(_) => None,
     }
 }
 
@@ -86,8 +88,8 @@ impl<'r> Envelope<'r> {
     /// Finds the service and, unless the body names it, the operation.
     ///
     /// Fails with [`AuthError::Scope`] if the scope's service does not exist or is not the
-    /// one that the request addresses, with [`Error::UnknownOperation`] or
-    /// [`Error::Unsupported`] if there is no such operation.
+    /// one that the request addresses. That there is no such operation is not said here but by
+    /// [`Self::call`], so that it is told, and recorded, only once the caller is known.
     pub fn from_request(parts: &'r Parts, scope: &Scope<'_>) -> Result<Self, Error> {
         let target = single_text(parts, &TARGET)?;
         let service = match (scope.service(), target) {
@@ -103,16 +105,16 @@ impl<'r> Envelope<'r> {
         };
         let protocol = service_model(service).map_or(Protocol::Json, |model| model.protocol);
         let target = match (protocol, service_model(service), target) {
-            (Protocol::Json, model, target) => {
-                let name = named(parts, service, target.unwrap_or_default())?;
-                found(model, name)?;
-                Target::Named(name)
-            }
-            (Protocol::RestJson, Some(model), None) => route(parts, model)?,
-            (Protocol::Query, Some(model), None) => Target::Form(model),
-            (Protocol::RestJson | Protocol::Query, _, _) => {
-                return Err(AuthError::wrong_service().into());
-            }
+            (Protocol::Json, model, target) => named(parts, service, target.unwrap_or_default())
+                .and_then(|name| found(model, name).map(|_known| Target::Named(name))),
+            (Protocol::RestJson, Some(model), None) => route(parts, model),
+            (Protocol::Query, Some(model), None) => Ok(Target::Form(model)),
+            (Protocol::RestJson | Protocol::Query, _, _) => Err(AuthError::wrong_service().into()),
+        };
+        let target = match target {
+            Ok(target) => target,
+            Err(refused @ Error::Auth(_)) => return Err(refused),
+            Err(unknown) => Target::Unknown(unknown),
         };
         Ok(Self {
             parts,
@@ -147,19 +149,21 @@ impl<'r> Envelope<'r> {
         self.protocol
     }
 
-    /// The operation's name, unless the body names it.
+    /// The operation's name, unless the body names it or it does not exist.
     pub fn operation(&self) -> Option<&str> {
         match &self.target {
             Target::Named(name) => Some(name),
             Target::Routed(model, _) => Some(model.name),
-            Target::Form(_) => None,
+            Target::Form(_) | Target::Unknown(_) => None,
         }
     }
 
     /// Reads the whole body: the operation, and its input as a tree.
     ///
     /// Call it after the signature is verified. Fails with [`Error::Input`] if the input
-    /// cannot be read, and for Query requests as [`Self::from_request`] does for others.
+    /// cannot be read, with [`Error::UnknownOperation`], [`Error::Unsupported`] or, for Query,
+    /// [`Error::InvalidAction`] or [`Error::MissingAction`] if there is no such operation, and
+    /// with [`Error::Head`] if the path cannot be read.
     pub fn call<'b>(&self, body: &'b [u8]) -> Result<Call<'b>, Error>
     where
         'r: 'b,
@@ -168,6 +172,7 @@ impl<'r> Envelope<'r> {
             Target::Named(name) => decode::json(self.service, name, body),
             Target::Routed(model, labels) => decode::rest(self.parts, model, labels, body),
             Target::Form(model) => decode::form(self.parts, model, body),
+            Target::Unknown(error) => Err(error.clone()),
         }
     }
 }

@@ -73,6 +73,23 @@ impl Error {
         }
     }
 
+    /// What a request names that is no operation of this deployment: a name, for REST-JSON a
+    /// method and a path; empty if it names nothing.
+    pub fn operation(&self) -> Option<&str> {
+        match self {
+            Self::UnknownOperation { operation }
+            | Self::Unsupported { operation }
+            | Self::InvalidAction { operation, .. } => Some(operation),
+            Self::MissingAction => Some(""),
+            Self::Auth(_)
+            | Self::Input(_)
+            | Self::Head(_)
+            | Self::Method
+            | Self::TooLarge { .. }
+            | Self::Answer(_) => None,
+        }
+    }
+
     /// What `service` answers with in `protocol`; the service is `None` while nobody knows it.
     pub fn refusal(&self, protocol: Protocol, service: Option<Service>) -> Refusal {
         let is_query = protocol == Protocol::Query;
