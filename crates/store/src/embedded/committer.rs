@@ -37,6 +37,8 @@ enum WriteError {
     Refused(fjall::Error),
     /// Something may have reached the disk.
     Unknown(fjall::Error),
+    /// The group is durable, but not in the mark.
+    Mark(io::Error),
 }
 
 /// For how many links a keyspace counts as recently written.
@@ -166,6 +168,13 @@ impl Committer {
         shared.syncs.fetch_add(1, Ordering::Relaxed);
         shared.written.fetch_add(bytes, Ordering::Relaxed);
         self.head = decided.link.head(hash);
+        // INVARIANT: nobody sees or hears of a commit that the mark does not hold, so that its
+        // loss is noticed even if this process is killed right after.
+        let marked = shared.mark.write(&Mark::from(&self.head), &shared.sealer);
+        if let Err(error) = marked.map_err(WriteError::Mark) {
+            fail(&shared, decided.answers, &error);
+            return;
+        }
         shared.publish_heads(&decided.heads);
         for (place, head) in decided.heads {
             match head {
@@ -180,15 +189,6 @@ impl Committer {
             answer(caller, Ok(committed));
         }
         measure(commits, items, took);
-        self.after_answers(&shared);
-    }
-
-    /// What follows a commit without holding up its callers.
-    fn after_answers(&mut self, shared: &Shared) {
-        let mark = Mark::from(&self.head);
-        if let Err(error) = shared.mark.write(&mark, &shared.sealer) {
-            shared.stop(&format!("writing commit.mark failed: {error}"));
-        }
         let oldest = self.head.sequence.saturating_sub(RECENT);
         self.recent.retain(|_, (_, written)| *written >= oldest);
     }
@@ -202,6 +202,10 @@ fn fail(shared: &Shared, answers: Vec<(Answer, Committed)>, error: &WriteError) 
         }
         WriteError::Unknown(source) => {
             let reason = format!("writing or syncing a commit failed: {source}");
+            (reason.clone(), CommitError::Unknown { reason })
+        }
+        WriteError::Mark(source) => {
+            let reason = format!("writing commit.mark failed: {source}");
             (reason.clone(), CommitError::Unknown { reason })
         }
     };

@@ -59,14 +59,11 @@ impl Home {
         }
     }
 
-    /// A copy of what a crash at this moment would leave of the open store.
-    ///
-    /// Waits until `commit.mark` says that commit `revision` was reached; it is written behind
-    /// the answers.
+    /// A copy of what a killed process would leave of the open store, which has answered commit
+    /// `revision`: `commit.mark` holds it.
     pub(crate) fn image(&self, revision: u64) -> Self {
-        while marked_revision(self.path()) < revision {
-            std::thread::yield_now();
-        }
+        let marked = marked_revision(self.path());
+        assert!(marked >= revision, "answered {revision}, marked {marked}");
         let image = self.copy();
         copy_directory(self.path(), image.path());
         image

@@ -121,6 +121,26 @@ fn a_journal_zeroed_from_somewhere_on_is_noticed() {
 }
 
 #[test]
+fn a_kill_right_after_an_answer_hides_no_loss() {
+    let home = Home::new();
+    let store = home.open();
+    let journal = home.journals().pop().unwrap();
+    for number in 1..=COMMITS {
+        let before = end_of(&journal);
+        write(&store, number..=number);
+        let image = home.image(number);
+        // Exactly the last commit, as if it had never been written.
+        cut(&image.journals()[0], before);
+        let opened = image.try_open().map(drop);
+        assert!(
+            matches!(opened, Err(OpenError::Lost { found, expected })
+                if found == number - 1 && expected == number),
+            "{number}: {opened:?}"
+        );
+    }
+}
+
+#[test]
 fn a_missing_journal_is_noticed() {
     let image = image();
     fs::remove_file(image.journals().pop().unwrap()).unwrap();
