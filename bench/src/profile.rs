@@ -100,6 +100,9 @@ fn prepare(args: &ProfileArgs, world: &World) -> anyhow::Result<Requests> {
     };
     let rate = world.load("records", records)?;
     say(&format!("{records} records loaded, {rate:.0}/s"));
+    if args.traffic == Traffic::GetUniform {
+        world.read("records", records)?;
+    }
     let width = row(args.traffic).len();
     let rows = if width == 1 { 500_000 } else { 5_000 };
     let mut draw = Draw::new(records, 1);

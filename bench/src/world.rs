@@ -120,6 +120,27 @@ impl World {
         }
         Ok(crate::numbers::float(count) / time.as_secs_f64())
     }
+
+    /// Reads records 0 to `count` of the group once, a hundred at a time, as a server that has
+    /// run for a while has read them.
+    pub(crate) fn read(&self, group: &str, count: u64) -> anyhow::Result<()> {
+        const WIDTH: u64 = 100;
+        let mut load = Load::connect(self.user.address, LOADERS)?;
+        let draft = batch_get_record(group, usize::try_from(WIDTH)?);
+        let batches = count.div_ceil(WIDTH);
+        let rows = (0..batches).map(|batch| {
+            let begin = (batch * WIDTH).min(count.saturating_sub(WIDTH));
+            (begin..begin + WIDTH).collect::<Vec<u64>>()
+        });
+        let requests = self.user.sign(&draft, rows);
+        let measured = load.run(&requests, Until::answers(batches))?;
+        ensure!(
+            measured.answers == batches,
+            "{} of {batches} batches of `{group}` were read",
+            measured.answers
+        );
+        Ok(())
+    }
 }
 
 /// Makes a customer managed key; its ARN.

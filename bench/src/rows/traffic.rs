@@ -95,7 +95,7 @@ pub(super) fn get_hot(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<
     Ok(())
 }
 
-/// Uniform sets under both kinds of keys.
+/// Uniform sets under both kinds of keys, all of which has been read once.
 pub(super) fn get_uniform(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<()> {
     let user = &stage.world.user;
     for (name, group) in [
@@ -103,6 +103,7 @@ pub(super) fn get_uniform(stage: &Stage<'_>, report: &mut Report) -> anyhow::Res
         ("GetRecord, uniform, AWS owned key", UNIFORM_OWNED),
     ] {
         stage.need(group)?;
+        stage.world.read(group, stage.records(group))?;
         let kind = Kind::single(name, world::get_record(group), stage.records(group));
         let row = kind.measure(stage, user, 64, report)?;
         if group == UNIFORM {

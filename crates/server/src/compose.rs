@@ -13,7 +13,7 @@ use types::{Clock, Entropy, Region, Service, SystemClock};
 use crate::config::Config;
 use crate::directory::DataDirectory;
 use crate::issuers::Issuers;
-use crate::router;
+use crate::{memory, router};
 
 /// A composed deployment, not yet listening.
 #[derive(Debug)]
@@ -23,9 +23,6 @@ pub(crate) struct Deployment {
     /// The engine, to close at the end.
     pub engine: Arc<EmbeddedStore>,
 }
-
-/// Bytes of sealed cells that are kept in memory for reading.
-const HOT_CELLS: usize = 32 << 20;
 
 /// The deployment cannot be composed; the server refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +55,11 @@ pub(crate) async fn deployment(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let engine = Arc::new(EmbeddedStore::open(&options(directory, &clock, &entropy))?);
-    let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), HOT_CELLS));
+    let memory = config
+        .limits
+        .cache_memory
+        .unwrap_or_else(memory::cache_share);
+    let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), memory));
     let identities = Arc::new(iam::Identities::default());
     let sources = Sources::new(identities, Arc::new(iam::OrganizationTree::default()))
         .resources("iam", Arc::new(iam::IamResources))

@@ -44,6 +44,7 @@ value is refused with its line.
 | `limits.write_seconds` | | | 30 | time that a client has to read each MiB of its answer |
 | `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections |
 | `limits.response_memory` | | | 268435456 | bytes of answers above 16 KiB that clients have not read yet, over all connections |
+| `limits.cache_memory` | | | an eighth of the memory | bytes of sealed records kept in memory for reading, taken as they are read; where its control group allows the process less than the machine has, the eighth is of that |
 | `limits.lookups_per_second` | | | 2 | calls of `LookupEvents` that each account may make in a region; 2 is AWS's rate |
 | `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
 | `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
@@ -155,6 +156,8 @@ pub struct Limits {
     pub body_memory: usize,
     /// Bytes of large answers that clients have not read yet, over all connections.
     pub response_memory: usize,
+    /// Bytes of sealed records kept in memory for reading; `None` is a share of what there is.
+    pub cache_memory: Option<usize>,
     /// Calls of `LookupEvents` a second, for each account and region.
     pub lookups_per_second: u32,
     /// Seconds that open requests get to finish at shutdown.
@@ -174,6 +177,7 @@ impl Default for Limits {
             write_seconds: 30,
             body_memory: 64 << 20,
             response_memory: 256 << 20,
+            cache_memory: None,
             lookups_per_second: cloudtrail::PER_SECOND,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
@@ -197,6 +201,8 @@ impl Limits {
         within("connections", self.connections, 1, 1_000_000)?;
         within("body_memory", self.body_memory, 16 << 20, 1 << 40)?;
         within("response_memory", self.response_memory, 64 << 20, 1 << 40)?;
+        let cache = self.cache_memory.unwrap_or_default();
+        within("cache_memory", cache, 0, 1 << 40)?;
         let lookups = usize::try_from(self.lookups_per_second).unwrap_or(usize::MAX);
         within("lookups_per_second", lookups, 1, 1000)?;
         let calls = usize::try_from(self.unsigned_calls).unwrap_or(usize::MAX);

@@ -25,6 +25,7 @@ mod issuers;
 mod listener;
 mod logging;
 mod maintenance;
+mod memory;
 mod observability;
 mod offline;
 mod pace;
