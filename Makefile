@@ -10,6 +10,7 @@ help: ## list the commands
 
 tools:
 	@scripts/toolchain.sh
+	@scripts/debian-packages.sh softhsm2
 	@scripts/python-env.sh
 
 demo: tools ## build, start a server and run the main job on real data (KEEP=1 leaves it running)

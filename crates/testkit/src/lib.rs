@@ -14,7 +14,9 @@
 mod deployment;
 mod entropy;
 mod operations;
+mod softhsm;
 
 pub use deployment::{Deployment, context, records, view};
 pub use entropy::Seeded;
 pub use operations::{Operations, Outcome, Refused, Running};
+pub use softhsm::SoftHsm;

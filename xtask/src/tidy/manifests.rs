@@ -29,6 +29,11 @@ const RESTRICTED: &[(&[&str], &[&str], &str)] = &[
         "only crates/crypto calls cryptographic primitives",
     ),
     (
+        &["cryptoki", "cryptoki-sys"],
+        &["token"],
+        "only crates/token calls PKCS#11",
+    ),
+    (
         &["rustls", "tokio-rustls"],
         &["server", TESTKIT],
         "only the server speaks TLS",

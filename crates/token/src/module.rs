@@ -1,0 +1,161 @@
+//! PKCS#11 modules: loaded once for the process, since their state is the process's.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use crypto::SecretBytes;
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error as Pkcs11Error, RvError};
+use cryptoki::mechanism::MechanismType;
+use cryptoki::session::{Session as RawSession, UserType};
+use cryptoki::slot::Slot as RawSlot;
+use cryptoki::types::RawAuthPin;
+
+use crate::{Error, Settings, Slot};
+
+/// Every module that was named so far. A module that hangs is waited for under its own lock only.
+static MODULES: LazyLock<Mutex<HashMap<PathBuf, Arc<Module>>>> = LazyLock::new(Mutex::default);
+
+/// One module.
+#[derive(Debug)]
+pub(crate) struct Module {
+    path: PathBuf,
+    loaded: Mutex<Option<Pkcs11>>,
+    /// The PIN with which each slot was logged in to. All sessions of a process with a token share
+    /// its login, so that a second user of the token has to be asked for the PIN here.
+    logins: Mutex<HashMap<u64, SecretBytes>>,
+}
+
+/// The mechanisms that every key here needs.
+const NEEDED: [(MechanismType, &str); 2] = [
+    (MechanismType::AES_KEY_GEN, "CKM_AES_KEY_GEN"),
+    (MechanismType::AES_CMAC, "CKM_AES_CMAC"),
+];
+
+impl Module {
+    /// The module at `path`, which need not be loaded yet.
+    pub(crate) fn at(path: &Path) -> Arc<Self> {
+        let mut modules = lock(&MODULES);
+        let known = modules.entry(path.to_path_buf()).or_insert_with(|| {
+            Arc::new(Self {
+                path: path.to_path_buf(),
+                loaded: Mutex::default(),
+                logins: Mutex::default(),
+            })
+        });
+        Arc::clone(known)
+    }
+
+    /// A session that is logged in.
+    ///
+    /// Fails if the token is not there, lacks a mechanism, or does not take the PIN.
+    pub(crate) fn session(
+        &self,
+        settings: &Settings,
+        pin: &SecretBytes,
+    ) -> Result<RawSession, Error> {
+        let (pkcs11, slot) = self.slot(settings)?;
+        let session = pkcs11.open_rw_session(slot)?;
+        self.login(&session, slot.id(), pin)?;
+        Ok(session)
+    }
+
+    /// The slot of the token.
+    ///
+    /// Fails if the token is not there or lacks a mechanism.
+    pub(crate) fn slot(&self, settings: &Settings) -> Result<(Pkcs11, RawSlot), Error> {
+        let pkcs11 = self.loaded()?;
+        let slot = match find(&pkcs11, &settings.slot) {
+            Err(Error::Failed(Pkcs11Error::Pkcs11(RvError::CryptokiNotInitialized, _))) => {
+                self.start(&pkcs11)?;
+                find(&pkcs11, &settings.slot)?
+            }
+            found => found?,
+        };
+        let mechanisms = pkcs11.get_mechanism_list(slot)?;
+        if let Some((_, name)) = NEEDED
+            .iter()
+            .find(|(needed, _)| !mechanisms.contains(needed))
+        {
+            return Err(Error::Mechanism { name });
+        }
+        Ok((pkcs11, slot))
+    }
+
+    fn loaded(&self) -> Result<Pkcs11, Error> {
+        let mut loaded = lock(&self.loaded);
+        if let Some(pkcs11) = &*loaded {
+            return Ok(pkcs11.clone());
+        }
+        let pkcs11 = Pkcs11::new(&self.path).map_err(|source| self.unusable(source))?;
+        self.start(&pkcs11)?;
+        *loaded = Some(pkcs11.clone());
+        Ok(pkcs11)
+    }
+
+    fn start(&self, pkcs11: &Pkcs11) -> Result<(), Error> {
+        let locking = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
+        match pkcs11.initialize(locking) {
+            Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
+            Err(source) => Err(self.unusable(source)),
+        }
+    }
+
+    fn unusable(&self, source: Pkcs11Error) -> Error {
+        let path = self.path.clone();
+        Error::Module { path, source }
+    }
+
+    fn login(&self, session: &RawSession, slot: u64, pin: &SecretBytes) -> Result<(), Error> {
+        let mut logins = lock(&self.logins);
+        let given = RawAuthPin::new(Box::new(pin.expose().to_vec()));
+        match session.login_with_raw(UserType::User, &given) {
+            Ok(()) => {
+                logins.insert(slot, pin.clone());
+                Ok(())
+            }
+            Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
+                let known = logins.get(&slot);
+                if known.is_some_and(|known| known.ct_eq(pin)) {
+                    Ok(())
+                } else {
+                    Err(Error::WrongPin)
+                }
+            }
+            Err(Pkcs11Error::Pkcs11(code, function)) => Err(match code {
+                RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange => {
+                    Error::WrongPin
+                }
+                RvError::PinLocked | RvError::PinExpired => Error::PinLocked,
+                RvError::UserPinNotInitialized => Error::NoPin,
+                code => Error::Failed(Pkcs11Error::Pkcs11(code, function)),
+            }),
+            Err(other) => Err(Error::Failed(other)),
+        }
+    }
+}
+
+/// The slot of the token that is meant.
+fn find(pkcs11: &Pkcs11, wanted: &Slot) -> Result<RawSlot, Error> {
+    let mut found = Vec::new();
+    for slot in pkcs11.get_slots_with_initialized_token()? {
+        let is_it = match wanted {
+            Slot::Number(number) => slot.id() == *number,
+            Slot::Label(label) => pkcs11.get_token_info(slot)?.label() == label,
+        };
+        if is_it {
+            found.push(slot);
+        }
+    }
+    let slot = || wanted.to_string();
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Error::NoToken { slot: slot() }),
+        _ => Err(Error::SeveralTokens { slot: slot() }),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

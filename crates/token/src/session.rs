@@ -1,0 +1,191 @@
+//! What can be done on a session: keys by their labels, sealing, opening, random bytes.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+
+use crypto::{CommittingKey, Key32, SecretBytes};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session as RawSession;
+use types::Entropy;
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// A session with a token, logged in. Tasks of [`Token::run`](crate::Token::run) get one.
+pub struct Session {
+    raw: RawSession,
+    /// Handles of keys that were found.
+    keys: RefCell<HashMap<String, ObjectHandle>>,
+}
+
+/// Bytes of the random value that a message key is derived from.
+const VALUE: usize = 32;
+
+/// Keeps message keys of the token apart from everything else that its keys might authenticate.
+const LABEL: &[u8] = b"strongroom/token/message-key/v1";
+
+impl Session {
+    pub(crate) fn new(raw: RawSession) -> Self {
+        Self {
+            raw,
+            keys: RefCell::default(),
+        }
+    }
+
+    /// Makes an AES-256 key of this label, unless there is one: on the token, kept there, private
+    /// to its user, and for the derivation of message keys only.
+    ///
+    /// Fails with [`Error::SeveralKeys`] or [`Error::Extractable`] if what there is cannot be
+    /// used.
+    pub fn make_key(&self, label: &str) -> Result<(), Error> {
+        match self.find(label) {
+            Err(Error::NoKey { .. }) => {}
+            found => return found.map(|_handle| ()),
+        }
+        let length = 32_usize.try_into()?;
+        let template = [
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(KeyType::AES),
+            Attribute::ValueLen(length),
+            Attribute::Label(label.as_bytes().to_vec()),
+            Attribute::Id(label.as_bytes().to_vec()),
+            Attribute::Token(true),
+            Attribute::Private(true),
+            Attribute::Sensitive(true),
+            Attribute::Extractable(false),
+            Attribute::Sign(true),
+            Attribute::Verify(false),
+            Attribute::Encrypt(false),
+            Attribute::Decrypt(false),
+            Attribute::Wrap(false),
+            Attribute::Unwrap(false),
+            Attribute::Derive(false),
+        ];
+        self.raw.generate_key(&Mechanism::AesKeyGen, &template)?;
+        // Two makers at once leave two keys: neither is used before that is known.
+        self.find(label).map(|_handle| ())
+    }
+
+    /// Fails with [`Error::NoKey`], [`Error::SeveralKeys`] or [`Error::Extractable`] unless the
+    /// token has one key of this label that can be used. The token is asked.
+    pub fn check_key(&self, label: &str) -> Result<(), Error> {
+        self.find(label).map(|_handle| ())
+    }
+
+    /// Destroys every key of this label; one that does not exist is no failure.
+    pub fn destroy_key(&self, label: &str) -> Result<(), Error> {
+        self.keys.borrow_mut().remove(label);
+        for handle in self.raw.find_objects(&template(label))? {
+            self.raw.destroy_object(handle)?;
+        }
+        Ok(())
+    }
+
+    /// Seals `plaintext` under the key of this label, bound to `aad`. The result is 113 bytes
+    /// longer than the plaintext.
+    pub fn seal(
+        &self,
+        label: &str,
+        entropy: &dyn Entropy,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let mut value = [0; VALUE];
+        entropy.fill(&mut value);
+        let key = CommittingKey::new(&self.derive(label, &value)?);
+        let mut sealed = value.to_vec();
+        sealed.extend_from_slice(&key.seal(entropy, aad, plaintext));
+        Ok(sealed)
+    }
+
+    /// Opens what [`Session::seal`] sealed under the key of this label with the same `aad`.
+    ///
+    /// Fails with [`Error::Sealed`] if it was not that.
+    pub fn open(&self, label: &str, aad: &[u8], sealed: &[u8]) -> Result<SecretBytes, Error> {
+        let Some((value, sealed)) = sealed.split_first_chunk::<VALUE>() else {
+            return Err(Error::Sealed(crypto::OpenError));
+        };
+        let key = CommittingKey::new(&self.derive(label, value)?);
+        key.open(aad, sealed).map_err(Error::Sealed)
+    }
+
+    /// `length` bytes of the token's generator.
+    pub fn random(&self, length: usize) -> Result<SecretBytes, Error> {
+        let mut bytes = vec![0; length];
+        self.raw.generate_random_slice(&mut bytes)?;
+        Ok(SecretBytes::from(bytes))
+    }
+
+    /// The 256-bit key that the token derives from `value` with its key of this label: SP 800-108
+    /// in counter mode with CMAC-AES-256. The fixed input is a label, a zero byte, `value` and the
+    /// output's length in bits; the 32-bit counter stands in front.
+    fn derive(&self, label: &str, value: &[u8; VALUE]) -> Result<Key32, Error> {
+        let mut derived = Zeroizing::new(Vec::with_capacity(32));
+        for counter in 1_u32..=2 {
+            let length = 256_u32.to_be_bytes();
+            let input = [&counter.to_be_bytes(), LABEL, &[0], value, &length].concat();
+            let block = Zeroizing::new(self.cmac(label, &input)?);
+            derived.extend_from_slice(&block);
+        }
+        // A token that shortens its codes derives no key.
+        Key32::try_from(derived.as_slice())
+            .map_err(|_length| Error::Failed(cryptoki::error::Error::InvalidValue))
+    }
+
+    fn cmac(&self, label: &str, input: &[u8]) -> Result<Vec<u8>, Error> {
+        let known = self.keys.borrow().get(label).copied();
+        if let Some(handle) = known {
+            match self.raw.sign(&Mechanism::AesCMac, handle, input) {
+                Ok(code) => return Ok(code),
+                Err(failed) => {
+                    let failed = Error::from(failed);
+                    self.keys.borrow_mut().remove(label);
+                    if !failed.is_stale_handle() {
+                        return Err(failed);
+                    }
+                }
+            }
+        }
+        let handle = self.find(label)?;
+        Ok(self.raw.sign(&Mechanism::AesCMac, handle, input)?)
+    }
+
+    /// Asks the token for the key, and remembers its handle.
+    fn find(&self, label: &str) -> Result<ObjectHandle, Error> {
+        self.keys.borrow_mut().remove(label);
+        let found = self.raw.find_objects(&template(label))?;
+        let named = || label.to_owned();
+        let handle = match found.as_slice() {
+            [one] => *one,
+            [] => return Err(Error::NoKey { label: named() }),
+            _ => return Err(Error::SeveralKeys { label: named() }),
+        };
+        let wanted = [AttributeType::Sensitive, AttributeType::Extractable];
+        let attributes = self.raw.get_attributes(handle, &wanted)?;
+        let is_kept = attributes.contains(&Attribute::Sensitive(true))
+            && attributes.contains(&Attribute::Extractable(false));
+        if !is_kept {
+            return Err(Error::Extractable { label: named() });
+        }
+        self.keys.borrow_mut().insert(named(), handle);
+        Ok(handle)
+    }
+}
+
+/// What a key of this label is found by.
+fn template(label: &str) -> [Attribute; 4] {
+    [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::AES),
+        Attribute::Token(true),
+        Attribute::Label(label.as_bytes().to_vec()),
+    ]
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.raw)
+    }
+}

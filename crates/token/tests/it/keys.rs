@@ -1,0 +1,125 @@
+//! What keys on the token do.
+
+use crypto::SystemEntropy;
+use strongroom_token::{Error, Session, Token};
+use testkit::SoftHsm;
+
+use crate::{PIN, pin, settings, token};
+
+fn seal(token: &Token, label: &'static str, aad: &'static [u8]) -> Vec<u8> {
+    let seal = move |session: &Session| session.seal(label, &SystemEntropy, aad, b"plaintext");
+    token.run_blocking(seal).unwrap()
+}
+
+fn open(
+    token: &Token,
+    label: &'static str,
+    aad: &'static [u8],
+    sealed: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let sealed = sealed.to_vec();
+    let opened = token.run_blocking(move |session| session.open(label, aad, &sealed));
+    opened.map(|plaintext| plaintext.expose().to_vec())
+}
+
+fn make(token: &Token, label: &'static str) {
+    token
+        .run_blocking(move |session| session.make_key(label))
+        .unwrap();
+}
+
+#[test]
+fn a_key_opens_what_it_sealed_and_nothing_else() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = token(hsm);
+        make(&token, "one");
+        make(&token, "two");
+        let sealed = seal(&token, "one", b"aad");
+        assert_eq!(sealed.len(), b"plaintext".len() + 113);
+        assert_eq!(open(&token, "one", b"aad", &sealed).unwrap(), b"plaintext");
+        let refused = [
+            open(&token, "two", b"aad", &sealed),
+            open(&token, "one", b"other", &sealed),
+            open(&token, "one", b"aad", &sealed[..31]),
+            open(&token, "one", b"aad", b""),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Err(Error::Sealed(_))), "{refused:?}");
+        }
+        for at in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[at] ^= 1;
+            let refused = open(&token, "one", b"aad", &altered);
+            assert!(
+                matches!(refused, Err(Error::Sealed(_))),
+                "byte {at}: {refused:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn every_message_has_a_key_of_its_own() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = token(hsm);
+        make(&token, "one");
+        let (a, b) = (seal(&token, "one", b""), seal(&token, "one", b""));
+        assert_ne!(a[..32], b[..32]);
+        assert_ne!(a[a.len() - 25..], b[b.len() - 25..]);
+    });
+}
+
+#[test]
+fn making_a_key_twice_makes_it_once() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = token(hsm);
+        make(&token, "one");
+        let sealed = seal(&token, "one", b"");
+        make(&token, "one");
+        assert_eq!(open(&token, "one", b"", &sealed).unwrap(), b"plaintext");
+    });
+}
+
+#[test]
+fn keys_outlive_the_process_that_made_them() {
+    SoftHsm::in_own_process(|hsm| {
+        let first = token(hsm);
+        make(&first, "one");
+        let sealed = seal(&first, "one", b"");
+        drop(first);
+        let second = Token::open(settings(hsm), pin(PIN)).unwrap();
+        assert_eq!(open(&second, "one", b"", &sealed).unwrap(), b"plaintext");
+    });
+}
+
+#[test]
+fn a_destroyed_key_is_gone_for_sessions_that_have_used_it() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = token(hsm);
+        make(&token, "one");
+        let sealed = seal(&token, "one", b"");
+        // Another session, as another program would.
+        let other = Token::open(settings(hsm), pin(PIN)).unwrap();
+        other
+            .run_blocking(|session| session.destroy_key("one"))
+            .unwrap();
+        other
+            .run_blocking(|session| session.destroy_key("one"))
+            .unwrap();
+        let refused = open(&token, "one", b"", &sealed);
+        assert!(matches!(refused, Err(Error::NoKey { .. })), "{refused:?}");
+        let refused = token.run_blocking(|session| session.check_key("one"));
+        assert!(matches!(refused, Err(Error::NoKey { .. })), "{refused:?}");
+    });
+}
+
+#[test]
+fn random_bytes_come_from_the_token() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = token(hsm);
+        let draw = || token.run_blocking(|session| session.random(1024)).unwrap();
+        let (a, b) = (draw(), draw());
+        assert_eq!(a.expose().len(), 1024);
+        assert!(!a.ct_eq(&b));
+    });
+}

@@ -1,0 +1,113 @@
+//! A token that hangs costs its callers their time-out, and nothing else.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use strongroom_token::{Error, Session, Settings, Token};
+use testkit::SoftHsm;
+
+use crate::{PIN, TOKEN, pin, settings};
+
+/// A task that does not end before it is let go: a call that the token does not answer.
+fn hanging() -> (
+    Sender<()>,
+    impl Fn(&Session) -> Result<(), Error> + Send + 'static,
+) {
+    let (let_go, gate) = channel::<()>();
+    let gate: Arc<Mutex<Receiver<()>>> = Arc::new(Mutex::new(gate));
+    let wait = move |_: &Session| {
+        let _released = gate.lock().unwrap().recv();
+        Ok(())
+    };
+    (let_go, wait)
+}
+
+fn impatient(hsm: &SoftHsm) -> Token {
+    hsm.make_token(TOKEN, PIN);
+    let timeout = Duration::from_millis(300);
+    let settings = Settings {
+        timeout,
+        ..settings(hsm)
+    };
+    let token = Token::open(settings, pin(PIN)).unwrap();
+    // The module is loaded and both sessions are there before anything counts.
+    while token.run_blocking(|session| session.random(1)).is_err() {}
+    token
+}
+
+#[test]
+fn calls_of_a_hanging_token_end_in_time_and_go_on_when_it_does() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = impatient(hsm);
+        let ((first, wait), (second, wait_too)) = (hanging(), hanging());
+        assert!(matches!(token.run_blocking(wait), Err(Error::Timeout)));
+        assert!(matches!(token.run_blocking(wait_too), Err(Error::Timeout)));
+        // No thread is free.
+        let refused = token.run_blocking(|session| session.random(1));
+        assert!(matches!(refused, Err(Error::Timeout)), "{refused:?}");
+        drop(first);
+        while token.run_blocking(|session| session.random(1)).is_err() {}
+        drop(second);
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_does_not_happen() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = impatient(hsm);
+        let ((first, wait), (second, wait_too)) = (hanging(), hanging());
+        token.run_blocking(wait).unwrap_err();
+        token.run_blocking(wait_too).unwrap_err();
+        token
+            .run_blocking(|session| session.make_key("late"))
+            .unwrap_err();
+        drop((first, second));
+        while token.run_blocking(|session| session.random(1)).is_err() {}
+        let found = token.run_blocking(|session| session.check_key("late"));
+        assert!(matches!(found, Err(Error::NoKey { .. })), "{found:?}");
+    });
+}
+
+#[test]
+fn no_more_calls_wait_than_may() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = impatient(hsm);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let ((first, wait), (second, wait_too)) = (hanging(), hanging());
+        token.run_blocking(wait).unwrap_err();
+        token.run_blocking(wait_too).unwrap_err();
+        let token = Arc::new(token);
+        let busy = runtime.block_on(async {
+            let mut calls = Vec::new();
+            for _ in 0..200 {
+                let token = Arc::clone(&token);
+                calls.push(tokio::spawn(async move {
+                    token.run(|session| session.random(1)).await
+                }));
+            }
+            let mut busy = 0;
+            for call in calls {
+                busy += usize::from(matches!(call.await.unwrap(), Err(Error::Busy)));
+            }
+            busy
+        });
+        // Two sessions, sixty-four calls for each.
+        assert_eq!(busy, 200 - 128);
+        drop((first, second));
+    });
+}
+
+#[test]
+fn a_task_that_panics_leaves_the_token_usable() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = impatient(hsm);
+        let fail = |_: &Session| -> Result<(), Error> { panic!("a bug") };
+        assert!(matches!(token.run_blocking(fail), Err(Error::Threads)));
+        token.run_blocking(|session| session.random(1)).unwrap();
+        token.run_blocking(|session| session.random(1)).unwrap();
+    });
+}
