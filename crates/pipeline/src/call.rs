@@ -1,21 +1,19 @@
-//! Calls that one service makes to another on the caller's behalf.
+//! Calls that one service makes to another, on the caller's behalf or in its own name.
 
-use crate::context::OnBehalf;
+use crate::context::ByService;
 use crate::execute::attempt;
 use crate::{Failure, Operation};
 
-/// Runs `O` as the service of `on_behalf` for its caller, through the same pipeline.
+/// Runs `O` as the service of `by`, through the same pipeline.
 ///
-/// The inner call is decided from the outer call's snapshot, as the caller, with
-/// `kms:ViaService` and `aws:ViaAWSService` set. Its changes and its audit record are
+/// The inner call is decided from the outer call's snapshot: on the caller's behalf as the
+/// caller, with `kms:ViaService` and `aws:ViaAWSService` set; in the service's own name as the
+/// service, with `aws:SourceArn` and `aws:SourceAccount`. Its changes and its audit record are
 /// committed with the outer call; if that fails, only the record is.
-pub async fn call<O: Operation>(
-    on_behalf: OnBehalf<'_>,
-    input: O::Input,
-) -> Result<O::Output, Failure> {
-    let ctx = on_behalf.context();
+pub async fn call<O: Operation>(by: ByService<'_>, input: O::Input) -> Result<O::Output, Failure> {
+    let ctx = by.context();
     let (result, mut batch) = attempt::<O>(&ctx, input).await;
     batch.require_all(ctx.view().reads());
-    on_behalf.parent.absorb(batch);
+    by.parent.absorb(batch);
     result
 }

@@ -254,10 +254,21 @@ impl Ctx {
     }
 
     /// The same request as `service` makes it on the caller's behalf.
-    pub fn on_behalf_of(self: &Ctx, service: Service) -> OnBehalf<'_> {
-        OnBehalf {
+    pub fn on_behalf_of(self: &Ctx, service: Service) -> ByService<'_> {
+        ByService {
             parent: self,
             service,
+            about: None,
+        }
+    }
+
+    /// What `service` does in its own name on the way, for the resource at `source`: the
+    /// caller has no part in it, neither its rights nor its name.
+    pub fn in_own_name(self: &Ctx, service: Service, source: Arn) -> ByService<'_> {
+        ByService {
+            parent: self,
+            service,
+            about: Some(source),
         }
     }
 
@@ -285,6 +296,15 @@ impl Ctx {
     /// its credential need not be looked at again.
     pub(crate) fn is_freshly_authenticated(&self) -> bool {
         !self.view.is_recording() && self.authenticated == Some(self.view.revision())
+    }
+
+    /// The account whose history has this call: the caller's, or of what a service does in
+    /// its own name the account of the resource that it acts for.
+    pub(crate) fn home(&self) -> Option<AccountId> {
+        let caller = &self.shared.caller.principal;
+        caller
+            .home()
+            .or_else(|| self.source.as_ref().and_then(Arn::account))
     }
 
     /// The caller's account.
@@ -375,20 +395,39 @@ impl Ctx {
     }
 }
 
-/// A request as a service makes it on the caller's behalf; see [`crate::call`].
+/// A request as a service makes it, on the caller's behalf or in its own name; see
+/// [`crate::call`].
 #[derive(Debug)]
-pub struct OnBehalf<'a> {
+pub struct ByService<'a> {
     pub(crate) parent: &'a Ctx,
     service: Service,
+    /// In the service's own name: the resource that it acts for.
+    about: Option<Arn>,
 }
 
-impl OnBehalf<'_> {
+impl ByService<'_> {
     /// A context of its own for the inner call, on the parent's snapshot.
     pub(crate) fn context(&self) -> Ctx {
         let view = View::recording(Arc::clone(self.parent.view.snapshot()));
+        let inner = self.parent.again(view);
+        let Some(source) = &self.about else {
+            return Ctx {
+                via: Some(self.service),
+                ..inner
+            };
+        };
+        let shared = RequestShared {
+            caller: Arc::new(Caller::of_service(self.service)),
+            origin: Origin::default(),
+            region: inner.shared.region.clone(),
+            ..*inner.shared
+        };
         Ctx {
-            via: Some(self.service),
-            ..self.parent.again(view)
+            shared: Arc::new(shared),
+            via: None,
+            source: Some(source.clone()),
+            authenticated: None,
+            ..inner
         }
     }
 }

@@ -192,7 +192,8 @@ async fn decide_and_handle<O: Operation>(
     CatchPanic(handle).await?.map_err(Failure::of)
 }
 
-/// A data call has no record of its own; what a service was refused on its behalf has.
+/// A data call has no record of its own; what a service was refused on its behalf has, and
+/// what a service was refused in its own name.
 fn record_on_behalf<O: Operation>(ctx: &Ctx, denial: &Denial, needs: &Needs) {
     if O::KIND.is_data() {
         record::denied_on_behalf(ctx, denial, needs);

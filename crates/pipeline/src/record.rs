@@ -4,7 +4,7 @@ use audit::{Category, Counted, Damped, DenialKey, Record, Resource, UserIdentity
 use serde_json::Value;
 use store::{Batch, Lane};
 use tracing::error;
-use types::{AccountId, Arn, ErrorKind, Region, RequestId, Service};
+use types::{AccountId, Arn, ErrorKind, Principal, Region, RequestId, Service};
 
 use crate::authorize::Authorization;
 use crate::error::Denial;
@@ -106,19 +106,27 @@ pub(crate) fn failure<O: Operation>(
     refused(ctx, record, authorization, failure, damped, batch)
 }
 
-/// Records the call that a service did not get to make on the caller's behalf, since the caller
-/// may not: `Decrypt` of KMS for a `GetRecord`. Committed with the call.
+/// Records the call that a service did not get to make: on the caller's behalf, since the caller
+/// may not, as `Decrypt` of KMS for a `GetRecord`; or in its own name. Committed with the call.
 pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial, needs: &Needs) {
-    let Some((via, (prefix, operation))) = denial.via.zip(denial.action.split_once(':')) else {
+    let Some((prefix, operation)) = denial.action.split_once(':') else {
         return;
     };
     let mut services = Service::ALL.into_iter();
     let Some(service) = services.find(|service| service.action_prefix() == prefix) else {
         return;
     };
-    let inner = ctx.on_behalf_of(via).context();
+    let on_behalf;
+    let inner = match (denial.via, &ctx.caller().principal) {
+        (Some(via), _) => {
+            on_behalf = ctx.on_behalf_of(via).context();
+            &on_behalf
+        }
+        (None, Principal::Service { .. }) => ctx,
+        (None, _) => return,
+    };
     let (kind, detail) = (Kind::ReadOnly, EventDetail::default());
-    let record = base_of(&inner, service, operation, kind, detail);
+    let record = base_of(inner, service, operation, kind, detail);
     let failure = Failure::denied(denial.clone());
     let mut batch = Batch::default();
     let need = replay::need_of(needs, &denial.action, &denial.resource);
@@ -126,7 +134,7 @@ pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial, needs: &Needs) {
         needs: need.cloned().map_or_else(Needs::nothing, Needs::one),
         ..Authorization::default()
     };
-    match refused(&inner, record, &denied, &failure, true, &mut batch) {
+    match refused(inner, record, &denied, &failure, true, &mut batch) {
         Ok(()) => ctx.absorb(batch),
         Err(unrecorded) => {
             error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
@@ -186,8 +194,8 @@ fn refused(
     if denied || (damped && ctx.via().is_none()) {
         record.request_parameters = Value::Null;
     }
-    // Nobody but a service has no history.
-    if let Some(account) = ctx.caller().principal.home().filter(|_| damped) {
+    // Nobody but a service that acts for no resource has no history.
+    if let Some(account) = ctx.home().filter(|_| damped) {
         let of_denial = failure.denial.as_ref();
         let resource = of_denial.map(|denial| denial.resource.clone()).or_else(|| {
             let granted = authorization.resources.first();
@@ -386,6 +394,10 @@ fn base_of(
         Category::Management
     };
     fill_origin(&mut record, ctx.origin(), ctx.via());
+    if let Principal::Service { name } = &caller.principal {
+        (*name).clone_into(&mut record.source_ip_address);
+        (*name).clone_into(&mut record.user_agent);
+    }
     record
 }
 
@@ -412,7 +424,8 @@ fn append_copies(
     authorization: &Authorization,
     batch: &mut Batch,
 ) -> Result<(), Failure> {
-    let caller = ctx.caller().principal.home();
+    let caller = ctx.home();
+    let is_service = matches!(ctx.caller().principal, Principal::Service { .. });
     let mut accounts: Vec<AccountId> = caller.into_iter().chain(owners.iter().copied()).collect();
     accounts.sort_unstable();
     accounts.dedup();
@@ -424,7 +437,7 @@ fn append_copies(
         copy.event_id = ctx.event_id(account).to_string();
         copy.recipient_account_id = account.to_string();
         copy.shared_event_id.clone_from(&shared);
-        if Some(account) != caller {
+        if Some(account) != caller && !is_service {
             copy.user_identity = record.user_identity.seen_from_another_account();
         }
         let at = ctx.services().clock.now();

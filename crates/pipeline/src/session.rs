@@ -46,6 +46,12 @@ pub enum SessionPolicy {
 }
 
 impl Caller {
+    /// `service`, which acts in its own name.
+    pub fn of_service(service: Service) -> Self {
+        let name = service.principal();
+        Self::new(Principal::Service { name }, None)
+    }
+
     /// A caller without a session: an access key, or a service that acts for itself.
     pub fn new(principal: Principal, access_key: Option<types::AccessKeyId>) -> Self {
         Self {
