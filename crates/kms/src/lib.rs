@@ -7,7 +7,7 @@
 //! [`Keyring`] unwraps it for a bounded time. Ciphertexts commit to their key and are bound
 //! to their encryption context. Every operation is one file of `ops`.
 //!
-//! Other services use [`resolve_key_arn`], [`usable`] and [`encryption_context_keys`] to work
+//! Other services use [`resolve_key_arn`], [`usable`], [`create_grant_need`] and [`encryption_context_keys`] to work
 //! with the keys of customers, and [`Keyring::encrypt_owned`] for what belongs to none.
 
 pub mod actions;
@@ -60,7 +60,7 @@ pub use last_usage::LastUsage;
 pub use maintenance::maintain;
 pub use ops::cancel_key_deletion::CancelKeyDeletion;
 pub use ops::create_alias::CreateAlias;
-pub use ops::create_grant::CreateGrant;
+pub use ops::create_grant::{CreateGrant, create_grant_need};
 pub use ops::create_key::CreateKey;
 pub use ops::decapsulate::Decapsulate;
 pub use ops::decrypt::Decrypt;
@@ -108,7 +108,7 @@ pub use ops::verify::Verify;
 pub use ops::verify_mac::VerifyMac;
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
 pub use shred::{ShredError, ShredKeys};
-pub use symmetric::{key_revision, usable};
+pub use symmetric::{key_revision, rights_changed, usable};
 
 /// Adds every operation of KMS that exists here.
 pub fn register(registry: &mut impl pipeline::Registry) {

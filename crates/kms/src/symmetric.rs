@@ -2,11 +2,12 @@
 
 use pipeline::{Ctx, Operation as _};
 use shapes::kms::{DataKeySpec, EncryptionAlgorithmSpec, RecipientInfo};
-use store::{Key, Revision, Snapshot, View};
+use store::{AnyTable, Key, Revision, Snapshot, View};
 use types::Arn;
 use zeroize::Zeroizing;
 
 use crate::context::EncryptionContext;
+use crate::grants::record::GRANTS;
 use crate::grants::token;
 use crate::identifiers::KeyTarget;
 use crate::records::{KEYS, KeyRow, KeyUsage};
@@ -67,6 +68,14 @@ pub fn usable(view: &View, arn: &Arn) -> Result<Revision, Error> {
 pub fn key_revision(snapshot: &Snapshot, arn: &Arn) -> Option<Revision> {
     let row = Key::of(&[arn.account_text(), arn.region(), arn.resource_of("key")?]);
     snapshot.row_revision(&KEYS, &row)
+}
+
+/// The last change of any key, key policy or grant: as long as it stays the same, so do the
+/// rights that they give.
+pub fn rights_changed(snapshot: &Snapshot) -> Revision {
+    let tables: [&dyn AnyTable; 2] = [&KEYS, &GRANTS];
+    let changed = tables.map(|table| snapshot.table_changed(table));
+    changed.into_iter().max().unwrap_or_default()
 }
 
 /// Refuses attestation: there is no authority here whose documents could be verified.

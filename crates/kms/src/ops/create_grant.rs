@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pipeline::sources::{MatchedGrant, Principals};
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::Value;
 use shapes::kms::{CreateGrantRequest, CreateGrantResponse, GrantConstraints, GrantOperation};
@@ -55,20 +55,8 @@ impl Operation for CreateGrant {
     type Error = Error;
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        rules::check_parties(input)?;
-        let operations = rules::operations(&input.operations)?;
-        let constraints = Constraints::accept(input.constraints.as_ref())?;
-        let account = ctx.account().ok_or(Error::NoAccount)?;
-        let target = CreateGrantTarget {
-            key: KeyTarget::find(ctx, &input.key_id, Forms::Keys)?,
-            account,
-            operations,
-            constraints,
-        };
-        let need = target.key.need(&actions::CREATE_GRANT).across_accounts();
-        let need = need
-            .with(condition_keys(ctx, input, &target))
-            .granted_by(target.parents(ctx));
+        let target = CreateGrantTarget::find(ctx, input)?;
+        let need = target.need(ctx, input, ctx.via());
         Ok((Needs::one(need), target))
     }
 
@@ -143,7 +131,40 @@ impl Operation for CreateGrant {
     }
 }
 
+/// What it takes to make the grant `input` as `service` on the caller's behalf: for operations
+/// of services that make one, which say so before they do anything.
+///
+/// Fails as the call would.
+pub fn create_grant_need(
+    ctx: &Ctx,
+    input: &CreateGrantRequest,
+    service: Service,
+) -> Result<Need, Error> {
+    let target = CreateGrantTarget::find(ctx, input)?;
+    Ok(target.need(ctx, input, Some(service)).via(service))
+}
+
 impl CreateGrantTarget {
+    fn find(ctx: &Ctx, input: &CreateGrantRequest) -> Result<Self, Error> {
+        rules::check_parties(input)?;
+        let operations = rules::operations(&input.operations)?;
+        let constraints = Constraints::accept(input.constraints.as_ref())?;
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        Ok(Self {
+            key: KeyTarget::find(ctx, &input.key_id, Forms::Keys)?,
+            account,
+            operations,
+            constraints,
+        })
+    }
+
+    /// What the caller needs, if `via` makes the grant on its behalf.
+    fn need(&self, ctx: &Ctx, input: &CreateGrantRequest, via: Option<Service>) -> Need {
+        let need = self.key.need(&actions::CREATE_GRANT).across_accounts();
+        need.with(condition_keys(input, self, via.is_some()))
+            .granted_by(self.parents(ctx))
+    }
+
     /// The grants that let the caller make this one.
     fn parents(&self, ctx: &Ctx) -> Vec<MatchedGrant> {
         let Ok(key) = self.key.key() else {
@@ -156,7 +177,11 @@ impl CreateGrantTarget {
     }
 }
 
-fn condition_keys(ctx: &Ctx, input: &CreateGrantRequest, target: &CreateGrantTarget) -> KeySet {
+fn condition_keys(
+    input: &CreateGrantRequest,
+    target: &CreateGrantTarget,
+    for_service: bool,
+) -> KeySet {
     let operations = input.operations.iter().map(GrantOperation::to_string);
     let constraints = &target.constraints;
     let pairs = constraints.pairs().cloned().unwrap_or_default();
@@ -177,7 +202,7 @@ fn condition_keys(ctx: &Ctx, input: &CreateGrantRequest, target: &CreateGrantTar
             "kms:grantconstraintsourcearn",
             constraints.source_arn.as_deref(),
         )
-        .one("kms:grantisforawsresource", ctx.via().is_some().to_string())
+        .one("kms:grantisforawsresource", for_service.to_string())
         .map("kms:encryptioncontext", &pairs)
         .many("kms:encryptioncontextkeys", pairs.keys().cloned().collect())
 }
