@@ -525,9 +525,10 @@ CALLS = {
     ("organizations", "UntagResource"): lambda w: {"ResourceId": w.scp(), "TagKeys": ["team"]},
     ("organizations", "ListTagsForResource"): lambda w: {"ResourceId": w.root},
     ("cloudtrail", "LookupEvents"): lambda w: {},
+    ("strongroom", "DiagnoseFeatureGroups"): lambda w: {},
     ("strongroom", "ExplainRequest"): lambda w: {
         "RequestId": w.kms.list_keys()["ResponseMetadata"]["RequestId"]},
-    ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.shared_key),
+    ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.key_alias()),
     ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "ListFeatureGroups"): lambda w: {},
     ("sagemaker", "DeleteFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},

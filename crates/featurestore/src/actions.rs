@@ -15,11 +15,19 @@ actions! {
     DELETE_FEATURE_GROUP = "sagemaker:DeleteFeatureGroup";
     DELETE_RECORD = "sagemaker:DeleteRecord";
     DESCRIBE_FEATURE_GROUP = "sagemaker:DescribeFeatureGroup";
+    DIAGNOSE_FEATURE_GROUPS = "strongroom:DiagnoseFeatureGroups";
     GET_RECORD = "sagemaker:GetRecord";
     LIST_FEATURE_GROUPS = "sagemaker:ListFeatureGroups";
     PUT_RECORD = "sagemaker:PutRecord";
+    CREATE_GRANT = "kms:CreateGrant";
     DECRYPT = "kms:Decrypt";
     DESCRIBE_KEY = "kms:DescribeKey";
+    ENCRYPT = "kms:Encrypt";
     GENERATE_DATA_KEY = "kms:GenerateDataKey";
+    LIST_ALIASES = "kms:ListAliases";
+    LIST_GRANTS = "kms:ListGrants";
+    RETIRE_GRANT = "kms:RetireGrant";
+    RE_ENCRYPT_FROM = "kms:ReEncryptFrom";
+    RE_ENCRYPT_TO = "kms:ReEncryptTo";
     PASS_ROLE = "iam:PassRole";
 }

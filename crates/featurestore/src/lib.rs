@@ -12,6 +12,8 @@ mod condition_keys;
 mod data_keys;
 mod error;
 mod event;
+mod grant;
+mod health;
 mod input;
 mod maintenance;
 mod name;
@@ -24,6 +26,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 mod ttl;
+mod upkeep;
 mod values;
 
 pub use condition_keys::CONDITION_KEYS;
@@ -40,6 +43,7 @@ pub fn register(registry: &mut impl Registry) {
     registry.add::<ops::CreateFeatureGroup>();
     registry.add::<ops::DeleteFeatureGroup>();
     registry.add::<ops::DescribeFeatureGroup>();
+    registry.add::<ops::DiagnoseFeatureGroups>();
     registry.add::<ops::ListFeatureGroups>();
     registry.add::<ops::BatchGetRecord>();
     registry.add::<ops::DeleteRecord>();

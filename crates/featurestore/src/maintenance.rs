@@ -1,10 +1,13 @@
 //! What the server does in the background: sweeping, removing deleted groups, wiping keys.
 
+use std::sync::Arc;
+
 use pipeline::Services;
 use store::{Batch, Key, Lane};
 use tracing::error;
 
 use crate::records::PURGES;
+use crate::upkeep::Gate;
 use crate::{Error, Runtime};
 
 /// How many cells one step removes; a step is one commit.
@@ -16,21 +19,29 @@ const STEPS: usize = 16;
 /// Removes expired records, removes the cells of deleted groups, and wipes unwrapped keys
 /// whose time is over or whose KMS key has changed.
 ///
+/// A group under a customer's key is touched only if its grant lets the service use that key:
+/// if not, its expired records stay where they are, invisible, and the log, the audit trail
+/// and `DescribeFeatureGroup` say so. What is left of a deleted group is removed without:
+/// its grant went with it, and nothing can read it.
+///
 /// The server calls it every second or so. What is left undone, by a failure or a restart,
 /// the next call finds and goes on with.
-pub async fn maintain(services: &Services) -> Result<(), Error> {
+pub async fn maintain(services: &Arc<Services>) -> Result<(), Error> {
     let runtime: &Runtime = services.part()?;
     runtime
         .keys
         .wipe(&services.store().snapshot(), services.clock().monotonic());
+    runtime.upkeep.look(services).await;
     sweep(services, runtime).await?;
     purge(services, runtime).await
 }
 
-async fn sweep(services: &Services, runtime: &Runtime) -> Result<(), Error> {
+async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Result<(), Error> {
     let mut damaged = 0;
     for _ in 0..STEPS {
-        let swept = runtime.cells.sweep(services.clock().now(), STEP).await?;
+        let (gate, now) = (Gate::new(services), services.clock().now());
+        let open = |group: online::GroupNumber| gate.is_open(group.0);
+        let swept = runtime.cells.sweep(now, STEP, &open).await?;
         damaged += swept.damaged;
         if !swept.more {
             break;

@@ -68,6 +68,9 @@ pub struct GroupRecord {
     pub data_keys: Vec<WrappedKey>,
     /// The key that hides identifiers.
     pub index_key: Wrapped,
+    /// The id of the grant on the online store's key that the service's own work goes through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
     /// What is computed from the rest when the record is loaded.
     #[serde(skip)]
     pub(crate) schema: Schema,

@@ -7,12 +7,14 @@ use online::{Cells, EmbeddedCells};
 use store::Store;
 
 use crate::data_keys::DataKeys;
+use crate::upkeep::Upkeep;
 
 /// The shared part of all operations of this crate.
 #[derive(Debug)]
 pub struct Runtime {
     pub(crate) cells: Arc<dyn Cells>,
     pub(crate) keys: Arc<DataKeys>,
+    pub(crate) upkeep: Upkeep,
     pub(crate) group_limit: usize,
 }
 
@@ -42,6 +44,7 @@ impl Runtime {
         Ok(Self {
             cells: Arc::new(cells),
             keys: Arc::new(DataKeys::new(options.key_lifetime)),
+            upkeep: Upkeep::default(),
             group_limit: options.group_limit,
         })
     }

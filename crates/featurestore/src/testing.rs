@@ -51,6 +51,7 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
             wrapped: Wrapped(vec![1, 2, 3]),
         }],
         index_key: Wrapped(vec![4, 5, 6]),
+        grant: None,
         schema: Schema::default(),
     };
     group.loaded();

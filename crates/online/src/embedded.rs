@@ -20,6 +20,9 @@ use crate::{
 /// The future of an answer of the online store.
 pub type Fetch<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
+/// Whether the cells of a group may be swept.
+pub type Open<'a> = &'a (dyn Fn(GroupNumber) -> bool + Send + Sync);
+
 /// A write of one cell.
 #[derive(Debug)]
 pub struct Write {
@@ -42,6 +45,9 @@ pub struct Swept {
     pub removed: usize,
     /// How many could not be, because they were tampered with.
     pub damaged: usize,
+    /// How many times the cells of one group and hour were passed over, because the group is
+    /// closed.
+    pub closed: usize,
     /// Whether more is left to sweep.
     pub more: bool,
 }
@@ -84,11 +90,13 @@ pub trait Cells: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Fetch<'_, Vec<(CellKey, SealedCell)>>;
 
-    /// Removes up to `limit` cells whose time was over in an hour before that of `now`.
+    /// Removes up to `limit` cells whose time was over in an hour before that of `now`, of
+    /// groups that are `open`.
     ///
     /// A newer version that is written meanwhile survives. A cell that was tampered with stays,
-    /// and the calls of the next minute go on behind it.
-    fn sweep(&self, now: Timestamp, limit: usize) -> Fetch<'_, Swept>;
+    /// and so do those of other groups: the calls up to the end, and those of a minute after
+    /// that, go on behind them.
+    fn sweep<'a>(&'a self, now: Timestamp, limit: usize, open: Open<'a>) -> Fetch<'a, Swept>;
 
     /// Removes up to `limit` cells of a group that no request can reach any more, those that
     /// were tampered with as well.
@@ -106,15 +114,20 @@ pub struct EmbeddedCells {
     passed: Mutex<Option<Passed>>,
 }
 
-/// How far sweeping does not begin anew, since all that is left there was tampered with.
+/// How far sweeping does not begin anew, since all that is left there was tampered with or
+/// belongs to closed groups.
 #[derive(Debug)]
 struct Passed {
     row: Vec<u8>,
-    until: Timestamp,
+    /// When it begins anew; not before it has come to the end.
+    again: Option<Timestamp>,
 }
 
-/// For how long what was tampered with is passed over.
+/// For how long what cannot be removed is passed over.
 const PASSED_FOR: Duration = Duration::from_mins(1);
+
+/// How many closed groups one step passes over.
+const SKIPS: usize = 64;
 
 impl EmbeddedCells {
     /// Opens the cells in `store`, which must hold [`crate::spaces`] and [`crate::tables`].
@@ -132,25 +145,19 @@ impl EmbeddedCells {
         value.map(SealedCell::from_stored).transpose()
     }
 
-    async fn sweep_step(&self, now: Timestamp, limit: usize) -> Result<Swept, Error> {
+    async fn sweep_step(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        open: Open<'_>,
+    ) -> Result<Swept, Error> {
         let mut swept = Swept {
             removed: 0,
             damaged: 0,
+            closed: 0,
             more: false,
         };
-        let Some(now_as_event) = crate::EventTime::new(now) else {
-            return Ok(swept);
-        };
-        let end = now_as_event.hour().to_be_bytes();
-        let to = RangeBound::Excluded(&end[..]);
-        let passed = self.passed(now);
-        let from = match &passed {
-            Some(row) => RangeBound::Excluded(&row[..]),
-            None => RangeBound::Unbounded,
-        };
-        // What a row says beside its key is of no use here, and may have been tampered with.
-        let rows = self.store.cell_keys(EXPIRY, from, to, limit)?;
-        swept.more = rows.len() >= limit;
+        let rows = self.to_sweep(now, limit, open, &mut swept)?;
         match self.sweep_rows(&rows, now).await {
             Ok(removed) => swept.removed = removed,
             Err(CommitError::Damaged { .. }) => {
@@ -158,14 +165,70 @@ impl EmbeddedCells {
             }
             Err(error) => return Err(error.into()),
         }
+        if !swept.more {
+            self.end_round(now);
+        }
         Ok(swept)
+    }
+
+    /// The next rows of open groups whose hour is over.
+    fn to_sweep(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        open: Open<'_>,
+        swept: &mut Swept,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let Some(now_as_event) = crate::EventTime::new(now) else {
+            return Ok(Vec::new());
+        };
+        let end = now_as_event.hour().to_be_bytes();
+        for _ in 0..SKIPS {
+            let passed = self.passed(now);
+            let from = match &passed {
+                Some(row) => RangeBound::Excluded(&row[..]),
+                None => RangeBound::Unbounded,
+            };
+            let to = RangeBound::Excluded(&end[..]);
+            // What a row says beside its key is of no use here, and may have been tampered with.
+            let mut rows = self.store.cell_keys(EXPIRY, from, to, limit)?;
+            let is_closed = |row: &Vec<u8>| group_of_row(row).is_some_and(|group| !open(group));
+            let first_closed = rows.iter().position(is_closed);
+            swept.more = rows.len() >= limit || first_closed.is_some();
+            if first_closed != Some(0) {
+                rows.truncate(first_closed.unwrap_or(rows.len()));
+                return Ok(rows);
+            }
+            swept.closed += 1;
+            if let Some(row) = rows.first() {
+                self.pass(end_of_group(row));
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// The row behind which to sweep at `now`.
     fn passed(&self, now: Timestamp) -> Option<Vec<u8>> {
         let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        *passed = passed.take().filter(|passed| now < passed.until);
+        let is_over = |passed: &Passed| passed.again.is_some_and(|again| again <= now);
+        *passed = passed.take().filter(|passed| !is_over(passed));
         passed.as_ref().map(|passed| passed.row.clone())
+    }
+
+    /// Goes on behind `row`.
+    fn pass(&self, row: Vec<u8>) {
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = passed.as_ref().and_then(|passed| passed.again);
+        *passed = Some(Passed { row, again });
+    }
+
+    /// Begins anew in a minute, if something was passed over.
+    fn end_round(&self, now: Timestamp) {
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(passed) = passed.as_mut() {
+            let fresh = || now.saturating_add(PASSED_FOR);
+            passed.again.get_or_insert_with(fresh);
+        }
     }
 
     /// Sweeps what can be swept, and passes over the rest.
@@ -180,11 +243,7 @@ impl EmbeddedCells {
                 Ok(removed) => swept.removed += removed,
                 Err(CommitError::Damaged { .. }) => {
                     swept.damaged += 1;
-                    let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-                    let fresh = || now.saturating_add(PASSED_FOR);
-                    let until = passed.as_ref().map_or_else(fresh, |passed| passed.until);
-                    let row = row.clone();
-                    *passed = Some(Passed { row, until });
+                    self.pass(row.clone());
                 }
                 Err(error) => return Err(error),
             }
@@ -335,8 +394,8 @@ impl Cells for EmbeddedCells {
         Box::pin(std::future::ready(cells))
     }
 
-    fn sweep(&self, now: Timestamp, limit: usize) -> Fetch<'_, Swept> {
-        Box::pin(self.sweep_step(now, limit))
+    fn sweep<'a>(&'a self, now: Timestamp, limit: usize, open: Open<'a>) -> Fetch<'a, Swept> {
+        Box::pin(self.sweep_step(now, limit, open))
     }
 
     fn purge(&self, group: GroupNumber, limit: usize) -> Fetch<'_, Purged> {
@@ -356,6 +415,19 @@ pub(crate) fn expiry_row(at: crate::EventTime, key: &CellKey) -> Vec<u8> {
     row.extend_from_slice(&at.hour().to_be_bytes());
     row.extend_from_slice(key.as_bytes());
     row
+}
+
+/// The group whose cell a row of the expiry table is about.
+fn group_of_row(row: &[u8]) -> Option<GroupNumber> {
+    let number = row.get(HOUR_LENGTH..HOUR_LENGTH + 8)?;
+    Some(GroupNumber(u64::from_be_bytes(number.try_into().ok()?)))
+}
+
+/// Where the rows end that are of the same hour and group as `row`.
+fn end_of_group(row: &[u8]) -> Vec<u8> {
+    let mut end = row.get(..HOUR_LENGTH + 8).unwrap_or(row).to_vec();
+    end.resize(HOUR_LENGTH + CellKey::LENGTH, u8::MAX);
+    end
 }
 
 fn removal(space: store::Space, key: Vec<u8>) -> CellWrite {

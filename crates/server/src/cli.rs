@@ -66,6 +66,17 @@ pub enum Command {
         strongroom explain --at request --json 4f9c4c5e-6f0e-4b6e-9d34-6d0c2a3f8a11"
     )]
     Explain(ExplainArgs),
+    /// Look at the feature groups under customers' keys, and say what helps where something is
+    /// wrong: a grant that was revoked, a key that cannot be used.
+    ///
+    /// Asks a running server, signed with the credentials of the environment or with those
+    /// that the server wrote into its data directory.
+    #[command(
+        after_help = "EXIT STATUS:\n  0  background work goes on for every group\n  \
+        1  it is stopped for some, or the server could not be asked\n\n\
+        EXAMPLE:\n  strongroom doctor --data ./data"
+    )]
+    Doctor(DoctorArgs),
     /// Print a generated page of the documentation.
     #[command(hide = true)]
     Docs {
@@ -230,6 +241,25 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "TIME")]
     pub near: Option<String>,
     /// The region whose history has the request; IAM's is that of `us-east-1`.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AWS_REGION",
+        default_value = "us-east-1"
+    )]
+    pub region: types::Region,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `strongroom doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// The region of the groups.
     #[arg(
         long,
         value_name = "NAME",

@@ -13,6 +13,7 @@ pub mod config;
 mod credentials;
 mod directory;
 pub mod docs;
+pub mod doctor;
 mod entrance;
 mod exempt;
 pub mod explain;

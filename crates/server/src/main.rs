@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Account(command) => server::account::run(&command),
         Command::Policy(PolicyCommand::Check(args)) => return check_policies(&args),
         Command::Explain(args) => server::explain::run(&args),
+        Command::Doctor(args) => server::doctor::run(&args),
         Command::Docs { page } => server::docs::print(page),
     };
     match run {

@@ -178,6 +178,84 @@ pub struct NearStatement {
     pub but_for: String,
 }
 
+/// The request of `DiagnoseFeatureGroups`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DiagnoseFeatureGroupsInput {
+    /// `NextToken`: where the page before ended.
+    pub next_token: Option<String>,
+}
+
+const TOKEN: Text = Text {
+    min: Some(1),
+    max: Some(1024),
+    ..Text::ANY
+};
+
+impl Input for DiagnoseFeatureGroupsInput {}
+
+impl FromTree for DiagnoseFeatureGroupsInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let next_token = object.optional("NextToken", &TOKEN, cx, at)?;
+        Ok(Some(Self { next_token }))
+    }
+}
+
+/// The response of `DiagnoseFeatureGroups`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DiagnoseFeatureGroupsOutput {
+    /// The groups under customers' keys, by name.
+    pub feature_groups: Vec<DiagnosedGroup>,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+impl Output for DiagnoseFeatureGroupsOutput {}
+
+/// A feature group and the health of its key.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DiagnosedGroup {
+    /// The group.
+    pub feature_group_arn: String,
+    /// The key of its online store.
+    pub kms_key_arn: String,
+    /// `Healthy`, `Unhealthy`, or `Unknown` if the service may not look at the key.
+    pub key_health: String,
+    /// The key's state, if the service may look at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_state: Option<String>,
+    /// Whether the key is rotated by itself, if the service may look at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_rotation_enabled: Option<bool>,
+    /// Whether the group's grant is there, if the service may look at the key's grants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_present: Option<bool>,
+    /// `Running` or `Stopped`.
+    pub background_work: String,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is wrong, and what helps.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Finding {
+    /// What is wrong.
+    pub problem: String,
+    /// What helps.
+    pub cure: String,
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

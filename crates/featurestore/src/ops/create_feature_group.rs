@@ -1,16 +1,21 @@
 //! `CreateFeatureGroup`: a new group with an online store.
 
+mod chosen_key;
 mod rules;
 
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
-use shapes::kms::{DescribeKeyRequest, KeySpec, KeyState, KeyUsageType};
 use shapes::sagemaker::{CreateFeatureGroupRequest, CreateFeatureGroupResponse};
 use store::{Batch, Lane};
 use types::{AccountId, Arn, Service};
 
-use crate::actions::{ADD_TAGS, CREATE_FEATURE_GROUP, DESCRIBE_KEY, GENERATE_DATA_KEY, PASS_ROLE};
+use self::chosen_key::ChosenKey;
+use crate::actions::{
+    ADD_TAGS, CREATE_FEATURE_GROUP, CREATE_GRANT, DECRYPT, DESCRIBE_KEY, ENCRYPT,
+    GENERATE_DATA_KEY, LIST_ALIASES, LIST_GRANTS, PASS_ROLE, RE_ENCRYPT_FROM, RE_ENCRYPT_TO,
+    RETIRE_GRANT,
+};
 use crate::data_keys::Wrapping;
 use crate::event::Fields;
 use crate::records::{
@@ -18,14 +23,15 @@ use crate::records::{
     group_row, groups_of,
 };
 use crate::schema::{Schema, encryption_context};
-use crate::{Error, Runtime};
+use crate::{Error, Runtime, grant};
 
 /// Creates a feature group, ready to use when the answer comes.
 ///
 /// With `SecurityConfig.KmsKeyId` the group's data keys are made under that key by SageMaker
-/// on the caller's behalf, so the caller needs `kms:DescribeKey` and `kms:GenerateDataKey` on
-/// it; the key must be an enabled symmetric key of this region. Nothing is left behind by a
-/// call that fails. A `RoleArn` needs `iam:PassRole`, and has to be a role that SageMaker may
+/// on the caller's behalf, and a grant on it for what SageMaker does later of itself. So the
+/// caller needs on the key, through SageMaker, whatever SageMaker may ever do with it: nine
+/// actions, and `kms:ListAliases` if the key is named by an alias. The key must be an enabled
+/// symmetric key of this region. Nothing is left behind by a call that fails. A `RoleArn` needs `iam:PassRole`, and has to be a role that SageMaker may
 /// assume. Fails with `ResourceInUse` if the name is taken in any case of its
 /// letters, with `ResourceLimitExceeded`, and with `ValidationException` for what breaks a
 /// rule and for offline stores, in-memory stores and provisioned throughput, which this
@@ -38,21 +44,11 @@ pub struct CreateFeatureGroup;
 pub struct NewGroup {
     account: AccountId,
     arn: Arn,
+    name: String,
     id: String,
     key: Option<ChosenKey>,
     /// The role that the caller passes to SageMaker.
     role: Option<Arn>,
-}
-
-/// The KMS key that the caller chose.
-#[derive(Debug)]
-struct ChosenKey {
-    /// The key's ARN, or of a key or alias that does not exist what the caller named.
-    arn: Arn,
-    /// What the caller named.
-    named: Arn,
-    /// Why there is no such key.
-    missing: Option<kms::Error>,
 }
 
 impl Operation for CreateFeatureGroup {
@@ -64,6 +60,14 @@ impl Operation for CreateFeatureGroup {
         &PASS_ROLE,
         &DESCRIBE_KEY,
         &GENERATE_DATA_KEY,
+        &CREATE_GRANT,
+        &ENCRYPT,
+        &DECRYPT,
+        &RE_ENCRYPT_FROM,
+        &RE_ENCRYPT_TO,
+        &RETIRE_GRANT,
+        &LIST_GRANTS,
+        &LIST_ALIASES,
     ];
     const KIND: Kind = Kind::Mutating;
     type Input = CreateFeatureGroupRequest;
@@ -76,13 +80,14 @@ impl Operation for CreateFeatureGroup {
         let group = NewGroup {
             account,
             arn: group_arn(account, ctx.region(), &input.feature_group_name),
+            name: input.feature_group_name.clone(),
             id: random_id(ctx),
             key: key_text(input)
                 .map(|text| ChosenKey::find(ctx, account, text))
                 .transpose()?,
             role: input.role_arn.as_deref().map(role_at).transpose()?,
         };
-        Ok((needs(input, &group)?, group))
+        Ok((needs(ctx, input, &group)?, group))
     }
 
     async fn handle(
@@ -132,6 +137,13 @@ impl Operation for CreateFeatureGroup {
         };
         let data_key = wrapping.new_key(ctx).await?;
         let index_key = wrapping.new_key(ctx).await?;
+        let grant = match &key {
+            Some(key) => {
+                let of = (new.name.as_str(), &new.arn, new.id.as_str());
+                Some(grant::create(ctx, key, of).await?)
+            }
+            None => None,
+        };
         let number = ctx
             .view()
             .get(&NUMBERS, &NextNumber::row())
@@ -160,6 +172,7 @@ impl Operation for CreateFeatureGroup {
                 wrapped: data_key,
             }],
             index_key,
+            grant,
             schema: Schema::default(),
         };
         let mut batch = Batch::new(Lane::Metadata);
@@ -207,7 +220,7 @@ fn role_at(text: &str) -> Result<Arn, Error> {
         .map_err(|_source| Error::validation("RoleArn is not an ARN."))
 }
 
-fn needs(input: &CreateFeatureGroupRequest, group: &NewGroup) -> Result<Needs, Error> {
+fn needs(ctx: &Ctx, input: &CreateFeatureGroupRequest, group: &NewGroup) -> Result<Needs, Error> {
     let tags = rules::tags(input.tags.as_deref())?;
     let tag_keys = KeySet::default()
         .map("aws:requesttag", &tags)
@@ -225,10 +238,10 @@ fn needs(input: &CreateFeatureGroupRequest, group: &NewGroup) -> Result<Needs, E
         needs.push(Need::on(&PASS_ROLE, role.clone()).with(to));
     }
     if let Some(key) = &group.key {
-        let context = encryption_context(group.arn.as_str(), &group.id);
-        needs.push(key.need(&DESCRIBE_KEY));
-        let keys = kms::encryption_context_keys(&context);
-        needs.push(key.need(&GENERATE_DATA_KEY).with(keys));
+        let of = (group.name.as_str(), &group.arn, group.id.as_str());
+        for need in key.needs(ctx, of)? {
+            needs.push(need);
+        }
     }
     Ok(needs)
 }
@@ -267,79 +280,6 @@ fn condition_keys(input: &CreateFeatureGroupRequest, group: &NewGroup) -> KeySet
                     offline.s3_storage_config.kms_key_id.as_deref(),
                 )
         }
-    }
-}
-
-impl ChosenKey {
-    /// Finds the key. Whether it exists is told to those only who are allowed to use it.
-    fn find(ctx: &Ctx, account: AccountId, text: &str) -> Result<Self, Error> {
-        match kms::resolve_key_arn(ctx.view(), account, ctx.region(), text) {
-            Ok(arn) => {
-                let named = if text.starts_with("alias/") {
-                    Arn::new("kms", Some(ctx.region()), Some(account), text)
-                } else {
-                    text.parse().unwrap_or_else(|_bare_id| arn.clone())
-                };
-                Ok(Self {
-                    arn,
-                    named,
-                    missing: None,
-                })
-            }
-            Err(missing @ (kms::Error::KeyNotFound { .. } | kms::Error::AliasNotFound { .. })) => {
-                let arn = missing_arn(&missing)
-                    .ok_or_else(|| Error::broken("a missing key has no ARN"))?;
-                Ok(Self {
-                    named: arn.clone(),
-                    arn,
-                    missing: Some(missing),
-                })
-            }
-            Err(error) => Err(Error::of_key(error)),
-        }
-    }
-
-    fn need(&self, action: &'static Action) -> Need {
-        Need::on(action, self.arn.clone())
-            .named(self.named.clone())
-            .via(Service::SageMaker)
-            .across_accounts()
-    }
-
-    /// The key's ARN, if it is an enabled symmetric key.
-    async fn checked(self, ctx: &Ctx) -> Result<Arn, Error> {
-        if let Some(missing) = self.missing {
-            return Err(Error::of_key(missing));
-        }
-        let request = DescribeKeyRequest {
-            key_id: self.arn.to_string(),
-            ..DescribeKeyRequest::default()
-        };
-        let on_behalf = ctx.on_behalf_of(Service::SageMaker);
-        let call = pipeline::call::<kms::DescribeKey>(on_behalf, request);
-        let answer = Box::pin(call).await.map_err(Error::of_key_call)?;
-        let key = answer
-            .key_metadata
-            .ok_or_else(|| Error::broken("KMS described no key"))?;
-        let symmetric = key.key_usage == Some(KeyUsageType::EncryptDecrypt)
-            && key.key_spec == Some(KeySpec::SymmetricDefault);
-        if !symmetric {
-            return Err(Error::validation(
-                "the KMS key must be a symmetric encryption key.",
-            ));
-        }
-        if key.key_state != Some(KeyState::Enabled) {
-            kms::usable(ctx.view(), &self.arn).map_err(Error::of_key)?;
-            return Err(Error::validation("the KMS key must be enabled."));
-        }
-        Ok(self.arn)
-    }
-}
-
-fn missing_arn(error: &kms::Error) -> Option<Arn> {
-    match error {
-        kms::Error::KeyNotFound { arn } | kms::Error::AliasNotFound { arn } => Some(arn.clone()),
-        _ => None,
     }
 }
 

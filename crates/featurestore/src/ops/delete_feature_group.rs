@@ -7,16 +7,17 @@ use shapes::sagemaker::DeleteFeatureGroupRequest;
 use store::{Batch, Lane};
 use types::Service;
 
-use crate::Error;
 use crate::actions::DELETE_FEATURE_GROUP;
 use crate::event::Fields;
 use crate::name::Found;
 use crate::records::{GROUPS, PURGES, PurgeRecord};
+use crate::{Error, grant};
 
 /// Deletes the group with this name; its records are inaccessible at once.
 ///
 /// Their cells are removed in the background, before and after a restart. The name is free
-/// again; a new group of that name has another number and other keys. Fails with
+/// again; a new group of that name has another number, other keys and another grant. The
+/// service retires the group's grant, for which nobody needs a right. Fails with
 /// `ResourceNotFound` if there is no such group.
 #[derive(Debug)]
 pub struct DeleteFeatureGroup;
@@ -40,11 +41,12 @@ impl Operation for DeleteFeatureGroup {
     }
 
     async fn handle(
-        _ctx: &Ctx,
+        ctx: &Ctx,
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Empty>, Error> {
         let group = permit.target().group(&input.feature_group_name)?;
+        grant::retire(ctx, group).await;
         let purge = PurgeRecord {
             number: group.number,
         };

@@ -10,7 +10,6 @@ use shapes::sagemaker::{
 };
 use types::Service;
 
-use crate::Error;
 use crate::actions::DESCRIBE_FEATURE_GROUP;
 use crate::answer::JsonBody;
 use crate::event::Fields;
@@ -18,8 +17,12 @@ use crate::name::Found;
 use crate::records::{Definition, GroupRecord, OnlineStore, Status, Storage};
 use crate::ttl::Ttl;
 use crate::values::FeatureType;
+use crate::{Error, Runtime};
 
 /// Returns the description of the group with this name or ARN.
+///
+/// `FailureReason` says why the service cannot maintain the online store, if it cannot: the
+/// grant on its key was revoked, or the key cannot be used.
 ///
 /// All definitions fit one page, so no token is ever given out; one that is sent is refused.
 /// Fails with `ResourceNotFound` if there is no such group.
@@ -45,7 +48,7 @@ impl Operation for DescribeFeatureGroup {
     }
 
     async fn handle(
-        _ctx: &Ctx,
+        ctx: &Ctx,
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, Error> {
@@ -53,7 +56,8 @@ impl Operation for DescribeFeatureGroup {
         if input.next_token.is_some() {
             return Err(Error::validation("the NextToken is not valid."));
         }
-        let mut body = serde_json::to_value(describe(group))
+        let stopped = ctx.part::<Runtime>()?.upkeep.reason(group);
+        let mut body = serde_json::to_value(describe(group, stopped.as_deref()))
             .map_err(|source| Error::internal("a feature group cannot be described", source))?;
         // AWS's model requires the member, AWS leaves it out on the last page.
         if let Value::Object(members) = &mut body {
@@ -72,7 +76,8 @@ impl Operation for DescribeFeatureGroup {
     }
 }
 
-fn describe(group: &GroupRecord) -> DescribeFeatureGroupResponse {
+/// `stopped` is why background work for the group is stopped, if it is.
+fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupResponse {
     DescribeFeatureGroupResponse {
         feature_group_arn: group.arn.to_string(),
         feature_group_name: group.name.clone(),
@@ -92,11 +97,17 @@ fn describe(group: &GroupRecord) -> DescribeFeatureGroupResponse {
         feature_group_status: Some(status(group)),
         offline_store_status: None,
         last_update_status: None,
-        failure_reason: None,
+        failure_reason: stopped.map(failure_reason),
         description: group.description.clone(),
         next_token: String::new(),
         online_store_total_size_bytes: None,
     }
+}
+
+/// At most 1,024 characters.
+fn failure_reason(stopped: &str) -> String {
+    let text = format!("the online store is not maintained: {stopped}");
+    text.chars().take(1024).collect()
 }
 
 /// The status as AWS shows it.

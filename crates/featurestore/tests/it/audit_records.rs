@@ -15,7 +15,7 @@ fn creating_a_group_is_recorded_with_its_parameters_and_the_use_of_its_key() {
     let mut names: Vec<String> = world
         .records()
         .into_iter()
-        .take(4)
+        .take(5)
         .map(|record| record.event_name)
         .collect();
     names.sort();
@@ -23,6 +23,7 @@ fn creating_a_group_is_recorded_with_its_parameters_and_the_use_of_its_key() {
         names,
         [
             "CreateFeatureGroup",
+            "CreateGrant",
             "DescribeKey",
             "GenerateDataKey",
             "GenerateDataKey"
@@ -61,6 +62,7 @@ fn creating_a_group_is_recorded_with_its_parameters_and_the_use_of_its_key() {
         "sagemaker:CreateFeatureGroup",
         "sagemaker:AddTags",
         "kms:GenerateDataKey",
+        "kms:ListGrants",
     ] {
         assert!(decided.contains(action), "{action}");
     }

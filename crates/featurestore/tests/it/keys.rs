@@ -200,10 +200,19 @@ fn policy(condition: &Value) -> Value {
         "kms:Get*",
         "kms:Enable*",
         "kms:Disable*",
+        "kms:List*",
+    ];
+    let use_of_the_key = [
+        "kms:GenerateDataKey",
+        "kms:Encrypt",
+        "kms:Decrypt",
+        "kms:ReEncrypt*",
+        "kms:CreateGrant",
+        "kms:RetireGrant",
     ];
     json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Principal": { "AWS": root }, "Action": administration, "Resource": "*" },
-        { "Effect": "Allow", "Principal": { "AWS": root }, "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+        { "Effect": "Allow", "Principal": { "AWS": root }, "Action": use_of_the_key,
           "Resource": "*", "Condition": condition },
     ] })
 }

@@ -7,6 +7,7 @@ mod audit_records;
 mod batches;
 mod deletions;
 mod faults;
+mod grants;
 mod groups;
 mod keys;
 mod maintenance;

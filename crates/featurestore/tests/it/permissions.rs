@@ -6,12 +6,17 @@ use serde_json::{Value, json};
 use crate::world::{ACCOUNT, World, check_refused, day, group_arn, group_under, read, record};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/features";
+const ALIAS: &str = "arn:aws:kms:us-east-1:111122223333:alias/a";
 
 /// A world with a group under a customer's key, and a user without rights.
 fn world() -> (World, String, Caller) {
     let world = World::new();
     world.role("sagemaker.amazonaws.com");
     let key = world.key();
+    world.ok(
+        "CreateAlias",
+        json!({ "AliasName": "alias/a", "TargetKeyId": key }),
+    );
     world.group_under("g", &key);
     world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
     let user = world.user(
@@ -127,7 +132,7 @@ fn control_operations_need_their_action() {
 
 #[test]
 fn creating_needs_all_that_it_does() {
-    let mut request = group_under("New", "KEY");
+    let mut request = group_under("New", "alias/a");
     request["Tags"] = json!([{ "Key": "team", "Value": "met" }]);
     request["RoleArn"] = ROLE.into();
     let arn = group_arn("new");
@@ -139,8 +144,16 @@ fn creating_needs_all_that_it_does() {
             ("sagemaker:CreateFeatureGroup", &arn),
             ("sagemaker:AddTags", &arn),
             ("iam:PassRole", ROLE),
-            ("kms:DescribeKey", "KEY"),
-            ("kms:GenerateDataKey", "KEY"),
+            ("kms:DescribeKey", ALIAS),
+            ("kms:GenerateDataKey", ALIAS),
+            ("kms:CreateGrant", ALIAS),
+            ("kms:Encrypt", ALIAS),
+            ("kms:Decrypt", ALIAS),
+            ("kms:ReEncryptFrom", ALIAS),
+            ("kms:ReEncryptTo", ALIAS),
+            ("kms:RetireGrant", ALIAS),
+            ("kms:ListGrants", ALIAS),
+            ("kms:ListAliases", "*"),
         ],
     );
 }

@@ -119,7 +119,10 @@ async fn removed_cells_are_forgotten() {
     world.apply(&put("a", 1, 1).expiring(10), 0).await;
     assert_eq!(world.get(1, "a", 0).await, Some(1));
     let now = types::Timestamp::new(7200, 0);
-    assert_eq!(world.cells.sweep(now, 10).await.unwrap().removed, 1);
+    assert_eq!(
+        world.cells.sweep(now, 10, &|_| true).await.unwrap().removed,
+        1
+    );
     let key = world.key(1, "a");
     assert_eq!(cache.cell(CELLS, key.as_bytes()).unwrap(), None);
 }

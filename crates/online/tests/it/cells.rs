@@ -115,7 +115,7 @@ async fn an_expired_record_is_gone_before_it_is_swept() {
 async fn sweep(world: &World, now: i64) -> Swept {
     world
         .cells
-        .sweep(Timestamp::new(now, 0), 100)
+        .sweep(Timestamp::new(now, 0), 100, &|_| true)
         .await
         .unwrap()
 }
@@ -161,9 +161,9 @@ async fn sweeping_goes_on_in_steps() {
         world.apply(&put(identifier, 1, 1).expiring(10), 0).await;
     }
     let now = Timestamp::new(HOUR, 0);
-    let first = world.cells.sweep(now, 2).await.unwrap();
+    let first = world.cells.sweep(now, 2, &|_| true).await.unwrap();
     assert_eq!((first.removed, first.more), (2, true));
-    let second = world.cells.sweep(now, 2).await.unwrap();
+    let second = world.cells.sweep(now, 2, &|_| true).await.unwrap();
     assert_eq!((second.removed, second.more), (1, false));
 }
 

@@ -40,7 +40,7 @@ async fn order_and_expiry_survive_a_restart() {
     assert_eq!(world.get(1, "b", 20).await, None);
     let swept = world
         .cells
-        .sweep(Timestamp::new(7200, 0), 10)
+        .sweep(Timestamp::new(7200, 0), 10, &|_| true)
         .await
         .unwrap();
     assert_eq!((swept.removed, swept.more), (1, false));
@@ -59,8 +59,11 @@ async fn overwriting_leaves_no_expiry_rows_in_the_engine() {
     }
     // Nothing is left in the buckets of the first three hours.
     let now = Timestamp::new(3 * 3600, 0);
-    let swept = world.cells.sweep(now, 1).await.unwrap();
+    let swept = world.cells.sweep(now, 1, &|_| true).await.unwrap();
     assert_eq!((swept.removed, swept.more), (0, false));
-    let swept = world.cells.sweep(Timestamp::new(5 * 3600, 0), 2).await;
+    let swept = world
+        .cells
+        .sweep(Timestamp::new(5 * 3600, 0), 2, &|_| true)
+        .await;
     assert_eq!(swept.unwrap().removed, 1);
 }

@@ -99,7 +99,7 @@ async fn run(steps: Vec<Step>) {
             Step::Sweep(limit) => {
                 world
                     .cells
-                    .sweep(Timestamp::new(now, 0), limit)
+                    .sweep(Timestamp::new(now, 0), limit, &|_| true)
                     .await
                     .unwrap();
             }
@@ -114,7 +114,7 @@ async fn run(steps: Vec<Step>) {
     now += 100_000;
     while world
         .cells
-        .sweep(Timestamp::new(now, 0), 10)
+        .sweep(Timestamp::new(now, 0), 10, &|_| true)
         .await
         .unwrap()
         .more

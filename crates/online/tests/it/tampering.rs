@@ -207,7 +207,7 @@ async fn sweeping_goes_on_behind_what_was_tampered_with() {
     let now = Timestamp::new(2 * HOUR, 0);
     let mut steps = Vec::new();
     for _ in 0..4 {
-        let swept = world.cells.sweep(now, 2).await.unwrap();
+        let swept = world.cells.sweep(now, 2, &|_| true).await.unwrap();
         steps.push((swept.removed, swept.damaged, swept.more));
     }
     let expected = [(0, 2, true), (0, 2, true), (2, 0, true), (0, 0, false)];
@@ -222,7 +222,7 @@ async fn sweeping_goes_on_behind_what_was_tampered_with() {
     let late = put("late", 10, 9).expiring(15);
     assert_eq!(world.apply(&late, 0).await, Outcome::Applied);
     let later = Timestamp::new(2 * HOUR + 60, 0);
-    let swept = world.cells.sweep(later, 10).await.unwrap();
+    let swept = world.cells.sweep(later, 10, &|_| true).await.unwrap();
     assert_eq!((swept.removed, swept.damaged), (1, 4));
 }
 
@@ -232,7 +232,7 @@ async fn sweeping_needs_nothing_of_its_rows_but_their_keys() {
     home.edit_in("space.online_expiry", None, |value| value.push(1));
     let world = home.open().await;
     let now = Timestamp::new(2 * HOUR, 0);
-    let swept = world.cells.sweep(now, 10).await.unwrap();
+    let swept = world.cells.sweep(now, 10, &|_| true).await.unwrap();
     assert_eq!((swept.removed, swept.damaged, swept.more), (1, 0, false));
     let key = world.key(1, "a");
     assert!(world.cells.get(&key).await.unwrap().is_none());
@@ -257,6 +257,6 @@ async fn a_deleted_group_is_removed_with_what_was_tampered_with() {
     }
     // The row of the damaged one is left, and leads to nothing.
     let now = Timestamp::new(2 * HOUR, 0);
-    let swept = world.cells.sweep(now, 10).await.unwrap();
+    let swept = world.cells.sweep(now, 10, &|_| true).await.unwrap();
     assert_eq!((swept.removed, swept.damaged), (0, 0));
 }

@@ -1,0 +1,107 @@
+//! The grant of a group: what SageMaker may do of itself with the key of the online store.
+//!
+//! It is made by the service on behalf of whoever creates the group, for the service: bound to
+//! the encryption context of this very group, which has a random id in it, and to calls for the
+//! group's ARN. So it does not serve another group under the same key, nor a later one of the
+//! same name. Deleting the group retires it.
+
+use pipeline::Ctx;
+use shapes::kms::{CreateGrantRequest, GrantConstraints, GrantOperation, RetireGrantRequest};
+use tracing::warn;
+use types::{Arn, Service};
+
+use crate::Error;
+use crate::records::GroupRecord;
+use crate::schema::encryption_context;
+
+/// How the grant is constrained, as `kms:GrantConstraintType` shows it.
+pub(crate) const CONSTRAINT: &str = "EncryptionContextEquals";
+
+/// What the grant allows.
+const OPERATIONS: [GrantOperation; 8] = [
+    GrantOperation::Decrypt,
+    GrantOperation::Encrypt,
+    GrantOperation::GenerateDataKey,
+    GrantOperation::ReEncryptFrom,
+    GrantOperation::ReEncryptTo,
+    GrantOperation::CreateGrant,
+    GrantOperation::RetireGrant,
+    GrantOperation::DescribeKey,
+];
+
+/// The grant on the key at `key` for the group of this name, ARN and id.
+pub(crate) fn request(key: &Arn, (name, arn, id): (&str, &Arn, &str)) -> CreateGrantRequest {
+    let service = Some(Service::SageMaker.principal().to_owned());
+    CreateGrantRequest {
+        key_id: key.to_string(),
+        name: Some(self::name(name, id)),
+        grantee_service_principal: service.clone(),
+        retiring_service_principal: service,
+        operations: OPERATIONS.to_vec(),
+        constraints: Some(GrantConstraints {
+            encryption_context_equals: Some(encryption_context(arn.as_str(), id)),
+            source_arn: Some(arn.to_string()),
+            ..GrantConstraints::default()
+        }),
+        ..CreateGrantRequest::default()
+    }
+}
+
+/// The name of the group's grant.
+pub(crate) fn name(group: &str, id: &str) -> String {
+    format!("SageMakerFeatureStore-{group}-{id}")
+}
+
+/// The command that makes the grant of `group` again.
+pub(crate) fn command(group: &GroupRecord, key: &Arn) -> String {
+    let (name, service) = (name(&group.name, &group.id), Service::SageMaker.principal());
+    let operations = OPERATIONS.map(|operation| operation.to_string()).join(" ");
+    let constraints = serde_json::json!({
+        "EncryptionContextEquals": group.schema.context,
+        "SourceArn": group.arn,
+    });
+    format!(
+        "aws kms create-grant --key-id {key} --name {name} --grantee-service-principal {service} \
+         --retiring-service-principal {service} --operations {operations} --constraints \
+         '{constraints}'"
+    )
+}
+
+/// Makes the grant on the caller's behalf and returns its id.
+pub(crate) async fn create(
+    ctx: &Ctx,
+    key: &Arn,
+    group: (&str, &Arn, &str),
+) -> Result<String, Error> {
+    let on_behalf = ctx.on_behalf_of(Service::SageMaker);
+    let call = pipeline::call::<kms::CreateGrant>(on_behalf, request(key, group));
+    let made = Box::pin(call).await.map_err(Error::of_key_call)?;
+    made.grant_id
+        .ok_or_else(|| Error::broken("KMS made a grant without an id"))
+}
+
+/// Retires the grant of a group that is deleted, in the service's own name.
+///
+/// A grant that is gone is no failure. One that KMS does not let go stays behind: it is bound
+/// to a group that is no more, and the log names it.
+pub(crate) async fn retire(ctx: &Ctx, group: &GroupRecord) {
+    let (Some(key), Some(grant)) = (&group.online.key, &group.grant) else {
+        return;
+    };
+    if kms::key_revision(ctx.view().snapshot(), key).is_none() {
+        return;
+    }
+    let request = RetireGrantRequest {
+        key_id: Some(key.to_string()),
+        grant_id: Some(grant.clone()),
+        ..RetireGrantRequest::default()
+    };
+    let by = ctx.in_own_name(Service::SageMaker, group.arn.clone());
+    let call = pipeline::call::<kms::RetireGrant>(by, request);
+    if let Err(failure) = Box::pin(call).await
+        && failure.code != "NotFoundException"
+    {
+        let (group, code) = (&group.arn, failure.code.as_ref());
+        warn!(%group, %key, grant, code, "the grant of a deleted group could not be retired");
+    }
+}

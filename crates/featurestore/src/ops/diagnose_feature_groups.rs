@@ -1,0 +1,160 @@
+//! `DiagnoseFeatureGroups`: which groups cannot be maintained, and what helps. Our own.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::kms::KeyState;
+use shapes::strongroom::{
+    DiagnoseFeatureGroupsInput, DiagnoseFeatureGroupsOutput, DiagnosedGroup, Finding,
+};
+use types::{Arn, Service};
+
+use crate::actions::DIAGNOSE_FEATURE_GROUPS;
+use crate::event::Fields;
+use crate::health::Health;
+use crate::records::{GROUPS, GroupRecord, group_row, groups_of};
+use crate::upkeep::Stopped;
+use crate::{Error, grant, upkeep};
+
+/// Looks at the groups of the caller's account and region that are under customers' keys, in
+/// pages: whether background work may go on, and how the key is, as far as the key policy lets
+/// the service see that. Each finding comes with its cure.
+///
+/// Fails with `ValidationException` for a token that is none.
+#[derive(Debug)]
+pub struct DiagnoseFeatureGroups;
+
+/// Groups in a page; for each the service calls KMS three times.
+const PAGE: usize = 20;
+
+impl Operation for DiagnoseFeatureGroups {
+    const SERVICE: Service = Service::Strongroom;
+    const NAME: &'static str = "DiagnoseFeatureGroups";
+    const ACTIONS: &'static [&'static Action] = &[&DIAGNOSE_FEATURE_GROUPS];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = DiagnoseFeatureGroupsInput;
+    type Output = DiagnoseFeatureGroupsOutput;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, ()), Error> {
+        Ok((Needs::one(Need::anywhere(&DIAGNOSE_FEATURE_GROUPS)), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let after = input.next_token.as_deref().map(read_token).transpose()?;
+        let row = |name: &String| group_row(account.as_str(), ctx.region().as_str(), name);
+        let after = after.as_ref().map(row);
+        let prefix = groups_of(account, ctx.region());
+        let rows = ctx.view().scan(&GROUPS, &prefix, after.as_ref());
+        let keyed = rows.filter_map(|(_, row)| {
+            let group = row.record;
+            group.online.key.as_ref().map(|key| (group, key))
+        });
+        let mut found: Vec<_> = keyed.take(PAGE + 1).collect();
+        let more = found.len() > PAGE;
+        found.truncate(PAGE);
+        let last = found.last().filter(|_| more);
+        let next_token = last.map(|(group, _)| URL_SAFE_NO_PAD.encode(group.name.to_lowercase()));
+        let mut feature_groups = Vec::with_capacity(found.len());
+        for (group, key) in found {
+            feature_groups.push(diagnosed(ctx, group, key).await);
+        }
+        Ok(Reply::read(DiagnoseFeatureGroupsOutput {
+            feature_groups,
+            next_token,
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with("nextToken", &input.next_token)
+            .request()
+    }
+}
+
+fn read_token(text: &str) -> Result<String, Error> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| Error::validation("the NextToken is not valid for this list."))
+}
+
+async fn diagnosed(ctx: &Ctx, group: &GroupRecord, key: &Arn) -> DiagnosedGroup {
+    let health = Health::of(ctx, group, key).await;
+    let stopped = upkeep::check(ctx.services(), group).err();
+    let mut findings: Vec<Finding> = stopped
+        .iter()
+        .map(|stopped| of_stopped(ctx, group, key, stopped))
+        .collect();
+    if health.is_none() {
+        findings.push(unseen(key));
+    }
+    let healthy = |health: Health| health.state == KeyState::Enabled && health.granted;
+    let key_health = match health {
+        None => "Unknown",
+        Some(health) if healthy(health) => "Healthy",
+        Some(_) => "Unhealthy",
+    };
+    DiagnosedGroup {
+        feature_group_arn: group.arn.to_string(),
+        kms_key_arn: key.to_string(),
+        key_health: key_health.to_owned(),
+        key_state: health.map(|health| health.state.to_string()),
+        key_rotation_enabled: health.and_then(|health| health.rotated),
+        grant_present: health.map(|health| health.granted),
+        background_work: if stopped.is_some() {
+            "Stopped"
+        } else {
+            "Running"
+        }
+        .to_owned(),
+        findings,
+    }
+}
+
+/// Background work is stopped, and why.
+fn of_stopped(ctx: &Ctx, group: &GroupRecord, key: &Arn, stopped: &Stopped) -> Finding {
+    let cure = if kms::key_revision(ctx.view().snapshot(), key).is_none() {
+        "the key is gone, and with it for good what is stored under it: delete the group".to_owned()
+    } else if let Err(unusable) = kms::usable(ctx.view(), key) {
+        of_state(key, &unusable)
+    } else {
+        format!(
+            "let the service use the key for this group again: {}; if that is not enough, remove \
+             the Deny for sagemaker.amazonaws.com from the key policy",
+            grant::command(group, key)
+        )
+    };
+    Finding {
+        problem: format!("background work is stopped: {}", stopped.reason),
+        cure,
+    }
+}
+
+fn of_state(key: &Arn, unusable: &kms::Error) -> String {
+    let text = unusable.to_string();
+    if matches!(unusable, kms::Error::Disabled { .. }) {
+        format!("aws kms enable-key --key-id {key}")
+    } else if text.contains("pending deletion") {
+        format!("aws kms cancel-key-deletion --key-id {key} && aws kms enable-key --key-id {key}")
+    } else {
+        format!("make the key usable again ({text})")
+    }
+}
+
+/// The service may not look at the key.
+fn unseen(key: &Arn) -> Finding {
+    Finding {
+        problem: format!("the service may not look at {key}, so its health is unknown"),
+        cure: "add to the key policy a statement that allows kms:Describe*, kms:Get* and \
+               kms:List* to the service principal sagemaker.amazonaws.com"
+            .to_owned(),
+    }
+}

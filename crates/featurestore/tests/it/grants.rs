@@ -1,0 +1,290 @@
+//! The grants of groups, and the background work that goes through them.
+
+use online::CELLS;
+use serde_json::{Value, json};
+
+use crate::world::{World, check_refused, group_arn, group_under, read, record, text};
+
+const SERVICE: &str = "sagemaker.amazonaws.com";
+
+/// A group under `key` whose records live for an hour.
+fn short_lived(world: &World, name: &str, key: Option<&str>) {
+    let mut request = match key {
+        Some(key) => group_under(name, key),
+        None => crate::world::group(name),
+    };
+    request["OnlineStoreConfig"]["TtlDuration"] = json!({ "Unit": "Hours", "Value": 1 });
+    world.ok("CreateFeatureGroup", request);
+    for identifier in ["a", "b"] {
+        let item = [("id", identifier), ("at", "2026-01-10T00:00:00Z")];
+        world.put(name, &item).unwrap();
+    }
+}
+
+fn grants(world: &World, key: &str) -> Vec<Value> {
+    let listed = world.ok("ListGrants", json!({ "KeyId": key }));
+    listed["Grants"].as_array().unwrap().clone()
+}
+
+fn revoke(world: &World, key: &str, grant: &Value) {
+    let input = json!({ "KeyId": key, "GrantId": grant["GrantId"] });
+    world.ok("RevokeGrant", input);
+}
+
+fn failure_reason(world: &World, group: &str) -> Option<String> {
+    let described = world.ok("DescribeFeatureGroup", json!({ "FeatureGroupName": group }));
+    assert_eq!(described["FeatureGroupStatus"], "Created");
+    described.get("FailureReason").map(text)
+}
+
+/// The denials of the service's own `Decrypt`.
+fn denials(world: &World) -> Vec<Value> {
+    let records = world.records_of("Decrypt").into_iter();
+    let records = records.map(|record| serde_json::to_value(record).unwrap());
+    records
+        .filter(|record| record["userIdentity"]["type"] == "AWSService")
+        .collect()
+}
+
+#[test]
+fn a_grant_is_made_for_each_group_and_goes_with_it() {
+    let world = World::new();
+    let key = world.key();
+    for name in ["one", "two"] {
+        world.group_under(name, &key);
+    }
+    let made = grants(&world, &key);
+    assert_eq!(made.len(), 2);
+    for grant in &made {
+        assert_eq!(grant["GranteeServicePrincipal"], SERVICE);
+        let context = &grant["Constraints"]["EncryptionContextEquals"];
+        let arn = text(&grant["Constraints"]["SourceArn"]);
+        assert_eq!(context["aws:sagemaker:featureGroupArn"], json!(arn));
+        let id = text(&context["aws:sagemaker:featureGroupId"]);
+        let name = arn.rsplit('/').next().unwrap();
+        let expected = format!("SageMakerFeatureStore-{name}-{id}");
+        assert_eq!(grant["Name"], json!(expected));
+    }
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "one" }));
+    let left = grants(&world, &key);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["Constraints"]["SourceArn"], json!(group_arn("two")));
+    let record = serde_json::to_value(&world.records_of("RetireGrant")[0]).unwrap();
+    assert_eq!(
+        record["userIdentity"],
+        json!({ "type": "AWSService", "invokedBy": SERVICE })
+    );
+}
+
+#[test]
+fn a_group_is_deleted_though_its_grant_or_its_key_is_gone() {
+    let world = World::new();
+    let key = world.key();
+    world.group_under("g", &key);
+    revoke(&world, &key, &grants(&world, &key)[0]);
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "g" }));
+    world.group_under("g", &key);
+    let input = json!({ "KeyId": key, "PendingWindowInDays": 7 });
+    world.ok("ScheduleKeyDeletion", input);
+    world.wait(8 * 24 * 3600);
+    world.block_on(kms::maintain(&world.services)).unwrap();
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "g" }));
+}
+
+#[test]
+fn nothing_is_left_of_a_group_whose_grant_cannot_be_made() {
+    let world = World::new();
+    let key = world.key();
+    let allow = json!([
+        { "Effect": "Allow", "Action": ["sagemaker:*", "kms:*"], "Resource": "*" },
+        { "Effect": "Deny", "Action": "kms:CreateGrant", "Resource": "*" },
+    ]);
+    let user = world.user("user", &allow);
+    let refused = world.call_as(&user, "CreateFeatureGroup", group_under("g", &key));
+    check_refused(refused, "AccessDeniedException", "kms:CreateGrant");
+    assert!(grants(&world, &key).is_empty());
+    let named = json!({ "FeatureGroupName": "g" });
+    world.refuses("DescribeFeatureGroup", named, "ResourceNotFound", "");
+}
+
+#[test]
+fn a_policy_sees_what_the_grant_is_to_be() {
+    let world = World::new();
+    let key = world.key();
+    for (condition, allowed) in [
+        (
+            json!({ "Bool": { "kms:GrantIsForAWSResource": "true" } }),
+            true,
+        ),
+        (
+            json!({ "StringEquals": { "kms:GrantConstraintType": "EncryptionContextEquals" } }),
+            true,
+        ),
+        (
+            json!({ "StringEquals": { "kms:GranteeServicePrincipal": SERVICE } }),
+            true,
+        ),
+        (
+            json!({ "ForAllValues:StringEquals": { "kms:GrantOperations": ["Decrypt"] } }),
+            false,
+        ),
+    ] {
+        let allow = json!([
+            { "Effect": "Allow", "Action": "sagemaker:*", "Resource": "*" },
+            { "Effect": "Allow", "NotAction": "kms:CreateGrant", "Resource": "*" },
+            { "Effect": "Allow", "Action": "kms:CreateGrant", "Resource": "*", "Condition": condition },
+        ]);
+        let name = format!("g{}", world.records().len());
+        let user = world.user(&name, &allow);
+        let created = world.call_as(&user, "CreateFeatureGroup", group_under(&name, &key));
+        assert_eq!(created.is_ok(), allowed, "{condition}: {created:?}");
+    }
+}
+
+#[test]
+fn background_work_stops_with_the_grant_and_callers_go_on() {
+    let world = World::new();
+    let key = world.key();
+    short_lived(&world, "stopped", Some(&key));
+    short_lived(&world, "kept", Some(&key));
+    short_lived(&world, "owned", None);
+    let ours = |grant: &Value| grant["Constraints"]["SourceArn"] == json!(group_arn("stopped"));
+    let grant = grants(&world, &key).into_iter().find(ours).unwrap();
+    world.maintain();
+    assert_eq!(failure_reason(&world, "stopped"), None);
+    revoke(&world, &key, &grant);
+    world.wait(2 * 3600);
+    for _ in 0..3 {
+        world.maintain();
+    }
+    // Two records of the group whose grant is gone.
+    assert_eq!(world.cells(CELLS), 2);
+    let reason = failure_reason(&world, "stopped").unwrap();
+    let denied = format!("{SERVICE} is not authorized to perform: kms:Decrypt on resource: {key}");
+    assert!(reason.contains(&denied), "{reason}");
+    assert_eq!(failure_reason(&world, "kept"), None);
+    let denials = denials(&world);
+    assert_eq!(denials.len(), 1, "{denials:?}");
+    assert_eq!(denials[0]["errorCode"], "AccessDenied");
+    assert_eq!(denials[0]["userIdentity"]["invokedBy"], SERVICE);
+    // Whoever may use the key goes on, and nobody sees what has expired.
+    assert_eq!(world.get("stopped", "a"), None);
+    let item = [("id", "c"), ("at", "2026-01-11T00:00:00Z")];
+    world.put("stopped", &item).unwrap();
+    assert!(world.get("stopped", "c").is_some());
+}
+
+#[test]
+fn a_grant_of_the_same_terms_sets_background_work_going_again() {
+    let world = World::new();
+    let key = world.key();
+    short_lived(&world, "g", Some(&key));
+    let grant = grants(&world, &key).remove(0);
+    revoke(&world, &key, &grant);
+    world.wait(2 * 3600);
+    world.maintain();
+    assert_eq!(world.cells(CELLS), 2);
+    let mut again = json!({ "KeyId": key });
+    for member in [
+        "Name",
+        "GranteeServicePrincipal",
+        "RetiringServicePrincipal",
+        "Operations",
+        "Constraints",
+    ] {
+        again[member] = grant[member].clone();
+    }
+    world.ok("CreateGrant", again);
+    // What was passed over is tried again after a minute.
+    world.wait(60);
+    world.maintain();
+    assert_eq!(failure_reason(&world, "g"), None);
+    assert_eq!(world.cells(CELLS), 0);
+}
+
+#[test]
+fn the_grant_of_a_deleted_group_does_not_serve_a_new_one_of_the_name() {
+    let world = World::new();
+    let key = world.key();
+    short_lived(&world, "g", Some(&key));
+    let old = grants(&world, &key).remove(0);
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "g" }));
+    world.maintain();
+    short_lived(&world, "g", Some(&key));
+    revoke(&world, &key, &grants(&world, &key)[0]);
+    // A grant for the name and ARN of the group, but with the id of the one before.
+    let mut stale = json!({ "KeyId": key });
+    for member in [
+        "GranteeServicePrincipal",
+        "RetiringServicePrincipal",
+        "Operations",
+        "Constraints",
+    ] {
+        stale[member] = old[member].clone();
+    }
+    world.ok("CreateGrant", stale);
+    world.wait(2 * 3600);
+    world.maintain();
+    assert_eq!(world.cells(CELLS), 2);
+    assert!(failure_reason(&world, "g").unwrap().contains("kms:Decrypt"));
+}
+
+#[test]
+fn background_work_stops_while_the_key_is_disabled() {
+    let world = World::new();
+    let key = world.key();
+    short_lived(&world, "g", Some(&key));
+    world.ok("DisableKey", json!({ "KeyId": key }));
+    world.wait(2 * 3600);
+    world.maintain();
+    assert_eq!(world.cells(CELLS), 2);
+    let reason = failure_reason(&world, "g").unwrap();
+    assert!(
+        reason.contains("DisabledException") && reason.contains(&key),
+        "{reason}"
+    );
+    world.ok("EnableKey", json!({ "KeyId": key }));
+    world.wait(60);
+    world.maintain();
+    assert_eq!(world.cells(CELLS), 0);
+}
+
+#[test]
+fn an_explicit_deny_in_the_key_policy_stops_the_service_too() {
+    let world = World::new();
+    let key = world.key();
+    short_lived(&world, "g", Some(&key));
+    let root = format!("arn:aws:iam::{}:root", crate::world::ACCOUNT);
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "AWS": root }, "Action": "kms:*", "Resource": "*" },
+        { "Effect": "Deny", "Principal": { "Service": SERVICE }, "Action": "kms:Decrypt",
+          "Resource": "*" },
+    ] });
+    let input = json!({ "KeyId": key, "PolicyName": "default", "Policy": policy.to_string() });
+    world.ok("PutKeyPolicy", input);
+    world.wait(2 * 3600);
+    world.maintain();
+    assert_eq!(world.cells(CELLS), 2);
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "g" }));
+    assert!(grants(&world, &key).is_empty());
+}
+
+#[test]
+fn a_closed_group_does_not_hold_up_the_others() {
+    let world = World::new();
+    let key = world.key();
+    short_lived(&world, "closed", Some(&key));
+    for number in 0..600 {
+        let (identifier, at) = (number.to_string(), "2026-01-10T00:00:00Z");
+        let item = record(&[("id", &identifier), ("at", at)]);
+        let input = json!({ "FeatureGroupName": "closed", "Record": item });
+        world.ok("PutRecord", input);
+    }
+    short_lived(&world, "open", None);
+    revoke(&world, &key, &grants(&world, &key)[0]);
+    world.wait(2 * 3600);
+    world.maintain();
+    assert_eq!(world.cells(CELLS), 602);
+    let expired = world.call("GetRecord", read("open", "a")).unwrap();
+    assert_eq!(expired.get("Record"), None);
+}

@@ -1,0 +1,750 @@
+"""The security page of the Feature Store as sentences: one test for each rule.
+
+Keys are protected by the example key policy of that page, with principals of this deployment in
+its placeholders; users have `sagemaker:*` and `iam:PassRole`, and no right on any key but what
+a test gives them. docs/feature-store-security.md lists the sentences.
+"""
+
+import copy
+import itertools
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import threading
+import time
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import botocore.exceptions
+import pytest
+
+from conftest import ACCOUNT, REGION, ROOT, binary, session_of
+
+VIA = {"StringLike": {"kms:ViaService": "sagemaker.*.amazonaws.com"}}
+CALLED = ["kms:DescribeKey", "kms:GenerateDataKey", "kms:CreateGrant"]
+CHECKED = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:RetireGrant",
+           "kms:ListGrants"]
+MINIMUM = ["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey", "kms:CreateGrant", "kms:RetireGrant",
+           "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:ListAliases",
+           "kms:ListGrants"]
+ADMINISTRATORS = ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"]
+RECORD = [{"FeatureName": "id", "ValueAsString": "a"},
+          {"FeatureName": "at", "ValueAsString": "2026-01-01T00:00:00Z"}]
+# Of the race; STRONGROOM_RACE_ROUNDS=1000 is the long run.
+ROUNDS = int(os.environ.get("STRONGROOM_RACE_ROUNDS", "60"))
+counter = itertools.count()
+
+
+def fresh(prefix: str) -> str:
+    return f"{prefix}{next(counter)}"
+
+
+def example_policy(user: str, administrator: str, root: str = f"arn:aws:iam::{ACCOUNT}:root") -> dict:
+    """The example key policy of the page, word for word but for its principals."""
+    return {
+        "Id": "key-policy-feature-store",
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "Allow access through Amazon SageMaker Feature Store for all principals in the account "
+                    "that are authorized to use Amazon SageMaker Feature Store",
+             "Effect": "Allow", "Principal": {"AWS": user}, "Action": list(MINIMUM), "Resource": "*",
+             "Condition": copy.deepcopy(VIA)},
+            {"Sid": "Allow administrators to view the CMK and revoke grants",
+             "Effect": "Allow", "Principal": {"AWS": administrator}, "Action": list(ADMINISTRATORS),
+             "Resource": "*"},
+            {"Sid": "Allow Feature Store to get information about the CMK",
+             "Effect": "Allow", "Principal": {"Service": ["sagemaker.amazonaws.com"]},
+             "Action": ["kms:Describe*", "kms:Get*", "kms:List*"], "Resource": "*"},
+            {"Sid": "Enable IAM User Permissions",
+             "Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"},
+        ],
+    }
+
+
+def document(*statements) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allowing(*actions, **more) -> dict:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": "*", **more}
+
+
+STORE_USER = document(allowing("sagemaker:*", "iam:PassRole"))
+
+
+class Actor:
+    """A user with clients of its own."""
+
+    def __init__(self, server, name: str, policy: str | None):
+        self.server, self.name = server, name
+        self.iam = server.client("iam")
+        self.arn = self.iam.create_user(UserName=name)["User"]["Arn"]
+        if policy:
+            self.may(policy)
+        self.key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        self.sagemaker = server.client("sagemaker", self.key)
+        self.runtime = server.client("sagemaker-featurestore-runtime", self.key)
+        self.kms = server.client("kms", self.key)
+
+    def may(self, policy: str):
+        self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=policy)
+
+    def create(self, group: str, key: str | None, **more):
+        online = {"EnableOnlineStore": True}
+        if key:
+            online["SecurityConfig"] = {"KmsKeyId": key}
+        self.sagemaker.create_feature_group(
+            FeatureGroupName=group, RecordIdentifierFeatureName="id", EventTimeFeatureName="at",
+            FeatureDefinitions=[{"FeatureName": name, "FeatureType": "String"} for name in ("id", "at")],
+            OnlineStoreConfig=online, **more)
+
+    def put(self, group: str, at: str = "2026-01-01T00:00:00Z"):
+        self.runtime.put_record(FeatureGroupName=group, Record=[
+            RECORD[0], {"FeatureName": "at", "ValueAsString": at}])
+
+    def get(self, group: str) -> bool:
+        answer = self.runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString="a")
+        return "Record" in answer
+
+
+@pytest.fixture(scope="module")
+def kms(server):
+    return server.client("kms")
+
+
+@pytest.fixture(scope="module")
+def sagemaker(server):
+    return server.client("sagemaker")
+
+
+@pytest.fixture(scope="module")
+def administrator_role(server) -> str:
+    trust = document({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"})
+    made = server.client("iam").create_role(
+        RoleName="featurestore-admin", AssumeRolePolicyDocument=trust)
+    return made["Role"]["Arn"]
+
+
+@pytest.fixture
+def user(server) -> Actor:
+    return Actor(server, fresh("featurestore-user"), STORE_USER)
+
+
+@pytest.fixture
+def policy(user, administrator_role) -> dict:
+    return example_policy(user.arn, administrator_role)
+
+
+@pytest.fixture
+def key(kms) -> str:
+    return kms.create_key()["KeyMetadata"]["Arn"]
+
+
+def protect(kms, key: str, policy: dict):
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+
+
+@pytest.fixture
+def protected(kms, key, policy) -> str:
+    """A key under the example key policy."""
+    protect(kms, key, policy)
+    return key
+
+
+def refused(call, *arguments, **more) -> tuple[str, str]:
+    with pytest.raises(botocore.exceptions.ClientError) as error:
+        call(*arguments, **more)
+    said = error.value.response
+    return said["Error"]["Code"], said["Error"].get("Message") or said.get("Message", "")
+
+
+def check_nothing_left(kms, sagemaker, group: str, key: str | None = None):
+    code, _ = refused(sagemaker.describe_feature_group, FeatureGroupName=group)
+    assert code == "ResourceNotFound"
+    if key:
+        grants = kms.list_grants(KeyId=key)["Grants"]
+        assert [grant for grant in grants if group in grant.get("Name", "")] == []
+
+
+def test_the_page_of_feature_store_security_lists_exactly_these_sentences():
+    page = (ROOT / "docs" / "feature-store-security.md").read_text()
+    tests = {name for name in globals() if name.startswith("test_")}
+    listed = set(re.findall(r"\| `(test_\w+)` \|", page))
+    assert listed == tests - {"test_the_page_of_feature_store_security_lists_exactly_these_sentences"}
+
+
+# -- The example key policy, and whose permission counts when a group is created ------------
+
+
+def test_the_example_key_policy_works_as_written(user, protected):
+    group = fresh("example")
+    user.create(group, protected)
+    user.put(group)
+    assert user.get(group)
+
+
+def test_the_sample_root_arn_with_nine_digits_is_refused(kms, key, user, administrator_role):
+    policy = example_policy(user.arn, administrator_role, root="arn:aws:iam::123456789:root")
+    code, _ = refused(protect, kms, key, policy)
+    assert code == "MalformedPolicyDocumentException"
+
+
+@pytest.mark.parametrize("action", CALLED + CHECKED)
+def test_feature_store_requires_each_of_these_permissions_at_a_minimum(
+        kms, sagemaker, user, key, policy, action):
+    policy["Statement"][0]["Action"].remove(action)
+    protect(kms, key, policy)
+    group = fresh("without")
+    code, text = refused(user.create, group, key)
+    assert code == "AccessDeniedException"
+    assert f"{user.arn} is not authorized to perform: {action} on resource: {key}" in text
+    check_nothing_left(kms, sagemaker, group, key)
+
+
+def test_revoke_grant_is_the_administrators_and_nothing_changes_without_it(kms, user, protected):
+    # The statement of the example for users does not have it.
+    user.create(fresh("norevoke"), protected)
+    code, _ = refused(user.kms.revoke_grant, KeyId=protected,
+                      GrantId=kms.list_grants(KeyId=protected)["Grants"][0]["GrantId"])
+    assert code == "AccessDeniedException"
+
+
+def test_list_aliases_is_needed_only_when_an_alias_is_given_and_in_a_key_policy_has_no_effect(
+        kms, sagemaker, user, protected):
+    alias = "alias/" + fresh("security")
+    kms.create_alias(AliasName=alias, TargetKeyId=protected)
+    user.create(fresh("byarn"), protected)
+    user.create(fresh("byid"), protected.rpartition("/")[2])
+    for form in (alias, f"arn:aws:kms:{REGION}:{ACCOUNT}:{alias}"):
+        group = fresh("byalias")
+        user.may(STORE_USER)
+        code, text = refused(user.create, group, form)
+        assert code == "AccessDeniedException" and "kms:ListAliases" in text
+        check_nothing_left(kms, sagemaker, group, protected)
+        user.may(document(allowing("sagemaker:*", "iam:PassRole", "kms:ListAliases")))
+        user.create(group, form)
+        shown = sagemaker.describe_feature_group(FeatureGroupName=group)
+        assert shown["OnlineStoreConfig"]["SecurityConfig"]["KmsKeyId"] == protected
+
+
+def test_the_permissions_can_be_provided_in_a_key_policy(user, protected):
+    user.create(fresh("bykeypolicy"), protected)
+
+
+def test_the_permissions_can_be_provided_in_an_iam_policy(user, key):
+    # The default key policy leaves the decision to the policies of the account.
+    group = fresh("byiam")
+    assert refused(user.create, group, key)[0] == "AccessDeniedException"
+    user.may(document(allowing("sagemaker:*"), allowing(*CALLED, *CHECKED, Condition=VIA)))
+    user.create(group, key)
+    user.put(group)
+
+
+def test_the_permissions_can_be_provided_in_a_grant(kms, user, key):
+    # ListGrants is no operation of grants: that one comes from an IAM policy.
+    group = fresh("bygrant")
+    user.may(document(allowing("sagemaker:*", "kms:ListGrants")))
+    operations = [action.removeprefix("kms:") for action in CALLED + CHECKED if action != "kms:ListGrants"]
+    kms.create_grant(KeyId=key, GranteePrincipal=user.arn, Operations=operations[1:])
+    code, text = refused(user.create, group, key)
+    assert code == "AccessDeniedException" and "kms:DescribeKey" in text
+    kms.create_grant(KeyId=key, GranteePrincipal=user.arn, Operations=operations)
+    user.create(group, key)
+    user.put(group)
+    assert user.get(group)
+
+
+def test_if_the_principals_have_no_permission_to_use_feature_store_the_call_fails(
+        kms, sagemaker, user, protected):
+    user.may(document(allowing("kms:*", "iam:PassRole")))
+    group = fresh("nosagemaker")
+    code, text = refused(user.create, group, protected)
+    assert code == "AccessDeniedException" and "sagemaker:CreateFeatureGroup" in text
+    check_nothing_left(kms, sagemaker, group, protected)
+
+
+def test_if_the_principals_have_no_permission_on_the_key_the_call_fails(kms, sagemaker, user, key):
+    group = fresh("nokms")
+    code, text = refused(user.create, group, key)
+    assert code == "AccessDeniedException" and "kms:" in text
+    check_nothing_left(kms, sagemaker, group, key)
+
+
+def test_these_principals_cannot_call_these_operations_directly(kms, user, protected):
+    group = fresh("direct")
+    user.create(group, protected)
+    user.put(group)
+    blob = kms.encrypt(KeyId=protected, Plaintext=b"x")["CiphertextBlob"]
+    for call in (
+        lambda: user.kms.encrypt(KeyId=protected, Plaintext=b"x"),
+        lambda: user.kms.decrypt(KeyId=protected, CiphertextBlob=blob),
+        lambda: user.kms.describe_key(KeyId=protected),
+        lambda: user.kms.create_grant(KeyId=protected, GranteePrincipal=user.arn, Operations=["Decrypt"]),
+        lambda: user.kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=protected),
+        lambda: user.kms.generate_data_key(KeyId=protected, KeySpec="AES_256"),
+        lambda: user.kms.list_grants(KeyId=protected),
+    ):
+        assert refused(call)[0] == "AccessDeniedException"
+
+
+def test_the_service_acts_only_on_behalf_of_the_principals_in_the_statement(server, protected):
+    other = Actor(server, fresh("stranger"), STORE_USER)
+    code, _ = refused(other.create, fresh("stranger-group"), protected)
+    assert code == "AccessDeniedException"
+
+
+def test_kms_sees_the_account_of_the_caller(kms, user, key, policy):
+    condition = policy["Statement"][0]["Condition"]
+    condition["StringEquals"] = {"kms:CallerAccount": "999999999999"}
+    protect(kms, key, policy)
+    assert refused(user.create, fresh("account"), key)[0] == "AccessDeniedException"
+    condition["StringEquals"] = {"kms:CallerAccount": ACCOUNT}
+    protect(kms, key, policy)
+    user.create(fresh("account"), key)
+
+
+def test_the_role_that_is_passed_needs_pass_role_for_sagemaker(server, kms, sagemaker, user, protected):
+    role = fresh("passed")
+    trust = document({"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"},
+                      "Action": "sts:AssumeRole"})
+    arn = server.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    passed = {"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}}
+    user.may(document(allowing("sagemaker:*"), allowing("iam:PassRole", Condition=passed)))
+    group = fresh("passrole")
+    code, text = refused(user.create, group, protected, RoleArn=arn)
+    assert code == "AccessDeniedException" and f"iam:PassRole on resource: {arn}" in text
+    check_nothing_left(kms, sagemaker, group, protected)
+    passed["StringEquals"]["iam:PassedToService"] = "sagemaker.amazonaws.com"
+    user.may(document(allowing("sagemaker:*"), allowing("iam:PassRole", Condition=passed)))
+    user.create(group, protected, RoleArn=arn)
+
+
+# -- Which keys ------------------------------------------------------------------------------
+
+
+def test_feature_store_needs_no_authorization_for_the_aws_owned_key(user):
+    group = fresh("owned")
+    user.create(group, None)
+    user.put(group)
+    assert user.get(group)
+
+
+@pytest.mark.parametrize("spec, usage", [
+    ("RSA_2048", "ENCRYPT_DECRYPT"), ("RSA_2048", "SIGN_VERIFY"), ("ECC_NIST_P256", "SIGN_VERIFY"),
+    ("HMAC_256", "GENERATE_VERIFY_MAC")])
+def test_feature_store_supports_only_symmetric_keys(kms, sagemaker, server, spec, usage):
+    wrong = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["Arn"]
+    owner = Actor(server, fresh("owner"), document(allowing("*")))
+    group = fresh("asymmetric")
+    code, text = refused(owner.create, group, wrong)
+    assert code == "ValidationException" and "symmetric" in text
+    check_nothing_left(kms, sagemaker, group)
+
+
+@pytest.mark.parametrize("state, text", [
+    ("disabled", "DisabledException: {} is disabled."),
+    ("pending deletion", "KMSInvalidStateException: {} is pending deletion."),
+    ("pending import", "KMSInvalidStateException: {} is pending import.")])
+def test_a_key_that_cannot_be_used_is_refused_in_the_words_of_kms(kms, sagemaker, server, state, text):
+    origin = "EXTERNAL" if state == "pending import" else "AWS_KMS"
+    unusable = kms.create_key(Origin=origin)["KeyMetadata"]["Arn"]
+    if state == "disabled":
+        kms.disable_key(KeyId=unusable)
+    elif state == "pending deletion":
+        kms.schedule_key_deletion(KeyId=unusable, PendingWindowInDays=7)
+    owner = Actor(server, fresh("owner"), document(allowing("*")))
+    group = fresh("unusable")
+    assert refused(owner.create, group, unusable) == (
+        "ValidationException", text.format(unusable))
+    check_nothing_left(kms, sagemaker, group, unusable)
+
+
+def test_a_key_of_another_region_is_refused(kms, sagemaker, server, key):
+    owner = Actor(server, fresh("owner"), document(allowing("*")))
+    group = fresh("foreign")
+    code, text = refused(owner.create, group, key.replace(REGION, "eu-west-1"))
+    assert code == "ValidationException" and "eu-west-1" in text
+    check_nothing_left(kms, sagemaker, group)
+
+
+# -- Grants -----------------------------------------------------------------------------------
+
+
+def grants_of(kms, key: str) -> dict[str, dict]:
+    return {grant["Name"]: grant for grant in kms.list_grants(KeyId=key)["Grants"] if "Name" in grant}
+
+
+def test_feature_store_uses_grants_that_list_grants_shows(kms, user, protected):
+    group = fresh("granted")
+    user.create(group, protected)
+    (name, grant), = grants_of(kms, protected).items()
+    context = grant["Constraints"]["EncryptionContextEquals"]
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/{group}"
+    assert context["aws:sagemaker:featureGroupArn"] == arn
+    assert name == f"SageMakerFeatureStore-{group}-{context['aws:sagemaker:featureGroupId']}"
+    assert grant["GranteeServicePrincipal"] == "sagemaker.amazonaws.com"
+    assert grant["RetiringServicePrincipal"] == "sagemaker.amazonaws.com"
+    assert grant["Constraints"]["SourceArn"] == arn
+    assert set(grant["Operations"]) == {
+        "Decrypt", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo", "CreateGrant",
+        "RetireGrant", "DescribeKey"}
+    assert grant["IssuingAccount"].split(":")[-2] == ACCOUNT or grant["IssuingAccount"] == ACCOUNT
+
+
+def test_each_grant_is_specific_to_an_online_store(kms, user, protected):
+    groups = [fresh("unique") for _ in range(3)]
+    for group in groups:
+        user.create(group, protected)
+    grants = grants_of(kms, protected)
+    assert len(grants) == 3
+    assert len({grant["GrantId"] for grant in grants.values()}) == 3
+    assert {name.split("-")[1] for name in grants} == set(groups)
+
+
+def test_feature_store_needs_no_grants_for_the_aws_owned_key(server, user):
+    group = fresh("ungranted")
+    user.create(group, None)
+    events = server.client("cloudtrail").lookup_events(LookupAttributes=[
+        {"AttributeKey": "Username", "AttributeValue": user.name}])["Events"]
+    assert {event["EventName"] for event in events} == {"CreateFeatureGroup"}
+
+
+def test_deleting_the_group_retires_its_grant_and_a_new_one_of_the_name_gets_another(kms, user, protected):
+    group = fresh("again")
+    user.create(group, protected)
+    (first, grant), = grants_of(kms, protected).items()
+    user.sagemaker.delete_feature_group(FeatureGroupName=group)
+    assert grants_of(kms, protected) == {}
+    user.create(group, protected)
+    (second, other), = grants_of(kms, protected).items()
+    assert first != second
+    assert grant["Constraints"] != other["Constraints"]
+
+
+def test_the_key_policy_allows_administrators_to_revoke_the_grant(server, kms, user, protected):
+    group = fresh("revoked")
+    user.create(group, protected)
+    user.put(group)
+    (_, grant), = grants_of(kms, protected).items()
+    session = server.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/featurestore-admin", RoleSessionName="admin")["Credentials"]
+    administrator = session_of(
+        aws_access_key_id=session["AccessKeyId"], aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"]).client("kms", endpoint_url=server.url)
+    assert administrator.describe_key(KeyId=protected)["KeyMetadata"]["Arn"] == protected
+    assert len(administrator.list_grants(KeyId=protected)["Grants"]) == 1
+    administrator.revoke_grant(KeyId=protected, GrantId=grant["GrantId"])
+    assert grants_of(kms, protected) == {}
+    assert refused(administrator.encrypt, KeyId=protected, Plaintext=b"x")[0] == "AccessDeniedException"
+    # Callers with kms:Decrypt of their own go on.
+    user.put(group, "2026-01-02T00:00:00Z")
+    assert user.get(group)
+
+
+# -- What CloudTrail shows --------------------------------------------------------------------
+
+
+def events_of(server, name: str, **attribute) -> list[dict]:
+    (attribute_key, value), = attribute.items()
+    found = server.client("cloudtrail").lookup_events(LookupAttributes=[
+        {"AttributeKey": attribute_key, "AttributeValue": value}])["Events"]
+    events = [json.loads(event["CloudTrailEvent"]) for event in found]
+    return [event for event in events if event["eventName"] == name]
+
+
+def test_cloudtrail_tracks_the_requests_that_feature_store_sends_to_kms(server, user, protected):
+    group = fresh("audited")
+    user.create(group, protected)
+    user.put(group)
+    for name, count in (("DescribeKey", 1), ("GenerateDataKey", 2), ("CreateGrant", 1), ("Decrypt", 2)):
+        events = events_of(server, name, Username=user.name)
+        assert len(events) == count, name
+        for event in events:
+            assert event["userIdentity"]["arn"] == user.arn
+            assert event["userIdentity"]["invokedBy"] == "sagemaker.amazonaws.com"
+            assert event["sourceIPAddress"] == "sagemaker.amazonaws.com"
+            assert event["resources"][0]["ARN"] == protected
+            assert "errorCode" not in event
+    context = events_of(server, "Decrypt", Username=user.name)[0]["requestParameters"]["encryptionContext"]
+    assert context["aws:sagemaker:featureGroupArn"].endswith(f":feature-group/{group}")
+
+
+def test_cloudtrail_shows_the_service_retiring_the_grant_in_its_own_name(server, user, protected):
+    group = fresh("retiring")
+    user.create(group, protected)
+    user.sagemaker.delete_feature_group(FeatureGroupName=group)
+    event, = events_of(server, "RetireGrant", ResourceName=protected)
+    assert event["userIdentity"] == {"type": "AWSService", "invokedBy": "sagemaker.amazonaws.com"}
+    assert "errorCode" not in event
+
+
+# -- Records ----------------------------------------------------------------------------------
+
+
+def record_calls(actor: Actor, group: str) -> dict:
+    runtime = actor.runtime
+    return {
+        "PutRecord": lambda: actor.put(group),
+        "GetRecord": lambda: actor.get(group),
+        "DeleteRecord": lambda: runtime.delete_record(
+            FeatureGroupName=group, RecordIdentifierValueAsString="a", EventTime="2026-01-01T00:00:00Z"),
+        "BatchGetRecord": lambda: batch(actor, group),
+    }
+
+
+def batch(actor: Actor, group: str):
+    """Fails with the error of the one identifier, if it has one."""
+    answer = actor.runtime.batch_get_record(Identifiers=[
+        {"FeatureGroupName": group, "RecordIdentifiersValueAsString": ["a"]}])
+    for error in answer["Errors"]:
+        said = {"Error": {"Code": error["ErrorCode"], "Message": error["ErrorMessage"]}}
+        raise botocore.exceptions.ClientError(said, "BatchGetRecord")
+
+
+OPERATIONS = ["PutRecord", "GetRecord", "DeleteRecord", "BatchGetRecord"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_caller_of_all_data_plane_operations_must_have_decrypt_on_the_key(
+        kms, user, key, policy, operation):
+    protect(kms, key, policy)
+    group = fresh("data")
+    user.create(group, key)
+    user.put(group)
+    call = record_calls(user, group)[operation]
+    call()
+    policy["Statement"][0]["Action"] = ["kms:Decrypt"]
+    protect(kms, key, policy)
+    call()
+    policy["Statement"][0]["Action"] = [action for action in MINIMUM if action != "kms:Decrypt"]
+    protect(kms, key, policy)
+    code, text = refused(call)
+    assert code == "AccessForbidden" and f"kms:Decrypt on resource: {key}" in text
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_caller_of_all_data_plane_operations_must_have_its_action_on_the_group(
+        user, protected, operation):
+    group = fresh("data")
+    user.create(group, protected)
+    user.put(group)
+    call = record_calls(user, group)[operation]
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/{group}"
+    user.may(document({"Effect": "Allow", "Action": f"sagemaker:{operation}", "Resource": arn}))
+    call()
+    user.may(document({"Effect": "Allow", "Action": f"sagemaker:{operation}", "Resource": arn + "2"},
+                      allowing("kms:*")))
+    code, text = refused(call)
+    assert code == "AccessForbidden" and f"sagemaker:{operation} on resource: {arn}" in text
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_key_that_cannot_be_used_forbids_access_in_the_words_of_kms(kms, user, protected, operation):
+    group = fresh("closed")
+    user.create(group, protected)
+    user.put(group)
+    call = record_calls(user, group)[operation]
+    kms.disable_key(KeyId=protected)
+    assert refused(call) == ("AccessForbidden", f"DisabledException: {protected} is disabled.")
+    kms.enable_key(KeyId=protected)
+    call()
+    kms.schedule_key_deletion(KeyId=protected, PendingWindowInDays=7)
+    assert refused(call) == (
+        "AccessForbidden", f"KMSInvalidStateException: {protected} is pending deletion.")
+
+
+# -- Background work and the health of keys ----------------------------------------------------
+
+
+def described(sagemaker, group: str) -> dict:
+    return sagemaker.describe_feature_group(FeatureGroupName=group)
+
+
+def until(found, seconds: float = 20):
+    """What `found` finds, once it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (result := found()):
+        assert time.monotonic() < deadline, "nothing was found in time"
+        time.sleep(0.1)
+    return result
+
+
+def doctor(server) -> tuple[int, dict[str, dict], str]:
+    """What `strongroom doctor` says: its status, and the groups by name."""
+    command = [str(binary()), "doctor", "--endpoint", server.url]
+    told = subprocess.run([*command, "--json"], env=server.environment(), capture_output=True, text=True)
+    groups = {group["FeatureGroupArn"].rpartition("/")[2]: group for group in json.loads(told.stdout)}
+    text = subprocess.run(command, env=server.environment(), capture_output=True, text=True)
+    return told.returncode, groups, text.stdout
+
+
+def test_if_you_revoke_the_grant_feature_store_cannot_maintain_the_store(
+        fresh_server, administrator_of_fresh):
+    owner, kms, sagemaker = administrator_of_fresh
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    owner.create("revoked", key)
+    owner.create("kept", key)
+    owner.put("revoked")
+    assert "FailureReason" not in described(sagemaker, "revoked")
+    assert doctor(fresh_server)[0] == 0
+    name, grant = next(found for found in grants_of(kms, key).items() if "-revoked-" in found[0])
+    kms.revoke_grant(KeyId=key, GrantId=grant["GrantId"])
+    reason = until(lambda: described(sagemaker, "revoked").get("FailureReason"))
+    assert f"sagemaker.amazonaws.com is not authorized to perform: kms:Decrypt on resource: {key}" in reason
+    assert described(sagemaker, "revoked")["FeatureGroupStatus"] == "Created"
+    assert "FailureReason" not in described(sagemaker, "kept")
+    # The log and the audit trail say so too, and callers go on.
+    until(lambda: "background work for a feature group is stopped" in fresh_server.log_text())
+    event = until(lambda: [event for event in events_of(fresh_server, "Decrypt", ReadOnly="true")
+                           if event["userIdentity"].get("type") == "AWSService"])[0]
+    assert event["userIdentity"]["invokedBy"] == "sagemaker.amazonaws.com"
+    assert event["errorCode"] == "AccessDenied"
+    assert owner.get("revoked")
+    # The doctor names the group and the cure, and the cure cures.
+    status, groups, text = doctor(fresh_server)
+    assert status == 1
+    assert groups["kept"]["BackgroundWork"] == "Running"
+    assert groups["revoked"]["BackgroundWork"] == "Stopped"
+    assert ":feature-group/revoked\tkey" in text
+    cure = groups["revoked"]["Findings"][0]["Cure"]
+    command = shlex.split(cure[cure.index("aws kms create-grant"):cure.index(";")])
+    done = fresh_server.cli(*command[1:])
+    assert done.returncode == 0, done.stderr
+    assert name in grants_of(kms, key)
+    until(lambda: "FailureReason" not in described(sagemaker, "revoked"))
+    assert doctor(fresh_server)[0] == 0
+
+
+@pytest.fixture
+def administrator_of_fresh(fresh_server):
+    return (Actor(fresh_server, "owner", document(allowing("*"))), fresh_server.client("kms"),
+            fresh_server.client("sagemaker"))
+
+
+def test_feature_store_can_get_information_about_the_key_directly(fresh_server, administrator_of_fresh):
+    owner, kms, _ = administrator_of_fresh
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    owner.create("health", key)
+    # The default key policy has no statement for the service.
+    status, groups, _ = doctor(fresh_server)
+    assert (status, groups["health"]["KeyHealth"]) == (0, "Unknown")
+    assert "KeyState" not in groups["health"]
+    assert groups["health"]["BackgroundWork"] == "Running"
+    owner.put("health")
+    assert owner.get("health")
+    protect(kms, key, example_policy(owner.arn, owner.arn))
+    kms.enable_key_rotation(KeyId=key)
+    _, groups, _ = doctor(fresh_server)
+    found = groups["health"]
+    assert (found["KeyHealth"], found["KeyState"]) == ("Healthy", "Enabled")
+    assert (found["KeyRotationEnabled"], found["GrantPresent"]) == (True, True)
+    assert found["Findings"] == []
+    kms.disable_key(KeyId=key)
+    status, groups, _ = doctor(fresh_server)
+    assert (status, groups["health"]["KeyHealth"]) == (1, "Unhealthy")
+    assert groups["health"]["Findings"][0]["Cure"] == f"aws kms enable-key --key-id {key}"
+    for name in ("DescribeKey", "GetKeyRotationStatus", "ListGrants"):
+        own = [event for event in events_of(fresh_server, name, ResourceName=key)
+               if event["userIdentity"].get("type") == "AWSService" and "errorCode" not in event]
+        assert own, name
+
+
+# -- Taking rights away ------------------------------------------------------------------------
+
+
+def test_a_right_that_was_taken_away_is_gone_on_the_next_request_under_load(server, kms, user, key, policy):
+    """Requests begun after the change was acknowledged never succeed, whatever the others do."""
+    protect(kms, key, policy)
+    group = fresh("race")
+    user.create(group, key)
+    user.put(group)
+    without = copy.deepcopy(policy)
+    without["Statement"][0]["Action"].remove("kms:Decrypt")
+    stop, failures, reads = threading.Event(), [], itertools.count()
+    allowed = threading.Lock()
+    state = {"epoch": 0, "open": True}
+
+    def read_on():
+        runtime = server.client("sagemaker-featurestore-runtime", user.key)
+        while not stop.is_set():
+            with allowed:
+                before = dict(state)
+            try:
+                runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString="a")
+                succeeded = True
+            except botocore.exceptions.ClientError:
+                succeeded = False
+            with allowed:
+                after = dict(state)
+            next(reads)
+            # Nothing changed meanwhile: the answer must be that of the state.
+            if before == after and before["open"] is not None and succeeded != before["open"]:
+                failures.append((before, succeeded))
+
+    def change(to, opened: bool):
+        with allowed:
+            state.update(epoch=state["epoch"] + 1, open=None)
+        to()
+        with allowed:
+            state.update(epoch=state["epoch"] + 1, open=opened)
+
+    readers = [threading.Thread(target=read_on) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    takings = [
+        (lambda: kms.disable_key(KeyId=key), lambda: kms.enable_key(KeyId=key)),
+        (lambda: protect(kms, key, without), lambda: protect(kms, key, policy)),
+        (lambda: user.may(document(allowing("kms:*"))), lambda: user.may(STORE_USER)),
+    ]
+    try:
+        for number in range(ROUNDS):
+            take, give = takings[number % len(takings)]
+            change(take, False)
+            assert refused(lambda: user.get(group))[0] == "AccessForbidden"
+            change(give, True)
+            assert user.get(group)
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+    assert failures == []
+    assert next(reads) > ROUNDS
+
+
+def test_a_body_that_arrives_slowly_is_decided_when_it_is_complete(server, kms, user, protected):
+    group = fresh("slow")
+    user.create(group, protected)
+    user.put(group)
+    request = signed_put(server, user, group)
+    with socket.create_connection(server.url.removeprefix("http://").split(":")) as connection:
+        connection.settimeout(30)
+        head, body = request
+        connection.sendall(head + body[:-1])
+        # All but the last byte has arrived; the right is taken away before that does.
+        kms.disable_key(KeyId=protected)
+        connection.sendall(body[-1:])
+        answer = connection.recv(65536).decode()
+    assert answer.startswith("HTTP/1.1 403"), answer
+    assert "AccessForbidden" in answer and "DisabledException" in answer
+    kms.enable_key(KeyId=protected)
+    answer = user.runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString="a")
+    assert {"FeatureName": "at", "ValueAsString": "2026-01-01T00:00:00Z"} in answer["Record"]
+
+
+def signed_put(server, user: Actor, group: str) -> tuple[bytes, bytes]:
+    """Head and body of a `PutRecord`, signed."""
+    body = json.dumps({"Record": [
+        RECORD[0], {"FeatureName": "at", "ValueAsString": "2026-01-02T00:00:00Z"}]}).encode()
+    host = server.url.removeprefix("http://")
+    request = botocore.awsrequest.AWSRequest(
+        method="PUT", url=f"{server.url}/FeatureGroup/{group}", data=body,
+        headers={"content-type": "application/json", "host": host, "content-length": str(len(body))})
+    credentials = botocore.credentials.Credentials(user.key["AccessKeyId"], user.key["SecretAccessKey"])
+    botocore.auth.SigV4Auth(credentials, "sagemaker", REGION).add_auth(request)
+    lines = [f"PUT /FeatureGroup/{group} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode(), body
