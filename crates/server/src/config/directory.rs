@@ -1,0 +1,104 @@
+//! Where the data is, and what seals its root key.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{ConfigError, File, read_file};
+use crate::cli::DirectoryArgs;
+
+/// Where the data is and what seals its root key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirectoryConfig {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The seal.
+    pub seal: SealConfig,
+}
+
+/// What seals the root key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SealConfig {
+    /// A key file outside the data directory.
+    KeyFile(PathBuf),
+    /// A passphrase, read from the first line of a file.
+    PassphraseFile(PathBuf),
+    /// Nothing is configured: the default key file for a new directory and for one that was
+    /// sealed with it; a directory that was sealed with a passphrase waits for an operator.
+    Unnamed {
+        /// The default key file.
+        key_file: PathBuf,
+    },
+}
+
+impl DirectoryConfig {
+    /// The settings of commands that work on a directory without serving it.
+    pub fn of(args: &DirectoryArgs) -> Result<Self, ConfigError> {
+        read(args).map(|(_, directory)| directory)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SealFile {
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) passphrase_file: Option<toml::Spanned<PathBuf>>,
+}
+
+pub(super) fn read(args: &DirectoryArgs) -> Result<(File, DirectoryConfig), ConfigError> {
+    let file = match &args.config {
+        Some(path) => read_file(path)?,
+        None => File::default(),
+    };
+    let data = args
+        .data
+        .clone()
+        .or_else(|| file.data.clone())
+        .ok_or(ConfigError::NoData)?;
+    let data = std::path::absolute(&data).map_err(|source| ConfigError::Read {
+        path: data.clone(),
+        source,
+    })?;
+    let passphrase = file
+        .seal
+        .passphrase_file
+        .as_ref()
+        .map(|path| path.get_ref().clone());
+    let seal = match (
+        &args.key_file,
+        &args.passphrase_file,
+        passphrase,
+        &file.seal.key_file,
+    ) {
+        (Some(path), _, _, _) | (None, None, None, Some(path)) => SealConfig::KeyFile(path.clone()),
+        (None, Some(path), _, _) => SealConfig::PassphraseFile(path.clone()),
+        (None, None, Some(path), _) => SealConfig::PassphraseFile(path),
+        (None, None, None, None) => SealConfig::Unnamed {
+            key_file: beside(&data),
+        },
+    };
+    if let SealConfig::KeyFile(path) = &seal {
+        refuse_inside(&data, path)?;
+    }
+    Ok((file, DirectoryConfig { data, seal }))
+}
+
+/// The default key file: beside the data directory, with `.key` appended to its name.
+fn beside(data: &Path) -> PathBuf {
+    let mut name = data.file_name().unwrap_or_default().to_os_string();
+    name.push(".key");
+    data.with_file_name(name)
+}
+
+fn refuse_inside(data: &Path, key: &Path) -> Result<(), ConfigError> {
+    let parent = std::path::absolute(key)
+        .ok()
+        .and_then(|path| path.parent().map(Path::to_path_buf));
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    match parent {
+        Some(parent) if real(&parent).starts_with(real(data)) => Err(ConfigError::KeyInsideData {
+            path: key.to_path_buf(),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,83 @@
+//! Bounds on what clients may use.
+
+use serde::Deserialize;
+
+/// Bounds on what clients may use.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections open at a time.
+    pub connections: usize,
+    /// Seconds that a client may take to send a request's head.
+    pub header_seconds: u64,
+    /// Seconds that a client may take to send a request's body.
+    pub body_seconds: u64,
+    /// Seconds that a client may take to read each MiB of its answer.
+    pub write_seconds: u64,
+    /// Bytes of request bodies held in memory at a time, over all connections.
+    pub body_memory: usize,
+    /// Bytes of large answers that clients have not read yet, over all connections.
+    pub response_memory: usize,
+    /// Bytes of sealed records kept in memory for reading; `None` is a share of what there is.
+    pub cache_memory: Option<usize>,
+    /// Calls of `LookupEvents` a second, for each account and region.
+    pub lookups_per_second: u32,
+    /// Seconds that open requests get to finish at shutdown.
+    pub shutdown_seconds: u64,
+    /// Seconds by which a signature's time may differ from the server's.
+    pub clock_skew_seconds: u64,
+    /// Calls without a signature that an address may make a second.
+    pub unsigned_calls: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            header_seconds: 10,
+            body_seconds: 30,
+            write_seconds: 30,
+            body_memory: 64 << 20,
+            response_memory: 256 << 20,
+            cache_memory: None,
+            lookups_per_second: cloudtrail::PER_SECOND,
+            shutdown_seconds: 10,
+            clock_skew_seconds: 300,
+            unsigned_calls: 20,
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses what no server could work with.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        let within = |name: &'static str, value: usize, least: usize, most: usize| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                let reason = format!("`limits.{name}` must be between {least} and {most}");
+                Err((name, reason))
+            }
+        };
+        let seconds = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        within("connections", self.connections, 1, 1_000_000)?;
+        within("body_memory", self.body_memory, 16 << 20, 1 << 40)?;
+        within("response_memory", self.response_memory, 64 << 20, 1 << 40)?;
+        let cache = self.cache_memory.unwrap_or_default();
+        within("cache_memory", cache, 0, 1 << 40)?;
+        let lookups = usize::try_from(self.lookups_per_second).unwrap_or(usize::MAX);
+        within("lookups_per_second", lookups, 1, 1000)?;
+        let calls = usize::try_from(self.unsigned_calls).unwrap_or(usize::MAX);
+        within("unsigned_calls", calls, 1, 1_000_000)?;
+        within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
+        within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
+        within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
+        within("shutdown_seconds", seconds(self.shutdown_seconds), 0, 3600)?;
+        within(
+            "clock_skew_seconds",
+            seconds(self.clock_skew_seconds),
+            1,
+            3600,
+        )
+    }
+}

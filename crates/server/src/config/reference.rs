@@ -1,0 +1,39 @@
+//! The reference page of all settings.
+
+/// The reference page of all settings; `docs/configuration.md` is made from it.
+pub const REFERENCE: &str = "\
+Settings come from flags, then environment variables, then the file given by `--config`, then
+defaults: the first that says something counts. The file is TOML; an unknown setting or a wrong
+value is refused with its line.
+
+| File | Flag | Variable | Default | Meaning |
+|---|---|---|---|---|
+| `data` | `--data DIR` | `STRONGROOM_DATA` | none | the data directory |
+| | `--config FILE` | `STRONGROOM_CONFIG` | none | this file |
+| `listen` | `--listen ADDR:PORT` | `STRONGROOM_LISTEN` | `127.0.0.1:4700` | the address that answers for all services |
+| `account` | `--account ID` | `STRONGROOM_ACCOUNT` | a random one | the first account, on an empty directory |
+| `regions` | `--region NAME` (repeatable) | `STRONGROOM_REGIONS` (commas) | `[\"us-east-1\"]` | the regions answered for |
+| `seal.key_file` | `--key-file FILE` | `STRONGROOM_KEY_FILE` | the data directory's name and `.key` | the key that seals the root key; outside the data directory, mode 0600 |
+| `seal.passphrase_file` | `--passphrase-file FILE` | `STRONGROOM_PASSPHRASE_FILE` | none | a file whose first line is the passphrase that seals the root key instead |
+| `unseal_listen` | | | the main address | an address that alone takes `POST /unseal`, on a server that starts sealed |
+| `tls.certificate`, `tls.key` | | | none | PEM files; with them the listener speaks TLS only |
+| `issuers.url` | | | none | one `[[issuers]]` for each identity provider whose tokens `AssumeRoleWithWebIdentity` may verify: its issuer, as the tokens and the OpenID Connect provider in IAM have it |
+| `issuers.keys_file` | | | none | a file with the issuer's public keys, a JSON web key set; looked at for every token, so that changes count at once |
+| `issuers.keys_url` | | | none | or an `https` address that serves them; fetched when they are needed, kept for five minutes, never more than once in ten seconds |
+| `issuers.ca_file` | | | none | PEM certificates of the authorities that may vouch for the server at `issuers.keys_url` |
+| `proxy.trusted` | | | `[]` | addresses of proxies whose `X-Forwarded-For` is believed |
+| `metrics.listen` | | | off | address of the Prometheus endpoint; it needs no signature, keep it private |
+| `log.filter` | `--log FILTER` | `STRONGROOM_LOG` | `info` | a level, or `target=level,…` |
+| `log.json` | | | `false` | JSON lines instead of text |
+| `limits.connections` | | | 4096 | connections open at a time |
+| `limits.header_seconds` | | | 10 | time for a request's head |
+| `limits.body_seconds` | | | 30 | time for a request's body |
+| `limits.write_seconds` | | | 30 | time that a client has to read each MiB of its answer |
+| `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections |
+| `limits.response_memory` | | | 268435456 | bytes of answers above 16 KiB that clients have not read yet, over all connections |
+| `limits.cache_memory` | | | an eighth of the memory | bytes of sealed records kept in memory for reading, taken as they are read; where its control group allows the process less than the machine has, the eighth is of that |
+| `limits.lookups_per_second` | | | 2 | calls of `LookupEvents` that each account may make in a region; 2 is AWS's rate |
+| `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
+| `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
+| `limits.unsigned_calls` | | | 20 | calls of `AssumeRoleWithWebIdentity` that an address may make a second, and five times as many at once; one that is refused counts ten times |
+";
