@@ -4,11 +4,11 @@ use types::{Arn, Principal};
 
 use crate::action::Action;
 use crate::context::{ConditionKey, ConditionKeys, Values};
-use crate::decision::{AllowedBy, Decision, Denial, PolicyType};
+use crate::decision::{Decision, Denial, PolicyType};
 use crate::document::{DocumentKind, Effect, Statement};
 use crate::principal::{Caller, Naming, Namings};
 use crate::request::{
-    Attached, Beside, FederatedRequest, Level, Policies, Request, ResourcePolicy, is_service_linked,
+    Attached, Beside, Level, Policies, Request, ResourcePolicy, is_service_linked,
 };
 use crate::rules::{self, Facts, Owner, Rule};
 
@@ -27,43 +27,6 @@ pub fn evaluate_with(
 ) -> Decision {
     let found = scan(request, policies, beside, &mut Quiet);
     found.decision(request, policies)
-}
-
-/// Decides whether someone for whom a provider vouches may assume a role. Only the role's
-/// trust policy can allow it, by naming the provider, within the resource control policies of
-/// the role's account.
-pub fn evaluate_federated(
-    request: &FederatedRequest<'_>,
-    trust: &crate::Document,
-    resource_control: &[Level<'_>],
-) -> Decision {
-    let mut scan = Scan {
-        caller: Caller::VouchedFor {
-            provider: request.provider,
-        },
-        action: request.action,
-        resource: Some(request.role),
-        keys: request.keys,
-        bounded: false,
-        denied: None,
-        recorder: &mut Quiet,
-    };
-    let within = scan.levels(PolicyType::ResourceControl, resource_control);
-    let (_, namings) = scan.resource(ResourcePolicy::Trust(trust), &[]);
-    let deny = |policy, explicit| Denial {
-        policy,
-        explicit,
-        foreign: false,
-    };
-    Decision(if let Some(policy) = scan.denied {
-        Err(deny(policy, true))
-    } else if !within {
-        Err(deny(PolicyType::ResourceControl, false))
-    } else if namings.contains(Naming::Provider) {
-        Ok(AllowedBy::ResourcePolicy)
-    } else {
-        Err(deny(PolicyType::Trust, false))
-    })
 }
 
 /// Where a statement stands.
@@ -230,7 +193,7 @@ impl<'a, R: Recorder> Scan<'a, R> {
         recorder: &'a mut R,
     ) -> Self {
         Self {
-            caller: Caller::Principal {
+            caller: Caller {
                 principal: request.principal,
                 issuer: beside.issuer,
             },

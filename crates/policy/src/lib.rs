@@ -36,13 +36,12 @@ pub use context::{ConditionKey, ConditionKeys, NoKeys, Values};
 pub use decision::{AllowedBy, Decision, Denial, PolicyType, denial_message_without_reason};
 pub use document::{Document, DocumentKind, Effect, Span, Statement, non_whitespace_len};
 pub use error::{Fault, ParseError};
-pub use evaluate::{evaluate, evaluate_federated, evaluate_with};
+pub use evaluate::{evaluate, evaluate_with};
 pub use explain::{explain, explain_with};
 pub use explanation::{Change, Explanation, Limits, Mismatch, NearMiss, Reason, StatementInfo};
 pub use lint::{Finding, KeyType, KnownKey, Severity, Vocabulary, likely_kind, lint, lint_with};
 pub use principal::{Naming, PrincipalPattern};
 pub use request::{
-    Attached, Beside, FederatedRequest, GrantAllow, Level, Policies, Request, ResourcePolicy,
-    is_service_linked,
+    Attached, Beside, GrantAllow, Level, Policies, Request, ResourcePolicy, is_service_linked,
 };
 pub use value::ValueType;

@@ -356,40 +356,20 @@ pub(crate) struct Principals {
 
 /// Who asks, as far as policies can name it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Caller<'a> {
-    /// A principal; for a federated session also the user that made it, if that is known.
-    Principal {
-        principal: &'a Principal,
-        issuer: Option<&'a Principal>,
-    },
-    /// Someone for whom an identity provider vouches.
-    VouchedFor { provider: &'a str },
+pub(crate) struct Caller<'a> {
+    pub(crate) principal: &'a Principal,
+    /// The user that made a federated session, if that is known.
+    pub(crate) issuer: Option<&'a Principal>,
 }
 
 impl Caller<'_> {
     /// How one pattern names the caller.
     fn named_by(self, pattern: &PrincipalPattern) -> Option<Naming> {
-        match self {
-            Self::Principal { principal, issuer } => pattern.names(principal).or_else(|| {
-                let issuer = issuer.filter(|_| is_federated(principal))?;
-                let named = pattern.names(issuer)?;
-                (named == Naming::User).then_some(Naming::Issuer)
-            }),
-            Self::VouchedFor { provider } => match pattern {
-                PrincipalPattern::Everyone => Some(Naming::Everyone),
-                PrincipalPattern::Federated(name) => {
-                    (**name == *provider).then_some(Naming::Provider)
-                }
-                PrincipalPattern::Account(_)
-                | PrincipalPattern::User { .. }
-                | PrincipalPattern::Role { .. }
-                | PrincipalPattern::RoleSession { .. }
-                | PrincipalPattern::FederatedUser { .. }
-                | PrincipalPattern::Id(_)
-                | PrincipalPattern::Service(_)
-                | PrincipalPattern::CanonicalUser(_) => None,
-            },
-        }
+        pattern.names(self.principal).or_else(|| {
+            let issuer = self.issuer.filter(|_| is_federated(self.principal))?;
+            let named = pattern.names(issuer)?;
+            (named == Naming::User).then_some(Naming::Issuer)
+        })
     }
 }
 
@@ -426,12 +406,8 @@ impl Principals {
 /// account has to be listed, and it itself, a role session with its role.
 fn spares(listed: Namings, caller: Caller<'_>) -> bool {
     let all = |needed: &[Naming]| needed.iter().all(|naming| listed.contains(*naming));
-    let principal = match caller {
-        Caller::Principal { principal, .. } => principal,
-        Caller::VouchedFor { .. } => return all(&[Naming::Provider]),
-    };
     listed.contains(Naming::Everyone)
-        || match principal {
+        || match caller.principal {
             Principal::Root { .. } => all(&[Naming::Account]),
             Principal::User { .. } => all(&[Naming::Account, Naming::User]),
             Principal::AssumedRole { .. } => {

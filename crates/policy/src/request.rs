@@ -160,30 +160,6 @@ pub struct Beside<'a> {
     pub shares: &'a [Attached<'a>],
 }
 
-/// Someone for whom an identity provider vouches asks to assume a role
-/// (`sts:AssumeRoleWithWebIdentity`, `sts:AssumeRoleWithSAML`).
-#[derive(Clone, Copy)]
-pub struct FederatedRequest<'a> {
-    /// The provider as trust policies name it: its ARN, or the name of a public one.
-    pub provider: &'a str,
-    /// What for.
-    pub action: &'a Action,
-    /// The role.
-    pub role: &'a Arn,
-    /// The request context.
-    pub keys: &'a dyn ConditionKeys,
-}
-
-impl fmt::Debug for FederatedRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FederatedRequest")
-            .field("provider", &self.provider)
-            .field("action", self.action)
-            .field("role", self.role)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Whether the principal is a session of a service-linked role: organization policies do not
 /// bind it.
 pub fn is_service_linked(principal: &Principal) -> bool {

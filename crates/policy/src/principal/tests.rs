@@ -187,7 +187,7 @@ fn not_principal(listed: &[&str], caller: &Principal, bounded: bool) -> bool {
         inverted: true,
         patterns: patterns.collect(),
     };
-    let caller = Caller::Principal {
+    let caller = Caller {
         principal: caller,
         issuer: None,
     };

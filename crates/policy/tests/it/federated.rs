@@ -1,27 +1,46 @@
 //! Callers for whom an identity provider vouches, and what explanations add for callers.
 
 use policy::{
-    Action, Change, Document, DocumentKind, FederatedRequest, NoKeys, PolicyType,
-    evaluate_federated,
+    Action, Change, Document, DocumentKind, NoKeys, Policies, PolicyType, Request, ResourcePolicy,
 };
 use serde_json::{Value, json};
+use types::{Arn, Principal, WebIdentity};
 
 use crate::case::Case;
 
-const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/login.example.com";
+pub(crate) const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/login.example.com";
+
+/// Whom the provider vouches for.
+pub(crate) fn vouched_for() -> Principal {
+    Principal::WebIdentity(Box::new(WebIdentity {
+        provider: PROVIDER.parse().unwrap(),
+        audience: "sts.amazonaws.com".to_owned(),
+        original_audience: None,
+        subject: "somebody".to_owned(),
+        methods: Vec::new(),
+        tags: Vec::new(),
+        transitive: Vec::new(),
+        source_identity: None,
+    }))
+}
 
 fn decide(principal: &Value, effect: &str) -> Result<(), (PolicyType, bool)> {
     let text = json!({"Version": "2012-10-17", "Statement": {"Effect": effect,
         "Principal": principal, "Action": "sts:AssumeRoleWithWebIdentity"}});
     let trust = Document::parse(&text.to_string(), DocumentKind::Trust).unwrap();
-    let role = "arn:aws:iam::111122223333:role/R".parse().unwrap();
-    let request = FederatedRequest {
-        provider: PROVIDER,
+    let role: Arn = "arn:aws:iam::111122223333:role/R".parse().unwrap();
+    let request = Request {
+        principal: &vouched_for(),
         action: &Action::from_static("sts:AssumeRoleWithWebIdentity"),
-        role: &role,
+        resource: Some(&role),
+        resource_account: role.account(),
         keys: &NoKeys,
     };
-    match evaluate_federated(&request, &trust, &[]).denial() {
+    let policies = Policies {
+        resource: ResourcePolicy::Trust(&trust),
+        ..Policies::NONE
+    };
+    match policy::evaluate(&request, &policies).denial() {
         None => Ok(()),
         Some(denial) => Err((denial.policy, denial.explicit)),
     }

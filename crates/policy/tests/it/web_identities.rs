@@ -1,16 +1,16 @@
 //! Random trust policies for web identities: the evaluator agrees with a naive reading.
 
-use policy::{Action, Document, DocumentKind, FederatedRequest, Level, evaluate_federated};
+use policy::{Action, Document, DocumentKind, Level, Policies, Request, ResourcePolicy};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 use types::Arn;
 
 use crate::case::Case;
+use crate::federated::{PROVIDER, vouched_for};
 use crate::random::{self, Kind};
 use crate::{case, naive};
 
-const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/login.example.com";
 const ROLE: &str = "arn:aws:iam::111122223333:role/R";
 const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
 
@@ -97,13 +97,19 @@ fn decided(case: &Case, trust: &Value, levels: &[Vec<Value>]) -> &'static str {
         .collect();
     let levels: Vec<Level<'_>> = case::level_all(&attached);
     let role: Arn = ROLE.parse().unwrap();
-    let request = FederatedRequest {
-        provider: PROVIDER,
+    let request = Request {
+        principal: &vouched_for(),
         action: &Action::from_static(ACTION),
-        role: &role,
+        resource: Some(&role),
+        resource_account: role.account(),
         keys: &case.context,
     };
-    match evaluate_federated(&request, &trust, &levels).denial() {
+    let policies = Policies {
+        resource: ResourcePolicy::Trust(&trust),
+        resource_control: &levels,
+        ..Policies::NONE
+    };
+    match policy::evaluate(&request, &policies).denial() {
         None => "ALLOW",
         Some(denial) if denial.explicit => "DENY(e)",
         Some(_) => "DENY(i)",
