@@ -9,7 +9,7 @@ use types::{Arn, UniqueId};
 use crate::action::{Actions, ServiceSet};
 use crate::condition::Condition;
 use crate::context::ConditionKey;
-use crate::error::{ParseError, Position};
+use crate::error::ParseError;
 use crate::grammar;
 use crate::index::Index;
 use crate::principal::{PrincipalPattern, Principals};
@@ -139,8 +139,8 @@ pub struct Statement {
     pub(crate) conditions: Vec<Condition>,
     /// Byte offset in the document.
     pub(crate) at: usize,
-    /// Byte offset behind the statement.
-    pub(crate) end: usize,
+    /// Where it stands in the document: explanations say so of every statement that matches.
+    pub(crate) span: Span,
 }
 
 impl Document {
@@ -230,23 +230,6 @@ impl Document {
         }
         keys
     }
-
-    /// Where a statement begins and where it ends.
-    pub fn span_of(&self, statement: &Statement) -> Span {
-        let place = |at| {
-            let position = Position::of(&self.text, at);
-            (position.line(), position.column())
-        };
-        Span {
-            start: place(statement.at),
-            end: place(statement.end),
-        }
-    }
-
-    /// The line on which a statement begins, from 1.
-    pub fn line_of(&self, statement: &Statement) -> u32 {
-        Position::of(&self.text, statement.at).line()
-    }
 }
 
 /// Where something stands in a document: lines and columns from 1, columns in characters.
@@ -262,6 +245,11 @@ impl Statement {
     /// The statement's id, if it has one.
     pub fn sid(&self) -> Option<&str> {
         self.sid.as_deref()
+    }
+
+    /// Where it begins in its document and where it ends.
+    pub fn span(&self) -> Span {
+        self.span
     }
 
     /// Allow or Deny.

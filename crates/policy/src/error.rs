@@ -294,6 +294,47 @@ impl Position {
     }
 }
 
+/// The places in a document of offsets that only grow: the text is read once for all of them.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    rest: &'a str,
+    /// Offset, line and column of the beginning of `rest`.
+    at: usize,
+    line: usize,
+    column: usize,
+}
+
+impl<'a> Places<'a> {
+    /// The places in `text`.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self {
+            rest: text,
+            at: 0,
+            line: 1,
+            column: 1,
+        }
+    }
+
+    /// Line and column of the byte at `offset`, which no earlier one lies behind.
+    pub(crate) fn of(&mut self, offset: usize) -> (u32, u32) {
+        let length = offset.saturating_sub(self.at);
+        if let Some((passed, rest)) = self.rest.split_at_checked(length) {
+            for character in passed.chars() {
+                if character == '\n' {
+                    self.line += 1;
+                    self.column = 1;
+                } else {
+                    self.column += 1;
+                }
+            }
+            self.rest = rest;
+            self.at += length;
+        }
+        let position = Position::new(self.line, self.column);
+        (position.line(), position.column())
+    }
+}
+
 /// A document was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {

@@ -120,11 +120,7 @@ impl Recorder for Notes {
 }
 
 fn info(place: &Place<'_>, index: usize, statement: &Statement) -> StatementInfo {
-    let Attached {
-        document,
-        name,
-        arn,
-    } = place.attached;
+    let Attached { name, arn, .. } = place.attached;
     StatementInfo {
         policy: place.policy,
         name: name.to_owned(),
@@ -132,7 +128,7 @@ fn info(place: &Place<'_>, index: usize, statement: &Statement) -> StatementInfo
         level: place.level.map(str::to_owned),
         sid: statement.sid().map(str::to_owned),
         index,
-        span: document.span_of(statement),
+        span: statement.span(),
         effect: statement.effect,
     }
 }

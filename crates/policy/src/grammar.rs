@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::action::ServiceSet;
 use crate::document::{Document, DocumentKind};
-use crate::error::{Fault, ParseError, Position};
+use crate::error::{Fault, ParseError, Places, Position};
 use crate::index::Index;
 use crate::json::{self, Node, Value};
 
@@ -84,8 +84,9 @@ fn read(reader: Reader<'_>, newer: bool) -> Option<Document> {
     };
     let mut statements = Vec::with_capacity(nodes.len());
     let mut sids = HashSet::new();
+    let mut places = Places::new(text);
     for node in nodes {
-        statements.extend(statement::parse(&reader, node, &mut sids));
+        statements.extend(statement::parse(&reader, node, &mut sids, &mut places));
     }
     let services = statements
         .iter()

@@ -6,8 +6,8 @@ use super::Reader;
 use crate::action::{ActionPattern, Actions};
 use crate::condition::{Condition, Quantifier};
 use crate::context::ConditionKey;
-use crate::document::{DocumentKind, Effect, Statement};
-use crate::error::Fault;
+use crate::document::{DocumentKind, Effect, Span, Statement};
+use crate::error::{Fault, Places};
 use crate::json::{Node, Value};
 use crate::principal::{PrincipalPattern, Principals};
 use crate::resource::{ResourcePattern, Resources};
@@ -27,8 +27,13 @@ pub(super) fn parse(
     reader: &Reader<'_>,
     node: Node,
     sids: &mut HashSet<Box<str>>,
+    places: &mut Places<'_>,
 ) -> Option<Statement> {
-    let (at, end) = (node.at, node.end);
+    let at = node.at;
+    let span = Span {
+        start: places.of(at),
+        end: places.of(node.end),
+    };
     let mut members = reader.object(node, "Statement")?;
     let sid = members.take("Sid").and_then(|node| sid(reader, node, sids));
     let effect = effect(reader, at, members.take("Effect"));
@@ -54,7 +59,7 @@ pub(super) fn parse(
         resources: resources.ok()?,
         conditions: conditions?,
         at,
-        end,
+        span,
     };
     allowed_in_resource_control(reader, &statement);
     Some(statement)

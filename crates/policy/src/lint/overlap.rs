@@ -22,7 +22,7 @@ pub(super) fn check(report: &mut Report<'_>, document: &Document) {
             if !(denied || same) || !covers(other, statement) {
                 continue;
             }
-            let line = document.line_of(other);
+            let line = other.span().start.0;
             if denied {
                 let message =
                     format!("the Deny on line {line} covers all of this: it never allows");
