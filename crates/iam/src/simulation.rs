@@ -264,18 +264,20 @@ impl Simulation {
     /// The condition keys that identity policies and the resource's policy mention and that
     /// the request does not have.
     fn missing(&self, keys: &SimulatedKeys<'_>, resource: Option<&Arc<Document>>) -> Vec<String> {
-        let of_resource = context_keys(resource).filter(|key| !self.keys.contains(key));
+        let known: HashSet<&str> = self.keys.iter().map(ConditionKey::as_str).collect();
+        let of_resource = context_keys(resource).filter(|key| !known.contains(key.as_str()));
         let all = self.keys.iter().chain(of_resource);
         let missing = all.filter(|key| keys.lookup(key).is_none());
         missing.map(|key| key.original().to_owned()).collect()
     }
 }
 
-/// The most statements times resources that are looked at for one action, and for the actions
-/// of one page together.
+/// The most statements and condition keys times resources that are looked at for one action, and
+/// for the actions of one page together.
 const MOST_WORK: usize = 100_000;
 
-/// How many statements bear on each resource.
+/// How many statements bear on each resource, and how many condition keys: what a request does
+/// not have of those is listed for each.
 fn statements(cast: &Cast, policies: &[(DocumentKind, Arc<Document>)]) -> usize {
     let sources = cast.identity.iter().chain(&cast.boundary);
     let levels = cast.levels.iter().flatten();
@@ -283,7 +285,9 @@ fn statements(cast: &Cast, policies: &[(DocumentKind, Arc<Document>)]) -> usize 
         .map(|source| &source.document)
         .chain(policies.iter().map(|(_, document)| document))
         .chain(levels.flat_map(|level| level.policies.iter().map(|policy| &policy.document)));
-    documents.map(|document| document.statements().len()).sum()
+    let weight =
+        |document: &Arc<Document>| document.statements().len() + document.condition_keys().len();
+    documents.map(weight).sum()
 }
 
 /// The condition keys in `documents`, each once, as they are first written.

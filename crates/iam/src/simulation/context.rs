@@ -1,6 +1,7 @@
 //! The condition keys of a simulated request.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use policy::{ConditionKey, ConditionKeys, ValueType, Values};
 use shapes::iam::{ContextEntry, ContextKeyTypeEnum};
@@ -9,9 +10,9 @@ use types::{AccountId, Principal};
 use super::fault::Fault;
 use super::sources::Caller;
 
-/// What the caller of the simulator says of the request.
+/// What the caller of the simulator says of the request, by the keys in lower case.
 #[derive(Debug, Default)]
-pub(crate) struct Entries(Vec<(ConditionKey, Given)>);
+pub(crate) struct Entries(HashMap<String, Given>);
 
 #[derive(Debug)]
 enum Given {
@@ -45,7 +46,7 @@ impl Entries {
                 return Err(refused("a value is not of the type"));
             }
             let key = ConditionKey::new(name);
-            if entries.0.iter().any(|(known, _)| *known == key) {
+            if entries.0.contains_key(key.as_str()) {
                 return Err(refused("the key is given twice"));
             }
             let given = match (list, <[String; 1]>::try_from(values)) {
@@ -55,7 +56,7 @@ impl Entries {
                 (true, Err(values)) => Given::Many(values),
                 (false, Err(_)) => return Err(refused("the type has one value only")),
             };
-            entries.0.push((key, given));
+            entries.0.insert(key.as_str().to_owned(), given);
         }
         Ok(entries)
     }
@@ -90,8 +91,7 @@ pub(crate) struct SimulatedKeys<'a> {
 
 impl ConditionKeys for SimulatedKeys<'_> {
     fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {
-        let mut entries = self.entries.0.iter();
-        if let Some((_, given)) = entries.find(|(known, _)| known == key) {
+        if let Some(given) = self.entries.0.get(key.as_str()) {
             return Some(match given {
                 Given::One(value) => one(value),
                 Given::Many(values) => {

@@ -29,10 +29,11 @@ pub enum Fault {
     },
     /// More to look at than a caller may ask for at once.
     #[error(
-        "The policies have {statements} statements; simulate fewer resources or policies at once."
+        "The policies have {statements} statements and condition keys; simulate fewer resources \
+         or policies at once."
     )]
     TooMuch {
-        /// How many statements there are.
+        /// How many statements and condition keys there are.
         statements: usize,
     },
     /// An ARN names neither user, group nor role, or a resource policy has no resource.

@@ -1,6 +1,7 @@
 //! The results of a simulation in the shapes of the API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 
 use policy::{Action, Effect, PolicyType, Reason, StatementInfo};
 use shapes::iam::{
@@ -41,15 +42,12 @@ pub(super) fn of(simulation: &Simulation, action: &Action) -> EvaluationResult {
         .map(|resource| answer(simulation, action, resource.as_ref()))
         .collect();
     let verdicts = answers.iter().map(|answer| answer.verdict);
-    let (mut matched, mut missing) = (Vec::new(), Vec::new());
     let verdict = verdicts.max_by_key(|verdict| severity(*verdict));
     let verdict = verdict.unwrap_or(Verdict::ImplicitDeny);
-    for answer in answers.iter().filter(|answer| answer.verdict == verdict) {
-        add(&mut matched, &answer.matched);
-    }
-    for answer in &answers {
-        add(&mut missing, &answer.missing);
-    }
+    let decisive = answers.iter().filter(|answer| answer.verdict == verdict);
+    let matched = distinct(decisive.flat_map(|answer| &answer.matched), place_of);
+    let missing = answers.iter().flat_map(|answer| &answer.missing);
+    let missing = distinct(missing, String::as_str);
     let all = |of: fn(&Answer) -> Option<bool>| {
         let known = answers.iter().filter_map(of);
         known.reduce(|one, other| one && other)
@@ -217,11 +215,61 @@ fn severity(verdict: Verdict) -> u8 {
     }
 }
 
-/// Adds those of `more` that are not there yet.
-fn add<T: PartialEq + Clone>(all: &mut Vec<T>, more: &[T]) {
-    for item in more {
-        if !all.contains(item) {
-            all.push(item.clone());
+/// The first of the items that have the same key, in order. Each is looked at once: a thousand
+/// resources with a thousand statements each are many.
+fn distinct<'a, T: Clone + 'a, K: Hash + Eq>(
+    items: impl Iterator<Item = &'a T>,
+    key: impl Fn(&'a T) -> K,
+) -> Vec<T> {
+    let mut known = HashSet::new();
+    items
+        .filter(|item| known.insert(key(item)))
+        .cloned()
+        .collect()
+}
+
+/// What no two statements have in common: their policy, and line and column in it.
+fn place_of(statement: &Statement) -> (Option<&str>, [Option<i32>; 2]) {
+    let start = statement.start_position.as_ref();
+    let start = start.map_or([None; 2], |start| [start.line, start.column]);
+    (statement.source_policy_id.as_deref(), start)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::hash::Hasher;
+
+    use super::*;
+
+    thread_local! {
+        static COMPARED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A key that counts how often one is compared.
+    struct Counted(usize);
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            COMPARED.with(|count| count.set(count.get() + 1));
+            self.0 == other.0
         }
+    }
+
+    impl Eq for Counted {}
+
+    impl Hash for Counted {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    #[test]
+    fn items_are_not_compared_with_all_others() {
+        let items: Vec<usize> = (0..5_000).chain(0..5_000).collect();
+        let found = distinct(items.iter(), |item| Counted(*item));
+        assert_eq!(found, (0..5_000).collect::<Vec<_>>());
+        let compared = COMPARED.with(Cell::get);
+        assert!(compared < 4 * items.len(), "{compared}");
     }
 }

@@ -680,7 +680,7 @@ fn a_page_says_something_of_a_thousand_resources_at_most() {
 }
 
 #[test]
-fn more_than_a_million_statements_times_resources_are_refused() {
+fn too_many_statements_times_resources_are_refused() {
     let world = World::new();
     let one = json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*" });
     let policy = json!({ "Version": "2012-10-17", "Statement": vec![one; 1001] }).to_string();
@@ -690,8 +690,8 @@ fn more_than_a_million_statements_times_resources_are_refused() {
             "PolicyInputList": [policy], "ActionNames": ["kms:Decrypt"], "ResourceArns": resources,
         })
     };
-    let message =
-        "The policies have 1001 statements; simulate fewer resources or policies at once.";
+    let message = "The policies have 1001 statements and condition keys; simulate fewer resources or \
+         policies at once.";
     refused(&world, "SimulateCustomPolicy", input(&resources), message);
     world.ok("SimulateCustomPolicy", input(&resources[..2]));
 }
@@ -822,4 +822,60 @@ fn simulations_are_recorded_without_the_policies() {
         json!({ "actionNames": ["kms:Decrypt"] })
     );
     assert!(!serde_json::to_string(&record).unwrap().contains("Canary"));
+}
+
+#[test]
+fn a_page_ends_before_its_actions_are_too_much_work_together() {
+    let world = World::new();
+    let one = json!({ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*" });
+    let policy = json!({ "Version": "2012-10-17", "Statement": vec![one; 500] });
+    let resources: Vec<String> = (0..100)
+        .map(|number| format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/{number}"))
+        .collect();
+    let actions = ["kms:A", "kms:B", "kms:C", "kms:D", "kms:E"];
+    let mut marker = Value::Null;
+    let mut pages = Vec::new();
+    loop {
+        let mut input = json!({
+            "PolicyInputList": [policy.to_string()], "ActionNames": actions,
+            "ResourceArns": resources,
+        });
+        if !marker.is_null() {
+            input["Marker"] = marker;
+        }
+        let page = world.ok("SimulateCustomPolicy", input);
+        pages.push(page["EvaluationResults"].as_array().unwrap().len());
+        marker = page.get("Marker").cloned().unwrap_or_default();
+        assert_eq!(page["IsTruncated"], !marker.is_null());
+        if marker.is_null() {
+            break;
+        }
+    }
+    // Ten actions would say something of a thousand resources; the statements allow of two.
+    assert_eq!(pages, [2, 2, 1]);
+}
+
+#[test]
+fn condition_keys_are_work_too() {
+    let world = World::new();
+    let keys: serde_json::Map<String, Value> = (0..500)
+        .map(|number| (format!("kms:Key{number}"), json!("x")))
+        .collect();
+    let policy = statement(&json!({
+        "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Condition": { "StringEquals": keys },
+    }));
+    let resources: Vec<String> = (0..200)
+        .map(|number| format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/{number}"))
+        .collect();
+    let input = of_policy(&policy, &json!({ "ResourceArns": resources }));
+    let refused = world.call("SimulateCustomPolicy", input).unwrap_err();
+    assert_eq!(refused.code, "InvalidInput");
+    assert!(
+        refused
+            .message
+            .contains("501 statements and condition keys"),
+        "{}",
+        refused.message
+    );
 }
