@@ -139,11 +139,18 @@ def test_nothing_is_said_of_another_accounts_policies(server, strongroom, user):
     request = denied(kms.decrypt, CiphertextBlob=blob, KeyId=foreign)
     answer = strongroom.explain_request(RequestId=request)
     found = need(answer)
-    assert found["Decision"] == "implicitDeny"
+    assert found["Decision"] == "allowedByOwnAccount"
     assert [m["PolicyName"] for m in found["Matched"]] == ["inline"]
     assert "SecretProject" not in json.dumps(answer, default=str)
     assert "another account" in found["Notes"][0]
     assert "SmallestChange" not in found
+    # Nor does it show that their policy changed, or when.
+    theirs.put_key_policy(KeyId=foreign, PolicyName="default", Policy=json.dumps(secret).replace("Deny", "Allow"))
+    kms.decrypt(CiphertextBlob=blob, KeyId=foreign)
+    for at in ("now", "request"):
+        assert need(strongroom.explain_request(RequestId=request, At=at)) == found
+    shown = explain(server, request)
+    assert "kms:Decrypt on " + foreign + ": ALLOWED by the own account" in shown.stdout, shown.stderr
 
 
 def test_the_context_that_is_kept_is_in_no_event(server, strongroom, user):

@@ -41,6 +41,9 @@ pub enum Error {
     /// The past cannot be read.
     #[error("deciding again failed")]
     Replay(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Looking at the history and deciding again came to no end.
+    #[error("the request was not looked at to the end")]
+    Unfinished(#[from] tokio::task::JoinError),
 }
 
 impl ServiceError for Error {
@@ -49,7 +52,9 @@ impl ServiceError for Error {
             Self::NoSuchRequest { .. } => ErrorKind::NotFound,
             Self::Time { .. } => ErrorKind::Validation,
             Self::NoAccount => ErrorKind::Denied,
-            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) => ErrorKind::Internal,
+            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) | Self::Unfinished(_) => {
+                ErrorKind::Internal
+            }
         }
     }
 
@@ -58,14 +63,16 @@ impl ServiceError for Error {
             Self::NoSuchRequest { .. } => "RequestNotFoundException",
             Self::Time { .. } => "ValidationException",
             Self::NoAccount => "AccessDeniedException",
-            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) => "InternalFailure",
+            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) | Self::Unfinished(_) => {
+                "InternalFailure"
+            }
         })
     }
 
     fn public_message(&self) -> String {
         match self {
             Self::NoSuchRequest { .. } | Self::Time { .. } | Self::NoAccount => self.to_string(),
-            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) => {
+            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) | Self::Unfinished(_) => {
                 "the request processing has failed because of an unknown error".to_owned()
             }
         }

@@ -1,7 +1,7 @@
 //! Explanations in the shapes of the API.
 
 use audit::Record;
-use pipeline::{Outcome, Replayed, is_of_the_resource};
+use pipeline::{Outcome, Replayed};
 use policy::{Change, Effect, Explanation, NearMiss, PolicyType, Reason, StatementInfo};
 use shapes::strongroom::{ExplainedCall, ExplainedNeed, NearStatement, StatementReference};
 
@@ -17,9 +17,9 @@ pub(crate) const NO_CALLER: &str = "the caller does not exist at that moment: it
 pub(crate) const OF_THE_PAST: &str = "policies, principals, keys and the organization are those \
      of that time; what keeps no history, such as whether an access key was active, is not looked at";
 
-/// Of whose resource the policies are not shown.
-const FOREIGN: &str = "the resource belongs to another account: both accounts have to allow it, \
-     and nothing is said of the other's policies";
+/// Of whose resource nothing is shown.
+const FOREIGN: &str = "the resource belongs to another account, which has to allow it too: this is \
+     what the own account says, and nothing that the other one has or decides is looked at";
 
 /// An action of a release before.
 const UNKNOWN: &str = "this release does not know the action";
@@ -60,53 +60,52 @@ pub(crate) fn need(replayed: &Replayed) -> ExplainedNeed {
 }
 
 fn decided(need: &mut ExplainedNeed, explanation: &Explanation, foreign: bool) {
-    let shown = |policy: PolicyType| !(foreign && is_of_the_resource(policy));
     let decision = explanation.decision();
-    let mut denies = false;
     for reason in explanation {
         match reason {
-            Reason::Statement { statement, naming } if shown(statement.policy) => {
-                denies |= statement.effect == Effect::Deny;
+            Reason::Statement { statement, naming } if is_shown(statement, foreign) => {
                 let naming = naming.map(|naming| naming.to_string());
                 need.matched.push(reference(statement, naming));
             }
-            Reason::Missing(policy) if shown(*policy) => {
-                need.missing = Some(format!("no {policy} allows it"));
+            Reason::Statement { statement, .. } => {
+                if let Some(note) = hidden_deny(statement) {
+                    add(&mut need.notes, note);
+                }
             }
+            Reason::Missing(policy) => need.missing = Some(format!("no {policy} allows it")),
             Reason::Grant { id } => need.notes.push(format!("the grant `{id}` allows it")),
             Reason::RootUser => {
                 need.notes
                     .push("the root user of the account may do it".to_owned());
             }
-            Reason::Statement { .. } | Reason::Missing(_) => {}
         }
     }
-    let explicit = decision.denial().is_some_and(|denial| denial.explicit);
-    let explicit = explicit && (!foreign || denies);
-    let word = match (decision.is_allowed(), explicit) {
+    let word = match (decision.is_allowed(), decision.denial()) {
+        (true, _) if foreign => "allowedByOwnAccount",
         (true, _) => "allowed",
-        (false, true) => "explicitDeny",
-        (false, false) => "implicitDeny",
+        (false, Some(denial)) if denial.explicit => "explicitDeny",
+        (false, _) => "implicitDeny",
     };
     word.clone_into(&mut need.decision);
     let near = explanation.near_misses().iter();
     need.near_misses = near
-        .filter(|near| shown(near.statement.policy))
+        .filter(|near| is_shown(&near.statement, foreign))
         .map(near_statement)
         .collect();
     let limits = explanation.limits();
     need.allowed_by_organization = limits.service_control;
     need.allowed_by_boundary = limits.boundary;
     need.allowed_by_session = limits.session;
-    if !foreign {
-        need.allowed_by_resource_control = limits.resource_control;
-    } else if !decision.is_allowed() {
+    if foreign {
         need.notes.push(FOREIGN.to_owned());
+    } else {
+        need.allowed_by_resource_control = limits.resource_control;
     }
     match explanation.smallest_change() {
         Some(changes) => {
-            let own = changes.iter().filter(|change| shown(kind_of(change)));
-            need.smallest_change = own.map(ToString::to_string).collect();
+            for change in changes {
+                add(&mut need.smallest_change, change_in_words(change));
+            }
         }
         None => need
             .notes
@@ -114,15 +113,36 @@ fn decided(need: &mut ExplainedNeed, explanation: &Explanation, foreign: bool) {
     }
 }
 
-/// The kind of policy that a change is made to.
-fn kind_of(change: &Change) -> PolicyType {
+/// Whether a statement is shown with its policy and place. Those of an organization's policies
+/// are not, for the management account alone may read them and none of them binds it; what
+/// stands in for another account's policy is no policy.
+fn is_shown(statement: &StatementInfo, foreign: bool) -> bool {
+    let stands_in = foreign && statement.policy == PolicyType::Resource;
+    !(stands_in || statement.policy.is_of_the_organization())
+}
+
+fn hidden_deny(statement: &StatementInfo) -> Option<String> {
+    let denies = statement.effect == Effect::Deny && statement.policy.is_of_the_organization();
+    denies.then(|| format!("a {} denies it", statement.policy))
+}
+
+/// A change; one of an organization's policies without its name and place.
+fn change_in_words(change: &Change) -> String {
     match change {
-        Change::Lift(statement) => statement.policy,
-        Change::Allow { policy, .. }
-        | Change::Name { policy, .. }
-        | Change::Delegate { policy, .. } => *policy,
-        // Made by the caller's own account.
-        Change::Grant | Change::SessionPolicy => PolicyType::Session,
+        Change::Lift(statement) if statement.policy.is_of_the_organization() => {
+            format!("remove or narrow the {} that denies it", statement.policy)
+        }
+        Change::Allow {
+            policy,
+            level: Some(_),
+        } => format!("allow the action in a {policy} at every level of the organization"),
+        other => other.to_string(),
+    }
+}
+
+fn add(texts: &mut Vec<String>, text: String) {
+    if !texts.contains(&text) {
+        texts.push(text);
     }
 }
 

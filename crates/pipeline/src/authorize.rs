@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use policy::{
-    Attached, Beside, Decision, Effect, GrantAllow, Level, Policies, PolicyType, Reason, Request,
-    ResourcePolicy,
+    Attached, Beside, Decision, Document, DocumentKind, Explanation, GrantAllow, Level, Policies,
+    Request, ResourcePolicy,
 };
-use types::{Arn, Principal};
+use types::{AccountId, Arn, Principal};
 
 use crate::error::Denial;
 use crate::keys::RequestKeys;
@@ -14,6 +14,7 @@ use crate::sources::{
     AccountBounds, AttachedDocument, GrantQuery, IdentityPolicies, LevelDocuments, ResourceFacts,
     ResourceRule, ResourceSource,
 };
+use crate::told::{self, Side};
 use crate::{Ctx, Need, Needs, OnDeny, session};
 
 /// What records say of an action that no policy can allow on another account's resource.
@@ -24,8 +25,11 @@ const NOT_ACROSS_ACCOUNTS: &str =
 const ACROSS_ACCOUNTS: &str = "the resource belongs to another account: its policies and the \
      caller's do not both allow it";
 
-/// What records say of a resource whose account is closed.
-const CLOSED: &str = "the account that owns the resource is closed";
+/// The policy of another account's resource where only the caller's side is to decide.
+const ALLOWS_EVERYBODY: &str = r#"{
+    "Version": "2012-10-17",
+    "Statement": { "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" }
+}"#;
 
 /// How the needs of a call were decided.
 #[derive(Debug, Default)]
@@ -33,11 +37,34 @@ pub(crate) struct Authorization {
     /// Batch items that were denied.
     pub(crate) denied_items: Vec<(usize, Denial)>,
     /// For the audit record: what was decided, and by which statements.
-    pub(crate) decisions: Vec<serde_json::Value>,
+    pub(crate) decisions: Vec<Decided>,
     /// The resources of the needs, which the record names if the operation names none.
     pub(crate) resources: Vec<Arn>,
     /// What was decided about, if the call leaves a record.
     pub(crate) needs: Needs,
+}
+
+/// One decision as records show it: to each of two accounts its own side of it.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// What the caller's account sees; all of it, if the resource is no other's.
+    caller: serde_json::Value,
+    /// What another account that owns the resource sees.
+    owner: Option<(AccountId, serde_json::Value)>,
+}
+
+impl Decided {
+    /// What `account` may see of the decision about a call of `caller`'s, if anything.
+    pub(crate) fn seen_by(
+        &self,
+        account: AccountId,
+        caller: Option<AccountId>,
+    ) -> Option<&serde_json::Value> {
+        match &self.owner {
+            Some((owner, seen)) if *owner == account => Some(seen),
+            Some(_) | None => (caller == Some(account)).then_some(&self.caller),
+        }
+    }
 }
 
 /// Decides `needs`, given what the organization says of the caller's account. With `explain`,
@@ -74,7 +101,7 @@ fn decide(
     bounds: Option<&AccountBounds>,
     need: &Need,
     explain: bool,
-) -> Result<Option<serde_json::Value>, Denial> {
+) -> Result<Option<Decided>, Denial> {
     // What another service is refused leaves a record of that service's, even if the call has
     // none.
     let explain_denial = explain || need.via.is_some();
@@ -84,21 +111,23 @@ fn decide(
         bounds,
         need,
         |request, policies, beside, decision| {
+            let owner = owner_beside(ctx, request);
             if decision.is_allowed() {
-                return Ok(explain.then(|| explained(need, request, policies, beside)));
+                return Ok(explain.then(|| explained(need, request, policies, beside, owner)));
             }
+            let denied = decision.denial();
+            let foreign = owner.is_some() || denied.is_none_or(|denial| denial.foreign);
             let name = request.principal.display_name();
             let action = need.action.as_str();
-            let reason = if need.reticent {
+            let reason = if need.reticent || foreign {
                 String::new()
             } else {
                 decision.denial_message(&name, action, Some(need.shown_resource()))
             };
-            let denied = decision.denial();
-            let foreign = denied.is_none_or(|denial| denial.foreign);
-            let decided =
-                explain_denial.then(|| decided_against(foreign, request, policies, beside));
-            let explicit = denied.is_some_and(|denial| denial.explicit && !denial.foreign);
+            let decided = explain_denial.then(|| {
+                decided_against(&policy::explain_with(request, policies, beside), foreign)
+            });
+            let explicit = denied.is_some_and(|denial| denial.explicit && !foreign);
             Err(Denial {
                 explicit,
                 ..denial(ctx, need, reason, decided)
@@ -151,62 +180,148 @@ pub(crate) fn weigh<T>(
         .account
         .filter(|owner| principal.account() != Some(*owner));
     let foreign = foreign.map(|owner| ctx.bounds(owner));
-    let owner = foreign.as_deref().or(bounds);
     if foreign.as_ref().is_some_and(|owner| owner.closed) {
-        return Err(Undecided(CLOSED));
+        return Err(Undecided(ACROSS_ACCOUNTS));
     }
-    let attached: Vec<Attached<'_>> = identity.identity.iter().map(attach).collect();
-    let session: Option<Vec<Attached<'_>>> = identity
-        .session
-        .as_ref()
-        .map(|session| session.iter().map(attach).collect());
-    let service_control = bounds.map_or(&[][..], |bounds| &bounds.service_control);
-    let service_control = attach_levels(service_control);
-    let service_control = levels(&service_control);
-    // What is not a resource of an account, no resource control policy is about.
-    let owner = owner.filter(|_| need.resource.is_some() && !need.owned_by_aws);
-    let resource_control = owner.map_or(&[][..], |owner| &owner.resource_control);
-    let resource_control = attach_levels(resource_control);
-    let resource_control = levels(&resource_control);
-    let policies = Policies {
-        identity: &attached,
-        boundary: identity.boundary.as_ref().map(attach),
-        session: session.as_deref(),
-        resource: match &facts.rule {
-            ResourceRule::None => ResourcePolicy::None,
-            ResourceRule::General(document) => ResourcePolicy::General(document),
-            ResourceRule::Key(document) => ResourcePolicy::Key(document),
-            ResourceRule::KeyGrantsOnly(document) => ResourcePolicy::KeyGrantsOnly(document),
-            ResourceRule::Trust(document) => ResourcePolicy::Trust(document),
-        },
-        service_control: &service_control,
-        resource_control: &resource_control,
-        grants: &[],
-    };
-    let keys = RequestKeys {
+    let side = Weighed {
         ctx,
-        need,
         identity,
+        bounds,
+        owner: foreign.as_deref().or(bounds),
+        need,
         facts: &facts,
+        source: source_of(ctx, need),
+        own_side: false,
     };
-    let request = Request {
-        principal,
-        action: need.action,
-        resource: need.resource.as_ref(),
-        resource_account: facts.account,
-        keys: &keys,
-    };
-    let beside = session::beside(ctx.caller());
-    let mut decision = policy::evaluate_with(&request, &policies, &beside);
-    let grants = grants(ctx, need, source_of(ctx, need), decision);
-    let policies = Policies {
-        grants: &grants,
-        ..policies
-    };
-    if !grants.is_empty() {
-        decision = policy::evaluate_with(&request, &policies, &beside);
+    Ok(side.decide(ask))
+}
+
+/// Decides what the caller's account says of `need` on another account's resource, and hands it
+/// to `ask`: whatever that account has or says, it is taken to allow.
+///
+/// Nothing that the other account decides changes the outcome: neither the resource's policy and
+/// grants, nor its tags, nor whether it exists. That the account is in the organization counts,
+/// but not where.
+pub(crate) fn weigh_own_side<T>(
+    ctx: &Ctx,
+    identity: &IdentityPolicies,
+    bounds: Option<&AccountBounds>,
+    need: &Need,
+    ask: impl FnOnce(&Request<'_>, &Policies<'_>, &Beside<'_>, Decision) -> T,
+) -> Result<T, Undecided> {
+    if need.same_account_only {
+        return Err(Undecided(NOT_ACROSS_ACCOUNTS));
     }
-    Ok(ask(&request, &policies, &beside, decision))
+    let everybody = Document::parse(ALLOWS_EVERYBODY, DocumentKind::Resource);
+    let everybody = everybody.map_err(|_unreadable| Undecided(ACROSS_ACCOUNTS))?;
+    let facts = ResourceFacts {
+        account: facts_of(ctx, need).account,
+        rule: ResourceRule::General(Arc::new(everybody)),
+        keys: None,
+    };
+    let own = Need {
+        grants: None,
+        ..need.clone()
+    };
+    let side = Weighed {
+        ctx,
+        identity,
+        bounds,
+        owner: None,
+        need: &own,
+        facts: &facts,
+        source: None,
+        own_side: true,
+    };
+    Ok(side.decide(ask))
+}
+
+/// Everything that a need is decided by.
+struct Weighed<'a> {
+    ctx: &'a Ctx,
+    identity: &'a IdentityPolicies,
+    /// What the organization says of the caller's account.
+    bounds: Option<&'a AccountBounds>,
+    /// What it says of the account that owns the resource.
+    owner: Option<&'a AccountBounds>,
+    need: &'a Need,
+    facts: &'a ResourceFacts,
+    /// Who knows the grants on the resource.
+    source: Option<&'a Arc<dyn ResourceSource>>,
+    /// Whether only the caller's side is decided.
+    own_side: bool,
+}
+
+impl Weighed<'_> {
+    fn decide<T>(
+        &self,
+        ask: impl FnOnce(&Request<'_>, &Policies<'_>, &Beside<'_>, Decision) -> T,
+    ) -> T {
+        let Self {
+            ctx,
+            identity,
+            need,
+            facts,
+            ..
+        } = *self;
+        let principal = &ctx.caller().principal;
+        let attached: Vec<Attached<'_>> = identity.identity.iter().map(attach).collect();
+        let session: Option<Vec<Attached<'_>>> = identity
+            .session
+            .as_ref()
+            .map(|session| session.iter().map(attach).collect());
+        let service_control = self
+            .bounds
+            .map_or(&[][..], |bounds| &bounds.service_control);
+        let service_control = attach_levels(service_control);
+        let service_control = levels(&service_control);
+        // What is not a resource of an account, no resource control policy is about.
+        let owner = self.owner;
+        let owner = owner.filter(|_| need.resource.is_some() && !need.owned_by_aws);
+        let resource_control = owner.map_or(&[][..], |owner| &owner.resource_control);
+        let resource_control = attach_levels(resource_control);
+        let resource_control = levels(&resource_control);
+        let policies = Policies {
+            identity: &attached,
+            boundary: identity.boundary.as_ref().map(attach),
+            session: session.as_deref(),
+            resource: match &facts.rule {
+                ResourceRule::None => ResourcePolicy::None,
+                ResourceRule::General(document) => ResourcePolicy::General(document),
+                ResourceRule::Key(document) => ResourcePolicy::Key(document),
+                ResourceRule::KeyGrantsOnly(document) => ResourcePolicy::KeyGrantsOnly(document),
+                ResourceRule::Trust(document) => ResourcePolicy::Trust(document),
+            },
+            service_control: &service_control,
+            resource_control: &resource_control,
+            grants: &[],
+        };
+        let keys = RequestKeys {
+            ctx,
+            need,
+            identity,
+            facts,
+            own_side: self.own_side,
+        };
+        let request = Request {
+            principal,
+            action: need.action,
+            resource: need.resource.as_ref(),
+            resource_account: facts.account,
+            keys: &keys,
+        };
+        let beside = session::beside(ctx.caller());
+        let mut decision = policy::evaluate_with(&request, &policies, &beside);
+        let grants = grants(ctx, need, self.source, decision);
+        let policies = Policies {
+            grants: &grants,
+            ..policies
+        };
+        if !grants.is_empty() {
+            decision = policy::evaluate_with(&request, &policies, &beside);
+        }
+        ask(&request, &policies, &beside, decision)
+    }
 }
 
 /// The grants that cover `need`. They only add: where policies allow, and where one denies,
@@ -282,15 +397,37 @@ fn levels<'a>(attached: &'a [(&'a str, Vec<Attached<'a>>)]) -> Vec<Level<'a>> {
         .collect()
 }
 
+/// The account that owns what a request is about, if the request is in another one's history.
+fn owner_beside(ctx: &Ctx, request: &Request<'_>) -> Option<AccountId> {
+    let home = ctx.home();
+    let owner = request.resource_account;
+    owner.filter(|owner| home != Some(*owner))
+}
+
+/// What decided for a request, for the one account that it concerns or, if there is another
+/// `owner` of the resource, for either of two.
 fn explained(
     need: &Need,
     request: &Request<'_>,
     policies: &Policies<'_>,
     beside: &Beside<'_>,
-) -> serde_json::Value {
-    let reasons = policy::explain_with(request, policies, beside);
-    let by: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-    element(need, need.resource_text(), &by)
+    owner: Option<AccountId>,
+) -> Decided {
+    let explanation = policy::explain_with(request, policies, beside);
+    let seen = |side| {
+        let by = told::allowed(&explanation, side);
+        element(need, need.resource_text(), &by)
+    };
+    match owner {
+        Some(owner) => Decided {
+            caller: seen(Side::Caller),
+            owner: Some((owner, seen(Side::Owner))),
+        },
+        None => Decided {
+            caller: seen(Side::Both),
+            owner: None,
+        },
+    }
 }
 
 fn element(need: &Need, resource: &str, by: &[String]) -> serde_json::Value {
@@ -301,28 +438,9 @@ fn element(need: &Need, resource: &str, by: &[String]) -> serde_json::Value {
     })
 }
 
-/// What decided against a request: each Deny that matched, or the kind of policy that allows
-/// nothing of it. The policies of another account's resource are that account's business: of
-/// them nothing is said.
-fn decided_against(
-    foreign: bool,
-    request: &Request<'_>,
-    policies: &Policies<'_>,
-    beside: &Beside<'_>,
-) -> Vec<String> {
-    let explanation = policy::explain_with(request, policies, beside);
-    let decisive = explanation.iter().filter(|reason| match reason {
-        Reason::Statement { statement, .. } => {
-            let of_the_resource = matches!(
-                statement.policy,
-                PolicyType::Resource | PolicyType::Trust | PolicyType::ResourceControl
-            );
-            statement.effect == Effect::Deny && !(foreign && of_the_resource)
-        }
-        Reason::Missing(_) => !foreign,
-        Reason::Grant { .. } | Reason::RootUser => false,
-    });
-    let mut decided: Vec<String> = decisive.map(ToString::to_string).collect();
+/// What decided against a request, as far as the caller's account may know.
+fn decided_against(explanation: &Explanation, foreign: bool) -> Vec<String> {
+    let mut decided = told::denied(explanation, foreign);
     if foreign && decided.is_empty() {
         decided.push(ACROSS_ACCOUNTS.to_owned());
     }

@@ -158,6 +158,9 @@ pub(crate) struct RequestKeys<'a> {
     pub(crate) need: &'a Need,
     pub(crate) identity: &'a IdentityPolicies,
     pub(crate) facts: &'a ResourceFacts,
+    /// Whether only the caller's side is decided: where the resource's account is in the
+    /// organization is then not looked at.
+    pub(crate) own_side: bool,
 }
 
 impl ConditionKeys for RequestKeys<'_> {
@@ -282,6 +285,7 @@ impl RequestKeys<'_> {
     fn organization_key(&self, name: &str) -> Option<Values<'static>> {
         let account = match name {
             "aws:principalorgid" | "aws:principalorgpaths" => self.ctx.account(),
+            "aws:resourceorgpaths" if self.own_side => None,
             "aws:resourceorgid" | "aws:resourceorgpaths" => self.facts.account,
             _ => None,
         };

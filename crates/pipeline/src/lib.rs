@@ -21,6 +21,7 @@ mod record;
 mod replay;
 mod session;
 pub mod sources;
+mod told;
 
 pub use call::call;
 pub use context::{ByService, Caller, Ctx, MissingPart, Origin, Parts, Services, ServicesBuilder};
@@ -33,5 +34,5 @@ pub use operation::{EventDetail, Kind, Operation, Registry, Reply};
 pub use own_work::OwnWork;
 pub use passed_role::service_may_assume;
 pub use record::{UnauthenticatedCall, flush_damped, record_refused, record_unauthenticated};
-pub use replay::{Evaluated, KnownActions, Outcome, Replay, Replayed, is_of_the_resource, replay};
+pub use replay::{Evaluated, KnownActions, Outcome, Replay, Replayed, replay};
 pub use session::{Session, SessionPolicy};

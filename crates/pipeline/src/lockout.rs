@@ -40,6 +40,7 @@ pub fn resource_policy_admits(ctx: &Ctx, need: &Need, facts: &ResourceFacts) -> 
         need,
         identity: &identity,
         facts,
+        own_side: false,
     };
     let request = Request {
         principal,

@@ -6,7 +6,7 @@ use store::{Batch, Lane};
 use tracing::error;
 use types::{AccountId, Arn, ErrorKind, Principal, Region, RequestId, Service};
 
-use crate::authorize::Authorization;
+use crate::authorize::{Authorization, Decided};
 use crate::error::Denial;
 use crate::operation::EventDetail;
 use crate::replay::{self, Evaluated};
@@ -28,16 +28,9 @@ pub(crate) fn success<O: Operation>(
     }
     let mut record = base::<O>(ctx, detail);
     name_resources(&mut record, authorization);
-    if !authorization.decisions.is_empty() {
-        let decisions = Value::Array(authorization.decisions.clone());
-        add(
-            &mut record.additional_event_data,
-            "authorization",
-            decisions,
-        );
-    }
     let owners = owners(ctx, &record);
-    append_copies(ctx, record, &owners, authorization, batch)
+    let decisions = &authorization.decisions;
+    append_copies(ctx, record, &owners, (authorization, decisions), batch)
 }
 
 /// Names the resources of the needs where the operation has named none.
@@ -89,16 +82,17 @@ fn owners(ctx: &Ctx, record: &Record) -> Vec<AccountId> {
 /// Records a call that failed; identical denials beyond a rate are only counted.
 ///
 /// A denial is recorded for the caller's account only; whoever owns the resource that an
-/// allowed call failed on gets a copy.
+/// allowed call failed on gets a copy. Returns whether there is a record, if calls of this kind
+/// have one, and not only a count.
 pub(crate) fn failure<O: Operation>(
     ctx: &Ctx,
     detail: EventDetail,
     authorization: &Authorization,
     failure: &Failure,
     batch: &mut Batch,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     if O::KIND.is_data() {
-        return Ok(());
+        return Ok(true);
     }
     let record = base::<O>(ctx, detail);
     // Nobody asked for what a service does on the way; data calls can cause any number of it.
@@ -135,7 +129,7 @@ pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial, needs: &Needs) {
         ..Authorization::default()
     };
     match refused(inner, record, &denied, &failure, true, &mut batch) {
-        Ok(()) => ctx.absorb(batch),
+        Ok(_) => ctx.absorb(batch),
         Err(unrecorded) => {
             error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
         }
@@ -173,7 +167,8 @@ pub async fn record_refused(
     }
 }
 
-/// Completes the record of a failed call, unless the damper only counts it.
+/// Completes the record of a failed call, unless the damper only counts it. Returns whether there
+/// is a record.
 fn refused(
     ctx: &Ctx,
     mut record: Record,
@@ -181,7 +176,7 @@ fn refused(
     failure: &Failure,
     damped: bool,
     batch: &mut Batch,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let denied = is_denial(failure);
     record.response_elements = Value::Null;
     record.error_message = Some(failure.message.clone());
@@ -212,7 +207,7 @@ fn refused(
         let now = ctx.services().clock.monotonic();
         let admitted = ctx.services().damper.admit(key, &record.user_identity, now);
         let Damped::Record { suppressed } = admitted else {
-            return Ok(());
+            return Ok(false);
         };
         let additional = &mut record.additional_event_data;
         if suppressed > 0 {
@@ -228,7 +223,8 @@ fn refused(
         name_resources(&mut record, authorization);
         to = owners(ctx, &record);
     }
-    append_copies(ctx, record, &to, authorization, batch)
+    append_copies(ctx, record, &to, (authorization, &[]), batch)?;
+    Ok(true)
 }
 
 fn is_denial(failure: &Failure) -> bool {
@@ -416,12 +412,13 @@ fn fill_origin(record: &mut Record, origin: &Origin, via: Option<Service>) {
     record.tls_details.clone_from(&origin.tls);
 }
 
-/// One copy for the caller's account, and one for every other account that owns a resource.
+/// One copy for the caller's account, and one for every other account that owns a resource, each
+/// with what decided on its own side.
 fn append_copies(
     ctx: &Ctx,
     record: Record,
     owners: &[AccountId],
-    authorization: &Authorization,
+    (authorization, decisions): (&Authorization, &[Decided]),
     batch: &mut Batch,
 ) -> Result<(), Failure> {
     let caller = ctx.home();
@@ -439,6 +436,13 @@ fn append_copies(
         copy.shared_event_id.clone_from(&shared);
         if Some(account) != caller && !is_service {
             copy.user_identity = record.user_identity.seen_from_another_account();
+        }
+        let seen = decisions.iter();
+        let seen = seen.filter_map(|decided| decided.seen_by(account, caller));
+        let seen: Vec<Value> = seen.cloned().collect();
+        if !seen.is_empty() {
+            let additional = &mut copy.additional_event_data;
+            add(additional, "authorization", Value::Array(seen));
         }
         let at = ctx.services().clock.now();
         // What the decision depended on is the caller's account's business.

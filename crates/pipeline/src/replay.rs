@@ -8,10 +8,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use policy::{Action, Document, DocumentKind, Explanation, PolicyType};
+use policy::{Action, Beside, Document, DocumentKind, Explanation, Policies, Request};
 use serde::{Deserialize, Serialize};
 use store::{Moment, Revision, View};
-use types::{AccountId, Arn, Principal, Region, RequestId, Service, Timestamp, UniqueId};
+use types::{
+    AccountId, Arn, Principal, Region, RequestId, Service, Timestamp, UniqueId, WebIdentity,
+};
 
 use crate::authorize::{self, Undecided};
 use crate::operation::{Operation, Registry};
@@ -31,6 +33,9 @@ const TRUSTS_NOBODY: &str = r#"{
         "Action": "sts:AssumeRole"
     }
 }"#;
+
+/// Why nobody gets a session for a token that no provider of the account vouches for.
+const NO_PROVIDER: &str = "no identity provider of the account vouches for the caller";
 
 /// Why nobody of a closed account may do anything.
 const CALLER_CLOSED: &str = "the caller's account is closed";
@@ -79,6 +84,13 @@ enum KeptPrincipal {
     FederatedUser {
         account: AccountId,
         name: String,
+    },
+    /// Of the token only who vouches, for whom, and to whom: what else policies asked of it is
+    /// among the keys of the needs.
+    WebIdentity {
+        provider: Arn,
+        audience: String,
+        subject: String,
     },
 }
 
@@ -187,7 +199,8 @@ impl Evaluated {
 pub struct Replay {
     /// The snapshot that decides.
     pub revision: Revision,
-    /// Whether the caller exists in it: the user, the role, or who made the federated session.
+    /// Whether the caller exists in it: the user, the role, who made the federated session, or
+    /// the provider that vouches.
     pub caller_exists: bool,
     /// What became of each need.
     pub needs: Vec<Replayed>,
@@ -200,7 +213,8 @@ pub struct Replayed {
     pub action: String,
     /// The resource, as denials show it.
     pub resource: String,
-    /// Whether the resource is another account's: of its policies nothing may be said.
+    /// Whether the resource is another account's: nothing that it decides is looked at, since
+    /// the answer would show it.
     pub foreign: bool,
     /// The outcome.
     pub outcome: Outcome,
@@ -209,7 +223,8 @@ pub struct Replayed {
 /// The outcome of one need.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Policies decide, in this way.
+    /// Policies decide, in this way; of another account's resource only those of the caller's
+    /// account, as if the other one allowed everything.
     Decided(Box<Explanation>),
     /// Denied whatever the policies say, and why.
     Impossible(&'static str),
@@ -239,6 +254,9 @@ pub fn replay(
     let bounds = ctx.caller_bounds();
     let identity = session::policies_of(&ctx);
     let closed = bounds.as_ref().is_some_and(|bounds| bounds.closed);
+    let home = ctx.caller().principal.home();
+    let caller_exists = exists(&**directory, &ctx);
+    let vouched = caller_exists || !matches!(ctx.caller().principal, Principal::WebIdentity(_));
     let mut needs = Vec::new();
     for kept in &evaluated.needs {
         let shown = kept.named.as_ref().or(kept.resource.as_ref());
@@ -250,32 +268,21 @@ pub fn replay(
         };
         if let Some(action) = known.find(&kept.action) {
             let mut need = kept.restored(action);
-            if let (KeptRule::Trust, Some(arn)) = (kept.rule, &kept.resource) {
-                let trust = match directory.trust_policy(ctx.view(), arn) {
-                    Some(trust) => trust,
-                    None => Arc::new(Document::parse(TRUSTS_NOBODY, DocumentKind::Trust)?),
+            let facts = authorize::facts_of(&ctx, &need);
+            one.foreign = need.resource.is_some() && facts.account != home;
+            let explain =
+                |request: &Request<'_>, policies: &Policies<'_>, beside: &Beside<'_>, _| {
+                    policy::explain_with(request, policies, beside)
                 };
-                let facts = authorize::facts_of(&ctx, &need);
-                need = need.known(ResourceFacts {
-                    rule: ResourceRule::Trust(trust),
-                    ..facts
-                });
-            }
-            let mut facts = authorize::facts_of(&ctx, &need);
-            if let (KeptRule::KeyGrantsOnly, ResourceRule::Key(policy)) = (kept.rule, &facts.rule) {
-                facts.rule = ResourceRule::KeyGrantsOnly(Arc::clone(policy));
-                need = need.known(facts.clone());
-            }
-            one.foreign = need.resource.is_some() && facts.account != ctx.account();
-            let decided = authorize::weigh(
-                &ctx,
-                &identity,
-                bounds.as_deref(),
-                &need,
-                |request, policies, beside, _| policy::explain_with(request, policies, beside),
-            );
+            let decided = if one.foreign {
+                authorize::weigh_own_side(&ctx, &identity, bounds.as_deref(), &need, explain)
+            } else {
+                need = ruled(&ctx, &**directory, need, kept, facts)?;
+                authorize::weigh(&ctx, &identity, bounds.as_deref(), &need, explain)
+            };
             one.outcome = match decided {
                 _ if closed => Outcome::Impossible(CALLER_CLOSED),
+                _ if !vouched => Outcome::Impossible(NO_PROVIDER),
                 Ok(explanation) => Outcome::Decided(Box::new(explanation)),
                 Err(Undecided(why)) => Outcome::Impossible(why),
             };
@@ -284,12 +291,37 @@ pub fn replay(
     }
     Ok(Replay {
         revision,
-        caller_exists: exists(&**directory, &ctx),
+        caller_exists,
         needs,
     })
 }
 
-/// Whether whom the caller's rights come from is there.
+/// The need with its resource's policy, where that counts in another way than usual.
+fn ruled(
+    ctx: &Ctx,
+    directory: &dyn PrincipalDirectory,
+    need: Need,
+    kept: &KeptNeed,
+    facts: ResourceFacts,
+) -> Result<Need, policy::ParseError> {
+    let rule = match (kept.rule, &kept.resource, &facts.rule) {
+        (KeptRule::Trust, Some(arn), _) => {
+            let trust = match directory.trust_policy(ctx.view(), arn) {
+                Some(trust) => trust,
+                None => Arc::new(Document::parse(TRUSTS_NOBODY, DocumentKind::Trust)?),
+            };
+            ResourceRule::Trust(trust)
+        }
+        (KeptRule::KeyGrantsOnly, _, ResourceRule::Key(policy)) => {
+            ResourceRule::KeyGrantsOnly(Arc::clone(policy))
+        }
+        (KeptRule::Usual | KeptRule::Trust | KeptRule::KeyGrantsOnly, _, _) => return Ok(need),
+    };
+    Ok(need.known(ResourceFacts { rule, ..facts }))
+}
+
+/// Whether whom the caller's rights come from is there: for a web identity the provider that
+/// vouches.
 fn exists(directory: &dyn PrincipalDirectory, ctx: &Ctx) -> bool {
     let caller = ctx.caller();
     match caller.issuer().unwrap_or(&caller.principal) {
@@ -297,9 +329,11 @@ fn exists(directory: &dyn PrincipalDirectory, ctx: &Ctx) -> bool {
         Principal::User { id, .. } | Principal::AssumedRole { role_id: id, .. } => {
             directory.arn_of(ctx.view(), id).is_some()
         }
-        Principal::FederatedUser { .. } | Principal::WebIdentity(_) | Principal::Service { .. } => {
-            false
+        Principal::WebIdentity(_) => {
+            let identities = &ctx.services().sources.identities;
+            identities.is_active(ctx.view(), caller)
         }
+        Principal::FederatedUser { .. } | Principal::Service { .. } => false,
     }
 }
 
@@ -354,8 +388,12 @@ impl KeptPrincipal {
                 session,
             },
             Principal::FederatedUser { account, name } => Self::FederatedUser { account, name },
-            // What a token says is not kept: its calls are not replayed.
-            Principal::WebIdentity(_) | Principal::Service { .. } => return None,
+            Principal::WebIdentity(identity) => Self::WebIdentity {
+                provider: identity.provider,
+                audience: identity.audience,
+                subject: identity.subject,
+            },
+            Principal::Service { .. } => return None,
         })
     }
 
@@ -387,6 +425,20 @@ impl KeptPrincipal {
                 session,
             },
             Self::FederatedUser { account, name } => Principal::FederatedUser { account, name },
+            Self::WebIdentity {
+                provider,
+                audience,
+                subject,
+            } => Principal::WebIdentity(Box::new(WebIdentity {
+                provider,
+                audience,
+                subject,
+                original_audience: None,
+                methods: Vec::new(),
+                tags: Vec::new(),
+                transitive: Vec::new(),
+                source_identity: None,
+            })),
         }
     }
 }
@@ -482,14 +534,6 @@ fn name_of(service: Service) -> String {
 fn service(name: &str) -> Option<Service> {
     let mut services = Service::ALL.into_iter();
     services.find(|service| service.model_name() == name)
-}
-
-/// Whether a policy of this kind belongs to whoever owns the resource.
-pub fn is_of_the_resource(policy: PolicyType) -> bool {
-    matches!(
-        policy,
-        PolicyType::Resource | PolicyType::Trust | PolicyType::ResourceControl
-    )
 }
 
 /// The needs of a call that one of them was denied in.

@@ -34,6 +34,11 @@ impl PolicyType {
             Self::ResourceControl => "resource control policy",
         }
     }
+
+    /// Whether it is a policy of the organization, which its member accounts may not read.
+    pub fn is_of_the_organization(self) -> bool {
+        matches!(self, Self::ServiceControl | Self::ResourceControl)
+    }
 }
 
 impl fmt::Display for PolicyType {

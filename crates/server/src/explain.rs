@@ -110,6 +110,7 @@ fn heading(call: &Value) -> String {
 fn title(need: &Value) -> String {
     let decision = match text(need, "Decision") {
         "allowed" => "ALLOWED",
+        "allowedByOwnAccount" => "ALLOWED by the own account; the other one decides too",
         "explicitDeny" => "DENIED by a Deny",
         "implicitDeny" => "DENIED, nothing allows it",
         other => other,

@@ -109,7 +109,8 @@ pub struct ExplainedNeed {
     pub action: String,
     /// The resource, or `*`.
     pub resource: String,
-    /// `allowed`, `explicitDeny`, `implicitDeny`, or `unknown`.
+    /// `allowed`, `explicitDeny`, `implicitDeny`, `unknown`, or of another account's resource
+    /// `allowedByOwnAccount`.
     pub decision: String,
     /// Every statement that matches.
     pub matched: Vec<StatementReference>,

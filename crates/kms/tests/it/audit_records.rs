@@ -299,3 +299,57 @@ async fn the_owner_of_a_key_sees_what_others_do_with_it() {
         Some("InvalidGrantTokenException")
     );
 }
+
+/// What the newest record of an account says decided.
+fn decided_by(world: &World, account: &str) -> Value {
+    let record = world.newest_record(account);
+    let authorization = record.additional_event_data.unwrap()["authorization"].clone();
+    assert_eq!(
+        authorization.as_array().unwrap().len(),
+        1,
+        "{authorization}"
+    );
+    authorization[0]["decidedBy"].clone()
+}
+
+#[tokio::test]
+async fn each_account_sees_the_statements_of_its_own_policies_only() {
+    let world = World::new();
+    let open = open_but(
+        r#",{"Sid":"Ours","Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:Encrypt","Resource":"*"}"#,
+    );
+    let key = create_with_policy(&world, &world.admin(), &open).await;
+    let theirs = r#"{"Version":"2012-10-17","Statement":[
+        {"Sid":"Theirs","Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#;
+    let friend = world.user(AWAY, "Friend", Some(theirs));
+    let arn = key.arn.unwrap();
+    world.call::<Encrypt>(&friend, encrypt(&arn)).await.unwrap();
+    let away = decided_by(&world, AWAY);
+    assert_eq!(
+        away,
+        json!([
+            "Allow by statement `Theirs` of identity-based policy `inline`, line 2",
+            "Allow by the account that owns the resource",
+        ])
+    );
+    let home = decided_by(&world, HOME).to_string();
+    assert!(
+        home.contains("`Ours`") && home.contains("Allow by the caller's account"),
+        "{home}"
+    );
+    assert!(
+        !home.contains("Theirs") && !home.contains("inline"),
+        "{home}"
+    );
+    // Within one account everything is said.
+    world
+        .call::<Encrypt>(&world.admin(), encrypt(&arn))
+        .await
+        .unwrap();
+    let own = decided_by(&world, HOME).to_string();
+    assert!(
+        own.contains("`Ours`") && own.contains("identity-based policy"),
+        "{own}"
+    );
+    assert!(!own.contains("account that owns"), "{own}");
+}

@@ -589,8 +589,20 @@ async fn another_accounts_grantee_needs_a_policy_unless_its_account_made_the_gra
         .call::<Encrypt>(&allowed, encrypt(&arn))
         .await
         .unwrap();
-    made(&world, &allowed, grant(&arn, &arn_of(&bare), ENCRYPT)).await;
+    let own = made(&world, &allowed, grant(&arn, &arn_of(&bare), ENCRYPT)).await;
     world.call::<Encrypt>(&bare, encrypt(&arn)).await.unwrap();
+    // Grants are the key's: its account sees which one it was, the caller's does not.
+    let told = |account| {
+        let record = world.newest_record(account);
+        record.additional_event_data.unwrap()["authorization"].to_string()
+    };
+    let id = own.grant_id.as_deref().unwrap();
+    assert!(
+        told(HOME).contains(id) && !told(AWAY).contains(id),
+        "{} {}",
+        told(HOME),
+        told(AWAY)
+    );
     let issuers: Vec<_> = list(&world, &admin, &arn).await;
     let from_away = issuers.iter().filter(|grant| {
         grant.issuing_account.as_deref() == Some(&format!("arn:aws:iam::{AWAY}:root"))

@@ -1,12 +1,16 @@
 //! `ExplainRequest`: why a recorded request was allowed or denied, and whether it would be now.
 
+use std::sync::Arc;
+
 use audit::Record;
-use pipeline::{Ctx, Evaluated, EventDetail, Kind, Need, Needs, Operation, Permit, Reply, replay};
+use pipeline::{
+    Ctx, Evaluated, EventDetail, Kind, Need, Needs, Operation, Permit, Reply, Services, replay,
+};
 use policy::Action;
 use serde_json::{Value, json};
 use shapes::strongroom::{ExplainRequestInput, ExplainRequestOutput, ExplainedCall};
 use store::Moment;
-use types::{Service, Timestamp};
+use types::{AccountId, Region, Service, Timestamp};
 
 use crate::{Error, words};
 
@@ -25,8 +29,9 @@ const NOW: &str = "now";
 /// what nearly did, what is missing, and the smallest change that would allow it.
 ///
 /// By today's policies, or those of when the request was decided or of another time. Only
-/// requests of principals of the caller's own account; of the policies of other accounts'
-/// resources nothing is said. Fails with `RequestNotFoundException` if the history has no
+/// requests of principals of the caller's own account, or of those for whom its identity
+/// providers vouch; about another account's resource only the own side is decided, so that
+/// nothing of the other shows. The history is read apart from other requests' work. Fails with `RequestNotFoundException` if the history has no
 /// record of the request, and with `ValidationException` for a time that is none.
 #[derive(Debug)]
 pub(crate) struct ExplainRequest;
@@ -54,20 +59,16 @@ impl Operation for ExplainRequest {
         let at = When::of(input.at.as_deref().unwrap_or(NOW))?;
         let near = input.near.as_deref();
         let near = near.map(|text| time("Near", text, "")).transpose()?;
-        let store = &**ctx.services().store();
-        let place = (account, ctx.region());
-        let id = &input.request_id;
-        let records = audit::of_request(store, place, id, near, ctx.time(), LOOKED)?;
-        if records.is_empty() {
-            return Err(Error::NoSuchRequest {
-                id: input.request_id,
-                looked: LOOKED,
-            });
-        }
-        let mut calls = Vec::new();
-        for (record, evaluated) in records {
-            calls.push(explained(ctx, &record, evaluated, at)?);
-        }
+        let asked = Asked {
+            services: Arc::clone(ctx.services()),
+            account,
+            region: ctx.region().clone(),
+            now: ctx.time(),
+            id: input.request_id.clone(),
+            near,
+            at,
+        };
+        let calls = tokio::task::spawn_blocking(move || asked.calls()).await??;
         Ok(Reply::read(ExplainRequestOutput {
             request_id: input.request_id,
             at: input.at.unwrap_or_else(|| NOW.to_owned()),
@@ -117,40 +118,65 @@ fn time(member: &'static str, text: &str, more: &'static str) -> Result<Timestam
     })
 }
 
-/// One call of the request, decided again.
-fn explained(
-    ctx: &Ctx,
-    record: &Record,
-    evaluated: Option<Value>,
+/// What is looked for, and by which policies it is decided again.
+struct Asked {
+    services: Arc<Services>,
+    account: AccountId,
+    region: Region,
+    now: Timestamp,
+    id: String,
+    near: Option<Timestamp>,
     at: When,
-) -> Result<ExplainedCall, Error> {
-    let mut call = words::call(record);
-    let Some(evaluated) = evaluated else {
-        call.notes.push(words::NOTHING_KEPT.to_owned());
-        return Ok(call);
-    };
-    let evaluated: Evaluated = serde_json::from_value(evaluated).map_err(Error::Unreadable)?;
-    // INVARIANT: only requests of the caller's own account. The record is in its history and
-    // what is kept beside it was kept for this account; this refuses anything else.
-    if !evaluated.is_known() || evaluated.principal().account() != ctx.account() {
-        call.notes.push(words::NOTHING_KEPT.to_owned());
-        return Ok(call);
+}
+
+impl Asked {
+    /// The calls of the request. Reads the disk and may take a while.
+    fn calls(self) -> Result<Vec<ExplainedCall>, Error> {
+        let store = &**self.services.store();
+        let place = (self.account, &self.region);
+        let records = audit::of_request(store, place, &self.id, self.near, self.now, LOOKED)?;
+        if records.is_empty() {
+            return Err(Error::NoSuchRequest {
+                id: self.id,
+                looked: LOOKED,
+            });
+        }
+        let records = records.into_iter();
+        records
+            .map(|(record, evaluated)| self.explained(&record, evaluated))
+            .collect()
     }
-    let moment = match at {
-        When::Now => None,
-        When::Request => Some(Moment::Commit(evaluated.revision)),
-        When::Time(time) => Some(Moment::Time(time)),
-    };
-    let replay = replay(ctx.services(), &evaluated, moment).map_err(Error::Replay)?;
-    call.caller = evaluated.principal().display_name();
-    call.decided_at_revision = Some(evaluated.revision);
-    call.replayed_at_revision = Some(replay.revision);
-    call.needs = replay.needs.iter().map(words::need).collect();
-    if !replay.caller_exists {
-        call.notes.push(words::NO_CALLER.to_owned());
+
+    /// One call of the request, decided again.
+    fn explained(&self, record: &Record, evaluated: Option<Value>) -> Result<ExplainedCall, Error> {
+        let mut call = words::call(record);
+        let Some(evaluated) = evaluated else {
+            call.notes.push(words::NOTHING_KEPT.to_owned());
+            return Ok(call);
+        };
+        let evaluated: Evaluated = serde_json::from_value(evaluated).map_err(Error::Unreadable)?;
+        // INVARIANT: only requests of the caller's own account. The record is in its history and
+        // what is kept beside it was kept for this account; this refuses anything else.
+        if !evaluated.is_known() || evaluated.principal().home() != Some(self.account) {
+            call.notes.push(words::NOTHING_KEPT.to_owned());
+            return Ok(call);
+        }
+        let moment = match self.at {
+            When::Now => None,
+            When::Request => Some(Moment::Commit(evaluated.revision)),
+            When::Time(time) => Some(Moment::Time(time)),
+        };
+        let replay = replay(&self.services, &evaluated, moment).map_err(Error::Replay)?;
+        call.caller = evaluated.principal().display_name();
+        call.decided_at_revision = Some(evaluated.revision);
+        call.replayed_at_revision = Some(replay.revision);
+        call.needs = replay.needs.iter().map(words::need).collect();
+        if !replay.caller_exists {
+            call.notes.push(words::NO_CALLER.to_owned());
+        }
+        if moment.is_some() {
+            call.notes.push(words::OF_THE_PAST.to_owned());
+        }
+        Ok(call)
     }
-    if moment.is_some() {
-        call.notes.push(words::OF_THE_PAST.to_owned());
-    }
-    Ok(call)
 }

@@ -408,3 +408,212 @@ fn what_is_kept_shows_in_no_record() {
         json!({ "requestId": request })
     );
 }
+
+/// Another account, and its root user.
+fn member(world: &World) -> (types::AccountId, Caller) {
+    let made = world.ok(
+        "organizations:CreateAccount",
+        json!({ "AccountName": "Other", "Email": "other@example.com" }),
+    );
+    let id = made["CreateAccountStatus"]["AccountId"].as_str().unwrap();
+    let id = id.parse().unwrap();
+    (id, world.root_of(id))
+}
+
+/// A trust policy with one statement for the first account.
+fn trust(effect: &str, sid: &str) -> String {
+    json!({ "Version": "2012-10-17", "Statement": {
+        "Sid": sid, "Effect": effect, "Principal": { "AWS": ACCOUNT }, "Action": "sts:AssumeRole",
+    } })
+    .to_string()
+}
+
+#[test]
+fn nothing_that_another_account_decides_shows_in_an_explanation() {
+    let world = World::new();
+    let (other, root) = member(&world);
+    let alice = world.user("Alice");
+    world.put("Alice", "own", "Allow", "sts:AssumeRole", "*");
+    let role = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust("Allow", "Theirs") });
+    world.call_as(&root, "CreateRole", role).unwrap();
+    let assume = |name: &str| json!({ "RoleArn": format!("arn:aws:iam::{other}:role/{name}"), "RoleSessionName": "s1" });
+    world.call_as(&alice, "AssumeRole", assume("R")).unwrap();
+    let allowed = world.last_request();
+    world
+        .call_as(&alice, "AssumeRole", assume("Missing"))
+        .unwrap_err();
+    let missing = world.last_request();
+    let needs = |request: &str, at: &str| {
+        world.explain(request, json!({ "At": at }))["Calls"][0]["Needs"].clone()
+    };
+    let before = needs(&allowed, "now");
+    assert_eq!(before[0]["Decision"], "allowedByOwnAccount");
+    assert_eq!(before[0]["Matched"].as_array().unwrap().len(), 1);
+    assert_eq!(before[0]["Matched"][0]["PolicyName"], "own");
+    let text = before.to_string();
+    assert!(
+        !text.contains("Theirs") && !text.contains("trust policy"),
+        "{text}"
+    );
+    world.wait(60);
+    let update = json!({ "RoleName": "R", "PolicyDocument": trust("Deny", "Never") });
+    world
+        .call_as(&root, "UpdateAssumeRolePolicy", update)
+        .unwrap();
+    world
+        .call_as(&alice, "AssumeRole", assume("R"))
+        .unwrap_err();
+    let denied = world.last_request();
+    // Whatever the other account says, or said at any time, and whether the role is there.
+    for at in [
+        "now",
+        "request",
+        "2023-11-14T22:13:30Z",
+        "2023-11-14T22:14:30Z",
+    ] {
+        for request in [&allowed, &denied] {
+            assert_eq!(needs(request, at), before, "{at}");
+        }
+        assert_eq!(needs(&missing, at)[0]["Decision"], "allowedByOwnAccount");
+    }
+    // Nor where the other account is in the organization.
+    let organization = world.ok("organizations:DescribeOrganization", json!({}));
+    let id = organization["Organization"]["Id"].as_str().unwrap();
+    for (key, pattern, decision) in [
+        ("aws:ResourceOrgPaths", format!("{id}/*"), "implicitDeny"),
+        ("aws:ResourceOrgID", id.to_owned(), "allowedByOwnAccount"),
+    ] {
+        let document = json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*",
+            "Condition": { "ForAnyValue:StringLike": { key: pattern } },
+        } });
+        let put = json!({
+            "UserName": "Alice", "PolicyName": "own", "PolicyDocument": document.to_string(),
+        });
+        world.ok("PutUserPolicy", put);
+        assert_eq!(needs(&allowed, "now")[0]["Decision"], decision, "{key}");
+    }
+    // The own side is decided as ever.
+    let delete = json!({ "UserName": "Alice", "PolicyName": "own" });
+    world.ok("DeleteUserPolicy", delete);
+    let after = needs(&allowed, "now");
+    assert_eq!(after[0]["Decision"], "implicitDeny");
+    assert_eq!(
+        after[0]["SmallestChange"],
+        json!(["allow the action in the identity-based policy"])
+    );
+}
+
+#[test]
+fn policies_of_the_organization_are_not_named_to_its_members() {
+    let world = World::new();
+    let (other, root) = member(&world);
+    let content = json!({ "Version": "2012-10-17", "Statement": {
+        "Sid": "HiddenSid", "Effect": "Deny", "Action": "iam:ListUsers", "Resource": "*",
+    } });
+    let policy = json!({
+        "Name": "HiddenName", "Description": "", "Type": "SERVICE_CONTROL_POLICY",
+        "Content": content.to_string(),
+    });
+    let made = world.ok("organizations:CreatePolicy", policy);
+    let id = &made["Policy"]["PolicySummary"]["Id"];
+    let attach = json!({ "PolicyId": id, "TargetId": other.to_string() });
+    world.ok("organizations:AttachPolicy", attach);
+    let refused = world.call_as(&root, "ListUsers", json!({})).unwrap_err();
+    assert!(refused.message.contains("service control policy"));
+    let record = world.records_of(other).remove(0);
+    let answer = world
+        .explain_as(&root, &record.request_id, json!({}))
+        .unwrap();
+    let need = need(&answer);
+    assert_eq!(need["Decision"], "explicitDeny");
+    assert_eq!(need["AllowedByOrganization"], false);
+    assert_eq!(
+        need["SmallestChange"],
+        json!(["remove or narrow the service control policy that denies it"])
+    );
+    let notes = need["Notes"].to_string();
+    assert!(
+        notes.contains("a service control policy denies it"),
+        "{notes}"
+    );
+    // An allowed call is recorded with what allowed it, by every level of the organization too.
+    world.call_as(&root, "ListRoles", json!({})).unwrap();
+    let allowed = world.records_of(other).remove(0);
+    let decided = allowed.additional_event_data.clone().unwrap()["authorization"].clone();
+    assert_eq!(
+        decided[0]["decidedBy"],
+        json!([
+            "Allow by a service control policy",
+            "Allow for the root user of the account"
+        ])
+    );
+    let shown = format!("{answer} {} {}", json!(record), json!(allowed));
+    for hidden in ["Hidden", "FullAWSAccess", "r-", id.as_str().unwrap()] {
+        assert!(!shown.contains(hidden), "{hidden} in {shown}");
+    }
+}
+
+#[test]
+fn a_denied_web_identity_is_explained() {
+    let world = World::new();
+    let provider = world.ok(
+        "CreateOpenIDConnectProvider",
+        json!({ "Url": "https://idp.example.com", "ClientIDList": ["us"] }),
+    );
+    let provider = provider["OpenIDConnectProviderArn"].as_str().unwrap();
+    let trust = |subject: &str| {
+        json!({ "Version": "2012-10-17", "Statement": {
+            "Sid": "Pods", "Effect": "Allow", "Principal": { "Federated": provider },
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": { "StringEquals": { "idp.example.com:sub": subject } },
+        } })
+        .to_string()
+    };
+    let role = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust("other") });
+    world.ok("CreateRole", role);
+    let pod = Caller::new(
+        types::Principal::WebIdentity(Box::new(types::WebIdentity {
+            provider: provider.parse().unwrap(),
+            audience: "us".to_owned(),
+            original_audience: None,
+            subject: "pod".to_owned(),
+            methods: Vec::new(),
+            tags: Vec::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+        })),
+        None,
+    );
+    let assume = json!({
+        "RoleArn": format!("arn:aws:iam::{ACCOUNT}:role/R"), "RoleSessionName": "s1",
+        "WebIdentityToken": "canary.canary.canary",
+    });
+    let refused = world.call_as(&pod, "AssumeRoleWithWebIdentity", assume);
+    assert_eq!(refused.unwrap_err().code, "AccessDenied");
+    let request = world.last_request();
+    let answer = world.explain(&request, json!({}));
+    assert_eq!(answer["Calls"][0]["Caller"], format!("{provider}:us:pod"));
+    let explained = need(&answer);
+    assert_eq!(explained["Decision"], "implicitDeny");
+    assert_eq!(explained["Missing"], "no role trust policy allows it");
+    let near = &explained["NearMisses"][0];
+    assert_eq!(near["Sid"], "Pods");
+    assert_eq!(
+        near["ButFor"],
+        "the condition `StringEquals idp.example.com:sub`"
+    );
+    assert!(!answer.to_string().contains("canary"), "{answer}");
+    let update = json!({ "RoleName": "R", "PolicyDocument": trust("pod") });
+    world.ok("UpdateAssumeRolePolicy", update);
+    assert_eq!(decision(&world.explain(&request, json!({}))), "allowed");
+    let then = world.explain(&request, json!({ "At": "request" }));
+    assert_eq!(decision(&then), "implicitDeny");
+    // Without its provider nobody stands behind the token.
+    let delete = json!({ "OpenIDConnectProviderArn": provider });
+    world.ok("DeleteOpenIDConnectProvider", delete);
+    let gone = world.explain(&request, json!({}));
+    assert_eq!(decision(&gone), "implicitDeny");
+    let notes = need(&gone)["Notes"].to_string();
+    assert!(notes.contains("no identity provider"), "{notes}");
+}
