@@ -7,9 +7,9 @@ use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use store::{Batch, CommitError, Revision, View};
+use store::{Batch, CommitError, Lane, Revision, View};
 use tracing::{error, warn};
-use types::ErrorKind;
+use types::{ErrorKind, Principal};
 
 use crate::authorize::{Authorization, authorize};
 use crate::error::Denial;
@@ -84,7 +84,7 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
 
 /// Records a call that was never committed, since others always came first.
 async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failure) {
-    let mut batch = Batch::default();
+    let mut batch = Batch::new(lane_of_failures(&ctx.caller().principal));
     let (detail, nothing) = (detail::<O>(input, None), Authorization::default());
     if let Err(unrecorded) = record::failure::<O>(ctx, detail, &nothing, failure, &mut batch) {
         error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
@@ -128,16 +128,37 @@ pub(crate) async fn attempt<O: Operation>(
     match result {
         Ok((output, batch)) => (Ok(output), batch),
         Err(failure) => {
-            log_failure::<O>(ctx, &failure);
-            let mut batch = ctx.take_effects().only_appends();
+            let mut batch = Batch::new(lane_of_failures(&ctx.caller().principal));
+            batch.merge(ctx.take_effects().only_appends());
             let detail = detail::<O>(&input, None);
             let recorded = record::failure::<O>(ctx, detail, &authorization, &failure, &mut batch);
+            let was_recorded = *recorded.as_ref().unwrap_or(&true);
+            log_failure::<O>(ctx, &failure, was_recorded);
             if let Err(unrecorded) = recorded {
                 error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
             }
             (Err(failure), batch)
         }
     }
+}
+
+/// The lane of the records of failed calls. Strangers whom a provider vouches for can make any
+/// number of them: theirs take nothing of what is reserved for administrators' calls.
+fn lane_of_failures(principal: &Principal) -> Lane {
+    match principal {
+        Principal::WebIdentity(_) => Lane::Data,
+        Principal::Root { .. }
+        | Principal::User { .. }
+        | Principal::AssumedRole { .. }
+        | Principal::FederatedUser { .. }
+        | Principal::Service { .. } => Lane::Metadata,
+    }
+}
+
+/// Whether a denial is a line of the log: those of web identities only as far as they are
+/// recorded too.
+fn is_logged(principal: &Principal, was_recorded: bool) -> bool {
+    was_recorded || !matches!(principal, Principal::WebIdentity(_))
 }
 
 /// What the record tells of the call; data calls are recorded by trails, and not here.
@@ -214,7 +235,7 @@ fn inactive() -> Failure {
     }
 }
 
-fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
+fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure, was_recorded: bool) {
     let (request, operation, code) = (ctx.id(), O::NAME, failure.code.as_ref());
     match failure.kind {
         ErrorKind::Internal => {
@@ -223,7 +244,9 @@ fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
         }
         ErrorKind::Denied | ErrorKind::Unauthenticated => {
             count_denial::<O>();
-            warn!(%request, operation, code, reason = ?failure.message, "call denied");
+            if is_logged(&ctx.caller().principal, was_recorded) {
+                warn!(%request, operation, code, reason = ?failure.message, "call denied");
+            }
         }
         ErrorKind::Validation
         | ErrorKind::NotFound
@@ -289,4 +312,45 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned());
     format!("the handler panicked: {}", text.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use types::WebIdentity;
+
+    use super::*;
+
+    fn web_identity() -> Principal {
+        Principal::WebIdentity(Box::new(WebIdentity {
+            provider: "arn:aws:iam::111122223333:oidc-provider/idp.example.com"
+                .parse()
+                .unwrap(),
+            audience: "a".to_owned(),
+            original_audience: None,
+            subject: "s".to_owned(),
+            methods: Vec::new(),
+            tags: Vec::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+        }))
+    }
+
+    fn root() -> Principal {
+        Principal::Root {
+            account: "111122223333".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn refused_web_identities_take_nothing_of_what_is_reserved() {
+        assert_eq!(lane_of_failures(&web_identity()), Lane::Data);
+        assert_eq!(lane_of_failures(&root()), Lane::Metadata);
+    }
+
+    #[test]
+    fn a_flood_of_web_identities_is_no_flood_of_the_log() {
+        assert!(is_logged(&web_identity(), true));
+        assert!(!is_logged(&web_identity(), false));
+        assert!(is_logged(&root(), false));
+    }
 }

@@ -374,3 +374,25 @@ fn the_record_names_the_web_identity_and_never_the_token() {
         assert!(!serde_json::to_string(&record).unwrap().contains(&signature));
     }
 }
+
+#[test]
+fn a_flood_of_denied_web_identities_leaves_a_few_records_and_a_count() {
+    let world = world(&trust(&json!("sts:TagSession"), &json!({})));
+    let of_assume = |record: &audit::Record| record.event_name == "AssumeRoleWithWebIdentity";
+    for _ in 0..30 {
+        denied(assume(&world), ASSUME);
+    }
+    let records = world.records();
+    assert_eq!(
+        records.iter().filter(|record| of_assume(record)).count(),
+        10
+    );
+    world.wait(1);
+    world.block_on(pipeline::flush_damped(&world.services));
+    let records = world.records();
+    let counted: Vec<_> = records.iter().filter(|record| of_assume(record)).collect();
+    assert_eq!(counted.len(), 11);
+    let additional = counted[0].additional_event_data.clone().unwrap();
+    assert_eq!(additional["suppressedCount"], 20);
+    assert_eq!(additional["principal"], identity().id());
+}
