@@ -281,17 +281,21 @@ impl RequestKeys<'_> {
         }
     }
 
-    /// Where the accounts of the caller and of the resource are in the organization.
+    /// Where the accounts of the caller, of the resource, and of what a service acts for are in the
+    /// organization.
     fn organization_key(&self, name: &str) -> Option<Values<'static>> {
         let account = match name {
             "aws:principalorgid" | "aws:principalorgpaths" => self.ctx.account(),
             "aws:resourceorgpaths" if self.own_side => None,
             "aws:resourceorgid" | "aws:resourceorgpaths" => self.facts.account,
+            "aws:sourceorgid" | "aws:sourceorgpaths" => self.ctx.source()?.account(),
             _ => None,
         };
         let bounds = self.ctx.bounds(account?);
         match name {
-            "aws:principalorgid" | "aws:resourceorgid" => bounds.organization.clone().map(owned),
+            "aws:principalorgid" | "aws:resourceorgid" | "aws:sourceorgid" => {
+                bounds.organization.clone().map(owned)
+            }
             _ => bounds.path.clone().map(|path| {
                 let path = Cow::Owned(path);
                 Values::Many(vec![path])

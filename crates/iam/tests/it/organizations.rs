@@ -4,7 +4,7 @@ use pipeline::Caller;
 use serde_json::{Value, json};
 use types::AccountId;
 
-use crate::world::{Outcome, World, account, allow, statement};
+use crate::world::{ACCOUNT, Outcome, World, account, allow, statement};
 
 /// A deployment, and short names for what is asked of its organization.
 struct Tree {
@@ -388,6 +388,38 @@ fn the_organization_is_a_condition() {
     let paths =
         json!({ "ForAnyValue:StringLike": { "aws:ResourceOrgPaths": [format!("{id}/*")] } });
     assert!(may("e", paths));
+}
+
+#[test]
+fn the_organization_of_what_a_service_acts_for_is_a_condition() {
+    let tree = Tree::new();
+    let world = &tree.world;
+    let id = text(&tree.ok("DescribeOrganization", json!({}))["Organization"]["Id"]);
+    let mut operations = testkit::Operations::default();
+    iam::register(&mut operations);
+    let may = |name: &str, condition: Value, source: Option<&str>| {
+        let policy = statement(&json!({
+            "Effect": "Allow", "Action": "iam:GetUser", "Resource": "*", "Condition": condition,
+        }));
+        let user = world.user(name, Some(policy));
+        let ctx = testkit::context(&world.services, &user, &world.region);
+        let ctx = match source {
+            Some(source) => ctx.about(source.parse().unwrap()),
+            None => ctx,
+        };
+        world
+            .block_on(operations.run("GetUser", ctx, json!({})))
+            .is_ok()
+    };
+    let own = format!("arn:aws:sagemaker:us-east-1:{ACCOUNT}:feature-group/g");
+    let other = "arn:aws:sagemaker:us-east-1:999999999999:feature-group/g";
+    let ours = || json!({ "StringEquals": { "aws:SourceOrgID": id } });
+    let within =
+        || json!({ "ForAnyValue:StringLike": { "aws:SourceOrgPaths": format!("{id}/*") } });
+    assert!(may("a", ours(), Some(&own)) && may("b", within(), Some(&own)));
+    assert!(!may("c", ours(), None) && !may("d", within(), None));
+    // An account that is not of the organization is in none.
+    assert!(!may("e", ours(), Some(other)) && !may("f", within(), Some(other)));
 }
 
 #[test]
