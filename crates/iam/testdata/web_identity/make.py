@@ -105,7 +105,11 @@ for algorithm in ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]:
 case("the only audience of a list", token(aud=["sts.amazonaws.com"]))
 case("one second before it expires", token(exp=NOW + 1))
 case("issued by a clock that is a minute ahead", token(iat=NOW + 60, nbf=NOW + 60))
-case("a party beside its audience", token(aud="other", azp="sts.amazonaws.com"), original="other")
+case("a party beside its audience", token(azp="sts.amazonaws.com"), original="sts.amazonaws.com")
+case("a party beside several audiences", token(aud=["other", "sts.amazonaws.com"], azp="sts.amazonaws.com"))
+for typ in ["JWT", "jwt", "application/jwt", "JOSE"]:
+    case(f"of the type `{typ}`", token(header=header(alg="RS256", kid="rsa", typ=typ)))
+case("of no type", token(header=header(alg="RS256", kid="rsa")))
 case("claims that mean nothing", token(email="a@b.c", nested={"iss": "x"}, at_hash=1))
 case("ways of authentication", token(amr=["pwd", "mfa"]), methods=["pwd", "mfa"])
 
@@ -171,6 +175,9 @@ for issuer in [ISSUER + "/", ISSUER.lower(), "idp.example.com/realms/A", "https:
                "https://IDP.example.com/realms/A"]:
     case(f"the issuer {issuer}", token(iss=issuer),
          INVALID + f"No OpenIDConnect provider found in your account for {issuer}")
+for issuer in ["https://idp.example.com/ <b>", "https://idp.example.com/\u202egro.elpmaxe", "nobody, really"]:
+    case(f"the issuer {issuer!a}", token(iss=issuer),
+         INVALID + "No OpenIDConnect provider found in your account for the issuer of the token")
 case("an empty issuer", token(iss=""), NOT_A_TOKEN)
 case("a long issuer", token(iss="https://" + "a" * 300), NOT_A_TOKEN)
 case("an issuer with a line break", token(iss=ISSUER + "\n"), NOT_A_TOKEN)
@@ -183,6 +190,12 @@ case("an audience in other letters", token(aud="STS.amazonaws.com"), AUDIENCE)
 case("two audiences", token(aud=["sts.amazonaws.com", "other"]), AUDIENCE)
 case("no audience in a list", token(aud=[]), AUDIENCE)
 case("issued to another party", token(azp="other"), AUDIENCE)
+case("issued to us for another", token(aud="other", azp="sts.amazonaws.com"), AUDIENCE)
+case("issued to us for others", token(aud=["other", "third"], azp="sts.amazonaws.com"), AUDIENCE)
+case("issued to nobody", token(azp=""), AUDIENCE)
+for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "logout+jwt", "dpop+jwt", "secevent+jwt", "x", ""]:
+    case(f"of the type `{typ}`", token(header=header(alg="RS256", kid="rsa", typ=typ)), NOT_A_TOKEN)
+case("of a type that is a list", token(header=header(alg="RS256", kid="rsa", typ=["JWT"])), NOT_A_TOKEN)
 case("an audience that is a number", token(aud=7), NOT_A_TOKEN)
 expired = "ExpiredTokenException: Token expired: current date/time 1700000000 must be before the expiration date/time {}"
 case("expired this second", token(exp=NOW), expired.format(NOW))

@@ -65,6 +65,13 @@ impl OneOrMany {
             },
         }
     }
+
+    fn any(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::One(text) => wanted(text),
+            Self::Many(list) => list.iter().any(|text| wanted(text)),
+        }
+    }
 }
 
 impl Claims {
@@ -77,8 +84,10 @@ impl Claims {
 
     /// Whom a verified token stands for, if it is for one of `client_ids` and of the time `now`.
     ///
-    /// `exp`, `iat`, `sub` and `aud` must be there. The party that the token was issued to,
-    /// `azp`, stands before its audience; without it there must be one audience only. Fails
+    /// `exp`, `iat`, `sub` and `aud` must be there. Without a party that the token was issued to,
+    /// `azp`, there must be one audience only, which is one of the ids. With one, that party is
+    /// what condition keys call the audience, as AWS has it; it must be one of the ids, and so
+    /// must an audience: a token that was issued to us for somebody else is not for us. Fails
     /// with `InvalidIdentityToken`, with `ExpiredTokenException`, and with `IDPRejectedClaim`
     /// for tags and source identities that no session can have.
     pub(crate) fn identity(
@@ -98,8 +107,7 @@ impl Claims {
             return Err(Error::NotYetValid);
         }
         let named = self.audience.as_ref().ok_or(Error::MissingClaim("aud"))?;
-        let audience = self.party.as_deref().or_else(|| named.only());
-        let audience = audience.filter(|audience| client_ids.iter().any(|id| id == audience));
+        let audience = self.audience_among(client_ids, named);
         let audience = audience.ok_or(Error::Audience)?;
         let tags = self.tags()?;
         let transitive = self.transitive.clone().unwrap_or_default();
@@ -114,6 +122,19 @@ impl Claims {
             transitive,
             source_identity: self.source_identity.clone(),
         })
+    }
+
+    /// Whom the token is for, if that is one of `client_ids`.
+    fn audience_among<'c>(
+        &'c self,
+        client_ids: &[String],
+        named: &'c OneOrMany,
+    ) -> Option<&'c str> {
+        let is_known = |audience: &str| client_ids.iter().any(|id| id == audience);
+        match self.party.as_deref() {
+            Some(party) => (is_known(party) && named.any(is_known)).then_some(party),
+            None => named.only().filter(|audience| is_known(audience)),
+        }
     }
 
     /// The audience of a token that names the party that it was issued to beside it.

@@ -119,6 +119,7 @@ impl ServiceError for Error {
             }
             Self::MissingClaim(name) => return format!("Missing a required claim: {name}"),
             Self::NoProvider { issuer } => {
+                let issuer = shown(issuer);
                 return format!("No OpenIDConnect provider found in your account for {issuer}");
             }
             Self::NoKey => {
@@ -162,3 +163,17 @@ impl ServiceError for Error {
         }
     }
 }
+
+/// An issuer as messages and records show it. Nobody vouches for it yet, and the record is in the
+/// history of whoever is asked for a role: what is not plainly the text of a URL is not repeated.
+fn shown(issuer: &str) -> &str {
+    let plain = issuer.len() <= LONGEST && issuer.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain {
+        issuer
+    } else {
+        "the issuer of the token"
+    }
+}
+
+/// Bytes of the longest issuer that is repeated.
+const LONGEST: usize = 255;

@@ -29,6 +29,9 @@ pub(crate) struct Token<'t> {
 struct Header {
     alg: String,
     kid: Option<String>,
+    /// What kind of token it is, where the issuer says: access and logout tokens of one issuer
+    /// are signed with the keys of its identity tokens.
+    typ: Option<String>,
     /// Extensions that must be understood; none is.
     crit: Option<IgnoredAny>,
 }
@@ -37,8 +40,8 @@ impl<'t> Token<'t> {
     /// Reads a token.
     ///
     /// Fails with `InvalidIdentityToken` unless it is header, payload and signature in base64
-    /// for URLs, the header names one algorithm that tokens are signed with and no extension,
-    /// and the payload's claims have their types, each once.
+    /// for URLs, the header names one algorithm that tokens are signed with, no extension and no
+    /// other kind of token (`at+jwt`, `logout+jwt`), and the payload's claims have their types, each once.
     pub(crate) fn parse(text: &'t str) -> Result<Self, Error> {
         if text.len() > LONGEST {
             return Err(Error::NotAToken);
@@ -46,7 +49,7 @@ impl<'t> Token<'t> {
         let (signed, signature) = text.rsplit_once('.').ok_or(Error::NotAToken)?;
         let (header, payload) = signed.split_once('.').ok_or(Error::NotAToken)?;
         let header: Header = read(header)?;
-        if header.crit.is_some() {
+        if header.crit.is_some() || !header.typ.as_deref().is_none_or(is_of_identities) {
             return Err(Error::NotAToken);
         }
         let algorithm = SignatureAlgorithm::from_name(&header.alg).ok_or(Error::Algorithm)?;
@@ -82,6 +85,13 @@ impl<'t> Token<'t> {
         key.verify(self.algorithm, self.signed.as_bytes(), &self.signature)
             .map_err(|_wrong| Error::Signature)
     }
+}
+
+/// Whether tokens of this type can be those of identities: any token, signed in any form.
+fn is_of_identities(typ: &str) -> bool {
+    let typ = typ.to_ascii_lowercase();
+    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
+    matches!(typ, "jwt" | "jose")
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Error> {
