@@ -236,6 +236,43 @@ def test_announced_bodies_of_strangers_hold_no_memory(server, key):
             connection.close()
 
 
+@pytest.mark.parametrize("signed", [True, False])
+def test_bodies_of_strangers_take_no_memory_from_callers(tmp_path, signed):
+    """Three hundred bodies that never end are more than all memory for bodies, and hold a part of their own only."""
+    (tmp_path / "s.toml").write_text("[limits]\nbody_memory = 16777216\n")
+    server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
+    address = urllib.parse.urlparse(server.url)
+    credentials = server.session().get_credentials()
+    key = {"AccessKeyId": credentials.access_key, "SecretAccessKey": credentials.secret_key}
+    stranger = {"AccessKeyId": "AKIASTRANGERSTRANGER", "SecretAccessKey": "x" * 40}
+    if signed:
+        request = raw.request(server, "kms", "ListKeys", b" " * 64_000, stranger)
+    else:
+        request = (f"POST / HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                   "Content-Length: 64000\r\n\r\n").encode() + b"a" * 64_000
+    waiting = [socket.create_connection((address.hostname, address.port)) for _ in range(300)]
+    refused = 0
+    try:
+        for connection in waiting:
+            connection.settimeout(10)
+            try:
+                connection.sendall(request[:-1_000])
+            except OSError:
+                refused += 1
+        # The last of them were refused: who is served is not decided by who came first.
+        for connection in waiting[-20:]:
+            try:
+                refused += b" 503 " in connection.recv(100)
+            except OSError:
+                refused += 1
+        assert refused >= 20
+        assert kms(server, key, b"{}", operation="ListKeys").status == 200
+    finally:
+        for connection in waiting:
+            connection.close()
+    assert server.stop() == 0
+
+
 def test_an_unreadable_signed_call_is_recorded(server, key):
     assert kms(server, key, b'{"KeyId": ', operation="DescribeKey").code() == "SerializationException"
     found = server.client("cloudtrail").lookup_events(MaxResults=5)["Events"]

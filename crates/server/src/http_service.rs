@@ -1,5 +1,6 @@
 //! One HTTP request: bounds, signature, envelope, and on to its operation.
 
+mod body;
 mod web_identity;
 
 use std::net::{IpAddr, SocketAddr};
@@ -8,20 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::TlsDetails;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{REFERER, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response};
-use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use metrics::Histogram;
 use pipeline::{Caller, Ctx, Kind, Origin, Services, UnauthenticatedCall};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::debug;
-use types::{AccountId, ErrorKind, Principal, Region, RequestId, Service, SystemClock};
+use types::{AccountId, Principal, Region, RequestId, Service, SystemClock};
 use wire::sigv4::{AuthError, PayloadHash, Unverified, Verifier};
 use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
+use self::body::{Bodies, Sender};
 use crate::allowance::Allowances;
 use crate::config::Config;
 use crate::credentials::{Known, KnownCredentials};
@@ -58,8 +58,7 @@ pub(crate) struct HttpService {
     regions: Vec<Region>,
     home: AccountId,
     trusted_proxies: Vec<IpAddr>,
-    body_memory: Semaphore,
-    body_timeout: Duration,
+    bodies: Bodies,
     unread: Unread,
     refusals: Refusals,
     /// What addresses may do without a signature.
@@ -105,8 +104,7 @@ impl HttpService {
                 .iter()
                 .map(IpAddr::to_canonical)
                 .collect(),
-            body_memory: Semaphore::new(config.limits.body_memory),
-            body_timeout: Duration::from_secs(config.limits.body_seconds),
+            bodies: Bodies::new(&config.limits),
             unread: Unread::new(config.limits.response_memory),
             refusals,
             allowances: Allowances::new(config.limits.unsigned_calls),
@@ -159,8 +157,13 @@ impl HttpService {
                 return Box::pin(answer).await;
             }
         };
-        let limit = self.body_limit(&arrived, rule);
-        let (body, _memory) = match self.read(body, limit).await {
+        let sender = self.sender(&arrived, rule);
+        let limit = match sender {
+            Sender::Caller => rule.limit,
+            // Their signature cannot be right.
+            Sender::Stranger => rule.limit.min(STRANGERS_BODY),
+        };
+        let (body, _memory) = match self.bodies.read(body, limit, sender).await {
             Ok(read) => read,
             Err(refused) => {
                 let refusal = refused.refusal(limit, protocol);
@@ -183,15 +186,15 @@ impl HttpService {
         closing(ReplyTo::unknown(None, protocol, id).error(refusal))
     }
 
-    /// How much of a body is read: little from a stranger, whose signature cannot be right.
-    fn body_limit(&self, arrived: &Arrived<'_>, rule: BodyRule) -> usize {
-        if rule.declared <= STRANGERS_BODY {
-            return rule.limit.min(STRANGERS_BODY);
+    /// Who sends the body of a request, as far as its head tells; nobody asks without a body.
+    fn sender(&self, arrived: &Arrived<'_>, rule: BodyRule) -> Sender {
+        if rule.declared == 0 {
+            return Sender::Caller;
         }
         let view = store::View::plain(self.services.store().snapshot());
         match self.known(&view, &arrived.signature) {
-            Some(_) => rule.limit,
-            None => rule.limit.min(STRANGERS_BODY),
+            Some(_) => Sender::Caller,
+            None => Sender::Stranger,
         }
     }
 
@@ -417,40 +420,6 @@ impl HttpService {
         })
     }
 
-    /// Reads the body, within its bound, the time allowed and the memory of all bodies.
-    ///
-    /// Memory is taken as bytes arrive, never for what a head merely announces, and a body
-    /// that finds none left is refused rather than queued.
-    async fn read(
-        &self,
-        mut body: Incoming,
-        limit: usize,
-    ) -> Result<(Bytes, Vec<SemaphorePermit<'_>>), BodyRefused> {
-        if body.is_end_stream() {
-            return Ok((Bytes::new(), Vec::new()));
-        }
-        let read = async {
-            let mut memory = Vec::new();
-            let mut bytes = BytesMut::new();
-            while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|_source| BodyRefused::Broken)?;
-                let Ok(data) = frame.into_data() else {
-                    continue;
-                };
-                if bytes.len() + data.len() > limit {
-                    return Err(BodyRefused::TooLarge);
-                }
-                let room = u32::try_from(data.len()).unwrap_or(u32::MAX);
-                let permit = self.body_memory.try_acquire_many(room);
-                memory.push(permit.map_err(|_none_left| BodyRefused::NoMemory)?);
-                bytes.extend_from_slice(&data);
-            }
-            Ok((bytes.freeze(), memory))
-        };
-        let timeout = tokio::time::timeout(self.body_timeout, read);
-        timeout.await.unwrap_or(Err(BodyRefused::Slow))
-    }
-
     fn origin(&self, peer: &Peer, parts: &Parts) -> Origin {
         // Condition keys show these: a header without a text is like one that was not sent.
         let text = |name: HeaderName| {
@@ -517,39 +486,6 @@ fn operation_of(envelope: &Envelope<'_>, body: &Bytes) -> String {
     }
     let call = envelope.call(body).ok();
     call.map_or_else(String::new, |call| call.operation().to_owned())
-}
-
-/// Why a body was not read to its end.
-enum BodyRefused {
-    TooLarge,
-    NoMemory,
-    Slow,
-    Broken,
-}
-
-impl BodyRefused {
-    fn refusal(&self, limit: usize, protocol: Protocol) -> Refusal {
-        match self {
-            Self::TooLarge => wire::Error::TooLarge { limit }.refusal(protocol, None),
-            Self::Broken => {
-                wire::Error::Head("the request body could not be read").refusal(protocol, None)
-            }
-            Self::NoMemory => Refusal {
-                kind: ErrorKind::Unavailable,
-                code: "ServiceUnavailable".into(),
-                message: "the server holds too many request bodies; try again later".to_owned(),
-                status: Some(503),
-                reason: None,
-            },
-            Self::Slow => Refusal {
-                kind: ErrorKind::Validation,
-                code: "RequestTimeout".into(),
-                message: "the request body did not arrive in time".to_owned(),
-                status: Some(408),
-                reason: None,
-            },
-        }
-    }
 }
 
 /// The body was not read, so the connection cannot be used again.

@@ -15,6 +15,7 @@ use types::{AccountId, Arn, ErrorKind, RequestId, Service};
 use wire::sigv4::AuthError;
 use wire::{Call, Envelope, Refusal, ReplyTo};
 
+use super::body::Sender;
 use super::{HttpService, Refused, STRANGERS_BODY, closing};
 use crate::exempt::{self, Exempt};
 
@@ -36,7 +37,11 @@ impl HttpService {
             // The body is not worth reading.
             return closing(self.refuse(protocol, refused, origin, id).await);
         };
-        let (body, _memory) = match self.read(body, STRANGERS_BODY).await {
+        let (body, _memory) = match self
+            .bodies
+            .read(body, STRANGERS_BODY, Sender::Stranger)
+            .await
+        {
             Ok(read) => read,
             Err(unread) => {
                 let refusal = unread.refusal(STRANGERS_BODY, protocol);
@@ -100,7 +105,10 @@ impl HttpService {
                 reply.refuse(&wire::Error::UnknownOperation { operation })
             }
             (Err(failure), _, _) => {
-                self.allowances.refused(peer);
+                // That an issuer's keys are not to be had is no fault of whoever has its token.
+                if failure.kind != ErrorKind::Unavailable {
+                    self.allowances.refused(peer);
+                }
                 debug!(request = %id, cause = ?failure.source, "the identity was not accepted");
                 let refusal = Refusal {
                     kind: failure.kind,
