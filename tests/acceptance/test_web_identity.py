@@ -13,7 +13,7 @@ import botocore.exceptions
 import pytest
 
 import raw
-from conftest import ACCOUNT, REGION, Server
+from conftest import ACCOUNT, REGION, Server, binary
 from issuer import AUDIENCE, SUBJECT, Issuer, Key, KeyServer, certificate, settings
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
@@ -319,6 +319,44 @@ def test_an_address_whose_tokens_are_refused_is_slowed_down(fresh_server):
     assert codes[:10] == ["InvalidIdentityToken"] * 10
     assert "Throttling" in codes
     assert fresh_server.client("sts").get_caller_identity()["Account"] == ACCOUNT
+
+
+def test_an_issuer_that_is_down_costs_its_callers_nothing(tmp_path):
+    """Not having its keys is no fault of whoever has a token: the address is not slowed down for it."""
+    down = Issuer("https://down.example.com", tmp_path / "down.jwks")
+    authority, _, _ = certificate(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = free.getsockname()[1]
+    config = tmp_path / "strongroom.toml"
+    config.write_text(f'[[issuers]]\nurl = "{down.url}"\nkeys_url = "https://127.0.0.1:{closed}/k"\n'
+                      f'ca_file = "{authority}"\n')
+    server = Server(tmp_path, "--config", str(config))
+    server.client("iam").create_open_id_connect_provider(Url=down.url, ClientIDList=[AUDIENCE])
+    config = botocore.config.Config(retries={"max_attempts": 1}, signature_version=botocore.UNSIGNED)
+    sts = boto3.Session(region_name=REGION).client("sts", endpoint_url=server.url, config=config)
+    codes = []
+    for _ in range(30):
+        with pytest.raises(botocore.exceptions.ClientError) as error:
+            sts.assume_role_with_web_identity(
+                RoleArn=f"arn:aws:iam::{ACCOUNT}:role/any", RoleSessionName="pod", WebIdentityToken=down.token())
+        codes.append(error.value.response["Error"]["Code"])
+    assert codes == ["IDPCommunicationError"] * 30
+    assert server.log_text().count("the issuer's keys could not be fetched") <= 3
+    assert server.stop() == 0
+
+
+def test_a_denied_web_identity_is_explained(site, trainer):
+    site.refused(trainer, site.cluster.token(sub="system:serviceaccount:ml:other"))
+    events = site.server.client("cloudtrail").lookup_events(LookupAttributes=[
+        {"AttributeKey": "EventName", "AttributeValue": "AssumeRoleWithWebIdentity"}])["Events"]
+    record = json.loads(events[0]["CloudTrailEvent"])
+    assert record["errorCode"] == "AccessDenied"
+    shown = subprocess.run(
+        [str(binary()), "explain", "--data", str(site.server.data), record["requestID"]],
+        env=site.server.environment(), capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0, shown.stderr
+    assert "but for the condition `StringEquals kubernetes.default.svc.cluster.local:sub`" in shown.stdout
 
 
 @pytest.mark.parametrize("text, said", [

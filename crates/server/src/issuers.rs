@@ -8,7 +8,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -36,13 +36,36 @@ const LONGEST: u64 = 64 * 1024;
 
 /// The issuers of the configuration.
 #[derive(Debug)]
-pub(crate) struct Issuers(Vec<Arc<Issuer>>);
+pub(crate) struct Issuers {
+    known: Vec<Arc<Issuer>>,
+    clock: Arc<dyn Clock>,
+    /// When a token named another one.
+    unknown: Seldom,
+}
 
 #[derive(Debug)]
 struct Issuer {
     /// Host and path.
     url: String,
     keys: Keys,
+    /// When its file could not be used.
+    unreadable: Seldom,
+}
+
+/// When something was last said that strangers can have said at any rate.
+#[derive(Debug, Default)]
+struct Seldom(Mutex<Option<Monotonic>>);
+
+impl Seldom {
+    /// Whether it may be said at `now`: not again before ten seconds are over.
+    fn admit(&self, now: Monotonic) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = last.is_none_or(|last| now.0.saturating_sub(last.0) >= APART);
+        if admitted {
+            *last = Some(now);
+        }
+        admitted
+    }
 }
 
 #[derive(Debug)]
@@ -65,26 +88,38 @@ impl Issuers {
                 }
             };
             let url = issuer.url.clone();
-            Ok(Arc::new(Issuer { url, keys }))
+            let unreadable = Seldom::default();
+            Ok(Arc::new(Issuer {
+                url,
+                keys,
+                unreadable,
+            }))
         });
-        Ok(Self(issuers.collect::<anyhow::Result<_>>()?))
+        Ok(Self {
+            known: issuers.collect::<anyhow::Result<_>>()?,
+            clock: Arc::clone(clock),
+            unknown: Seldom::default(),
+        })
     }
 }
 
 impl KeySetSource for Issuers {
     fn keys<'a>(&'a self, issuer: &'a str, lacking: Option<Arc<KeySet>>) -> LoadedKeys<'a> {
         Box::pin(async move {
-            let Some(issuer) = self.0.iter().find(|known| known.url == issuer) else {
-                warn!(
-                    issuer,
-                    "the configuration does not say where the issuer's keys are"
-                );
+            let now = self.clock.monotonic();
+            let Some(issuer) = self.known.iter().find(|known| known.url == issuer) else {
+                if self.unknown.admit(now) {
+                    warn!(
+                        issuer,
+                        "the configuration does not say where the issuer's keys are"
+                    );
+                }
                 return Err(NoKeys::Unconfigured);
             };
             match &issuer.keys {
                 Keys::File(_) => {
                     let issuer = Arc::clone(issuer);
-                    let read = tokio::task::spawn_blocking(move || issuer.read()).await;
+                    let read = tokio::task::spawn_blocking(move || issuer.read(now)).await;
                     read.unwrap_or(Err(NoKeys::Unavailable))
                 }
                 Keys::Address(address) => address.keys(&issuer.url, lacking.as_ref()).await,
@@ -95,13 +130,15 @@ impl KeySetSource for Issuers {
 
 impl Issuer {
     /// The keys in the issuer's file, as it is now.
-    fn read(&self) -> Result<Arc<KeySet>, NoKeys> {
+    fn read(&self, now: Monotonic) -> Result<Arc<KeySet>, NoKeys> {
         let Keys::File(file) = &self.keys else {
             return Err(NoKeys::Unavailable);
         };
         file.keys().map_err(|failed| {
-            let (issuer, reason) = (&self.url, format!("{failed:#}"));
-            warn!(issuer, reason, "the issuer's keys could not be read");
+            if self.unreadable.admit(now) {
+                let (issuer, reason) = (&self.url, format!("{failed:#}"));
+                warn!(issuer, reason, "the issuer's keys could not be read");
+            }
             NoKeys::Unavailable
         })
     }
@@ -186,13 +223,28 @@ struct KeyAddress {
     path: String,
     ca_file: PathBuf,
     clock: Arc<dyn Clock>,
-    fetched: tokio::sync::Mutex<Fetched>,
+    fetched: Mutex<Fetched>,
+    /// Held by the one request that fetches, while those that need what it finds wait.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Fetched {
     keys: Option<(Arc<KeySet>, Monotonic)>,
     tried: Option<Monotonic>,
+}
+
+impl Fetched {
+    /// The keys, if they still count.
+    fn fresh(&self, now: Monotonic) -> Option<Arc<KeySet>> {
+        let known = self.keys.as_ref();
+        let known = known.filter(|(_, at)| since(*at, now) < FRESH);
+        known.map(|(keys, _)| Arc::clone(keys))
+    }
+}
+
+fn since(at: Monotonic, now: Monotonic) -> Duration {
+    now.0.saturating_sub(at.0)
 }
 
 impl KeyAddress {
@@ -204,33 +256,32 @@ impl KeyAddress {
             path: path.to_owned(),
             ca_file: ca_file.to_path_buf(),
             clock,
-            fetched: tokio::sync::Mutex::default(),
+            fetched: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
         })
     }
 
     /// The keys, fetched anew if those that are known are old or `lacking`. One request fetches
-    /// at a time; the others wait for what it finds.
+    /// at a time; others wait for what it finds, but not those whom the known keys suffice.
     async fn keys(
         &self,
         issuer: &str,
         lacking: Option<&Arc<KeySet>>,
     ) -> Result<Arc<KeySet>, NoKeys> {
-        let mut fetched = self.fetched.lock().await;
-        let now = self.clock.monotonic();
-        let since = |at: Monotonic| now.0.saturating_sub(at.0);
-        let known = fetched.keys.as_ref();
-        let known = known.filter(|(_, at)| since(*at) < FRESH);
-        let known = known.map(|(keys, _)| Arc::clone(keys));
-        let suffices = known.as_ref().is_some_and(|known| {
-            let lacks = |lacking: &Arc<KeySet>| Arc::ptr_eq(known, lacking);
-            !lacking.is_some_and(lacks)
-        });
-        let too_soon = fetched.tried.is_some_and(|at| since(at) < APART);
-        if suffices || too_soon {
-            return known.ok_or(NoKeys::Unavailable);
+        let busy = self.fetching.try_lock().is_err();
+        if let Some(known) = self.known(lacking, busy) {
+            return known;
         }
-        fetched.tried = Some(now);
-        match self.fetch().await {
+        let _fetching = self.fetching.lock().await;
+        // What somebody fetched meanwhile may do.
+        if let Some(known) = self.known(lacking, false) {
+            return known;
+        }
+        let now = self.clock.monotonic();
+        self.fetched().tried = Some(now);
+        let found = self.fetch().await;
+        let mut fetched = self.fetched();
+        match found {
             Ok(keys) => {
                 let keys = Arc::new(keys);
                 fetched.keys = Some((Arc::clone(&keys), now));
@@ -239,9 +290,31 @@ impl KeyAddress {
             Err(failed) => {
                 let reason = format!("{failed:#}");
                 warn!(issuer, reason, "the issuer's keys could not be fetched");
-                known.ok_or(NoKeys::Unavailable)
+                fetched.fresh(now).ok_or(NoKeys::Unavailable)
             }
         }
+    }
+
+    /// What can be said without fetching: that the known keys suffice, or that it is too soon to
+    /// look for others; while somebody is `busy` fetching, what that finds is waited for.
+    fn known(
+        &self,
+        lacking: Option<&Arc<KeySet>>,
+        busy: bool,
+    ) -> Option<Result<Arc<KeySet>, NoKeys>> {
+        let now = self.clock.monotonic();
+        let fetched = self.fetched();
+        let known = fetched.fresh(now);
+        let suffices = known.as_ref().is_some_and(|known| {
+            let lacks = |lacking: &Arc<KeySet>| Arc::ptr_eq(known, lacking);
+            !lacking.is_some_and(lacks)
+        });
+        let too_soon = fetched.tried.is_some_and(|at| since(at, now) < APART);
+        (suffices || (too_soon && !busy)).then(|| known.ok_or(NoKeys::Unavailable))
+    }
+
+    fn fetched(&self) -> MutexGuard<'_, Fetched> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fetch(&self) -> anyhow::Result<KeySet> {

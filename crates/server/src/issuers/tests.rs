@@ -115,7 +115,8 @@ fn address(port: u16, clock: &Arc<ManualClock>) -> KeyAddress {
         path: "/keys".to_owned(),
         ca_file: PathBuf::new(),
         clock: clock.clone(),
-        fetched: tokio::sync::Mutex::default(),
+        fetched: Mutex::default(),
+        fetching: tokio::sync::Mutex::default(),
     }
 }
 
@@ -172,9 +173,67 @@ async fn keys_outlive_a_failing_server_for_five_minutes_only() {
     let (port, _) = server(answer("500 Oops", "")).await;
     let address = address(port, &clock);
     let keys = Arc::new(KeySet::parse(SET.as_bytes()).unwrap());
-    address.fetched.lock().await.keys = Some((Arc::clone(&keys), clock.monotonic()));
+    address.fetched().keys = Some((Arc::clone(&keys), clock.monotonic()));
     let kept = address.keys("i", Some(&keys)).await.unwrap();
     assert!(Arc::ptr_eq(&keys, &kept));
     clock.advance(FRESH);
     address.keys("i", None).await.unwrap_err();
+}
+
+/// A server that answers nobody until it is told to.
+async fn slow_server() -> (u16, tokio::sync::oneshot::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (answer_now, told) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _read = stream.read(&mut request).await.unwrap();
+        told.await.unwrap();
+        let text = answer("200 OK", &SET.replace("\"a\"", "\"newer\""));
+        stream.write_all(text.as_bytes()).await.unwrap();
+    });
+    (port, answer_now)
+}
+
+#[tokio::test]
+async fn whom_the_known_keys_suffice_waits_for_nobody_who_fetches_others() {
+    let clock = clock();
+    let (port, answer_now) = slow_server().await;
+    let address = address(port, &clock);
+    let keys = Arc::new(KeySet::parse(SET.as_bytes()).unwrap());
+    address.fetched().keys = Some((Arc::clone(&keys), clock.monotonic()));
+    let mut lacking = std::pin::pin!(address.keys("i", Some(&keys)));
+    // The first that lacks a key fetches, and so does not end here.
+    tokio::select! {
+        biased;
+        _ = &mut lacking => panic!("nothing was fetched yet"),
+        () = std::future::ready(()) => {}
+    }
+    tokio::select! {
+        biased;
+        known = address.keys("i", None) => assert!(Arc::ptr_eq(&known.unwrap(), &keys)),
+        () = std::future::ready(()) => panic!("a good token waits for another's key"),
+    }
+    // Another that lacks the same key waits for what is found, and is not refused.
+    let mut second = std::pin::pin!(address.keys("i", Some(&keys)));
+    tokio::select! {
+        biased;
+        _ = &mut second => panic!("nothing was fetched yet"),
+        () = std::future::ready(()) => {}
+    }
+    answer_now.send(()).unwrap();
+    let found = lacking.await.unwrap();
+    assert!(!Arc::ptr_eq(&found, &keys));
+    assert!(Arc::ptr_eq(&second.await.unwrap(), &found));
+}
+
+#[test]
+fn what_strangers_can_have_said_is_said_once_in_ten_seconds() {
+    let seldom = Seldom::default();
+    let at = |seconds| Monotonic(Duration::from_secs(seconds));
+    let said: Vec<bool> = [5, 5, 6, 14, 15, 16]
+        .map(|second| seldom.admit(at(second)))
+        .into();
+    assert_eq!(said, [true, false, false, false, true, false]);
 }
