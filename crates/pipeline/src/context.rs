@@ -259,6 +259,7 @@ impl Ctx {
             parent: self,
             service,
             about: None,
+            region: None,
         }
     }
 
@@ -269,6 +270,7 @@ impl Ctx {
             parent: self,
             service,
             about: Some(source),
+            region: None,
         }
     }
 
@@ -403,23 +405,43 @@ pub struct ByService<'a> {
     service: Service,
     /// In the service's own name: the resource that it acts for.
     about: Option<Arn>,
+    /// Where the service calls, if not in the region of the request.
+    region: Option<Region>,
 }
 
 impl ByService<'_> {
+    /// The same in `region`: decided with that region's keys and recorded there.
+    pub fn in_region(self, region: Region) -> Self {
+        Self {
+            region: Some(region),
+            ..self
+        }
+    }
+
     /// A context of its own for the inner call, on the parent's snapshot.
     pub(crate) fn context(&self) -> Ctx {
         let view = View::recording(Arc::clone(self.parent.view.snapshot()));
         let inner = self.parent.again(view);
         let Some(source) = &self.about else {
-            return Ctx {
+            let mut ctx = Ctx {
                 via: Some(self.service),
                 ..inner
             };
+            if let Some(region) = &self.region {
+                ctx.shared = Arc::new(RequestShared {
+                    caller: Arc::clone(&ctx.shared.caller),
+                    origin: ctx.shared.origin.clone(),
+                    region: region.clone(),
+                    ..*ctx.shared
+                });
+            }
+            return ctx;
         };
+        let region = self.region.as_ref().unwrap_or(&inner.shared.region);
         let shared = RequestShared {
             caller: Arc::new(Caller::of_service(self.service)),
             origin: Origin::default(),
-            region: inner.shared.region.clone(),
+            region: region.clone(),
             ..*inner.shared
         };
         Ctx {

@@ -197,6 +197,16 @@ impl KeyId {
     pub fn generate(entropy: &dyn Entropy) -> Self {
         Self(Arc::from(ascii(&uuid_v4(entropy))))
     }
+
+    /// A new random id of a multi-Region key.
+    pub fn generate_multi_region(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes);
+        Self(Arc::from(format!(
+            "mrk-{:032x}",
+            u128::from_be_bytes(bytes)
+        )))
+    }
 }
 
 impl FromStr for KeyId {
