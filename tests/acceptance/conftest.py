@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import boto3
@@ -18,6 +19,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
 MODELS = pathlib.Path(__file__).parent / "models"
+OTHER_REGION = "eu-north-1"
+
+
+def settled(kms, key: str) -> dict:
+    """The metadata of a key that was just replicated or changed its role, once it is ready."""
+    deadline = time.monotonic() + 20
+    while True:
+        shown = kms.describe_key(KeyId=key)["KeyMetadata"]
+        if shown["KeyState"] not in ("Creating", "Updating"):
+            return shown
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.1)
 
 
 def binary() -> pathlib.Path:
@@ -88,11 +101,12 @@ class Server:
         return session_of(aws_access_key_id=key["AccessKeyId"],
                           aws_secret_access_key=key["SecretAccessKey"])
 
-    def client(self, service: str, key: dict | None = None):
+    def client(self, service: str, key: dict | None = None, region_name: str | None = None):
         # LookupEvents is throttled as at AWS: there the SDK waits, everywhere else nothing is tried twice.
         retries = {"max_attempts": 12, "mode": "standard"} if service == "cloudtrail" else {"max_attempts": 1}
         config = botocore.config.Config(retries=retries)
-        return self.session(key).client(service, endpoint_url=self.url, config=config)
+        return self.session(key).client(service, endpoint_url=self.url, config=config,
+                                        region_name=region_name)
 
     def get(self, path: str) -> tuple[int, str]:
         try:
@@ -114,7 +128,8 @@ def server(tmp_path_factory):
     issuer = Issuer("https://issuer.example.com", directory / "issuer.jwks")
     config = directory / "strongroom.toml"
     config.write_text(settings(issuer))
-    running = Server(directory, "--config", str(config))
+    regions = ("--region", REGION, "--region", OTHER_REGION)
+    running = Server(directory, "--config", str(config), *regions)
     running.issuer = issuer
     yield running
     assert running.stop() == 0

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from conftest import ACCOUNT, REGION, binary
+from conftest import ACCOUNT, OTHER_REGION, REGION, binary, settled
 from issuer import AUDIENCE
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AccessForbidden"}
@@ -93,6 +93,15 @@ class World:
         key = self.key_of("ECC_NIST_P256", "KEY_AGREEMENT")
         return {"KeyId": key, "KeyAgreementAlgorithm": "ECDH",
                 "PublicKey": self.kms.get_public_key(KeyId=key)["PublicKey"]}
+
+    def multi_region_key(self) -> str:
+        return self.kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+
+    def replicated_key(self) -> str:
+        key = self.multi_region_key()
+        self.kms.replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION)
+        settled(self.server.client("kms", region_name=OTHER_REGION), key)
+        return key
 
     def external_key(self) -> str:
         return self.kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
@@ -326,7 +335,7 @@ def key_call(world, **more):
 
 # (service, operation) → a function of the world that returns the call's parameters.
 CALLS = {
-    ("kms", "CreateKey"): lambda w: {"Tags": [{"TagKey": "a", "TagValue": "b"}]},
+    ("kms", "CreateKey"): lambda w: {"MultiRegion": True, "Tags": [{"TagKey": "a", "TagValue": "b"}]},
     ("kms", "DescribeKey"): lambda w: {"KeyId": w.shared_key},
     ("kms", "ListKeys"): lambda w: {},
     ("kms", "EnableKey"): lambda w: {"KeyId": w.key()},
@@ -343,6 +352,11 @@ CALLS = {
         "WrappingKeySpec": "RSA_2048"},
     ("kms", "ImportKeyMaterial"): lambda w: w.importing(),
     ("kms", "DeleteImportedKeyMaterial"): lambda w: {"KeyId": w.external_key()},
+    ("kms", "ReplicateKey"): lambda w: {
+        "KeyId": w.multi_region_key(), "ReplicaRegion": OTHER_REGION,
+        "Tags": [{"TagKey": "a", "TagValue": "b"}]},
+    ("kms", "UpdatePrimaryRegion"): lambda w: {
+        "KeyId": w.replicated_key(), "PrimaryRegion": OTHER_REGION},
     ("kms", "GetPublicKey"): lambda w: {"KeyId": w.key_of("ECC_NIST_P256", "SIGN_VERIFY")},
     ("kms", "Sign"): lambda w: {"KeyId": w.key_of("ECC_NIST_P256", "SIGN_VERIFY"), "Message": b"x",
                                 "SigningAlgorithm": "ECDSA_SHA_256"},

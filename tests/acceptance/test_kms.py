@@ -203,7 +203,7 @@ def test_dry_runs_change_nothing(kms, key):
 
 @pytest.mark.parametrize("unsupported", [
     {"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}, {"Origin": "AWS_CLOUDHSM"},
-    {"CustomKeyStoreId": "cks-1234567890"}, {"XksKeyId": "key"}, {"MultiRegion": True}])
+    {"CustomKeyStoreId": "cks-1234567890"}, {"XksKeyId": "key"}])
 def test_what_does_not_exist_here_is_refused_clearly(kms, unsupported):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         kms.create_key(**unsupported)

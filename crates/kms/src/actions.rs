@@ -1,4 +1,4 @@
-//! The actions of KMS that operations of this crate need.
+//! The actions that operations of this crate need.
 
 use policy::Action;
 
@@ -16,6 +16,7 @@ actions! {
     CREATE_ALIAS = "kms:CreateAlias";
     CREATE_GRANT = "kms:CreateGrant";
     CREATE_KEY = "kms:CreateKey";
+    CREATE_SERVICE_LINKED_ROLE = "iam:CreateServiceLinkedRole";
     DECAPSULATE = "kms:Decapsulate";
     DECRYPT = "kms:Decrypt";
     DELETE_ALIAS = "kms:DeleteAlias";
@@ -48,6 +49,7 @@ actions! {
     LIST_RESOURCE_TAGS = "kms:ListResourceTags";
     LIST_RETIRABLE_GRANTS = "kms:ListRetirableGrants";
     PUT_KEY_POLICY = "kms:PutKeyPolicy";
+    REPLICATE_KEY = "kms:ReplicateKey";
     RETIRE_GRANT = "kms:RetireGrant";
     REVOKE_GRANT = "kms:RevokeGrant";
     RE_ENCRYPT_FROM = "kms:ReEncryptFrom";
@@ -59,6 +61,7 @@ actions! {
     UNTAG_RESOURCE = "kms:UntagResource";
     UPDATE_ALIAS = "kms:UpdateAlias";
     UPDATE_KEY_DESCRIPTION = "kms:UpdateKeyDescription";
+    UPDATE_PRIMARY_REGION = "kms:UpdatePrimaryRegion";
     VERIFY = "kms:Verify";
     VERIFY_MAC = "kms:VerifyMac";
 }

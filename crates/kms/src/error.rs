@@ -88,6 +88,21 @@ pub enum Error {
         /// The key.
         arn: Arn,
     },
+    /// The call is for multi-Region primary keys.
+    #[error("{arn} is not a multi-region primary key.")]
+    NotPrimary {
+        /// The key.
+        arn: Arn,
+    },
+    /// The region has a key of the set already.
+    #[error("a key with the ARN {arn} already exists")]
+    ReplicaExists {
+        /// The key.
+        arn: Arn,
+    },
+    /// What the call needed in another region was denied there; the text is that denial's.
+    #[error("{0}")]
+    Denied(String),
     /// The key is for something else.
     #[error("{arn} key usage is {usage} which is not valid for {operation}.")]
     Usage {
@@ -245,17 +260,18 @@ impl Error {
             Self::DryRun => "DryRunOperationException",
             Self::InvalidGrantToken => "InvalidGrantTokenException",
             Self::InvalidGrantId => "InvalidGrantIdException",
-            Self::Unsupported(_) | Self::Origin { .. } | Self::NotRotatable => {
-                "UnsupportedOperationException"
-            }
+            Self::Unsupported(_)
+            | Self::Origin { .. }
+            | Self::NotPrimary { .. }
+            | Self::NotRotatable => "UnsupportedOperationException",
             Self::Validation(_) => "ValidationException",
             Self::MalformedPolicy(_) => "MalformedPolicyDocumentException",
             Self::LimitExceeded(_) => "LimitExceededException",
             Self::Tags(_) => "TagException",
-            Self::AliasExists { .. } => "AlreadyExistsException",
+            Self::AliasExists { .. } | Self::ReplicaExists { .. } => "AlreadyExistsException",
             Self::AliasReserved => "NotAuthorizedException",
             Self::InvalidMarker => "InvalidMarkerException",
-            Self::NoAccount => "AccessDeniedException",
+            Self::NoAccount | Self::Denied(_) => "AccessDeniedException",
             Self::Internal { .. } => "KMSInternalException",
         }
     }
@@ -276,6 +292,7 @@ impl ServiceError for Error {
             | Self::NotPendingDeletion { .. }
             | Self::NoPendingMaterial { .. }
             | Self::AliasExists { .. }
+            | Self::ReplicaExists { .. }
             | Self::RotationDue { .. }
             | Self::DryRun => ErrorKind::Conflict,
             Self::InvalidArn { .. }
@@ -295,11 +312,12 @@ impl ServiceError for Error {
             | Self::MalformedPolicy(_)
             | Self::Tags(_)
             | Self::InvalidMarker => ErrorKind::Validation,
-            Self::Unsupported(_) | Self::Origin { .. } | Self::NotRotatable => {
-                ErrorKind::Unsupported
-            }
+            Self::Unsupported(_)
+            | Self::Origin { .. }
+            | Self::NotPrimary { .. }
+            | Self::NotRotatable => ErrorKind::Unsupported,
             Self::LimitExceeded(_) => ErrorKind::LimitExceeded,
-            Self::AliasReserved | Self::NoAccount => ErrorKind::Denied,
+            Self::AliasReserved | Self::NoAccount | Self::Denied(_) => ErrorKind::Denied,
             Self::Internal { .. } => ErrorKind::Internal,
         }
     }
@@ -327,6 +345,9 @@ impl ServiceError for Error {
             | Self::NotRotatable
             | Self::Origin { .. }
             | Self::AliasExists { .. }
+            | Self::ReplicaExists { .. }
+            | Self::NotPrimary { .. }
+            | Self::Denied(_)
             | Self::RotationDue { .. }
             | Self::DryRun
             | Self::InvalidArn { .. }

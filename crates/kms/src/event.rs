@@ -26,6 +26,12 @@ impl Fields {
         }
     }
 
+    /// And these fields.
+    pub(crate) fn and(mut self, fields: Self) -> Self {
+        self.0.extend(fields.0);
+        self
+    }
+
     /// Adds the encryption context, in clear.
     pub(crate) fn context(self, context: Option<&EncryptionContext>) -> Self {
         self.context_as("encryptionContext", context)

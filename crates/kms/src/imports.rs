@@ -2,24 +2,26 @@
 
 use std::time::Duration;
 
-use audit::{EventType, Record as Event, Resource, UserIdentity};
 use pipeline::Services;
 use serde::{Deserialize, Serialize};
 use shapes::kms::{ExpirationModelType, ImportState};
 use store::{Batch, Key, Lane, Read, Record, Table};
-use types::{AccountId, Entropy, KeyId, Region, RequestId, Timestamp};
+use types::{AccountId, KeyId, Region, Timestamp};
 
-use crate::Error;
 use crate::records::{
     KEYS, KeyOrigin, KeyRecord, KeyState, MATERIALS, MaterialEntry, MaterialId, key_row,
     material_row,
 };
+use crate::{Error, service_events};
 
 /// Materials that expire, by the time of their end.
 pub(crate) static IMPORT_ENDS: Table<ImportEnd> = Table::without_history("kms_import_ends");
 
 /// How many materials one call of [`expire`] destroys.
 const STEP: usize = 256;
+
+/// The event of a destruction that nobody called for.
+const EXPIRED: &str = "DeleteExpiredKeyMaterial";
 
 /// The longest life of imported material that has an end.
 pub(crate) const MOST_LIFE: Duration = Duration::from_hours(365 * 24);
@@ -197,9 +199,10 @@ pub async fn expire(services: &Services) -> Result<(), Error> {
         });
         if let Some(key) = key.filter(|key| key.has_expired(now)) {
             let gone = key.without_import(&mut batch);
-            let event = expired(&gone, now, services.entropy());
-            audit::append(&mut batch, Some(gone.account), &gone.region, now, &event)
-                .map_err(|source| Error::internal("an event could not be written", source))?;
+            let (entropy, at) = (services.entropy(), (gone.account, &gone.region));
+            let mut event = service_events::of_key(entropy, &gone.arn, at, EXPIRED, now);
+            event.service_event_details = Some(serde_json::json!({ "keyId": gone.id }));
+            service_events::append(&mut batch, at, now, &event)?;
             gone.replace(&key, &mut batch);
         } else {
             batch.delete(&IMPORT_ENDS, row.clone());
@@ -215,25 +218,4 @@ pub async fn expire(services: &Services) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// The record of a destruction that nobody called for.
-fn expired(key: &KeyRecord, now: Timestamp, entropy: &dyn Entropy) -> Event {
-    let mut record = Event::new(UserIdentity::of_service_event(key.account), now);
-    record.event_type = EventType::AwsServiceEvent;
-    "kms.amazonaws.com".clone_into(&mut record.event_source);
-    "DeleteExpiredKeyMaterial".clone_into(&mut record.event_name);
-    record.aws_region = key.region.to_string();
-    "AWS Internal".clone_into(&mut record.source_ip_address);
-    "AWS Internal".clone_into(&mut record.user_agent);
-    record.read_only = false;
-    record.resources = vec![Resource {
-        arn: key.arn.to_string(),
-        account_id: Some(key.account.to_string()),
-        kind: "AWS::KMS::Key".to_owned(),
-    }];
-    record.service_event_details = Some(serde_json::json!({ "keyId": key.id }));
-    record.event_id = RequestId::generate(entropy).to_string();
-    record.recipient_account_id = key.account.to_string();
-    record
 }

@@ -84,6 +84,9 @@ impl ConditionKeys for KeyKeys {
             } else {
                 "false"
             })),
+            ("kms:multiregionkeytype", None) => {
+                self.key.key_type().map(|kind| fixed(kind.as_str()))
+            }
             ("kms:resourcealiases", None) => {
                 let prefix = self.key.row_key();
                 let names = self.snapshot.scan(&ALIAS_NAMES, &prefix);

@@ -1,4 +1,5 @@
-//! What happens to keys that nobody calls for: rotations, and the end of deleted keys.
+//! What happens to keys that nobody calls for: rotations, the end of deleted keys, and the end
+//! of states that a key only passes through.
 //!
 //! Deleting a key is final, in this order:
 //!
@@ -13,10 +14,9 @@
 //!
 //! Each step can be repeated, so that a server which stops in between goes on where it was.
 
-use audit::{EventType, Record, Resource, UserIdentity};
 use pipeline::Services;
 use store::{Batch, CommitError, Key, View};
-use types::{AccountId, RequestId, Timestamp};
+use types::{AccountId, KeyId, Region, Timestamp};
 
 use crate::grants::record::GRANTS;
 use crate::last_usage::KEY_USAGE;
@@ -25,7 +25,7 @@ use crate::records::{
     MATERIALS, RotationKind, SHRED_GENERATIONS, ShredGenerations, alias_name_row, alias_row, dated,
     key_arn, key_row, shred_row,
 };
-use crate::{Error, Keyring, material, rotation};
+use crate::{Error, Keyring, material, multi_region, rotation, service_events};
 
 /// Keys looked at in one run.
 const KEYS_AT_ONCE: usize = 64;
@@ -34,7 +34,8 @@ const ROWS_AT_ONCE: usize = 256;
 /// Commits of one run for one account.
 const STEPS: usize = 16;
 
-/// Rotates the keys whose time has come, and carries deletions on. Maintenance calls it every
+/// Rotates the keys whose time has come, carries deletions on, and settles keys that were just
+/// replicated or changed their role. Maintenance calls it every
 /// second; it does a bounded part of what there is to do.
 ///
 /// Fails if the store or the file of shred keys cannot be written; it goes on where it was
@@ -68,14 +69,23 @@ fn carry_out(services: &Services, row: &Key, now: Timestamp) -> Result<Batch, Er
     let mut batch = Batch::default();
     match key.as_ref().map(|key| &key.record) {
         Some(key) if key.due().is_some_and(|at| at <= now) => {
-            if key.state == KeyState::PendingDeletion {
-                remove(&view, key, now, &mut batch);
-            } else {
-                let keyring = services.part::<Keyring>()?;
-                let how = (RotationKind::Automatic, now);
-                let (shred, entropy) = (keyring.shred(), services.entropy());
-                rotation::rotate(&view, shred, entropy, key, how, &mut batch)?;
-                record(services, key, "RotateKey", now, &mut batch)?;
+            let (id, place) = (&key.id, (key.account, &key.region));
+            match key.state {
+                KeyState::PendingDeletion => remove(&view, key, now, &mut batch),
+                KeyState::Creating | KeyState::Updating => {
+                    let settled = KeyRecord {
+                        state: key.settled_state(),
+                        ..KeyRecord::clone(key)
+                    };
+                    settled.replace(key, &mut batch);
+                }
+                _ => {
+                    let keyring = services.part::<Keyring>()?;
+                    let how = (RotationKind::Automatic, now);
+                    let (shred, entropy) = (keyring.shred(), services.entropy());
+                    rotation::rotate(&view, shred, entropy, key, how, &mut batch)?;
+                    record(services, place, id, ("RotateKey", now), &mut batch)?;
+                }
             }
         }
         // The clock was set back: what the row says is still to come.
@@ -87,7 +97,8 @@ fn carry_out(services: &Services, row: &Key, now: Timestamp) -> Result<Batch, Er
     Ok(batch)
 }
 
-/// Removes the key, its material and its aliases, and leaves its destruction.
+/// Removes the key, its material and its aliases, and leaves its destruction. What related keys
+/// have of the material is wrapped for them, and stays.
 fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut Batch) {
     let generations = view.get(&SHRED_GENERATIONS, &shred_row(key.account));
     let generation = generations.map_or(0, |row| row.record.current);
@@ -106,6 +117,7 @@ fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut Batch) {
         );
     }
     batch.delete(&KEY_USAGE, key.row_key());
+    multi_region::leave(view, key, now, batch);
     key.remove(batch);
     let destruction = Destruction {
         account,
@@ -200,7 +212,8 @@ fn next_step(
     batch.put(&SHRED_GENERATIONS, place, ended);
     for gone in destructions.iter().filter(|gone| gone.generation <= old) {
         batch.delete(&DESTRUCTIONS, key_row(account, &gone.region, &gone.key));
-        record_of(services, gone, "DeleteKey", now, batch)?;
+        let place = (gone.account, &gone.region);
+        record(services, place, &gone.key, ("DeleteKey", now), batch)?;
     }
     Ok(Step::Last)
 }
@@ -258,48 +271,17 @@ async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
     }
 }
 
+/// Adds the record of what KMS did of itself to a key.
 fn record(
     services: &Services,
-    key: &KeyRecord,
-    event: &str,
-    at: Timestamp,
+    (account, region): (AccountId, &Region),
+    key: &KeyId,
+    (event, at): (&str, Timestamp),
     batch: &mut Batch,
 ) -> Result<(), Error> {
-    let key = Destruction {
-        account: key.account,
-        region: key.region.clone(),
-        key: key.id.clone(),
-        generation: 0,
-        deleted: at,
-    };
-    record_of(services, &key, event, at, batch)
-}
-
-/// Adds the record of what KMS did of itself.
-fn record_of(
-    services: &Services,
-    key: &Destruction,
-    event: &str,
-    at: Timestamp,
-    batch: &mut Batch,
-) -> Result<(), Error> {
-    let arn = key_arn(key.account, &key.region, &key.key);
-    let mut record = Record::new(UserIdentity::of_service_event(key.account), at);
-    "kms.amazonaws.com".clone_into(&mut record.event_source);
-    event.clone_into(&mut record.event_name);
-    record.aws_region = key.region.to_string();
-    "AWS Internal".clone_into(&mut record.source_ip_address);
-    "AWS Internal".clone_into(&mut record.user_agent);
-    record.event_type = EventType::AwsServiceEvent;
-    record.read_only = false;
-    record.event_id = RequestId::generate(services.entropy()).to_string();
-    record.recipient_account_id = key.account.to_string();
-    record.service_event_details = Some(serde_json::json!({ "keyId": key.key }));
-    record.resources = vec![Resource {
-        arn: arn.to_string(),
-        account_id: Some(key.account.to_string()),
-        kind: "AWS::KMS::Key".to_owned(),
-    }];
-    audit::append(batch, Some(key.account), &key.region, at, &record)
-        .map_err(|source| Error::internal("an audit record cannot be made", source))
+    let arn = key_arn(account, region, key);
+    let place = (account, region);
+    let mut record = service_events::of_key(services.entropy(), &arn, place, event, at);
+    record.service_event_details = Some(serde_json::json!({ "keyId": key }));
+    service_events::append(batch, place, at, &record)
 }

@@ -123,14 +123,28 @@ pub(crate) fn load(
     key: &KeyRecord,
     id: MaterialId,
 ) -> Result<Option<Unwrapped>, Error> {
+    let Some(material) = load_bytes(view, shred, key, id)? else {
+        return Ok(None);
+    };
+    Unwrapped::new(&key.id, key.spec, &material)
+        .map(Some)
+        .map_err(|source| Error::internal("key material cannot be used", source))
+}
+
+/// The material `id` of `key` itself; `None` if it is not there.
+///
+/// Fails if its row was tampered with.
+pub(crate) fn load_bytes(
+    view: &View,
+    shred: &ShredKeys,
+    key: &KeyRecord,
+    id: MaterialId,
+) -> Result<Option<SecretBytes>, Error> {
     let row = material_row(key, id);
     let Some(stored) = view.get(&MATERIALS, &row) else {
         return Ok(None);
     };
-    let material = unwrapped(shred, key.account, &row, stored.record)?;
-    Unwrapped::new(&key.id, key.spec, &material)
-        .map(Some)
-        .map_err(|source| Error::internal("key material cannot be used", source))
+    unwrapped(shred, key.account, &row, stored.record).map(Some)
 }
 
 /// The same material under the shred key `generation` of its account.

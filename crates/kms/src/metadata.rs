@@ -2,8 +2,12 @@
 
 use std::fmt::Display;
 
+use pipeline::EventDetail;
 use serde_json::Value;
-use shapes::kms::{CustomerMasterKeySpec, KeyManagerType, KeyMetadata, KeyUsageType, OriginType};
+use shapes::kms::{
+    CustomerMasterKeySpec, KeyManagerType, KeyMetadata, KeyUsageType, MultiRegionConfiguration,
+    MultiRegionKey, MultiRegionKeyType, OriginType,
+};
 
 use crate::event::Fields;
 use crate::imports::ImportedMaterial;
@@ -47,11 +51,16 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
         deletion_date: key
             .deletion
             .filter(|_| key.state == KeyState::PendingDeletion),
+        multi_region_configuration: key.multi_region_configuration(),
+        pending_deletion_window_in_days: key
+            .window
+            .filter(|_| key.state == KeyState::PendingReplicaDeletion)
+            .map(i32::from),
         ..KeyMetadata::default()
     }
 }
 
-/// The metadata as `responseElements` of `CreateKey` show it.
+/// The metadata as `responseElements` of `CreateKey` and `ReplicateKey` show it.
 pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
     let created = metadata.creation_date.map(audit::timestamp_text);
     Fields::default()
@@ -100,9 +109,57 @@ pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
         )
         .maybe("multiRegion", metadata.multi_region)
         .maybe(
+            "multiRegionConfiguration",
+            metadata
+                .multi_region_configuration
+                .as_ref()
+                .map(set_in_event),
+        )
+        .maybe(
             "currentKeyMaterialId",
             metadata.current_key_material_id.clone(),
         )
+        .done()
+}
+
+/// What kind of key was made, as `requestParameters` of `CreateKey` show it.
+pub(crate) fn form_in_event(metadata: &KeyMetadata) -> Fields {
+    let spec = metadata.key_spec.map(shapes::kms::KeySpec::as_str);
+    Fields::default()
+        .maybe("keyUsage", metadata.key_usage.map(KeyUsageType::as_str))
+        .maybe("keySpec", spec)
+        .maybe("customerMasterKeySpec", spec)
+        .maybe("origin", metadata.origin.map(OriginType::as_str))
+}
+
+/// The record of a call that made the key of `metadata`.
+pub(crate) fn created(detail: EventDetail, metadata: &KeyMetadata) -> EventDetail {
+    let response = Fields::default()
+        .with("keyMetadata", in_event(metadata))
+        .done();
+    let detail = EventDetail { response, ..detail };
+    let arn = metadata.arn.as_ref().and_then(|arn| arn.parse().ok());
+    match arn {
+        Some(arn) => detail.resource(&arn, "AWS::KMS::Key"),
+        None => detail,
+    }
+}
+
+fn set_in_event(set: &MultiRegionConfiguration) -> Value {
+    let key = |key: &MultiRegionKey| {
+        Fields::default()
+            .maybe("arn", key.arn.clone())
+            .maybe("region", key.region.clone())
+            .done()
+    };
+    let replicas = set.replica_keys.iter().flatten();
+    Fields::default()
+        .maybe(
+            "multiRegionKeyType",
+            set.multi_region_key_type.map(MultiRegionKeyType::as_str),
+        )
+        .maybe("primaryKey", set.primary_key.as_ref().map(key))
+        .with("replicaKeys", replicas.map(key).collect::<Vec<_>>())
         .done()
 }
 

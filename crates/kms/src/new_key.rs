@@ -8,6 +8,7 @@ use types::{AccountId, Entropy, KeyId, Region, Service, Timestamp};
 
 use crate::key_policy::KeyPolicy;
 use crate::keyring::owned_row;
+use crate::multi_region::Siblings;
 use crate::records::{
     ALIASES, KeyManager, KeyRecord, KeyState, MaterialEntry, OWNED_KEYS, OwnedKeyRecord,
     RotationSchedule, alias_row, key_arn,
@@ -61,12 +62,15 @@ impl NewKey {
             policy,
             form,
         } = blueprint;
+        let siblings = form.multi_region.then(|| Siblings::of(&region));
         let mut record = KeyRecord {
             arn: key_arn(account, &region, &id),
             material: material
                 .as_ref()
                 .map(|bytes| material::material_id(&id, bytes)),
             imports: Vec::new(),
+            siblings,
+            window: None,
             id,
             account,
             region,

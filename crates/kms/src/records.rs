@@ -16,6 +16,7 @@ use crate::grants::record::{GRANT_NAMES, GRANTS, Pointer, RETIRABLE_GRANTS};
 use crate::imports::{IMPORT_ENDS, ImportedMaterial};
 use crate::key_policy::KeyPolicy;
 use crate::last_usage::KEY_USAGE;
+use crate::multi_region::Siblings;
 use crate::stored;
 
 /// Keys: metadata and key policy.
@@ -96,8 +97,7 @@ macro_rules! text_enum {
 pub(crate) use text_enum;
 
 text_enum! {
-    /// The state of a key. Only the first three are reached by the operations that exist; the
-    /// stored form and the matrix of states know all of AWS's.
+    /// The state of a key.
     pub KeyState {
         /// Usable.
         Enabled = "Enabled",
@@ -273,6 +273,12 @@ pub(crate) struct KeyRecord {
     /// What was imported, for keys of origin `EXTERNAL`.
     #[serde(default)]
     pub imports: Vec<ImportedMaterial>,
+    /// The set that a multi-Region key belongs to.
+    #[serde(default)]
+    pub siblings: Option<Siblings>,
+    /// Days from the end of the last replica to the end of a primary that waits for it.
+    #[serde(default)]
+    pub window: Option<u16>,
 }
 
 impl Record for KeyRecord {
@@ -336,7 +342,8 @@ impl RotationSchedule {
     }
 }
 
-fn period(days: u16) -> Duration {
+/// So many days.
+pub(crate) fn period(days: u16) -> Duration {
     Duration::from_secs(u64::from(days).saturating_mul(86_400))
 }
 
@@ -362,18 +369,19 @@ impl KeyRecord {
         batch.delete(&KEYS, self.row_key());
     }
 
-    /// When something is due that nobody calls for: the end of a key that is being deleted, or
-    /// the rotation of one that is enabled.
+    /// When something is due that nobody calls for: the end of a key that is being deleted, the
+    /// rotation of one that is enabled, or, at once, the end of a state that is none to stay in.
+    /// Replicas are rotated with their primary.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         match self.state {
             KeyState::PendingDeletion => self.deletion,
+            KeyState::Enabled if self.is_replica() => None,
             KeyState::Enabled => self.rotation.map(|schedule| schedule.next),
+            KeyState::Creating | KeyState::Updating => Some(self.created),
             KeyState::Disabled
             | KeyState::PendingReplicaDeletion
             | KeyState::PendingImport
-            | KeyState::Unavailable
-            | KeyState::Creating
-            | KeyState::Updating => None,
+            | KeyState::Unavailable => None,
         }
     }
 

@@ -5,13 +5,13 @@ use types::{Entropy, Timestamp};
 
 use crate::records::{KeyRecord, KeySpec, MaterialEntry, RotationKind};
 use crate::shred::ShredKeys;
-use crate::{Error, material};
+use crate::{Error, material, multi_region};
 
 /// Rotations that one key gets on demand.
 pub(crate) const MOST_ON_DEMAND: usize = 25;
 
-/// Adds to `batch` that `key` encrypts under new material from now on; what the old ones
-/// encrypted still decrypts.
+/// Adds to `batch` that `key` encrypts under new material from now on, as do all of its
+/// replicas; what the old ones encrypted still decrypts.
 pub(crate) fn rotate(
     view: &View,
     shred: &ShredKeys,
@@ -33,8 +33,10 @@ pub(crate) fn rotate(
         rotated.rotation = key.rotation.map(|schedule| schedule.after(at));
     }
     material::store(view, shred, entropy, &rotated, (id, &fresh), batch)?;
-    rotated.replace(key, batch);
-    Ok(())
+    for replica in multi_region::related(view, key) {
+        material::store(view, shred, entropy, &replica.record, (id, &fresh), batch)?;
+    }
+    multi_region::replace(view, (entropy, at), key, rotated, batch)
 }
 
 /// Fails with `UnsupportedOperationException` for a key that is never rotated by itself

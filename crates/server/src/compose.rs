@@ -86,6 +86,7 @@ pub(crate) async fn deployment(
     router::register(&mut actions);
     parts.insert(Arc::new(actions));
     parts.insert(Arc::new(keyring));
+    parts.insert(Arc::new(kms::Regions(config.regions.clone())));
     parts.insert(Arc::new(kms::ImportTokens::new(directory.root())));
     parts.insert(Arc::new(runtime));
     let builder = ServicesBuilder {

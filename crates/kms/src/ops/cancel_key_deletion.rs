@@ -50,6 +50,7 @@ impl Operation for CancelKeyDeletion {
                 KeyState::Disabled
             },
             deletion: None,
+            window: None,
             ..KeyRecord::clone(key)
         };
         let mut effect = Batch::default();

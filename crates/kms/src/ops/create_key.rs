@@ -9,14 +9,14 @@ use shapes::kms::{
     CreateKeyRequest, CreateKeyResponse, CustomerMasterKeySpec, KeySpec, KeyUsageType, OriginType,
 };
 use store::Batch;
-use types::{AccountId, Arn, KeyId, Region, Service};
+use types::{AccountId, KeyId, Region, Service};
 
 use crate::event::Fields;
 use crate::key_policy::KeyPolicy;
 use crate::new_key::{Blueprint, NewKey};
 use crate::records::{KEYS, KeyManager, KeyOrigin, key_arn, region_prefix};
 use crate::specs::KeyForm;
-use crate::{Error, Keyring, actions, lockout, metadata, tags};
+use crate::{Error, Keyring, actions, lockout, metadata, multi_region, tags};
 
 /// Customer managed keys in one region of an account.
 const MOST_KEYS: usize = 100_000;
@@ -42,7 +42,11 @@ pub struct CreateKeyTarget {
 impl Operation for CreateKey {
     const SERVICE: Service = Service::Kms;
     const NAME: &'static str = "CreateKey";
-    const ACTIONS: &'static [&'static Action] = &[&actions::CREATE_KEY, &actions::TAG_RESOURCE];
+    const ACTIONS: &'static [&'static Action] = &[
+        &actions::CREATE_KEY,
+        &actions::TAG_RESOURCE,
+        &actions::CREATE_SERVICE_LINKED_ROLE,
+    ];
     const KIND: Kind = Kind::Mutating;
     type Input = CreateKeyRequest;
     type Output = CreateKeyResponse;
@@ -51,12 +55,13 @@ impl Operation for CreateKey {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         let form = KeyForm::of_request(input)?;
-        if form.multi_region {
-            return Err(Error::Unsupported("a multi-Region key".into()));
-        }
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let tags = tags::checked(input.tags.as_deref().unwrap_or_default())?;
-        let id = KeyId::generate(ctx.entropy());
+        let id = if form.multi_region {
+            KeyId::generate_multi_region(ctx.entropy())
+        } else {
+            KeyId::generate(ctx.entropy())
+        };
         let tag_keys = KeySet::default()
             .map("aws:requesttag", &tags)
             .many("aws:tagkeys", tags.keys().cloned().collect());
@@ -68,6 +73,10 @@ impl Operation for CreateKey {
             .one("kms:keyorigin", form.origin.as_str())
             .one("kms:multiregion", form.multi_region.to_string())
             .maybe(
+                "kms:multiregionkeytype",
+                form.multi_region.then_some("PRIMARY"),
+            )
+            .maybe(
                 "kms:bypasspolicylockoutsafetycheck",
                 bypass.map(|bypass| bypass.to_string()),
             );
@@ -75,6 +84,9 @@ impl Operation for CreateKey {
         if !tags.is_empty() {
             let arn = key_arn(account, ctx.region(), &id);
             needs.push(Need::on(&actions::TAG_RESOURCE, arn).with(tag_keys));
+        }
+        if form.multi_region {
+            needs.push(multi_region::need_of_linked_role(account));
         }
         let target = CreateKeyTarget {
             account,
@@ -151,24 +163,18 @@ impl Operation for CreateKey {
             .maybe("customKeyStoreId", input.custom_key_store_id.clone())
             .maybe("xksKeyId", input.xks_key_id.clone())
             .request();
-        let Some(made) = output.and_then(|output| output.key_metadata.as_ref()) else {
-            return detail;
-        };
-        let response = Fields::default()
-            .with("keyMetadata", metadata::in_event(made))
-            .done();
-        let detail = EventDetail { response, ..detail };
-        let arn = made.arn.as_ref().and_then(|arn| arn.parse::<Arn>().ok());
-        arn.map_or_else(
-            || detail.clone(),
-            |arn| detail.clone().resource(&arn, "AWS::KMS::Key"),
-        )
+        match output.and_then(|output| output.key_metadata.as_ref()) {
+            Some(made) => metadata::created(detail, made),
+            None => detail,
+        }
     }
 }
 
+/// Fails with `LimitExceededException` if the account has as many keys in `region` as it may.
+///
 /// Counts without recording the read, or every two new keys of an account would conflict. Two
 /// at once may so pass the quota by one.
-fn check_quota(ctx: &Ctx, account: AccountId, region: &Region) -> Result<(), Error> {
+pub(crate) fn check_quota(ctx: &Ctx, account: AccountId, region: &Region) -> Result<(), Error> {
     let prefix = region_prefix(account, region);
     let keys = ctx.view().snapshot().scan(&KEYS, &prefix);
     let customer_managed = keys.filter(|(_, row)| row.record.manager == KeyManager::Customer);

@@ -10,7 +10,7 @@ use types::Service;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyRecord;
-use crate::{Error, actions, rotation, state};
+use crate::{Error, actions, multi_region, rotation, state};
 
 /// Ends automatic rotation. What was encrypted under older materials still decrypts.
 ///
@@ -37,19 +37,21 @@ impl Operation for DisableKeyRotation {
     }
 
     async fn handle(
-        _ctx: &Ctx,
+        ctx: &Ctx,
         permit: Permit<Self>,
         _input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
         rotation::check_spec(key)?;
+        key.check_not_replica()?;
         let record = KeyRecord {
             rotation: None,
             ..KeyRecord::clone(key)
         };
         let mut effect = Batch::default();
-        record.replace(key, &mut effect);
+        let how = (ctx.entropy(), ctx.time());
+        multi_region::replace(ctx.view(), how, key, record, &mut effect)?;
         Ok(Reply::write(Empty {}, effect))
     }
 

@@ -10,14 +10,14 @@ use types::Service;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::{KeyRecord, RotationSchedule, USUAL_DAYS};
-use crate::{Error, actions, rotation, state};
+use crate::{Error, actions, multi_region, rotation, state};
 
 /// Has a key rotated every 90 to 2,560 days (default 365), for the first time one period from
 /// now. Called again it changes the period.
 ///
 /// Fails with `NotFoundException` if the key does not exist, with `DisabledException` or
 /// `KMSInvalidStateException` over its state, and with `UnsupportedOperationException` for keys
-/// whose material is not made here.
+/// whose material is not made here and for replicas: the primary is rotated, and they with it.
 #[derive(Debug)]
 pub struct EnableKeyRotation;
 
@@ -47,6 +47,7 @@ impl Operation for EnableKeyRotation {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
         rotation::check_spec(key)?;
+        key.check_not_replica()?;
         let days = days(&input)?;
         let record = KeyRecord {
             rotation: match key.rotation {
@@ -57,7 +58,8 @@ impl Operation for EnableKeyRotation {
             ..KeyRecord::clone(key)
         };
         let mut effect = Batch::default();
-        record.replace(key, &mut effect);
+        let how = (ctx.entropy(), ctx.time());
+        multi_region::replace(ctx.view(), how, key, record, &mut effect)?;
         Ok(Reply::write(Empty {}, effect))
     }
 

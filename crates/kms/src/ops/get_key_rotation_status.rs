@@ -11,7 +11,7 @@ use crate::records::KeyState;
 use crate::{Error, actions, state};
 
 /// Says whether a key is rotated automatically, how often and when next. A key that is being
-/// deleted is not.
+/// deleted is not. A replica is rotated with its primary.
 ///
 /// Fails with `NotFoundException` if the key does not exist, and with
 /// `UnsupportedOperationException` for keys whose material is not made here.
@@ -41,9 +41,8 @@ impl Operation for GetKeyRotationStatus {
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
-        let schedule = key
-            .rotation
-            .filter(|_| key.state != KeyState::PendingDeletion);
+        let ends = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
+        let schedule = key.rotation.filter(|_| !ends.contains(&key.state));
         Ok(Reply::read(GetKeyRotationStatusResponse {
             key_rotation_enabled: Some(schedule.is_some()),
             key_id: Some(key.id.to_string()),

@@ -54,6 +54,7 @@ impl Operation for RotateKeyOnDemand {
             let arn = key.arn.clone();
             return Err(Error::NoPendingMaterial { arn });
         }
+        key.check_not_replica()?;
         check_limits(ctx, key)?;
         let mut effect = Batch::default();
         let how = (RotationKind::OnDemand, ctx.time());

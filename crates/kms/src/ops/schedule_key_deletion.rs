@@ -1,7 +1,5 @@
 //! `ScheduleKeyDeletion`: a key ends when its waiting period is over.
 
-use std::time::Duration;
-
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse};
@@ -10,7 +8,7 @@ use types::Service;
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::records::{KeyRecord, KeyState};
+use crate::records::{KeyRecord, KeyState, period};
 use crate::{Error, actions, last_usage, metadata, state};
 
 /// The shortest, usual and longest waiting period in days.
@@ -18,7 +16,8 @@ const DAYS: [i32; 3] = [7, 30, 30];
 
 /// Schedules the end of a key, 7 to 30 days (default 30) from now. The next request already
 /// finds it unusable; `CancelKeyDeletion` brings it back until the period is over. Then the
-/// key, its material, aliases and grants are gone for good.
+/// key, its material, aliases and grants are gone for good. The period of a multi-Region primary
+/// key begins when its last replica is gone.
 ///
 /// Fails with `ValidationException` for another period, with `NotFoundException` if the key
 /// does not exist, and with `KMSInvalidStateException` if it is being deleted already.
@@ -53,11 +52,21 @@ impl Operation for ScheduleKeyDeletion {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
         let days = days(&input)?;
-        let seconds = u64::from(days.unsigned_abs()).saturating_mul(86_400);
-        let record = KeyRecord {
-            state: KeyState::PendingDeletion,
-            deletion: Some(ctx.time().saturating_add(Duration::from_secs(seconds))),
-            ..KeyRecord::clone(key)
+        let window = u16::try_from(days)
+            .map_err(|source| Error::internal("a waiting period is out of bounds", source))?;
+        let end = ctx.time().saturating_add(period(window));
+        let record = if key.has_replicas() {
+            KeyRecord {
+                state: KeyState::PendingReplicaDeletion,
+                window: Some(window),
+                ..KeyRecord::clone(key)
+            }
+        } else {
+            KeyRecord {
+                state: KeyState::PendingDeletion,
+                deletion: Some(end),
+                ..KeyRecord::clone(key)
+            }
         };
         let answer = ScheduleKeyDeletionResponse {
             key_id: Some(key.arn.to_string()),

@@ -26,9 +26,13 @@ pub(crate) const HOME: &str = "111122223333";
 /// Another account of the deployment.
 pub(crate) const AWAY: &str = "444455556666";
 
-/// Allows a user everything that key policies leave to its account.
+/// The regions of the deployment; most tests work in the first.
+pub(crate) const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+
+/// Allows a user everything that key policies leave to its account, and what multi-Region keys
+/// need beside it.
 pub(crate) const ALL_OF_KMS: &str = r#"{"Version":"2012-10-17","Statement":[
-    {"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#;
+    {"Effect":"Allow","Action":["kms:*","iam:CreateServiceLinkedRole"],"Resource":"*"}]}"#;
 
 pub(crate) struct World {
     pub(crate) services: Arc<Services>,
@@ -85,6 +89,9 @@ impl World {
         keyring.check(&store.snapshot()).unwrap();
         let mut parts = Parts::default();
         parts.insert(Arc::new(keyring));
+        parts.insert(Arc::new(kms::Regions(
+            REGIONS.map(|name| name.parse().unwrap()).into(),
+        )));
         parts.insert(Arc::new(kms::ImportTokens::new(&root)));
         parts.insert(Arc::new(Principals(principals)));
         let services = ServicesBuilder {
@@ -95,7 +102,7 @@ impl World {
             parts,
         }
         .build();
-        let region = "us-east-1".parse().unwrap();
+        let region = REGIONS[0].parse().unwrap();
         Self {
             services,
             region,
@@ -282,7 +289,12 @@ impl World {
 
     /// The history of `account`, newest first.
     pub(crate) fn records(&self, account: &str) -> Vec<Record> {
-        testkit::records(&self.services, account.parse().unwrap(), &self.region)
+        self.records_in(&self.region, account)
+    }
+
+    /// The history of `account` in one region, newest first.
+    pub(crate) fn records_in(&self, region: &Region, account: &str) -> Vec<Record> {
+        testkit::records(&self.services, account.parse().unwrap(), region)
     }
 }
 

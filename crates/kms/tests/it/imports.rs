@@ -12,9 +12,9 @@ use pipeline::Caller;
 use serde_json::{Value, json};
 use shapes::kms::{
     AlgorithmSpec, CreateKeyRequest, DeleteImportedKeyMaterialRequest, EnableKeyRotationRequest,
-    ExpirationModelType, GetParametersForImportRequest, ImportKeyMaterialRequest, ImportType,
-    KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType, RotateKeyOnDemandRequest,
-    SignRequest, SigningAlgorithmSpec, WrappingKeySpec,
+    ExpirationModelType, GetParametersForImportRequest, GetParametersForImportResponse,
+    ImportKeyMaterialRequest, ImportType, KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType,
+    RotateKeyOnDemandRequest, SignRequest, SigningAlgorithmSpec, WrappingKeySpec,
 };
 
 use crate::decryption::decrypt;
@@ -43,7 +43,7 @@ fn parameters(key: &KeyMetadata) -> GetParametersForImportRequest {
 }
 
 /// The import of `material`, for ever.
-async fn import(
+pub(crate) async fn import(
     world: &World,
     admin: &Caller,
     key: &KeyMetadata,
@@ -52,11 +52,19 @@ async fn import(
     let given = world
         .call::<GetParametersForImport>(admin, parameters(key))
         .await;
-    let given = given.unwrap();
+    request(&key.key_id, given.unwrap(), material)
+}
+
+/// The import of `material` with what was given for it, for ever.
+pub(crate) fn request(
+    key_id: &str,
+    given: GetParametersForImportResponse,
+    material: &[u8],
+) -> ImportKeyMaterialRequest {
     let public = given.public_key.unwrap();
     let wrapped = encrypt_oaep(public.expose(), OaepHash::Sha256, material).unwrap();
     ImportKeyMaterialRequest {
-        key_id: key.key_id.clone(),
+        key_id: key_id.to_owned(),
         import_token: given.import_token.unwrap(),
         encrypted_key_material: wrapped.into(),
         valid_to: None,

@@ -25,6 +25,8 @@ mod macs;
 mod managed_keys;
 mod metadata;
 mod model;
+mod multi_region;
+mod multi_region_model;
 mod re_encryption;
 mod rotation;
 mod states;
