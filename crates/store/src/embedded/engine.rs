@@ -54,7 +54,7 @@ impl Engine {
         let chain = database.keyspace("chain", small)?;
         let mut by_name = HashMap::new();
         for space in spaces {
-            let keyspace = database.keyspace(&format!("space.{}", space.name), || {
+            let keyspace = database.keyspace(&space_name(space.name), || {
                 keyspace_options(tuning.data_memtable_bytes)
             })?;
             by_name.insert(space.name, keyspace);
@@ -89,6 +89,59 @@ impl Engine {
     /// The database, for batches and consistent scans.
     pub(super) fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Every keyspace, and a view of all of them at one moment.
+    ///
+    /// INVARIANT: no segment is made or dropped between the list and the view. A head that the
+    /// view shows so has its segment in the list: a segment is made before the first batch that
+    /// writes to it, and dropped after the batch that removes its head.
+    pub(super) fn cut(&self) -> (fjall::Snapshot, Vec<(String, Keyspace)>) {
+        let mut keyspaces = vec![
+            ("rows".to_owned(), self.rows.clone()),
+            ("history".to_owned(), self.history.clone()),
+            ("chain".to_owned(), self.chain.clone()),
+        ];
+        for (name, keyspace) in &self.spaces {
+            keyspaces.push((space_name(name), keyspace.clone()));
+        }
+        let logs: Vec<_> = self
+            .logs
+            .iter()
+            .map(|(log, segments)| {
+                let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
+                (*log, segments)
+            })
+            .collect();
+        for (log, segments) in &logs {
+            for (segment, keyspace) in segments.iter() {
+                keyspaces.push((segment_name(log, *segment), keyspace.clone()));
+            }
+        }
+        (self.database.snapshot(), keyspaces)
+    }
+
+    /// The keyspace called `name` in a cut, made if it is a segment; `None` if no such keyspace
+    /// was declared.
+    pub(super) fn keyspace_called(
+        &self,
+        name: &str,
+        logs: &[&'static Log],
+    ) -> Option<fjall::Result<Keyspace>> {
+        match name {
+            "rows" => return Some(Ok(self.rows.clone())),
+            "history" => return Some(Ok(self.history.clone())),
+            "chain" => return Some(Ok(self.chain.clone())),
+            _ => {}
+        }
+        if let Some((log, segment)) = log_segment(name, logs) {
+            return self.segment_of(log, segment);
+        }
+        let space = self
+            .spaces
+            .iter()
+            .find(|(space, _)| space_name(space) == name);
+        space.map(|(_, keyspace)| Ok(keyspace.clone()))
     }
 
     /// A lower bound of the number that the engine will give to the next batch.
@@ -311,6 +364,10 @@ fn keyspace_options(memtable: u64) -> KeyspaceCreateOptions {
         .manual_journal_persist(true)
         .data_block_compression_policy(CompressionPolicy::disabled())
         .index_block_compression_policy(CompressionPolicy::disabled())
+}
+
+fn space_name(space: &str) -> String {
+    format!("space.{space}")
 }
 
 fn segment_name(log: &str, segment: u64) -> String {

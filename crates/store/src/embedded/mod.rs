@@ -5,6 +5,7 @@
 mod chain;
 mod codec;
 mod committer;
+mod cut;
 mod disk;
 mod engine;
 mod entry;
@@ -37,6 +38,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use cut::{Cut, Item, NUMBERS_LEFT_OUT, RebuildError, rebuild};
 pub use disk::{Disk, MarkFile, Space as DiskSpace, SystemDisk};
 pub use loss::{Changes, FoundEntry, Loss};
 pub use options::{Options, Tuning};
@@ -87,6 +89,13 @@ impl EmbeddedStore {
     /// sync.
     pub fn syncs(&self) -> u64 {
         self.shared.syncs.load(Ordering::Relaxed)
+    }
+
+    /// All that the store holds now, at one commit. Commits go on meanwhile.
+    ///
+    /// Fails if the engine cannot read.
+    pub fn cut(&self) -> Result<Cut, Error> {
+        Cut::of(&self.shared)
     }
 
     fn stop(&self, flush: bool) {

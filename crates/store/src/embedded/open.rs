@@ -197,7 +197,7 @@ fn start(
 }
 
 /// Clears what an interrupted first start left, and makes the first mark.
-fn start_afresh(
+pub(super) fn start_afresh(
     options: &Options<'_>,
     engine: &Path,
     keeper: &MarkKeeper,

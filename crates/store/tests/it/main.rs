@@ -13,6 +13,7 @@ mod common;
 mod concurrency;
 mod conformance;
 mod crash;
+mod cuts;
 mod damage;
 mod disk;
 mod embedded;
