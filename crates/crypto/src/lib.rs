@@ -31,6 +31,7 @@ pub mod password;
 mod residue;
 pub mod rsa;
 pub mod secret;
+pub mod shares;
 pub mod signing;
 #[cfg(test)]
 mod vectors;
