@@ -70,6 +70,14 @@ impl Keyring {
         &self.shred
     }
 
+    /// The file of shred keys, and what `cut` returns, which is taken while no shred key is made
+    /// or destroyed: a cut of the store so goes with the file.
+    ///
+    /// Fails if the file cannot be read.
+    pub fn with_shred_file<T>(&self, cut: impl FnOnce() -> T) -> Result<(Vec<u8>, T), ShredError> {
+        self.shred.copied(cut)
+    }
+
     /// Fails if an account of `snapshot` has no shred key: its keys could not be used. The file
     /// of shred keys is then not the one that belongs to the store.
     pub fn check(&self, snapshot: &Snapshot) -> Result<(), ShredError> {

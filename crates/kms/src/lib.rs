@@ -37,6 +37,7 @@ mod new_key;
 mod ops;
 mod paging;
 mod records;
+mod revival;
 mod rotation;
 mod service_events;
 mod shred;
@@ -112,6 +113,7 @@ pub use ops::update_primary_region::UpdatePrimaryRegion;
 pub use ops::verify::Verify;
 pub use ops::verify_mac::VerifyMac;
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
+pub use revival::{delete_now, deleted_keys, has_customer_keys};
 pub use shred::{ShredError, ShredKeys};
 pub use symmetric::{key_revision, rights_changed, usable};
 

@@ -4,7 +4,7 @@
 //! Deleting a key is final, in this order:
 //!
 //! 1. one commit removes the key, its wrapped material and its aliases, and leaves a
-//!    [`Destruction`]; from here on nobody finds the key;
+//!    [`Destruction`], and for ever that the key was deleted; from here on nobody finds it;
 //! 2. its grants are removed;
 //! 3. a new shred key of the account is made, and what is left of the account's material is
 //!    wrapped anew under it;
@@ -21,9 +21,9 @@ use types::{AccountId, KeyId, Region, Timestamp};
 use crate::grants::record::GRANTS;
 use crate::last_usage::KEY_USAGE;
 use crate::records::{
-    ALIAS_NAMES, ALIASES, DESTRUCTIONS, Destruction, KEY_DATES, KeyRecord, KeyRow, KeyState,
-    MATERIALS, RotationKind, SHRED_GENERATIONS, ShredGenerations, alias_name_row, alias_row, dated,
-    key_arn, key_row, shred_row,
+    ALIAS_NAMES, ALIASES, DELETED, DESTRUCTIONS, Deleted, Destruction, KEY_DATES, KeyRecord,
+    KeyRow, KeyState, MATERIALS, RotationKind, SHRED_GENERATIONS, ShredGenerations, alias_name_row,
+    alias_row, dated, key_arn, key_row, shred_row,
 };
 use crate::{Error, Keyring, material, multi_region, rotation, service_events};
 
@@ -99,7 +99,7 @@ fn carry_out(services: &Services, row: &Key, now: Timestamp) -> Result<Batch, Er
 
 /// Removes the key, its material and its aliases, and leaves its destruction. What related keys
 /// have of the material is wrapped for them, and stays.
-fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut Batch) {
+pub(crate) fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut Batch) {
     let generations = view.get(&SHRED_GENERATIONS, &shred_row(key.account));
     let generation = generations.map_or(0, |row| row.record.current);
     for (row, _) in view.scan(&MATERIALS, &key.row_key(), None) {
@@ -127,6 +127,8 @@ fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut Batch) {
         deleted: now,
     };
     batch.put(&DESTRUCTIONS, key.row_key(), destruction);
+    let (arn, at) = (key.arn.clone(), now);
+    batch.put(&DELETED, key.row_key(), Deleted { arn, at });
 }
 
 fn accounts_with_destructions(services: &Services) -> Vec<AccountId> {
@@ -261,7 +263,7 @@ fn wrap_anew(
 }
 
 /// Commits what a run found to do. What lost to another commit is found again.
-async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
+pub(crate) async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
     match services.store().commit(batch).await {
         Ok(_) | Err(CommitError::Conflict) => Ok(()),
         Err(failed) => Err(Error::internal(

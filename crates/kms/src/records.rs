@@ -30,6 +30,8 @@ pub(crate) static SHRED_GENERATIONS: Table<ShredGenerations> =
 pub(crate) static KEY_DATES: Table<Pointer> = Table::without_history("kms_key_dates");
 /// Keys that are gone, until nothing of their material is left.
 pub(crate) static DESTRUCTIONS: Table<Destruction> = Table::with_history("kms_destructions");
+/// Keys that were deleted, for ever: what a restored backup must not bring back.
+pub(crate) static DELETED: Table<Deleted> = Table::without_history("kms_deleted");
 /// Aliases by name.
 pub(crate) static ALIASES: Table<AliasRecord> = Table::with_history("kms_aliases");
 /// The names of each key's aliases: rows without content, found by their prefix.
@@ -38,13 +40,14 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 14] {
+pub fn tables() -> [&'static dyn AnyTable; 15] {
     [
         &KEYS,
         &MATERIALS,
         &SHRED_GENERATIONS,
         &KEY_DATES,
         &DESTRUCTIONS,
+        &DELETED,
         &KEY_USAGE,
         &ALIASES,
         &ALIAS_NAMES,
@@ -462,6 +465,19 @@ pub(crate) struct Destruction {
 }
 
 impl Record for Destruction {
+    const VERSION: u16 = 1;
+}
+
+/// That a key was deleted, and when.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Deleted {
+    /// Its ARN.
+    pub arn: Arn,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Record for Deleted {
     const VERSION: u16 = 1;
 }
 

@@ -168,6 +168,22 @@ impl ShredKeys {
         Ok(key)
     }
 
+    /// The file as it is, and what `then` returns; no shred key is made or destroyed meanwhile.
+    pub(crate) fn copied<T>(&self, then: impl FnOnce() -> T) -> Result<(Vec<u8>, T), ShredError> {
+        let state = self.lock();
+        let read = || {
+            let size = usize::try_from(state.file.metadata()?.len());
+            let mut bytes = vec![0; size.map_err(io::Error::other)?];
+            state.file.read_exact_at(&mut bytes, 0)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|source| ShredError::Io {
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok((bytes, then()))
+    }
+
     /// Overwrites a shred key; on the disk when this returns. Nothing to do if it is gone.
     pub(crate) fn destroy(&self, account: AccountId, generation: u64) -> Result<(), ShredError> {
         let mut state = self.lock();
