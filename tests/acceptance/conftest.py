@@ -127,7 +127,9 @@ def server(tmp_path_factory):
     directory = tmp_path_factory.mktemp("server")
     issuer = Issuer("https://issuer.example.com", directory / "issuer.jwks")
     config = directory / "strongroom.toml"
-    config.write_text(settings(issuer))
+    backups = directory / "backups"
+    backups.mkdir()
+    config.write_text(settings(issuer) + f'\n[backup]\ndirectory = "{backups}"\n')
     regions = ("--region", REGION, "--region", OTHER_REGION)
     running = Server(directory, "--config", str(config), *regions)
     running.issuer = issuer

@@ -124,6 +124,13 @@ class World:
         return self.encapsulation() | {
             "SharedSecretCiphertextBlob": made["SharedSecretCiphertextBlob"]}
 
+    def seal_key(self):
+        return (self.server.directory / "data.key").read_text()
+
+    def rewrap(self):
+        """To the key that it has: the server is to start again with the same flags."""
+        return {"Current": self.seal_key(), "NewKind": "key-file", "New": self.seal_key()}
+
     def blob(self):
         return self.kms.encrypt(KeyId=self.shared_key, Plaintext=b"x")["CiphertextBlob"]
 
@@ -542,6 +549,9 @@ CALLS = {
     ("strongroom", "DiagnoseFeatureGroups"): lambda w: {},
     ("strongroom", "ExplainRequest"): lambda w: {
         "RequestId": w.kms.list_keys()["ResponseMetadata"]["RequestId"]},
+    ("strongroom", "CreateBackup"): lambda w: {"Name": name()},
+    ("strongroom", "RewrapSeal"): lambda w: w.rewrap(),
+    ("strongroom", "RotateRootKey"): lambda w: {"Current": w.seal_key()},
     ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.key_alias()),
     ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "ListFeatureGroups"): lambda w: {},

@@ -35,7 +35,7 @@ def one_line(done) -> str:
 
 def test_help_shows_what_there_is():
     done = run("--help")
-    for command in ("serve", "recover", "audit", "credentials", "unseal", "account"):
+    for command in ("serve", "recover", "backup", "restore", "audit", "credentials", "unseal", "account"):
         assert re.search(rf"^  {command} ", done.stdout, re.M), done.stdout
     done = run("serve", "--help")
     for flag in ("--data", "--listen", "--config", "--account"):

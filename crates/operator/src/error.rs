@@ -29,6 +29,51 @@ pub enum Error {
         /// What else can stand there.
         more: &'static str,
     },
+    /// The deployment as a whole belongs to its first account.
+    #[error("only the first account of the deployment may do this")]
+    NotTheFirstAccount,
+    /// The name is none that a file may have.
+    #[error(
+        "`{name}` is no name of a backup: letters, digits, `.`, `_` and `-`, the first a letter \
+         or digit"
+    )]
+    BackupName {
+        /// As it was given.
+        name: String,
+    },
+    /// The configuration names no place for backups.
+    #[error("the server has no place for backups: set `backup.directory` in its configuration")]
+    NoBackupDirectory,
+    /// There is a backup of this name.
+    #[error("there is a backup `{name}` already")]
+    BackupExists {
+        /// The name.
+        name: String,
+    },
+    /// Another backup is being made.
+    #[error("another backup is being made")]
+    BackupRunning,
+    /// The backup could not be made.
+    #[error("making a backup failed")]
+    Backup(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no such kind of seal.
+    #[error("`{kind}` is no kind of seal: `key-file` or `passphrase`")]
+    SealKind {
+        /// As it was given.
+        kind: String,
+    },
+    /// What was given does not open the seal.
+    #[error("what was given does not open the seal of this server")]
+    WrongSeal,
+    /// The new seal cannot be used.
+    #[error("a new key file must hold 64 hexadecimal digits, not all zero, a passphrase one line")]
+    UnusableSeal,
+    /// The seal could not be changed.
+    #[error("changing the seal failed")]
+    Seal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is about to be done could not be recorded.
+    #[error("recording what is about to be done failed")]
+    Intent(#[source] store::CommitError),
     /// A service that acts for itself has no account.
     #[error("the caller belongs to no account")]
     NoAccount,
@@ -50,29 +95,64 @@ impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuchRequest { .. } => ErrorKind::NotFound,
-            Self::Time { .. } => ErrorKind::Validation,
-            Self::NoAccount => ErrorKind::Denied,
-            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) | Self::Unfinished(_) => {
-                ErrorKind::Internal
-            }
+            Self::Time { .. }
+            | Self::BackupName { .. }
+            | Self::SealKind { .. }
+            | Self::UnusableSeal => ErrorKind::Validation,
+            Self::WrongSeal | Self::NoAccount | Self::NotTheFirstAccount => ErrorKind::Denied,
+            Self::BackupExists { .. } | Self::BackupRunning => ErrorKind::Conflict,
+            Self::NoBackupDirectory => ErrorKind::Unavailable,
+            Self::Intent(failed) => failed.kind(),
+            Self::History(_)
+            | Self::Unreadable(_)
+            | Self::Replay(_)
+            | Self::Unfinished(_)
+            | Self::Backup(_)
+            | Self::Seal(_) => ErrorKind::Internal,
         }
     }
 
     fn code(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::NoSuchRequest { .. } => "RequestNotFoundException",
-            Self::Time { .. } => "ValidationException",
-            Self::NoAccount => "AccessDeniedException",
-            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) | Self::Unfinished(_) => {
-                "InternalFailure"
+            Self::Time { .. } | Self::BackupName { .. } | Self::SealKind { .. } => {
+                "ValidationException"
             }
+            Self::WrongSeal | Self::UnusableSeal => "InvalidSealException",
+            Self::NoAccount | Self::NotTheFirstAccount => "AccessDeniedException",
+            Self::NoBackupDirectory => "BackupNotConfiguredException",
+            Self::BackupExists { .. } => "BackupAlreadyExistsException",
+            Self::BackupRunning => "BackupInProgressException",
+            Self::History(_)
+            | Self::Unreadable(_)
+            | Self::Replay(_)
+            | Self::Unfinished(_)
+            | Self::Backup(_)
+            | Self::Seal(_)
+            | Self::Intent(_) => "InternalFailure",
         })
     }
 
     fn public_message(&self) -> String {
         match self {
-            Self::NoSuchRequest { .. } | Self::Time { .. } | Self::NoAccount => self.to_string(),
-            Self::History(_) | Self::Unreadable(_) | Self::Replay(_) | Self::Unfinished(_) => {
+            Self::NoSuchRequest { .. }
+            | Self::Time { .. }
+            | Self::NoAccount
+            | Self::NotTheFirstAccount
+            | Self::BackupName { .. }
+            | Self::NoBackupDirectory
+            | Self::BackupExists { .. }
+            | Self::BackupRunning
+            | Self::SealKind { .. }
+            | Self::WrongSeal
+            | Self::UnusableSeal => self.to_string(),
+            Self::History(_)
+            | Self::Unreadable(_)
+            | Self::Replay(_)
+            | Self::Unfinished(_)
+            | Self::Backup(_)
+            | Self::Seal(_)
+            | Self::Intent(_) => {
                 "the request processing has failed because of an unknown error".to_owned()
             }
         }

@@ -33,17 +33,34 @@ pub enum Command {
     /// `serve` refuses a directory whose last acknowledged changes are missing: an older
     /// state may bring back a right that was taken away.
     Recover(RecoverArgs),
+    /// Make backups, check them, and list the deleted keys that they know of.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Restore a backup to a new data directory.
+    ///
+    /// Needs the seal that the backup was made with; the new directory has the same. Every byte
+    /// of the backup is verified. Keys that the lists of --deletions name are deleted again.
+    #[command(
+        after_help = "EXAMPLE:\n  strongroom backup deletions --data ./data newest.backup > gone\n  \
+        strongroom restore --data ./restored --key-file ./data.key \\\n    \
+        --deletions gone older.backup"
+    )]
+    Restore(RestoreArgs),
     /// Check the audit log of a data directory that is not served.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Get in again when the administrator's credentials are lost.
     #[command(subcommand)]
     Credentials(CredentialsCommand),
-    /// Give a sealed server its passphrase.
+    /// Change the seal and the root key, and split the passphrase into shares.
+    #[command(subcommand)]
+    Seal(SealCommand),
+    /// Give a sealed server its passphrase, or a share of it.
     ///
     /// A server whose data directory is sealed with a passphrase starts sealed if it is
-    /// given none. The passphrase is asked for on the terminal, or read from the first line
-    /// of standard input.
+    /// given none. The passphrase or share is asked for on the terminal, or read from the first
+    /// line of standard input. Shares are given one at a time, in any order, by whoever has
+    /// them; the server says how many are still needed.
     #[command(after_help = "EXAMPLES:\n  strongroom unseal\n  \
         strongroom unseal --endpoint https://features.example:4700 < passphrase")]
     Unseal(UnsealArgs),
@@ -84,6 +101,73 @@ pub enum Command {
         #[arg(value_enum)]
         page: DocsPage,
     },
+}
+
+/// What to do with backups.
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Make a backup of a running server, in the directory that its configuration names.
+    ///
+    /// Calls the server, signed with the credentials of the environment or with those that it
+    /// wrote into its data directory. Prints commit, size, SHA-256 and place.
+    #[command(after_help = "EXAMPLE:\n  strongroom backup create 2026-11-27.backup")]
+    Create(CreateBackupArgs),
+    /// Make a backup of a data directory that is not served.
+    ///
+    /// Needs the directory's lock and its seal.
+    #[command(after_help = "EXAMPLE:\n  strongroom backup offline --data ./data ./today.backup")]
+    Offline(BackupFileArgs),
+    /// Read all of a backup and say whether it is whole. Needs its seal.
+    #[command(
+        after_help = "EXAMPLE:\n  strongroom backup verify --key-file ./data.key --data ./none today.backup"
+    )]
+    Verify(BackupFileArgs),
+    /// Print the KMS keys that had been deleted when a backup was made. Needs its seal.
+    ///
+    /// The list is what `strongroom restore --deletions` takes.
+    Deletions(BackupFileArgs),
+}
+
+/// Flags of `strongroom backup create`.
+#[derive(Debug, Args)]
+pub struct CreateBackupArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// The name of the file: letters, digits, `.`, `_` and `-`.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
+/// A backup's file, and the data directory and seal that go with it.
+#[derive(Debug, Args)]
+pub struct BackupFileArgs {
+    /// The data directory and its seal. To read a backup only the seal counts; the data
+    /// directory need not exist, but names the default key file.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The backup.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Flags of `strongroom restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The new data directory, which must be empty or not exist, and the backup's seal.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// A list of KMS keys that were deleted, as `strongroom backup deletions` prints it; may be
+    /// given several times.
+    #[arg(long, value_name = "FILE")]
+    pub deletions: Vec<PathBuf>,
+    /// Accept that KMS keys which were deleted since the backup, and which no list names, are
+    /// back.
+    #[arg(long)]
+    pub accept_revival: bool,
+    /// The backup.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// What to do with the audit log.
@@ -341,6 +425,84 @@ pub struct RecoverArgs {
     /// Accept that what is missing is lost, so that `serve` starts again.
     #[arg(long)]
     pub accept_loss: bool,
+}
+
+/// What to do with the seal.
+#[derive(Debug, Subcommand)]
+pub enum SealCommand {
+    /// Put the root key of a running server under another key file or passphrase.
+    ///
+    /// Calls the server, which goes on serving, with what opens its seal now. A key file that
+    /// is missing is made. What opened the seal before does not open it any more.
+    #[command(after_help = "EXAMPLES:\n  \
+        strongroom seal rewrap --data ./data --key-file ./data.key --new-passphrase-file ./phrase\n  \
+        strongroom seal rewrap --data ./data --new-key-file /media/usb/root.key < phrase")]
+    Rewrap(RewrapArgs),
+    /// Replace the root key of a running server, which goes on serving.
+    ///
+    /// Needs what opens the seal, which stays. The root key before opens nothing any more.
+    #[command(
+        after_help = "EXAMPLE:\n  strongroom seal rotate-root --data ./data --key-file ./data.key"
+    )]
+    RotateRoot(RotateRootArgs),
+    /// Print shares of the passphrase that seals a data directory, one a line.
+    ///
+    /// The passphrase is asked for on the terminal, or read from the first line of standard
+    /// input, unless --passphrase-file names it. Whoever gives enough of the shares to
+    /// `strongroom unseal` opens the server; fewer say nothing of the passphrase.
+    #[command(after_help = "EXAMPLE:\n  \
+        strongroom seal split --data ./data --shares 5 --threshold 3")]
+    Split(SplitArgs),
+}
+
+/// Which server, and what opens its seal now.
+#[derive(Debug, Args)]
+pub struct CurrentSealArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// The key file that opens the seal now [default: a passphrase is asked for].
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// A file whose first line is the passphrase that opens the seal now.
+    #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Flags of `strongroom seal rewrap`.
+#[derive(Debug, Args)]
+pub struct RewrapArgs {
+    /// The server and its seal.
+    #[command(flatten)]
+    pub current: CurrentSealArgs,
+    /// The key file that is to open the seal; made if it is missing.
+    #[arg(long, value_name = "FILE")]
+    pub new_key_file: Option<PathBuf>,
+    /// A file whose first line is the passphrase that is to open the seal.
+    #[arg(long, value_name = "FILE", conflicts_with = "new_key_file")]
+    pub new_passphrase_file: Option<PathBuf>,
+}
+
+/// Flags of `strongroom seal rotate-root`.
+#[derive(Debug, Args)]
+pub struct RotateRootArgs {
+    /// The server and its seal.
+    #[command(flatten)]
+    pub current: CurrentSealArgs,
+}
+
+/// Flags of `strongroom seal split`.
+#[derive(Debug, Args)]
+pub struct SplitArgs {
+    /// The data directory, and the passphrase that seals it.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// How many shares to make, at most 255.
+    #[arg(long, value_name = "N")]
+    pub shares: u8,
+    /// How many of them are needed, at least 2.
+    #[arg(long, value_name = "T")]
+    pub threshold: u8,
 }
 
 /// Flags of `strongroom unseal`.

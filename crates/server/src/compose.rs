@@ -1,8 +1,10 @@
 //! Puts the deployment together: store, sources of policy, shared parts, router.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crypto::SystemEntropy;
+use crypto::lock::LockedKey32;
 use online::CachedStore;
 use pipeline::sources::{Principals, Sources};
 use pipeline::{KnownActions, Parts, Services, ServicesBuilder};
@@ -10,9 +12,12 @@ use store::embedded::Options;
 use store::{CommitError, EmbeddedStore, OpenError, Store, View};
 use types::{Clock, Entropy, Region, Service, SystemClock};
 
+use crate::backup::backups_key;
+use crate::backup_maker::Maker;
 use crate::config::Config;
 use crate::directory::DataDirectory;
 use crate::issuers::Issuers;
+use crate::seal_keeper::Keeper;
 use crate::{memory, router};
 
 /// A composed deployment, not yet listening.
@@ -85,7 +90,20 @@ pub(crate) async fn deployment(
     let mut actions = KnownActions::default();
     router::register(&mut actions);
     parts.insert(Arc::new(actions));
-    parts.insert(Arc::new(keyring));
+    let keyring = Arc::new(keyring);
+    parts.insert(Arc::clone(&keyring));
+    parts.insert(Arc::new(operator::Backups(Arc::new(Maker {
+        directory: config.backup_directory.clone(),
+        data: directory.path().to_path_buf(),
+        key: LockedKey32::new(backups_key(directory.root())),
+        store: Arc::downgrade(&engine),
+        keyring,
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        running: AtomicBool::new(false),
+    }))));
+    let keeper = Keeper::new(directory.path().to_path_buf());
+    parts.insert(Arc::new(operator::Seals(Arc::new(keeper))));
     parts.insert(Arc::new(kms::Regions(config.regions.clone())));
     parts.insert(Arc::new(kms::ImportTokens::new(directory.root())));
     parts.insert(Arc::new(runtime));

@@ -46,6 +46,8 @@ pub struct Config {
     pub regions: Vec<Region>,
     /// TLS certificate and key.
     pub tls: Option<TlsConfig>,
+    /// Where backups of the running server are written.
+    pub backup_directory: Option<PathBuf>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// The identity providers whose tokens can be verified.
@@ -134,6 +136,8 @@ struct File {
     #[serde(default)]
     metrics: MetricsFile,
     #[serde(default)]
+    backup: BackupFile,
+    #[serde(default)]
     proxy: ProxyFile,
     #[serde(default)]
     issuers: Vec<toml::Spanned<IssuerFile>>,
@@ -151,6 +155,12 @@ struct LogFile {
 #[serde(deny_unknown_fields)]
 struct MetricsFile {
     listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupFile {
+    directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -188,6 +198,7 @@ impl Config {
             account: args.account.or(file.account),
             regions,
             tls: file.tls,
+            backup_directory: file.backup.directory,
             trusted_proxies: file.proxy.trusted,
             issuers: issuers(&file.issuers)
                 .map_err(|(_, reason)| ConfigError::Issuer { reason })?,

@@ -138,6 +138,17 @@ impl DataDirectory {
         unseal(config, lock)
     }
 
+    /// An empty directory that is being restored: it has no seal yet, so that nothing serves it.
+    pub(crate) fn restoring(path: &Path, root: Key32) -> Result<Self, DirectoryError> {
+        let lock = lock(path)?;
+        Ok(Self::new(path.to_path_buf(), root, false, lock))
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn new(path: PathBuf, root: Key32, fresh: bool, lock: DirectoryLock) -> Self {
         let root = LockedKey32::new(root);
         if let Some(refusal) = root.refusal() {
@@ -166,7 +177,7 @@ impl DataDirectory {
         check_store(&self.path)
     }
 
-    /// The root key.
+    /// The data key: the root of every key that is derived for the data.
     pub(crate) fn root(&self) -> &Key32 {
         self.root.key()
     }
@@ -224,7 +235,7 @@ fn check_store(data: &Path) -> Result<(), DirectoryError> {
 fn unseal(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, DirectoryError> {
     let path = config.data.clone();
     Ok(match seal::open(&path, &config.seal)? {
-        Opened::Root(root) => Start::Open(DataDirectory::new(path, root, false, lock)),
+        Opened::Data(root) => Start::Open(DataDirectory::new(path, root, false, lock)),
         Opened::NeedsPassphrase => Start::Sealed(SealedDirectory { path, lock }),
     })
 }

@@ -63,7 +63,8 @@ pub(crate) fn create_durably(path: &Path, content: &[u8]) -> Result<(), FileErro
     sync_directory_of(path)
 }
 
-fn sync_directory_of(path: &Path) -> Result<(), FileError> {
+/// Makes the name of `path` durable.
+pub(crate) fn sync_directory_of(path: &Path) -> Result<(), FileError> {
     let directory = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());

@@ -21,7 +21,7 @@ use crate::exempt::{self, Exempt};
 use crate::gate::HeadRefused;
 use crate::http_service::{HttpService, Peer, closing};
 use crate::refusals::Refusals;
-use crate::unseal::Unsealer;
+use crate::unseal::{Progress, Unsealer};
 
 /// The server's state, which its listeners share.
 #[derive(Debug)]
@@ -116,9 +116,14 @@ impl Door {
         };
         let from = peer.address.ip();
         match unsealer.attempt(from, body).await {
-            Ok(()) => {
+            Ok(Progress::Open) => {
                 info!(peer = %peer.address, request = %id, "unsealed");
                 closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")))
+            }
+            Ok(Progress::Collecting { given, needed }) => {
+                info!(peer = %peer.address, request = %id, given, needed, "a share was given");
+                let text = format!("{{\"Sealed\":true,\"Given\":{given},\"Needed\":{needed}}}");
+                closing(reply.written(Bytes::from(text)))
             }
             Err(still) => {
                 let refusal = still.refusal();

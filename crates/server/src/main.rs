@@ -20,8 +20,11 @@ fn main() -> ExitCode {
     let run = match cli.command {
         Command::Serve(args) => server::serve::run(&args),
         Command::Recover(args) => server::recover::run(&args),
+        Command::Backup(command) => server::backup_commands::run(&command),
+        Command::Restore(args) => server::restore::run(&args),
         Command::Audit(AuditCommand::Verify(args)) => server::audit_log::verify(&args),
         Command::Credentials(CredentialsCommand::Reset(args)) => server::reset::run(&args),
+        Command::Seal(command) => server::seal_commands::run(&command),
         Command::Unseal(args) => server::unseal_client::run(&args),
         Command::Account(command) => server::account::run(&command),
         Command::Policy(PolicyCommand::Check(args)) => return check_policies(&args),

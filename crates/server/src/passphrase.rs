@@ -3,11 +3,15 @@
 use std::io::{self, IsTerminal, Write};
 
 use crypto::secret::SecretBytes;
+use crypto::shares::PREFIX;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 /// Bytes that a passphrase may have.
 pub(crate) const LONGEST: usize = 1024;
+
+/// Bytes that a line may have: a share of a passphrase is longer than it.
+const LONGEST_LINE: usize = 4096;
 
 /// No passphrase could be read.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +55,7 @@ pub(crate) fn read() -> Result<SecretBytes, PassphraseError> {
 
 fn read_line() -> Result<SecretBytes, PassphraseError> {
     // One spare byte tells a passphrase of the greatest length from a longer one.
-    let mut line = Zeroizing::new(vec![0_u8; LONGEST + 2]);
+    let mut line = Zeroizing::new(vec![0_u8; LONGEST_LINE + 2]);
     let mut filled = 0;
     while let Some(room) = line.get_mut(filled..).filter(|room| !room.is_empty()) {
         let read = rustix::io::read(io::stdin(), room)
@@ -63,7 +67,9 @@ fn read_line() -> Result<SecretBytes, PassphraseError> {
     }
     line.truncate(filled);
     let passphrase = first_line(&line).ok_or(PassphraseError::Empty)?;
-    if passphrase.expose().len() > LONGEST {
+    let is_share = passphrase.expose().starts_with(PREFIX.as_bytes());
+    let longest = if is_share { LONGEST_LINE } else { LONGEST };
+    if passphrase.expose().len() > longest {
         return Err(PassphraseError::TooLong);
     }
     Ok(passphrase)

@@ -3,7 +3,8 @@
 //! `seal.json` in the data directory holds the root key, sealed by a key-encryption key that
 //! comes from a key file or from a passphrase (Argon2id). Neither is in the data directory:
 //! a stolen directory or backup opens nothing. A passphrase is read from a file, or handed
-//! in by an operator while the server waits sealed.
+//! in by an operator while the server waits sealed. The root key wraps the data key, from which
+//! every key of the data is derived: either can be replaced in one write of the file.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -26,6 +27,12 @@ const FILE: &str = "seal.json";
 
 /// What the sealed root key is bound to.
 const PURPOSE: &[u8] = b"strongroom root key v1";
+
+/// What the sealed data key is bound to.
+const DATA_PURPOSE: &[u8] = b"strongroom data key v1";
+
+/// The format of the file.
+const VERSION: u16 = 2;
 
 /// The seal cannot be made or opened; the server refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -78,18 +85,22 @@ pub(crate) enum SealError {
     Derive,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SealFile {
     version: u16,
     seal: Kind,
     /// Whether the first account has been committed: from then on a store must be there.
     initialised: bool,
-    /// The sealed root key, hexadecimal.
+    /// How often the root key was replaced.
+    root_key_generation: u64,
+    /// The root key, sealed by what the operator has; hexadecimal.
     sealed_root_key: String,
+    /// The data key, sealed by the root key; hexadecimal.
+    sealed_data_key: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum Kind {
     KeyFile,
@@ -122,10 +133,26 @@ impl SealConfig {
 /// What opening a seal came to.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    /// The root key.
-    Root(Key32),
+    /// The data key.
+    Data(Key32),
     /// It is sealed with a passphrase that nobody has given yet.
     NeedsPassphrase,
+}
+
+/// What is to open a seal from now on.
+#[derive(Debug)]
+pub(crate) enum NewSeal {
+    /// The content of a key file.
+    KeyFile(SecretBytes),
+    /// A passphrase.
+    Passphrase(SecretBytes),
+}
+
+/// A seal as it was read, of a data directory or of a backup.
+#[derive(Debug)]
+pub(crate) struct Seal {
+    file: SealFile,
+    path: PathBuf,
 }
 
 /// Whether `data` has been initialised.
@@ -133,7 +160,8 @@ pub(crate) fn exists(data: &Path) -> bool {
     data.join(FILE).exists()
 }
 
-/// Makes a new root key, seals it as `seal` says, and writes the seal into `data`.
+/// Makes a new root key and data key, seals them as `seal` says, and writes the seal into `data`.
+/// Returns the data key.
 ///
 /// A missing key file is created with mode 0600; an existing one is used.
 pub(crate) fn create(
@@ -148,52 +176,54 @@ pub(crate) fn create(
             }
             (Kind::KeyFile, read_key_file(path)?)
         }
-        SealConfig::PassphraseFile(path) => {
-            let mut salt = [0_u8; 16];
-            entropy.fill(&mut salt);
-            let params = Params::default();
-            let key = stretch(&read_passphrase_file(path)?, &salt, params)?;
-            let kind = Kind::Passphrase {
-                salt: hex::encode(salt),
-                memory_kib: params.memory_kib,
-                passes: params.passes,
-                lanes: params.lanes,
-            };
-            (kind, key)
-        }
+        SealConfig::PassphraseFile(path) => passphrase_kind(&read_passphrase_file(path)?, entropy)?,
     };
-    let root = Key32::generate(entropy);
-    let sealed = CommittingKey::new(&wrapping).seal(entropy, PURPOSE, root.expose());
+    let (root, data_key) = (Key32::generate(entropy), Key32::generate(entropy));
     let file = SealFile {
-        version: 1,
+        version: VERSION,
         seal: kind,
         initialised: false,
-        sealed_root_key: hex::encode(sealed),
+        root_key_generation: 0,
+        sealed_root_key: hex::encode(sealed(&wrapping, PURPOSE, &root, entropy)),
+        sealed_data_key: hex::encode(sealed(&root, DATA_PURPOSE, &data_key, entropy)),
     };
     write(data, &file)?;
-    Ok(root)
+    Ok(data_key)
+}
+
+/// A new salt for `passphrase`, and what it gives.
+fn passphrase_kind(
+    passphrase: &SecretBytes,
+    entropy: &dyn Entropy,
+) -> Result<(Kind, Key32), SealError> {
+    let mut salt = [0_u8; 16];
+    entropy.fill(&mut salt);
+    let params = Params::default();
+    let key = stretch(passphrase, &salt, params)?;
+    let kind = Kind::Passphrase {
+        salt: hex::encode(salt),
+        memory_kib: params.memory_kib,
+        passes: params.passes,
+        lanes: params.lanes,
+    };
+    Ok((kind, key))
+}
+
+fn sealed(by: &Key32, purpose: &[u8], key: &Key32, entropy: &dyn Entropy) -> Vec<u8> {
+    CommittingKey::new(by).seal(entropy, purpose, key.expose())
 }
 
 /// Whether the directory has held a first account: a store that is missing is then a loss,
 /// not a fresh start.
 pub(crate) fn is_initialised(data: &Path) -> Result<bool, SealError> {
-    read(data).map(|file| file.initialised)
+    Seal::read(data).map(|seal| seal.file.initialised)
 }
 
 /// Notes that the first account is committed.
 pub(crate) fn note_initialised(data: &Path) -> Result<(), SealError> {
-    let mut file = read(data)?;
+    let mut file = Seal::read(data)?.file;
     file.initialised = true;
     write(data, &file)
-}
-
-fn read(data: &Path) -> Result<SealFile, SealError> {
-    let path = data.join(FILE);
-    let text = fs::read(&path).map_err(file::failed("reading", &path))?;
-    match serde_json::from_slice::<SealFile>(&text) {
-        Ok(file) if file.version == 1 => Ok(file),
-        Ok(_) | Err(_) => Err(SealError::Damaged { path }),
-    }
 }
 
 fn write(data: &Path, file: &SealFile) -> Result<(), SealError> {
@@ -203,69 +233,219 @@ fn write(data: &Path, file: &SealFile) -> Result<(), SealError> {
     Ok(file::write_durably(&path, &text)?)
 }
 
-/// Opens the root key of `data` with what `seal` names.
-pub(crate) fn open(data: &Path, seal: &SealConfig) -> Result<Opened, SealError> {
-    let file = read(data)?;
-    match (&file.seal, seal) {
-        (Kind::KeyFile, SealConfig::KeyFile(path) | SealConfig::Unnamed { key_file: path }) => {
-            unwrap(data, &file, &read_key_file(path)?).map(Opened::Root)
-        }
-        (Kind::Passphrase { .. }, SealConfig::PassphraseFile(path)) => {
-            let passphrase = read_passphrase_file(path)?;
-            open_with_passphrase(data, &passphrase).map(Opened::Root)
-        }
-        (Kind::Passphrase { .. }, SealConfig::Unnamed { .. }) => Ok(Opened::NeedsPassphrase),
-        (kind, seal) => Err(SealError::OtherKind {
-            sealed_by: kind.name(),
-            configured: seal.name(),
-        }),
-    }
+/// The content of the seal's file in `data`, for a backup.
+pub(crate) fn content(data: &Path) -> Result<Vec<u8>, FileError> {
+    let path = data.join(FILE);
+    fs::read(&path).map_err(file::failed("reading", &path))
 }
 
-/// Opens the root key of `data`, which is sealed with a passphrase.
-///
-/// Takes about a second and 256 MiB: call it off the async threads. Fails with
-/// [`SealError::Wrong`] if it is another passphrase.
+/// Opens the data key of `data` with what `seal` names.
+pub(crate) fn open(data: &Path, seal: &SealConfig) -> Result<Opened, SealError> {
+    Seal::read(data)?.open(seal)
+}
+
+/// Opens the data key of `data`, which is sealed with a passphrase; see
+/// [`Seal::open_with_passphrase`].
 pub(crate) fn open_with_passphrase(
     data: &Path,
     passphrase: &SecretBytes,
 ) -> Result<Key32, SealError> {
-    let file = read(data)?;
-    let Kind::Passphrase {
-        salt,
-        memory_kib,
-        passes,
-        lanes,
-    } = &file.seal
-    else {
-        return Err(SealError::OtherKind {
-            sealed_by: file.seal.name(),
-            configured: "passphrase",
-        });
-    };
-    let salt = hex::decode(salt).ok().and_then(|salt| salt.try_into().ok());
-    let salt = salt.ok_or_else(|| damaged(data))?;
-    let params = Params {
-        memory_kib: *memory_kib,
-        passes: *passes,
-        lanes: *lanes,
-    };
-    unwrap(data, &file, &stretch(passphrase, &salt, params)?)
+    Seal::read(data)?.open_with_passphrase(passphrase)
 }
 
-fn unwrap(data: &Path, file: &SealFile, wrapping: &Key32) -> Result<Key32, SealError> {
-    let sealed = hex::decode(&file.sealed_root_key).map_err(|_source| damaged(data))?;
-    let root = CommittingKey::new(wrapping)
-        .open(PURPOSE, &sealed)
-        .map_err(|_source| SealError::Wrong {
-            kind: file.seal.name(),
-        })?;
-    Key32::try_from(root.expose()).map_err(|_source| damaged(data))
-}
+impl Seal {
+    /// The seal of a data directory.
+    pub(crate) fn read(data: &Path) -> Result<Self, SealError> {
+        Self::parse(&content(data)?, data.join(FILE))
+    }
 
-fn damaged(data: &Path) -> SealError {
-    SealError::Damaged {
-        path: data.join(FILE),
+    /// The seal in `content`, which came from `path`.
+    pub(crate) fn parse(content: &[u8], path: PathBuf) -> Result<Self, SealError> {
+        match serde_json::from_slice::<SealFile>(content) {
+            Ok(file) if file.version == VERSION => Ok(Self { file, path }),
+            Ok(_) | Err(_) => Err(SealError::Damaged { path }),
+        }
+    }
+
+    /// Writes it as the seal of `data`, a directory that has none.
+    pub(crate) fn create_in(&self, data: &Path) -> Result<(), SealError> {
+        write(data, &self.file)
+    }
+
+    /// Opens the data key with what `seal` names.
+    pub(crate) fn open(&self, seal: &SealConfig) -> Result<Opened, SealError> {
+        match (&self.file.seal, seal) {
+            (Kind::KeyFile, SealConfig::KeyFile(path) | SealConfig::Unnamed { key_file: path }) => {
+                self.data_key(&read_key_file(path)?).map(Opened::Data)
+            }
+            (Kind::Passphrase { .. }, SealConfig::PassphraseFile(path)) => {
+                let passphrase = read_passphrase_file(path)?;
+                self.open_with_passphrase(&passphrase).map(Opened::Data)
+            }
+            (Kind::Passphrase { .. }, SealConfig::Unnamed { .. }) => Ok(Opened::NeedsPassphrase),
+            (kind, seal) => Err(SealError::OtherKind {
+                sealed_by: kind.name(),
+                configured: seal.name(),
+            }),
+        }
+    }
+
+    /// Opens the data key, which is sealed with a passphrase.
+    ///
+    /// Takes about a second and 256 MiB: call it off the async threads. Fails with
+    /// [`SealError::Wrong`] if it is another passphrase.
+    pub(crate) fn open_with_passphrase(
+        &self,
+        passphrase: &SecretBytes,
+    ) -> Result<Key32, SealError> {
+        self.data_key(&self.stretched(passphrase)?)
+    }
+
+    /// The kind of seal.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.file.seal.name()
+    }
+
+    /// How often the root key was replaced.
+    pub(crate) fn generation(&self) -> u64 {
+        self.file.root_key_generation
+    }
+
+    /// The same root key under another seal, which `new` opens.
+    ///
+    /// Fails with [`SealError::Wrong`] unless `current` opens this one.
+    pub(crate) fn rewrapped(
+        &self,
+        current: &SecretBytes,
+        new: &NewSeal,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, SealError> {
+        let root = self.root_key(&self.wrapping(current)?)?;
+        let (seal, wrapping) = match new {
+            NewSeal::KeyFile(text) => (Kind::KeyFile, self.key_in(text)?),
+            NewSeal::Passphrase(passphrase) => passphrase_kind(passphrase, entropy)?,
+        };
+        let mut file = self.file.clone();
+        file.seal = seal;
+        file.sealed_root_key = hex::encode(sealed(&wrapping, PURPOSE, &root, entropy));
+        self.checked(file, &wrapping, &self.under(&root)?)
+    }
+
+    /// The same seal with a new root key: the one before opens nothing in it.
+    ///
+    /// Fails with [`SealError::Wrong`] unless `current` opens this one.
+    pub(crate) fn with_new_root(
+        &self,
+        current: &SecretBytes,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, SealError> {
+        let wrapping = self.wrapping(current)?;
+        let data_key = self.data_key(&wrapping)?;
+        let root = Key32::generate(entropy);
+        let mut file = self.file.clone();
+        file.root_key_generation = file.root_key_generation.saturating_add(1);
+        file.sealed_root_key = hex::encode(sealed(&wrapping, PURPOSE, &root, entropy));
+        file.sealed_data_key = hex::encode(sealed(&root, DATA_PURPOSE, &data_key, entropy));
+        self.checked(file, &wrapping, &data_key)
+    }
+
+    /// Puts it in the place of the seal of `data`, in one step: after a crash there is one of
+    /// the two, and either is whole.
+    pub(crate) fn replace_in(&self, data: &Path) -> Result<(), SealError> {
+        write(data, &self.file)
+    }
+
+    /// The seal that `file` makes, if `wrapping` opens `data_key` in it.
+    fn checked(
+        &self,
+        file: SealFile,
+        wrapping: &Key32,
+        data_key: &Key32,
+    ) -> Result<Self, SealError> {
+        let path = self.path.clone();
+        let seal = Self { file, path };
+        if seal.data_key(wrapping)?.ct_eq(data_key) {
+            Ok(seal)
+        } else {
+            Err(seal.damaged())
+        }
+    }
+
+    /// What `secret`, the content of a key file or a passphrase, gives for this seal.
+    fn wrapping(&self, secret: &SecretBytes) -> Result<Key32, SealError> {
+        match &self.file.seal {
+            Kind::KeyFile => self.key_in(secret),
+            Kind::Passphrase { .. } => self.stretched(secret),
+        }
+    }
+
+    /// Whether `content` is what a key file holds.
+    pub(crate) fn is_key(content: &[u8]) -> bool {
+        parse_key(content).is_some()
+    }
+
+    /// The key in the content of a key file.
+    fn key_in(&self, text: &SecretBytes) -> Result<Key32, SealError> {
+        parse_key(text.expose()).ok_or_else(|| SealError::NotAKey {
+            path: self.path.clone(),
+        })
+    }
+
+    fn stretched(&self, passphrase: &SecretBytes) -> Result<Key32, SealError> {
+        let Kind::Passphrase {
+            salt,
+            memory_kib,
+            passes,
+            lanes,
+        } = &self.file.seal
+        else {
+            return Err(SealError::OtherKind {
+                sealed_by: self.file.seal.name(),
+                configured: "passphrase",
+            });
+        };
+        let salt = hex::decode(salt).ok().and_then(|salt| salt.try_into().ok());
+        let salt = salt.ok_or_else(|| self.damaged())?;
+        let params = Params {
+            memory_kib: *memory_kib,
+            passes: *passes,
+            lanes: *lanes,
+        };
+        stretch(passphrase, &salt, params)
+    }
+
+    /// The data key, of which `wrapping` seals the root key.
+    fn data_key(&self, wrapping: &Key32) -> Result<Key32, SealError> {
+        self.under(&self.root_key(wrapping)?)
+    }
+
+    fn root_key(&self, wrapping: &Key32) -> Result<Key32, SealError> {
+        let root = self.opened(wrapping, PURPOSE, &self.file.sealed_root_key)?;
+        root.ok_or_else(|| SealError::Wrong {
+            kind: self.file.seal.name(),
+        })
+    }
+
+    /// The data key that `root` seals.
+    fn under(&self, root: &Key32) -> Result<Key32, SealError> {
+        let data_key = self.opened(root, DATA_PURPOSE, &self.file.sealed_data_key)?;
+        data_key.ok_or_else(|| self.damaged())
+    }
+
+    /// The key that `by` seals in `text`; `None` if another key does.
+    fn opened(&self, by: &Key32, purpose: &[u8], text: &str) -> Result<Option<Key32>, SealError> {
+        let sealed = hex::decode(text).map_err(|_source| self.damaged())?;
+        let Ok(key) = CommittingKey::new(by).open(purpose, &sealed) else {
+            return Ok(None);
+        };
+        let key = Key32::try_from(key.expose()).map_err(|_source| self.damaged())?;
+        Ok(Some(key))
+    }
+
+    fn damaged(&self) -> SealError {
+        SealError::Damaged {
+            path: self.path.clone(),
+        }
     }
 }
 
@@ -276,7 +456,10 @@ fn create_key_file(path: &Path, entropy: &dyn Entropy) -> Result<(), FileError> 
     file::create_durably(path, text.as_bytes())
 }
 
-fn read_key_file(path: &Path) -> Result<Key32, SealError> {
+/// The key in the key file at `path`.
+///
+/// Fails if it holds none, or if others may read it.
+pub(crate) fn read_key_file(path: &Path) -> Result<Key32, SealError> {
     let failed = file::failed("reading", path);
     let not_a_key = || SealError::NotAKey {
         path: path.to_path_buf(),
@@ -288,18 +471,19 @@ fn read_key_file(path: &Path) -> Result<Key32, SealError> {
             path: path.to_path_buf(),
         });
     }
-    let mut text = Zeroizing::new(String::new());
+    let mut text = Zeroizing::new(Vec::with_capacity(2048));
     Read::by_ref(&mut file)
         .take(1024)
-        .read_to_string(&mut text)
-        .map_err(|_source| not_a_key())?;
-    let bytes = Zeroizing::new(hex::decode(text.trim()).map_err(|_source| not_a_key())?);
-    let key = Key32::try_from(bytes.as_slice()).map_err(|_source| not_a_key())?;
-    if key.is_all_zero() {
-        Err(not_a_key())
-    } else {
-        Ok(key)
-    }
+        .read_to_end(&mut text)
+        .map_err(failed)?;
+    parse_key(&text).ok_or_else(not_a_key)
+}
+
+/// The key that 64 hexadecimal digits, in the content of a key file, say; not all zero.
+fn parse_key(content: &[u8]) -> Option<Key32> {
+    let bytes = Zeroizing::new(hex::decode(content.trim_ascii()).ok()?);
+    let key = Key32::try_from(bytes.as_slice()).ok()?;
+    (!key.is_all_zero()).then_some(key)
 }
 
 fn read_passphrase_file(path: &Path) -> Result<SecretBytes, SealError> {
@@ -329,7 +513,7 @@ mod tests {
 
     fn root_of(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
         match open(data, seal)? {
-            Opened::Root(root) => Ok(root),
+            Opened::Data(key) => Ok(key),
             Opened::NeedsPassphrase => panic!("a passphrase is asked for"),
         }
     }
@@ -418,6 +602,99 @@ mod tests {
             open(data.path(), &seal),
             Err(SealError::Wrong { .. })
         ));
+    }
+
+    fn secret(text: &str) -> SecretBytes {
+        SecretBytes::from(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_rewrapped_seal_opens_with_the_new_secret_alone() {
+        let (first, second) = ("ab".repeat(32), "cd".repeat(32) + "\n");
+        let (_dir, path) = key_file(&first, 0o600);
+        let data = tempfile::tempdir().unwrap();
+        let key = create(
+            data.path(),
+            &SealConfig::KeyFile(path.clone()),
+            &SystemEntropy,
+        )
+        .unwrap();
+        let seal = Seal::read(data.path()).unwrap();
+        let new = NewSeal::KeyFile(secret(&second));
+        let wrong = seal.rewrapped(&secret(&second), &new, &SystemEntropy);
+        assert!(matches!(wrong, Err(SealError::Wrong { .. })));
+        let none = seal.rewrapped(&secret("x"), &new, &SystemEntropy);
+        assert!(matches!(none, Err(SealError::NotAKey { .. })));
+        let changed = seal
+            .rewrapped(&secret(&first), &new, &SystemEntropy)
+            .unwrap();
+        changed.replace_in(data.path()).unwrap();
+        let refused = root_of(data.path(), &SealConfig::KeyFile(path.clone()));
+        assert!(matches!(refused, Err(SealError::Wrong { .. })));
+        fs::write(&path, &second).unwrap();
+        let opened = root_of(data.path(), &SealConfig::KeyFile(path)).unwrap();
+        assert_eq!(opened.expose(), key.expose());
+        // To a passphrase, and back.
+        let phrase = NewSeal::Passphrase(secret("correct horse"));
+        let changed = changed
+            .rewrapped(&secret(&second), &phrase, &SystemEntropy)
+            .unwrap();
+        let opened = changed
+            .open_with_passphrase(&secret("correct horse"))
+            .unwrap();
+        assert_eq!(opened.expose(), key.expose());
+        let back = changed
+            .rewrapped(&secret("correct horse"), &new, &SystemEntropy)
+            .unwrap();
+        assert_eq!(back.kind(), "key file");
+    }
+
+    #[test]
+    fn the_root_key_before_opens_nothing_after_a_rotation() {
+        let text = "ab".repeat(32);
+        let (_dir, path) = key_file(&text, 0o600);
+        let data = tempfile::tempdir().unwrap();
+        let key = create(data.path(), &SealConfig::KeyFile(path), &SystemEntropy).unwrap();
+        let seal = Seal::read(data.path()).unwrap();
+        let wrapping = seal.wrapping(&secret(&text)).unwrap();
+        let old = seal.root_key(&wrapping).unwrap();
+        let rotated = seal.with_new_root(&secret(&text), &SystemEntropy).unwrap();
+        assert_eq!((seal.generation(), rotated.generation()), (0, 1));
+        assert_eq!(rotated.data_key(&wrapping).unwrap().expose(), key.expose());
+        assert!(!rotated.root_key(&wrapping).unwrap().ct_eq(&old));
+        assert!(seal.under(&old).is_ok());
+        assert!(matches!(
+            rotated.under(&old),
+            Err(SealError::Damaged { .. })
+        ));
+    }
+
+    #[test]
+    fn what_a_change_that_was_cut_off_leaves_is_in_nobodys_way() {
+        let text = "ab".repeat(32);
+        let (_dir, path) = key_file(&text, 0o600);
+        let config = SealConfig::KeyFile(path);
+        let data = tempfile::tempdir().unwrap();
+        let key = create(data.path(), &config, &SystemEntropy).unwrap();
+        let new = data.path().join("seal.json.new");
+        let rotated = |seal: Seal| seal.with_new_root(&secret(&text), &SystemEntropy).unwrap();
+        let whole = serde_json::to_vec(&rotated(Seal::read(data.path()).unwrap()).file).unwrap();
+        // At every length of the new file, and with the new one in its place.
+        for length in (0..whole.len()).step_by(37) {
+            fs::write(&new, &whole[..length]).unwrap();
+            assert_eq!(
+                root_of(data.path(), &config).unwrap().expose(),
+                key.expose()
+            );
+        }
+        rotated(Seal::read(data.path()).unwrap())
+            .replace_in(data.path())
+            .unwrap();
+        assert!(!new.exists());
+        assert_eq!(
+            root_of(data.path(), &config).unwrap().expose(),
+            key.expose()
+        );
     }
 
     #[test]

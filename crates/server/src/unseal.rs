@@ -1,8 +1,8 @@
-//! `POST /unseal`: takes the passphrase of a sealed server.
+//! `POST /unseal`: takes the passphrase of a sealed server, or the shares of it.
 //!
-//! The body is `{"Passphrase": "…"}`. A passphrase is held in wiping memory, never logged,
-//! and tried no faster than [`Pace`] allows. The right one opens the store; the answer comes
-//! when it is open.
+//! The body is `{"Passphrase": "…"}` or `{"Share": "…"}`. Both are held in wiping memory, never
+//! logged, and taken no faster than [`Pace`] allows. The right passphrase opens the store; the
+//! answer comes when it is open. Shares are collected until there are enough of one set.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crypto::secret::{Key32, SecretBytes};
+use crypto::shares::{self, Share, ShareError};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
-use types::{Clock, ErrorKind};
+use types::{Clock, ErrorKind, Monotonic};
 use wire::Refusal;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -47,7 +48,30 @@ struct Attempts {
     data: PathBuf,
     clock: Arc<dyn Clock>,
     pace: Mutex<Pace>,
+    shares: Mutex<Collection>,
     found: mpsc::Sender<Unsealed>,
+}
+
+/// What one call brings.
+enum Given {
+    /// All that is needed.
+    Passphrase(SecretBytes),
+    /// One share of it.
+    Share(Share),
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The store is open.
+    Open,
+    /// More shares are needed.
+    Collecting {
+        /// How many there are.
+        given: usize,
+        /// How many it takes.
+        needed: usize,
+    },
 }
 
 /// Why a server stays sealed.
@@ -61,6 +85,8 @@ pub(crate) enum StillSealed {
     TooSoon(Duration),
     /// It is another passphrase.
     Wrong,
+    /// The share is of no use.
+    Share(ShareError),
     /// The seal, or what it opened, cannot be used.
     Broken,
 }
@@ -69,7 +95,9 @@ pub(crate) enum StillSealed {
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Body<'a> {
     #[serde(borrow)]
-    passphrase: Cow<'a, str>,
+    passphrase: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    share: Option<Cow<'a, str>>,
 }
 
 impl Unsealer {
@@ -84,6 +112,7 @@ impl Unsealer {
             data,
             clock,
             pace: Mutex::default(),
+            shares: Mutex::default(),
             found,
         };
         Self {
@@ -92,9 +121,14 @@ impl Unsealer {
         }
     }
 
-    /// Tries the passphrase in `body`, which came from `peer`. Returns when the store is open.
-    pub(crate) async fn attempt(&self, peer: IpAddr, body: Incoming) -> Result<(), StillSealed> {
-        let passphrase = tokio::time::timeout(self.body_timeout, read(body))
+    /// Tries what is in `body`, which came from `peer`. Returns when the store is open, or when
+    /// more shares are needed.
+    pub(crate) async fn attempt(
+        &self,
+        peer: IpAddr,
+        body: Incoming,
+    ) -> Result<Progress, StillSealed> {
+        let given = tokio::time::timeout(self.body_timeout, read(body))
             .await
             .map_err(|_elapsed| StillSealed::Slow)??;
         let begun = self
@@ -104,13 +138,102 @@ impl Unsealer {
         begun.map_err(StillSealed::TooSoon)?;
         // From here on without the client, which may go away: what has begun also ends.
         let attempts = Arc::clone(&self.attempts);
-        let tried = tokio::task::spawn_blocking(move || attempts.run(peer, &passphrase)).await;
-        let opened = tried.map_err(|failed| broken(&failed))??;
-        opened.await.map_err(|_not_opened| StillSealed::Broken)
+        let tried = tokio::task::spawn_blocking(move || attempts.take(peer, given)).await;
+        match tried.map_err(|failed| broken(&failed))?? {
+            Taken::Collected(progress) => Ok(progress),
+            Taken::Opening(opened) => {
+                opened.await.map_err(|_not_opened| StillSealed::Broken)?;
+                Ok(Progress::Open)
+            }
+        }
     }
 }
 
+/// What became of what was given.
+enum Taken {
+    /// It was put to the other shares.
+    Collected(Progress),
+    /// It is right; the answer tells when the store is open.
+    Opening(oneshot::Receiver<()>),
+}
+
+/// The shares of one set that were given so far.
+#[derive(Debug, Default)]
+struct Collection {
+    shares: Vec<Share>,
+    last: Option<Monotonic>,
+}
+
+impl Collection {
+    /// How long shares are kept when no other follows.
+    const PATIENCE: Duration = Duration::from_mins(15);
+
+    /// Adds `share`. Returns the passphrase once there are enough; the shares are then forgotten,
+    /// whether or not they gave one.
+    fn add(&mut self, share: Share, now: Monotonic) -> Result<Collected, ShareError> {
+        let stale = self
+            .last
+            .is_some_and(|last| now.0.saturating_sub(last.0) > Self::PATIENCE);
+        if stale {
+            self.shares.clear();
+        }
+        let first = self.shares.first();
+        if first.is_some_and(|first| !share.goes_with(first)) {
+            return Err(ShareError::Mixed);
+        }
+        let mut given = self.shares.iter().map(Share::number);
+        if given.any(|number| number == share.number()) {
+            let number = share.number();
+            return Err(ShareError::Twice { number });
+        }
+        let needed = usize::from(share.threshold());
+        self.shares.push(share);
+        self.last = Some(now);
+        if self.shares.len() < needed {
+            let given = self.shares.len();
+            return Ok(Collected::Waiting(Progress::Collecting { given, needed }));
+        }
+        let shares = std::mem::take(&mut self.shares);
+        shares::combine(&shares).map(Collected::Passphrase)
+    }
+}
+
+/// What a share came to.
+enum Collected {
+    Waiting(Progress),
+    Passphrase(SecretBytes),
+}
+
 impl Attempts {
+    /// Takes what `peer` gave, whose attempt has begun and is ended here.
+    fn take(&self, peer: IpAddr, given: Given) -> Result<Taken, StillSealed> {
+        let (collected, is_shared) = match given {
+            Given::Passphrase(passphrase) => (Ok(Collected::Passphrase(passphrase)), false),
+            Given::Share(share) => {
+                let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+                (shares.add(share, self.clock.monotonic()), true)
+            }
+        };
+        match collected {
+            Ok(Collected::Passphrase(passphrase)) => {
+                let opening = self.run(peer, &passphrase).map_err(|still| match still {
+                    StillSealed::Wrong if is_shared => StillSealed::Share(ShareError::Unfit),
+                    still => still,
+                })?;
+                Ok(Taken::Opening(opening))
+            }
+            Ok(Collected::Waiting(progress)) => {
+                self.pace().end(peer, self.clock.monotonic(), false);
+                Ok(Taken::Collected(progress))
+            }
+            Err(refused) => {
+                let was_wrong = refused == ShareError::Unfit;
+                self.pace().end(peer, self.clock.monotonic(), was_wrong);
+                Err(StillSealed::Share(refused))
+            }
+        }
+    }
+
     /// Tries `passphrase`; the right one is sent on, and the answer tells when the store is open.
     fn run(
         &self,
@@ -142,7 +265,7 @@ fn broken(failed: &(dyn std::error::Error + 'static)) -> StillSealed {
     StillSealed::Broken
 }
 
-async fn read(mut body: Incoming) -> Result<SecretBytes, StillSealed> {
+async fn read(mut body: Incoming) -> Result<Given, StillSealed> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(BODY));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_cut_off| StillSealed::Unreadable("the body is incomplete"))?;
@@ -157,21 +280,36 @@ async fn read(mut body: Incoming) -> Result<SecretBytes, StillSealed> {
     parse(&bytes)
 }
 
-fn parse(body: &[u8]) -> Result<SecretBytes, StillSealed> {
-    let body: Body<'_> = serde_json::from_slice(body).map_err(|_unquoted| {
-        StillSealed::Unreadable("the body must be {\"Passphrase\": \"…\"} and nothing else")
-    })?;
-    let passphrase = SecretBytes::from(body.passphrase.as_bytes().to_vec());
-    if let Cow::Owned(mut unescaped) = body.passphrase {
+fn parse(body: &[u8]) -> Result<Given, StillSealed> {
+    const FORM: &str =
+        "the body must be {\"Passphrase\": \"…\"} or {\"Share\": \"…\"} and nothing else";
+    let body: Body<'_> =
+        serde_json::from_slice(body).map_err(|_unquoted| StillSealed::Unreadable(FORM))?;
+    match (body.passphrase, body.share) {
+        (Some(text), None) => {
+            let passphrase = wiped(text, |text| SecretBytes::from(text.as_bytes().to_vec()));
+            match passphrase.expose().len() {
+                0 => Err(StillSealed::Unreadable("the passphrase is empty")),
+                1..=passphrase::LONGEST => Ok(Given::Passphrase(passphrase)),
+                _ => Err(StillSealed::Unreadable(
+                    "a passphrase has at most 1024 bytes",
+                )),
+            }
+        }
+        (None, Some(text)) => wiped(text, Share::parse)
+            .map(Given::Share)
+            .map_err(StillSealed::Share),
+        (Some(_), Some(_)) | (None, None) => Err(StillSealed::Unreadable(FORM)),
+    }
+}
+
+/// What `read` makes of `text`, which is wiped if it is a copy.
+fn wiped<T>(text: Cow<'_, str>, read: impl FnOnce(&str) -> T) -> T {
+    let made = read(&text);
+    if let Cow::Owned(mut unescaped) = text {
         unescaped.zeroize();
     }
-    match passphrase.expose().len() {
-        0 => Err(StillSealed::Unreadable("the passphrase is empty")),
-        1..=passphrase::LONGEST => Ok(passphrase),
-        _ => Err(StillSealed::Unreadable(
-            "a passphrase has at most 1024 bytes",
-        )),
-    }
+    made
 }
 
 impl StillSealed {
@@ -205,6 +343,21 @@ impl StillSealed {
                 403,
                 "the passphrase does not open the seal of this server".to_owned(),
             ),
+            Self::Share(refused) => (
+                ErrorKind::Validation,
+                "InvalidShareException",
+                400,
+                match refused {
+                    ShareError::Unfit => "the shares together do not open the seal of this \
+                        server: one of them is not of this set, or the passphrase was changed \
+                        since; all have to be given again"
+                        .to_owned(),
+                    ShareError::Mixed => "the share is of another set than those that were \
+                        given: use shares of one set, or wait 15 minutes"
+                        .to_owned(),
+                    refused => refused.to_string(),
+                },
+            ),
             Self::Broken => (
                 ErrorKind::Internal,
                 "InternalFailure",
@@ -225,7 +378,7 @@ impl StillSealed {
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::TooSoon(wait) => Some(wait.as_millis().div_ceil(1000).try_into().unwrap_or(1)),
-            Self::Unreadable(_) | Self::Slow | Self::Wrong | Self::Broken => None,
+            Self::Unreadable(_) | Self::Slow | Self::Wrong | Self::Share(_) | Self::Broken => None,
         }
     }
 }
@@ -235,7 +388,10 @@ mod tests {
     use super::*;
 
     fn check(body: &str, expected: Option<&[u8]>) {
-        let read = parse(body.as_bytes()).ok();
+        let read = match parse(body.as_bytes()) {
+            Ok(Given::Passphrase(passphrase)) => Some(passphrase),
+            _ => None,
+        };
         assert_eq!(read.as_ref().map(SecretBytes::expose), expected, "{body}");
     }
 
@@ -256,6 +412,60 @@ mod tests {
             &format!(r#"{{"Passphrase": "{}"}}"#, "a".repeat(1025)),
             None,
         );
+    }
+
+    fn split() -> Vec<Share> {
+        shares::split(b"correct horse", 2, 3, &crypto::SystemEntropy).unwrap()
+    }
+
+    fn at(minutes: u64) -> Monotonic {
+        Monotonic(Duration::from_mins(minutes))
+    }
+
+    #[test]
+    fn shares_are_collected_until_there_are_enough() {
+        let (set, mut collection) = (split(), Collection::default());
+        let added = collection.add(set[2].clone(), at(0)).unwrap();
+        let waiting = Progress::Collecting {
+            given: 1,
+            needed: 2,
+        };
+        assert!(matches!(added, Collected::Waiting(progress) if progress == waiting));
+        let twice = collection.add(set[2].clone(), at(1)).map(drop);
+        assert_eq!(twice, Err(ShareError::Twice { number: 3 }));
+        let mixed = collection.add(split()[0].clone(), at(1)).map(drop);
+        assert_eq!(mixed, Err(ShareError::Mixed));
+        let Ok(Collected::Passphrase(passphrase)) = collection.add(set[0].clone(), at(2)) else {
+            panic!("no passphrase");
+        };
+        assert_eq!(passphrase.expose(), b"correct horse");
+        assert!(collection.shares.is_empty());
+    }
+
+    #[test]
+    fn shares_that_nobody_completes_are_forgotten() {
+        let mut collection = Collection::default();
+        assert!(collection.add(split()[0].clone(), at(0)).is_ok());
+        assert!(collection.add(split()[0].clone(), at(15)).is_err());
+        assert!(collection.add(split()[0].clone(), at(16)).is_ok());
+    }
+
+    #[test]
+    fn a_share_is_read_from_json() {
+        let share = split()[1].to_text();
+        let body = format!(r#"{{"Share": "{}"}}"#, *share);
+        let read = parse(body.as_bytes());
+        assert!(matches!(read, Ok(Given::Share(share)) if share.number() == 2));
+        let mistyped = parse(br#"{"Share": "srshare1-00"}"#);
+        assert!(matches!(
+            mistyped,
+            Err(StillSealed::Share(ShareError::Mistyped))
+        ));
+        let both = format!(r#"{{"Share": "{}", "Passphrase": "x"}}"#, *share);
+        assert!(matches!(
+            parse(both.as_bytes()),
+            Err(StillSealed::Unreadable(_))
+        ));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `strongroom unseal`: gives a sealed server its passphrase.
+//! `strongroom unseal`: gives a sealed server its passphrase, or a share of it.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use crypto::secret::SecretBytes;
+use crypto::shares;
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -54,22 +55,39 @@ pub fn run(args: &UnsealArgs) -> anyhow::Result<()> {
         bail!("the server stays sealed: {reason}");
     }
     std::io::stdout()
-        .write_all(b"unsealed\n")
+        .write_all(told(&answer).as_bytes())
         .context("writing to standard output failed")
 }
 
-/// The body of the request. Fails if the passphrase is not UTF-8.
+/// What the server's answer means.
+fn told(answer: &[u8]) -> String {
+    let answer: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
+    let number = |name: &str| answer.get(name).and_then(serde_json::Value::as_u64);
+    match (number("Given"), number("Needed")) {
+        (Some(given), Some(needed)) => format!("still sealed: {given} of {needed} shares given\n"),
+        _ => "unsealed\n".to_owned(),
+    }
+}
+
+/// The body of the request: a passphrase, or a share, which tells itself apart. Fails if it is
+/// not UTF-8.
 fn body(passphrase: &SecretBytes) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Body<'a> {
-        passphrase: &'a str,
+    enum Body<'a> {
+        Passphrase(&'a str),
+        Share(&'a str),
     }
     let passphrase = std::str::from_utf8(passphrase.expose());
     let passphrase = passphrase.context("the passphrase must be UTF-8")?;
     // Large enough that it is never moved and left behind.
     let mut text = Zeroizing::new(Vec::with_capacity(8 * passphrase::LONGEST));
-    serde_json::to_writer(&mut *text, &Body { passphrase }).context("encoding failed")?;
+    let body = if passphrase.starts_with(shares::PREFIX) {
+        Body::Share(passphrase)
+    } else {
+        Body::Passphrase(passphrase)
+    };
+    serde_json::to_writer(&mut *text, &body).context("encoding failed")?;
     Ok(text)
 }
 
@@ -83,7 +101,7 @@ pub(crate) struct Target {
 
 impl Target {
     /// The server at `endpoint`. Fails if the passphrase would travel in clear.
-    fn of(endpoint: &Uri) -> anyhow::Result<Self> {
+    pub(crate) fn of(endpoint: &Uri) -> anyhow::Result<Self> {
         let target = Self::parse(endpoint)?;
         let host = target.host.as_str();
         let is_here = host == "localhost"

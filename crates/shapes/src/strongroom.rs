@@ -1,6 +1,10 @@
 //! The shapes of our own service, written by hand: AWS has no model of it.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::{Context, FromTree, Input, Output, Path, ReadError, Text, Tree};
 
@@ -15,6 +19,164 @@ const MOMENT: Text = Text {
     max: Some(64),
     ..Text::ANY
 };
+
+const BACKUP_NAME: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    ..Text::ANY
+};
+
+/// What opens a seal, or will: never quoted.
+const SEAL_SECRET: Text = Text {
+    min: Some(1),
+    max: Some(1024),
+    echo: false,
+    ..Text::ANY
+};
+
+const SEAL_KIND: Text = Text {
+    min: Some(1),
+    max: Some(32),
+    ..Text::ANY
+};
+
+/// A text that is wiped with its last copy, and shown to nobody.
+#[derive(Clone, Default)]
+pub struct SecretText(Arc<Zeroizing<String>>);
+
+impl SecretText {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(Arc::new(Zeroizing::new(text)))
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(***)")
+    }
+}
+
+/// The request of `RewrapSeal`.
+#[derive(Debug, Clone, Default)]
+pub struct RewrapSealInput {
+    /// `Current`: what opens the seal now: the content of the key file, or the passphrase.
+    pub current: SecretText,
+    /// `NewKind`: `key-file` or `passphrase`.
+    pub new_kind: String,
+    /// `New`: what is to open it from now on.
+    pub new: SecretText,
+}
+
+impl Input for RewrapSealInput {}
+
+impl FromTree for RewrapSealInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let current: Option<String> = object.required("Current", &SEAL_SECRET, cx, at)?;
+        let new_kind = object.required("NewKind", &SEAL_KIND, cx, at)?;
+        let new: Option<String> = object.required("New", &SEAL_SECRET, cx, at)?;
+        let (Some(current), Some(new_kind), Some(new)) = (current, new_kind, new) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            current: current.into(),
+            new_kind,
+            new: new.into(),
+        }))
+    }
+}
+
+/// The request of `RotateRootKey`.
+#[derive(Debug, Clone, Default)]
+pub struct RotateRootKeyInput {
+    /// `Current`: what opens the seal.
+    pub current: SecretText,
+}
+
+impl Input for RotateRootKeyInput {}
+
+impl FromTree for RotateRootKeyInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let current: Option<String> = object.required("Current", &SEAL_SECRET, cx, at)?;
+        Ok(current.map(|current| Self {
+            current: current.into(),
+        }))
+    }
+}
+
+/// The response of `RewrapSeal` and `RotateRootKey`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SealChangedOutput {
+    /// The kind of seal that there is now.
+    pub kind: String,
+    /// How often the root key was replaced.
+    pub root_key_generation: u64,
+}
+
+impl Output for SealChangedOutput {}
+
+/// The request of `CreateBackup`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CreateBackupInput {
+    /// `Name`: the name of the file, length 1 to 128.
+    pub name: String,
+}
+
+impl Input for CreateBackupInput {}
+
+impl FromTree for CreateBackupInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let name = object.required("Name", &BACKUP_NAME, cx, at)?;
+        Ok(name.map(|name| Self { name }))
+    }
+}
+
+/// The response of `CreateBackup`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateBackupOutput {
+    /// The file, on the server.
+    pub path: String,
+    /// The newest commit in it.
+    pub revision: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The SHA-256 of the file, hexadecimal.
+    pub sha256: String,
+}
+
+impl Output for CreateBackupOutput {}
 
 /// The request of `ExplainRequest`.
 #[derive(Debug, Clone, PartialEq, Default)]

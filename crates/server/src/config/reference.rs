@@ -16,6 +16,7 @@ value is refused with its line.
 | `seal.key_file` | `--key-file FILE` | `STRONGROOM_KEY_FILE` | the data directory's name and `.key` | the key that seals the root key; outside the data directory, mode 0600 |
 | `seal.passphrase_file` | `--passphrase-file FILE` | `STRONGROOM_PASSPHRASE_FILE` | none | a file whose first line is the passphrase that seals the root key instead |
 | `unseal_listen` | | | the main address | an address that alone takes `POST /unseal`, on a server that starts sealed |
+| `backup.directory` | | | none | where `strongroom backup create` writes; better another disk than that of `data` |
 | `tls.certificate`, `tls.key` | | | none | PEM files; with them the listener speaks TLS only |
 | `issuers.url` | | | none | one `[[issuers]]` for each identity provider whose tokens `AssumeRoleWithWebIdentity` may verify: its issuer, as the tokens and the OpenID Connect provider in IAM have it |
 | `issuers.keys_file` | | | none | a file with the issuer's public keys, a JSON web key set; looked at for every token, so that changes count at once |

@@ -1,0 +1,99 @@
+//! `RewrapSeal`: puts the root key under another seal, while the server goes on.
+
+use std::sync::Arc;
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use serde_json::{Value, json};
+use shapes::strongroom::{RewrapSealInput, SealChangedOutput};
+use types::Service;
+
+use crate::Error;
+use crate::intent::intend;
+use crate::seals::{SealKind, SealRefused, SealState, Seals};
+
+static REWRAP_SEAL: Action = Action::from_static("strongroom:RewrapSeal");
+
+/// Puts the root key under a new key file or passphrase; what opened the seal before does not
+/// open it any more.
+///
+/// Only principals of the first account may call it, if their policies allow it, and only with
+/// what opens the seal now. Fails with `InvalidSealException` if that does not open it or the new
+/// one cannot be used, and with `ValidationException` for an unknown kind of seal. Neither
+/// secret is in the record.
+#[derive(Debug)]
+pub(crate) struct RewrapSeal;
+
+impl Operation for RewrapSeal {
+    const SERVICE: Service = Service::Strongroom;
+    const NAME: &'static str = "RewrapSeal";
+    const ACTIONS: &'static [&'static Action] = &[&REWRAP_SEAL];
+    const KIND: Kind = Kind::Mutating;
+    type Input = RewrapSealInput;
+    type Output = SealChangedOutput;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, ()), Error> {
+        Ok((Needs::one(Need::anywhere(&REWRAP_SEAL)), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let kind = match input.new_kind.as_str() {
+            "key-file" => SealKind::KeyFile,
+            "passphrase" => SealKind::Passphrase,
+            _ => {
+                let kind = input.new_kind;
+                return Err(Error::SealKind { kind });
+            }
+        };
+        change(ctx, "StartRewrapSeal", move |seals| {
+            seals.rewrap(input.current.expose(), kind, input.new.expose())
+        })
+        .await
+    }
+
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
+        EventDetail {
+            request: json!({ "newKind": input.new_kind }),
+            response: output.map_or(Value::Null, shown),
+            ..EventDetail::default()
+        }
+    }
+}
+
+/// What the record shows of a changed seal.
+pub(crate) fn shown(output: &SealChangedOutput) -> Value {
+    json!({ "kind": output.kind, "rootKeyGeneration": output.root_key_generation })
+}
+
+/// Changes the seal beside the async threads, once it is recorded as `event` that this begins.
+pub(crate) async fn change(
+    ctx: &Ctx,
+    event: &'static str,
+    change: impl FnOnce(&dyn crate::KeepSeal) -> Result<SealState, SealRefused> + Send + 'static,
+) -> Result<Reply<SealChangedOutput>, Error> {
+    let part = ctx.part::<Seals>();
+    let Seals(seals) = part.map_err(|missing| Error::Seal(Box::new(missing)))?;
+    let account = ctx.account().ok_or(Error::NoAccount)?;
+    if seals.owner(ctx.view()) != Some(account) {
+        return Err(Error::NotTheFirstAccount);
+    }
+    intend(ctx, account, event, json!({})).await?;
+    let seals = Arc::clone(seals);
+    let changed = tokio::task::spawn_blocking(move || change(&*seals)).await;
+    let changed = changed.map_err(|ended| Error::Seal(Box::new(ended)))?;
+    let state = changed.map_err(|refused| match refused {
+        SealRefused::Wrong => Error::WrongSeal,
+        SealRefused::Unusable => Error::UnusableSeal,
+        SealRefused::Failed(source) => Error::Seal(source),
+    })?;
+    Ok(Reply::read(SealChangedOutput {
+        kind: state.kind.to_owned(),
+        root_key_generation: state.generation,
+    }))
+}

@@ -1,0 +1,53 @@
+//! What keeps the seal: the server, which alone knows its file.
+
+use std::fmt;
+use std::sync::Arc;
+
+use store::View;
+use types::AccountId;
+
+/// The kinds of seal that a root key can be put under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SealKind {
+    /// A key file.
+    KeyFile,
+    /// A passphrase.
+    Passphrase,
+}
+
+/// The seal as it is after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealState {
+    /// What opens it, in words.
+    pub kind: &'static str,
+    /// How often the root key was replaced.
+    pub generation: u64,
+}
+
+/// Why the seal stays as it is.
+#[derive(Debug)]
+pub enum SealRefused {
+    /// What was given does not open the seal.
+    Wrong,
+    /// What is to open it from now on cannot be used.
+    Unusable,
+    /// Reading or writing failed.
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Changes the seal of the deployment that it belongs to. Every change is one step: after a
+/// crash the seal is the old one or the new one.
+pub trait KeepSeal: fmt::Debug + Send + Sync {
+    /// The account that the deployment belongs to: its first; `None` before there is one.
+    fn owner(&self, view: &View) -> Option<AccountId>;
+
+    /// Puts the root key under another seal. Blocks; a passphrase takes about a second.
+    fn rewrap(&self, current: &str, kind: SealKind, new: &str) -> Result<SealState, SealRefused>;
+
+    /// Makes a new root key, which takes the place of the one before.
+    fn rotate(&self, current: &str) -> Result<SealState, SealRefused>;
+}
+
+/// The part of the server that keeps the seal.
+#[derive(Debug, Clone)]
+pub struct Seals(pub Arc<dyn KeepSeal>);

@@ -1,0 +1,137 @@
+use std::fs;
+
+use crypto::SystemEntropy;
+
+use super::*;
+
+const SEAL: &[u8] = b"{\"a\": \"seal\"}";
+
+fn about() -> About {
+    About {
+        revision: 7,
+        made: "2026-11-27T00:00:00Z".to_owned(),
+        release: "0".to_owned(),
+        deleted: vec!["arn:aws:kms:us-east-1:111122223333:key/k".parse().unwrap()],
+    }
+}
+
+fn written(root: &Key32) -> Vec<u8> {
+    let entropy = SystemEntropy;
+    let mut writer = Writer::begin(Vec::new(), (SEAL, root), &about(), &entropy).unwrap();
+    writer.shred(b"shred keys").unwrap();
+    for number in 0..40_u8 {
+        let keyspace = if number < 20 { "rows" } else { "space.cells" };
+        writer
+            .item(keyspace, &[number], &vec![number; 100_000])
+            .unwrap();
+    }
+    let (length, digest, bytes) = writer.end().unwrap();
+    assert_eq!(length, u64::try_from(bytes.len()).unwrap());
+    assert_eq!(digest, sha256(&bytes));
+    bytes
+}
+
+fn read(bytes: &[u8], root: &Key32) -> Result<Vec<Item>, BackupError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("backup");
+    fs::write(&path, bytes).unwrap();
+    let mut reader = Sealed::open(&path)?.unsealed(root)?;
+    assert_eq!(
+        (reader.about(), reader.shred()),
+        (&about(), &b"shred keys"[..])
+    );
+    let mut items = Vec::new();
+    while let Some(item) = reader.item()? {
+        items.push(item);
+    }
+    Ok(items)
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let root = Key32::generate(&SystemEntropy);
+    let items = read(&written(&root), &root).unwrap();
+    assert_eq!(items.len(), 40);
+    for (number, item) in (0..40_u8).zip(items) {
+        assert_eq!(
+            item.keyspace,
+            if number < 20 { "rows" } else { "space.cells" }
+        );
+        assert_eq!(
+            (item.key, item.value),
+            (vec![number], vec![number; 100_000])
+        );
+    }
+}
+
+#[test]
+fn every_cut_is_refused() {
+    let root = Key32::generate(&SystemEntropy);
+    let bytes = written(&root);
+    // Between and within all parts, chunk ends included.
+    let mut ends = vec![0, 1, 9, 41, 45, 46, bytes.len() - 1];
+    ends.extend((0..bytes.len()).step_by(29_989));
+    let mut at = 46 + SEAL.len();
+    while let Some(length) = bytes.get(at..at + 4) {
+        ends.extend([at, at + 4]);
+        at += 4 + usize::try_from(u32::from_be_bytes(length.try_into().unwrap())).unwrap();
+    }
+    assert_eq!(at, bytes.len());
+    for end in ends {
+        assert!(read(&bytes[..end], &root).is_err(), "{end}");
+    }
+    let more = [&bytes[..], b"x"].concat();
+    assert!(matches!(
+        read(&more, &root),
+        Err(BackupError::Damaged { .. })
+    ));
+}
+
+#[test]
+fn every_changed_byte_is_noticed() {
+    let root = Key32::generate(&SystemEntropy);
+    let bytes = written(&root);
+    let mut places: Vec<usize> = (0..200).collect();
+    places.extend((0..bytes.len()).step_by(30_011));
+    places.push(bytes.len() - 1);
+    for place in places {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        assert!(read(&changed, &root).is_err(), "{place}");
+    }
+}
+
+#[test]
+fn chunks_cannot_be_exchanged_and_another_key_opens_nothing() {
+    let root = Key32::generate(&SystemEntropy);
+    let (bytes, other) = (written(&root), written(&root));
+    let mut chunks = Vec::new();
+    let mut at = 46 + SEAL.len();
+    while let Some(length) = bytes.get(at..at + 4) {
+        let end = at + 4 + usize::try_from(u32::from_be_bytes(length.try_into().unwrap())).unwrap();
+        chunks.push(at..end);
+        at = end;
+    }
+    assert!(chunks.len() > 3);
+    let swapped = [
+        &bytes[..chunks[1].start],
+        &bytes[chunks[2].clone()],
+        &bytes[chunks[1].clone()],
+        &bytes[chunks[3].start..],
+    ]
+    .concat();
+    assert!(matches!(
+        read(&swapped, &root),
+        Err(BackupError::Damaged { chunk: 1 })
+    ));
+    let mixed = [&bytes[..chunks[1].start], &other[chunks[1].start..]].concat();
+    assert!(matches!(
+        read(&mixed, &root),
+        Err(BackupError::Damaged { chunk: 1 })
+    ));
+    let foreign = Key32::generate(&SystemEntropy);
+    assert!(matches!(
+        read(&bytes, &foreign),
+        Err(BackupError::Damaged { chunk: 0 })
+    ));
+}

@@ -1,0 +1,71 @@
+//! `strongroom backup`: of a running server, or of a directory that nobody serves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::backup::backups_key;
+use crate::backup_maker::Parts;
+use crate::cli::{BackupCommand, BackupFileArgs, CreateBackupArgs};
+use crate::offline::Offline;
+use crate::restore::{self, print};
+use crate::signed::{self, Api, GLOBAL};
+
+/// How long the command waits for the server, which answers when the backup is on the disk.
+const PATIENCE: Duration = Duration::from_hours(24);
+
+/// Runs the subcommand.
+pub fn run(command: &BackupCommand) -> anyhow::Result<()> {
+    match command {
+        BackupCommand::Create(args) => create(args),
+        BackupCommand::Offline(args) => offline(args),
+        BackupCommand::Verify(args) => restore::verify(args),
+        BackupCommand::Deletions(args) => restore::deletions(args),
+    }
+}
+
+fn create(args: &CreateBackupArgs) -> anyhow::Result<()> {
+    let api = Api {
+        service: "strongroom",
+        target: "Strongroom",
+        region: GLOBAL,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime failed")?;
+    let answer = runtime.block_on(async {
+        let input = json!({ "Name": args.name });
+        let asked = signed::call(&args.client, api, "CreateBackup", &input);
+        let answer = tokio::time::timeout(PATIENCE, asked).await;
+        answer.context("the server did not answer in time")?
+    })?;
+    let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+    print(&told(
+        number("Revision"),
+        number("Bytes"),
+        text("Sha256"),
+        text("Path"),
+    ))
+}
+
+/// Writes a backup of a directory that is not served to a file that does not exist.
+fn offline(args: &BackupFileArgs) -> anyhow::Result<()> {
+    let offline = Offline::open(&args.directory)?;
+    let directory = &offline.directory;
+    let (clock, entropy) = (Arc::clone(&offline.clock), Arc::clone(&offline.entropy));
+    let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
+    let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
+    keyring.check(&store::Store::snapshot(&offline.store))?;
+    let parts = Parts::of(&offline.store, &keyring, directory.path(), clock.now())?;
+    let made = parts.write(&args.file, &backups_key(directory.root()), &*entropy)?;
+    offline.store.close();
+    print(&told(made.revision, made.bytes, &made.sha256, &made.path))
+}
+
+fn told(revision: u64, bytes: u64, digest: &str, path: &str) -> String {
+    format!("commit {revision}, {bytes} bytes, SHA-256 {digest}: {path}\n")
+}

@@ -1,0 +1,215 @@
+//! Makes backups: of the running server, and of a directory that nobody serves.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crypto::lock::LockedKey32;
+use crypto::secret::Key32;
+use operator::{Made, MakeBackup, Refused};
+use store::embedded::Cut;
+use store::{EmbeddedStore, Snapshot, Store, View};
+use types::{AccountId, Clock, Entropy, Timestamp};
+
+use crate::backup::{About, BackupError, Writer};
+use crate::file::{self, FileError};
+use crate::seal;
+
+/// What makes backups of a running server.
+pub(crate) struct Maker {
+    /// The configured place.
+    pub directory: Option<PathBuf>,
+    /// The data directory, whose seal goes into each backup.
+    pub data: PathBuf,
+    /// What the keys of backups are derived from.
+    pub key: LockedKey32,
+    /// The store. The services own it; what outlives them makes no backup.
+    pub store: Weak<EmbeddedStore>,
+    /// The KMS keys, whose shred keys go into each backup.
+    pub keyring: Arc<kms::Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where nonces come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Whether one is being made.
+    pub running: AtomicBool,
+}
+
+/// A backup cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MakeError {
+    /// The backup cannot be written, or the store not read.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The file of shred keys cannot be read.
+    #[error(transparent)]
+    Shred(#[from] kms::ShredError),
+    /// A file cannot be made.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The store did not publish what it had made durable.
+    #[error("the store does not go on")]
+    Stuck,
+    /// There is a file of this name.
+    #[error("`{path}` exists already")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// All that a backup is made of.
+pub(crate) struct Parts {
+    /// `seal.json`.
+    pub seal: Vec<u8>,
+    /// The file of shred keys.
+    pub shred: Vec<u8>,
+    /// The store, at the moment of the shred keys.
+    pub cut: Cut,
+    /// Metadata of that commit or a later one.
+    pub snapshot: Arc<Snapshot>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Parts {
+    /// Takes the cut and what goes with it.
+    pub(crate) fn of(
+        store: &EmbeddedStore,
+        keyring: &kms::Keyring,
+        data: &Path,
+        now: Timestamp,
+    ) -> Result<Self, MakeError> {
+        let (shred, cut) = keyring.with_shred_file(|| store.cut())?;
+        let cut = cut.map_err(BackupError::from)?;
+        let snapshot = published(store, cut.revision())?;
+        Ok(Self {
+            seal: seal::content(data)?,
+            shred,
+            cut,
+            snapshot,
+            now,
+        })
+    }
+
+    /// Writes the backup to `path`, which must not exist; it is whole, or not there.
+    pub(crate) fn write(
+        self,
+        path: &Path,
+        key: &Key32,
+        entropy: &dyn Entropy,
+    ) -> Result<Made, MakeError> {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".partial");
+        let partial = path.with_file_name(name);
+        let written = self.write_partial(&partial, key, entropy);
+        let named = written.and_then(|made| {
+            // A link, unlike a rename, never takes another file's place.
+            fs::hard_link(&partial, path).map_err(|source| {
+                if source.kind() == io::ErrorKind::AlreadyExists {
+                    let path = path.to_path_buf();
+                    MakeError::Exists { path }
+                } else {
+                    file::failed("naming", path)(source).into()
+                }
+            })?;
+            Ok(made)
+        });
+        // What is left of a failure is of no use, and in the way of the next.
+        let removed = fs::remove_file(&partial).map_err(file::failed("removing", &partial));
+        let (revision, bytes, digest) = named?;
+        removed?;
+        file::sync_directory_of(path)?;
+        Ok(Made {
+            path: path.display().to_string(),
+            revision,
+            bytes,
+            sha256: hex::encode(digest),
+        })
+    }
+
+    fn write_partial(
+        &self,
+        path: &Path,
+        key: &Key32,
+        entropy: &dyn Entropy,
+    ) -> Result<(u64, u64, [u8; 32]), MakeError> {
+        let failed = file::failed("writing", path);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+        let revision = self.cut.revision();
+        let about = About {
+            revision,
+            made: self.now.to_iso8601(),
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            deleted: kms::deleted_keys(&self.snapshot).into_iter().collect(),
+        };
+        let mut writer = Writer::begin(file, (&self.seal, key), &about, entropy)?;
+        writer.shred(&self.shred)?;
+        self.cut
+            .items::<BackupError>(|keyspace, key, value| writer.item(keyspace, key, value))?;
+        let (bytes, digest, file): (_, _, File) = writer.end()?;
+        file.sync_all().map_err(failed)?;
+        Ok((revision, bytes, digest))
+    }
+}
+
+/// The metadata as of `revision` or later: a commit is published soon after a cut can see it.
+fn published(store: &EmbeddedStore, revision: u64) -> Result<Arc<Snapshot>, MakeError> {
+    const STEP: Duration = Duration::from_millis(2);
+    const STEPS: u32 = 5000;
+    for _ in 0..STEPS {
+        let snapshot = store.snapshot();
+        if snapshot.revision() >= revision {
+            return Ok(snapshot);
+        }
+        std::thread::sleep(STEP);
+    }
+    Err(MakeError::Stuck)
+}
+
+impl MakeBackup for Maker {
+    fn owner(&self, view: &View) -> Option<AccountId> {
+        iam::first_account(view)
+    }
+
+    fn make(&self, name: &str) -> Result<Made, Refused> {
+        let Some(directory) = &self.directory else {
+            return Err(Refused::NoDirectory);
+        };
+        let path = directory.join(name);
+        if path.exists() {
+            return Err(Refused::Exists);
+        }
+        let Some(store) = self.store.upgrade() else {
+            return Err(Refused::Failed("the store is closed".into()));
+        };
+        if self.running.swap(true, Ordering::AcqRel) {
+            return Err(Refused::Running);
+        }
+        let made = Parts::of(&store, &self.keyring, &self.data, self.clock.now())
+            .and_then(|parts| parts.write(&path, self.key.key(), &*self.entropy));
+        self.running.store(false, Ordering::Release);
+        made.map_err(|failed| match failed {
+            MakeError::Exists { .. } => Refused::Exists,
+            failed => Refused::Failed(Box::new(failed)),
+        })
+    }
+}
+
+impl std::fmt::Debug for Maker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Maker")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
