@@ -1,3 +1,5 @@
+//! The field, splitting, combining, and what is told apart when it fails.
+
 use super::*;
 use crate::SystemEntropy;
 

@@ -1,3 +1,5 @@
+//! What is written is read; nothing that was changed, cut or exchanged is.
+
 use std::fs;
 
 use crypto::SystemEntropy;
