@@ -159,6 +159,32 @@ pub struct Ctx {
     effects: Mutex<Batch>,
     /// The ids of this call's records, by account.
     event_ids: Mutex<Vec<(AccountId, RequestId)>>,
+    /// What is done once the changes are durable.
+    afterwards: Afterwards,
+}
+
+/// Work that waits for a commit.
+#[derive(Default)]
+struct Afterwards(Mutex<Vec<Box<dyn FnOnce() + Send>>>);
+
+impl Afterwards {
+    fn add(&self, mut work: Vec<Box<dyn FnOnce() + Send>>) {
+        self.lock().append(&mut work);
+    }
+
+    fn take(&self) -> Vec<Box<dyn FnOnce() + Send>> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn FnOnce() + Send>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Afterwards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Afterwards({})", self.lock().len())
+    }
 }
 
 /// What stays the same for a request and the calls that services make for it.
@@ -201,6 +227,7 @@ impl Ctx {
             authenticated: None,
             effects: Mutex::default(),
             event_ids: Mutex::default(),
+            afterwards: Afterwards::default(),
         }
     }
 
@@ -229,6 +256,7 @@ impl Ctx {
             authenticated: self.authenticated,
             effects: Mutex::default(),
             event_ids: Mutex::default(),
+            afterwards: Afterwards::default(),
         }
     }
 
@@ -381,6 +409,26 @@ impl Ctx {
         let id = RequestId::generate(self.entropy());
         ids.push((account, id));
         id
+    }
+
+    /// Has `work` done once this call's changes are durable, before the call is answered; never
+    /// if the call fails, or is decided anew. For what must not happen before the commit and is
+    /// not in the store: the work is short, and what it fails to do is found again otherwise.
+    pub fn afterwards(&self, work: impl FnOnce() + Send + 'static) {
+        self.afterwards.add(vec![Box::new(work)]);
+    }
+
+    /// Does what waits for the commit of this call.
+    pub(crate) fn committed(&self) {
+        for work in self.afterwards.take() {
+            work();
+        }
+    }
+
+    /// Takes over what waits for the commit of `inner`, a call on this one's behalf that was
+    /// successful: it is committed with this one.
+    pub(crate) fn wait_for(&self, inner: &Self) {
+        self.afterwards.add(inner.afterwards.take());
     }
 
     /// Adds changes that are committed with this call.

@@ -55,6 +55,9 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
         }
         match ctx.services().store.commit(batch).await {
             Ok(committed) => {
+                if result.is_ok() {
+                    ctx.committed();
+                }
                 return Executed {
                     result,
                     revision: committed.revision,
