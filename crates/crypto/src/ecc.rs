@@ -1,7 +1,7 @@
 //! Elliptic curves in short Weierstrass form: ECDSA and ECDH.
 
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey};
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1,
@@ -74,8 +74,16 @@ impl Ecc {
         Self { curve, pair }
     }
 
+    /// Reads a pair that may be written without its public key, or with it as a compressed point.
+    /// The library would write it so again: it is made anew of its numbers, so that the same key
+    /// has the same encoding here whoever wrote it.
     pub(crate) fn from_pkcs8(curve: Curve, pkcs8: &[u8]) -> Result<Self, Error> {
-        let pair = EcdsaKeyPair::from_pkcs8(curve.signing(), pkcs8);
+        let algorithm = curve.signing();
+        let read = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8);
+        let read = read.map_err(|_reason| Error::NotAKeyPair)?;
+        let scalar = must::succeed(read.private_key().as_be_bytes(), "elliptic curve scalar");
+        let (scalar, point) = (scalar.as_ref(), read.public_key().as_ref());
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, scalar, point);
         let pair = pair.map_err(|_reason| Error::NotAKeyPair)?;
         Ok(Self { curve, pair })
     }

@@ -122,3 +122,51 @@ fn a_bare_point_is_no_public_key_for_an_agreement() {
     let other = Ecc::generate(Curve::P384).public_key();
     assert!(matches!(own.agree(&other), Err(Error::NotAPublicKey)));
 }
+
+/// One DER element; the content is shorter than 128 bytes.
+fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let length = u8::try_from(content.len()).unwrap();
+    assert!(length < 128);
+    [&[tag, length], content.as_slice()].concat()
+}
+
+#[test]
+fn every_spelling_of_a_key_becomes_the_same() {
+    let curve: &[u8] = &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+    let kind: &[u8] = &[0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    let written = |optional: &[&[u8]], scalar: &[u8]| {
+        let head = [[2, 1, 1].as_slice(), &element(4, &[scalar])].concat();
+        let private = element(0x30, &[&head, &optional.concat()]);
+        let algorithm = element(0x30, &[kind, curve]);
+        element(0x30, &[&[2, 1, 0], &algorithm, &element(4, &[&private])])
+    };
+    let public = |point: &[u8]| element(0xa1, &[&element(3, &[&[0], point])]);
+    for _ in 0..20 {
+        let pair = Ecc::generate(Curve::P256);
+        let canonical = pair.to_pkcs8();
+        let scalar = must::succeed(pair.pair.private_key().as_be_bytes(), "scalar");
+        let point = pair.pair.public_key().as_ref();
+        let compressed = [&[2 + (point[64] & 1)], &point[1..33]].concat();
+        let parameters = element(0xa0, &[curve]);
+        for optional in [
+            vec![],
+            vec![parameters.clone()],
+            vec![public(&compressed)],
+            vec![parameters, public(&compressed)],
+        ] {
+            let optional: Vec<&[u8]> = optional.iter().map(Vec::as_slice).collect();
+            let pkcs8 = written(&optional, scalar.as_ref());
+            assert_ne!(pkcs8, canonical.expose());
+            let read = Ecc::from_pkcs8(Curve::P256, &pkcs8).unwrap();
+            assert_eq!(read.to_pkcs8().expose(), canonical.expose());
+        }
+        let again = Ecc::from_pkcs8(Curve::P256, canonical.expose()).unwrap();
+        assert_eq!(again.to_pkcs8().expose(), canonical.expose());
+        let other = Ecc::generate(Curve::P256);
+        let foreign = other.pair.public_key().as_ref();
+        let foreign = [&[2 + (foreign[64] & 1)], &foreign[1..33]].concat();
+        let contradictory = written(&[&public(&foreign)], scalar.as_ref());
+        assert!(Ecc::from_pkcs8(Curve::P256, &contradictory).is_err());
+    }
+}
