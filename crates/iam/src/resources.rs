@@ -11,7 +11,7 @@ use store::View;
 use types::{AccountId, Arn, UniqueId};
 
 use crate::managed::{self, Managed};
-use crate::records::{RoleRecord, UserRecord};
+use crate::records::{Entity as _, RoleRecord, UserRecord};
 use crate::tags::ResourceTags;
 use crate::{documents, lookup, providers, tables};
 
@@ -85,6 +85,11 @@ impl PrincipalDirectory for IamResources {
             "role" => Some(lookup::at::<RoleRecord>(view, arn)?.id.clone()),
             _ => None,
         }
+    }
+
+    fn role_id(&self, view: &View, account: AccountId, name: &str) -> Option<UniqueId> {
+        let role = view.get(RoleRecord::table(), &tables::named(account, name))?;
+        (role.record.name == name).then(|| role.record.id.clone())
     }
 
     fn arn_of(&self, view: &View, id: &UniqueId) -> Option<Arn> {

@@ -113,6 +113,18 @@ impl PrincipalDirectory for Directory {
             .map(|(arn, _)| arn.clone())
     }
 
+    fn role_id(&self, _view: &View, account: AccountId, name: &str) -> Option<UniqueId> {
+        let is_it = |arn: &Arn| {
+            arn.account() == Some(account)
+                && arn.resource().starts_with("role/")
+                && arn.resource().rsplit('/').next() == Some(name)
+        };
+        let mut entries = self.0.iter();
+        entries
+            .find(|(arn, _)| is_it(arn))
+            .map(|(_, id)| id.clone())
+    }
+
     fn trust_policy(&self, _view: &View, _arn: &Arn) -> Option<Arc<policy::Document>> {
         None
     }

@@ -167,6 +167,9 @@ pub trait PrincipalDirectory: fmt::Debug + Send + Sync {
     /// The unique id of the user or role at `arn`; `None` if there is none.
     fn unique_id(&self, view: &View, arn: &Arn) -> Option<UniqueId>;
 
+    /// The unique id of the role of this name, whatever its path; `None` if there is none.
+    fn role_id(&self, view: &View, account: AccountId, name: &str) -> Option<UniqueId>;
+
     /// The ARN of the user or role with this id; `None` once it is deleted.
     fn arn_of(&self, view: &View, id: &UniqueId) -> Option<Arn>;
 

@@ -20,8 +20,15 @@ pub(crate) enum Party {
         /// The unique id.
         id: UniqueId,
     },
-    /// A session of a role, or of a federated user.
-    Session(Arn),
+    /// A session of a role, bound to the unique id that the role had when the grant was made.
+    Session {
+        /// The session's ARN at that time.
+        arn: Arn,
+        /// `<role id>:<session>`, as `aws:userid` shows it.
+        id: String,
+    },
+    /// A session of a federated user: it has no unique id of its own.
+    Federated(Arn),
     /// A service.
     Service(String),
 }
@@ -48,9 +55,14 @@ impl Party {
                 let id = known.0.unique_id(view, &arn).ok_or_else(invalid)?;
                 Ok(Self::Identity { arn, id })
             }
-            ("sts", Some("assumed-role")) if names(&arn) == 3 && exists() => Ok(Self::Session(arn)),
+            ("sts", Some("assumed-role")) if names(&arn) == 3 => {
+                let (role, session) = role_and_session(&arn).ok_or_else(invalid)?;
+                let role = known.0.role_id(view, account, role).ok_or_else(invalid)?;
+                let id = session_id(&role, session);
+                Ok(Self::Session { arn, id })
+            }
             ("sts", Some("federated-user")) if names(&arn) == 2 && exists() => {
-                Ok(Self::Session(arn))
+                Ok(Self::Federated(arn))
             }
             _ => Err(invalid()),
         }
@@ -62,7 +74,8 @@ impl Party {
         match self {
             Self::Account(account) => account.as_str(),
             Self::Identity { id, .. } => id.as_str(),
-            Self::Session(arn) => arn.as_str(),
+            Self::Session { id, .. } => id,
+            Self::Federated(arn) => arn.as_str(),
             Self::Service(name) => name,
         }
     }
@@ -76,12 +89,15 @@ impl Party {
     pub(crate) fn service(&self) -> Option<&str> {
         match self {
             Self::Service(name) => Some(name),
-            Self::Account(_) | Self::Identity { .. } | Self::Session(_) => None,
+            Self::Account(_)
+            | Self::Identity { .. }
+            | Self::Session { .. }
+            | Self::Federated(_) => None,
         }
     }
 
-    /// The ARN as callers see it: where the user or role is now, its unique id once it is gone;
-    /// `None` for a service.
+    /// The ARN as callers see it: where the user or role is now, its unique id once it is gone,
+    /// and a session of a role likewise; `None` for a service.
     pub(crate) fn principal(&self, view: &View, known: &Principals) -> Option<String> {
         match self {
             Self::Account(account) => Some(root(*account)),
@@ -89,7 +105,24 @@ impl Party {
                 let now = known.0.arn_of(view, id);
                 Some(now.map_or_else(|| id.to_string(), String::from))
             }
-            Self::Session(arn) => Some(arn.to_string()),
+            Self::Session { arn, id } => {
+                let (role, session) = id.split_once(':')?;
+                let role = role
+                    .parse()
+                    .ok()
+                    .and_then(|role| known.0.arn_of(view, &role));
+                let name = role
+                    .as_ref()
+                    .and_then(|role| role.resource().rsplit('/').next());
+                Some(match (name, arn.account()) {
+                    (Some(name), Some(account)) => {
+                        let resource = format!("assumed-role/{name}/{session}");
+                        Arn::new("sts", None, Some(account), &resource).to_string()
+                    }
+                    _ => id.clone(),
+                })
+            }
+            Self::Federated(arn) => Some(arn.to_string()),
             Self::Service(_) => None,
         }
     }
@@ -102,15 +135,24 @@ pub(crate) fn keys_of(principal: &Principal) -> Vec<String> {
         // No grant is for whom a provider vouches: they use no keys.
         Principal::Root { .. } | Principal::WebIdentity(_) => vec![],
         Principal::User { id, .. } => vec![id.to_string()],
-        Principal::AssumedRole { role_id, .. } => {
-            let session = principal.arn().map(String::from);
-            session.into_iter().chain([role_id.to_string()]).collect()
-        }
+        Principal::AssumedRole {
+            role_id, session, ..
+        } => vec![session_id(role_id, session), role_id.to_string()],
         Principal::FederatedUser { .. } => principal.arn().map(String::from).into_iter().collect(),
         Principal::Service { name } => vec![(*name).to_owned()],
     };
     let account = principal.account().map(|account| account.to_string());
     own.into_iter().chain(account).collect()
+}
+
+fn session_id(role: &UniqueId, session: &str) -> String {
+    format!("{role}:{session}")
+}
+
+/// The role's name and the session's in the ARN of a session.
+fn role_and_session(arn: &Arn) -> Option<(&str, &str)> {
+    let (_, names) = arn.resource().split_once('/')?;
+    names.split_once('/')
 }
 
 /// The ARN of an account's root.
@@ -132,28 +174,53 @@ mod tests {
     use super::*;
     use crate::testing::{self, Directory};
 
-    fn check(text: &str, expected: Option<&str>) {
-        let alice = (
-            "arn:aws:iam::111122223333:user/Alice",
-            "AIDAALICE00000000000",
-        );
-        let known = Directory::of(&[alice]);
+    const ALICE: (&str, &str) = (
+        "arn:aws:iam::111122223333:user/Alice",
+        "AIDAALICE00000000000",
+    );
+    const ENGINE: (&str, &str) = (
+        "arn:aws:iam::111122223333:role/path/Engine",
+        "AROAENGINE0000000000",
+    );
+    const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/Engine/s1";
+
+    fn named(text: &str, known: &Principals) -> Option<Party> {
         let view = testing::view(&testing::empty());
-        let found = Party::named(text, &view, &known);
-        assert_eq!(found.ok().as_ref().map(Party::key), expected, "{text}");
+        Party::named(text, &view, known).ok()
+    }
+
+    fn check(text: &str, expected: Option<&str>) {
+        let found = named(text, &Directory::of(&[ALICE, ENGINE]));
+        assert_eq!(found.as_ref().map(Party::key), expected, "{text}");
+    }
+
+    #[test]
+    fn a_session_is_bound_to_the_role_that_it_is_of() {
+        let party = named(SESSION, &Directory::of(&[ENGINE])).unwrap();
+        let session_of = |role_id: &str| Principal::AssumedRole {
+            account: testing::account(),
+            role_arn: ENGINE.0.parse().unwrap(),
+            role_id: role_id.parse().unwrap(),
+            role_name: "Engine".to_owned(),
+            session: "s1".to_owned(),
+        };
+        let names = |role_id| keys_of(&session_of(role_id));
+        assert!(names(ENGINE.1).iter().any(|name| name == party.key()));
+        let again = "AROAENGINE0000000001";
+        assert!(names(again).iter().all(|name| name != party.key()));
+        let view = testing::view(&testing::empty());
+        let shown = |known: &[(&str, &str)]| party.principal(&view, &Directory::of(known)).unwrap();
+        assert_eq!(shown(&[ENGINE]), SESSION);
+        assert_eq!(shown(&[(ENGINE.0, again)]), "AROAENGINE0000000000:s1");
     }
 
     #[test]
     fn principals_are_named_by_arns_of_what_exists() {
-        check(
-            "arn:aws:iam::111122223333:user/Alice",
-            Some("AIDAALICE00000000000"),
-        );
+        check(ALICE.0, Some(ALICE.1));
         check("arn:aws:iam::111122223333:root", Some("111122223333"));
-        for session in ["assumed-role/Engine/s1", "federated-user/Carol"] {
-            let arn = format!("arn:aws:sts::111122223333:{session}");
-            check(&arn, Some(&arn));
-        }
+        check(SESSION, Some("AROAENGINE0000000000:s1"));
+        let carol = "arn:aws:sts::111122223333:federated-user/Carol";
+        check(carol, Some(carol));
         for text in [
             "111122223333",
             "AIDAALICE00000000000",
@@ -164,6 +231,7 @@ mod tests {
             "arn:aws:iam::111122223333:user",
             "arn:aws:iam::999999999999:root",
             "arn:aws:sts::999999999999:federated-user/Carol",
+            "arn:aws:sts::111122223333:assumed-role/Other/s1",
             "arn:aws:sts::111122223333:assumed-role/Engine",
             "arn:aws:sts::111122223333:assumed-role/Engine/",
             "arn:aws:iam::123456789:root",

@@ -363,6 +363,10 @@ impl PrincipalDirectory for Users {
 
 #[expect(clippy::unnecessary_wraps, reason = "requests hold it as an option")]
 pub(crate) fn context(pairs: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
+    fn role_id(&self, _view: &View, _account: AccountId, _name: &str) -> Option<UniqueId> {
+        None
+    }
+
     Some(
         pairs
             .iter()
