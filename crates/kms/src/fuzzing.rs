@@ -10,7 +10,9 @@ use crate::ciphertext::Header;
 use crate::grants::constraints::Constraints;
 use crate::grants::index::{GRANT_INDEX, place};
 use crate::grants::party::Party;
-use crate::grants::record::{GRANT_NAMES, GRANTS, GrantRecord, GrantedOperation, Terms};
+use crate::grants::record::{
+    GRANT_COUNTS, GRANT_NAMES, GRANTS, GrantRecord, GrantedOperation, Terms,
+};
 use crate::last_usage::KEY_USAGE;
 use crate::records::{
     ALIAS_NAMES, DESTRUCTIONS, KEYS, KeyRecord, KeyRow, KeyState, MATERIALS, MaterialRecord,
@@ -36,6 +38,8 @@ pub fn ciphertext(blob: &[u8]) -> bool {
 pub fn grants(view: &View, arn: &Arn, numbers: Range<usize>) -> Option<Batch> {
     let key = KeyRow::at(view, arn)?.record;
     let mut batch = Batch::default();
+    let number_of_grants = numbers.len();
+    let mut last = None;
     for number in numbers {
         let grantee = Party::Identity {
             arn: arn.clone(),
@@ -58,7 +62,12 @@ pub fn grants(view: &View, arn: &Arn, numbers: Range<usize>) -> Option<Batch> {
                 issuing_account: key.account,
             },
         };
-        grant.store(&mut batch);
+        grant.list(&mut batch);
+        last = Some(grant);
+    }
+    // Their ids all begin with the same digit.
+    if let Some(grant) = last {
+        grant.count(number_of_grants, view, &mut batch);
     }
     Some(batch)
 }
@@ -81,13 +90,14 @@ pub fn leftovers(view: &View, arn: &Arn) -> Vec<&'static str> {
     let [account, region] = parts;
     let key = Key::of(&[account, region, arn.resource_of("key").unwrap_or_default()]);
     let snapshot = view.snapshot();
-    let tables: [&'static dyn AnyTable; 8] = [
+    let tables: [&'static dyn AnyTable; 9] = [
         &KEYS,
         &MATERIALS,
         &ALIAS_NAMES,
         &GRANTS,
         &GRANT_INDEX,
         &GRANT_NAMES,
+        &GRANT_COUNTS,
         &DESTRUCTIONS,
         &KEY_USAGE,
     ];

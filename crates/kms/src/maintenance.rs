@@ -18,7 +18,7 @@ use pipeline::Services;
 use store::{Batch, CommitError, Key, View};
 use types::{AccountId, KeyId, Region, Timestamp};
 
-use crate::grants::record::GRANTS;
+use crate::grants::record::{GRANT_COUNTS, GRANTS};
 use crate::last_usage::KEY_USAGE;
 use crate::records::{
     ALIAS_NAMES, ALIASES, DELETED, DESTRUCTIONS, Deleted, Destruction, KEY_DATES, KeyRecord,
@@ -156,6 +156,9 @@ async fn destroy(services: &Services, account: AccountId, now: Timestamp) -> Res
         }
     }
     Ok(())
+    for (row, _) in view.scan(&GRANT_COUNTS, &key.row_key(), None) {
+        batch.delete(&GRANT_COUNTS, row.clone());
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,7 +233,7 @@ fn remove_grants(view: &View, gone: &Destruction, batch: &mut Batch) -> bool {
         .peekable();
     let some = grants.peek().is_some();
     for (_, grant) in grants {
-        grant.record.delete(batch);
+        grant.record.unlist(batch);
     }
     some
 }

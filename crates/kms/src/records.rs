@@ -12,7 +12,7 @@ use store::{AnyTable, Batch, Key, KeyBuilder, Record, Revision, Table, View};
 use types::{AccountId, Arn, KeyId, Region, Timestamp};
 
 use crate::grants::index::GRANT_INDEX;
-use crate::grants::record::{GRANT_NAMES, GRANTS, Pointer, RETIRABLE_GRANTS};
+use crate::grants::record::{GRANT_COUNTS, GRANT_NAMES, GRANTS, Pointer, RETIRABLE_GRANTS};
 use crate::imports::{IMPORT_ENDS, ImportedMaterial};
 use crate::key_policy::KeyPolicy;
 use crate::last_usage::KEY_USAGE;
@@ -55,6 +55,7 @@ pub fn tables() -> [&'static dyn AnyTable; 15] {
         &GRANTS,
         &GRANT_INDEX,
         &GRANT_NAMES,
+        &GRANT_COUNTS,
         &RETIRABLE_GRANTS,
         &IMPORT_ENDS,
     ]

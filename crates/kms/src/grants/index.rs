@@ -4,12 +4,12 @@
 //! A row of the index is `[account, region, key, grantee, place, class, grant]`.
 //!
 //! - *place* says which requests the grant can cover: those under one exact context (`=` and
-//!   its digest), under a context with one certain pair (`+` and the pair's digest), those for
-//!   one source (`@` and its digest), or all (`*`). A request looks at the few places that it
-//!   can be found in. Of a subset's pairs the one with the fewest grants is taken when the
-//!   grant is made, so that a pair which all grants share does not gather them.
+//!   its digest), under a context with one certain pair (`+` and the pair's digest), or all (`*`),
+//!   and of these, behind `@`, those for one source (its digest). A request looks at the few
+//!   places that it can be found in. Of a subset's pairs the one with the fewest grants is taken
+//!   when the grant is made, so that a pair which all grants share does not gather them.
 //! - Requests without an encryption context pass over constraints on it. For these a grant of
-//!   such an operation has a second row, in the place `-`.
+//!   such an operation has a second row, in the place `-`, with its source if it has one.
 //! - *class* is the account that issued the grant and the set of its operations. Grants of one
 //!   class in one place count alike: one that holds is enough, and a class without the
 //!   operation is passed over as a whole.
@@ -77,7 +77,7 @@ pub(crate) fn parents(
             && constraints.are_within(&parent.constraints)
             && parent.constraints.hold(None, source)
     };
-    let places = || vec![WITHOUT_CONTEXT.to_owned()];
+    let places = || with_source(vec![WITHOUT_CONTEXT.to_owned()], source);
     let operation = GrantedOperation::CreateGrant;
     found(view, key, principal, operation, places, covers)
 }
@@ -89,21 +89,25 @@ pub(crate) fn place(
     grantee: &Party,
     constraints: &Constraints,
 ) -> String {
-    match (&constraints.context, &constraints.source_arn) {
-        (Some(ContextConstraint::Equals(pairs)), _) => exactly(&Pairs::of(text(pairs))),
-        (Some(ContextConstraint::Subset(pairs)), _) => {
+    let source = constraints.source_arn.as_deref();
+    let narrowed = |place: String| match source {
+        Some(arn) => from_source(&place, arn),
+        None => place,
+    };
+    match &constraints.context {
+        Some(ContextConstraint::Equals(pairs)) => narrowed(exactly(&Pairs::of(text(pairs)))),
+        Some(ContextConstraint::Subset(pairs)) => {
             let pairs = Pairs::of(text(pairs));
-            let places = pairs.digests().map(|digest| format!("+{digest}"));
+            let places = pairs.digests().map(|digest| narrowed(with_pair(&digest)));
             let crowd = |place: &String| {
                 let prefix = prefix(key, grantee.key(), Some(place));
                 snapshot.scan(&GRANT_INDEX, &prefix).take(CROWD).count()
             };
             places
                 .min_by_key(crowd)
-                .unwrap_or_else(|| ANYWHERE.to_owned())
+                .unwrap_or_else(|| narrowed(ANYWHERE.to_owned()))
         }
-        (None, Some(arn)) => from_source(arn),
-        (None, None) => ANYWHERE.to_owned(),
+        None => narrowed(ANYWHERE.to_owned()),
     }
 }
 
@@ -123,7 +127,11 @@ pub(crate) fn rows(grant: &GrantRecord) -> Vec<Key> {
     };
     let mut operations = grant.terms.operations.iter();
     let without_context = operations.any(|operation| !operation.has_context());
-    let second = without_context.then(|| row(WITHOUT_CONTEXT));
+    let source = grant.terms.constraints.source_arn.as_deref();
+    let second = without_context.then(|| match source {
+        Some(arn) => row(&from_source(WITHOUT_CONTEXT, arn)),
+        None => row(WITHOUT_CONTEXT),
+    });
     std::iter::once(row(&grant.place)).chain(second).collect()
 }
 
@@ -215,12 +223,22 @@ fn prefix(key: &KeyRecord, grantee: &str, place: Option<&str>) -> Key {
 }
 
 fn places_of(asked: &Asked<'_>) -> Vec<String> {
-    if !asked.operation.has_context() {
-        return vec![WITHOUT_CONTEXT.to_owned()];
+    let places = if asked.operation.has_context() {
+        let pairs = asked.context.digests().map(|digest| with_pair(&digest));
+        let known = [ANYWHERE.to_owned(), exactly(&asked.context)];
+        known.into_iter().chain(pairs).collect()
+    } else {
+        vec![WITHOUT_CONTEXT.to_owned()]
+    };
+    with_source(places, asked.source)
+}
+
+/// The places, and each of them narrowed to the source if there is one.
+fn with_source(mut places: Vec<String>, source: Option<&str>) -> Vec<String> {
+    if let Some(arn) = source {
+        let narrowed: Vec<String> = places.iter().map(|place| from_source(place, arn)).collect();
+        places.extend(narrowed);
     }
-    let mut places = vec![ANYWHERE.to_owned(), exactly(&asked.context)];
-    places.extend(asked.context.digests().map(|digest| format!("+{digest}")));
-    places.extend(asked.source.map(from_source));
     places
 }
 
@@ -228,8 +246,12 @@ fn exactly(context: &Pairs<'_>) -> String {
     format!("={}", context.digest())
 }
 
-fn from_source(arn: &str) -> String {
-    format!("@{}", hex::encode(sha256(arn.as_bytes())))
+fn with_pair(digest: &str) -> String {
+    format!("+{digest}")
+}
+
+fn from_source(place: &str, arn: &str) -> String {
+    format!("{place}@{}", hex::encode(sha256(arn.as_bytes())))
 }
 
 /// Twelve digits and six of a hexadecimal number.

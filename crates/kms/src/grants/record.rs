@@ -19,6 +19,29 @@ pub(crate) static GRANT_NAMES: Table<Pointer> = Table::with_history("kms_grant_n
 /// The grants that have a retiring principal, by that: rows without content.
 pub(crate) static RETIRABLE_GRANTS: Table<Pointer> = Table::with_history("kms_retirable_grants");
 
+/// How many grants keys have, in a row for each first digit of a grant's id: in one row they would
+/// have to be made one after the other.
+pub(crate) static GRANT_COUNTS: Table<GrantCount> = Table::without_history("kms_grant_counts");
+
+/// A part of the number of a key's grants.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct GrantCount {
+    /// Of those whose ids begin with the row's digit.
+    pub grants: usize,
+}
+
+impl Record for GrantCount {
+    const VERSION: u16 = 1;
+}
+
+/// How many grants `key` has. The read is not recorded: of two that are made at once neither
+/// knows of the other.
+pub(crate) fn number_of(snapshot: &Snapshot, key: &KeyRecord) -> usize {
+    let parts = key.row_key();
+    let parts = snapshot.scan(&GRANT_COUNTS, &parts);
+    parts.map(|(_, part)| part.record.grants).sum()
+}
+
 text_enum! {
     /// What a grant can allow.
     pub(crate) GrantedOperation {
@@ -166,8 +189,25 @@ impl GrantRecord {
             .ok_or_else(|| Error::GrantNotFound { id: id.to_owned() })
     }
 
-    /// Adds the grant and the rows by which it is found to `batch`.
-    pub(crate) fn store(&self, batch: &mut Batch) {
+    /// Adds the grant, which is new, to `batch`, with the rows by which it is found and its part
+    /// in the number of grants.
+    pub(crate) fn store(&self, view: &View, batch: &mut Batch) {
+        self.count(1, view, batch);
+        self.list(batch);
+    }
+
+    /// Counts `more` grants of the same part as this one.
+    pub(crate) fn count(&self, more: usize, view: &View, batch: &mut Batch) {
+        let part = self.count_row();
+        let grants = view.get(&GRANT_COUNTS, &part);
+        let grants = grants
+            .map_or(0, |row| row.record.grants)
+            .saturating_add(more);
+        batch.put(&GRANT_COUNTS, part, GrantCount { grants });
+    }
+
+    /// Adds the grant to `batch`, with the rows by which it is found.
+    pub(crate) fn list(&self, batch: &mut Batch) {
         for row in index::rows(self) {
             batch.put(&index::GRANT_INDEX, row, Pointer {});
         }
@@ -181,7 +221,19 @@ impl GrantRecord {
     }
 
     /// Removes all that [`Self::store`] adds.
-    pub(crate) fn delete(&self, batch: &mut Batch) {
+    pub(crate) fn delete(&self, view: &View, batch: &mut Batch) {
+        let part = self.count_row();
+        let grants = view.get(&GRANT_COUNTS, &part).map(|row| row.record.grants);
+        match grants.map(|grants| grants.saturating_sub(1)) {
+            None => {}
+            Some(0) => batch.delete(&GRANT_COUNTS, part),
+            Some(grants) => batch.put(&GRANT_COUNTS, part, GrantCount { grants }),
+        }
+        self.unlist(batch);
+    }
+
+    /// Removes all that [`Self::list`] adds. Of a key that is gone no grants are counted.
+    pub(crate) fn unlist(&self, batch: &mut Batch) {
         for row in index::rows(self) {
             batch.delete(&index::GRANT_INDEX, row);
         }
@@ -209,6 +261,12 @@ impl GrantRecord {
         let ids = ids.iter();
         ids.filter_map(|id| Some(view.get(&GRANTS, &grant_row(key, id))?.record))
             .collect()
+    }
+
+    fn count_row(&self) -> Key {
+        let (account, region) = (self.account.as_str(), self.region.as_str());
+        let digit = self.id.get(..1).unwrap_or_default();
+        Key::of(&[account, region, self.key.as_str(), digit])
     }
 
     fn row_key(&self) -> Key {

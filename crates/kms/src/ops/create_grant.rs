@@ -14,7 +14,7 @@ use crate::event::Fields;
 use crate::grants::constraints::Constraints;
 use crate::grants::index::{parents, place};
 use crate::grants::party::Party;
-use crate::grants::record::{GRANTS, GrantRecord, GrantedOperation, Terms};
+use crate::grants::record::{GrantRecord, GrantedOperation, Terms, number_of};
 use crate::grants::rules::{self, MOST_GRANTS};
 use crate::grants::token::{self, Token};
 use crate::identifiers::{Forms, KeyTarget};
@@ -97,7 +97,7 @@ impl Operation for CreateGrant {
             terms,
         };
         let mut effect = Batch::default();
-        grant.store(&mut effect);
+        grant.store(ctx.view(), &mut effect);
         Ok(Reply::write(answer(&grant), effect))
     }
 
@@ -229,12 +229,9 @@ fn terms(
     })
 }
 
-/// Counts without recording the read, or every two new grants of a key would conflict. Two at
-/// once may so pass the quota by one.
+/// Two grants that are made at once may pass the quota by one.
 fn check_quota(ctx: &Ctx, key: &KeyRecord) -> Result<(), Error> {
-    let grants = key.row_key();
-    let grants = ctx.view().snapshot().scan(&GRANTS, &grants);
-    if grants.take(MOST_GRANTS).count() < MOST_GRANTS {
+    if number_of(ctx.view().snapshot(), key) < MOST_GRANTS {
         return Ok(());
     }
     let text = format!("a key has at most {MOST_GRANTS} grants");

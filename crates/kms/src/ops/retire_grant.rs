@@ -71,7 +71,7 @@ impl Operation for RetireGrant {
         })?;
         end_dry_run(input.dry_run)?;
         let mut effect = Batch::default();
-        grant.delete(&mut effect);
+        grant.delete(ctx.view(), &mut effect);
         Ok(Reply::write(Empty {}, effect))
     }
 

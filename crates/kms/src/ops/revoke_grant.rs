@@ -49,7 +49,7 @@ impl Operation for RevokeGrant {
         let grant = GrantRecord::load(ctx.view(), key, &input.grant_id)?;
         end_dry_run(input.dry_run)?;
         let mut effect = Batch::default();
-        grant.delete(&mut effect);
+        grant.delete(ctx.view(), &mut effect);
         Ok(Reply::write(Empty {}, effect))
     }
 

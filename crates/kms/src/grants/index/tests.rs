@@ -73,24 +73,33 @@ impl Granted {
             },
         };
         let mut batch = Batch::default();
-        grant.store(&mut batch);
+        grant.store(&testing::view(&self.snapshot), &mut batch);
         self.snapshot = testing::commit(&self.snapshot, self.next, &batch);
         self.next += 1;
     }
 
     /// How many grants cover the request, and how many were looked at.
     fn ask(&self, operation: GrantedOperation, context: &[(&str, &str)]) -> (usize, usize) {
+        self.ask_for(operation, context, None)
+    }
+
+    fn ask_for(
+        &self,
+        operation: GrantedOperation,
+        context: &[(&str, &str)],
+        source: Option<&str>,
+    ) -> (usize, usize) {
         let asked = Asked {
             operation,
             context: Pairs::of(context.iter().copied()),
-            source: None,
+            source,
         };
         let view = testing::view(&self.snapshot);
         let looked = Cell::new(0);
         let covers = |grant: &GrantRecord| {
             looked.set(looked.get() + 1);
             let context = operation.has_context().then_some(&asked.context);
-            grant.terms.constraints.hold(context, None)
+            grant.terms.constraints.hold(context, source)
         };
         let places = || places_of(&asked);
         let found = found(&view, &self.key, &alice(), operation, places, covers);
@@ -118,6 +127,63 @@ fn one_grant_among_many_is_found_at_once() {
     let (found, looked) = key.ask(GrantedOperation::Decrypt, &[("table", "table400")]);
     assert_eq!(found, 0);
     assert!(looked < 3, "{looked}");
+}
+
+#[test]
+fn grants_for_many_sources_are_not_looked_at_one_by_one() {
+    let arn =
+        |number: usize| format!("arn:aws:sagemaker:us-east-1:111122223333:feature-group/{number}");
+    let operations = [
+        GrantedOperation::Decrypt,
+        GrantedOperation::DescribeKey,
+        GrantedOperation::CreateGrant,
+    ];
+    let mut key = Granted::new();
+    for number in 0..300 {
+        for context in [None, Some("team"), Some("purpose")] {
+            let limits = context.map_or_else(Constraints::default, |name| subset(&[(name, "ml")]));
+            let limits = Constraints {
+                source_arn: Some(arn(number)),
+                ..limits
+            };
+            key.grant(identity(ALICE), &operations, limits);
+        }
+    }
+    let request = [("team", "ml")];
+    let source = arn(299);
+    let (found, looked) = key.ask_for(GrantedOperation::Decrypt, &request, Some(&source));
+    // One without a constraint on the context, and one with this.
+    assert_eq!((found, looked), (2, 2));
+    let (found, looked) = key.ask_for(GrantedOperation::DescribeKey, &[], Some(&source));
+    assert_eq!((found, looked), (1, 1));
+    for source in [
+        None,
+        Some("arn:aws:sagemaker:us-east-1:111122223333:feature-group/x"),
+    ] {
+        for operation in operations {
+            assert_eq!(
+                key.ask_for(operation, &request, source),
+                (0, 0),
+                "{source:?}"
+            );
+        }
+    }
+    let view = testing::view(&key.snapshot);
+    let child = (
+        &[GrantedOperation::Decrypt].into(),
+        &subset(&[("team", "ml")]),
+    );
+    let parents = |source| parents(&view, &key.key, &alice(), source, child).len();
+    // A child without the source is wider than any of these.
+    assert_eq!(parents(Some(source.as_str())), 0);
+    let narrow = Constraints {
+        source_arn: Some(source.clone()),
+        ..child.1.clone()
+    };
+    let found = super::parents(&view, &key.key, &alice(), Some(&source), (child.0, &narrow));
+    assert_eq!(found.len(), 1);
+    let found = super::parents(&view, &key.key, &alice(), None, (child.0, &narrow));
+    assert!(found.is_empty());
 }
 
 #[test]
