@@ -17,14 +17,9 @@ pub type EncryptionContext = BTreeMap<String, String>;
 /// keys' UTF-8 bytes: independent of how the caller ordered them, and different for
 /// different contexts. Numbers are 8 bytes, big-endian.
 ///
-/// Fails with `ValidationException` for keys that differ in case only: condition keys do not
-/// tell them apart, so no policy could say which of their values it decides on.
+/// Fails as [`check`] does.
 pub(crate) fn canonical(context: &EncryptionContext) -> Result<Vec<u8>, Error> {
-    let folded: BTreeSet<String> = context.keys().map(|key| key.to_lowercase()).collect();
-    if folded.len() < context.len() {
-        let text = "the encryption context has keys that differ in case only";
-        return Err(Error::Validation(text.into()));
-    }
+    check(context, EncryptionAlgorithmSpec::SymmetricDefault)?;
     let text: usize = context
         .iter()
         .map(|(key, value)| key.len() + value.len() + 16)
@@ -36,6 +31,32 @@ pub(crate) fn canonical(context: &EncryptionContext) -> Result<Vec<u8>, Error> {
         bytes.extend_from_slice(part.as_bytes());
     }
     Ok(bytes)
+}
+
+/// Checks that `context` can be bound by `algorithm`.
+///
+/// Fails with `ValidationException` for keys that differ in case only: condition keys do not
+/// tell them apart, so no policy could say which of their values it decides on. And for any
+/// context if the algorithm is none of symmetric encryption, which alone binds it.
+pub(crate) fn check(
+    context: &EncryptionContext,
+    algorithm: EncryptionAlgorithmSpec,
+) -> Result<(), Error> {
+    let invalid = |text: &'static str| Err(Error::Validation(text.into()));
+    if algorithm != EncryptionAlgorithmSpec::SymmetricDefault && !context.is_empty() {
+        return invalid("an encryption context cannot be used with an asymmetric KMS key");
+    }
+    if differ_in_case_only(context.keys()) {
+        return invalid("the encryption context has keys that differ in case only");
+    }
+    Ok(())
+}
+
+/// Whether two of these texts are the same but for the case of letters.
+pub(crate) fn differ_in_case_only<'a>(texts: impl Iterator<Item = &'a String>) -> bool {
+    let mut folded = BTreeSet::new();
+    let mut texts = texts;
+    texts.any(|text| !folded.insert(text.to_lowercase()))
 }
 
 fn push_number(bytes: &mut Vec<u8>, number: usize) {

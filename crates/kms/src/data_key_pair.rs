@@ -1,12 +1,27 @@
 //! Data key pairs: made here, the private key encrypted under a symmetric key, then forgotten.
 
 use crypto::SecretBytes;
-use pipeline::Ctx;
+use pipeline::{Ctx, EventDetail, Needs};
+use policy::Action;
 use shapes::kms::DataKeyPairSpec;
 
-use crate::context::EncryptionContext;
-use crate::records::KeyRow;
-use crate::{Error, Keyring, specs};
+use crate::context::{EncryptionContext, cryptographic_keys};
+use crate::event::Fields;
+use crate::identifiers::{Forms, KeyTarget};
+use crate::symmetric::{Checks, end_dry_run, usable_key};
+use crate::{Error, Keyring, last_usage, specs};
+
+/// What the operations that make a data key pair are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The operation, as the matrix of key states names it.
+    pub(crate) operation: &'static str,
+    pub(crate) key_id: &'a str,
+    pub(crate) spec: DataKeyPairSpec,
+    pub(crate) context: Option<&'a EncryptionContext>,
+    pub(crate) grant_tokens: Option<&'a [String]>,
+    pub(crate) dry_run: Option<bool>,
+}
 
 /// A new data key pair.
 pub(crate) struct NewDataKeyPair {
@@ -16,22 +31,63 @@ pub(crate) struct NewDataKeyPair {
     pub(crate) blob: Vec<u8>,
     /// The public key as `SubjectPublicKeyInfo` in DER.
     pub(crate) public_key: Vec<u8>,
+    /// The ARN of the key that encrypted it.
+    pub(crate) key: String,
+    /// The id of the material that did.
+    pub(crate) material: Option<String>,
 }
 
-/// Makes a pair of `spec` and encrypts its private key under `key`.
-pub(crate) async fn data_key_pair(
-    ctx: &Ctx,
-    key: &KeyRow,
-    context: &EncryptionContext,
-    spec: DataKeyPairSpec,
-) -> Result<NewDataKeyPair, Error> {
-    let keyring = ctx.part::<Keyring>()?;
-    let pair = keyring.draw_pair(specs::data_key_pair(spec)?).await?;
-    let private_key = pair.to_pkcs8();
-    let blob = keyring.encrypt(ctx.view(), key, context, private_key.expose())?;
-    Ok(NewDataKeyPair {
-        private_key,
-        blob,
-        public_key: pair.public_key(),
-    })
+impl Asked<'_> {
+    /// The key, and the need of `action` on it.
+    pub(crate) fn resolve(
+        self,
+        ctx: &Ctx,
+        action: &'static Action,
+    ) -> Result<(Needs, KeyTarget), Error> {
+        specs::data_key_pair(self.spec)?;
+        let target = KeyTarget::find(ctx, self.key_id, Forms::KeysAndAliases)?;
+        let keys =
+            cryptographic_keys(self.context, None).one("kms:datakeypairspec", self.spec.as_str());
+        let need = target.need(action).across_accounts().with(keys);
+        Ok((Needs::one(need), target))
+    }
+
+    /// Makes a pair and encrypts its private key under the key.
+    ///
+    /// Fails with `ThrottlingException` if too many wait for RSA pairs, with
+    /// `DryRunOperationException`, and as [`usable_key`] does.
+    pub(crate) async fn make(self, ctx: &Ctx, target: &KeyTarget) -> Result<NewDataKeyPair, Error> {
+        let checks = Checks {
+            operation: self.operation,
+            algorithm: None,
+            context: self.context,
+            grant_tokens: self.grant_tokens,
+        };
+        let key = usable_key(ctx, target, checks)?;
+        end_dry_run(self.dry_run)?;
+        let keyring = ctx.part::<Keyring>()?;
+        let pair = keyring.draw_pair(specs::data_key_pair(self.spec)?).await?;
+        let private_key = pair.to_pkcs8();
+        let nothing = EncryptionContext::new();
+        let context = self.context.unwrap_or(&nothing);
+        let blob = keyring.encrypt(ctx.view(), key, context, private_key.expose())?;
+        last_usage::note(ctx, key, self.operation)?;
+        Ok(NewDataKeyPair {
+            private_key,
+            blob,
+            public_key: pair.public_key(),
+            key: key.record.arn.to_string(),
+            material: key.record.material.map(|id| id.to_string()),
+        })
+    }
+
+    /// The request as its record shows it.
+    pub(crate) fn event(self) -> EventDetail {
+        Fields::default()
+            .with("keyId", self.key_id.to_owned())
+            .with("keyPairSpec", self.spec.as_str())
+            .context(self.context)
+            .maybe("dryRun", self.dry_run)
+            .request()
+    }
 }

@@ -190,6 +190,9 @@ pub enum Error {
         arn: Arn,
     },
     /// `alias/aws/` belongs to AWS managed keys.
+    /// Too many wait for the like already.
+    #[error("too many requests wait for keys that are slow to make or to use; try again later")]
+    Throttled,
     #[error("aliases that begin with alias/aws/ are reserved")]
     AliasReserved,
     /// The marker is not one that this list has given out.
@@ -280,6 +283,7 @@ impl Error {
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
+            Self::Throttled => "ThrottlingException",
             Self::KeyNotFound { .. }
             | Self::AliasNotFound { .. }
             | Self::InvalidKeyId { .. }
@@ -331,6 +335,7 @@ impl ServiceError for Error {
             Self::Internal { .. } => "the request could not be processed; try again".to_owned(),
             Self::KeyNotFound { .. }
             | Self::AliasNotFound { .. }
+            Self::Throttled => ErrorKind::Throttled,
             | Self::InvalidKeyId { .. }
             | Self::ForeignRegion { .. }
             | Self::GrantNotFound { .. }
@@ -382,6 +387,7 @@ impl ServiceError for Error {
     }
 }
 
+            | Self::Throttled
 impl From<pipeline::MissingPart> for Error {
     fn from(missing: pipeline::MissingPart) -> Self {
         Self::internal("a part of the server is missing", missing)

@@ -9,6 +9,7 @@ use crypto::{KeyPair, PairSpec, SecretBytes};
 use store::{Batch, Key, Revision, Snapshot, View};
 use types::{Clock, Entropy, KeyId, Monotonic, Region, Service};
 
+use crate::beside::Beside;
 use crate::ciphertext::{Header, associated_data};
 use crate::context::EncryptionContext;
 use crate::last_usage::LastUsage;
@@ -32,6 +33,7 @@ pub struct Keyring {
     entropy: Arc<dyn Entropy>,
     shred: Arc<ShredKeys>,
     usage: LastUsage,
+    beside: Beside,
     lifetime: Duration,
     cache: RwLock<HashMap<Place, Entry>>,
 }
@@ -55,6 +57,7 @@ impl Keyring {
             entropy,
             shred,
             usage: LastUsage::default(),
+            beside: Beside::default(),
             lifetime: LIFETIME,
             cache: RwLock::default(),
         }
@@ -220,23 +223,67 @@ impl Keyring {
 
     /// Draws material for a new key. What takes long is done beside the requests.
     pub(crate) async fn draw(&self, spec: KeySpec) -> Result<SecretBytes, Error> {
-        self.beside(
-            move |entropy| material::generate(entropy, spec),
-            spec.family(),
-        )
-        .await
+        let make = move |entropy: &dyn Entropy| material::generate(entropy, spec);
+        self.made(make, spec.family()).await
+    /// What `compute` makes of the current key pair of `key`, whose state has been checked. Where
+    /// the pair is slow that is done beside the requests, as is reading it from its stored form.
+    ///
+    /// Fails with `ThrottlingException` if too many wait for the like.
+    pub(crate) async fn with_pair<T: Send + 'static>(
+        &self,
+        view: &View,
+        key: &KeyRow,
+        compute: impl FnOnce(&KeyPair, &dyn Entropy) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let material = key.record.material.ok_or_else(no_material)?;
+        let now = self.clock.monotonic();
+        let place = (key.record.row_key(), material);
+        let cached = self.cached(&place, key.revision, now);
+        let entropy = Arc::clone(&self.entropy);
+        let on = move |unwrapped: &Unwrapped| match unwrapped {
+            Unwrapped::Pair(pair) => Ok(compute(pair, &*entropy)),
+            Unwrapped::Symmetric(_) | Unwrapped::Mac(_) => {
+                Err(Error::broken("the material of a key is no key pair"))
+            }
+        };
+        if !key.record.spec.family().is_slow() {
+            return on(&*self.current(view, key)?);
+        }
+        if let Some(unwrapped) = cached {
+            return self.beside.compute(move || on(&unwrapped)).await?;
+        }
+        let record = Arc::clone(&key.record);
+        let wrapped = material::opened(view, &self.shred, &record, material)?;
+        let wrapped = wrapped.ok_or_else(no_material)?;
+        let work = move || -> Result<(T, Arc<Unwrapped>), Error> {
+            let unwrapped = material::ready(&record, &wrapped).map(Arc::new)?;
+            let done = on(&unwrapped)?;
+            Ok((done, unwrapped))
+        };
+        let (done, unwrapped) = self.beside.compute(work).await??;
+        self.keep(place, key.revision, now, &unwrapped);
+        Ok(done)
+    }
+
+    /// Does `work`, which computes with a slow key that is none of KMS, beside the requests.
+    ///
+    /// Fails with `ThrottlingException` if too many wait for the like.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.beside.compute(work).await
+    }
+
     }
 
     /// Makes a key pair that belongs to no key. What takes long is done beside the requests.
     pub(crate) async fn draw_pair(&self, spec: PairSpec) -> Result<KeyPair, Error> {
-        self.beside(
-            move |entropy| KeyPair::generate(entropy, spec),
-            Family::Pair(spec),
-        )
-        .await
+        let make = move |entropy: &dyn Entropy| KeyPair::generate(entropy, spec);
+        self.made(make, Family::Pair(spec)).await
     }
 
-    async fn beside<T: Send + 'static>(
+    async fn made<T: Send + 'static>(
         &self,
         make: impl FnOnce(&dyn Entropy) -> T + Send + 'static,
         family: Family,
@@ -245,9 +292,14 @@ impl Keyring {
             return Ok(make(&*self.entropy));
         }
         let entropy = Arc::clone(&self.entropy);
-        tokio::task::spawn_blocking(move || make(&*entropy))
-            .await
-            .map_err(|source| Error::internal("key generation ended early", source))
+        let make = move || make(&*entropy);
+        if family.searches_primes() {
+            self.beside.make(make).await
+        } else if family.is_slow() {
+            self.beside.compute(make).await
+        } else {
+            Ok(make())
+        }
     }
 
     /// The unwrapped material, from the cache if this very version of the key put it there.
@@ -259,12 +311,8 @@ impl Keyring {
     ) -> Result<Option<Arc<Unwrapped>>, Error> {
         let now = self.clock.monotonic();
         let place = (key.record.row_key(), material);
-        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = cache.get(&place)
-            && entry.revision == key.revision
-            && entry.until > now
-        {
-            return Ok(Some(Arc::clone(&entry.key)));
+        if let Some(unwrapped) = self.cached(&place, key.revision, now) {
+            return Ok(Some(unwrapped));
         }
         drop(cache);
         let Some(unwrapped) =
@@ -283,6 +331,13 @@ impl Keyring {
         let until = Monotonic(now.0.saturating_add(self.lifetime));
         let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
         cache.retain(|_, entry| entry.until > now);
+    fn cached(&self, place: &Place, revision: Revision, now: Monotonic) -> Option<Arc<Unwrapped>> {
+        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = cache.get(place)?;
+        let serves = entry.revision == revision && entry.until > now;
+        serves.then(|| Arc::clone(&entry.key))
+    }
+
         // A request on an older snapshot must not push out what newer ones use.
         if cache
             .get(&place)

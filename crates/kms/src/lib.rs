@@ -12,6 +12,7 @@
 
 pub mod actions;
 mod aliases;
+mod beside;
 mod ciphertext;
 mod condition_keys;
 mod context;

@@ -65,7 +65,7 @@ impl Source {
     ///
     /// Fails with `InvalidCiphertextException`, with `IncorrectKeyException` if the caller
     /// named another key, and as [`usable_key`] does.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         &self,
         ctx: &Ctx,
         checks: Checks<'_>,
@@ -82,7 +82,7 @@ impl Source {
         };
         let algorithm = checks.algorithm.unwrap_or(DEFAULT_ALGORITHM);
         if algorithm != DEFAULT_ALGORITHM {
-            let plaintext = uses::decrypt_oaep(ctx, key, algorithm, context, blob)?;
+            let plaintext = uses::decrypt_oaep(ctx, key, algorithm, blob).await?;
             return Ok(Opened::Plaintext(key, plaintext, None));
         }
         let header = self.header.as_ref().ok_or(Error::InvalidCiphertext)?;

@@ -104,13 +104,36 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    /// Whether a new key takes too long to be made between two requests: RSA searches for
-    /// primes.
-    pub(crate) fn takes_long(self) -> bool {
+    /// Whether a new key is found by searching for primes: that takes up to seconds.
+    pub(crate) fn searches_primes(self) -> bool {
         matches!(
             self,
             Self::Pair(PairSpec::Rsa2048 | PairSpec::Rsa3072 | PairSpec::Rsa4096)
         )
+    }
+
+    /// Whether computing with a key takes longer than a request may hold up others, a tenth of a
+    /// millisecond (see [`crate::beside`]).
+    pub(crate) fn is_slow(self) -> bool {
+        match self {
+            Self::Symmetric | Self::Mac(_) => false,
+            Self::Pair(pair) => match pair {
+                PairSpec::P256
+                | PairSpec::Ed25519
+                | PairSpec::MlKem512
+                | PairSpec::MlKem768
+                | PairSpec::MlKem1024 => false,
+                PairSpec::Rsa2048
+                | PairSpec::Rsa3072
+                | PairSpec::Rsa4096
+                | PairSpec::P384
+                | PairSpec::P521
+                | PairSpec::P256k1
+                | PairSpec::MlDsa44
+                | PairSpec::MlDsa65
+                | PairSpec::MlDsa87 => true,
+            },
+        }
     }
 }
 

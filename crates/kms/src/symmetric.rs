@@ -3,15 +3,15 @@
 use pipeline::{Ctx, Operation as _};
 use shapes::kms::{DataKeySpec, EncryptionAlgorithmSpec, RecipientInfo};
 use store::{AnyTable, Key, Revision, Snapshot, View};
-use types::Arn;
+use types::{Arn, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::context::EncryptionContext;
+use crate::context::{self, EncryptionContext};
 use crate::grants::record::GRANTS;
 use crate::grants::token;
 use crate::identifiers::KeyTarget;
 use crate::records::{KEYS, KeyRow, KeyUsage};
-use crate::uses::{check_algorithm, check_expiry};
+use crate::uses::check_algorithm;
 use crate::{Decrypt, Error, Keyring, state};
 
 /// What decides whether a cryptographic call may go on once it is allowed.
@@ -20,10 +20,12 @@ pub(crate) struct Checks<'a> {
     /// The operation, as the matrix of key states names it.
     pub(crate) operation: &'static str,
     pub(crate) algorithm: Option<EncryptionAlgorithmSpec>,
+    pub(crate) context: Option<&'a EncryptionContext>,
     pub(crate) grant_tokens: Option<&'a [String]>,
 }
 
-/// The key of a cryptographic call, which its state and usage allow.
+/// The key of a cryptographic call, which its state and usage allow, as they do the call's
+/// algorithm and encryption context.
 pub(crate) fn usable_key<'a>(
     ctx: &Ctx,
     target: &'a KeyTarget,
@@ -32,7 +34,6 @@ pub(crate) fn usable_key<'a>(
     let key = target.key()?;
     token::check(ctx.view(), ctx.region(), checks.grant_tokens)?;
     state::check(&key.record, checks.operation)?;
-    check_expiry(ctx, key)?;
     let record = &key.record;
     if record.usage != KeyUsage::EncryptDecrypt {
         return Err(Error::Usage {
@@ -44,6 +45,9 @@ pub(crate) fn usable_key<'a>(
     let algorithm = checks.algorithm.unwrap_or(DEFAULT_ALGORITHM);
     let algorithms = record.spec.encryption_algorithms();
     check_algorithm(key, algorithms, algorithm, algorithm.as_str())?;
+    if let Some(context) = checks.context {
+        context::check(context, algorithm)?;
+    }
     Ok(key)
 }
 
@@ -56,9 +60,10 @@ pub(crate) const DEFAULT_ALGORITHM: EncryptionAlgorithmSpec =
 /// For services that keep data under the key. Returns the commit that wrote the key's row as
 /// it is now: what was unwrapped under it may be used for as long as that stays the same.
 /// Fails with KMS's own error: `NotFoundException`, `DisabledException` or
-/// `KMSInvalidStateException`.
-pub fn usable(view: &View, arn: &Arn) -> Result<Revision, Error> {
+/// `KMSInvalidStateException`, the last for imported material that has ended by `now`, too.
+pub fn usable(view: &View, arn: &Arn, now: Timestamp) -> Result<Revision, Error> {
     let key = KeyRow::at(view, arn).ok_or_else(|| Error::KeyNotFound { arn: arn.clone() })?;
+    let key = key.as_of(now);
     state::check(&key.record, Decrypt::NAME)?;
     Ok(key.revision)
 }

@@ -1,18 +1,17 @@
 //! What the cryptographic operations on keys of every kind have in common: whether a key may
 //! be used so, and its material ready for that use.
 
-use std::sync::Arc;
-
 use crypto::rsa::OaepHash;
 use crypto::{KeyPair, MacKey, SecretBytes};
 use pipeline::Ctx;
 use shapes::kms::EncryptionAlgorithmSpec;
+use types::Entropy;
 
 use crate::context::EncryptionContext;
 use crate::grants::token;
 use crate::identifiers::KeyTarget;
 use crate::material::Unwrapped;
-use crate::records::{KeyRow, KeyState, KeyUsage};
+use crate::records::{KeyRow, KeyUsage};
 use crate::{Error, Keyring, state};
 
 /// What a call wants of its key.
@@ -37,7 +36,6 @@ pub(crate) fn key_for<'a>(
     let key = target.key()?;
     token::check(ctx.view(), ctx.region(), demand.grant_tokens)?;
     state::check(&key.record, demand.operation)?;
-    check_expiry(ctx, key)?;
     if key.record.usage == demand.usage {
         Ok(key)
     } else {
@@ -47,18 +45,6 @@ pub(crate) fn key_for<'a>(
             operation: demand.operation,
         })
     }
-}
-
-/// Fails with `KMSInvalidStateException` if imported material has come to its end, whether or
-/// not the server has destroyed it already.
-pub(crate) fn check_expiry(ctx: &Ctx, key: &KeyRow) -> Result<(), Error> {
-    if !key.record.has_expired(ctx.time()) {
-        return Ok(());
-    }
-    Err(Error::State {
-        arn: key.record.arn.clone(),
-        state: KeyState::PendingImport,
-    })
 }
 
 /// Fails with `InvalidKeyUsageException` unless the key's algorithms include `algorithm`.
@@ -77,26 +63,16 @@ pub(crate) fn check_algorithm<T: Copy + PartialEq>(
     })
 }
 
-/// A key whose material is a pair, ready for use.
-#[derive(Debug)]
-pub(crate) struct Pair(Arc<Unwrapped>);
-
-impl Pair {
-    /// The pair of `key`, whose usage has been checked.
-    pub(crate) fn of(ctx: &Ctx, key: &KeyRow) -> Result<Self, Error> {
-        let current = ctx.part::<Keyring>()?.current(ctx.view(), key)?;
-        Ok(Self(current))
-    }
-
-    /// The pair.
-    pub(crate) fn keys(&self) -> Result<&KeyPair, Error> {
-        match &*self.0 {
-            Unwrapped::Pair(pair) => Ok(pair),
-            Unwrapped::Symmetric(_) | Unwrapped::Mac(_) => {
-                Err(Error::broken("the material of a key is no key pair"))
-            }
-        }
-    }
+/// What `compute` makes of the pair of `key`, whose usage has been checked.
+///
+/// Fails with `ThrottlingException` if the pair is slow and too many wait for the like.
+pub(crate) async fn with_pair<T: Send + 'static>(
+    ctx: &Ctx,
+    key: &KeyRow,
+    compute: impl FnOnce(&KeyPair, &dyn Entropy) -> T + Send + 'static,
+) -> Result<T, Error> {
+    let keyring = ctx.part::<Keyring>()?;
+    keyring.with_pair(ctx.view(), key, compute).await
 }
 
 /// What `compute` makes of the HMAC key of `key`, whose usage has been checked.
@@ -126,9 +102,8 @@ fn oaep(algorithm: EncryptionAlgorithmSpec) -> Result<Option<OaepHash>, Error> {
 
 /// Encrypts under `key` with one of its algorithms.
 ///
-/// Fails with `ValidationException` for an encryption context with RSA, and for a plaintext
-/// that is too long for it.
-pub(crate) fn encrypt(
+/// Fails with `ValidationException` for a plaintext that is too long for RSA.
+pub(crate) async fn encrypt(
     ctx: &Ctx,
     key: &KeyRow,
     algorithm: EncryptionAlgorithmSpec,
@@ -139,37 +114,27 @@ pub(crate) fn encrypt(
         let keyring = ctx.part::<Keyring>()?;
         return keyring.encrypt(ctx.view(), key, context, plaintext);
     };
-    no_context(context)?;
-    let pair = Pair::of(ctx, key)?;
-    let encrypted = pair.keys()?.encrypt_oaep(hash, plaintext);
+    let plaintext = SecretBytes::from(plaintext.to_vec());
+    let encrypt =
+        move |pair: &KeyPair, _: &dyn Entropy| pair.encrypt_oaep(hash, plaintext.expose());
+    let encrypted = with_pair(ctx, key, encrypt).await?;
     encrypted.map_err(|_too_long| too_long(key, algorithm))
 }
 
 /// Decrypts what [`encrypt`] or anyone else encrypted under the public key of `key`.
 ///
-/// Fails with `InvalidCiphertextException`, and with `ValidationException` for an encryption
-/// context.
-pub(crate) fn decrypt_oaep(
+/// Fails with `InvalidCiphertextException`.
+pub(crate) async fn decrypt_oaep(
     ctx: &Ctx,
     key: &KeyRow,
     algorithm: EncryptionAlgorithmSpec,
-    context: &EncryptionContext,
     blob: &[u8],
 ) -> Result<SecretBytes, Error> {
     let hash = oaep(algorithm)?.ok_or_else(|| Error::broken("not an algorithm of RSA"))?;
-    no_context(context)?;
-    let pair = Pair::of(ctx, key)?;
-    let opened = pair.keys()?.decrypt_oaep(hash, blob);
+    let blob = blob.to_vec();
+    let decrypt = move |pair: &KeyPair, _: &dyn Entropy| pair.decrypt_oaep(hash, &blob);
+    let opened = with_pair(ctx, key, decrypt).await?;
     opened.map_err(|_silent| Error::InvalidCiphertext)
-}
-
-/// Refuses an encryption context, which only symmetric encryption binds.
-fn no_context(context: &EncryptionContext) -> Result<(), Error> {
-    if context.is_empty() {
-        return Ok(());
-    }
-    let text = "an encryption context cannot be used with an asymmetric KMS key";
-    Err(Error::Validation(text.into()))
 }
 
 fn too_long(key: &KeyRow, algorithm: EncryptionAlgorithmSpec) -> Error {

@@ -1,15 +1,16 @@
 //! `Decapsulate`: the shared secret that someone made for a KMS key.
 
+use crypto::KeyPair;
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{DecapsulateRequest, DecapsulateResponse};
-use types::Service;
+use types::{Entropy, Service};
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
-use crate::uses::{Demand, Pair, key_for};
+use crate::uses::{Demand, key_for, with_pair};
 use crate::{Error, actions, last_usage};
 
 /// Opens what `Encapsulate`, or anyone else who has the public key, made.
@@ -47,9 +48,9 @@ impl Operation for Decapsulate {
             grant_tokens: input.grant_tokens.as_deref(),
         };
         let key = key_for(ctx, permit.target(), demand)?;
-        let blob = input.shared_secret_ciphertext_blob.as_ref();
-        let pair = Pair::of(ctx, key)?;
-        let secret = pair.keys()?.decapsulate(blob);
+        let blob = input.shared_secret_ciphertext_blob;
+        let open = move |pair: &KeyPair, _: &dyn Entropy| pair.decapsulate(blob.as_ref());
+        let secret = with_pair(ctx, key, open).await?;
         let secret = secret.map_err(|_length| Error::InvalidCiphertext)?;
         end_dry_run(input.dry_run)?;
         last_usage::note(ctx, key, Self::NAME)?;

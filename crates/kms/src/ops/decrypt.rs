@@ -5,7 +5,7 @@ use policy::Action;
 use shapes::kms::{DecryptRequest, DecryptResponse};
 use types::Service;
 
-use crate::context::cryptographic_keys;
+use crate::context::{EncryptionContext, cryptographic_keys};
 use crate::event::Fields;
 use crate::source::{DryRun, Opened, Source};
 use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, no_recipient};
@@ -52,14 +52,17 @@ impl Operation for Decrypt {
         let checks = Checks {
             operation: Self::NAME,
             algorithm: input.encryption_algorithm,
+            context: input.encryption_context.as_ref(),
             grant_tokens: input.grant_tokens.as_deref(),
         };
         let ignored = dry_run(&input).ignores_ciphertext();
         let blob = input.ciphertext_blob.as_ref().filter(|_| !ignored);
-        let context = input.encryption_context.unwrap_or_default();
+        let nothing = EncryptionContext::new();
+        let context = input.encryption_context.as_ref().unwrap_or(&nothing);
         let source = permit.target();
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
-        let opened = source.open(ctx, checks, blob.map(AsRef::as_ref), &context)?;
+        let blob = blob.map(AsRef::as_ref);
+        let opened = source.open(ctx, checks, blob, context).await?;
         let Opened::Plaintext(key, plaintext, material) = opened else {
             return Err(Error::DryRun);
         };

@@ -1,15 +1,16 @@
 //! `DeriveSharedSecret`: what a KMS key and a public key agree on.
 
+use crypto::KeyPair;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{DeriveSharedSecretRequest, DeriveSharedSecretResponse};
-use types::Service;
+use types::{Entropy, Service};
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::{end_dry_run, no_recipient};
-use crate::uses::{Demand, Pair, key_for};
+use crate::uses::{Demand, key_for, with_pair};
 use crate::{Error, actions, last_usage, metadata};
 
 /// Derives the raw shared secret of ECDH with another party's public key: the x coordinate
@@ -55,8 +56,9 @@ impl Operation for DeriveSharedSecret {
             grant_tokens: input.grant_tokens.as_deref(),
         };
         let key = key_for(ctx, permit.target(), demand)?;
-        let pair = Pair::of(ctx, key)?;
-        let secret = pair.keys()?.agree(input.public_key.as_ref());
+        let peer = input.public_key;
+        let agree = move |pair: &KeyPair, _: &dyn Entropy| pair.agree(peer.as_ref());
+        let secret = with_pair(ctx, key, agree).await?;
         // AWS says nothing more either.
         let secret = secret.map_err(|_not_a_point| Error::Validation("".into()))?;
         end_dry_run(input.dry_run)?;

@@ -9,7 +9,7 @@ use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
-use crate::uses::{Demand, Pair, key_for};
+use crate::uses::{Demand, key_for, with_pair};
 use crate::{Error, actions, last_usage};
 
 /// Makes a shared secret with ML-KEM and its ciphertext, which `Decapsulate` opens.
@@ -47,8 +47,7 @@ impl Operation for Encapsulate {
         };
         let key = key_for(ctx, permit.target(), demand)?;
         end_dry_run(input.dry_run)?;
-        let pair = Pair::of(ctx, key)?;
-        let made = pair.keys()?.encapsulate();
+        let made = with_pair(ctx, key, |pair, _| pair.encapsulate()).await?;
         let (ciphertext, secret) =
             made.map_err(|source| Error::internal("encapsulation failed", source))?;
         last_usage::note(ctx, key, Self::NAME)?;

@@ -52,13 +52,14 @@ impl Operation for Encrypt {
             Checks {
                 operation: Self::NAME,
                 algorithm: input.encryption_algorithm,
+                context: input.encryption_context.as_ref(),
                 grant_tokens: input.grant_tokens.as_deref(),
             },
         )?;
         end_dry_run(input.dry_run)?;
         let context = input.encryption_context.unwrap_or_default();
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
-        let blob = uses::encrypt(ctx, key, algorithm, &context, input.plaintext.expose())?;
+        let blob = uses::encrypt(ctx, key, algorithm, &context, input.plaintext.expose()).await?;
         last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(EncryptResponse {
             ciphertext_blob: Some(blob.into()),

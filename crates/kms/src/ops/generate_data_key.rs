@@ -49,6 +49,7 @@ impl Operation for GenerateDataKey {
         let checks = Checks {
             operation: Self::NAME,
             algorithm: None,
+            context: input.encryption_context.as_ref(),
             grant_tokens: input.grant_tokens.as_deref(),
         };
         let key = usable_key(ctx, permit.target(), checks)?;

@@ -5,13 +5,10 @@ use policy::Action;
 use shapes::kms::{GenerateDataKeyPairRequest, GenerateDataKeyPairResponse};
 use types::Service;
 
-use crate::context::cryptographic_keys;
-use crate::data_key_pair::data_key_pair;
-use crate::event::Fields;
-use crate::identifiers::{Forms, KeyTarget};
-use crate::specs;
-use crate::symmetric::{Checks, end_dry_run, no_recipient, usable_key};
-use crate::{Error, actions, last_usage};
+use crate::data_key_pair::Asked;
+use crate::identifiers::KeyTarget;
+use crate::symmetric::no_recipient;
+use crate::{Error, actions};
 
 /// Makes a key pair and returns the private key in clear and encrypted. Nothing of it is kept
 /// here; `Decrypt` brings the private key back.
@@ -33,15 +30,7 @@ impl Operation for GenerateDataKeyPair {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         no_recipient(input.recipient.as_ref())?;
-        specs::data_key_pair(input.key_pair_spec)?;
-        let target = KeyTarget::find(ctx, &input.key_id, Forms::KeysAndAliases)?;
-        let keys = cryptographic_keys(input.encryption_context.as_ref(), None)
-            .one("kms:datakeypairspec", input.key_pair_spec.as_str());
-        let need = target
-            .need(&actions::GENERATE_DATA_KEY_PAIR)
-            .across_accounts()
-            .with(keys);
-        Ok((Needs::one(need), target))
+        asked(input).resolve(ctx, &actions::GENERATE_DATA_KEY_PAIR)
     }
 
     async fn handle(
@@ -49,33 +38,30 @@ impl Operation for GenerateDataKeyPair {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let checks = Checks {
-            operation: Self::NAME,
-            algorithm: None,
-            grant_tokens: input.grant_tokens.as_deref(),
-        };
-        let key = usable_key(ctx, permit.target(), checks)?;
-        end_dry_run(input.dry_run)?;
-        let context = input.encryption_context.unwrap_or_default();
-        let made = data_key_pair(ctx, key, &context, input.key_pair_spec).await?;
-        last_usage::note(ctx, key, Self::NAME)?;
+        let made = asked(&input).make(ctx, permit.target()).await?;
         Ok(Reply::read(GenerateDataKeyPairResponse {
             private_key_ciphertext_blob: Some(made.blob.into()),
             private_key_plaintext: Some(made.private_key.expose().to_vec().into()),
             public_key: Some(made.public_key.into()),
-            key_id: Some(key.record.arn.to_string()),
+            key_id: Some(made.key),
             key_pair_spec: Some(input.key_pair_spec),
             ciphertext_for_recipient: None,
-            key_material_id: key.record.material.map(|id| id.to_string()),
+            key_material_id: made.material,
         }))
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
-        Fields::default()
-            .with("keyId", input.key_id.clone())
-            .with("keyPairSpec", input.key_pair_spec.as_str())
-            .context(input.encryption_context.as_ref())
-            .maybe("dryRun", input.dry_run)
-            .request()
+        asked(input).event()
+    }
+}
+
+fn asked(input: &GenerateDataKeyPairRequest) -> Asked<'_> {
+    Asked {
+        operation: GenerateDataKeyPair::NAME,
+        key_id: &input.key_id,
+        spec: input.key_pair_spec,
+        context: input.encryption_context.as_ref(),
+        grant_tokens: input.grant_tokens.as_deref(),
+        dry_run: input.dry_run,
     }
 }

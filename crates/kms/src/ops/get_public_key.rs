@@ -8,7 +8,7 @@ use types::Service;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::specs::{Algorithms, Family};
-use crate::uses::{Demand, Pair, key_for};
+use crate::uses::{Demand, key_for, with_pair};
 use crate::{Error, actions};
 
 /// Returns the public key as `SubjectPublicKeyInfo` in DER, with what it may be used for.
@@ -52,7 +52,7 @@ impl Operation for GetPublicKey {
             let text = "the public key of a key that is not asymmetric";
             return Err(Error::Unsupported(text.into()));
         }
-        let public_key = Pair::of(ctx, key)?.keys()?.public_key();
+        let public_key = with_pair(ctx, key, |pair, _| pair.public_key()).await?;
         let (key_spec, customer_master_key_spec) = record.spec.on_wire();
         let algorithms = Algorithms::of(record.spec, record.usage);
         Ok(Reply::read(GetPublicKeyResponse {

@@ -76,9 +76,10 @@ impl Operation for ReEncrypt {
             source,
             destination,
         } = permit.target();
-        let checks = |algorithm| Checks {
+        let checks = |algorithm, context| Checks {
             operation: Self::NAME,
             algorithm,
+            context,
             grant_tokens: input.grant_tokens.as_deref(),
         };
         let ignored = dry_run(&input).ignores_ciphertext();
@@ -87,21 +88,19 @@ impl Operation for ReEncrypt {
         let context = input.source_encryption_context.as_ref();
         let opened = source.open(
             ctx,
-            checks(input.source_encryption_algorithm),
+            checks(input.source_encryption_algorithm, context),
             blob.map(AsRef::as_ref),
             context.unwrap_or(&nothing),
-        )?;
-        let key = usable_key(
-            ctx,
-            destination,
-            checks(input.destination_encryption_algorithm),
-        )?;
+        );
+        let opened = opened.await?;
+        let to = input.destination_encryption_context.as_ref();
+        let checks = checks(input.destination_encryption_algorithm, to);
+        let key = usable_key(ctx, destination, checks)?;
         let Opened::Plaintext(from, plaintext, material) = opened else {
             return Err(Error::DryRun);
         };
         end_dry_run(input.dry_run)?;
-        let context = input.destination_encryption_context.as_ref();
-        let context = context.unwrap_or(&nothing);
+        let context = to.unwrap_or(&nothing);
         let (from_algorithm, algorithm) = (
             input
                 .source_encryption_algorithm
@@ -110,7 +109,7 @@ impl Operation for ReEncrypt {
                 .destination_encryption_algorithm
                 .unwrap_or(DEFAULT_ALGORITHM),
         );
-        let blob = uses::encrypt(ctx, key, algorithm, context, plaintext.expose())?;
+        let blob = uses::encrypt(ctx, key, algorithm, context, plaintext.expose()).await?;
         let made = key
             .record
             .material

@@ -1,15 +1,16 @@
 //! `Sign`: a signature under the private key of a KMS key.
 
+use crypto::KeyPair;
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{SignRequest, SignResponse};
-use types::Service;
+use types::{Entropy, Service};
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
-use crate::uses::{Demand, Pair, check_algorithm, key_for};
+use crate::uses::{Demand, check_algorithm, key_for, with_pair};
 use crate::{Error, actions, last_usage, signatures};
 
 /// Signs a message of up to 4,096 bytes, its digest, or for ML-DSA its representative mu.
@@ -56,12 +57,15 @@ impl Operation for Sign {
         let algorithm = input.signing_algorithm;
         let algorithms = key.record.spec.signing_algorithms();
         check_algorithm(key, algorithms, algorithm, algorithm.as_str())?;
-        let message = input.message.expose();
-        let (scheme, message) = signatures::prepare(algorithm, input.message_type, message)?;
+        let (message, kind) = (input.message, input.message_type);
+        signatures::prepare(algorithm, kind, message.expose())?;
         end_dry_run(input.dry_run)?;
-        let pair = Pair::of(ctx, key)?;
-        let signature = pair.keys()?.sign(ctx.entropy(), scheme, message);
-        let signature = signature.map_err(|source| Error::internal("signing failed", source))?;
+        let sign = move |pair: &KeyPair, entropy: &dyn Entropy| {
+            let (scheme, message) = signatures::prepare(algorithm, kind, message.expose())?;
+            let signed = pair.sign(entropy, scheme, message);
+            signed.map_err(|source| Error::internal("signing failed", source))
+        };
+        let signature = with_pair(ctx, key, sign).await??;
         last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(SignResponse {
             key_id: Some(key.record.arn.to_string()),

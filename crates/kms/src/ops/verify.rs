@@ -1,15 +1,16 @@
 //! `Verify`: whether a signature is one of a KMS key.
 
+use crypto::KeyPair;
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{VerifyRequest, VerifyResponse};
-use types::Service;
+use types::{Entropy, Service};
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyUsage;
 use crate::symmetric::end_dry_run;
-use crate::uses::{Demand, Pair, check_algorithm, key_for};
+use crate::uses::{Demand, check_algorithm, key_for, with_pair};
 use crate::{Error, actions, last_usage, signatures};
 
 /// Verifies a signature that `Sign`, or anyone else who holds the private key, has made.
@@ -56,14 +57,13 @@ impl Operation for Verify {
         let algorithm = input.signing_algorithm;
         let algorithms = key.record.spec.signing_algorithms();
         check_algorithm(key, algorithms, algorithm, algorithm.as_str())?;
-        let message = input.message.expose();
-        let (scheme, message) = signatures::prepare(algorithm, input.message_type, message)?;
-        let pair = Pair::of(ctx, key)?;
-        let verified = pair
-            .keys()?
-            .verify(scheme, message, input.signature.as_ref());
-        let verified = verified.map_err(|source| Error::internal("verifying failed", source))?;
-        if !verified {
+        let (message, kind) = (input.message, input.message_type);
+        let verify = move |pair: &KeyPair, _: &dyn Entropy| {
+            let (scheme, message) = signatures::prepare(algorithm, kind, message.expose())?;
+            let verified = pair.verify(scheme, message, input.signature.as_ref());
+            verified.map_err(|source| Error::internal("verifying failed", source))
+        };
+        if !with_pair(ctx, key, verify).await?? {
             return Err(Error::InvalidSignature);
         }
         end_dry_run(input.dry_run)?;

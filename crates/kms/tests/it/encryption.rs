@@ -3,9 +3,11 @@
 use kms::{Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, PutKeyPolicy};
 use shapes::kms::{
     DataKeySpec, EncryptRequest, EncryptionAlgorithmSpec, GenerateDataKeyRequest,
-    GenerateDataKeyWithoutPlaintextRequest, PutKeyPolicyRequest, RecipientInfo,
+    GenerateDataKeyWithoutPlaintextRequest, KeySpec, KeyUsageType, PutKeyPolicyRequest,
+    RecipientInfo,
 };
 
+use crate::asymmetric;
 use crate::decryption::{decrypt, decrypted};
 use crate::harness::{ALL_OF_KMS, AWAY, HOME, World, context};
 use crate::keys::{create, create_with_policy, encrypt};
@@ -111,6 +113,48 @@ async fn a_dry_run_ends_where_the_call_would_succeed() {
     };
     let (code, _) = world.failure::<GenerateDataKey>(&admin, input).await;
     assert_eq!(code, "DryRunOperationException");
+}
+
+#[tokio::test]
+async fn a_dry_run_refuses_the_contexts_that_the_call_refuses() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let rsa = asymmetric::key(
+        &world,
+        &admin,
+        KeySpec::Rsa2048,
+        KeyUsageType::EncryptDecrypt,
+    );
+    let rsa = rsa.await;
+    for dry_run in [None, Some(true)] {
+        let ambiguous = context(&[("team", "a"), ("Team", "b")]);
+        let encrypts = EncryptRequest {
+            encryption_context: ambiguous.clone(),
+            dry_run,
+            ..encrypt(&key.key_id)
+        };
+        let under_rsa = EncryptRequest {
+            encryption_context: context(&[("team", "a")]),
+            encryption_algorithm: Some(EncryptionAlgorithmSpec::RsaesOaepSha256),
+            dry_run,
+            ..encrypt(&rsa.key_id)
+        };
+        for input in [encrypts, under_rsa] {
+            let (code, text) = world.failure::<Encrypt>(&admin, input).await;
+            assert_eq!(code, "ValidationException", "{text}");
+            assert!(text.contains("encryption context"), "{text}");
+        }
+        let input = GenerateDataKeyRequest {
+            key_id: key.key_id.clone(),
+            key_spec: Some(DataKeySpec::Aes256),
+            encryption_context: ambiguous,
+            dry_run,
+            ..GenerateDataKeyRequest::default()
+        };
+        let (code, _) = world.failure::<GenerateDataKey>(&admin, input).await;
+        assert_eq!(code, "ValidationException");
+    }
 }
 
 #[tokio::test]
