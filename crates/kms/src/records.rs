@@ -368,6 +368,15 @@ impl KeyRecord {
     }
 
     /// Adds to `batch` that there is no such key any more.
+    /// That this key is as `change` leaves it from now on.
+    pub(crate) fn changed(&self, change: impl FnOnce(&mut Self)) -> Batch {
+        let mut record = self.clone();
+        change(&mut record);
+        let mut batch = Batch::default();
+        record.replace(self, &mut batch);
+        batch
+    }
+
     pub(crate) fn remove(&self, batch: &mut Batch) {
         self.undate(batch);
         batch.delete(&KEYS, self.row_key());

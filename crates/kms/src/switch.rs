@@ -2,7 +2,7 @@
 
 use store::Batch;
 
-use crate::records::{KeyRecord, KeyRow, KeyState};
+use crate::records::{KeyRow, KeyState};
 use crate::{Error, state};
 
 /// The change that brings `key` into `state`, `Enabled` or `Disabled`; empty if it is there.
@@ -10,13 +10,8 @@ use crate::{Error, state};
 /// Fails with `KMSInvalidStateException` if the key's state forbids it.
 pub(crate) fn to(operation: &str, key: &KeyRow, state: KeyState) -> Result<Batch, Error> {
     state::check(&key.record, operation)?;
-    let mut batch = Batch::default();
-    if key.record.state != state {
-        let record = KeyRecord {
-            state,
-            ..KeyRecord::clone(&key.record)
-        };
-        record.replace(&key.record, &mut batch);
+    if key.record.state == state {
+        return Ok(Batch::default());
     }
-    Ok(batch)
+    Ok(key.record.changed(|key| key.state = state))
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use shapes::kms::Tag;
 
 use crate::Error;
+use crate::context::differ_in_case_only;
 use crate::event::Fields;
 
 /// Tags on one key.
@@ -13,8 +14,8 @@ const MOST_TAGS: usize = 50;
 
 /// The tags as a map.
 ///
-/// Fails with `TagException` for more than 50, for two with the same key and for keys that
-/// begin with `aws:`.
+/// Fails with `TagException` for more than 50, for two whose keys are the same but for the case
+/// of letters, and for keys that begin with `aws:`.
 pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
     check_number(tags.len())?;
     let mut map = BTreeMap::new();
@@ -26,18 +27,41 @@ pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
         {
             return Err(Error::Tags("Tags beginning with aws: are reserved"));
         }
-        if map
-            .insert(tag.tag_key.clone(), tag.tag_value.clone())
-            .is_some()
-        {
-            return Err(Error::Tags("Duplicate tag keys"));
+        let (key, value) = (tag.tag_key.clone(), tag.tag_value.clone());
+        if map.insert(key, value).is_some() {
+            return Err(Error::Tags(DUPLICATE));
         }
     }
+    check_case(&map)?;
     Ok(map)
 }
 
-/// Fails with `TagException` beyond 50 tags on one key.
-pub(crate) fn check_number(number: usize) -> Result<(), Error> {
+/// `own` with `added`, which replace tags of exactly the same keys.
+///
+/// Fails with `TagException` beyond 50, and for keys that then differ in case only.
+pub(crate) fn with(
+    own: &BTreeMap<String, String>,
+    added: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut tags = own.clone();
+    tags.extend(added);
+    check_number(tags.len())?;
+    check_case(&tags)?;
+    Ok(tags)
+}
+
+const DUPLICATE: &str = "Duplicate tag keys";
+
+/// Condition keys do not tell keys apart that differ in case only: of two such tags nobody could
+/// say which one `aws:ResourceTag` and `aws:RequestTag` decide on.
+fn check_case(tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    if differ_in_case_only(tags.keys()) {
+        return Err(Error::Tags(DUPLICATE));
+    }
+    Ok(())
+}
+
+fn check_number(number: usize) -> Result<(), Error> {
     if number > MOST_TAGS {
         return Err(Error::Tags("Too many tags"));
     }
@@ -72,7 +96,7 @@ mod tests {
     #[test]
     fn tags_follow_the_rules_of_kms() {
         check(&[], Ok(0));
-        check(&["a", "A"], Ok(2));
+        check(&["a", "A"], Err("Duplicate tag keys"));
         check(&["a", "b", "a"], Err("Duplicate tag keys"));
         check(&["aws:a"], Err("Tags beginning with aws: are reserved"));
         check(&["AWS:a"], Err("Tags beginning with aws: are reserved"));

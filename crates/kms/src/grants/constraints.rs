@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use shapes::kms::GrantConstraints;
 
 use crate::Error;
-use crate::context::EncryptionContext;
+use crate::context::{EncryptionContext, differ_in_case_only};
 
 /// Pairs in one constraint.
 const MOST_PAIRS: usize = 8;
@@ -168,6 +168,9 @@ fn bounded(pairs: &BTreeMap<String, String>) -> Result<EncryptionContext, Error>
     if pairs.is_empty() || pairs.len() > MOST_PAIRS {
         return invalid(format!("a grant constraint has 1 to {MOST_PAIRS} pairs"));
     }
+    if differ_in_case_only(pairs.keys()) {
+        return invalid("a grant constraint has keys that differ in case only".to_owned());
+    }
     if pairs
         .values()
         .any(|value| value.chars().count() > MOST_CHARACTERS)
@@ -320,5 +323,8 @@ mod tests {
         assert!(!asked(None, Some(context(&[]))));
         let one = context(&[("k", "v")]);
         assert!(!asked(Some(one.clone()), Some(one)));
+        let twice = context(&[("team", "a"), ("Team", "b")]);
+        assert!(!asked(Some(twice.clone()), None));
+        assert!(!asked(None, Some(twice)));
     }
 }

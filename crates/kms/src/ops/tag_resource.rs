@@ -4,19 +4,17 @@ use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::kms::TagResourceRequest;
-use store::Batch;
 use types::Service;
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::records::KeyRecord;
 use crate::{Error, actions, state, tags};
 
 /// Adds tags to a key, or replaces the values of those that it has. Policies see them on the
 /// next request.
 ///
-/// Fails with `TagException` for two tags with the same key, for keys that begin with `aws:`
-/// and beyond 50 tags, with `NotFoundException` if the key does not exist, and with
+/// Fails with `TagException` for two tags whose keys are the same or differ in case only, for
+/// keys that begin with `aws:` and beyond 50 tags, with `NotFoundException` if the key does not exist, and with
 /// `KMSInvalidStateException` if it is being deleted.
 #[derive(Debug)]
 pub struct TagResource;
@@ -48,11 +46,8 @@ impl Operation for TagResource {
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
-        let mut record = KeyRecord::clone(key);
-        record.tags.extend(tags::checked(&input.tags)?);
-        tags::check_number(record.tags.len())?;
-        let mut effect = Batch::default();
-        record.replace(key, &mut effect);
+        let tags = tags::with(&key.tags, tags::checked(&input.tags)?)?;
+        let effect = key.changed(|key| key.tags = tags);
         Ok(Reply::write(Empty {}, effect))
     }
 

@@ -4,12 +4,10 @@ use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::kms::UntagResourceRequest;
-use store::Batch;
 use types::Service;
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::records::KeyRecord;
 use crate::{Error, actions, state};
 
 /// Takes tags off a key; keys that it does not have are passed over. Policies see it on the
@@ -44,10 +42,8 @@ impl Operation for UntagResource {
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
-        let mut record = KeyRecord::clone(key);
-        record.tags.retain(|name, _| !input.tag_keys.contains(name));
-        let mut effect = Batch::default();
-        record.replace(key, &mut effect);
+        let gone = input.tag_keys;
+        let effect = key.changed(|key| key.tags.retain(|name, _| !gone.contains(name)));
         Ok(Reply::write(Empty {}, effect))
     }
 

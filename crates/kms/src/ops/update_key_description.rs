@@ -4,12 +4,10 @@ use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
 use shapes::kms::UpdateKeyDescriptionRequest;
-use store::Batch;
 use types::Service;
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::records::KeyRecord;
 use crate::{Error, actions, state};
 
 /// Replaces a key's description.
@@ -42,12 +40,7 @@ impl Operation for UpdateKeyDescription {
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
-        let record = KeyRecord {
-            description: input.description,
-            ..KeyRecord::clone(key)
-        };
-        let mut effect = Batch::default();
-        record.replace(key, &mut effect);
+        let effect = key.changed(|key| key.description = input.description);
         Ok(Reply::write(Empty {}, effect))
     }
 
