@@ -159,6 +159,34 @@ def test_a_key_takes_back_its_own_material_only(kms):
     assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
 
 
+def test_new_material_waits_for_the_rotation_that_brings_it_in(kms):
+    key, first, second = external(kms), os.urandom(32), os.urandom(32)
+    kms.import_key_material(**wrapped(kms, key, first), **FOREVER)
+    old = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    new = {"ImportType": "NEW_KEY_MATERIAL", "KeyMaterialDescription": "the second"}
+    done = kms.import_key_material(**wrapped(kms, key, second), **new, **FOREVER)
+    code, text = refusal(kms.import_key_material, **wrapped(kms, key, os.urandom(32)), **new, **FOREVER)
+    assert code == "KMSInvalidStateException" and done["KeyMaterialId"] in text
+
+    def materials():
+        listed = kms.list_key_rotations(KeyId=key["KeyId"], IncludeKeyMaterial="ALL_KEY_MATERIAL")
+        return [(entry["KeyMaterialState"], entry["ImportState"]) for entry in listed["Rotations"]]
+
+    assert materials() == [("CURRENT", "IMPORTED"), ("PENDING_ROTATION", "IMPORTED")]
+    kms.rotate_key_on_demand(KeyId=key["KeyId"])
+    assert materials() == [("NON_CURRENT", "IMPORTED"), ("CURRENT", "IMPORTED")]
+    listed = kms.list_key_rotations(KeyId=key["KeyId"])["Rotations"]
+    assert [(entry["RotationType"], entry["KeyMaterialDescription"]) for entry in listed] == [
+        ("ON_DEMAND", "the second")]
+    described = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
+    assert described["CurrentKeyMaterialId"] == done["KeyMaterialId"]
+    blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"y")["CiphertextBlob"]
+    assert decrypt_outside(second, key["KeyId"], blob, {}) == b"y"
+    assert kms.decrypt(CiphertextBlob=old)["Plaintext"] == b"x"
+    kms.delete_imported_key_material(KeyId=key["KeyId"])
+    assert refusal(kms.decrypt, CiphertextBlob=old)[0] == "KMSInvalidStateException"
+
+
 def test_what_is_wrong_with_an_import_is_said(kms):
     key, other = external(kms), external(kms)
     good = wrapped(kms, key, os.urandom(32))

@@ -92,7 +92,7 @@ impl DataKeys {
         let Some(key) = &group.online.key else {
             return Ok(Access::Owned);
         };
-        let revision = match kms::usable(ctx.view(), key) {
+        let revision = match kms::usable(ctx.view(), key, ctx.time()) {
             Ok(revision) => revision,
             Err(unusable) => {
                 let _recorded = unwrap(ctx, group, &group.index_key).await;

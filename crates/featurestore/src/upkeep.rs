@@ -49,7 +49,7 @@ pub(crate) fn check(services: &Arc<Services>, group: &GroupRecord) -> Result<(),
             denial: Some((denial, needs)),
         });
     }
-    match kms::usable(work.view(), key) {
+    match kms::usable(work.view(), key, services.clock().now()) {
         Ok(_revision) => Ok(()),
         Err(unusable) => Err(Stopped {
             reason: Error::of_key(unusable).public_message(),

@@ -103,6 +103,19 @@ pub enum Error {
     /// What the call needed in another region was denied there; the text is that denial's.
     #[error("{0}")]
     Denied(String),
+    /// A key with imported material has new material waiting for a rotation, and takes no other.
+    #[error(
+        "New key material (id: {new}) cannot be imported into KMS key {arn}, because another key \
+         material (id: {waiting}) is pending rotation."
+    )]
+    OtherMaterialPending {
+        /// The key.
+        arn: Arn,
+        /// The id of the material that was brought.
+        new: String,
+        /// The id of the material that waits.
+        waiting: String,
+    },
     /// The key is for something else.
     #[error("{arn} key usage is {usage} which is not valid for {operation}.")]
     Usage {
@@ -177,6 +190,9 @@ pub enum Error {
     /// The key policy is not one, or would lock its owner out.
     #[error("{0}")]
     MalformedPolicy(Cow<'static, str>),
+    /// Too many wait for the like already.
+    #[error("too many requests wait for keys that are slow to make or to use; try again later")]
+    Throttled,
     /// A quota is used up.
     #[error("{0}")]
     LimitExceeded(Cow<'static, str>),
@@ -190,9 +206,6 @@ pub enum Error {
         arn: Arn,
     },
     /// `alias/aws/` belongs to AWS managed keys.
-    /// Too many wait for the like already.
-    #[error("too many requests wait for keys that are slow to make or to use; try again later")]
-    Throttled,
     #[error("aliases that begin with alias/aws/ are reserved")]
     AliasReserved,
     /// The marker is not one that this list has given out.
@@ -250,7 +263,8 @@ impl Error {
             Self::Disabled { .. } => "DisabledException",
             Self::State { .. }
             | Self::NotPendingDeletion { .. }
-            | Self::NoPendingMaterial { .. } => "KMSInvalidStateException",
+            | Self::NoPendingMaterial { .. }
+            | Self::OtherMaterialPending { .. } => "KMSInvalidStateException",
             Self::Usage { .. } | Self::Algorithm { .. } => "InvalidKeyUsageException",
             Self::InvalidCiphertext => "InvalidCiphertextException",
             Self::InvalidImportToken => "InvalidImportTokenException",
@@ -269,6 +283,7 @@ impl Error {
             | Self::NotRotatable => "UnsupportedOperationException",
             Self::Validation(_) => "ValidationException",
             Self::MalformedPolicy(_) => "MalformedPolicyDocumentException",
+            Self::Throttled => "ThrottlingException",
             Self::LimitExceeded(_) => "LimitExceededException",
             Self::Tags(_) => "TagException",
             Self::AliasExists { .. } | Self::ReplicaExists { .. } => "AlreadyExistsException",
@@ -283,7 +298,6 @@ impl Error {
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Throttled => "ThrottlingException",
             Self::KeyNotFound { .. }
             | Self::AliasNotFound { .. }
             | Self::InvalidKeyId { .. }
@@ -295,6 +309,7 @@ impl ServiceError for Error {
             | Self::State { .. }
             | Self::NotPendingDeletion { .. }
             | Self::NoPendingMaterial { .. }
+            | Self::OtherMaterialPending { .. }
             | Self::AliasExists { .. }
             | Self::ReplicaExists { .. }
             | Self::RotationDue { .. }
@@ -320,6 +335,7 @@ impl ServiceError for Error {
             | Self::Origin { .. }
             | Self::NotPrimary { .. }
             | Self::NotRotatable => ErrorKind::Unsupported,
+            Self::Throttled => ErrorKind::Throttled,
             Self::LimitExceeded(_) => ErrorKind::LimitExceeded,
             Self::AliasReserved | Self::NoAccount | Self::Denied(_) => ErrorKind::Denied,
             Self::Internal { .. } => ErrorKind::Internal,
@@ -335,7 +351,6 @@ impl ServiceError for Error {
             Self::Internal { .. } => "the request could not be processed; try again".to_owned(),
             Self::KeyNotFound { .. }
             | Self::AliasNotFound { .. }
-            Self::Throttled => ErrorKind::Throttled,
             | Self::InvalidKeyId { .. }
             | Self::ForeignRegion { .. }
             | Self::GrantNotFound { .. }
@@ -347,6 +362,7 @@ impl ServiceError for Error {
             | Self::State { .. }
             | Self::NotPendingDeletion { .. }
             | Self::NoPendingMaterial { .. }
+            | Self::OtherMaterialPending { .. }
             | Self::NotRotatable
             | Self::Origin { .. }
             | Self::AliasExists { .. }
@@ -371,6 +387,7 @@ impl ServiceError for Error {
             | Self::Tags(_)
             | Self::InvalidMarker
             | Self::Unsupported(_)
+            | Self::Throttled
             | Self::LimitExceeded(_)
             | Self::AliasReserved
             | Self::NoAccount => self.to_string(),
@@ -387,7 +404,6 @@ impl ServiceError for Error {
     }
 }
 
-            | Self::Throttled
 impl From<pipeline::MissingPart> for Error {
     fn from(missing: pipeline::MissingPart) -> Self {
         Self::internal("a part of the server is missing", missing)

@@ -128,19 +128,34 @@ pub fn wrapped_materials(view: &View, arn: &Arn) -> Vec<Wrapped> {
     .collect()
 }
 
+/// The change that damages the wrapped materials of the key at `arn`.
+pub fn damaged(view: &View, arn: &Arn) -> Option<Batch> {
+    let key = KeyRow::at(view, arn)?.record;
+    let mut batch = Batch::default();
+    for (row, wrapped, generation) in wrapped_materials(view, &key.arn) {
+        let wrapped = wrapped.iter().map(|byte| byte ^ 1).collect();
+        let record = MaterialRecord {
+            wrapped,
+            generation,
+        };
+        batch.put(&MATERIALS, row, record);
+    }
+    Some(batch)
+}
+
 /// Whether any shred key that `services` hold opens one of these materials.
 pub fn opens(services: &Services, arn: &Arn, wrapped: &[Wrapped]) -> Option<bool> {
     let shred = services.part::<Keyring>().ok()?.shred();
     let account = arn.account()?;
+    let numbers = shred.numbers(account);
     let any = wrapped.iter().any(|(row, sealed, _)| {
-        (0..100).any(|generation| {
+        numbers.iter().any(|generation| {
             let stored = MaterialRecord {
                 wrapped: sealed.clone(),
-                generation,
+                generation: *generation,
             };
             let entropy = services.entropy();
-            let current = shred.newest(account).unwrap_or_default();
-            material::rewrapped(shred, entropy, account, row, &stored, current).is_ok()
+            material::rewrapped(shred, entropy, account, row, &stored, *generation).is_ok()
         })
     });
     Some(any)

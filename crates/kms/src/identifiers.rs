@@ -46,7 +46,7 @@ impl KeyTarget {
     /// Fails if `text` is malformed, of a form that `forms` does not include, or of another
     /// region.
     pub(crate) fn find(ctx: &Ctx, text: &str, forms: Forms) -> Result<Self, Error> {
-        find(ctx.view(), ctx.account(), ctx.region(), text, forms)
+        find(ctx.view(), ctx.account(), ctx.region(), text, forms).map(|target| target.seen_by(ctx))
     }
 
     /// Finds the key that an alias is to stand for.
@@ -63,7 +63,15 @@ impl KeyTarget {
 
     /// The key with this id in an account that a ciphertext names.
     pub(crate) fn of_key(ctx: &Ctx, account: AccountId, id: &KeyId) -> Self {
-        key_target(ctx.view(), account, ctx.region(), id)
+        key_target(ctx.view(), account, ctx.region(), id).seen_by(ctx)
+    }
+
+    /// The target with the key as it is when the request was received.
+    fn seen_by(self, ctx: &Ctx) -> Self {
+        Self {
+            found: self.found.map(|key| key.seen_at(ctx.time())),
+            ..self
+        }
     }
 
     /// The key.
@@ -150,7 +158,7 @@ impl PredefinedAlias {
     pub(crate) fn create(&self, ctx: &Ctx) -> Result<(KeyRecord, Batch), Error> {
         let place = (self.account, ctx.region(), self.id.clone());
         let shred = ctx.part::<Keyring>()?.shred();
-        let seen = (ctx.view(), shred);
+        let seen = (ctx.view(), &**shred);
         self.managed.create(seen, ctx.entropy(), place, ctx.time())
     }
 }

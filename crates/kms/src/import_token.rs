@@ -1,88 +1,92 @@
 //! Import tokens: the private half of a wrapping key, sealed, in the hands of whoever imports.
 //!
 //! ```text
-//! 1 byte    format version (1)
-//! 1 byte    wrapping algorithm
-//! 1 byte    size of the wrapping key
-//! 8 bytes   end of validity, seconds since 1970, big-endian
-//! n bytes   the private key as PKCS#8
+//! 4 bytes   day on which the validity ends, counted from 1970, big-endian
+//! rest      sealed:
+//!   1 byte    format version (2)
+//!   1 byte    wrapping algorithm
+//!   1 byte    size of the wrapping key
+//!   8 bytes   end of validity, seconds since 1970, big-endian
+//!   n bytes   the private key as PKCS#8
 //! ```
 //!
-//! The whole is sealed (`crypto::committing`) under a use of the root key; associated data
-//! are a label and the row key of the KMS key, so that a token serves that key only. Nothing
-//! of it is kept here.
+//! It is sealed (`crypto::committing`) under the shred key of the day; associated data are a
+//! label, the day and the row key of the KMS key, so that a token serves that key only. Nothing
+//! of it is kept here. When the day is over its shred key is overwritten: whoever kept a token
+//! and what was wrapped for it has nothing then, not even with the root key.
 
-use std::fmt;
+use std::sync::Arc;
 
-use crypto::kdf::derive_key;
 use crypto::rsa::OaepHash;
 use crypto::{CommittingKey, Key32, KeyPair, PairSpec, SecretBytes, key_wrap};
 use shapes::kms::{AlgorithmSpec, WrappingKeySpec};
 use types::{Entropy, Timestamp};
 
 use crate::Error;
+use crate::material::unwritable;
+use crate::new_key::owner_account;
 use crate::records::{KeyRecord, KeySpec};
+use crate::shred::{ShredKeys, of_tokens};
 use crate::specs::Family;
 
-/// The use of the root key that tokens are sealed under; never changes.
-const USE: &str = "kms/import-tokens";
+const FORMAT_VERSION: u8 = 2;
 
-const FORMAT_VERSION: u8 = 1;
-
-/// Seals and opens import tokens. A shared part of the server.
-pub struct ImportTokens(CommittingKey);
-
-impl ImportTokens {
-    /// The tokens of the deployment with this root key.
-    pub fn new(root: &Key32) -> Self {
-        Self(CommittingKey::new(&derive_key(root, USE, b"")))
-    }
-
-    /// The token for importing material of `key` wrapped under `pair`.
-    pub(crate) fn seal(
-        &self,
-        entropy: &dyn Entropy,
-        key: &KeyRecord,
-        (wrapping, pair): (Wrapping, &KeyPair),
-        valid_to: Timestamp,
-    ) -> Vec<u8> {
-        let private = pair.to_pkcs8();
-        let head = [
-            FORMAT_VERSION,
-            wrapping.algorithm.tag(),
-            wrapping.size.tag(),
-        ];
-        let end = valid_to.seconds().to_be_bytes();
-        let parts: [&[u8]; 3] = [&head, &end, private.expose()];
-        let content = SecretBytes::from(parts.concat());
-        self.0
-            .seal(entropy, &associated_data(key), content.expose())
-    }
-
-    /// What is in `token`.
-    ///
-    /// Fails with `InvalidImportTokenException` if it is not one for `key`, and with
-    /// `ExpiredImportTokenException`.
-    pub(crate) fn open(
-        &self,
-        key: &KeyRecord,
-        now: Timestamp,
-        token: &[u8],
-    ) -> Result<Opened, Error> {
-        let content = self.0.open(&associated_data(key), token);
-        let content = content.map_err(|_silent| Error::InvalidImportToken)?;
-        let opened = Opened::parse(content.expose()).ok_or(Error::InvalidImportToken)?;
-        if opened.valid_to <= now {
-            return Err(Error::ExpiredImportToken);
-        }
-        Ok(opened)
-    }
+/// The day of `time`, counted from 1970.
+pub(crate) fn day(time: Timestamp) -> u32 {
+    u32::try_from(time.seconds().div_euclid(86_400)).unwrap_or(0)
 }
 
-impl fmt::Debug for ImportTokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ImportTokens(***)")
+/// The token for importing material of `key` wrapped under `pair` until `valid_to`.
+///
+/// Fails if the file of shred keys cannot be written, where the first token of a day has its key
+/// put.
+pub(crate) fn seal(
+    shred: &ShredKeys,
+    entropy: &dyn Entropy,
+    key: &KeyRecord,
+    (wrapping, pair): (Wrapping, &KeyPair),
+    valid_to: Timestamp,
+) -> Result<Vec<u8>, Error> {
+    let day = day(valid_to);
+    let sealing = shred.create(owner_account()?, of_tokens(day));
+    let sealing = sealing.map_err(unwritable)?;
+    let private = pair.to_pkcs8();
+    let head = [
+        FORMAT_VERSION,
+        wrapping.algorithm.tag(),
+        wrapping.size.tag(),
+    ];
+    let end = valid_to.seconds().to_be_bytes();
+    let parts: [&[u8]; 3] = [&head, &end, private.expose()];
+    let content = SecretBytes::from(parts.concat());
+    let sealed = sealing.seal(entropy, &associated_data(key, day), content.expose());
+    Ok([&day.to_be_bytes(), sealed.as_slice()].concat())
+}
+
+/// What is in `token`.
+///
+/// Fails with `InvalidImportTokenException` if it is not one for `key`, and with
+/// `ExpiredImportTokenException`.
+pub(crate) fn open(
+    shred: &ShredKeys,
+    key: &KeyRecord,
+    now: Timestamp,
+    token: &[u8],
+) -> Result<Opened, Error> {
+    let (end, sealed) = token.split_first_chunk().ok_or(Error::InvalidImportToken)?;
+    let end = u32::from_be_bytes(*end);
+    if end < day(now) {
+        return Err(Error::ExpiredImportToken);
     }
+    let sealing: Option<Arc<CommittingKey>> = shred.get(owner_account()?, of_tokens(end));
+    let sealing = sealing.ok_or(Error::InvalidImportToken)?;
+    let content = sealing.open(&associated_data(key, end), sealed);
+    let content = content.map_err(|_silent| Error::InvalidImportToken)?;
+    let opened = Opened::parse(content.expose()).ok_or(Error::InvalidImportToken)?;
+    if opened.valid_to <= now {
+        return Err(Error::ExpiredImportToken);
+    }
+    Ok(opened)
 }
 
 /// The content of a token.
@@ -90,7 +94,7 @@ impl fmt::Debug for ImportTokens {
 pub(crate) struct Opened {
     wrapping: Wrapping,
     valid_to: Timestamp,
-    pair: KeyPair,
+    private: SecretBytes,
 }
 
 impl Opened {
@@ -107,11 +111,11 @@ impl Opened {
         Some(Self {
             wrapping: Wrapping { algorithm, size },
             valid_to: Timestamp::new(i64::from_be_bytes(*end), 0),
-            pair: KeyPair::from_pkcs8(size.pair(), private).ok()?,
+            private: SecretBytes::from(private.to_vec()),
         })
     }
 
-    /// Unwraps key material.
+    /// Unwraps key material. Takes as long as RSA does.
     ///
     /// Fails with `InvalidCiphertextException`.
     pub(crate) fn unwrap(&self, wrapped: &[u8]) -> Result<SecretBytes, Error> {
@@ -119,12 +123,13 @@ impl Opened {
     }
 
     fn unwrapped(&self, wrapped: &[u8]) -> Option<SecretBytes> {
-        let hash = self.wrapping.algorithm.hash();
-        if !self.wrapping.algorithm.has_aes_key() {
-            return self.pair.decrypt_oaep(hash, wrapped).ok();
+        let (algorithm, size) = (self.wrapping.algorithm, self.wrapping.size);
+        let pair = KeyPair::from_pkcs8(size.pair(), self.private.expose()).ok()?;
+        if !algorithm.has_aes_key() {
+            return pair.decrypt_oaep(algorithm.hash(), wrapped).ok();
         }
-        let (key, material) = wrapped.split_at_checked(self.wrapping.size.bytes())?;
-        let key = self.pair.decrypt_oaep(hash, key).ok()?;
+        let (key, material) = wrapped.split_at_checked(size.bytes())?;
+        let key = pair.decrypt_oaep(algorithm.hash(), key).ok()?;
         let key = Key32::try_from(key.expose()).ok()?;
         key_wrap::unwrap(&key, material).ok()
     }
@@ -262,9 +267,10 @@ impl Wrapping {
     }
 }
 
-fn associated_data(key: &KeyRecord) -> Vec<u8> {
+fn associated_data(key: &KeyRecord, day: u32) -> Vec<u8> {
     [
-        b"strongroom/kms/import-token/v1".as_slice(),
+        b"strongroom/kms/import-token/v2".as_slice(),
+        &day.to_be_bytes(),
         key.row_key().as_bytes(),
     ]
     .concat()
@@ -286,49 +292,107 @@ mod tests {
         outcome.unwrap_err().code().into_owned()
     }
 
+    /// A token in a deployment of its own, and the wrapping key.
+    struct Sealed {
+        shred: ShredKeys,
+        token: Vec<u8>,
+        pair: KeyPair,
+    }
+
+    impl Sealed {
+        /// A token for `key` that ends at `end`.
+        fn new(key: &KeyRecord, wrapping: Wrapping, end: Timestamp) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let (path, root) = (
+                directory.path().join("shred.keys"),
+                Key32::generate(&SystemEntropy),
+            );
+            let shred = ShredKeys::open(path, &root, Arc::new(SystemEntropy)).unwrap();
+            let pair = KeyPair::generate(&SystemEntropy, PairSpec::Rsa2048);
+            let token = seal(&shred, &SystemEntropy, key, (wrapping, &pair), end).unwrap();
+            Self { shred, token, pair }
+        }
+
+        fn open(&self, key: &KeyRecord, now: Timestamp) -> Result<Opened, Error> {
+            open(&self.shred, key, now, &self.token)
+        }
+    }
+
     #[test]
     fn a_token_opens_for_its_key_until_its_end() {
-        let tokens = ImportTokens::new(&Key32::generate(&SystemEntropy));
-        let pair = KeyPair::generate(&SystemEntropy, PairSpec::Rsa2048);
         let key = testing::key_record();
-        let oaep = wrapping(AlgorithmSpec::RsaesOaepSha256);
         let end = Timestamp::new(100, 0);
-        let mut token = tokens.seal(&SystemEntropy, &key, (oaep, &pair), end);
-        let opened = tokens.open(&key, Timestamp::new(99, 0), &token).unwrap();
-        let wrapped = pair.encrypt_oaep(OaepHash::Sha256, &[7; 32]).unwrap();
-        assert_eq!(opened.unwrap(&wrapped).unwrap().expose(), [7; 32]);
-        assert!(opened.unwrap(&wrapped[1..]).is_err());
+        let mut sealed = Sealed::new(&key, wrapping(AlgorithmSpec::RsaesOaepSha256), end);
+        let content = sealed.open(&key, Timestamp::new(99, 0)).unwrap();
+        let wrapped = sealed
+            .pair
+            .encrypt_oaep(OaepHash::Sha256, &[7; 32])
+            .unwrap();
+        assert_eq!(content.unwrap(&wrapped).unwrap().expose(), [7; 32]);
+        assert!(content.unwrap(&wrapped[1..]).is_err());
         assert_eq!(
-            refusal(tokens.open(&key, end, &token)),
+            refusal(sealed.open(&key, end)),
             "ExpiredImportTokenException"
         );
         let other = testing::new_key("aaaaaaaa-12ab-34cd-56ef-1234567890ab").record;
         let now = Timestamp::EPOCH;
         assert_eq!(
-            refusal(tokens.open(&other, now, &token)),
+            refusal(sealed.open(&other, now)),
             "InvalidImportTokenException"
         );
-        token[40] ^= 1;
+        for at in [0, 3, 40] {
+            sealed.token[at] ^= 1;
+            assert_eq!(
+                refusal(sealed.open(&key, now)),
+                "InvalidImportTokenException",
+                "{at}"
+            );
+            sealed.token[at] ^= 1;
+        }
+        sealed.token.truncate(3);
         assert_eq!(
-            refusal(tokens.open(&key, now, &token)),
+            refusal(sealed.open(&key, now)),
             "InvalidImportTokenException"
         );
     }
 
     #[test]
+    fn a_token_dies_with_its_day() {
+        let key = testing::key_record();
+        let end = Timestamp::new(20 * 86_400 + 5, 0);
+        let sealed = Sealed::new(&key, wrapping(AlgorithmSpec::RsaesOaepSha256), end);
+        let (shred, holder) = (&sealed.shred, owner_account().unwrap());
+        let start = Timestamp::new(20 * 86_400 + 4, 0);
+        shred.end_tokens(holder, day(start)).unwrap();
+        sealed.open(&key, start).unwrap();
+        let next = Timestamp::new(21 * 86_400, 0);
+        shred.end_tokens(holder, day(next)).unwrap();
+        // Whatever the clock says from now on.
+        assert_eq!(
+            refusal(sealed.open(&key, start)),
+            "InvalidImportTokenException"
+        );
+        assert_eq!(
+            refusal(sealed.open(&key, next)),
+            "ExpiredImportTokenException"
+        );
+    }
+
+    #[test]
     fn material_under_an_aes_key_is_unwrapped() {
-        let tokens = ImportTokens::new(&Key32::generate(&SystemEntropy));
-        let pair = KeyPair::generate(&SystemEntropy, PairSpec::Rsa2048);
         let key = testing::key_record();
         let aes = wrapping(AlgorithmSpec::RsaAesKeyWrapSha1);
-        let token = tokens.seal(&SystemEntropy, &key, (aes, &pair), Timestamp::new(9, 0));
-        let opened = tokens.open(&key, Timestamp::EPOCH, &token).unwrap();
+        let sealed = Sealed::new(&key, aes, Timestamp::new(99, 0));
+        let content = sealed.open(&key, Timestamp::EPOCH).unwrap();
         let inner = Key32::generate(&SystemEntropy);
-        let mut wrapped = pair.encrypt_oaep(OaepHash::Sha1, inner.expose()).unwrap();
+        let mut wrapped = sealed
+            .pair
+            .encrypt_oaep(OaepHash::Sha1, inner.expose())
+            .unwrap();
         wrapped.extend(key_wrap::wrap(&inner, b"a private key").unwrap());
-        assert_eq!(opened.unwrap(&wrapped).unwrap().expose(), b"a private key");
+        assert_eq!(content.unwrap(&wrapped).unwrap().expose(), b"a private key");
         for length in [0, 255, 256, wrapped.len() - 1] {
-            assert!(opened.unwrap(&wrapped[..length]).is_err(), "{length}");
+            assert!(content.unwrap(&wrapped[..length]).is_err(), "{length}");
         }
     }
 

@@ -5,14 +5,15 @@ use std::time::Duration;
 use pipeline::Services;
 use serde::{Deserialize, Serialize};
 use shapes::kms::{ExpirationModelType, ImportState};
-use store::{Batch, Key, Lane, Read, Record, Table};
-use types::{AccountId, KeyId, Region, Timestamp};
+use store::{Batch, CommitError, Key, Lane, Record, Table, View};
+use types::{AccountId, Arn, KeyId, Region, Timestamp};
 
 use crate::records::{
-    KEYS, KeyOrigin, KeyRecord, KeyState, MATERIALS, MaterialEntry, MaterialId, key_row,
+    KEYS, KeyOrigin, KeyRecord, KeyState, MATERIALS, MaterialEntry, MaterialId, key_arn, key_row,
     material_row,
 };
-use crate::{Error, service_events};
+use crate::round::{Round, Undone};
+use crate::{Error, Keyring, material, service_events};
 
 /// Materials that expire, by the time of their end.
 pub(crate) static IMPORT_ENDS: Table<ImportEnd> = Table::without_history("kms_import_ends");
@@ -37,6 +38,10 @@ pub(crate) struct ImportedMaterial {
     pub valid_to: Option<Timestamp>,
     /// What its importer said of it.
     pub description: Option<String>,
+    /// Whether it waits for a rotation. Until then it does not belong to the key: it can go
+    /// without any trouble, and leaves nothing behind.
+    #[serde(default)]
+    pub pending: bool,
 }
 
 impl ImportedMaterial {
@@ -57,6 +62,11 @@ impl ImportedMaterial {
         };
         self.present.then_some(model)
     }
+
+    /// Whether it has come to its end by `now`, destroyed or not.
+    pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
+        self.valid_to.is_some_and(|end| end <= now)
+    }
 }
 
 /// When a material ends; the row's key begins with that time.
@@ -72,10 +82,23 @@ pub(crate) struct ImportEnd {
     pub material: MaterialId,
     /// Its end.
     pub at: Timestamp,
+    /// Whether the material has no row any more; its shred key must be gone, too, before the end
+    /// is recorded.
+    #[serde(default)]
+    pub gone: bool,
+    /// That shred key, once the material has no row.
+    #[serde(default)]
+    pub shred_key: Option<u64>,
 }
 
 impl Record for ImportEnd {
     const VERSION: u16 = 1;
+}
+
+impl ImportEnd {
+    fn arn(&self) -> Arn {
+        key_arn(self.account, &self.region, &self.key)
+    }
 }
 
 fn end_row(key: &KeyRecord, material: MaterialId, at: Timestamp) -> Key {
@@ -91,39 +114,47 @@ fn end_row(key: &KeyRecord, material: MaterialId, at: Timestamp) -> Key {
 }
 
 impl KeyRecord {
-    /// What the key knows of its imported material.
-    pub(crate) fn imported(&self) -> Option<&ImportedMaterial> {
-        self.imports.first()
+    /// What the key knows of one imported material.
+    pub(crate) fn import(&self, id: MaterialId) -> Option<&ImportedMaterial> {
+        self.imports.iter().find(|import| import.id == id)
     }
 
-    /// Whether the key waits for material, as one of origin `EXTERNAL` may.
+    /// The imported material that waits for a rotation.
+    pub(crate) fn pending_import(&self) -> Option<&ImportedMaterial> {
+        self.imports.iter().find(|import| import.pending)
+    }
+
+    /// The imported materials that belong to the key for good.
+    pub(crate) fn own_imports(&self) -> impl Iterator<Item = &ImportedMaterial> {
+        self.imports.iter().filter(|import| !import.pending)
+    }
+
+    /// Whether the key waits for material, as one of origin `EXTERNAL` may: for its first, or for
+    /// any that belongs to it.
     pub(crate) fn lacks_material(&self) -> bool {
-        self.origin == KeyOrigin::External && !self.imported().is_some_and(|import| import.present)
+        self.origin == KeyOrigin::External
+            && (self.material.is_none() || self.own_imports().any(|import| !import.present))
     }
 
-    /// Whether imported material of this key has come to its end by `now`, carried out or not.
-    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
-        let mut ends = self.imports.iter().filter_map(|import| import.valid_to);
-        ends.any(|end| end <= now)
+    /// The state at `now`: a key waits for its imported material from the end of that on, whether
+    /// or not it has been destroyed already.
+    pub(crate) fn state_at(&self, now: Timestamp) -> KeyState {
+        let ended = || self.own_imports().any(|import| import.has_ended(now));
+        match self.state {
+            KeyState::Enabled | KeyState::Disabled if ended() => KeyState::PendingImport,
+            state => state,
+        }
     }
 
-    /// This key with `import`, ready for use if it only waited for it. Adds to `batch` what
-    /// the end of the material changes.
+    /// This key with `import`, which it may know already, ready for use if it only waited for
+    /// it. Adds to `batch` what the end of the material changes.
     pub(crate) fn with_import(
         &self,
         import: ImportedMaterial,
         now: Timestamp,
         batch: &mut Batch,
     ) -> Self {
-        self.forget_ends(batch);
-        let mut materials = self.materials.clone();
-        if self.material.is_none() {
-            materials.push(MaterialEntry {
-                id: import.id,
-                made: now,
-                by: None,
-            });
-        }
+        self.forget_end(import.id, batch);
         if let Some(at) = import.valid_to {
             let end = ImportEnd {
                 account: self.account,
@@ -131,91 +162,150 @@ impl KeyRecord {
                 key: self.id.clone(),
                 material: import.id,
                 at,
+                gone: false,
+                shred_key: None,
             };
             batch.put(&IMPORT_ENDS, end_row(self, import.id, at), end);
         }
-        let state = match self.state {
-            KeyState::PendingImport => KeyState::Enabled,
-            other => other,
-        };
-        Self {
-            state,
-            material: Some(import.id),
-            materials,
-            imports: vec![import],
-            ..self.clone()
+        let mut key = self.clone();
+        if key.material.is_none() {
+            key.material = Some(import.id);
+            key.materials.push(MaterialEntry {
+                id: import.id,
+                made: now,
+                by: None,
+            });
         }
+        match key.imports.iter_mut().find(|known| known.id == import.id) {
+            Some(known) => *known = import,
+            None => key.imports.push(import),
+        }
+        if key.state == KeyState::PendingImport && !key.lacks_material() {
+            key.state = KeyState::Enabled;
+        }
+        key
     }
 
-    /// This key after its imported material is gone; adds the destruction to `batch`.
-    pub(crate) fn without_import(&self, batch: &mut Batch) -> Self {
-        self.forget_ends(batch);
-        for import in &self.imports {
-            batch.delete(&MATERIALS, material_row(self, import.id));
+    /// This key after one of its imported materials is gone; adds to `batch` that it is.
+    pub(crate) fn without_import(&self, id: MaterialId, batch: &mut Batch) -> Self {
+        self.forget_end(id, batch);
+        batch.delete(&MATERIALS, material_row(self, id));
+        let mut key = self.clone();
+        key.imports
+            .retain(|import| import.id != id || !import.pending);
+        for import in key.imports.iter_mut().filter(|import| import.id == id) {
+            import.present = false;
+            import.valid_to = None;
         }
-        let gone = |import: &ImportedMaterial| ImportedMaterial {
-            present: false,
-            valid_to: None,
-            ..import.clone()
-        };
-        let state = match self.state {
-            waiting @ (KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) => waiting,
-            _ => KeyState::PendingImport,
-        };
-        Self {
-            state,
-            imports: self.imports.iter().map(gone).collect(),
-            ..self.clone()
+        if key.lacks_material() && matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
+            key.state = KeyState::PendingImport;
         }
+        key
     }
 
-    fn forget_ends(&self, batch: &mut Batch) {
-        for import in &self.imports {
-            if let Some(at) = import.valid_to {
-                batch.delete(&IMPORT_ENDS, end_row(self, import.id, at));
-            }
+    fn forget_end(&self, id: MaterialId, batch: &mut Batch) {
+        if let Some(at) = self.import(id).and_then(|import| import.valid_to) {
+            batch.delete(&IMPORT_ENDS, end_row(self, id, at));
         }
     }
 }
 
-/// Destroys the imported materials whose time is over, and records it.
+/// Destroys the imported materials whose time is over, and records it, one after the other: the
+/// row, then the shred key that wrapped it, then the event. Each step can be repeated.
 ///
 /// The server calls it every second or so; whatever is left, the next call finds. A key
-/// refuses work from the end on, whether or not this has run.
-pub async fn expire(services: &Services) -> Result<(), Error> {
+/// refuses work from the end on, whether or not this has run. Returns what could not be done;
+/// that holds up nothing else.
+pub async fn expire(services: &Services) -> Vec<Undone> {
     let snapshot = services.store().snapshot();
     let now = services.clock().now();
     let all = Key::of(&[]);
-    let ends = snapshot.scan(&IMPORT_ENDS, &all).take(STEP);
+    let ends = snapshot.scan(&IMPORT_ENDS, &all);
+    let mut round = Round::of(STEP);
     for (row, end) in ends.take_while(|(_, end)| end.record.at <= now) {
-        let mut batch = Batch::new(Lane::Metadata);
-        let end = &end.record;
-        let place = key_row(end.account, &end.region, &end.key);
-        let key = snapshot.get_shared(&KEYS, &place);
-        batch.require(Read::Row {
-            table: &KEYS,
-            key: place.clone(),
-            revision: snapshot.row_revision(&KEYS, &place),
-        });
-        if let Some(key) = key.filter(|key| key.has_expired(now)) {
-            let gone = key.without_import(&mut batch);
-            let (entropy, at) = (services.entropy(), (gone.account, &gone.region));
-            let mut event = service_events::of_key(entropy, &gone.arn, at, EXPIRED, now);
-            event.service_event_details = Some(serde_json::json!({ "keyId": gone.id }));
-            service_events::append(&mut batch, at, now, &event)?;
-            gone.replace(&key, &mut batch);
-        } else {
-            batch.delete(&IMPORT_ENDS, row.clone());
-        }
-        // A conflict is tried again a second later.
-        if let Err(failed) = services.store().commit(batch).await
-            && !matches!(failed, store::CommitError::Conflict)
-        {
-            return Err(Error::internal(
-                "expired material could not be destroyed",
-                failed,
-            ));
+        let outcome = carry_out(services, row, end.record, now).await;
+        round.note(outcome, || end.record.arn().to_string());
+        if round.is_over() {
+            break;
         }
     }
-    Ok(())
+    round.undone()
+}
+
+/// The end of one material; what lost to another commit is found again.
+async fn carry_out(
+    services: &Services,
+    row: &Key,
+    end: &ImportEnd,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut end = end.clone();
+    if !end.gone {
+        let view = View::recording(services.store().snapshot());
+        let mut batch = Batch::new(Lane::Metadata);
+        let taken = take_row(&view, row, &end, now, &mut batch);
+        batch.require_all(view.reads());
+        match (commit(services, batch).await?, taken) {
+            (true, Some(taken)) => end = taken,
+            (true, None) | (false, _) => return Ok(()),
+        }
+    }
+    let keyring = services.part::<Keyring>()?;
+    if let Some(own) = end.shred_key {
+        let destroyed = keyring.shred().destroy(end.account, own);
+        destroyed.map_err(material::unwritable)?;
+    }
+    let view = View::recording(services.store().snapshot());
+    if view.get(&IMPORT_ENDS, row).is_none() {
+        return Ok(());
+    }
+    let mut batch = Batch::new(Lane::Metadata);
+    batch.delete(&IMPORT_ENDS, row.clone());
+    let (entropy, at) = (services.entropy(), (end.account, &end.region));
+    let mut event = service_events::of_key(entropy, &end.arn(), at, EXPIRED, now);
+    event.service_event_details = Some(serde_json::json!({ "keyId": end.key }));
+    service_events::append(&mut batch, at, now, &event)?;
+    batch.require_all(view.reads());
+    commit(services, batch).await.map(drop)
+}
+
+/// Takes the material's row away, and returns what is to be done then. `None` if there is nothing
+/// to end any more; then the row of the end goes.
+fn take_row(
+    view: &View,
+    row: &Key,
+    end: &ImportEnd,
+    now: Timestamp,
+    batch: &mut Batch,
+) -> Option<ImportEnd> {
+    let place = key_row(end.account, &end.region, &end.key);
+    let key = view.get_shared(&KEYS, &place);
+    let key = key.filter(|key| {
+        let import = key.import(end.material);
+        import.is_some_and(|import| import.present && import.has_ended(now))
+    });
+    let Some(key) = key else {
+        batch.delete(&IMPORT_ENDS, row.clone());
+        return None;
+    };
+    let gone = ImportEnd {
+        gone: true,
+        shred_key: material::own_shred_key(view, &key, end.material),
+        ..end.clone()
+    };
+    key.without_import(end.material, batch).replace(&key, batch);
+    batch.put(&IMPORT_ENDS, row.clone(), gone.clone());
+    Some(gone)
+}
+
+/// Whether the batch was committed; false if it lost to another commit.
+async fn commit(services: &Services, batch: Batch) -> Result<bool, Error> {
+    match services.store().commit(batch).await {
+        Ok(_) => Ok(true),
+        Err(CommitError::Conflict) => Ok(false),
+        Err(failed) => Err(Error::internal(
+            "expired material could not be destroyed",
+            failed,
+        )),
+    }
 }

@@ -14,7 +14,7 @@ use crate::ciphertext::{Header, associated_data};
 use crate::context::EncryptionContext;
 use crate::last_usage::LastUsage;
 use crate::material::{self, Unwrapped};
-use crate::records::{KEYS, KeyRow, KeySpec, MaterialId, OWNED_KEYS, SHRED_GENERATIONS};
+use crate::records::{KEYS, KeyRow, KeySpec, MATERIALS, MaterialId, OWNED_KEYS, SHRED_GENERATIONS};
 use crate::shred::{ShredError, ShredKeys};
 use crate::specs::Family;
 use crate::{Error, new_key};
@@ -69,7 +69,7 @@ impl Keyring {
     }
 
     /// What wraps the material of keys.
-    pub(crate) fn shred(&self) -> &ShredKeys {
+    pub(crate) fn shred(&self) -> &Arc<ShredKeys> {
         &self.shred
     }
 
@@ -81,17 +81,19 @@ impl Keyring {
         self.shred.copied(cut)
     }
 
-    /// Fails if an account of `snapshot` has no shred key: its keys could not be used. The file
-    /// of shred keys is then not the one that belongs to the store.
+    /// Fails if a shred key is missing that wraps a material of `snapshot`, or that an account
+    /// wraps what it makes next with. The file of shred keys is then not the one that belongs to
+    /// the store: a key could not be used, and might only be noticed when it is needed.
     pub fn check(&self, snapshot: &Snapshot) -> Result<(), ShredError> {
         let all = Key::of(&[]);
-        for (row, generations) in snapshot.scan(&SHRED_GENERATIONS, &all) {
-            let account = row.text_parts().pop().unwrap_or_default();
-            let known = account.parse().ok().and_then(|account| {
-                let current = generations.record.current;
-                self.shred.get(account, current)
-            });
-            if known.is_none() {
+        let current = snapshot.scan(&SHRED_GENERATIONS, &all);
+        let current = current.map(|(row, generations)| (row, generations.record.current));
+        let materials = snapshot.scan(&MATERIALS, &all);
+        let materials = materials.map(|(row, material)| (row, material.record.generation));
+        for (row, number) in current.chain(materials) {
+            let account = row.text_parts().into_iter().next().unwrap_or_default();
+            let key = account.parse().ok();
+            if key.and_then(|key| self.shred.get(key, number)).is_none() {
                 return Err(self.shred.missing(account));
             }
         }
@@ -221,10 +223,6 @@ impl Keyring {
         self.material(view, key, material)?.ok_or_else(no_material)
     }
 
-    /// Draws material for a new key. What takes long is done beside the requests.
-    pub(crate) async fn draw(&self, spec: KeySpec) -> Result<SecretBytes, Error> {
-        let make = move |entropy: &dyn Entropy| material::generate(entropy, spec);
-        self.made(make, spec.family()).await
     /// What `compute` makes of the current key pair of `key`, whose state has been checked. Where
     /// the pair is slow that is done beside the requests, as is reading it from its stored form.
     ///
@@ -275,9 +273,17 @@ impl Keyring {
         self.beside.compute(work).await
     }
 
+    /// Draws material for a new key. What takes long is done beside the requests.
+    ///
+    /// Fails with `ThrottlingException` if too many wait for the like.
+    pub(crate) async fn draw(&self, spec: KeySpec) -> Result<SecretBytes, Error> {
+        let make = move |entropy: &dyn Entropy| material::generate(entropy, spec);
+        self.made(make, spec.family()).await
     }
 
     /// Makes a key pair that belongs to no key. What takes long is done beside the requests.
+    ///
+    /// Fails with `ThrottlingException` if too many wait for the like.
     pub(crate) async fn draw_pair(&self, spec: PairSpec) -> Result<KeyPair, Error> {
         let make = move |entropy: &dyn Entropy| KeyPair::generate(entropy, spec);
         self.made(make, Family::Pair(spec)).await
@@ -288,9 +294,6 @@ impl Keyring {
         make: impl FnOnce(&dyn Entropy) -> T + Send + 'static,
         family: Family,
     ) -> Result<T, Error> {
-        if !family.takes_long() {
-            return Ok(make(&*self.entropy));
-        }
         let entropy = Arc::clone(&self.entropy);
         let make = move || make(&*entropy);
         if family.searches_primes() {
@@ -314,7 +317,6 @@ impl Keyring {
         if let Some(unwrapped) = self.cached(&place, key.revision, now) {
             return Ok(Some(unwrapped));
         }
-        drop(cache);
         let Some(unwrapped) =
             material::load(view, &self.shred, &key.record, material)?.map(Arc::new)
         else {
@@ -324,13 +326,6 @@ impl Keyring {
         Ok(Some(unwrapped))
     }
 
-    fn keep(&self, place: Place, revision: Revision, now: Monotonic, key: &Arc<Unwrapped>) {
-        if self.lifetime.is_zero() {
-            return;
-        }
-        let until = Monotonic(now.0.saturating_add(self.lifetime));
-        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
-        cache.retain(|_, entry| entry.until > now);
     fn cached(&self, place: &Place, revision: Revision, now: Monotonic) -> Option<Arc<Unwrapped>> {
         let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
         let entry = cache.get(place)?;
@@ -338,6 +333,13 @@ impl Keyring {
         serves.then(|| Arc::clone(&entry.key))
     }
 
+    fn keep(&self, place: Place, revision: Revision, now: Monotonic, key: &Arc<Unwrapped>) {
+        if self.lifetime.is_zero() {
+            return;
+        }
+        let until = Monotonic(now.0.saturating_add(self.lifetime));
+        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
+        cache.retain(|_, entry| entry.until > now);
         // A request on an older snapshot must not push out what newer ones use.
         if cache
             .get(&place)

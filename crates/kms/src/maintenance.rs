@@ -13,6 +13,8 @@
 //! 5. one commit ends the destruction and records the `DeleteKey` event.
 //!
 //! Each step can be repeated, so that a server which stops in between goes on where it was.
+//! Imported material has a shred key of its own: for a key that has no other material steps 3
+//! and 4 are to overwrite that.
 
 use pipeline::Services;
 use store::{Batch, CommitError, Key, View};
@@ -20,12 +22,15 @@ use types::{AccountId, KeyId, Region, Timestamp};
 
 use crate::grants::record::{GRANT_COUNTS, GRANTS};
 use crate::last_usage::KEY_USAGE;
+use crate::new_key::owner_account;
 use crate::records::{
-    ALIAS_NAMES, ALIASES, DELETED, DESTRUCTIONS, Deleted, Destruction, KEY_DATES, KeyRecord,
-    KeyRow, KeyState, MATERIALS, RotationKind, SHRED_GENERATIONS, ShredGenerations, alias_name_row,
-    alias_row, dated, key_arn, key_row, shred_row,
+    ALIAS_NAMES, ALIASES, DELETED, DESTRUCTIONS, DISCARDED, Deleted, Destruction, KEY_DATES,
+    KeyRecord, KeyRow, KeyState, MATERIALS, RotationKind, SHRED_GENERATIONS, ShredGenerations,
+    alias_name_row, alias_row, dated, discarded, key_arn, key_row, shred_row,
 };
-use crate::{Error, Keyring, material, multi_region, rotation, service_events};
+use crate::round::{MOST_UNDONE, Round, Undone};
+use crate::shred::is_own;
+use crate::{Error, Keyring, import_token, material, multi_region, rotation, service_events};
 
 /// Keys looked at in one run.
 const KEYS_AT_ONCE: usize = 64;
@@ -38,18 +43,68 @@ const STEPS: usize = 16;
 /// replicated or changed their role. Maintenance calls it every
 /// second; it does a bounded part of what there is to do.
 ///
-/// Fails if the store or the file of shred keys cannot be written; it goes on where it was
-/// when it is called again.
-pub async fn maintain(services: &Services) -> Result<(), Error> {
+/// Returns what could not be done, since the store or the file of shred keys could not be
+/// written or something is damaged. That holds up nothing else.
+pub async fn maintain(services: &Services) -> Vec<Undone> {
     let now = services.clock().now();
+    let mut round = Round::of(KEYS_AT_ONCE);
     for row in due(services, now) {
-        let batch = carry_out(services, &row, now)?;
-        commit(services, batch).await?;
+        let outcome = carry_out_due(services, &row, now).await;
+        round.note(outcome, || key_of(&row));
+        if round.is_over() {
+            break;
+        }
     }
     for account in accounts_with_destructions(services) {
-        destroy(services, account, now).await?;
+        round.note(destroy(services, account, now).await, || {
+            account.to_string()
+        });
     }
-    Ok(())
+    for row in discarded_shred_keys(services) {
+        round.note(overwrite(services, &row).await, shred_file);
+    }
+    round.note(end_tokens(services, now), shred_file);
+    round.undone()
+}
+
+/// The key that a row of what is due is for, as far as it can be told.
+fn key_of(row: &Key) -> String {
+    dated(row).map_or_else(String::new, |(_, key)| key.text_parts().join("/"))
+}
+
+async fn carry_out_due(services: &Services, row: &Key, now: Timestamp) -> Result<(), Error> {
+    let batch = carry_out(services, row, now)?;
+    commit(services, batch).await
+}
+
+fn shred_file() -> String {
+    "shred.keys".to_owned()
+}
+
+fn discarded_shred_keys(services: &Services) -> Vec<Key> {
+    let snapshot = services.store().snapshot();
+    let all = Key::of(&[]);
+    let rows = snapshot.scan(&DISCARDED, &all).map(|(row, _)| row.clone());
+    rows.take(ROWS_AT_ONCE).collect()
+}
+
+/// Overwrites the shred key of a material that is gone, unless whoever deleted it has.
+async fn overwrite(services: &Services, row: &Key) -> Result<(), Error> {
+    if let Some((account, number)) = discarded(row) {
+        let shred = services.part::<Keyring>()?.shred();
+        let destroyed = shred.destroy(account, number);
+        destroyed.map_err(material::unwritable)?;
+    }
+    let mut batch = Batch::default();
+    batch.delete(&DISCARDED, row.clone());
+    commit(services, batch).await
+}
+
+/// Overwrites the shred keys of import tokens that have ended.
+fn end_tokens(services: &Services, now: Timestamp) -> Result<(), Error> {
+    let shred = services.part::<Keyring>()?.shred();
+    let ended = shred.end_tokens(owner_account()?, import_token::day(now));
+    ended.map_err(material::unwritable)
 }
 
 /// The rows of what is due.
@@ -59,7 +114,7 @@ fn due(services: &Services, now: Timestamp) -> Vec<Key> {
     let seconds = u64::try_from(now.seconds()).unwrap_or(0);
     let rows = snapshot.scan(&KEY_DATES, &all).map(|(row, _)| row);
     let due = rows.take_while(|row| dated(row).is_some_and(|(at, _)| at <= seconds));
-    due.take(KEYS_AT_ONCE).cloned().collect()
+    due.take(KEYS_AT_ONCE + MOST_UNDONE).cloned().collect()
 }
 
 /// What makes true that the time of the key in this row has come.
@@ -100,8 +155,16 @@ fn carry_out(services: &Services, row: &Key, now: Timestamp) -> Result<Batch, Er
 /// Removes the key, its material and its aliases, and leaves its destruction. What related keys
 /// have of the material is wrapped for them, and stays.
 pub(crate) fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut Batch) {
-    let generations = view.get(&SHRED_GENERATIONS, &shred_row(key.account));
-    let generation = generations.map_or(0, |row| row.record.current);
+    let own = material::own_shred_keys(view.snapshot(), key);
+    let of_key = key.row_key();
+    let materials = view.scan(&MATERIALS, &of_key, None);
+    // Of a key with imported material only, nothing is under the account's shred key.
+    let generation = if materials.count() > own.len() {
+        let generations = view.get(&SHRED_GENERATIONS, &shred_row(key.account));
+        generations.map_or(0, |row| row.record.current)
+    } else {
+        0
+    };
     for (row, _) in view.scan(&MATERIALS, &key.row_key(), None) {
         batch.delete(&MATERIALS, row.clone());
     }
@@ -116,6 +179,9 @@ pub(crate) fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut B
             alias_name_row(account, region, &key.id, &name),
         );
     }
+    for (row, _) in view.scan(&GRANT_COUNTS, &key.row_key(), None) {
+        batch.delete(&GRANT_COUNTS, row.clone());
+    }
     batch.delete(&KEY_USAGE, key.row_key());
     multi_region::leave(view, key, now, batch);
     key.remove(batch);
@@ -125,6 +191,7 @@ pub(crate) fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut B
         key: key.id.clone(),
         generation,
         deleted: now,
+        own,
     };
     batch.put(&DESTRUCTIONS, key.row_key(), destruction);
     let (arn, at) = (key.arn.clone(), now);
@@ -156,9 +223,6 @@ async fn destroy(services: &Services, account: AccountId, now: Timestamp) -> Res
         }
     }
     Ok(())
-    for (row, _) in view.scan(&GRANT_COUNTS, &key.row_key(), None) {
-        batch.delete(&GRANT_COUNTS, row.clone());
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +251,16 @@ fn next_step(
         }
     }
     let shred = services.part::<Keyring>()?.shred();
+    let alone = destructions.iter().filter(|gone| gone.generation == 0);
+    for gone in alone {
+        end(services, gone, now, batch)?;
+    }
+    if !batch.is_empty() {
+        return Ok(Step::More);
+    }
+    if destructions.is_empty() {
+        return Ok(Step::Last);
+    }
     let place = shred_row(account);
     let found = view.get(&SHRED_GENERATIONS, &place);
     let Some(generations) = found.map(|row| *row.record) else {
@@ -216,11 +290,30 @@ fn next_step(
     };
     batch.put(&SHRED_GENERATIONS, place, ended);
     for gone in destructions.iter().filter(|gone| gone.generation <= old) {
-        batch.delete(&DESTRUCTIONS, key_row(account, &gone.region, &gone.key));
-        let place = (gone.account, &gone.region);
-        record(services, place, &gone.key, ("DeleteKey", now), batch)?;
+        end(services, gone, now, batch)?;
     }
     Ok(Step::Last)
+}
+
+/// Overwrites the shred keys that only a deleted key had, and adds to `batch` that the key is
+/// destroyed.
+fn end(
+    services: &Services,
+    gone: &Destruction,
+    now: Timestamp,
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let shred = services.part::<Keyring>()?.shred();
+    for own in &gone.own {
+        let destroyed = shred.destroy(gone.account, *own);
+        destroyed.map_err(material::unwritable)?;
+    }
+    batch.delete(
+        &DESTRUCTIONS,
+        key_row(gone.account, &gone.region, &gone.key),
+    );
+    let place = (gone.account, &gone.region);
+    record(services, place, &gone.key, ("DeleteKey", now), batch)
 }
 
 /// Removes some of the grants that a deleted key still has; false if there are none.
@@ -251,6 +344,7 @@ fn wrap_anew(
     let rows = view.snapshot().scan(&MATERIALS, &of_account);
     let old: Vec<Key> = rows
         .filter(|(_, row)| row.record.generation != current)
+        .filter(|(_, row)| !is_own(row.record.generation))
         .map(|(row, _)| row.clone())
         .take(ROWS_AT_ONCE)
         .collect();

@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use crypto::kdf::{derive_key, derive_key_of};
 use crypto::{CommittingKey, Key32, KeyPair, MacKey, SecretBytes};
-use store::{Batch, Key, Read, View};
+use store::{Batch, Key, Read, Snapshot, View};
 use types::{AccountId, Entropy, KeyId};
 
 use crate::Error;
 use crate::records::{
-    KeyRecord, KeySpec, MATERIALS, MaterialId, MaterialRecord, SHRED_GENERATIONS, ShredGenerations,
-    material_row, shred_row,
+    KeyOrigin, KeyRecord, KeySpec, MATERIALS, MaterialId, MaterialRecord, SHRED_GENERATIONS,
+    ShredGenerations, material_row, shred_row,
 };
-use crate::shred::{ShredError, ShredKeys};
+use crate::shred::{self, ShredError, ShredKeys};
 use crate::specs::Family;
 
 /// Draws material for a new key of `spec`. RSA takes long.
@@ -70,18 +70,24 @@ impl Unwrapped {
     }
 }
 
-/// `material` as it is stored: a private key in the one encoding that it has here, however
-/// it was written. The same key so has the same id, whoever encoded it.
+/// `material` from outside as it is stored, and its id: a private key in the encoding that it
+/// has here, however it was written.
+///
+/// The id of a pair is made of its public key: of RSA there are several private keys that do the
+/// same, and whoever brings one that goes with the same public key brings the same key.
 ///
 /// Fails if it is not what the spec calls for.
 pub(crate) fn canonical(
     id: &KeyId,
     spec: KeySpec,
     material: SecretBytes,
-) -> Result<SecretBytes, Unfit> {
+) -> Result<(MaterialId, SecretBytes), Unfit> {
     match Unwrapped::new(id, spec, &material)? {
-        Unwrapped::Symmetric(_) | Unwrapped::Mac(_) => Ok(material),
-        Unwrapped::Pair(pair) => Ok(pair.to_pkcs8()),
+        Unwrapped::Symmetric(_) | Unwrapped::Mac(_) => Ok((material_id(id, &material), material)),
+        Unwrapped::Pair(pair) => {
+            let public = SecretBytes::from(pair.public_key());
+            Ok((material_id(id, &public), pair.to_pkcs8()))
+        }
     }
 }
 
@@ -91,7 +97,7 @@ pub(crate) fn canonical(
 pub(crate) struct Unfit;
 
 /// Adds the row of one material of `key`, and that the account has a shred key if it is the
-/// account's first, to `batch`.
+/// account's first, to `batch`. Imported material is wrapped under a shred key of its own.
 pub(crate) fn store(
     view: &View,
     shred: &ShredKeys,
@@ -101,7 +107,11 @@ pub(crate) fn store(
     batch: &mut Batch,
 ) -> Result<(), Error> {
     let row = material_row(key, id);
-    let (generation, wrapping) = current(view, shred, key.account, batch)?;
+    let (generation, wrapping) = if key.origin == KeyOrigin::External {
+        own(view, shred, key.account, &row)?
+    } else {
+        current(view, shred, key.account, batch)?
+    };
     let wrapped = wrapping.seal(entropy, &wrapping_data(row.as_bytes()), material.expose());
     batch.put(
         &MATERIALS,
@@ -123,28 +133,44 @@ pub(crate) fn load(
     key: &KeyRecord,
     id: MaterialId,
 ) -> Result<Option<Unwrapped>, Error> {
-    let Some(material) = load_bytes(view, shred, key, id)? else {
-        return Ok(None);
-    };
-    Unwrapped::new(&key.id, key.spec, &material)
-        .map(Some)
-        .map_err(|source| Error::internal("key material cannot be used", source))
+    let material = opened(view, shred, key, id)?;
+    material.map(|material| ready(key, &material)).transpose()
 }
 
-/// The material `id` of `key` itself; `None` if it is not there.
+/// The material `id` of `key` in its stored form; `None` if it is not there.
 ///
 /// Fails if its row was tampered with.
-pub(crate) fn load_bytes(
+pub(crate) fn opened(
     view: &View,
     shred: &ShredKeys,
     key: &KeyRecord,
     id: MaterialId,
 ) -> Result<Option<SecretBytes>, Error> {
     let row = material_row(key, id);
-    let Some(stored) = view.get(&MATERIALS, &row) else {
-        return Ok(None);
-    };
-    unwrapped(shred, key.account, &row, stored.record).map(Some)
+    let stored = view.get(&MATERIALS, &row);
+    stored
+        .map(|stored| unwrapped(shred, key.account, &row, stored.record))
+        .transpose()
+}
+
+/// `material` of `key` ready for use, from its stored form.
+pub(crate) fn ready(key: &KeyRecord, material: &SecretBytes) -> Result<Unwrapped, Error> {
+    Unwrapped::new(&key.id, key.spec, material)
+        .map_err(|source| Error::internal("key material cannot be used", source))
+}
+
+/// The shred key that wraps the material `id` of `key` only, if that is here and has one.
+pub(crate) fn own_shred_key(view: &View, key: &KeyRecord, id: MaterialId) -> Option<u64> {
+    let stored = view.get(&MATERIALS, &material_row(key, id))?;
+    Some(stored.record.generation).filter(|number| shred::is_own(*number))
+}
+
+/// The shred keys that each wrap one material of `key` only.
+pub(crate) fn own_shred_keys(snapshot: &Snapshot, key: &KeyRecord) -> Vec<u64> {
+    let materials = key.row_key();
+    let materials = snapshot.scan(&MATERIALS, &materials);
+    let numbers = materials.map(|(_, material)| material.record.generation);
+    numbers.filter(|number| shred::is_own(*number)).collect()
 }
 
 /// The same material under the shred key `generation` of its account.
@@ -175,6 +201,25 @@ fn unwrapped(
     wrapping
         .open(&wrapping_data(row.as_bytes()), &stored.wrapped)
         .map_err(|source| Error::internal("wrapped key material does not open", source))
+}
+
+/// The shred key that wraps the imported material in this row, which may be there already:
+/// whoever destroys it destroys every wrapping that the material ever had.
+fn own(
+    view: &View,
+    shred: &ShredKeys,
+    account: AccountId,
+    row: &Key,
+) -> Result<(u64, Arc<CommittingKey>), Error> {
+    let there = view.get(&MATERIALS, row);
+    let there = there.map(|stored| stored.record.generation);
+    match there.filter(|number| shred::is_own(*number)) {
+        Some(number) => {
+            let key = shred.get(account, number).ok_or_else(missing)?;
+            Ok((number, key))
+        }
+        None => shred.create_own(account).map_err(unwritable),
+    }
 }
 
 /// The shred key that wraps what an account makes now.

@@ -5,12 +5,11 @@ use std::fmt::Display;
 use pipeline::EventDetail;
 use serde_json::Value;
 use shapes::kms::{
-    CustomerMasterKeySpec, KeyManagerType, KeyMetadata, KeyUsageType, MultiRegionConfiguration,
-    MultiRegionKey, MultiRegionKeyType, OriginType,
+    CustomerMasterKeySpec, ExpirationModelType, KeyManagerType, KeyMetadata, KeyUsageType,
+    MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType, OriginType,
 };
 
 use crate::event::Fields;
-use crate::imports::ImportedMaterial;
 use crate::records::{KeyManager, KeyOrigin, KeyRecord, KeyState};
 use crate::specs::{Algorithms, Family};
 
@@ -21,7 +20,12 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
     let current = key
         .material
         .filter(|_| key.spec.family() == Family::Symmetric);
-    let import = key.imported().filter(|import| import.present);
+    let ends = key.own_imports().filter_map(|import| import.valid_to);
+    let (valid_to, expiration_model) = match ends.min() {
+        _ if key.origin != KeyOrigin::External || key.lacks_material() => (None, None),
+        None => (None, Some(ExpirationModelType::KeyMaterialDoesNotExpire)),
+        end => (end, Some(ExpirationModelType::KeyMaterialExpires)),
+    };
     let manager = match key.manager {
         KeyManager::Aws => KeyManagerType::Aws,
         KeyManager::Customer => KeyManagerType::Customer,
@@ -36,8 +40,8 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
         key_usage: Some(key.usage.on_wire()),
         key_state: Some(state(key.state)),
         origin: Some(origin(key.origin)),
-        valid_to: import.and_then(|import| import.valid_to),
-        expiration_model: import.and_then(ImportedMaterial::expiration_model),
+        valid_to,
+        expiration_model,
         key_manager: Some(manager),
         customer_master_key_spec: old_spec,
         key_spec: spec,

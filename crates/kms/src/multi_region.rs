@@ -277,7 +277,7 @@ pub(crate) fn copy_materials(
         return Ok(());
     }
     for entry in &primary.materials {
-        let bytes = material::load_bytes(view, shred, primary, entry.id)?
+        let bytes = material::opened(view, shred, primary, entry.id)?
             .ok_or_else(|| Error::broken("a material of an enabled key is missing"))?;
         material::store(view, shred, entropy, new, (entry.id, &bytes), batch)?;
     }

@@ -26,6 +26,8 @@ pub(crate) static MATERIALS: Table<MaterialRecord> = Table::without_history("kms
 /// Which of each account's shred keys wraps what is made now; the keys are not in the store.
 pub(crate) static SHRED_GENERATIONS: Table<ShredGenerations> =
     Table::without_history("kms_shred_generations");
+/// Shred keys of single materials that are gone, until they are overwritten: rows without content.
+pub(crate) static DISCARDED: Table<Pointer> = Table::without_history("kms_discarded_shred_keys");
 /// When something is due for a key that nobody calls for: rows without content, by time.
 pub(crate) static KEY_DATES: Table<Pointer> = Table::without_history("kms_key_dates");
 /// Keys that are gone, until nothing of their material is left.
@@ -40,11 +42,12 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 15] {
+pub fn tables() -> [&'static dyn AnyTable; 17] {
     [
         &KEYS,
         &MATERIALS,
         &SHRED_GENERATIONS,
+        &DISCARDED,
         &KEY_DATES,
         &DESTRUCTIONS,
         &DELETED,
@@ -268,7 +271,8 @@ pub(crate) struct KeyRecord {
     pub policy: KeyPolicy,
     /// The material that encrypts; none before the first import.
     pub material: Option<MaterialId>,
-    /// Every material, from the first to the one that encrypts.
+    /// Every material, from the first to the one that encrypts. What was imported and waits for a
+    /// rotation is not among them.
     pub materials: Vec<MaterialEntry>,
     /// When the key is rotated, if that was asked for.
     pub rotation: Option<RotationSchedule>,
@@ -367,7 +371,6 @@ impl KeyRecord {
         self.insert(batch);
     }
 
-    /// Adds to `batch` that there is no such key any more.
     /// That this key is as `change` leaves it from now on.
     pub(crate) fn changed(&self, change: impl FnOnce(&mut Self)) -> Batch {
         let mut record = self.clone();
@@ -377,6 +380,7 @@ impl KeyRecord {
         batch
     }
 
+    /// Adds to `batch` that there is no such key any more.
     pub(crate) fn remove(&self, batch: &mut Batch) {
         self.undate(batch);
         batch.delete(&KEYS, self.row_key());
@@ -435,7 +439,7 @@ impl KeyRecord {
 /// One wrapped material of a key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct MaterialRecord {
-    /// The material, sealed under a shred key of the account.
+    /// The material, sealed under a shred key of the account, or of its own if it was imported.
     #[serde(with = "stored::base64_bytes")]
     pub wrapped: Vec<u8>,
     /// Which shred key that is.
@@ -472,6 +476,9 @@ pub(crate) struct Destruction {
     pub generation: u64,
     /// When it was deleted.
     pub deleted: Timestamp,
+    /// The shred keys that wrapped one material of it each.
+    #[serde(default)]
+    pub own: Vec<u64>,
 }
 
 impl Record for Destruction {
@@ -567,6 +574,23 @@ pub(crate) fn shred_row(account: AccountId) -> Key {
     Key::of(&[account.as_str()])
 }
 
+/// The row key of a discarded shred key.
+pub(crate) fn discarded_row(account: AccountId, number: u64) -> Key {
+    let row = KeyBuilder::default().part(account.as_str().as_bytes());
+    row.number(number).build()
+}
+
+/// The shred key that a row of [`DISCARDED`] is about.
+pub(crate) fn discarded(row: &Key) -> Option<(AccountId, u64)> {
+    let parts = row.parts();
+    let [account, number] = parts.as_slice() else {
+        return None;
+    };
+    let account = std::str::from_utf8(account).ok()?.parse().ok()?;
+    let number = number.as_slice().try_into().ok()?;
+    Some((account, u64::from_be_bytes(number)))
+}
+
 /// The row key of an alias.
 pub(crate) fn alias_row(account: AccountId, region: &Region, name: &str) -> Key {
     Key::of(&[account.as_str(), region.as_str(), name])
@@ -612,6 +636,23 @@ impl KeyRow {
         let id = arn.resource_of("key")?;
         let row = Self::in_row(view, &Key::of(&[arn.account_text(), arn.region(), id]))?;
         (!row.record.owned && row.record.arn == *arn).then_some(row)
+    }
+
+    /// The key as requests see it at `now`: without its imported material from the end of that
+    /// on, whether or not the server has destroyed it already.
+    pub(crate) fn seen_at(self, now: Timestamp) -> Self {
+        let expired = self.record.state_at(now);
+        if expired == self.record.state {
+            return self;
+        }
+        let record = KeyRecord {
+            state: expired,
+            ..KeyRecord::clone(&self.record)
+        };
+        Self {
+            record: Arc::new(record),
+            ..self
+        }
     }
 
     /// The key in this row, whoever owns it.

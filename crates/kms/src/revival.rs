@@ -51,7 +51,9 @@ pub async fn delete_now(services: &Services, keys: &BTreeSet<Arn>) -> Result<Vec
         .next()
         .is_some()
     {
-        maintain(services).await?;
+        if let Some(undone) = maintain(services).await.into_iter().next() {
+            return Err(undone.source);
+        }
     }
     Ok(found)
 }

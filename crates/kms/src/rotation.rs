@@ -3,7 +3,7 @@
 use store::{Batch, View};
 use types::{Entropy, Timestamp};
 
-use crate::records::{KeyRecord, KeySpec, MaterialEntry, RotationKind};
+use crate::records::{KeyRecord, KeySpec, MaterialEntry, MaterialId, RotationKind};
 use crate::shred::ShredKeys;
 use crate::{Error, material, multi_region};
 
@@ -37,6 +37,21 @@ pub(crate) fn rotate(
         material::store(view, shred, entropy, &replica.record, (id, &fresh), batch)?;
     }
     multi_region::replace(view, (entropy, at), key, rotated, batch)
+}
+
+/// That `key` encrypts from now on under the imported material `id`, which has waited for it.
+pub(crate) fn to_imported(key: &KeyRecord, id: MaterialId, at: Timestamp) -> Batch {
+    key.changed(|key| {
+        for import in key.imports.iter_mut().filter(|import| import.id == id) {
+            import.pending = false;
+        }
+        key.material = Some(id);
+        key.materials.push(MaterialEntry {
+            id,
+            made: at,
+            by: Some(RotationKind::OnDemand),
+        });
+    })
 }
 
 /// Fails with `UnsupportedOperationException` for a key that is never rotated by itself

@@ -1,9 +1,18 @@
-//! Shred keys: what wraps the key material of an account, in a file that is overwritten.
+//! Shred keys: what wraps key material, in a file that is overwritten.
 //!
 //! The store never forgets at once what was written to it: old values stay in its files until
 //! they are merged. What wraps key material is therefore kept beside it, in slots of one disk
 //! sector each. Destroying a shred key overwrites its slot and waits for the disk, and with it
 //! everything that it ever wrapped is lost, in the store, its journals and copies of both.
+//!
+//! There are three kinds, told apart by their numbers:
+//!
+//! - an account's, numbered from 1: wraps all material that was made here. To destroy one key of
+//!   the account, what is to stay is wrapped under the next number first ([`crate::maintain`]);
+//! - one of its own for each imported material, with a random number: that material ends alone,
+//!   and at once;
+//! - one for the import tokens that end on one day, numbered by it, of the account that holds AWS
+//!   owned keys: with it end the private keys that they carry.
 //!
 //! ```text
 //! slot      512 bytes; free while it is all zero, or begins with `srgone` 00 01
@@ -13,7 +22,7 @@
 //!           big-endian) and shred key (32 bytes).
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -33,8 +42,23 @@ const GONE: [u8; 8] = *b"srgone\0\x01";
 const SEALED: usize = 12 + 8 + 32 + crypto::committing::OVERHEAD;
 const LABEL: &[u8] = b"strongroom/kms/shred-slot/v1";
 
-/// Which shred key: an account's, and the how-manieth.
+/// The bit of the numbers of shred keys that wrap one imported material each.
+const OWN: u64 = 1 << 63;
+/// The bit of the numbers of shred keys that seal import tokens; the rest is the day.
+const TOKENS: u64 = 1 << 62;
+
+/// Which shred key: an account's, and its number.
 type Name = (AccountId, u64);
+
+/// Whether a shred key of this number wraps one material only.
+pub(crate) fn is_own(number: u64) -> bool {
+    number & OWN != 0
+}
+
+/// The number of the shred key for import tokens that end on `day`, counted from 1970.
+pub(crate) fn of_tokens(day: u32) -> u64 {
+    TOKENS | u64::from(day)
+}
 
 /// The shred keys of all accounts, in a file of their own.
 pub struct ShredKeys {
@@ -48,6 +72,8 @@ struct State {
     file: File,
     /// Where each key is, and the key.
     keys: BTreeMap<Name, (u64, Arc<CommittingKey>)>,
+    /// The slots that hold no key.
+    free: BTreeSet<u64>,
     /// The number of slots in the file.
     slots: u64,
 }
@@ -103,7 +129,7 @@ impl ShredKeys {
             .map_err(failed)?
             .len()
             .div_ceil(length(SLOT));
-        let mut keys = BTreeMap::new();
+        let (mut keys, mut free) = (BTreeMap::new(), BTreeSet::new());
         for slot in 0..slots {
             let mut bytes = Zeroizing::new([0; SLOT]);
             let at = slot.saturating_mul(length(SLOT));
@@ -112,6 +138,7 @@ impl ShredKeys {
                 || bytes.iter().all(|byte| *byte == 0)
                 || bytes.starts_with(&GONE)
             {
+                free.insert(slot);
                 continue;
             }
             let (name, key) = read(&sealing, slot, &bytes).ok_or_else(|| ShredError::Damaged {
@@ -120,7 +147,12 @@ impl ShredKeys {
             })?;
             keys.insert(name, (slot, Arc::new(CommittingKey::new(&key))));
         }
-        let state = Mutex::new(State { file, keys, slots });
+        let state = Mutex::new(State {
+            file,
+            keys,
+            free,
+            slots,
+        });
         Ok(Self {
             path,
             sealing,
@@ -136,12 +168,22 @@ impl ShredKeys {
         Some(Arc::clone(key))
     }
 
-    /// The number of an account's newest shred key.
-    pub(crate) fn newest(&self, account: AccountId) -> Option<u64> {
+    /// The numbers of an account's shred keys, of every kind.
+    pub(crate) fn numbers(&self, account: AccountId) -> Vec<u64> {
         let state = self.lock();
-        let mut names = state.keys.keys();
-        let (_, generation) = names.rfind(|(owner, _)| *owner == account)?;
-        Some(*generation)
+        let of_account = state.keys.range((account, 0)..=(account, u64::MAX));
+        of_account.map(|((_, number), _)| *number).collect()
+    }
+
+    /// A new shred key for one material of an account, on the disk, and its number.
+    pub(crate) fn create_own(
+        &self,
+        account: AccountId,
+    ) -> Result<(u64, Arc<CommittingKey>), ShredError> {
+        let mut random = [0; 8];
+        self.entropy.fill(&mut random);
+        let number = OWN | u64::from_be_bytes(random);
+        Ok((number, self.create(account, number)?))
     }
 
     /// The shred key of an account, which is made, and on the disk, if there is none.
@@ -154,13 +196,12 @@ impl ShredKeys {
         if let Some((_, key)) = state.keys.get(&(account, generation)) {
             return Ok(Arc::clone(key));
         }
-        let taken: Vec<u64> = state.keys.values().map(|(slot, _)| *slot).collect();
-        let free = (0..=state.slots).find(|slot| !taken.contains(slot));
-        let slot = free.unwrap_or(state.slots);
+        let slot = state.free.first().copied().unwrap_or(state.slots);
         let key = Key32::generate(&*self.entropy);
         let bytes = self.slot(slot, (account, generation), &key);
         self.write(&state.file, slot, &*bytes)?;
         let key = Arc::new(CommittingKey::new(&key));
+        state.free.remove(&slot);
         state.slots = state.slots.max(slot.saturating_add(1));
         state
             .keys
@@ -199,7 +240,20 @@ impl ShredKeys {
         }
         self.write(&state.file, slot, &noise)?;
         state.keys.remove(&(account, generation));
+        state.free.insert(slot);
         Ok(())
+    }
+
+    /// Overwrites the keys of import tokens that ended before `today`.
+    pub(crate) fn end_tokens(&self, holder: AccountId, today: u32) -> Result<(), ShredError> {
+        let past = (holder, of_tokens(0))..(holder, of_tokens(today));
+        let ended: Vec<Name> = {
+            let state = self.lock();
+            state.keys.range(past).map(|(name, _)| *name).collect()
+        };
+        ended
+            .into_iter()
+            .try_for_each(|(account, number)| self.destroy(account, number))
     }
 
     pub(crate) fn missing(&self, account: String) -> ShredError {

@@ -63,7 +63,7 @@ pub(crate) const DEFAULT_ALGORITHM: EncryptionAlgorithmSpec =
 /// `KMSInvalidStateException`, the last for imported material that has ended by `now`, too.
 pub fn usable(view: &View, arn: &Arn, now: Timestamp) -> Result<Revision, Error> {
     let key = KeyRow::at(view, arn).ok_or_else(|| Error::KeyNotFound { arn: arn.clone() })?;
-    let key = key.as_of(now);
+    let key = key.seen_at(now);
     state::check(&key.record, Decrypt::NAME)?;
     Ok(key.revision)
 }

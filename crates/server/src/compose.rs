@@ -105,7 +105,6 @@ pub(crate) async fn deployment(
     let keeper = Keeper::new(directory.path().to_path_buf());
     parts.insert(Arc::new(operator::Seals(Arc::new(keeper))));
     parts.insert(Arc::new(kms::Regions(config.regions.clone())));
-    parts.insert(Arc::new(kms::ImportTokens::new(directory.root())));
     parts.insert(Arc::new(runtime));
     let builder = ServicesBuilder {
         store,

@@ -1,5 +1,6 @@
 //! What the server does of its own accord: counts, expiry, retention. One task, once a second.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,15 +24,20 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
         if let Ok(keyring) = services.part::<kms::Keyring>() {
             keyring.sweep(&services.store().snapshot());
         }
-        if let Err(failed) = kms::maintain(&services).await {
-            warn!(error = %failed, "key maintenance will be tried again");
+        for undone in kms::maintain(&services).await {
+            let what = &undone.what;
+            warn!(what, error = %Causes(&undone.source), "key maintenance will be tried again");
+            count_undone("keys");
         }
-        if let Err(failed) = kms::expire_imports(&services).await {
-            warn!(error = %failed, "expired key material will be destroyed later");
+        for undone in kms::expire_imports(&services).await {
+            let what = &undone.what;
+            warn!(what, error = %Causes(&undone.source), "expired key material will be destroyed later");
+            count_undone("imports");
         }
         pipeline::flush_damped(&services).await;
         if let Err(failed) = featurestore::maintain(&services).await {
             warn!(error = %failed, "feature store maintenance will be tried again");
+            count_undone("records");
         }
         if ticks.is_multiple_of(SLOW) {
             slow_duties(&services).await;
@@ -39,6 +45,26 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
         ticks = ticks.wrapping_add(1);
     }
     keep_last_used(&services).await;
+}
+
+/// Counts something that a run could not do, so that who watches hears of what goes on failing.
+fn count_undone(duty: &'static str) {
+    metrics::counter!("strongroom_maintenance_failures_total", "duty" => duty).increment(1);
+}
+
+/// An error and what caused it, for the log.
+struct Causes<'a>(&'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
 
 async fn slow_duties(services: &Services) {

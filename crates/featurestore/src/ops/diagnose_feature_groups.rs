@@ -123,7 +123,7 @@ async fn diagnosed(ctx: &Ctx, group: &GroupRecord, key: &Arn) -> DiagnosedGroup 
 fn of_stopped(ctx: &Ctx, group: &GroupRecord, key: &Arn, stopped: &Stopped) -> Finding {
     let cure = if kms::key_revision(ctx.view().snapshot(), key).is_none() {
         "the key is gone, and with it for good what is stored under it: delete the group".to_owned()
-    } else if let Err(unusable) = kms::usable(ctx.view(), key) {
+    } else if let Err(unusable) = kms::usable(ctx.view(), key, ctx.time()) {
         of_state(key, &unusable)
     } else {
         format!(

@@ -1,8 +1,13 @@
 //! Groups under a customer's key.
 
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use crypto::rsa::{OaepHash, encrypt_oaep};
 use serde_json::{Value, json};
 use store::CommitError;
-use types::Service;
+use types::{Clock as _, Service};
 
 use crate::world::{World, check_refused, day, group_arn, group_under, read, record, text};
 
@@ -72,6 +77,43 @@ fn disabling_the_key_closes_the_group_on_the_next_request() {
         key_call(&world, "EnableKey", &key);
     }
     assert_eq!(world.get("g", "a").unwrap()[1].1, day(1));
+}
+
+/// A key whose imported material ends in so many seconds.
+fn lent_key(world: &World, seconds: i64) -> String {
+    let key = text(&world.ok("CreateKey", json!({ "Origin": "EXTERNAL" }))["KeyMetadata"]["Arn"]);
+    let wrapping = json!({
+        "KeyId": key,
+        "WrappingAlgorithm": "RSAES_OAEP_SHA_256",
+        "WrappingKeySpec": "RSA_2048",
+    });
+    let given = world.ok("GetParametersForImport", wrapping);
+    let public = BASE64.decode(text(&given["PublicKey"])).unwrap();
+    let wrapped = encrypt_oaep(&public, OaepHash::Sha256, &[7; 32]).unwrap();
+    let import = json!({
+        "KeyId": key,
+        "ImportToken": given["ImportToken"],
+        "EncryptedKeyMaterial": BASE64.encode(wrapped),
+        "ValidTo": world.clock.now().seconds() + seconds,
+    });
+    world.ok("ImportKeyMaterial", import);
+    key
+}
+
+#[test]
+fn the_end_of_imported_material_closes_the_group_on_the_next_request() {
+    let world = World::new();
+    let key = lent_key(&world, 60);
+    world.group_under("g", &key);
+    world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
+    assert!(world.get("g", "a").is_some());
+    world.clock.advance(Duration::from_mins(1));
+    // Nobody has destroyed the material yet, and the group's keys are unwrapped in memory.
+    let refused = world.call("GetRecord", read("g", "a")).unwrap_err();
+    assert_eq!(refused.code, "AccessForbidden");
+    let ended = format!("KMSInvalidStateException: {key} is pending import.");
+    assert_eq!(refused.message, ended);
+    check_left_behind(&world, &key, "ValidationException", "is pending import.");
 }
 
 fn check_left_behind(world: &World, key: &str, code: &str, text: &str) {
@@ -156,7 +198,7 @@ fn unwrapped_keys_are_kept_for_a_bounded_time() {
 #[test]
 fn a_lifetime_of_zero_calls_kms_every_time() {
     let world = World::with(featurestore::Options {
-        key_lifetime: std::time::Duration::ZERO,
+        key_lifetime: Duration::ZERO,
         ..featurestore::Options::default()
     });
     world.group_under("g", &world.key());

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use crypto::SystemEntropy;
+use crypto::{Key32, SystemEntropy};
 use proptest::prelude::*;
 use types::{ManualClock, Timestamp};
 
 use super::*;
-use crate::records::{KeyRecord, KeyState, MATERIALS, material_row};
+use crate::records::{KeyRecord, KeyState, MATERIALS, ShredGenerations, material_row, shred_row};
 use crate::testing::{self, KEY_ID, commit, row, view, with_keys};
 
 const OTHER_ID: &str = "aaaaaaaa-12ab-34cd-56ef-1234567890ab";
@@ -333,3 +333,27 @@ const VERSION_1: &str = concat!(
     "18191a1b1c1d1e1fa3033b28fb0a4be7b990e87a7a5352ebc07e06549c76d3c1e1e18657e297aace",
     "d4802414e65c499d49b45d46cfe1cfb30d5921123c22",
 );
+
+#[test]
+fn a_material_whose_shred_key_is_gone_is_noticed_before_it_is_needed() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Key32::generate(&SystemEntropy);
+    let path = directory.path().join("shred.keys");
+    let shred = ShredKeys::open(path, &root, Arc::new(SystemEntropy)).unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
+    let keyring = Keyring::new(clock, Arc::new(SystemEntropy), Arc::new(shred));
+    // The store was set back to where what survives a deletion was not all wrapped anew.
+    keyring.shred.create(testing::account(), 2).unwrap();
+    let mut batch = Batch::default();
+    let started = ShredGenerations {
+        current: 2,
+        retiring: Some(1),
+    };
+    batch.put(&SHRED_GENERATIONS, shred_row(testing::account()), started);
+    let with_key = commit(&with_keys(&[KEY_ID]), 9, &batch);
+    let refused = keyring.check(&with_key);
+    assert!(matches!(refused, Err(ShredError::Missing { .. })));
+    keyring
+        .check(&commit(&testing::empty(), 9, &batch))
+        .unwrap();
+}

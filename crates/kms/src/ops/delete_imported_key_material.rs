@@ -1,5 +1,7 @@
 //! `DeleteImportedKeyMaterial`: destroys the material of a key of origin `EXTERNAL`.
 
+use std::sync::Arc;
+
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse};
@@ -7,12 +9,16 @@ use store::Batch;
 use types::Service;
 
 use crate::event::Fields;
+use crate::grants::record::Pointer;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::{Error, actions, state};
+use crate::records::{DISCARDED, KeyRecord, MaterialId, discarded_row};
+use crate::{Error, Keyring, actions, material, state};
 
-/// Destroys imported material at once. The key waits for the same material to be imported
-/// again; until then nothing that it encrypted can be read. Without material there is nothing
-/// to do.
+/// Destroys imported material at once: the current one, or the one that is named. When this is
+/// answered it cannot be recovered, from a copy of the data directory either. The key waits for
+/// the same material to be imported again; until then nothing that it encrypted can be read.
+/// Only material that waits for a rotation leaves the key as it is, and is forgotten. Without
+/// material there is nothing to do.
 ///
 /// Fails with `NotFoundException` for the id of a material that the key never had, with
 /// `UnsupportedOperationException` if the key's material is not imported, and with
@@ -44,19 +50,24 @@ impl Operation for DeleteImportedKeyMaterial {
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let key = permit.target().key_of(account)?;
         state::check(key, Self::NAME)?;
-        let known = key.imported();
-        let named = input.key_material_id.as_deref();
-        if named.is_some_and(|named| known.is_none_or(|known| known.id.to_string() != named)) {
-            return Err(Error::NoSuchMaterial);
-        }
+        let id = match input.key_material_id.as_deref() {
+            None => key.material,
+            Some(named) => {
+                let mut known = key.imports.iter().map(|import| import.id);
+                let known = known.find(|id| id.to_string() == named);
+                Some(known.ok_or(Error::NoSuchMaterial)?)
+            }
+        };
         let answer = DeleteImportedKeyMaterialResponse {
             key_id: Some(key.arn.to_string()),
-            key_material_id: known.map(|known| known.id.to_string()),
+            key_material_id: id.map(|id| id.to_string()),
         };
         let mut effect = Batch::default();
-        if known.is_some_and(|known| known.present) {
-            let changed = key.without_import(&mut effect);
-            changed.replace(key, &mut effect);
+        let present = id.filter(|id| key.import(*id).is_some_and(|import| import.present));
+        if let Some(id) = present {
+            discard_shred_key(ctx, key, id, &mut effect)?;
+            key.without_import(id, &mut effect)
+                .replace(key, &mut effect);
         }
         Ok(Reply::write(answer, effect))
     }
@@ -67,4 +78,24 @@ impl Operation for DeleteImportedKeyMaterial {
             .maybe("keyMaterialId", input.key_material_id.clone())
             .request()
     }
+}
+
+/// Has the shred key of the material overwritten once its row is gone, before the call is
+/// answered. Maintenance does it where that fails or the server stops in between.
+fn discard_shred_key(
+    ctx: &Ctx,
+    key: &KeyRecord,
+    id: MaterialId,
+    effect: &mut Batch,
+) -> Result<(), Error> {
+    let Some(number) = material::own_shred_key(ctx.view(), key, id) else {
+        return Ok(());
+    };
+    let account = key.account;
+    effect.put(&DISCARDED, discarded_row(account, number), Pointer {});
+    let shred = Arc::clone(ctx.part::<Keyring>()?.shred());
+    ctx.afterwards(move || {
+        let _retried = shred.destroy(account, number);
+    });
+    Ok(())
 }

@@ -9,7 +9,7 @@ use types::Service;
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::import_token::{ImportTokens, Wrapping};
+use crate::import_token::{self, Wrapping};
 use crate::{Error, Keyring, actions, state};
 
 /// How long a token and its wrapping key serve.
@@ -58,8 +58,8 @@ impl Operation for GetParametersForImport {
             .draw_pair(wrapping.size.pair())
             .await?;
         let valid_to = ctx.time().saturating_add(LIFE);
-        let tokens = ctx.part::<ImportTokens>()?;
-        let token = tokens.seal(ctx.entropy(), key, (wrapping, &pair), valid_to);
+        let shred = ctx.part::<Keyring>()?.shred();
+        let token = import_token::seal(shred, ctx.entropy(), key, (wrapping, &pair), valid_to)?;
         Ok(Reply::read(GetParametersForImportResponse {
             key_id: Some(key.arn.to_string()),
             import_token: Some(token.into()),

@@ -10,19 +10,20 @@ use types::{Service, Timestamp};
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
-use crate::import_token::ImportTokens;
 use crate::imports::{ImportedMaterial, MOST_LIFE};
-use crate::records::KeyRecord;
-use crate::{Error, Keyring, actions, material, state};
+use crate::records::{KeyRecord, KeySpec, MaterialId};
+use crate::{Error, Keyring, actions, import_token, material, state};
 
 /// Imports material that was wrapped under a key of `GetParametersForImport`. What a key has
-/// once been given it keeps: later imports must bring the same.
+/// once been given it keeps: later imports must bring the same, however it is written. Only a
+/// symmetric key takes new material beside it, which waits for `RotateKeyOnDemand`.
 ///
 /// Fails with `InvalidImportTokenException`, `ExpiredImportTokenException` and
 /// `InvalidCiphertextException`, with `IncorrectKeyMaterialException` for other material than
-/// before or of the wrong kind, with `ValidationException` over the expiry, with
-/// `UnsupportedOperationException` if the key's material is not imported, and with
-/// `KMSInvalidStateException`.
+/// before or of the wrong kind, with `ValidationException` over the expiry and the type of the
+/// import, with `UnsupportedOperationException` if the key's material is not imported, with
+/// `KMSInvalidStateException`, also while other new material waits, and with
+/// `ThrottlingException` if too many wait for the like.
 #[derive(Debug)]
 pub struct ImportKeyMaterial;
 
@@ -39,7 +40,10 @@ impl Operation for ImportKeyMaterial {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         let target = KeyTarget::find(ctx, &input.key_id, Forms::Keys)?;
         let keys = KeySet::default()
-            .one("kms:expirationmodel", model(input).as_str())
+            .maybe(
+                "kms:expirationmodel",
+                input.expiration_model.map(ExpirationModelType::as_str),
+            )
             .maybe(
                 "kms:validto",
                 input.valid_to.map(|end| end.seconds().to_string()),
@@ -58,31 +62,37 @@ impl Operation for ImportKeyMaterial {
         state::check(key, Self::NAME)?;
         let valid_to = end_of_life(&input, ctx.time())?;
         check_import_type(key, &input)?;
-        let tokens = ctx.part::<ImportTokens>()?;
-        let token = tokens.open(key, ctx.time(), input.import_token.as_ref())?;
-        let brought = token.unwrap(input.encrypted_key_material.as_ref())?;
-        let brought = material::canonical(&key.id, key.spec, brought)
-            .map_err(|_unfit| Error::IncorrectKeyMaterial)?;
-        let id = material::material_id(&key.id, &brought);
+        let keyring = ctx.part::<Keyring>()?;
+        let token = input.import_token.as_ref();
+        let token = import_token::open(keyring.shred(), key, ctx.time(), token)?;
+        let wrapped = input.encrypted_key_material;
+        let (id, spec) = (key.id.clone(), key.spec);
+        let unwrap = move || {
+            let brought = token.unwrap(wrapped.as_ref())?;
+            let brought = material::canonical(&id, spec, brought);
+            brought.map_err(|_unfit| Error::IncorrectKeyMaterial)
+        };
+        let (id, brought) = keyring.beside(unwrap).await??;
         let named = input.key_material_id.as_deref();
-        if key.material.is_some_and(|known| known != id)
-            || named.is_some_and(|named| named != id.to_string())
-        {
+        if named.is_some_and(|named| named != id.to_string()) {
             return Err(Error::IncorrectKeyMaterial);
         }
+        let known = key.import(id);
         let import = ImportedMaterial {
             id,
             present: true,
             valid_to,
-            description: input.key_material_description,
+            description: input
+                .key_material_description
+                .or_else(|| known.and_then(|known| known.description.clone())),
+            pending: is_pending(key, id, input.import_type)?,
         };
         let mut effect = Batch::default();
         let changed = key.with_import(import, ctx.time(), &mut effect);
         let stored = (id, &brought);
-        let shred = ctx.part::<Keyring>()?.shred();
         material::store(
             ctx.view(),
-            shred,
+            keyring.shred(),
             ctx.entropy(),
             &changed,
             stored,
@@ -147,21 +157,52 @@ fn end_of_life(
     }
 }
 
-/// Whether the key may be given what the caller says it brings.
-///
-/// A second material, which would wait for a rotation, does not exist here yet.
+/// Checks what the caller says of the import against what the key is.
 fn check_import_type(key: &KeyRecord, input: &ImportKeyMaterialRequest) -> Result<(), Error> {
     let refuse = |text: &'static str| Err(Error::Validation(text.into()));
+    let says_more = input.import_type.is_some()
+        || input.key_material_id.is_some()
+        || input.key_material_description.is_some();
+    if key.spec != KeySpec::SymmetricDefault && says_more {
+        return refuse(
+            "ImportType, KeyMaterialId and KeyMaterialDescription are for symmetric encryption \
+             keys only",
+        );
+    }
     match (input.import_type, key.material) {
         (Some(ImportType::NewKeyMaterial), _) if input.key_material_id.is_some() => {
             refuse("a KeyMaterialId cannot be given for new key material")
         }
-        (Some(ImportType::NewKeyMaterial), Some(_)) => {
-            Err(Error::Unsupported("a second key material of a key".into()))
+        (Some(ImportType::NewKeyMaterial), Some(_)) if key.is_multi_region() => {
+            let text = "a second key material of a multi-Region key";
+            Err(Error::Unsupported(text.into()))
         }
         (Some(ImportType::ExistingKeyMaterial), None) => Err(Error::IncorrectKeyMaterial),
-        (Some(ImportType::NewKeyMaterial), None)
-        | (Some(ImportType::ExistingKeyMaterial), Some(_))
-        | (None, _) => Ok(()),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// Whether the material `id` waits for a rotation once it is imported.
+///
+/// Fails with `IncorrectKeyMaterialException` unless the key knows what is said to be known, or
+/// does not know what is said to be new, and with `KMSInvalidStateException` if something else
+/// waits already.
+fn is_pending(key: &KeyRecord, id: MaterialId, kind: Option<ImportType>) -> Result<bool, Error> {
+    let first = key.material.is_none();
+    let is_new = match kind {
+        Some(kind) => kind == ImportType::NewKeyMaterial,
+        None => first,
+    };
+    match (key.import(id), key.pending_import()) {
+        // Bringing once more what waits only changes its end.
+        (Some(known), _) if known.pending || !is_new => Ok(known.pending),
+        (Some(_), _) => Err(Error::IncorrectKeyMaterial),
+        (None, _) if !is_new => Err(Error::IncorrectKeyMaterial),
+        (None, Some(waiting)) => Err(Error::OtherMaterialPending {
+            arn: key.arn.clone(),
+            new: id.to_string(),
+            waiting: waiting.id.to_string(),
+        }),
+        (None, None) => Ok(!first),
     }
 }

@@ -12,7 +12,7 @@ use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::imports::ImportedMaterial;
 use crate::paging::{List, limit};
-use crate::records::{KeyRecord, MaterialEntry, RotationKind};
+use crate::records::{KeyRecord, MaterialEntry, MaterialId, RotationKind};
 use crate::{Error, actions, state};
 
 /// Lists the rotations of a key, or all of its materials, oldest first, in pages of 1 to 1,000
@@ -61,6 +61,9 @@ impl Operation for ListKeyRotations {
         let materials = key.materials.iter();
         let wanted = materials.filter(|material| all || material.by.is_some());
         let named = wanted.map(|material| (material.id.to_string(), entry(key, material)));
+        let waiting = key.pending_import().filter(|_| all);
+        let named =
+            named.chain(waiting.map(|import| (import.id.to_string(), pending(key, import))));
         let mut behind = after.is_none();
         let rest = named.filter(|(name, _)| {
             let shown = behind;
@@ -86,6 +89,15 @@ impl Operation for ListKeyRotations {
     }
 }
 
+/// Imported material that waits for a rotation.
+fn pending(key: &KeyRecord, import: &ImportedMaterial) -> RotationsListEntry {
+    RotationsListEntry {
+        key_material_state: Some(KeyMaterialState::PendingRotation),
+        ..shown(key, import.id)
+    }
+}
+
+/// A material that belongs to the key.
 fn entry(key: &KeyRecord, material: &MaterialEntry) -> RotationsListEntry {
     let state = if Some(material.id) == key.material {
         KeyMaterialState::Current
@@ -96,16 +108,24 @@ fn entry(key: &KeyRecord, material: &MaterialEntry) -> RotationsListEntry {
         RotationKind::Automatic => RotationType::Automatic,
         RotationKind::OnDemand => RotationType::OnDemand,
     };
-    let import = key.imports.iter().find(|import| import.id == material.id);
+    RotationsListEntry {
+        key_material_state: Some(state),
+        rotation_date: material.by.map(|_| material.made),
+        rotation_type: material.by.map(kind),
+        ..shown(key, material.id)
+    }
+}
+
+/// What is shown of every material.
+fn shown(key: &KeyRecord, id: MaterialId) -> RotationsListEntry {
+    let import = key.import(id);
     RotationsListEntry {
         import_state: import.map(ImportedMaterial::state),
         expiration_model: import.and_then(ImportedMaterial::expiration_model),
         valid_to: import.and_then(|import| import.valid_to),
         key_material_description: import.and_then(|import| import.description.clone()),
         key_id: Some(key.id.to_string()),
-        key_material_id: Some(material.id.to_string()),
-        key_material_state: Some(state),
-        rotation_date: material.by.map(|_| material.made),
-        rotation_type: material.by.map(kind),
+        key_material_id: Some(id.to_string()),
+        ..RotationsListEntry::default()
     }
 }

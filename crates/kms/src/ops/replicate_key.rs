@@ -179,7 +179,7 @@ impl Operation for CreateReplica {
             lockout::check(ctx, &replica)?;
         }
         let mut effect = Batch::default();
-        let with = (ctx.part::<Keyring>()?.shred(), ctx.entropy());
+        let with = (&**ctx.part::<Keyring>()?.shred(), ctx.entropy());
         multi_region::copy_materials(view, with, primary, &replica, &mut effect)?;
         let answer = ReplicateKeyResponse {
             replica_key_metadata: Some(metadata::of(&replica)),

@@ -18,10 +18,11 @@ use crate::{Error, Keyring, actions, state};
 const NEAR: Duration = Duration::from_mins(20);
 
 /// Rotates a key, whether or not it is rotated automatically; the schedule stays. The next
-/// request already encrypts under the new material.
+/// request already encrypts under the new material: fresh, or imported for it before.
 ///
 /// Fails with `LimitExceededException` beyond 25 times, with `ConflictException` within 20
-/// minutes of an automatic rotation, and as `EnableKeyRotation` does over the key.
+/// minutes of an automatic rotation, with `KMSInvalidStateException` if no imported material
+/// waits for it, and as `EnableKeyRotation` does over the key.
 #[derive(Debug)]
 pub struct RotateKeyOnDemand;
 
@@ -50,9 +51,16 @@ impl Operation for RotateKeyOnDemand {
     ) -> Result<Reply<Self::Output>, Error> {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
+        let key_id = Some(key.id.to_string());
         if key.origin == KeyOrigin::External {
-            let arn = key.arn.clone();
-            return Err(Error::NoPendingMaterial { arn });
+            let waiting = key.pending_import();
+            let waiting = waiting.filter(|import| !import.has_ended(ctx.time()));
+            let waiting = waiting.ok_or_else(|| Error::NoPendingMaterial {
+                arn: key.arn.clone(),
+            })?;
+            check_limits(ctx, key)?;
+            let effect = rotation::to_imported(key, waiting.id, ctx.time());
+            return Ok(Reply::write(RotateKeyOnDemandResponse { key_id }, effect));
         }
         key.check_not_replica()?;
         check_limits(ctx, key)?;
@@ -60,7 +68,6 @@ impl Operation for RotateKeyOnDemand {
         let how = (RotationKind::OnDemand, ctx.time());
         let shred = ctx.part::<Keyring>()?.shred();
         rotation::rotate(ctx.view(), shred, ctx.entropy(), key, how, &mut effect)?;
-        let key_id = Some(key.id.to_string());
         Ok(Reply::write(RotateKeyOnDemandResponse { key_id }, effect))
     }
 

@@ -34,6 +34,11 @@ pub(crate) async fn key(
     made.key_metadata.unwrap()
 }
 
+/// A key that signs on P-256.
+async fn signing(world: &World, admin: &Caller) -> KeyMetadata {
+    key(world, admin, KeySpec::EccNistP256, KeyUsageType::SignVerify).await
+}
+
 fn sign(key: &KeyMetadata, algorithm: SigningAlgorithmSpec, message: &[u8]) -> SignRequest {
     SignRequest {
         key_id: key.key_id.clone(),
@@ -118,13 +123,7 @@ async fn signatures_of_every_spec_verify_and_others_do_not() {
 async fn a_key_signs_after_a_restart_too() {
     let world = World::new();
     let admin = world.admin();
-    let key = key(
-        &world,
-        &admin,
-        KeySpec::EccNistP256,
-        KeyUsageType::SignVerify,
-    )
-    .await;
+    let key = signing(&world, &admin).await;
     let request = sign(&key, SigningAlgorithmSpec::EcdsaSha256, b"message");
     let signed = world.call::<Sign>(&admin, request.clone()).await.unwrap();
     let world = world.restarted();
@@ -136,13 +135,7 @@ async fn a_key_signs_after_a_restart_too() {
 async fn keys_refuse_uses_and_algorithms_that_are_not_theirs() {
     let world = World::new();
     let admin = world.admin();
-    let signing = key(
-        &world,
-        &admin,
-        KeySpec::EccNistP256,
-        KeyUsageType::SignVerify,
-    )
-    .await;
+    let signing = signing(&world, &admin).await;
     let arn = signing.arn.clone().unwrap();
     let usage = |operation: &str| {
         let text = format!("{arn} key usage is SIGN_VERIFY which is not valid for {operation}.");
@@ -180,13 +173,7 @@ async fn keys_refuse_uses_and_algorithms_that_are_not_theirs() {
 async fn a_digest_of_the_wrong_length_is_refused() {
     let world = World::new();
     let admin = world.admin();
-    let key = key(
-        &world,
-        &admin,
-        KeySpec::EccNistP256,
-        KeyUsageType::SignVerify,
-    )
-    .await;
+    let key = signing(&world, &admin).await;
     let request = SignRequest {
         message_type: Some(MessageType::Digest),
         ..sign(&key, SigningAlgorithmSpec::EcdsaSha256, &[7; 31])
@@ -200,13 +187,7 @@ async fn a_digest_of_the_wrong_length_is_refused() {
 async fn a_disabled_key_signs_nothing_and_shows_no_public_key() {
     let world = World::new();
     let admin = world.admin();
-    let key = key(
-        &world,
-        &admin,
-        KeySpec::EccNistP256,
-        KeyUsageType::SignVerify,
-    )
-    .await;
+    let key = signing(&world, &admin).await;
     let request = sign(&key, SigningAlgorithmSpec::EcdsaSha256, b"message");
     world.call::<Sign>(&admin, request.clone()).await.unwrap();
     world
@@ -224,13 +205,7 @@ async fn a_disabled_key_signs_nothing_and_shows_no_public_key() {
 async fn condition_keys_decide_over_algorithm_and_message_type() {
     let world = World::new();
     let admin = world.admin();
-    let key = key(
-        &world,
-        &admin,
-        KeySpec::EccNistP256,
-        KeyUsageType::SignVerify,
-    )
-    .await;
+    let key = signing(&world, &admin).await;
     let allowed = |condition: &str| {
         format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"kms:Sign",
@@ -260,13 +235,7 @@ async fn another_account_signs_only_if_the_key_policy_lets_it() {
     let world = World::new();
     let admin = world.admin();
     let stranger = world.user(AWAY, "Stranger", Some(crate::harness::ALL_OF_KMS));
-    let key = key(
-        &world,
-        &admin,
-        KeySpec::EccNistP256,
-        KeyUsageType::SignVerify,
-    )
-    .await;
+    let key = signing(&world, &admin).await;
     let request = SignRequest {
         key_id: key.arn.clone().unwrap(),
         ..sign(&key, SigningAlgorithmSpec::EcdsaSha256, b"message")
@@ -488,13 +457,7 @@ async fn the_private_key_of_a_data_key_pair_comes_back() {
 async fn a_signature_is_recorded_without_message_and_signature() {
     let world = World::new();
     let admin = world.admin();
-    let key = key(
-        &world,
-        &admin,
-        KeySpec::EccNistP256,
-        KeyUsageType::SignVerify,
-    )
-    .await;
+    let key = signing(&world, &admin).await;
     let request = sign(&key, SigningAlgorithmSpec::EcdsaSha256, b"planted message");
     let signed = world.call::<Sign>(&admin, request).await.unwrap();
     let record = world.newest_record(HOME);
@@ -520,13 +483,7 @@ async fn a_signature_is_recorded_without_message_and_signature() {
 async fn a_dry_run_signs_nothing() {
     let world = World::new();
     let admin = world.admin();
-    let key = key(
-        &world,
-        &admin,
-        KeySpec::EccNistP256,
-        KeyUsageType::SignVerify,
-    )
-    .await;
+    let key = signing(&world, &admin).await;
     let request = SignRequest {
         dry_run: Some(true),
         ..sign(&key, SigningAlgorithmSpec::EcdsaSha256, b"message")

@@ -92,7 +92,6 @@ impl World {
         parts.insert(Arc::new(kms::Regions(
             REGIONS.map(|name| name.parse().unwrap()).into(),
         )));
-        parts.insert(Arc::new(kms::ImportTokens::new(&root)));
         parts.insert(Arc::new(Principals(principals)));
         let services = ServicesBuilder {
             store,
@@ -129,6 +128,11 @@ impl World {
         self.clock.advance(Duration::from_millis(millis));
     }
 
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// A key ring over another file of shred keys.
     pub(crate) fn keyring_over(&self, path: &Path) -> kms::Keyring {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -140,7 +144,8 @@ impl World {
     pub(crate) async fn maintain(&self) {
         loop {
             let before = self.services.store().snapshot().revision();
-            kms::maintain(&self.services).await.unwrap();
+            let undone = kms::maintain(&self.services).await;
+            assert!(undone.is_empty(), "{undone:?}");
             if self.services.store().snapshot().revision() == before {
                 return;
             }
@@ -149,8 +154,14 @@ impl World {
 
     /// The deployment of a copy of this one's data directory.
     pub(crate) fn copied(&self) -> Self {
+        self.copied_with(&self.directory().join("shred.keys"))
+    }
+
+    /// The deployment of a copy of this one's data directory, with this file of shred keys.
+    pub(crate) fn copied_with(&self, shred: &Path) -> Self {
         let copy = TempDir::new().unwrap();
         copy_directory(self.directory.path(), copy.path());
+        std::fs::copy(shred, copy.path().join("shred.keys")).unwrap();
         let users = Arc::clone(&self.users);
         Self::open(copy, self.root.clone(), users, self.clock.now())
     }
@@ -352,6 +363,10 @@ impl PrincipalDirectory for Users {
         self.0.lock().unwrap().get(id).map(|(arn, _)| arn.clone())
     }
 
+    fn role_id(&self, _view: &View, _account: AccountId, _name: &str) -> Option<UniqueId> {
+        None
+    }
+
     fn trust_policy(&self, _view: &View, _arn: &Arn) -> Option<Arc<Document>> {
         None
     }
@@ -363,10 +378,6 @@ impl PrincipalDirectory for Users {
 
 #[expect(clippy::unnecessary_wraps, reason = "requests hold it as an option")]
 pub(crate) fn context(pairs: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
-    fn role_id(&self, _view: &View, _account: AccountId, _name: &str) -> Option<UniqueId> {
-        None
-    }
-
     Some(
         pairs
             .iter()

@@ -21,7 +21,7 @@ use crate::decryption::decrypt;
 use crate::harness::{HOME, World};
 use crate::keys::{create, describe, disable, encrypt};
 
-async fn external(world: &World, admin: &Caller, form: CreateKeyRequest) -> KeyMetadata {
+pub(crate) async fn external(world: &World, admin: &Caller, form: CreateKeyRequest) -> KeyMetadata {
     let input = CreateKeyRequest {
         origin: Some(OriginType::External),
         ..form
@@ -30,7 +30,7 @@ async fn external(world: &World, admin: &Caller, form: CreateKeyRequest) -> KeyM
     made.key_metadata.unwrap()
 }
 
-async fn symmetric(world: &World, admin: &Caller) -> KeyMetadata {
+pub(crate) async fn symmetric(world: &World, admin: &Caller) -> KeyMetadata {
     external(world, admin, CreateKeyRequest::default()).await
 }
 
@@ -75,21 +75,67 @@ pub(crate) fn request(
     }
 }
 
-fn delete(key: &KeyMetadata) -> DeleteImportedKeyMaterialRequest {
+/// Imports `material` into `key`, for ever.
+pub(crate) async fn give(world: &World, admin: &Caller, key: &KeyMetadata, material: &[u8]) {
+    let request = import(world, admin, key, material).await;
+    bring(world, admin, request).await;
+}
+
+/// Imports `material` into `key` for so many seconds.
+pub(crate) async fn lend(
+    world: &World,
+    admin: &Caller,
+    key: &KeyMetadata,
+    material: &[u8],
+    seconds: u64,
+) {
+    let request = until(world, import(world, admin, key, material).await, seconds);
+    bring(world, admin, request).await;
+}
+
+/// Carries the import out; returns the id of the material.
+pub(crate) async fn bring(
+    world: &World,
+    admin: &Caller,
+    request: ImportKeyMaterialRequest,
+) -> String {
+    let answer = world.call::<ImportKeyMaterial>(admin, request).await;
+    answer.unwrap().key_material_id.unwrap()
+}
+
+/// The same import, of material that ends in so many seconds.
+pub(crate) fn until(
+    world: &World,
+    request: ImportKeyMaterialRequest,
+    seconds: u64,
+) -> ImportKeyMaterialRequest {
+    ImportKeyMaterialRequest {
+        valid_to: Some(world.now().saturating_add(Duration::from_secs(seconds))),
+        expiration_model: None,
+        ..request
+    }
+}
+
+pub(crate) async fn expire(world: &World) {
+    let undone = kms::expire_imports(&world.services).await;
+    assert!(undone.is_empty(), "{undone:?}");
+}
+
+pub(crate) fn delete(key: &KeyMetadata) -> DeleteImportedKeyMaterialRequest {
     DeleteImportedKeyMaterialRequest {
         key_id: key.key_id.clone(),
         key_material_id: None,
     }
 }
 
-async fn state(world: &World, admin: &Caller, key: &KeyMetadata) -> KeyState {
+pub(crate) async fn state(world: &World, admin: &Caller, key: &KeyMetadata) -> KeyState {
     let found = world
         .call::<DescribeKey>(admin, describe(&key.key_id))
         .await;
     found.unwrap().key_metadata.unwrap().key_state.unwrap()
 }
 
-fn pending(key: &KeyMetadata) -> (String, String) {
+pub(crate) fn pending(key: &KeyMetadata) -> (String, String) {
     let text = format!("{} is pending import.", key.arn.as_ref().unwrap());
     ("KMSInvalidStateException".to_owned(), text)
 }
@@ -106,11 +152,7 @@ async fn a_key_waits_for_its_material_and_takes_only_that_one_back() {
     );
     let refused = world.failure::<Encrypt>(&admin, encrypt(&key.key_id)).await;
     assert_eq!(refused, pending(&key));
-    let request = import(&world, &admin, &key, &[7; 32]).await;
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
+    give(&world, &admin, &key, &[7; 32]).await;
     assert_eq!(state(&world, &admin, &key).await, KeyState::Enabled);
     let sealed = world
         .call::<Encrypt>(&admin, encrypt(&key.key_id))
@@ -155,11 +197,7 @@ async fn keys_with_the_same_material_do_not_read_each_other() {
         symmetric(&world, &admin).await,
     );
     for key in [&one, &two] {
-        let request = import(&world, &admin, key, &[7; 32]).await;
-        world
-            .call::<ImportKeyMaterial>(&admin, request)
-            .await
-            .unwrap();
+        give(&world, &admin, key, &[7; 32]).await;
     }
     let sealed = world
         .call::<Encrypt>(&admin, encrypt(&one.key_id))
@@ -176,27 +214,15 @@ async fn material_ends_at_its_time_and_the_end_is_recorded() {
     let world = World::new();
     let admin = world.admin();
     let key = symmetric(&world, &admin).await;
-    let end = world
-        .services
-        .clock()
-        .now()
-        .saturating_add(Duration::from_mins(1));
-    let request = ImportKeyMaterialRequest {
-        valid_to: Some(end),
-        expiration_model: None,
-        ..import(&world, &admin, &key, &[7; 32]).await
-    };
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
+    let end = world.now().saturating_add(Duration::from_mins(1));
+    lend(&world, &admin, &key, &[7; 32], 60).await;
     let found = world
         .call::<DescribeKey>(&admin, describe(&key.key_id))
         .await
         .unwrap();
     assert_eq!(found.key_metadata.unwrap().valid_to, Some(end));
     world.clock.advance(Duration::from_secs(59));
-    kms::expire_imports(&world.services).await.unwrap();
+    expire(&world).await;
     world
         .call::<Encrypt>(&admin, encrypt(&key.key_id))
         .await
@@ -205,20 +231,16 @@ async fn material_ends_at_its_time_and_the_end_is_recorded() {
     // Before the server has got round to it.
     let refused = world.failure::<Encrypt>(&admin, encrypt(&key.key_id)).await;
     assert_eq!(refused, pending(&key));
-    kms::expire_imports(&world.services).await.unwrap();
+    expire(&world).await;
     let event = world.newest_record(HOME);
     assert_eq!(event.event_name, "DeleteExpiredKeyMaterial");
     assert_eq!(event.event_type, audit::EventType::AwsServiceEvent);
     assert_eq!(event.resources[0].arn, key.arn.clone().unwrap());
     assert_eq!(state(&world, &admin, &key).await, KeyState::PendingImport);
     let before = world.records(HOME).len();
-    kms::expire_imports(&world.services).await.unwrap();
+    expire(&world).await;
     assert_eq!(world.records(HOME).len(), before, "once");
-    let request = import(&world, &admin, &key, &[7; 32]).await;
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
+    give(&world, &admin, &key, &[7; 32]).await;
     assert_eq!(state(&world, &admin, &key).await, KeyState::Enabled);
 }
 
@@ -227,27 +249,10 @@ async fn importing_again_changes_the_end() {
     let world = World::new();
     let admin = world.admin();
     let key = symmetric(&world, &admin).await;
-    let end = world
-        .services
-        .clock()
-        .now()
-        .saturating_add(Duration::from_mins(1));
-    let request = ImportKeyMaterialRequest {
-        valid_to: Some(end),
-        expiration_model: None,
-        ..import(&world, &admin, &key, &[7; 32]).await
-    };
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
-    let request = import(&world, &admin, &key, &[7; 32]).await;
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
+    lend(&world, &admin, &key, &[7; 32], 60).await;
+    give(&world, &admin, &key, &[7; 32]).await;
     world.clock.advance(Duration::from_hours(1));
-    kms::expire_imports(&world.services).await.unwrap();
+    expire(&world).await;
     world
         .call::<Encrypt>(&admin, encrypt(&key.key_id))
         .await
@@ -259,20 +264,12 @@ async fn a_disabled_key_without_material_is_pending_import() {
     let world = World::new();
     let admin = world.admin();
     let key = symmetric(&world, &admin).await;
-    let request = import(&world, &admin, &key, &[7; 32]).await;
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
+    give(&world, &admin, &key, &[7; 32]).await;
     world
         .call::<DisableKey>(&admin, disable(&key))
         .await
         .unwrap();
-    let request = import(&world, &admin, &key, &[7; 32]).await;
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
+    give(&world, &admin, &key, &[7; 32]).await;
     assert_eq!(state(&world, &admin, &key).await, KeyState::Disabled);
     world
         .call::<DeleteImportedKeyMaterial>(&admin, delete(&key))
@@ -294,11 +291,7 @@ async fn a_private_key_signs_as_it_does_outside() {
     };
     let key = external(&world, &admin, form).await;
     let outside = KeyPair::generate(&SystemEntropy, PairSpec::P256);
-    let request = import(&world, &admin, &key, outside.to_pkcs8().expose()).await;
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
+    give(&world, &admin, &key, outside.to_pkcs8().expose()).await;
     let request = SignRequest {
         key_id: key.key_id,
         message: b"message".to_vec().into(),
@@ -320,7 +313,7 @@ async fn what_is_wrong_with_an_import_is_said() {
     let admin = world.admin();
     let key = symmetric(&world, &admin).await;
     let good = import(&world, &admin, &key, &[7; 32]).await;
-    let now = world.services.clock().now();
+    let now = world.now();
     let expires = |valid_to| ImportKeyMaterialRequest {
         expiration_model: None,
         valid_to,
@@ -435,11 +428,6 @@ async fn condition_keys_decide_over_wrapping_and_expiry() {
         let outcome = world.call::<ImportKeyMaterial>(&user, request).await;
         assert_eq!(outcome.is_ok(), permitted, "{condition}");
     }
-    let end = world
-        .services
-        .clock()
-        .now()
-        .saturating_add(Duration::from_mins(1));
     for (condition, permitted) in [
         (
             r#"{"DateLessThan":{"kms:ValidTo":"2030-01-01T00:00:00Z"}}"#,
@@ -450,13 +438,15 @@ async fn condition_keys_decide_over_wrapping_and_expiry() {
             false,
         ),
         (r#"{"NumericLessThan":{"kms:ValidTo":"2000000000"}}"#, true),
+        // What the caller does not say is not there, though it has a default.
+        (
+            r#"{"StringEquals":{"kms:ExpirationModel":"KEY_MATERIAL_EXPIRES"}}"#,
+            false,
+        ),
+        (r#"{"Null":{"kms:ExpirationModel":"true"}}"#, true),
     ] {
         let user = user("kms:ImportKeyMaterial", condition);
-        let request = ImportKeyMaterialRequest {
-            valid_to: Some(end),
-            expiration_model: None,
-            ..import(&world, &admin, &key, &[7; 32]).await
-        };
+        let request = until(&world, import(&world, &admin, &key, &[7; 32]).await, 60);
         let outcome = world.call::<ImportKeyMaterial>(&user, request).await;
         assert_eq!(outcome.is_ok(), permitted, "{condition}");
     }
@@ -524,11 +514,7 @@ async fn only_symmetric_keys_are_rotated_and_imported_ones_not_without_new_mater
         .await;
     assert_eq!(refused, unsupported);
     let key = symmetric(&world, &admin).await;
-    let request = import(&world, &admin, &key, &[7; 32]).await;
-    world
-        .call::<ImportKeyMaterial>(&admin, request)
-        .await
-        .unwrap();
+    give(&world, &admin, &key, &[7; 32]).await;
     let (code, _) = world
         .failure::<EnableKeyRotation>(&admin, enable(&key))
         .await;
@@ -538,4 +524,178 @@ async fn only_symmetric_keys_are_rotated_and_imported_ones_not_without_new_mater
         .await;
     assert_eq!(code, "KMSInvalidStateException");
     assert!(text.starts_with("No available key material pending rotation for the key: "));
+}
+
+/// A signing key on P-256 that waits for its material.
+pub(crate) async fn signing(world: &World, admin: &Caller) -> KeyMetadata {
+    let form = CreateKeyRequest {
+        key_spec: Some(KeySpec::EccNistP256),
+        key_usage: Some(KeyUsageType::SignVerify),
+        ..CreateKeyRequest::default()
+    };
+    external(world, admin, form).await
+}
+
+/// A private key on P-256 written without its public key.
+fn without_public_key(pkcs8: &[u8]) -> Vec<u8> {
+    let algorithm = &pkcs8[6..27];
+    let scalar = &pkcs8[36..68];
+    let head: [&[u8]; 2] = [&[0x30, 0x41, 2, 1, 0], algorithm];
+    let tail: [&[u8]; 2] = [&[4, 0x27, 0x30, 0x25, 2, 1, 1, 4, 0x20], scalar];
+    [head.concat(), tail.concat()].concat()
+}
+
+#[tokio::test]
+async fn a_private_key_may_come_back_written_otherwise() {
+    let world = World::new();
+    let admin = world.admin();
+    let outside = KeyPair::generate(&SystemEntropy, PairSpec::P256).to_pkcs8();
+    let short = without_public_key(outside.expose());
+    assert!(KeyPair::from_pkcs8(PairSpec::P256, &short).is_ok());
+    for spellings in [[outside.expose(), &short], [&short, outside.expose()]] {
+        let key = signing(&world, &admin).await;
+        for spelling in spellings {
+            give(&world, &admin, &key, spelling).await;
+        }
+        let other = KeyPair::generate(&SystemEntropy, PairSpec::P256).to_pkcs8();
+        let request = import(&world, &admin, &key, other.expose()).await;
+        let (code, _) = world.failure::<ImportKeyMaterial>(&admin, request).await;
+        assert_eq!(code, "IncorrectKeyMaterialException");
+    }
+}
+
+pub(crate) fn arn(key: &KeyMetadata) -> types::Arn {
+    key.arn.as_deref().unwrap().parse().unwrap()
+}
+
+/// What is stored of the key's materials, as it stays in the store's files when its rows are gone.
+pub(crate) fn stored(world: &World, key: &KeyMetadata) -> Vec<kms::fuzzing::Wrapped> {
+    let stored = kms::fuzzing::wrapped_materials(&world.view(), &arn(key));
+    assert!(!stored.is_empty());
+    stored
+}
+
+/// Whether the directory, with its root key, has what opens one of these materials.
+pub(crate) fn recovers(world: &World, key: &KeyMetadata, stored: &[kms::fuzzing::Wrapped]) -> bool {
+    kms::fuzzing::opens(&world.services, &arn(key), stored).unwrap()
+}
+
+#[tokio::test]
+async fn deleted_material_cannot_be_recovered_from_a_copy_of_the_directory() {
+    let world = World::new();
+    let admin = world.admin();
+    let (key, other) = (
+        symmetric(&world, &admin).await,
+        symmetric(&world, &admin).await,
+    );
+    give(&world, &admin, &key, &[7; 32]).await;
+    give(&world, &admin, &other, &[7; 32]).await;
+    let mut kept = stored(&world, &key);
+    // A new end is a new wrapping, and that one stays in the files, too.
+    lend(&world, &admin, &key, &[7; 32], 60).await;
+    kept.extend(stored(&world, &key));
+    let before = world.copied();
+    world
+        .call::<DeleteImportedKeyMaterial>(&admin, delete(&key))
+        .await
+        .unwrap();
+    for stolen in &kept {
+        let stolen = std::slice::from_ref(stolen);
+        assert!(recovers(&before, &key, stolen));
+        assert!(!recovers(&world, &key, stolen), "when it was answered");
+        assert!(!recovers(&world.copied(), &key, stolen));
+    }
+    // What others have is left alone, and the key takes its own back.
+    world
+        .call::<Encrypt>(&admin, encrypt(&other.key_id))
+        .await
+        .unwrap();
+    give(&world, &admin, &key, &[7; 32]).await;
+    assert!(!recovers(&world, &key, &kept));
+    let world = world.restarted();
+    for key in [&key, &other] {
+        world
+            .call::<Encrypt>(&admin, encrypt(&key.key_id))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn expired_material_cannot_be_recovered_once_its_end_is_recorded() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    lend(&world, &admin, &key, &[7; 32], 60).await;
+    let stored = stored(&world, &key);
+    world.advance(60);
+    assert!(recovers(&world.copied(), &key, &stored));
+    expire(&world).await;
+    assert_eq!(
+        world.newest_record(HOME).event_name,
+        "DeleteExpiredKeyMaterial"
+    );
+    assert!(!recovers(&world.copied(), &key, &stored));
+}
+
+#[tokio::test]
+async fn a_server_that_stopped_while_it_deleted_goes_on_when_it_starts() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    give(&world, &admin, &key, &[7; 32]).await;
+    let stored = stored(&world, &key);
+    let before = world.copied();
+    world
+        .call::<DeleteImportedKeyMaterial>(&admin, delete(&key))
+        .await
+        .unwrap();
+    // The row is gone, the shred key not yet.
+    let stopped = world.copied_with(&before.directory().join("shred.keys"));
+    assert!(recovers(&stopped, &key, &stored));
+    stopped.maintain().await;
+    assert!(!recovers(&stopped, &key, &stored));
+}
+
+#[tokio::test]
+async fn a_deleted_key_takes_its_imported_material_along() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    give(&world, &admin, &key, &[7; 32]).await;
+    let stored = stored(&world, &key);
+    let request = shapes::kms::ScheduleKeyDeletionRequest {
+        key_id: key.key_id.clone(),
+        pending_window_in_days: Some(7),
+    };
+    world
+        .call::<kms::ScheduleKeyDeletion>(&admin, request)
+        .await
+        .unwrap();
+    assert!(recovers(&world, &key, &stored));
+    world.pass_days(7).await;
+    assert_eq!(world.newest_record(HOME).event_name, "DeleteKey");
+    assert!(kms::fuzzing::leftovers(&world.view(), &arn(&key)).is_empty());
+    assert!(!recovers(&world.copied(), &key, &stored));
+}
+
+#[tokio::test]
+async fn material_that_has_ended_counts_on_the_next_request() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    lend(&world, &admin, &key, &[7; 32], 60).await;
+    let usable = |at| kms::usable(&world.view(), &arn(&key), at).is_ok();
+    let end = world.now().saturating_add(Duration::from_mins(1));
+    assert!(usable(world.now()));
+    assert!(!usable(end));
+    world.advance(60);
+    assert_eq!(state(&world, &admin, &key).await, KeyState::PendingImport);
+    let refused = world.failure::<DisableKey>(&admin, disable(&key)).await;
+    assert_eq!(refused, pending(&key));
+    // It comes back although nobody has destroyed it yet, and does not end again.
+    give(&world, &admin, &key, &[7; 32]).await;
+    assert_eq!(state(&world, &admin, &key).await, KeyState::Enabled);
+    expire(&world).await;
+    assert_eq!(state(&world, &admin, &key).await, KeyState::Enabled);
 }

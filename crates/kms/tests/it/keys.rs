@@ -210,7 +210,7 @@ async fn a_disabled_key_refuses_the_next_request_until_it_is_enabled() {
             format!("{arn} is disabled.")
         )
     );
-    let usable = kms::usable(&world.view(), &arn.parse().unwrap());
+    let usable = kms::usable(&world.view(), &arn.parse().unwrap(), world.now());
     assert!(matches!(usable, Err(kms::Error::Disabled { .. })));
     let found = world
         .call::<DescribeKey>(&admin, describe(&key.key_id))
@@ -233,7 +233,7 @@ async fn a_disabled_key_refuses_the_next_request_until_it_is_enabled() {
             .await
             .is_ok()
     );
-    assert!(kms::usable(&world.view(), &arn.parse().unwrap()).is_ok());
+    assert!(kms::usable(&world.view(), &arn.parse().unwrap(), world.now()).is_ok());
 }
 
 #[tokio::test]

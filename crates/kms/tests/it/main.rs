@@ -29,5 +29,6 @@ mod multi_region;
 mod multi_region_model;
 mod re_encryption;
 mod rotation;
+mod second_material;
 mod states;
 mod usage;

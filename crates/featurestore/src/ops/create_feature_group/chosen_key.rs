@@ -122,8 +122,8 @@ impl ChosenKey {
                 "the KMS key must be a symmetric encryption key.",
             ));
         }
+        kms::usable(ctx.view(), &self.arn, ctx.time()).map_err(Error::of_key)?;
         if key.key_state != Some(KeyState::Enabled) {
-            kms::usable(ctx.view(), &self.arn).map_err(Error::of_key)?;
             return Err(Error::validation("the KMS key must be enabled."));
         }
         Ok(self.arn)
