@@ -8,8 +8,8 @@ use types::{AccountId, Arn, ErrorKind, Principal, Region, RequestId, Service};
 
 use crate::authorize::{Authorization, Decided};
 use crate::error::Denial;
+use crate::evaluated::Evaluated;
 use crate::operation::EventDetail;
-use crate::replay::{self, Evaluated};
 use crate::sources::Principals;
 use crate::{Ctx, Failure, Kind, Needs, Operation, Origin, Services};
 
@@ -123,7 +123,7 @@ pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial, needs: &Needs) {
     let record = base_of(inner, service, operation, kind, detail);
     let failure = Failure::denied(denial.clone());
     let mut batch = Batch::default();
-    let need = replay::need_of(needs, &denial.action, &denial.resource);
+    let need = crate::replay::need_of(needs, &denial.action, &denial.resource);
     let denied = Authorization {
         needs: need.cloned().map_or_else(Needs::nothing, Needs::one),
         ..Authorization::default()

@@ -5,24 +5,18 @@
 //! keys) is kept with the audit record as [`Evaluated`], where no reader of records sees it.
 //! [`replay`] puts the request together again and asks the same code. It grants nothing.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use policy::{Action, Beside, Document, DocumentKind, Explanation, Policies, Request};
-use serde::{Deserialize, Serialize};
 use store::{Moment, Revision, View};
-use types::{
-    AccountId, Arn, Principal, Region, RequestId, Service, Timestamp, UniqueId, WebIdentity,
-};
+use types::{Arn, Principal};
 
 use crate::authorize::{self, Undecided};
+use crate::evaluated::{Evaluated, KeptNeed, KeptRule};
 use crate::operation::{Operation, Registry};
-use crate::session::{self, Session, SessionPolicy};
-use crate::sources::{MatchedGrant, PrincipalDirectory, Principals, ResourceFacts, ResourceRule};
-use crate::{Caller, Ctx, KeySet, Need, Needs, OnDeny, Origin, Services};
-
-/// The version of the kept form.
-const VERSION: u16 = 1;
+use crate::session;
+use crate::sources::{PrincipalDirectory, Principals, ResourceFacts, ResourceRule};
+use crate::{Ctx, Need, Needs, Services};
 
 /// The trust policy of a role that does not exist: it names a service that is none.
 const TRUSTS_NOBODY: &str = r#"{
@@ -40,104 +34,6 @@ const NO_PROVIDER: &str = "no identity provider of the account vouches for the c
 /// Why nobody of a closed account may do anything.
 const CALLER_CLOSED: &str = "the caller's account is closed";
 
-/// Everything that a call's decisions depended on beside what is stored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Evaluated {
-    version: u16,
-    /// The snapshot that decided.
-    pub revision: Revision,
-    /// When the request was received.
-    pub time: Timestamp,
-    region: Region,
-    caller: KeptPrincipal,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<KeptSession>,
-    source_ip: Option<IpAddr>,
-    user_agent: Option<String>,
-    referer: Option<String>,
-    secure_transport: bool,
-    via: Option<String>,
-    /// The resource that a service acted for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<Arn>,
-    needs: Vec<KeptNeed>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum KeptPrincipal {
-    Root {
-        account: AccountId,
-    },
-    User {
-        account: AccountId,
-        arn: Arn,
-        id: UniqueId,
-        name: String,
-    },
-    AssumedRole {
-        account: AccountId,
-        role_arn: Arn,
-        role_id: UniqueId,
-        role_name: String,
-        session: String,
-    },
-    FederatedUser {
-        account: AccountId,
-        name: String,
-    },
-    /// Of the token only who vouches, for whom, and to whom: what else policies asked of it is
-    /// among the keys of the needs.
-    WebIdentity {
-        provider: Arn,
-        audience: String,
-        subject: String,
-    },
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct KeptSession {
-    issued: Timestamp,
-    expires: Timestamp,
-    policies: Option<Vec<KeptPolicy>>,
-    tags: Vec<(String, String)>,
-    transitive: Vec<String>,
-    source_identity: Option<String>,
-    provider: Option<String>,
-    issuer: Option<KeptPrincipal>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum KeptPolicy {
-    Inline(String),
-    Managed(Arn),
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct KeptNeed {
-    action: String,
-    resource: Option<Arn>,
-    named: Option<Arn>,
-    keys: KeySet,
-    via: Option<String>,
-    /// How the resource's policy counted, if not in the way of all such resources.
-    rule: KeptRule,
-    /// The grants that only the operation could find: they count as they were.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grants: Option<Vec<MatchedGrant>>,
-    same_account_only: bool,
-    owned_by_aws: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum KeptRule {
-    /// As its source says.
-    Usual,
-    /// It is a role, and its trust policy counts.
-    Trust,
-    /// It is a key, whose policy can only deny.
-    KeyGrantsOnly,
-}
-
 /// The actions that this server knows; a shared part, for replays.
 #[derive(Debug, Default)]
 pub struct KnownActions(Vec<&'static Action>);
@@ -152,45 +48,6 @@ impl KnownActions {
     fn find(&self, name: &str) -> Option<&'static Action> {
         let mut known = self.0.iter();
         known.find(|action| action.as_str() == name).copied()
-    }
-}
-
-impl Evaluated {
-    /// What the decisions about `needs` depended on; `None` for a service that acts for
-    /// itself, whose calls no account asks about.
-    pub(crate) fn of<'a>(ctx: &Ctx, needs: impl IntoIterator<Item = &'a Need>) -> Option<Self> {
-        let caller = ctx.caller();
-        let origin = ctx.origin();
-        Some(Self {
-            version: VERSION,
-            revision: ctx.view().revision(),
-            time: ctx.time(),
-            region: ctx.region().clone(),
-            caller: KeptPrincipal::of(&caller.principal)?,
-            session: caller.session.as_deref().map(KeptSession::of),
-            source_ip: origin.source_ip,
-            user_agent: origin.user_agent.clone(),
-            referer: origin.referer.clone(),
-            secure_transport: origin.secure_transport,
-            via: ctx.via().map(name_of),
-            source: ctx.source().cloned(),
-            needs: needs.into_iter().map(KeptNeed::of).collect(),
-        })
-    }
-
-    /// Who asked.
-    pub fn principal(&self) -> Principal {
-        self.caller.restored()
-    }
-
-    /// The service that asked on the caller's behalf.
-    pub fn via(&self) -> Option<&str> {
-        self.via.as_deref()
-    }
-
-    /// Whether this release can decide it again.
-    pub fn is_known(&self) -> bool {
-        self.version == VERSION
     }
 }
 
@@ -335,205 +192,6 @@ fn exists(directory: &dyn PrincipalDirectory, ctx: &Ctx) -> bool {
         }
         Principal::FederatedUser { .. } | Principal::Service { .. } => false,
     }
-}
-
-impl Evaluated {
-    fn context(&self, services: &Arc<Services>, view: View) -> Ctx {
-        let caller = Caller {
-            principal: self.caller.restored(),
-            access_key: None,
-            session: self.session.as_ref().map(|kept| Arc::new(kept.restored())),
-        };
-        let origin = Origin {
-            source_ip: self.source_ip,
-            user_agent: self.user_agent.clone(),
-            referer: self.referer.clone(),
-            secure_transport: self.secure_transport,
-            tls: None,
-        };
-        let id = RequestId::generate(services.entropy());
-        let services = Arc::clone(services);
-        let ctx = Ctx::new(services, view, caller, origin, self.region.clone(), id);
-        let via = self.via.as_deref().and_then(service);
-        ctx.replayed(self.time, via, self.source.clone())
-    }
-}
-
-impl KeptPrincipal {
-    fn of(principal: &Principal) -> Option<Self> {
-        Some(match principal.clone() {
-            Principal::Root { account } => Self::Root { account },
-            Principal::User {
-                account,
-                arn,
-                id,
-                name,
-            } => Self::User {
-                account,
-                arn,
-                id,
-                name,
-            },
-            Principal::AssumedRole {
-                account,
-                role_arn,
-                role_id,
-                role_name,
-                session,
-            } => Self::AssumedRole {
-                account,
-                role_arn,
-                role_id,
-                role_name,
-                session,
-            },
-            Principal::FederatedUser { account, name } => Self::FederatedUser { account, name },
-            Principal::WebIdentity(identity) => Self::WebIdentity {
-                provider: identity.provider,
-                audience: identity.audience,
-                subject: identity.subject,
-            },
-            Principal::Service { .. } => return None,
-        })
-    }
-
-    fn restored(&self) -> Principal {
-        match self.clone() {
-            Self::Root { account } => Principal::Root { account },
-            Self::User {
-                account,
-                arn,
-                id,
-                name,
-            } => Principal::User {
-                account,
-                arn,
-                id,
-                name,
-            },
-            Self::AssumedRole {
-                account,
-                role_arn,
-                role_id,
-                role_name,
-                session,
-            } => Principal::AssumedRole {
-                account,
-                role_arn,
-                role_id,
-                role_name,
-                session,
-            },
-            Self::FederatedUser { account, name } => Principal::FederatedUser { account, name },
-            Self::WebIdentity {
-                provider,
-                audience,
-                subject,
-            } => Principal::WebIdentity(Box::new(WebIdentity {
-                provider,
-                audience,
-                subject,
-                original_audience: None,
-                methods: Vec::new(),
-                tags: Vec::new(),
-                transitive: Vec::new(),
-                source_identity: None,
-            })),
-        }
-    }
-}
-
-impl KeptSession {
-    fn of(session: &Session) -> Self {
-        let policy = |policy: &SessionPolicy| match policy {
-            SessionPolicy::Inline(document) => KeptPolicy::Inline(document.text().to_owned()),
-            SessionPolicy::Managed(arn) => KeptPolicy::Managed(arn.clone()),
-        };
-        Self {
-            issued: session.issued,
-            expires: session.expires,
-            policies: session
-                .policies
-                .as_ref()
-                .map(|list| list.iter().map(policy).collect()),
-            tags: session.tags.clone(),
-            transitive: session.transitive.clone(),
-            source_identity: session.source_identity.clone(),
-            provider: session.provider.clone(),
-            issuer: session.issuer.as_ref().and_then(KeptPrincipal::of),
-        }
-    }
-
-    /// The session. A policy that this release does not read any more allows nothing.
-    fn restored(&self) -> Session {
-        let policy = |kept: &KeptPolicy| match kept {
-            KeptPolicy::Inline(text) => {
-                let document = Document::parse(text, DocumentKind::Session).ok()?;
-                Some(SessionPolicy::Inline(Arc::new(document)))
-            }
-            KeptPolicy::Managed(arn) => Some(SessionPolicy::Managed(arn.clone())),
-        };
-        Session {
-            issued: self.issued,
-            expires: self.expires,
-            policies: self
-                .policies
-                .as_ref()
-                .map(|list| list.iter().filter_map(policy).collect()),
-            tags: self.tags.clone(),
-            transitive: self.transitive.clone(),
-            source_identity: self.source_identity.clone(),
-            provider: self.provider.clone(),
-            issuer: self.issuer.as_ref().map(KeptPrincipal::restored),
-        }
-    }
-}
-
-impl KeptNeed {
-    fn of(need: &Need) -> Self {
-        let shared = need.shared_keys.as_deref().cloned().unwrap_or_default();
-        let rule = need.facts.as_ref().map(|facts| &facts.rule);
-        Self {
-            action: need.action.as_str().to_owned(),
-            resource: need.resource.clone(),
-            named: need.named.clone(),
-            keys: need.keys.clone().and(shared),
-            via: need.via.map(name_of),
-            rule: match rule {
-                Some(ResourceRule::Trust(_)) => KeptRule::Trust,
-                Some(ResourceRule::KeyGrantsOnly(_)) => KeptRule::KeyGrantsOnly,
-                Some(ResourceRule::None | ResourceRule::General(_) | ResourceRule::Key(_))
-                | None => KeptRule::Usual,
-            },
-            grants: need.grants.clone(),
-            same_account_only: need.same_account_only,
-            owned_by_aws: need.owned_by_aws,
-        }
-    }
-
-    fn restored(&self, action: &'static Action) -> Need {
-        Need {
-            resource: self.resource.clone(),
-            named: self.named.clone(),
-            keys: self.keys.clone(),
-            via: self.via.as_deref().and_then(service),
-            grants: self.grants.clone(),
-            same_account_only: self.same_account_only,
-            owned_by_aws: self.owned_by_aws,
-            on_deny: OnDeny::FailCall,
-            ..Need::anywhere(action)
-        }
-    }
-}
-
-/// Services are kept by their models' names: two of them share everything else.
-fn name_of(service: Service) -> String {
-    service.model_name().to_owned()
-}
-
-fn service(name: &str) -> Option<Service> {
-    let mut services = Service::ALL.into_iter();
-    services.find(|service| service.model_name() == name)
 }
 
 /// The needs of a call that one of them was denied in.
