@@ -246,10 +246,13 @@ impl Drop for Process {
 mod tests {
     use super::*;
 
-    /// A shell that starts another process, tells its number, and does `rest`.
-    fn shell(rest: &str) -> (Process, Pid) {
+    /// A shell that does `first`, starts another process, tells its number, and does `rest`.
+    fn shell(first: &str, rest: &str) -> (Process, Pid) {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("sleep 60 >/dev/null & echo $!; {rest}")]);
+        command.args([
+            "-c",
+            &format!("{first}\nsleep 60 >/dev/null & echo $!; {rest}"),
+        ]);
         let mut process = Process::start(&mut command).unwrap();
         let child = process.line().unwrap().parse().unwrap();
         (process, pid_of(child).unwrap())
@@ -270,13 +273,13 @@ mod tests {
 
     #[test]
     fn what_a_child_has_started_ends_with_it() {
-        let (process, child) = shell("exit 0");
+        let (process, child) = shell("", "exit 0");
         process.wait().unwrap();
         assert!(ends(child));
-        let (process, child) = shell("trap 'exit 0' TERM; while :; do sleep 0.01; done");
+        let (process, child) = shell("trap 'exit 0' TERM", "while :; do sleep 0.01; done");
         process.stop().unwrap();
         assert!(ends(child));
-        let (process, child) = shell("wait");
+        let (process, child) = shell("", "wait");
         drop(process);
         assert!(ends(child));
     }
