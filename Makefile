@@ -9,13 +9,13 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 tools:
-	@scripts/toolchain.sh
-	@scripts/debian-packages.sh softhsm2
+	@scripts/toolchain.sh python $(NEEDS)
 	@scripts/python-env.sh
 
 demo: tools ## build, start a server and run the main job on real data (KEEP=1 leaves it running)
 	@scripts/demo.sh
 
+test: NEEDS = softhsm strace
 test: tools ## every test: Rust, boto3, the AWS CLI and moto's tests against the real binary
 	$(CARGO) xtask tidy
 	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data

@@ -12,8 +12,8 @@ want=$(cat tests/requirements.txt demo/requirements.txt | sha256sum)
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     scripts/debian-packages.sh python3 python3-venv
 fi
-if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
-    echo "python 3.10 or newer is needed: set PYTHON to its path" >&2
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "python 3.11 or newer is needed: set PYTHON to its path" >&2
     exit 1
 fi
 rm -rf .venv

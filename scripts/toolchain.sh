@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Checks what a build needs: a Rust toolchain that is new enough, a C compiler and make.
+# Checks what a build needs of the machine: a Rust toolchain that is new enough and a C compiler.
+# What comes from Debian packages is installed in one go, or named in one line.
+# usage: scripts/toolchain.sh [python] [softhsm] [strace]: these as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +15,14 @@ if [ "$(printf '%s\n' "$wanted" "${found%%-*}" | sort -V | head -n1)" != "$wante
     echo "rustc $wanted or newer is needed, found $found: run rustup update stable" >&2
     exit 1
 fi
-if ! command -v cc >/dev/null; then
-    scripts/debian-packages.sh gcc libc6-dev
-fi
+packages=()
+command -v cc >/dev/null || packages+=(gcc libc6-dev)
+for need in "$@"; do
+    case $need in
+        python) "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv) ;;
+        softhsm) command -v softhsm2-util >/dev/null || packages+=(softhsm2) ;;
+        # Root gets a disk for its fault campaigns; others trace system calls.
+        strace) [ "$(id -u)" -eq 0 ] || command -v strace >/dev/null || packages+=(strace) ;;
+    esac
+done
+[ ${#packages[@]} -eq 0 ] || scripts/debian-packages.sh "${packages[@]}"
