@@ -37,11 +37,13 @@ if [ "${KEEP:-}" = 1 ]; then
 else
     echo "Try it yourself: make demo KEEP=1 leaves the server running. Then, for example:"
 fi
-cat <<'TRY'
+aws=aws
+command -v aws >/dev/null || aws=.venv/bin/aws
+cat <<TRY
 
-  aws sagemaker list-feature-groups
-  aws sagemaker-featurestore-runtime get-record --feature-group-name weather-latest \
+  $aws sagemaker list-feature-groups
+  $aws sagemaker-featurestore-runtime get-record --feature-group-name weather-latest \\
       --record-identifier-value-as-string JFK
-  aws kms list-aliases
-  aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=DisableKey
+  $aws kms list-aliases
+  $aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=DisableKey
 TRY
