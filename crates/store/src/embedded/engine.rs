@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
+use std::{fs, io};
 
 use fjall::config::CompressionPolicy;
 use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -40,6 +41,7 @@ impl Engine {
         logs: &[&'static Log],
         tuning: &Tuning,
     ) -> fjall::Result<Self> {
+        look_for_lists(directory, spaces)?;
         let database = Database::builder(directory)
             .cache_size(tuning.cache_bytes)
             .max_journaling_size(tuning.journal_bytes.max(64 * 1024 * 1024))
@@ -326,6 +328,28 @@ impl Engine {
 fn rotate(keyspaces: Vec<Keyspace>) -> fjall::Result<()> {
     for keyspace in keyspaces {
         keyspace.rotate_memtable()?;
+    }
+    Ok(())
+}
+
+/// Refuses a keyspace that has tables but no list of them: the engine would take it for one whose
+/// making was interrupted, and delete it with its tables.
+///
+/// Only of those that are made at the first start, which are never dropped: of a log segment
+/// whose drop was interrupted this is what can be left.
+fn look_for_lists(directory: &Path, spaces: &[Space]) -> fjall::Result<()> {
+    const METADATA: usize = 3;
+    for number in 1..=METADATA + spaces.len() {
+        let keyspace = directory.join("keyspaces").join(number.to_string());
+        let tables = match fs::read_dir(keyspace.join("tables")) {
+            Ok(mut tables) => tables.next().is_some(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error.into()),
+        };
+        if tables && !keyspace.join("current").try_exists()? {
+            let list = keyspace.join("current");
+            return Err(io::Error::other(format!("`{}` is missing", list.display())).into());
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use store::{Key, Lane, OpenError, Store};
 
@@ -331,4 +331,46 @@ fn an_engine_that_is_gone_is_noticed() {
             expected: 3
         })
     ));
+}
+
+/// Where the engine keeps the lists of the tables of its keyspaces.
+fn keyspaces(home: &Home) -> Vec<PathBuf> {
+    let directory = home.path().join("engine/keyspaces");
+    let entries = fs::read_dir(directory).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// A closed store, everything of which is in tables.
+fn in_tables() -> Home {
+    let home = Home::new();
+    let store = home.open();
+    write(&store, 1..=COMMITS);
+    store.close();
+    home
+}
+
+#[test]
+fn a_keyspace_without_its_list_of_tables_is_not_begun_again() {
+    let home = in_tables();
+    let mut refused = 0;
+    for keyspace in keyspaces(&home) {
+        let copy = home.copy();
+        let name = keyspace.file_name().unwrap();
+        fs::remove_file(
+            copy.path()
+                .join("engine/keyspaces")
+                .join(name)
+                .join("current"),
+        )
+        .unwrap();
+        match copy.try_open() {
+            Ok(store) => assert_whole(&store, COMMITS),
+            Err(_) => refused += 1,
+        }
+        // The second attempt finds what the first has found.
+        if let Ok(store) = copy.try_open() {
+            assert_whole(&store, COMMITS);
+        }
+    }
+    assert!(refused >= 4, "{refused}");
 }
