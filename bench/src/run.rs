@@ -27,6 +27,9 @@ pub(crate) struct RunArgs {
     /// Records of a uniform set.
     #[arg(long, default_value_t = 1_000_000, env = "SR_BENCH_UNIFORM")]
     uniform: u64,
+    /// Records that are overwritten ten times for the disk use.
+    #[arg(long, default_value_t = 100_000, env = "SR_BENCH_OVERWRITTEN")]
+    overwritten: u64,
     /// The server's program [default: `strongroom` beside this one].
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
@@ -80,7 +83,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let size = if args.quick {
         Size::quick()
     } else {
-        Size::full(args.uniform)
+        Size::full(args.uniform, args.overwritten)
     };
     let rows: Vec<Row> = if args.only.is_empty() {
         rows::STANDARD.to_vec()

@@ -28,13 +28,13 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// The size of a full run.
-    pub(crate) fn full(uniform: u64) -> Self {
+    /// The size of a full run: records of a uniform set, and records that are overwritten.
+    pub(crate) fn full(uniform: u64, overwritten: u64) -> Self {
         Self {
             repetitions: 5,
             time: Duration::from_secs(2),
             uniform,
-            overwritten: 100_000,
+            overwritten,
             switching: Duration::from_secs(15),
             starts: 7,
         }
