@@ -63,6 +63,15 @@ impl ImportedMaterial {
         self.present.then_some(model)
     }
 
+    /// The same, as one who has yet to be given it knows it.
+    pub(crate) fn absent(&self) -> Self {
+        Self {
+            present: false,
+            valid_to: None,
+            ..self.clone()
+        }
+    }
+
     /// Whether it has come to its end by `now`, destroyed or not.
     pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
         self.valid_to.is_some_and(|end| end <= now)
@@ -122,6 +131,13 @@ impl KeyRecord {
     /// The imported material that waits for a rotation.
     pub(crate) fn pending_import(&self) -> Option<&ImportedMaterial> {
         self.imports.iter().find(|import| import.pending)
+    }
+
+    /// Has the imported material `id` belong to the key for good.
+    pub(crate) fn associate(&mut self, id: MaterialId) {
+        for import in self.imports.iter_mut().filter(|import| import.id == id) {
+            import.pending = false;
+        }
     }
 
     /// The imported materials that belong to the key for good.
@@ -186,16 +202,18 @@ impl KeyRecord {
         key
     }
 
-    /// This key after one of its imported materials is gone; adds to `batch` that it is.
+    /// This key after one of its imported materials is gone; adds to `batch` that it is. What
+    /// only waits for a rotation is forgotten; where related keys wait for it too, it stays known.
     pub(crate) fn without_import(&self, id: MaterialId, batch: &mut Batch) -> Self {
         self.forget_end(id, batch);
         batch.delete(&MATERIALS, material_row(self, id));
         let mut key = self.clone();
-        key.imports
-            .retain(|import| import.id != id || !import.pending);
+        if key.siblings.is_none() {
+            key.imports
+                .retain(|import| import.id != id || !import.pending);
+        }
         for import in key.imports.iter_mut().filter(|import| import.id == id) {
-            import.present = false;
-            import.valid_to = None;
+            *import = import.absent();
         }
         if key.lacks_material() && matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
             key.state = KeyState::PendingImport;

@@ -14,7 +14,10 @@ use shapes::kms::{MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType};
 use store::{Batch, View};
 use types::{AccountId, Arn, Entropy, Region, Service, Timestamp};
 
-use crate::records::{DESTRUCTIONS, KeyRecord, KeyRow, KeyState, key_arn, key_row, period};
+use crate::imports::ImportedMaterial;
+use crate::records::{
+    DESTRUCTIONS, KeyRecord, KeyRow, KeyState, MaterialId, key_arn, key_row, period,
+};
 use crate::shred::ShredKeys;
 use crate::{Error, actions, material, service_events};
 
@@ -159,12 +162,15 @@ pub(crate) fn replace(
 ) -> Result<(), Error> {
     let others = related(view, old);
     for other in &others {
-        let record = KeyRecord {
+        let mut record = KeyRecord {
             material: new.material,
             materials: new.materials.clone(),
             rotation: new.rotation,
             ..KeyRecord::clone(&other.record)
         };
+        if let Some(id) = new.material {
+            record.associate(id);
+        }
         record_synchronized(entropy, at, &record, batch)?;
         record.replace(&other.record, batch);
     }
@@ -173,6 +179,31 @@ pub(crate) fn replace(
     }
     new.replace(old, batch);
     Ok(())
+}
+
+/// Adds to `batch` that the replicas of `primary` know of the new material that was imported for
+/// it, and wait for theirs.
+pub(crate) fn announce(
+    view: &View,
+    primary: &KeyRecord,
+    import: &ImportedMaterial,
+    batch: &mut Batch,
+) {
+    for replica in related(view, primary) {
+        let mut record = KeyRecord::clone(&replica.record);
+        record.imports.push(import.absent());
+        record.replace(&replica.record, batch);
+    }
+}
+
+/// Whether the imported material `id` that waits for a rotation of `key` is in every region of the
+/// set, and lasts beyond `now`.
+pub(crate) fn is_everywhere(view: &View, key: &KeyRecord, id: MaterialId, now: Timestamp) -> bool {
+    let waits = |key: &KeyRecord| {
+        let import = key.import(id);
+        import.is_some_and(|import| import.present && !import.has_ended(now))
+    };
+    waits(key) && related(view, key).iter().all(|other| waits(&other.record))
 }
 
 /// Adds the record that KMS brought `key` and its related keys into line, in the region of

@@ -39,19 +39,24 @@ pub(crate) fn rotate(
     multi_region::replace(view, (entropy, at), key, rotated, batch)
 }
 
-/// That `key` encrypts from now on under the imported material `id`, which has waited for it.
-pub(crate) fn to_imported(key: &KeyRecord, id: MaterialId, at: Timestamp) -> Batch {
-    key.changed(|key| {
-        for import in key.imports.iter_mut().filter(|import| import.id == id) {
-            import.pending = false;
-        }
-        key.material = Some(id);
-        key.materials.push(MaterialEntry {
-            id,
-            made: at,
-            by: Some(RotationKind::OnDemand),
-        });
-    })
+/// Adds to `batch` that `key`, with all of its replicas, encrypts from now on under the imported
+/// material `id`, which has waited for it in each of them.
+pub(crate) fn to_imported(
+    view: &View,
+    (entropy, at): (&dyn Entropy, Timestamp),
+    key: &KeyRecord,
+    id: MaterialId,
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let mut rotated = key.clone();
+    rotated.associate(id);
+    rotated.material = Some(id);
+    rotated.materials.push(MaterialEntry {
+        id,
+        made: at,
+        by: Some(RotationKind::OnDemand),
+    });
+    multi_region::replace(view, (entropy, at), key, rotated, batch)
 }
 
 /// Fails with `UnsupportedOperationException` for a key that is never rotated by itself

@@ -12,7 +12,7 @@ use crate::event::Fields;
 use crate::grants::record::Pointer;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::{DISCARDED, KeyRecord, MaterialId, discarded_row};
-use crate::{Error, Keyring, actions, material, state};
+use crate::{Error, Keyring, actions, material, multi_region, state};
 
 /// Destroys imported material at once: the current one, or the one that is named. When this is
 /// answered it cannot be recovered, from a copy of the data directory either. The key waits for
@@ -63,11 +63,8 @@ impl Operation for DeleteImportedKeyMaterial {
             key_material_id: id.map(|id| id.to_string()),
         };
         let mut effect = Batch::default();
-        let present = id.filter(|id| key.import(*id).is_some_and(|import| import.present));
-        if let Some(id) = present {
-            discard_shred_key(ctx, key, id, &mut effect)?;
-            key.without_import(id, &mut effect)
-                .replace(key, &mut effect);
+        if let Some(id) = id {
+            destroy(ctx, key, id, &mut effect)?;
         }
         Ok(Reply::write(answer, effect))
     }
@@ -78,6 +75,30 @@ impl Operation for DeleteImportedKeyMaterial {
             .maybe("keyMaterialId", input.key_material_id.clone())
             .request()
     }
+}
+
+/// Adds the end of the material to `effect`. What waits for a rotation of a primary is gone for its
+/// replicas, too, and with it that the set knew it.
+fn destroy(ctx: &Ctx, key: &KeyRecord, id: MaterialId, effect: &mut Batch) -> Result<(), Error> {
+    let Some(import) = key.import(id) else {
+        return Ok(());
+    };
+    let everywhere = import.pending && !key.is_replica();
+    let others = multi_region::related(ctx.view(), key);
+    let others = others.iter().map(|other| &*other.record);
+    let keys = std::iter::once(key).chain(others.filter(|_| everywhere));
+    for key in keys {
+        if !everywhere && !import.present {
+            continue;
+        }
+        discard_shred_key(ctx, key, id, effect)?;
+        let mut changed = key.without_import(id, effect);
+        changed
+            .imports
+            .retain(|import| import.id != id || !everywhere);
+        changed.replace(key, effect);
+    }
+    Ok(())
 }
 
 /// Has the shred key of the material overwritten once its row is gone, before the call is

@@ -12,11 +12,12 @@ use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::imports::{ImportedMaterial, MOST_LIFE};
 use crate::records::{KeyRecord, KeySpec, MaterialId};
-use crate::{Error, Keyring, actions, import_token, material, state};
+use crate::{Error, Keyring, actions, import_token, material, multi_region, state};
 
 /// Imports material that was wrapped under a key of `GetParametersForImport`. What a key has
 /// once been given it keeps: later imports must bring the same, however it is written. Only a
-/// symmetric key takes new material beside it, which waits for `RotateKeyOnDemand`.
+/// symmetric key takes new material beside it, which waits for `RotateKeyOnDemand`; of related
+/// keys, the primary, and then each replica the same.
 ///
 /// Fails with `InvalidImportTokenException`, `ExpiredImportTokenException` and
 /// `InvalidCiphertextException`, with `IncorrectKeyMaterialException` for other material than
@@ -102,6 +103,10 @@ impl Operation for ImportKeyMaterial {
             key_id: Some(key.arn.to_string()),
             key_material_id: Some(id.to_string()),
         };
+        let waiting = changed.pending_import();
+        if let Some(import) = waiting.filter(|import| key.import(import.id).is_none()) {
+            multi_region::announce(ctx.view(), key, import, &mut effect);
+        }
         changed.replace(key, &mut effect);
         Ok(Reply::write(answer, effect))
     }
@@ -173,10 +178,7 @@ fn check_import_type(key: &KeyRecord, input: &ImportKeyMaterialRequest) -> Resul
         (Some(ImportType::NewKeyMaterial), _) if input.key_material_id.is_some() => {
             refuse("a KeyMaterialId cannot be given for new key material")
         }
-        (Some(ImportType::NewKeyMaterial), Some(_)) if key.is_multi_region() => {
-            let text = "a second key material of a multi-Region key";
-            Err(Error::Unsupported(text.into()))
-        }
+        (Some(ImportType::NewKeyMaterial), _) => key.check_not_replica(),
         (Some(ImportType::ExistingKeyMaterial), None) => Err(Error::IncorrectKeyMaterial),
         (Some(_) | None, _) => Ok(()),
     }

@@ -13,7 +13,7 @@ use crate::identifiers::{Forms, KeyTarget};
 use crate::imports::ImportedMaterial;
 use crate::paging::{List, limit};
 use crate::records::{KeyRecord, MaterialEntry, MaterialId, RotationKind};
-use crate::{Error, actions, state};
+use crate::{Error, actions, multi_region, state};
 
 /// Lists the rotations of a key, or all of its materials, oldest first, in pages of 1 to 1,000
 /// (default 100).
@@ -43,7 +43,7 @@ impl Operation for ListKeyRotations {
     }
 
     async fn handle(
-        _ctx: &Ctx,
+        ctx: &Ctx,
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
@@ -62,8 +62,8 @@ impl Operation for ListKeyRotations {
         let wanted = materials.filter(|material| all || material.by.is_some());
         let named = wanted.map(|material| (material.id.to_string(), entry(key, material)));
         let waiting = key.pending_import().filter(|_| all);
-        let named =
-            named.chain(waiting.map(|import| (import.id.to_string(), pending(key, import))));
+        let waiting = waiting.map(|import| (import.id.to_string(), pending(ctx, key, import)));
+        let named = named.chain(waiting);
         let mut behind = after.is_none();
         let rest = named.filter(|(name, _)| {
             let shown = behind;
@@ -89,10 +89,19 @@ impl Operation for ListKeyRotations {
     }
 }
 
-/// Imported material that waits for a rotation.
-fn pending(key: &KeyRecord, import: &ImportedMaterial) -> RotationsListEntry {
+/// Imported material that waits for a rotation, or before that for related keys to have it, too.
+fn pending(ctx: &Ctx, key: &KeyRecord, import: &ImportedMaterial) -> RotationsListEntry {
+    let elsewhere = multi_region::related(ctx.view(), key);
+    let mut elsewhere = elsewhere
+        .iter()
+        .filter_map(|key| key.record.import(import.id));
+    let state = if !import.present || elsewhere.any(|import| !import.present) {
+        KeyMaterialState::PendingMultiRegionImportAndRotation
+    } else {
+        KeyMaterialState::PendingRotation
+    };
     RotationsListEntry {
-        key_material_state: Some(KeyMaterialState::PendingRotation),
+        key_material_state: Some(state),
         ..shown(key, import.id)
     }
 }

@@ -210,16 +210,15 @@ impl Operation for CreateReplica {
 
 /// What a replica in the region that is called has from its primary.
 fn replica_of(primary: &KeyRecord, siblings: &Siblings, ctx: &Ctx) -> KeyRecord {
-    let absent = |import: &ImportedMaterial| ImportedMaterial {
-        present: false,
-        valid_to: None,
-        ..import.clone()
-    };
     KeyRecord {
         region: ctx.region().clone(),
         arn: key_arn(primary.account, ctx.region(), &primary.id),
         state: KeyState::Creating,
-        imports: primary.imports.iter().map(absent).collect(),
+        imports: primary
+            .imports
+            .iter()
+            .map(ImportedMaterial::absent)
+            .collect(),
         siblings: Some(siblings.with(ctx.region())),
         created: ctx.time(),
         ..primary.clone()

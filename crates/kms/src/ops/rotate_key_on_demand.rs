@@ -12,7 +12,7 @@ use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::{KeyOrigin, KeyRecord, RotationKind};
 use crate::rotation::{self, MOST_ON_DEMAND};
-use crate::{Error, Keyring, actions, state};
+use crate::{Error, Keyring, actions, multi_region, state};
 
 /// How near an automatic rotation may be.
 const NEAR: Duration = Duration::from_mins(20);
@@ -52,22 +52,23 @@ impl Operation for RotateKeyOnDemand {
         let key = &permit.target().key()?.record;
         state::check(key, Self::NAME)?;
         let key_id = Some(key.id.to_string());
+        key.check_not_replica()?;
+        let (view, entropy, now) = (ctx.view(), ctx.entropy(), ctx.time());
+        let mut effect = Batch::default();
         if key.origin == KeyOrigin::External {
-            let waiting = key.pending_import();
-            let waiting = waiting.filter(|import| !import.has_ended(ctx.time()));
+            let waiting = key.pending_import().map(|import| import.id);
+            let waiting = waiting.filter(|id| multi_region::is_everywhere(view, key, *id, now));
             let waiting = waiting.ok_or_else(|| Error::NoPendingMaterial {
                 arn: key.arn.clone(),
             })?;
             check_limits(ctx, key)?;
-            let effect = rotation::to_imported(key, waiting.id, ctx.time());
-            return Ok(Reply::write(RotateKeyOnDemandResponse { key_id }, effect));
+            rotation::to_imported(view, (entropy, now), key, waiting, &mut effect)?;
+        } else {
+            check_limits(ctx, key)?;
+            let how = (RotationKind::OnDemand, now);
+            let shred = ctx.part::<Keyring>()?.shred();
+            rotation::rotate(view, shred, entropy, key, how, &mut effect)?;
         }
-        key.check_not_replica()?;
-        check_limits(ctx, key)?;
-        let mut effect = Batch::default();
-        let how = (RotationKind::OnDemand, ctx.time());
-        let shred = ctx.part::<Keyring>()?.shred();
-        rotation::rotate(ctx.view(), shred, ctx.entropy(), key, how, &mut effect)?;
         Ok(Reply::write(RotateKeyOnDemandResponse { key_id }, effect))
     }
 

@@ -606,6 +606,134 @@ async fn imported_material_is_imported_in_each_region() {
     assert_eq!(lost.unwrap_err(), "KMSInvalidStateException");
 }
 
+/// Imports `material` into the key of one region, as `kind`.
+async fn give(
+    world: &World,
+    number: usize,
+    admin: &Caller,
+    id: &str,
+    (material, kind): (u8, Option<shape::ImportType>),
+) -> Result<(), String> {
+    let given = shape::GetParametersForImportRequest {
+        key_id: id.to_owned(),
+        wrapping_algorithm: shape::AlgorithmSpec::RsaesOaepSha256,
+        wrapping_key_spec: shape::WrappingKeySpec::Rsa2048,
+    };
+    let given = there::<kms::GetParametersForImport>(world, number, admin, given).await;
+    let request = shape::ImportKeyMaterialRequest {
+        import_type: kind,
+        ..crate::imports::request(id, given.unwrap(), &[material; 32])
+    };
+    let done = there::<ImportKeyMaterial>(world, number, admin, request).await;
+    done.map(drop)
+}
+
+/// The state of the key's newest material in one region.
+async fn newest(
+    world: &World,
+    number: usize,
+    admin: &Caller,
+    id: &str,
+) -> (shape::KeyMaterialState, shape::ImportState, String) {
+    let input = shape::ListKeyRotationsRequest {
+        key_id: id.to_owned(),
+        include_key_material: Some(shape::IncludeKeyMaterial::AllKeyMaterial),
+        limit: None,
+        marker: None,
+    };
+    let listed = there::<ListKeyRotations>(world, number, admin, input).await;
+    let newest = listed.unwrap().rotations.unwrap().pop().unwrap();
+    (
+        newest.key_material_state.unwrap(),
+        newest.import_state.unwrap(),
+        newest.key_material_id.unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn new_imported_material_waits_until_every_region_has_it() {
+    use shape::ImportState::{Imported, PendingImport};
+    use shape::ImportType::{ExistingKeyMaterial, NewKeyMaterial};
+    use shape::KeyMaterialState::{
+        Current, PendingMultiRegionImportAndRotation as Waits, PendingRotation as Ready,
+    };
+    let world = World::new();
+    let admin = world.admin();
+    let form = CreateKeyRequest {
+        origin: Some(shape::OriginType::External),
+        ..CreateKeyRequest::default()
+    };
+    let key = primary(&world, &admin, form).await;
+    let id = key.key_id.as_str();
+    give(&world, 0, &admin, id, (7, None)).await.unwrap();
+    world
+        .call::<ReplicateKey>(&admin, replicate(id, 1))
+        .await
+        .unwrap();
+    world.maintain().await;
+    give(&world, 1, &admin, id, (7, None)).await.unwrap();
+    let old = sealed(&world, 1, &admin, id).await;
+    let refused = give(&world, 1, &admin, id, (8, Some(NewKeyMaterial))).await;
+    assert_eq!(refused.unwrap_err(), "UnsupportedOperationException");
+    let new = (8, Some(NewKeyMaterial));
+    let existing = (8, Some(ExistingKeyMaterial));
+    give(&world, 0, &admin, id, new).await.unwrap();
+    let states = async |number| {
+        let (state, import, _) = newest(&world, number, &admin, id).await;
+        (state, import)
+    };
+    assert_eq!(states(0).await, (Waits, Imported));
+    assert_eq!(states(1).await, (Waits, PendingImport));
+    let rotate = async |number| {
+        let rotated = there::<RotateKeyOnDemand>(&world, number, &admin, on_demand(id)).await;
+        rotated.map(drop)
+    };
+    assert_eq!(rotate(0).await.unwrap_err(), "KMSInvalidStateException");
+    // Deleted at the primary it is forgotten everywhere, and other material takes its place.
+    give(&world, 1, &admin, id, existing).await.unwrap();
+    let replica = shown(&world, 1, &admin, id).await.arn.unwrap();
+    let replica = replica.parse().unwrap();
+    let wrapped = kms::fuzzing::wrapped_materials(&world.view(), &replica);
+    assert_eq!(wrapped.len(), 2);
+    let (_, _, material) = newest(&world, 1, &admin, id).await;
+    let delete = shape::DeleteImportedKeyMaterialRequest {
+        key_id: id.to_owned(),
+        key_material_id: Some(material),
+    };
+    world
+        .call::<kms::DeleteImportedKeyMaterial>(&admin, delete.clone())
+        .await
+        .unwrap();
+    for number in [0, 1] {
+        assert_eq!(states(number).await.0, Current, "{number}");
+    }
+    let opens_still =
+        |one| kms::fuzzing::opens(&world.services, &replica, std::slice::from_ref(one));
+    let left = wrapped.iter().filter(|one| opens_still(*one).unwrap());
+    assert_eq!(left.count(), 1);
+    // Deleted at a replica it is missing there, and known.
+    give(&world, 0, &admin, id, new).await.unwrap();
+    give(&world, 1, &admin, id, existing).await.unwrap();
+    assert_eq!(states(0).await, (Ready, Imported));
+    there::<kms::DeleteImportedKeyMaterial>(&world, 1, &admin, delete)
+        .await
+        .unwrap();
+    assert_eq!(states(0).await, (Waits, Imported));
+    assert_eq!(states(1).await, (Waits, PendingImport));
+    give(&world, 1, &admin, id, existing).await.unwrap();
+    assert_eq!(
+        rotate(1).await.unwrap_err(),
+        "UnsupportedOperationException"
+    );
+    rotate(0).await.unwrap();
+    for number in [0, 1] {
+        assert_eq!(states(number).await, (Current, Imported), "{number}");
+        opens(&world, number, &admin, &old).await.unwrap();
+    }
+    let blob = sealed(&world, 0, &admin, id).await;
+    opens(&world, 1, &admin, &blob).await.unwrap();
+}
+
 fn allowing(statements: &str) -> String {
     format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)
 }
