@@ -82,3 +82,48 @@ def test_the_commands_of_the_readme_work_as_they_stand(server):
     done = run(server, "set -e\n" + "\n".join(shell_blocks("README.md")))
     assert done.returncode == 0, done.stderr
     assert "user/Administrator" in done.stdout and "my features" in done.stdout
+
+
+def test_the_page_on_backups_works_as_it_stands(tmp_path):
+    place = tmp_path / "backups"
+    place.mkdir()
+    page = (ROOT / "docs/operations/backup.md").read_text(encoding="utf-8").replace("/srv/backups", str(place))
+    [settings] = re.findall(r"^```toml\n(.*?)^```", page, re.S | re.M)
+    create, offline, restore, listing = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
+    verify = re.search(r"^\$ (strongroom backup verify .*)$", page, re.M)[1]
+    config = tmp_path / "strongroom.toml"
+    config.write_text(settings)
+    server = Server(tmp_path, "--config", str(config))
+    try:
+        again = create.replace("11-27", "11-28")
+        done = run(server, f"set -e\ncd {tmp_path}\n{create}\n{again}\n{verify}\n{listing}\n{restore.splitlines()[0]}")
+        assert done.returncode == 0, done.stderr
+        assert "\nwhole: commit " in done.stdout and "\nrestored commit " in done.stdout
+        assert (tmp_path / "deleted-keys").read_text().startswith("# deleted keys as of commit ")
+    finally:
+        assert server.stop() == 0
+    done = run(server, f"set -e\ncd {tmp_path}\n{offline}\nstrongroom recover --data restored --key-file data.key")
+    assert done.returncode == 0 and "nothing is missing" in done.stdout, done.stderr
+
+
+def test_the_pages_on_sealing_and_on_the_root_key_work_as_they_stand(tmp_path):
+    page = (ROOT / "docs/operations/sealing.md").read_text(encoding="utf-8")
+    page = page.replace("/media/usb/root.key", str(tmp_path / "usb.key"))
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
+    [first] = [block for block in blocks if "openssl" in block]
+    [split] = [block for block in blocks if "seal split" in block]
+    [rewrap] = [block for block in blocks if "seal rewrap" in block]
+    [rotate] = [block for block in shell_blocks("docs/operations/root-rotation.md", "strongroom")]
+    to_phrase, to_key = rewrap.splitlines()
+    subprocess.run(["bash", "-c", first.splitlines()[0]], cwd=tmp_path, check=True, timeout=30)
+    server = Server(tmp_path, "--passphrase-file", str(tmp_path / "phrase"))
+    try:
+        moved = to_phrase.replace("data.key", "usb.key")
+        turned = rotate.splitlines()[0].replace("--key-file data.key", "--passphrase-file phrase")
+        done = run(server, f"set -e\ncd {tmp_path}\n{split}\n{to_key}\n{moved}\n{turned}")
+        assert done.returncode == 0, done.stderr
+        assert len(re.findall(r"^srshare1-[0-9a-f]+$", done.stdout, re.M)) == 5
+        assert "sealed with a key file" in done.stdout and "sealed with a passphrase" in done.stdout
+        assert "the root key was replaced, for the 1. time" in done.stdout
+    finally:
+        assert server.stop() == 0

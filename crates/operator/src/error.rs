@@ -65,6 +65,12 @@ pub enum Error {
     /// What was given does not open the seal.
     #[error("what was given does not open the seal of this server")]
     WrongSeal,
+    /// What opens the seal is missing, or it takes nothing.
+    #[error(
+        "a key file or passphrase that opens the seal now has to be given as `Current`, and for a \
+         seal that the server opens by itself nothing"
+    )]
+    SealSecret,
     /// The new seal cannot be used.
     #[error("a new key file must hold 64 hexadecimal digits, not all zero, a passphrase one line")]
     UnusableSeal,
@@ -98,6 +104,7 @@ impl ServiceError for Error {
             Self::Time { .. }
             | Self::BackupName { .. }
             | Self::SealKind { .. }
+            | Self::SealSecret
             | Self::UnusableSeal => ErrorKind::Validation,
             Self::WrongSeal | Self::NoAccount | Self::NotTheFirstAccount => ErrorKind::Denied,
             Self::BackupExists { .. } | Self::BackupRunning => ErrorKind::Conflict,
@@ -118,7 +125,7 @@ impl ServiceError for Error {
             Self::Time { .. } | Self::BackupName { .. } | Self::SealKind { .. } => {
                 "ValidationException"
             }
-            Self::WrongSeal | Self::UnusableSeal => "InvalidSealException",
+            Self::WrongSeal | Self::UnusableSeal | Self::SealSecret => "InvalidSealException",
             Self::NoAccount | Self::NotTheFirstAccount => "AccessDeniedException",
             Self::NoBackupDirectory => "BackupNotConfiguredException",
             Self::BackupExists { .. } => "BackupAlreadyExistsException",
@@ -145,6 +152,7 @@ impl ServiceError for Error {
             | Self::BackupRunning
             | Self::SealKind { .. }
             | Self::WrongSeal
+            | Self::SealSecret
             | Self::UnusableSeal => self.to_string(),
             Self::History(_)
             | Self::Unreadable(_)

@@ -29,6 +29,8 @@ pub struct SealState {
 pub enum SealRefused {
     /// What was given does not open the seal.
     Wrong,
+    /// What opens the seal is missing, or the seal needs nothing to be given.
+    Secret,
     /// What is to open it from now on cannot be used.
     Unusable,
     /// Reading or writing failed.
@@ -37,15 +39,23 @@ pub enum SealRefused {
 
 /// Changes the seal of the deployment that it belongs to. Every change is one step: after a
 /// crash the seal is the old one or the new one.
+///
+/// `current` is the content of the key file or the passphrase; a seal that the server opens by
+/// itself, a KMS or a token, takes none.
 pub trait KeepSeal: fmt::Debug + Send + Sync {
     /// The account that the deployment belongs to: its first; `None` before there is one.
     fn owner(&self, view: &View) -> Option<AccountId>;
 
     /// Puts the root key under another seal. Blocks; a passphrase takes about a second.
-    fn rewrap(&self, current: &str, kind: SealKind, new: &str) -> Result<SealState, SealRefused>;
+    fn rewrap(
+        &self,
+        current: Option<&str>,
+        kind: SealKind,
+        new: &str,
+    ) -> Result<SealState, SealRefused>;
 
     /// Makes a new root key, which takes the place of the one before.
-    fn rotate(&self, current: &str) -> Result<SealState, SealRefused>;
+    fn rotate(&self, current: Option<&str>) -> Result<SealState, SealRefused>;
 }
 
 /// The part of the server that keeps the seal.

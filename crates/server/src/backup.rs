@@ -10,7 +10,7 @@
 //!           as 8 bytes, and 1 for the last chunk, else 0
 //! ```
 //!
-//! The backup's key is derive_key(derive_key(data key, "backups", ""), "backup", id).
+//! The backup's key is `derive_key(derive_key(data key, "backups", ""), "backup", id)`.
 //!
 //! The chunks are one stream: parts of a kind (one byte), each field behind its length in 8
 //! bytes. A missing, moved, exchanged or cut-off chunk does not open, nor does one of another

@@ -445,6 +445,14 @@ pub enum SealCommand {
         after_help = "EXAMPLE:\n  strongroom seal rotate-root --data ./data --key-file ./data.key"
     )]
     RotateRoot(RotateRootArgs),
+    /// Put the root key of a data directory that is not served under the seal that another
+    /// configuration names: a key file, a passphrase, a KMS elsewhere or a PKCS#11 token.
+    ///
+    /// Needs the directory's lock, and its seal as the flags or --config name it. The audit log
+    /// tells of it.
+    #[command(after_help = "EXAMPLE:\n  \
+        strongroom seal move --data ./data --key-file ./data.key --to ./with-kms.toml")]
+    Move(MoveSealArgs),
     /// Print shares of the passphrase that seals a data directory, one a line.
     ///
     /// The passphrase is asked for on the terminal, or read from the first line of standard
@@ -467,6 +475,20 @@ pub struct CurrentSealArgs {
     /// A file whose first line is the passphrase that opens the seal now.
     #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
     pub passphrase_file: Option<PathBuf>,
+    /// The server opens its seal by itself: a KMS or a token.
+    #[arg(long, conflicts_with_all = ["key_file", "passphrase_file"])]
+    pub no_secret: bool,
+}
+
+/// Flags of `strongroom seal move`.
+#[derive(Debug, Args)]
+pub struct MoveSealArgs {
+    /// The data directory and the seal that it has.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// The configuration whose `seal` is the new one.
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
 }
 
 /// Flags of `strongroom seal rewrap`.

@@ -102,7 +102,10 @@ pub(crate) async fn deployment(
         entropy: Arc::clone(&entropy),
         running: AtomicBool::new(false),
     }))));
-    let keeper = Keeper::new(directory.path().to_path_buf());
+    let keeper = Keeper::new(
+        directory.path().to_path_buf(),
+        config.directory.seal.clone(),
+    );
     parts.insert(Arc::new(operator::Seals(Arc::new(keeper))));
     parts.insert(Arc::new(kms::Regions(config.regions.clone())));
     parts.insert(Arc::new(runtime));

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use types::{AccountId, Region};
 
-pub use self::directory::{DirectoryConfig, SealConfig};
+pub use self::directory::{DirectoryConfig, KmsSeal, SealConfig, TokenSeal};
 pub use self::issuers::{IssuerConfig, KeysFrom};
 pub use self::limits::Limits;
 pub use self::reference::REFERENCE;
@@ -106,6 +106,12 @@ pub enum ConfigError {
     /// An issuer of identities cannot be used.
     #[error("{reason}")]
     Issuer {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A seal cannot be used.
+    #[error("{reason}")]
+    Seal {
         /// What is wrong with it.
         reason: String,
     },
@@ -266,10 +272,9 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
             .map_err(|refused| invalid(filter.span().start, refused.to_string()))?;
     }
     issuers(&file.issuers).map_err(|(at, reason)| invalid(at, reason))?;
-    if let (Some(passphrase), Some(_)) = (&file.seal.passphrase_file, &file.seal.key_file) {
-        let reason = "`seal` has both `key_file` and `passphrase_file`: choose one".to_owned();
-        return Err(invalid(passphrase.span().start, reason));
-    }
+    file.seal
+        .read()
+        .map_err(|(at, reason)| invalid(at, reason))?;
     Ok(file)
 }
 

@@ -123,6 +123,14 @@ impl DataDirectory {
                 "sealed with a passphrase: whoever has the data directory but not the passphrase \
                  can read nothing; without it the data is lost"
             ),
+            SealConfig::Kms(settings) => tracing::info!(
+                endpoint = %settings.endpoint, key = %settings.key,
+                "sealed with a key of another KMS: without that key the data is lost"
+            ),
+            SealConfig::Token(settings) => tracing::info!(
+                token = %settings.token, key = %settings.key,
+                "sealed with a key of a PKCS#11 token: without that key the data is lost"
+            ),
         }
         let path = path.clone();
         Ok(Start::Open(Self::new(path, root, true, lock)))

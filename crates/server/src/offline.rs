@@ -24,7 +24,11 @@ impl Offline {
     ///
     /// Fails like `serve`: a store that misses something does not open.
     pub(crate) fn open(args: &DirectoryArgs) -> anyhow::Result<Self> {
-        let directory = directory(args)?;
+        Self::of(directory(args)?)
+    }
+
+    /// The same of a directory that is locked and unsealed already.
+    pub(crate) fn of(directory: DataDirectory) -> anyhow::Result<Self> {
         directory.check_store()?;
         let (clock, entropy) = surroundings();
         let store = EmbeddedStore::open(&compose::options(&directory, &clock, &entropy))?;

@@ -1,32 +1,31 @@
 //! The seal: how the root key is wrapped on disk, and how it is opened at start.
 //!
-//! `seal.json` in the data directory holds the root key, sealed by a key-encryption key that
-//! comes from a key file or from a passphrase (Argon2id). Neither is in the data directory:
-//! a stolen directory or backup opens nothing. A passphrase is read from a file, or handed
-//! in by an operator while the server waits sealed. The root key wraps the data key, from which
-//! every key of the data is derived: either can be replaced in one write of the file.
+//! `seal.json` in the data directory holds the root key, sealed by what the operator chose: a
+//! key file, a passphrase (Argon2id), a KMS elsewhere, or a PKCS#11 token. None of these is in
+//! the data directory: a stolen directory or backup opens nothing. A passphrase is read from a
+//! file, or handed in by an operator while the server waits sealed. The root key wraps the data
+//! key, from which every key of the data is derived: either can be replaced in one write of the
+//! file.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+pub(crate) mod kms;
+pub(crate) mod settings;
+pub(crate) mod token;
+pub(crate) mod wrapping;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crypto::committing::CommittingKey;
-use crypto::password::{self, Params};
 use crypto::secret::{Key32, SecretBytes};
 use serde::{Deserialize, Serialize};
 use types::Entropy;
-use zeroize::Zeroizing;
 
+use self::wrapping::{Kind, Wrapping};
 use crate::config::SealConfig;
 use crate::file::{self, FileError};
-use crate::passphrase;
 
 /// The sealed root key's file name in the data directory.
 const FILE: &str = "seal.json";
-
-/// What the sealed root key is bound to.
-const PURPOSE: &[u8] = b"strongroom root key v1";
 
 /// What the sealed data key is bound to.
 const DATA_PURPOSE: &[u8] = b"strongroom data key v1";
@@ -83,6 +82,36 @@ pub(crate) enum SealError {
     /// The passphrase could not be stretched.
     #[error("deriving a key from the passphrase failed")]
     Derive,
+    /// What opens the seal has to be given, and was not; or it needs nothing, and was.
+    #[error("a {kind} is opened by {what}")]
+    Secret {
+        /// The seal.
+        kind: &'static str,
+        /// What it takes.
+        what: &'static str,
+    },
+    /// The KMS elsewhere did not seal or open the root key.
+    #[error("the KMS at {endpoint} did not {action} the root key")]
+    Kms {
+        /// The KMS.
+        endpoint: String,
+        /// `seal` or `open`.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The token did not seal or open the root key.
+    #[error("{slot} did not {action} the root key")]
+    Token {
+        /// The token.
+        slot: String,
+        /// `seal` or `open`.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: ::token::Error,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -100,36 +129,6 @@ struct SealFile {
     sealed_data_key: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum Kind {
-    KeyFile,
-    Passphrase {
-        salt: String,
-        memory_kib: u32,
-        passes: u32,
-        lanes: u32,
-    },
-}
-
-impl Kind {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::KeyFile => "key file",
-            Self::Passphrase { .. } => "passphrase",
-        }
-    }
-}
-
-impl SealConfig {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::KeyFile(_) | Self::Unnamed { .. } => "key file",
-            Self::PassphraseFile(_) => "passphrase",
-        }
-    }
-}
-
 /// What opening a seal came to.
 #[derive(Debug)]
 pub(crate) enum Opened {
@@ -137,15 +136,6 @@ pub(crate) enum Opened {
     Data(Key32),
     /// It is sealed with a passphrase that nobody has given yet.
     NeedsPassphrase,
-}
-
-/// What is to open a seal from now on.
-#[derive(Debug)]
-pub(crate) enum NewSeal {
-    /// The content of a key file.
-    KeyFile(SecretBytes),
-    /// A passphrase.
-    Passphrase(SecretBytes),
 }
 
 /// A seal as it was read, of a data directory or of a backup.
@@ -163,54 +153,30 @@ pub(crate) fn exists(data: &Path) -> bool {
 /// Makes a new root key and data key, seals them as `seal` says, and writes the seal into `data`.
 /// Returns the data key.
 ///
-/// A missing key file is created with mode 0600; an existing one is used.
+/// A missing key file is created with mode 0600; an existing one is used. Blocks while a KMS or
+/// token is asked.
 pub(crate) fn create(
     data: &Path,
     seal: &SealConfig,
     entropy: &dyn Entropy,
 ) -> Result<Key32, SealError> {
-    let (kind, wrapping) = match seal {
-        SealConfig::KeyFile(path) | SealConfig::Unnamed { key_file: path } => {
-            if !path.exists() {
-                create_key_file(path, entropy)?;
-            }
-            (Kind::KeyFile, read_key_file(path)?)
-        }
-        SealConfig::PassphraseFile(path) => passphrase_kind(&read_passphrase_file(path)?, entropy)?,
-    };
+    let (kind, wrapping) = Wrapping::made(seal, entropy)?;
     let (root, data_key) = (Key32::generate(entropy), Key32::generate(entropy));
     let file = SealFile {
         version: VERSION,
+        sealed_root_key: wrapping.seal(&root, entropy)?,
         seal: kind,
         initialised: false,
         root_key_generation: 0,
-        sealed_root_key: hex::encode(sealed(&wrapping, PURPOSE, &root, entropy)),
-        sealed_data_key: hex::encode(sealed(&root, DATA_PURPOSE, &data_key, entropy)),
+        sealed_data_key: sealed_data_key(&root, &data_key, entropy),
     };
     write(data, &file)?;
     Ok(data_key)
 }
 
-/// A new salt for `passphrase`, and what it gives.
-fn passphrase_kind(
-    passphrase: &SecretBytes,
-    entropy: &dyn Entropy,
-) -> Result<(Kind, Key32), SealError> {
-    let mut salt = [0_u8; 16];
-    entropy.fill(&mut salt);
-    let params = Params::default();
-    let key = stretch(passphrase, &salt, params)?;
-    let kind = Kind::Passphrase {
-        salt: hex::encode(salt),
-        memory_kib: params.memory_kib,
-        passes: params.passes,
-        lanes: params.lanes,
-    };
-    Ok((kind, key))
-}
-
-fn sealed(by: &Key32, purpose: &[u8], key: &Key32, entropy: &dyn Entropy) -> Vec<u8> {
-    CommittingKey::new(by).seal(entropy, purpose, key.expose())
+fn sealed_data_key(root: &Key32, data_key: &Key32, entropy: &dyn Entropy) -> String {
+    let key = CommittingKey::new(root);
+    hex::encode(key.seal(entropy, DATA_PURPOSE, data_key.expose()))
 }
 
 /// Whether the directory has held a first account: a store that is missing is then a loss,
@@ -272,21 +238,13 @@ impl Seal {
         write(data, &self.file)
     }
 
-    /// Opens the data key with what `seal` names.
+    /// Opens the data key with what `seal` names. Blocks while a KMS or token is asked.
     pub(crate) fn open(&self, seal: &SealConfig) -> Result<Opened, SealError> {
         match (&self.file.seal, seal) {
-            (Kind::KeyFile, SealConfig::KeyFile(path) | SealConfig::Unnamed { key_file: path }) => {
-                self.data_key(&read_key_file(path)?).map(Opened::Data)
-            }
-            (Kind::Passphrase { .. }, SealConfig::PassphraseFile(path)) => {
-                let passphrase = read_passphrase_file(path)?;
-                self.open_with_passphrase(&passphrase).map(Opened::Data)
-            }
-            (Kind::Passphrase { .. }, SealConfig::Unnamed { .. }) => Ok(Opened::NeedsPassphrase),
-            (kind, seal) => Err(SealError::OtherKind {
-                sealed_by: kind.name(),
-                configured: seal.name(),
-            }),
+            (Kind::Passphrase(_), SealConfig::Unnamed { .. }) => Ok(Opened::NeedsPassphrase),
+            (kind, seal) => self
+                .data_key(&Wrapping::configured(kind, seal)?)
+                .map(Opened::Data),
         }
     }
 
@@ -298,10 +256,17 @@ impl Seal {
         &self,
         passphrase: &SecretBytes,
     ) -> Result<Key32, SealError> {
-        self.data_key(&self.stretched(passphrase)?)
+        let Kind::Passphrase(stretching) = &self.file.seal else {
+            return Err(SealError::OtherKind {
+                sealed_by: self.kind(),
+                configured: "passphrase",
+            });
+        };
+        let key = stretching.stretch(passphrase)?;
+        self.data_key(&Wrapping::Key(key.ok_or_else(|| self.damaged())?))
     }
 
-    /// The kind of seal.
+    /// The kind of seal, in words.
     pub(crate) fn kind(&self) -> &'static str {
         self.file.seal.name()
     }
@@ -311,24 +276,58 @@ impl Seal {
         self.file.root_key_generation
     }
 
-    /// The same root key under another seal, which `new` opens.
+    /// What opens this seal: `secret`, the content of a key file or a passphrase, or for a KMS or
+    /// a token, which need none, what `seal` says of them.
+    ///
+    /// Fails with [`SealError::Secret`] if a secret is missing or not needed.
+    pub(crate) fn wrapping(
+        &self,
+        secret: Option<&SecretBytes>,
+        seal: &SealConfig,
+    ) -> Result<Wrapping, SealError> {
+        let kind = &self.file.seal;
+        let expected = |what| SealError::Secret {
+            kind: kind.name(),
+            what,
+        };
+        match (kind, secret) {
+            (Kind::KeyFile, Some(secret)) => {
+                let key = wrapping::parse_key(secret.expose());
+                key.map(Wrapping::Key).ok_or_else(|| self.wrong())
+            }
+            (Kind::Passphrase(stretching), Some(secret)) => {
+                let key = stretching.stretch(secret)?;
+                key.map(Wrapping::Key).ok_or_else(|| self.damaged())
+            }
+            (Kind::KeyFile | Kind::Passphrase(_), None) => Err(expected(
+                "its content or the passphrase, which has to be given",
+            )),
+            (Kind::Kms(_) | Kind::Token(_), None) => Wrapping::configured(kind, seal),
+            (Kind::Kms(_) | Kind::Token(_), Some(_)) => Err(expected(
+                "what the configuration says, and nothing is to be given",
+            )),
+        }
+    }
+
+    /// What opens this seal, as `seal` says.
+    pub(crate) fn wrapping_configured(&self, seal: &SealConfig) -> Result<Wrapping, SealError> {
+        Wrapping::configured(&self.file.seal, seal)
+    }
+
+    /// The same root key under another seal: of `kind`, which `new` opens.
     ///
     /// Fails with [`SealError::Wrong`] unless `current` opens this one.
     pub(crate) fn rewrapped(
         &self,
-        current: &SecretBytes,
-        new: &NewSeal,
+        current: &Wrapping,
+        (kind, new): (Kind, &Wrapping),
         entropy: &dyn Entropy,
     ) -> Result<Self, SealError> {
-        let root = self.root_key(&self.wrapping(current)?)?;
-        let (seal, wrapping) = match new {
-            NewSeal::KeyFile(text) => (Kind::KeyFile, self.key_in(text)?),
-            NewSeal::Passphrase(passphrase) => passphrase_kind(passphrase, entropy)?,
-        };
+        let root = self.root_key(current)?;
         let mut file = self.file.clone();
-        file.seal = seal;
-        file.sealed_root_key = hex::encode(sealed(&wrapping, PURPOSE, &root, entropy));
-        self.checked(file, &wrapping, &self.under(&root)?)
+        file.seal = kind;
+        file.sealed_root_key = new.seal(&root, entropy)?;
+        self.checked(file, new, &self.under(&root)?)
     }
 
     /// The same seal with a new root key: the one before opens nothing in it.
@@ -336,17 +335,16 @@ impl Seal {
     /// Fails with [`SealError::Wrong`] unless `current` opens this one.
     pub(crate) fn with_new_root(
         &self,
-        current: &SecretBytes,
+        current: &Wrapping,
         entropy: &dyn Entropy,
     ) -> Result<Self, SealError> {
-        let wrapping = self.wrapping(current)?;
-        let data_key = self.data_key(&wrapping)?;
+        let data_key = self.data_key(current)?;
         let root = Key32::generate(entropy);
         let mut file = self.file.clone();
         file.root_key_generation = file.root_key_generation.saturating_add(1);
-        file.sealed_root_key = hex::encode(sealed(&wrapping, PURPOSE, &root, entropy));
-        file.sealed_data_key = hex::encode(sealed(&root, DATA_PURPOSE, &data_key, entropy));
-        self.checked(file, &wrapping, &data_key)
+        file.sealed_root_key = current.seal(&root, entropy)?;
+        file.sealed_data_key = sealed_data_key(&root, &data_key, entropy);
+        self.checked(file, current, &data_key)
     }
 
     /// Puts it in the place of the seal of `data`, in one step: after a crash there is one of
@@ -359,7 +357,7 @@ impl Seal {
     fn checked(
         &self,
         file: SealFile,
-        wrapping: &Key32,
+        wrapping: &Wrapping,
         data_key: &Key32,
     ) -> Result<Self, SealError> {
         let path = self.path.clone();
@@ -371,75 +369,27 @@ impl Seal {
         }
     }
 
-    /// What `secret`, the content of a key file or a passphrase, gives for this seal.
-    fn wrapping(&self, secret: &SecretBytes) -> Result<Key32, SealError> {
-        match &self.file.seal {
-            Kind::KeyFile => self.key_in(secret),
-            Kind::Passphrase { .. } => self.stretched(secret),
-        }
-    }
-
-    /// Whether `content` is what a key file holds.
-    pub(crate) fn is_key(content: &[u8]) -> bool {
-        parse_key(content).is_some()
-    }
-
-    /// The key in the content of a key file.
-    fn key_in(&self, text: &SecretBytes) -> Result<Key32, SealError> {
-        parse_key(text.expose()).ok_or_else(|| SealError::NotAKey {
-            path: self.path.clone(),
-        })
-    }
-
-    fn stretched(&self, passphrase: &SecretBytes) -> Result<Key32, SealError> {
-        let Kind::Passphrase {
-            salt,
-            memory_kib,
-            passes,
-            lanes,
-        } = &self.file.seal
-        else {
-            return Err(SealError::OtherKind {
-                sealed_by: self.file.seal.name(),
-                configured: "passphrase",
-            });
-        };
-        let salt = hex::decode(salt).ok().and_then(|salt| salt.try_into().ok());
-        let salt = salt.ok_or_else(|| self.damaged())?;
-        let params = Params {
-            memory_kib: *memory_kib,
-            passes: *passes,
-            lanes: *lanes,
-        };
-        stretch(passphrase, &salt, params)
-    }
-
-    /// The data key, of which `wrapping` seals the root key.
-    fn data_key(&self, wrapping: &Key32) -> Result<Key32, SealError> {
+    fn data_key(&self, wrapping: &Wrapping) -> Result<Key32, SealError> {
         self.under(&self.root_key(wrapping)?)
     }
 
-    fn root_key(&self, wrapping: &Key32) -> Result<Key32, SealError> {
-        let root = self.opened(wrapping, PURPOSE, &self.file.sealed_root_key)?;
-        root.ok_or_else(|| SealError::Wrong {
-            kind: self.file.seal.name(),
-        })
+    fn root_key(&self, wrapping: &Wrapping) -> Result<Key32, SealError> {
+        let sealed = hex::decode(&self.file.sealed_root_key).map_err(|_source| self.damaged())?;
+        let root = wrapping.open(&sealed)?;
+        root.ok_or_else(|| self.wrong())
     }
 
     /// The data key that `root` seals.
     fn under(&self, root: &Key32) -> Result<Key32, SealError> {
-        let data_key = self.opened(root, DATA_PURPOSE, &self.file.sealed_data_key)?;
-        data_key.ok_or_else(|| self.damaged())
+        let damaged = || self.damaged();
+        let sealed = hex::decode(&self.file.sealed_data_key).map_err(|_source| damaged())?;
+        let opened = CommittingKey::new(root).open(DATA_PURPOSE, &sealed);
+        let opened = opened.map_err(|_source| damaged())?;
+        Key32::try_from(opened.expose()).map_err(|_source| damaged())
     }
 
-    /// The key that `by` seals in `text`; `None` if another key does.
-    fn opened(&self, by: &Key32, purpose: &[u8], text: &str) -> Result<Option<Key32>, SealError> {
-        let sealed = hex::decode(text).map_err(|_source| self.damaged())?;
-        let Ok(key) = CommittingKey::new(by).open(purpose, &sealed) else {
-            return Ok(None);
-        };
-        let key = Key32::try_from(key.expose()).map_err(|_source| self.damaged())?;
-        Ok(Some(key))
+    fn wrong(&self) -> SealError {
+        SealError::Wrong { kind: self.kind() }
     }
 
     fn damaged(&self) -> SealError {
@@ -449,264 +399,5 @@ impl Seal {
     }
 }
 
-fn create_key_file(path: &Path, entropy: &dyn Entropy) -> Result<(), FileError> {
-    let key = Key32::generate(entropy);
-    let mut text = Zeroizing::new(hex::encode(key.expose()));
-    text.push('\n');
-    file::create_durably(path, text.as_bytes())
-}
-
-/// The key in the key file at `path`.
-///
-/// Fails if it holds none, or if others may read it.
-pub(crate) fn read_key_file(path: &Path) -> Result<Key32, SealError> {
-    let failed = file::failed("reading", path);
-    let not_a_key = || SealError::NotAKey {
-        path: path.to_path_buf(),
-    };
-    let mut file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(SealError::Exposed {
-            path: path.to_path_buf(),
-        });
-    }
-    let mut text = Zeroizing::new(Vec::with_capacity(2048));
-    Read::by_ref(&mut file)
-        .take(1024)
-        .read_to_end(&mut text)
-        .map_err(failed)?;
-    parse_key(&text).ok_or_else(not_a_key)
-}
-
-/// The key that 64 hexadecimal digits, in the content of a key file, say; not all zero.
-fn parse_key(content: &[u8]) -> Option<Key32> {
-    let bytes = Zeroizing::new(hex::decode(content.trim_ascii()).ok()?);
-    let key = Key32::try_from(bytes.as_slice()).ok()?;
-    (!key.is_all_zero()).then_some(key)
-}
-
-fn read_passphrase_file(path: &Path) -> Result<SecretBytes, SealError> {
-    let text = Zeroizing::new(fs::read(path).map_err(file::failed("reading", path))?);
-    passphrase::first_line(&text).ok_or_else(|| SealError::NoPassphrase {
-        path: path.to_path_buf(),
-    })
-}
-
-fn stretch(passphrase: &SecretBytes, salt: &[u8; 16], params: Params) -> Result<Key32, SealError> {
-    password::derive(passphrase, salt, params).map_err(|_source| SealError::Derive)
-}
-
 #[cfg(test)]
-mod tests {
-    use crypto::SystemEntropy;
-
-    use super::*;
-
-    fn key_file(text: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("key");
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        (dir, path)
-    }
-
-    fn root_of(data: &Path, seal: &SealConfig) -> Result<Key32, SealError> {
-        match open(data, seal)? {
-            Opened::Data(key) => Ok(key),
-            Opened::NeedsPassphrase => panic!("a passphrase is asked for"),
-        }
-    }
-
-    fn check_refused(text: &str) {
-        let (_dir, path) = key_file(text, 0o600);
-        let data = tempfile::tempdir().unwrap();
-        let refused = create(data.path(), &SealConfig::KeyFile(path), &SystemEntropy);
-        assert!(matches!(refused, Err(SealError::NotAKey { .. })), "{text}");
-        assert!(!exists(data.path()));
-    }
-
-    #[test]
-    fn an_empty_key_file_is_refused() {
-        check_refused("");
-    }
-
-    #[test]
-    fn a_short_key_is_refused() {
-        check_refused(&"ab".repeat(31));
-    }
-
-    #[test]
-    fn an_all_zero_key_is_refused() {
-        check_refused(&"00".repeat(32));
-    }
-
-    #[test]
-    fn a_key_file_that_others_can_read_is_refused() {
-        let (_dir, path) = key_file(&"ab".repeat(32), 0o644);
-        let data = tempfile::tempdir().unwrap();
-        let refused = create(data.path(), &SealConfig::KeyFile(path), &SystemEntropy);
-        assert!(matches!(refused, Err(SealError::Exposed { .. })));
-    }
-
-    #[test]
-    fn the_root_key_opens_again_with_the_same_key_file() {
-        let data = tempfile::tempdir().unwrap();
-        let other = tempfile::tempdir().unwrap();
-        let seal = SealConfig::KeyFile(other.path().join("key"));
-        let root = create(data.path(), &seal, &SystemEntropy).unwrap();
-        assert_eq!(root_of(data.path(), &seal).unwrap().expose(), root.expose());
-        let mode = fs::metadata(other.path().join("key"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn another_key_or_another_kind_of_seal_does_not_open() {
-        let data = tempfile::tempdir().unwrap();
-        let other = tempfile::tempdir().unwrap();
-        let seal = SealConfig::KeyFile(other.path().join("key"));
-        create(data.path(), &seal, &SystemEntropy).unwrap();
-        let (_dir, wrong) = key_file(&"ab".repeat(32), 0o600);
-        assert!(matches!(
-            open(data.path(), &SealConfig::KeyFile(wrong.clone())),
-            Err(SealError::Wrong { .. })
-        ));
-        assert!(matches!(
-            open(data.path(), &SealConfig::PassphraseFile(wrong)),
-            Err(SealError::OtherKind { .. })
-        ));
-    }
-
-    #[test]
-    fn the_root_key_opens_again_with_the_same_passphrase_only() {
-        let data = tempfile::tempdir().unwrap();
-        let (dir, path) = key_file("correct horse\nsecond line\n", 0o600);
-        let seal = SealConfig::PassphraseFile(path);
-        let root = create(data.path(), &seal, &SystemEntropy).unwrap();
-        assert_eq!(root_of(data.path(), &seal).unwrap().expose(), root.expose());
-        let unnamed = SealConfig::Unnamed {
-            key_file: dir.path().join("none"),
-        };
-        assert!(matches!(
-            open(data.path(), &unnamed),
-            Ok(Opened::NeedsPassphrase)
-        ));
-        let typed = SecretBytes::from(b"correct horse".to_vec());
-        let typed = open_with_passphrase(data.path(), &typed).unwrap();
-        assert_eq!(typed.expose(), root.expose());
-        fs::write(dir.path().join("key"), "wrong horse").unwrap();
-        assert!(matches!(
-            open(data.path(), &seal),
-            Err(SealError::Wrong { .. })
-        ));
-    }
-
-    fn secret(text: &str) -> SecretBytes {
-        SecretBytes::from(text.as_bytes().to_vec())
-    }
-
-    #[test]
-    fn a_rewrapped_seal_opens_with_the_new_secret_alone() {
-        let (first, second) = ("ab".repeat(32), "cd".repeat(32) + "\n");
-        let (_dir, path) = key_file(&first, 0o600);
-        let data = tempfile::tempdir().unwrap();
-        let key = create(
-            data.path(),
-            &SealConfig::KeyFile(path.clone()),
-            &SystemEntropy,
-        )
-        .unwrap();
-        let seal = Seal::read(data.path()).unwrap();
-        let new = NewSeal::KeyFile(secret(&second));
-        let wrong = seal.rewrapped(&secret(&second), &new, &SystemEntropy);
-        assert!(matches!(wrong, Err(SealError::Wrong { .. })));
-        let none = seal.rewrapped(&secret("x"), &new, &SystemEntropy);
-        assert!(matches!(none, Err(SealError::NotAKey { .. })));
-        let changed = seal
-            .rewrapped(&secret(&first), &new, &SystemEntropy)
-            .unwrap();
-        changed.replace_in(data.path()).unwrap();
-        let refused = root_of(data.path(), &SealConfig::KeyFile(path.clone()));
-        assert!(matches!(refused, Err(SealError::Wrong { .. })));
-        fs::write(&path, &second).unwrap();
-        let opened = root_of(data.path(), &SealConfig::KeyFile(path)).unwrap();
-        assert_eq!(opened.expose(), key.expose());
-        // To a passphrase, and back.
-        let phrase = NewSeal::Passphrase(secret("correct horse"));
-        let changed = changed
-            .rewrapped(&secret(&second), &phrase, &SystemEntropy)
-            .unwrap();
-        let opened = changed
-            .open_with_passphrase(&secret("correct horse"))
-            .unwrap();
-        assert_eq!(opened.expose(), key.expose());
-        let back = changed
-            .rewrapped(&secret("correct horse"), &new, &SystemEntropy)
-            .unwrap();
-        assert_eq!(back.kind(), "key file");
-    }
-
-    #[test]
-    fn the_root_key_before_opens_nothing_after_a_rotation() {
-        let text = "ab".repeat(32);
-        let (_dir, path) = key_file(&text, 0o600);
-        let data = tempfile::tempdir().unwrap();
-        let key = create(data.path(), &SealConfig::KeyFile(path), &SystemEntropy).unwrap();
-        let seal = Seal::read(data.path()).unwrap();
-        let wrapping = seal.wrapping(&secret(&text)).unwrap();
-        let old = seal.root_key(&wrapping).unwrap();
-        let rotated = seal.with_new_root(&secret(&text), &SystemEntropy).unwrap();
-        assert_eq!((seal.generation(), rotated.generation()), (0, 1));
-        assert_eq!(rotated.data_key(&wrapping).unwrap().expose(), key.expose());
-        assert!(!rotated.root_key(&wrapping).unwrap().ct_eq(&old));
-        assert!(seal.under(&old).is_ok());
-        assert!(matches!(
-            rotated.under(&old),
-            Err(SealError::Damaged { .. })
-        ));
-    }
-
-    #[test]
-    fn what_a_change_that_was_cut_off_leaves_is_in_nobodys_way() {
-        let text = "ab".repeat(32);
-        let (_dir, path) = key_file(&text, 0o600);
-        let config = SealConfig::KeyFile(path);
-        let data = tempfile::tempdir().unwrap();
-        let key = create(data.path(), &config, &SystemEntropy).unwrap();
-        let new = data.path().join("seal.json.new");
-        let rotated = |seal: Seal| seal.with_new_root(&secret(&text), &SystemEntropy).unwrap();
-        let whole = serde_json::to_vec(&rotated(Seal::read(data.path()).unwrap()).file).unwrap();
-        // At every length of the new file, and with the new one in its place.
-        for length in (0..whole.len()).step_by(37) {
-            fs::write(&new, &whole[..length]).unwrap();
-            assert_eq!(
-                root_of(data.path(), &config).unwrap().expose(),
-                key.expose()
-            );
-        }
-        rotated(Seal::read(data.path()).unwrap())
-            .replace_in(data.path())
-            .unwrap();
-        assert!(!new.exists());
-        assert_eq!(
-            root_of(data.path(), &config).unwrap().expose(),
-            key.expose()
-        );
-    }
-
-    #[test]
-    fn a_damaged_seal_is_refused() {
-        let data = tempfile::tempdir().unwrap();
-        let other = tempfile::tempdir().unwrap();
-        let seal = SealConfig::KeyFile(other.path().join("key"));
-        create(data.path(), &seal, &SystemEntropy).unwrap();
-        fs::write(data.path().join(FILE), "{}").unwrap();
-        assert!(matches!(
-            open(data.path(), &seal),
-            Err(SealError::Damaged { .. })
-        ));
-    }
-}
+mod tests;

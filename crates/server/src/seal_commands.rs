@@ -10,11 +10,20 @@ use crypto::SystemEntropy;
 use crypto::secret::{Key32, SecretBytes};
 use crypto::shares;
 use serde_json::{Value, json};
+use store::{Batch, Store, View};
+use types::{Entropy, Region, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::cli::{ClientArgs, CurrentSealArgs, RewrapArgs, RotateRootArgs, SealCommand, SplitArgs};
+use crate::bootstrap::{self, BootstrapError};
+use crate::cli::{
+    ClientArgs, CurrentSealArgs, DirectoryArgs, MoveSealArgs, RewrapArgs, RotateRootArgs,
+    SealCommand, SplitArgs,
+};
 use crate::config::DirectoryConfig;
+use crate::directory::{DataDirectory, Start};
+use crate::offline::Offline;
 use crate::restore::print;
+use crate::seal::wrapping::{Wrapping, read_key_file};
 use crate::seal::{self, Seal};
 use crate::signed::{self, Api, GLOBAL};
 use crate::unseal_client::Target;
@@ -28,6 +37,7 @@ pub fn run(command: &SealCommand) -> anyhow::Result<()> {
     match command {
         SealCommand::Rewrap(args) => rewrap(args),
         SealCommand::RotateRoot(args) => rotate(args),
+        SealCommand::Move(args) => move_to(args),
         SealCommand::Split(args) => split(args),
     }
 }
@@ -38,8 +48,8 @@ fn rewrap(args: &RewrapArgs) -> anyhow::Result<()> {
         (None, Some(path)) => ("passphrase", line_of(path)?),
         _ => bail!("name the new seal: --new-key-file or --new-passphrase-file"),
     };
-    let current = current(&args.current)?;
-    let input = json!({ "Current": *current, "NewKind": kind, "New": *new });
+    let mut input = json!({ "NewKind": kind, "New": *new });
+    add_current(&args.current, &mut input)?;
     let answer = call(&args.current.client, "RewrapSeal", &input)?;
     print(&format!(
         "sealed with a {}: name it when the server is started again\n",
@@ -51,8 +61,8 @@ fn rewrap(args: &RewrapArgs) -> anyhow::Result<()> {
 }
 
 fn rotate(args: &RotateRootArgs) -> anyhow::Result<()> {
-    let current = current(&args.current)?;
-    let input = json!({ "Current": *current });
+    let mut input = json!({});
+    add_current(&args.current, &mut input)?;
     let answer = call(&args.current.client, "RotateRootKey", &input)?;
     let generation = answer.get("RootKeyGeneration").and_then(Value::as_u64);
     print(&format!(
@@ -105,13 +115,78 @@ fn call(client: &ClientArgs, operation: &str, input: &Value) -> anyhow::Result<V
     })
 }
 
-/// What opens the seal now: of a file, or a passphrase that is asked for.
-fn current(args: &CurrentSealArgs) -> anyhow::Result<Zeroizing<String>> {
-    match (&args.key_file, &args.passphrase_file) {
-        (Some(path), _) => read(path),
-        (None, Some(path)) => line_of(path),
-        (None, None) => utf8(&passphrase::read()?),
+/// Adds what opens the seal now: of a file, or a passphrase that is asked for; nothing if the
+/// server opens it by itself.
+fn add_current(args: &CurrentSealArgs, input: &mut Value) -> anyhow::Result<()> {
+    let current = match (&args.key_file, &args.passphrase_file) {
+        _ if args.no_secret => return Ok(()),
+        (Some(path), _) => read(path)?,
+        (None, Some(path)) => line_of(path)?,
+        (None, None) => utf8(&passphrase::read()?)?,
+    };
+    if let Some(input) = input.as_object_mut() {
+        input.insert("Current".to_owned(), current.as_str().into());
     }
+    Ok(())
+}
+
+/// Puts the root key of a directory that is not served under the seal that a configuration names.
+fn move_to(args: &MoveSealArgs) -> anyhow::Result<()> {
+    let wanted = DirectoryConfig::of(&DirectoryArgs {
+        data: args.directory.data.clone(),
+        config: Some(args.to.clone()),
+        key_file: None,
+        passphrase_file: None,
+    })?;
+    let config = DirectoryConfig::of(&args.directory)?;
+    let (directory, passphrase) = match DataDirectory::open(&config)? {
+        Start::Open(directory) => (directory, None),
+        Start::Sealed(sealed) => {
+            let passphrase = passphrase::read()?;
+            let data_key = seal::open_with_passphrase(sealed.path(), &passphrase)?;
+            (sealed.open(data_key), Some(passphrase))
+        }
+    };
+    let offline = Offline::of(directory)?;
+    let seal = Seal::read(&config.data)?;
+    let current = match &passphrase {
+        None => seal.wrapping_configured(&config.seal)?,
+        Some(passphrase) => seal.wrapping(Some(passphrase), &config.seal)?,
+    };
+    let entropy = &*offline.entropy;
+    let (kind, new) = Wrapping::made(&wanted.seal, entropy)?;
+    let moved = seal.rewrapped(&current, (kind, &new), entropy)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime failed")?;
+    let now = offline.clock.now();
+    runtime.block_on(record(&offline.store, moved.kind(), now, entropy))?;
+    moved.replace_in(&config.data)?;
+    offline.store.close();
+    print(&format!(
+        "sealed with a {}: name it when the server is started again\n",
+        moved.kind()
+    ))
+}
+
+/// Records that the seal is about to be moved, in the first account's history.
+async fn record(
+    store: &dyn Store,
+    kind: &str,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> anyhow::Result<()> {
+    let view = View::recording(store.snapshot());
+    let account = iam::first_account(&view).ok_or(BootstrapError::Lost)?;
+    let region: Region = GLOBAL.parse()?;
+    let about = (account, "MoveSeal");
+    let details = json!({ "kind": kind });
+    let record = bootstrap::internal_record(about, details, &region, now, entropy);
+    let mut batch = Batch::default();
+    audit::append(&mut batch, Some(account), &region, now, &record)?;
+    store.commit(batch).await?;
+    Ok(())
 }
 
 /// The content of a key file, which is made if it is missing.
@@ -124,7 +199,7 @@ fn new_key(path: &Path) -> anyhow::Result<Zeroizing<String>> {
         file::create_durably(path, text.as_bytes())?;
     }
     // With the checks that a start makes.
-    drop(seal::read_key_file(path)?);
+    drop(read_key_file(path)?);
     read(path)
 }
 

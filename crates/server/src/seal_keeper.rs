@@ -9,8 +9,10 @@ use operator::{KeepSeal, SealKind, SealRefused, SealState};
 use store::View;
 use types::AccountId;
 
+use crate::config::SealConfig;
 use crate::passphrase;
-use crate::seal::{NewSeal, Seal, SealError};
+use crate::seal::wrapping::{Kind, Wrapping, parse_key};
+use crate::seal::{Seal, SealError};
 
 /// Keeps the seal of a data directory.
 ///
@@ -18,26 +20,34 @@ use crate::seal::{NewSeal, Seal, SealError};
 #[derive(Debug)]
 pub(crate) struct Keeper {
     data: PathBuf,
+    /// What opens a seal that needs no secret.
+    seal: SealConfig,
     /// Held from reading the seal to writing it.
     turn: Mutex<()>,
 }
 
 impl Keeper {
-    /// Keeps the seal of `data`, of which the caller has the lock.
-    pub(crate) fn new(data: PathBuf) -> Self {
+    /// Keeps the seal of `data`, of which the caller has the lock; `seal` says how it is opened
+    /// if that needs no secret.
+    pub(crate) fn new(data: PathBuf, seal: SealConfig) -> Self {
         let turn = Mutex::new(());
-        Self { data, turn }
+        Self { data, seal, turn }
     }
 
     fn change(
         &self,
-        change: impl FnOnce(&Seal) -> Result<Seal, SealError>,
+        current: Option<&str>,
+        change: impl FnOnce(&Seal, &Wrapping) -> Result<Seal, SealError>,
     ) -> Result<SealState, SealRefused> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let seal = Seal::read(&self.data).map_err(failed)?;
-        let changed = change(&seal).map_err(|refused| match refused {
-            // A key file's content that is none does not open the seal either.
-            SealError::Wrong { .. } | SealError::NotAKey { .. } => SealRefused::Wrong,
+        let current = current.map(secret);
+        let changed = seal
+            .wrapping(current.as_ref(), &self.seal)
+            .and_then(|current| change(&seal, &current));
+        let changed = changed.map_err(|refused| match refused {
+            SealError::Wrong { .. } => SealRefused::Wrong,
+            SealError::Secret { .. } => SealRefused::Secret,
             other => failed(other),
         })?;
         changed.replace_in(&self.data).map_err(failed)?;
@@ -60,22 +70,34 @@ impl KeepSeal for Keeper {
         iam::first_account(view)
     }
 
-    fn rewrap(&self, current: &str, kind: SealKind, new: &str) -> Result<SealState, SealRefused> {
-        let new = match kind {
-            SealKind::KeyFile if Seal::is_key(new.as_bytes()) => NewSeal::KeyFile(secret(new)),
+    fn rewrap(
+        &self,
+        current: Option<&str>,
+        kind: SealKind,
+        new: &str,
+    ) -> Result<SealState, SealRefused> {
+        let (kind, new) = match kind {
+            SealKind::KeyFile => {
+                let key = parse_key(new.as_bytes()).ok_or(SealRefused::Unusable)?;
+                (Kind::KeyFile, Wrapping::Key(key))
+            }
             // What a passphrase file could not hold could not be given again.
             SealKind::Passphrase
                 if passphrase::first_line(new.as_bytes())
                     .is_some_and(|line| line.expose() == new.as_bytes()) =>
             {
-                NewSeal::Passphrase(secret(new))
+                Wrapping::of_passphrase(&secret(new), &SystemEntropy).map_err(failed)?
             }
-            SealKind::KeyFile | SealKind::Passphrase => return Err(SealRefused::Unusable),
+            SealKind::Passphrase => return Err(SealRefused::Unusable),
         };
-        self.change(|seal| seal.rewrapped(&secret(current), &new, &SystemEntropy))
+        self.change(current, |seal, current| {
+            seal.rewrapped(current, (kind, &new), &SystemEntropy)
+        })
     }
 
-    fn rotate(&self, current: &str) -> Result<SealState, SealRefused> {
-        self.change(|seal| seal.with_new_root(&secret(current), &SystemEntropy))
+    fn rotate(&self, current: Option<&str>) -> Result<SealState, SealRefused> {
+        self.change(current, |seal, current| {
+            seal.with_new_root(current, &SystemEntropy)
+        })
     }
 }

@@ -1,13 +1,14 @@
 //! A signed call of one of the server's own services, for subcommands.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use crypto::digest::sha256;
 use crypto::mac::HmacSha256Key;
 use crypto::secret::SecretBytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Uri};
 use serde_json::Value;
 use types::{Clock, SystemClock, Timestamp};
 use zeroize::Zeroizing;
@@ -47,16 +48,8 @@ impl Credentials {
     ///
     /// Fails with what was looked for if there are none.
     fn find(args: &ClientArgs) -> anyhow::Result<Self> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        if let (Some(id), Some(secret)) = (
-            variable("AWS_ACCESS_KEY_ID"),
-            variable("AWS_SECRET_ACCESS_KEY"),
-        ) {
-            return Ok(Self {
-                id,
-                secret: SecretBytes::from(secret.into_bytes()),
-                token: variable("AWS_SESSION_TOKEN"),
-            });
+        if let Some(found) = Self::of_environment() {
+            return Ok(found);
         }
         let shared = variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
         let of_server = args.data.as_ref().map(|data| data.join("credentials"));
@@ -70,7 +63,17 @@ impl Credentials {
         Self::read(&path, &profile)
     }
 
-    fn read(path: &Path, profile: &str) -> anyhow::Result<Self> {
+    /// Those of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, if set.
+    pub(crate) fn of_environment() -> Option<Self> {
+        Some(Self {
+            id: variable("AWS_ACCESS_KEY_ID")?,
+            secret: SecretBytes::from(variable("AWS_SECRET_ACCESS_KEY")?.into_bytes()),
+            token: variable("AWS_SESSION_TOKEN"),
+        })
+    }
+
+    /// Those of a profile in a file of AWS's shared-credentials format.
+    pub(crate) fn read(path: &Path, profile: &str) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).map(Zeroizing::new);
         let text = text.with_context(|| format!("reading `{}` failed", path.display()))?;
         Self::of_profile(&text, profile).with_context(|| {
@@ -161,6 +164,32 @@ impl Credentials {
     }
 }
 
+/// A call that was not answered with success.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The service refused it.
+    #[error("{operation} failed: {code}: {message}{reason}")]
+    Refused {
+        /// The operation.
+        operation: String,
+        /// The error's code.
+        code: String,
+        /// What the service says.
+        message: String,
+        /// Which policies, in parentheses, or nothing.
+        reason: String,
+    },
+    /// The answer is none that such a call has.
+    #[error("the answer cannot be understood")]
+    Unreadable,
+    /// There was no answer in time.
+    #[error("there was no answer within {} s", .0.as_secs())]
+    Late(Duration),
+    /// The call could not be made.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
 /// Calls `operation` of a service and returns its answer.
 ///
 /// Fails with the error's code and text if the server refuses.
@@ -171,8 +200,24 @@ pub(crate) async fn call(
     input: &Value,
 ) -> anyhow::Result<Value> {
     let credentials = Credentials::find(args)?;
-    let server = Target::parse(&args.endpoint)?;
-    let (host, body) = (server.host(), serde_json::to_vec(input)?);
+    let place = (&args.endpoint, args.ca_file.as_path());
+    Ok(call_with(&credentials, place, api, operation, input).await?)
+}
+
+/// The same with these credentials, of the server at an endpoint that these authorities vouch
+/// for.
+pub(crate) async fn call_with(
+    credentials: &Credentials,
+    (endpoint, ca_file): (&Uri, &Path),
+    api: Api<'_>,
+    operation: &str,
+    input: &Value,
+) -> Result<Value, CallError> {
+    let server = Target::parse(endpoint)?;
+    let body = serde_json::to_vec(input).context("the request cannot be made")?;
+    // What the body says may be secret.
+    let body = Bytes::from_owner(Zeroizing::new(body));
+    let host = server.host();
     let target = format!("{}.{operation}", api.target);
     let called = (api, target.as_str());
     let now = SystemClock::new().now();
@@ -180,25 +225,35 @@ pub(crate) async fn call(
     for (name, value) in credentials.sign(called, &host, &body, now) {
         request = request.header(name, value);
     }
-    let request = request.body(http_body_util::Full::new(Bytes::from(body)));
+    let request = request.body(http_body_util::Full::new(body));
     let request = request.context("the request cannot be made")?;
-    let (status, answer) = server.send(&args.ca_file, request).await?;
+    let (status, answer) = server.send(ca_file, request).await?;
     let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
     if status == StatusCode::OK {
         return Ok(answer);
     }
     let part = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
     let reason = part("Reason");
-    let reason = if reason.is_empty() {
-        String::new()
-    } else {
-        format!(" ({reason})")
+    // AWS writes `message` or `Message`, and the code behind a namespace.
+    let message = match part("message") {
+        "" => part("Message"),
+        message => message,
     };
-    bail!(
-        "{operation} failed: {}: {}{reason}",
-        part("__type"),
-        part("message")
-    )
+    let code = part("__type");
+    Err(CallError::Refused {
+        operation: operation.to_owned(),
+        code: code.rsplit('#').next().unwrap_or(code).to_owned(),
+        message: message.to_owned(),
+        reason: if reason.is_empty() {
+            String::new()
+        } else {
+            format!(" ({reason})")
+        },
+    })
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl std::fmt::Debug for Credentials {

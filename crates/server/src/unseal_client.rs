@@ -110,7 +110,7 @@ impl Target {
                 .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
         if !target.is_tls && !is_here {
             bail!(
-                "the passphrase would travel in clear to `{host}`: use https, or unseal on the machine itself"
+                "what opens a seal would travel in clear to `{host}`: use https, or the machine itself"
             );
         }
         Ok(target)
@@ -125,20 +125,24 @@ impl Target {
             Some("http") => false,
             _ => bail!("the endpoint `{endpoint}` must begin with http:// or https://"),
         };
-        let default = if is_tls { 443 } else { 80 };
         Ok(Self {
             is_tls,
             host: host.to_owned(),
-            port: endpoint.port_u16().unwrap_or(default),
+            port: endpoint.port_u16().unwrap_or_else(|| default_port(is_tls)),
         })
     }
 
-    /// The `Host` header.
+    /// The `Host` header: without the port that the scheme says anyway.
     pub(crate) fn host(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
         } else {
-            format!("{}:{}", self.host, self.port)
+            self.host.clone()
+        };
+        if self.port == default_port(self.is_tls) {
+            host
+        } else {
+            format!("{host}:{}", self.port)
         }
     }
 
@@ -191,6 +195,10 @@ impl Target {
             Err(_cut_off) => bail!("the answer was cut off"),
         }
     }
+}
+
+fn default_port(is_tls: bool) -> u16 {
+    if is_tls { 443 } else { 80 }
 }
 
 /// Connects to servers whose certificates an authority of `ca_file` has signed.

@@ -67,7 +67,7 @@ impl fmt::Debug for SecretText {
 #[derive(Debug, Clone, Default)]
 pub struct RewrapSealInput {
     /// `Current`: what opens the seal now: the content of the key file, or the passphrase.
-    pub current: SecretText,
+    pub current: Option<SecretText>,
     /// `NewKind`: `key-file` or `passphrase`.
     pub new_kind: String,
     /// `New`: what is to open it from now on.
@@ -86,14 +86,14 @@ impl FromTree for RewrapSealInput {
         at: &Path<'_>,
     ) -> Result<Option<Self>, ReadError> {
         let object = cx.object(tree, at)?;
-        let current: Option<String> = object.required("Current", &SEAL_SECRET, cx, at)?;
+        let current: Option<String> = object.optional("Current", &SEAL_SECRET, cx, at)?;
         let new_kind = object.required("NewKind", &SEAL_KIND, cx, at)?;
         let new: Option<String> = object.required("New", &SEAL_SECRET, cx, at)?;
-        let (Some(current), Some(new_kind), Some(new)) = (current, new_kind, new) else {
+        let (Some(new_kind), Some(new)) = (new_kind, new) else {
             return Ok(None);
         };
         Ok(Some(Self {
-            current: current.into(),
+            current: current.map(SecretText::from),
             new_kind,
             new: new.into(),
         }))
@@ -104,7 +104,7 @@ impl FromTree for RewrapSealInput {
 #[derive(Debug, Clone, Default)]
 pub struct RotateRootKeyInput {
     /// `Current`: what opens the seal.
-    pub current: SecretText,
+    pub current: Option<SecretText>,
 }
 
 impl Input for RotateRootKeyInput {}
@@ -119,9 +119,9 @@ impl FromTree for RotateRootKeyInput {
         at: &Path<'_>,
     ) -> Result<Option<Self>, ReadError> {
         let object = cx.object(tree, at)?;
-        let current: Option<String> = object.required("Current", &SEAL_SECRET, cx, at)?;
-        Ok(current.map(|current| Self {
-            current: current.into(),
+        let current: Option<String> = object.optional("Current", &SEAL_SECRET, cx, at)?;
+        Ok(Some(Self {
+            current: current.map(SecretText::from),
         }))
     }
 }

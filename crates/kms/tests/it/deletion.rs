@@ -303,6 +303,47 @@ async fn a_deleted_key_cannot_be_recovered_from_a_copy_of_the_directory() {
 }
 
 #[tokio::test]
+async fn a_copy_from_before_loses_the_keys_that_were_deleted_since() {
+    let world = World::new();
+    let admin = world.admin();
+    let (gone, kept) = (create(&world, &admin).await, create(&world, &admin).await);
+    let (lost, safe) = (
+        blob(&world, &admin, &gone.key_id).await,
+        blob(&world, &admin, &kept.key_id).await,
+    );
+    let arn: types::Arn = gone.arn.as_deref().unwrap().parse().unwrap();
+    let wrapped = kms::fuzzing::wrapped_materials(&world.view(), &arn);
+    let before = world.copied();
+    world
+        .call::<ScheduleKeyDeletion>(&admin, schedule(&gone.key_id, Some(7)))
+        .await
+        .unwrap();
+    assert!(kms::deleted_keys(&world.services.store().snapshot()).is_empty());
+    world.pass_days(7).await;
+    let deleted = kms::deleted_keys(&world.services.store().snapshot());
+    assert_eq!(deleted.iter().collect::<Vec<_>>(), [&arn]);
+    assert!(kms::fuzzing::opens(&before.services, &arn, &wrapped).unwrap());
+    let again = kms::delete_now(&before.services, &deleted).await.unwrap();
+    assert_eq!(again.iter().collect::<Vec<_>>(), [&arn]);
+    // With the root key, the wrapped material and all files of the directory.
+    assert!(!kms::fuzzing::opens(&before.services, &arn, &wrapped).unwrap());
+    assert!(kms::fuzzing::leftovers(&before.view(), &arn).is_empty());
+    let (code, _) = before.failure::<Decrypt>(&admin, decrypt(lost, None)).await;
+    assert_eq!(code, "InvalidCiphertextException");
+    before
+        .call::<Decrypt>(&admin, decrypt(safe, None))
+        .await
+        .unwrap();
+    assert!(kms::has_customer_keys(&before.services.store().snapshot()));
+    assert!(
+        kms::delete_now(&before.services, &deleted)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
 async fn a_deletion_that_was_interrupted_goes_on() {
     let world = World::new();
     let admin = world.admin();

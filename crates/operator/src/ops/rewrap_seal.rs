@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::{Value, json};
-use shapes::strongroom::{RewrapSealInput, SealChangedOutput};
+use shapes::strongroom::{RewrapSealInput, SealChangedOutput, SecretText};
 use types::Service;
 
 use crate::Error;
@@ -18,7 +18,7 @@ static REWRAP_SEAL: Action = Action::from_static("strongroom:RewrapSeal");
 /// open it any more.
 ///
 /// Only principals of the first account may call it, if their policies allow it, and only with
-/// what opens the seal now. Fails with `InvalidSealException` if that does not open it or the new
+/// what opens the seal now, unless the server opens it by itself. Fails with `InvalidSealException` if that does not open it or the new
 /// one cannot be used, and with `ValidationException` for an unknown kind of seal. Neither
 /// secret is in the record.
 #[derive(Debug)]
@@ -52,7 +52,8 @@ impl Operation for RewrapSeal {
             }
         };
         change(ctx, "StartRewrapSeal", move |seals| {
-            seals.rewrap(input.current.expose(), kind, input.new.expose())
+            let current = input.current.as_ref().map(SecretText::expose);
+            seals.rewrap(current, kind, input.new.expose())
         })
         .await
     }
@@ -89,6 +90,7 @@ pub(crate) async fn change(
     let changed = changed.map_err(|ended| Error::Seal(Box::new(ended)))?;
     let state = changed.map_err(|refused| match refused {
         SealRefused::Wrong => Error::WrongSeal,
+        SealRefused::Secret => Error::SealSecret,
         SealRefused::Unusable => Error::UnusableSeal,
         SealRefused::Failed(source) => Error::Seal(source),
     })?;

@@ -3,7 +3,7 @@
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::{Value, json};
-use shapes::strongroom::{RotateRootKeyInput, SealChangedOutput};
+use shapes::strongroom::{RotateRootKeyInput, SealChangedOutput, SecretText};
 use types::Service;
 
 use crate::Error;
@@ -15,7 +15,7 @@ static ROTATE_ROOT_KEY: Action = Action::from_static("strongroom:RotateRootKey")
 /// more.
 ///
 /// Only principals of the first account may call it, if their policies allow it, and only with
-/// what opens the seal. Fails with `InvalidSealException` if that does not open it. The secret
+/// what opens the seal, unless the server opens it by itself. Fails with `InvalidSealException` if that does not open it. The secret
 /// is not in the record.
 #[derive(Debug)]
 pub(crate) struct RotateRootKey;
@@ -40,7 +40,8 @@ impl Operation for RotateRootKey {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         change(ctx, "StartRotateRootKey", move |seals| {
-            seals.rotate(input.current.expose())
+            let current = input.current.as_ref().map(SecretText::expose);
+            seals.rotate(current)
         })
         .await
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{ConfigError, File, read_file};
 use crate::cli::DirectoryArgs;
+pub use crate::seal::settings::{KmsSeal, TokenSeal};
 
 /// Where the data is and what seals its root key.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,10 @@ pub enum SealConfig {
     KeyFile(PathBuf),
     /// A passphrase, read from the first line of a file.
     PassphraseFile(PathBuf),
+    /// A key of a KMS elsewhere.
+    Kms(KmsSeal),
+    /// A key on a PKCS#11 token.
+    Token(TokenSeal),
     /// Nothing is configured: the default key file for a new directory and for one that was
     /// sealed with it; a directory that was sealed with a passphrase waits for an operator.
     Unnamed {
@@ -43,6 +48,49 @@ impl DirectoryConfig {
 pub(super) struct SealFile {
     pub(super) key_file: Option<PathBuf>,
     pub(super) passphrase_file: Option<toml::Spanned<PathBuf>>,
+    kms: Option<toml::Spanned<KmsSeal>>,
+    token: Option<toml::Spanned<TokenSeal>>,
+}
+
+impl SealFile {
+    /// The one seal that the file names, if any.
+    ///
+    /// Fails, with its place, if there are several or if its settings cannot be used.
+    pub(super) fn read(&self) -> Result<Option<SealConfig>, (usize, String)> {
+        let key = self
+            .key_file
+            .clone()
+            .map(|path| (0, SealConfig::KeyFile(path)));
+        let passphrase = self.passphrase_file.as_ref().map(|path| {
+            let seal = SealConfig::PassphraseFile(path.get_ref().clone());
+            (path.span().start, seal)
+        });
+        let kms = self
+            .kms
+            .as_ref()
+            .map(|kms| (kms.span().start, SealConfig::Kms(kms.get_ref().clone())));
+        let token = self.token.as_ref().map(|token| {
+            (
+                token.span().start,
+                SealConfig::Token(token.get_ref().clone()),
+            )
+        });
+        let mut found = [key, passphrase, kms, token].into_iter().flatten();
+        let Some((at, seal)) = found.next() else {
+            return Ok(None);
+        };
+        if let Some((other, _)) = found.next() {
+            let reason = "`seal` has more than one of `key_file`, `passphrase_file`, `kms` and                           `token`: choose one";
+            return Err((other.max(at), reason.to_owned()));
+        }
+        match &seal {
+            SealConfig::Kms(settings) => settings.check().map_err(|reason| (at, reason))?,
+            SealConfig::Token(settings) => settings.check().map_err(|reason| (at, reason))?,
+            SealConfig::KeyFile(_) | SealConfig::PassphraseFile(_) | SealConfig::Unnamed { .. } => {
+            }
+        }
+        Ok(Some(seal))
+    }
 }
 
 pub(super) fn read(args: &DirectoryArgs) -> Result<(File, DirectoryConfig), ConfigError> {
@@ -59,23 +107,16 @@ pub(super) fn read(args: &DirectoryArgs) -> Result<(File, DirectoryConfig), Conf
         path: data.clone(),
         source,
     })?;
-    let passphrase = file
-        .seal
-        .passphrase_file
-        .as_ref()
-        .map(|path| path.get_ref().clone());
-    let seal = match (
-        &args.key_file,
-        &args.passphrase_file,
-        passphrase,
-        &file.seal.key_file,
-    ) {
-        (Some(path), _, _, _) | (None, None, None, Some(path)) => SealConfig::KeyFile(path.clone()),
-        (None, Some(path), _, _) => SealConfig::PassphraseFile(path.clone()),
-        (None, None, Some(path), _) => SealConfig::PassphraseFile(path),
-        (None, None, None, None) => SealConfig::Unnamed {
-            key_file: beside(&data),
-        },
+    let seal = match (&args.key_file, &args.passphrase_file) {
+        (Some(path), _) => SealConfig::KeyFile(path.clone()),
+        (None, Some(path)) => SealConfig::PassphraseFile(path.clone()),
+        (None, None) => {
+            let named = file.seal.read();
+            let named = named.map_err(|(_, reason)| ConfigError::Seal { reason })?;
+            named.unwrap_or_else(|| SealConfig::Unnamed {
+                key_file: beside(&data),
+            })
+        }
     };
     if let SealConfig::KeyFile(path) = &seal {
         refuse_inside(&data, path)?;

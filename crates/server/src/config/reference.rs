@@ -15,6 +15,19 @@ value is refused with its line.
 | `regions` | `--region NAME` (repeatable) | `STRONGROOM_REGIONS` (commas) | `[\"us-east-1\"]` | the regions answered for |
 | `seal.key_file` | `--key-file FILE` | `STRONGROOM_KEY_FILE` | the data directory's name and `.key` | the key that seals the root key; outside the data directory, mode 0600 |
 | `seal.passphrase_file` | `--passphrase-file FILE` | `STRONGROOM_PASSPHRASE_FILE` | none | a file whose first line is the passphrase that seals the root key instead |
+| `seal.kms.endpoint` | | | none | a KMS elsewhere that seals the root key instead: AWS KMS or another Strongroom; `https`, or this machine |
+| `seal.kms.region` | | | none | the region that its calls are signed for |
+| `seal.kms.key` | | | none | id, ARN or alias of a symmetric key there |
+| `seal.kms.encryption_context` | | | `{}` | pairs that the sealed root key is bound to, beside `strongroom:purpose` = `root-key` |
+| `seal.kms.credentials_file` | | | the `AWS_*` variables | a file in AWS's shared-credentials format |
+| `seal.kms.profile` | | | `default` | the profile in it |
+| `seal.kms.ca_file` | | | the system's | PEM certificates of the authorities that may vouch for the KMS |
+| `seal.kms.timeout_seconds` | | | 10 | how long each call may take |
+| `seal.token.module` | | | none | the PKCS#11 module of a token that seals the root key instead |
+| `seal.token.token` | | | none | the token's label |
+| `seal.token.key` | | | `strongroom-root` | the label of the AES key on it; made if it is missing when a directory is sealed |
+| `seal.token.pin_file` | | | none | a file, mode 0600, whose first line is the PIN |
+| `seal.token.timeout_seconds` | | | 10 | how long each call may take |
 | `unseal_listen` | | | the main address | an address that alone takes `POST /unseal`, on a server that starts sealed |
 | `backup.directory` | | | none | where `strongroom backup create` writes; better another disk than that of `data` |
 | `tls.certificate`, `tls.key` | | | none | PEM files; with them the listener speaks TLS only |
