@@ -81,7 +81,7 @@ fn shred_file() -> String {
     "shred.keys".to_owned()
 }
 
-fn discarded_shred_keys(services: &Services) -> Vec<Key> {
+pub(crate) fn discarded_shred_keys(services: &Services) -> Vec<Key> {
     let snapshot = services.store().snapshot();
     let all = Key::of(&[]);
     let rows = snapshot.scan(&DISCARDED, &all).map(|(row, _)| row.clone());

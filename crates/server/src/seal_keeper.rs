@@ -76,21 +76,21 @@ impl KeepSeal for Keeper {
         kind: SealKind,
         new: &str,
     ) -> Result<SealState, SealRefused> {
-        let (kind, new) = match kind {
-            SealKind::KeyFile => {
-                let key = parse_key(new.as_bytes()).ok_or(SealRefused::Unusable)?;
-                (Kind::KeyFile, Wrapping::Key(key))
-            }
-            // What a passphrase file could not hold could not be given again.
-            SealKind::Passphrase
-                if passphrase::first_line(new.as_bytes())
-                    .is_some_and(|line| line.expose() == new.as_bytes()) =>
-            {
-                Wrapping::of_passphrase(&secret(new), &SystemEntropy).map_err(failed)?
-            }
+        // What a passphrase file could not hold could not be given again.
+        let is_line = || {
+            let line = passphrase::first_line(new.as_bytes());
+            line.is_some_and(|line| line.expose() == new.as_bytes())
+        };
+        let key = match kind {
+            SealKind::KeyFile => Some(parse_key(new.as_bytes()).ok_or(SealRefused::Unusable)?),
+            SealKind::Passphrase if is_line() => None,
             SealKind::Passphrase => return Err(SealRefused::Unusable),
         };
         self.change(current, |seal, current| {
+            let (kind, new) = match key {
+                Some(key) => (Kind::KeyFile, Wrapping::Key(key)),
+                None => Wrapping::of_passphrase(&secret(new), &SystemEntropy)?,
+            };
             seal.rewrapped(current, (kind, &new), &SystemEntropy)
         })
     }
