@@ -20,6 +20,8 @@ ACCOUNT = "111122223333"
 REGION = "us-east-1"
 MODELS = pathlib.Path(__file__).parent / "models"
 OTHER_REGION = "eu-north-1"
+# What a server takes that has both.
+REGIONS = ("--region", REGION, "--region", OTHER_REGION)
 
 
 def settled(kms, key: str) -> dict:
@@ -122,16 +124,19 @@ class Server:
             capture_output=True, text=True, timeout=60)
 
 
+def with_backups(directory: pathlib.Path, more: str = "") -> tuple[str, str]:
+    """The flags for a configuration with a place for backups, and `more`."""
+    backups, config = directory / "backups", directory / "strongroom.toml"
+    backups.mkdir()
+    config.write_text(f'{more}\n[backup]\ndirectory = "{backups}"\n')
+    return "--config", str(config)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     directory = tmp_path_factory.mktemp("server")
     issuer = Issuer("https://issuer.example.com", directory / "issuer.jwks")
-    config = directory / "strongroom.toml"
-    backups = directory / "backups"
-    backups.mkdir()
-    config.write_text(settings(issuer) + f'\n[backup]\ndirectory = "{backups}"\n')
-    regions = ("--region", REGION, "--region", OTHER_REGION)
-    running = Server(directory, "--config", str(config), *regions)
+    running = Server(directory, *with_backups(directory, settings(issuer)), *REGIONS)
     running.issuer = issuer
     yield running
     assert running.stop() == 0

@@ -124,12 +124,17 @@ class World:
         return self.encapsulation() | {
             "SharedSecretCiphertextBlob": made["SharedSecretCiphertextBlob"]}
 
-    def seal_key(self):
-        return (self.server.directory / "data.key").read_text()
+    def seal(self):
+        """The kind and the secret of the server's seal."""
+        phrase = self.server.directory / "phrase"
+        if phrase.exists():
+            return "passphrase", phrase.read_text().strip()
+        return "key-file", (self.server.directory / "data.key").read_text()
 
     def rewrap(self):
-        """To the key that it has: the server is to start again with the same flags."""
-        return {"Current": self.seal_key(), "NewKind": "key-file", "New": self.seal_key()}
+        """To the seal that it has: the server is to start again with the same flags."""
+        kind, secret = self.seal()
+        return {"Current": secret, "NewKind": kind, "New": secret}
 
     def blob(self):
         return self.kms.encrypt(KeyId=self.shared_key, Plaintext=b"x")["CiphertextBlob"]
@@ -551,7 +556,7 @@ CALLS = {
         "RequestId": w.kms.list_keys()["ResponseMetadata"]["RequestId"]},
     ("strongroom", "CreateBackup"): lambda w: {"Name": name()},
     ("strongroom", "RewrapSeal"): lambda w: w.rewrap(),
-    ("strongroom", "RotateRootKey"): lambda w: {"Current": w.seal_key()},
+    ("strongroom", "RotateRootKey"): lambda w: {"Current": w.seal()[1]},
     ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.key_alias()),
     ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "ListFeatureGroups"): lambda w: {},
