@@ -276,8 +276,11 @@ impl Simulation {
 /// for the actions of one page together.
 const MOST_WORK: usize = 100_000;
 
-/// How many statements bear on each resource, and how many condition keys: what a request does
-/// not have of those is listed for each.
+/// Bytes of a condition key's name that are as much work as a statement: what a request does not
+/// have is listed by name for each resource.
+const NAME: usize = 32;
+
+/// How many statements bear on each resource, and how much there is to say of condition keys.
 fn statements(cast: &Cast, policies: &[(DocumentKind, Arc<Document>)]) -> usize {
     let sources = cast.identity.iter().chain(&cast.boundary);
     let levels = cast.levels.iter().flatten();
@@ -285,8 +288,11 @@ fn statements(cast: &Cast, policies: &[(DocumentKind, Arc<Document>)]) -> usize 
         .map(|source| &source.document)
         .chain(policies.iter().map(|(_, document)| document))
         .chain(levels.flat_map(|level| level.policies.iter().map(|policy| &policy.document)));
-    let weight =
-        |document: &Arc<Document>| document.statements().len() + document.condition_keys().len();
+    let weight = |document: &Arc<Document>| {
+        let keys = document.condition_keys();
+        let names = keys.iter().map(|key| 1 + key.original().len() / NAME);
+        document.statements().len() + names.sum::<usize>()
+    };
     documents.map(weight).sum()
 }
 

@@ -879,3 +879,24 @@ fn condition_keys_are_work_too() {
         refused.message
     );
 }
+
+#[test]
+fn long_names_of_condition_keys_are_more_work() {
+    let world = World::new();
+    let long = format!("kms:{}", "k".repeat(100_000));
+    let policy = statement(&json!({
+        "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Condition": { "StringEquals": { long: "x" } },
+    }));
+    let resources = |count: usize| -> Vec<String> {
+        (0..count)
+            .map(|number| format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/{number}"))
+            .collect()
+    };
+    // What is missing would be said of each resource: a hundred megabytes.
+    let input = of_policy(&policy, &json!({ "ResourceArns": resources(1000) }));
+    let refused = world.call("SimulateCustomPolicy", input).unwrap_err();
+    assert_eq!(refused.code, "InvalidInput");
+    let input = of_policy(&policy, &json!({ "ResourceArns": resources(2) }));
+    world.ok("SimulateCustomPolicy", input);
+}
