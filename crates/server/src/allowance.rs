@@ -60,11 +60,50 @@ impl Allowances {
         true
     }
 
+    /// Counts the call that `peer` makes as refused, unless it says otherwise: also if it ends
+    /// because its caller went away.
+    pub(crate) fn unless_accepted(&self, peer: IpAddr) -> Unaccepted<'_> {
+        Unaccepted {
+            allowances: self,
+            peer: Some(peer),
+        }
+    }
+
+    /// Whether `peer` may make a call at `now`; nothing is used up.
+    pub(crate) fn may(&self, peer: IpAddr, now: Monotonic) -> bool {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = used.get(&network(peer));
+        let from = until.map_or(now, |until| (*until).max(now));
+        from.0.saturating_sub(now.0) + self.call <= AHEAD
+    }
+
     /// The call that `peer` made was refused.
-    pub(crate) fn refused(&self, peer: IpAddr) {
+    fn refused(&self, peer: IpAddr) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(until) = used.get_mut(&network(peer)) {
             *until = Monotonic(until.0 + self.call * REFUSED);
+        }
+    }
+}
+
+/// A call that counts as refused when it ends.
+#[derive(Debug)]
+pub(crate) struct Unaccepted<'a> {
+    allowances: &'a Allowances,
+    peer: Option<IpAddr>,
+}
+
+impl Unaccepted<'_> {
+    /// The call counts for itself alone.
+    pub(crate) fn accepted(mut self) {
+        self.peer = None;
+    }
+}
+
+impl Drop for Unaccepted<'_> {
+    fn drop(&mut self) {
+        if let Some(peer) = self.peer {
+            self.allowances.refused(peer);
         }
     }
 }
@@ -105,6 +144,28 @@ mod tests {
         assert_eq!(admitted(&allowances, HERE, at(0), true), 10);
         assert_eq!(admitted(&allowances, HERE, at(1000), true), 2);
         assert_eq!(admitted(&allowances, HERE, at(600_000), true), 10);
+    }
+
+    #[test]
+    fn a_call_whose_caller_goes_away_counts_as_refused() {
+        let allowances = Allowances::new(20);
+        let calls = (0..1000).take_while(|_| {
+            let admitted = allowances.admit(HERE, at(0));
+            if admitted {
+                drop(allowances.unless_accepted(HERE));
+            }
+            admitted
+        });
+        assert_eq!(calls.count(), 10);
+        assert!(!allowances.may(HERE, at(0)) && allowances.may(THERE, at(0)));
+        assert!(allowances.may(HERE, at(60_000)));
+        let allowances = Allowances::new(20);
+        let calls = (0..1000).take_while(|_| {
+            let admitted = allowances.admit(HERE, at(0));
+            allowances.unless_accepted(HERE).accepted();
+            admitted
+        });
+        assert_eq!(calls.count(), 100);
     }
 
     #[test]

@@ -157,11 +157,15 @@ impl HttpService {
                 return Box::pin(answer).await;
             }
         };
-        let sender = self.sender(&arrived, rule);
+        let sender = self.sender(
+            &arrived,
+            rule,
+            origin.source_ip.unwrap_or_else(|| peer.address.ip()),
+        );
         let limit = match sender {
             Sender::Caller => rule.limit,
             // Their signature cannot be right.
-            Sender::Stranger => rule.limit.min(STRANGERS_BODY),
+            Sender::Stranger(_) | Sender::Unsigned(_) => rule.limit.min(STRANGERS_BODY),
         };
         let (body, _memory) = match self.bodies.read(body, limit, sender).await {
             Ok(read) => read,
@@ -187,14 +191,14 @@ impl HttpService {
     }
 
     /// Who sends the body of a request, as far as its head tells; nobody asks without a body.
-    fn sender(&self, arrived: &Arrived<'_>, rule: BodyRule) -> Sender {
+    fn sender(&self, arrived: &Arrived<'_>, rule: BodyRule, peer: IpAddr) -> Sender {
         if rule.declared == 0 {
             return Sender::Caller;
         }
         let view = store::View::plain(self.services.store().snapshot());
         match self.known(&view, &arrived.signature) {
             Some(_) => Sender::Caller,
-            None => Sender::Stranger,
+            None => Sender::Stranger(peer),
         }
     }
 

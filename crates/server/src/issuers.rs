@@ -71,7 +71,7 @@ impl Seldom {
 #[derive(Debug)]
 enum Keys {
     File(KeyFile),
-    Address(Box<KeyAddress>),
+    Address(Arc<KeyAddress>),
 }
 
 impl Issuers {
@@ -84,7 +84,7 @@ impl Issuers {
                 KeysFrom::File(path) => Keys::File(KeyFile::new(path)?),
                 KeysFrom::Address { url, ca_file } => {
                     let address = KeyAddress::new(url, ca_file, Arc::clone(clock));
-                    Keys::Address(Box::new(address?))
+                    Keys::Address(Arc::new(address?))
                 }
             };
             let url = issuer.url.clone();
@@ -224,8 +224,8 @@ struct KeyAddress {
     ca_file: PathBuf,
     clock: Arc<dyn Clock>,
     fetched: Mutex<Fetched>,
-    /// Held by the one request that fetches, while those that need what it finds wait.
-    fetching: tokio::sync::Mutex<()>,
+    /// Held while somebody fetches: those that need what is found wait.
+    fetching: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -257,14 +257,14 @@ impl KeyAddress {
             ca_file: ca_file.to_path_buf(),
             clock,
             fetched: Mutex::default(),
-            fetching: tokio::sync::Mutex::default(),
+            fetching: Arc::default(),
         })
     }
 
     /// The keys, fetched anew if those that are known are old or `lacking`. One request fetches
     /// at a time; others wait for what it finds, but not those whom the known keys suffice.
     async fn keys(
-        &self,
+        self: &Arc<Self>,
         issuer: &str,
         lacking: Option<&Arc<KeySet>>,
     ) -> Result<Arc<KeySet>, NoKeys> {
@@ -272,11 +272,22 @@ impl KeyAddress {
         if let Some(known) = self.known(lacking, busy) {
             return known;
         }
-        let _fetching = self.fetching.lock().await;
+        let turn = Arc::clone(&self.fetching).lock_owned().await;
         // What somebody fetched meanwhile may do.
         if let Some(known) = self.known(lacking, false) {
             return known;
         }
+        let (address, issuer) = (Arc::clone(self), issuer.to_owned());
+        // On its own: a caller that goes away does not take the keys from all others.
+        let fetch = tokio::spawn(async move {
+            let _turn = turn;
+            address.fetch_and_keep(&issuer).await
+        });
+        fetch.await.unwrap_or(Err(NoKeys::Unavailable))
+    }
+
+    /// Fetches the keys and keeps them for others.
+    async fn fetch_and_keep(&self, issuer: &str) -> Result<Arc<KeySet>, NoKeys> {
         let now = self.clock.monotonic();
         self.fetched().tried = Some(now);
         let found = self.fetch().await;

@@ -43,7 +43,7 @@ value is refused with its line.
 | `limits.header_seconds` | | | 10 | time for a request's head |
 | `limits.body_seconds` | | | 30 | time for a request's body |
 | `limits.write_seconds` | | | 30 | time that a client has to read each MiB of its answer |
-| `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections; a sixteenth of it beside for requests without a known access key |
+| `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections; beside it a sixteenth for requests with an unknown access key, and one for forms without a signature, of either an eighth for one network |
 | `limits.response_memory` | | | 268435456 | bytes of answers above 16 KiB that clients have not read yet, over all connections |
 | `limits.cache_memory` | | | an eighth of the memory | bytes of sealed records kept in memory for reading, taken as they are read; where its control group allows the process less than the machine has, the eighth is of that |
 | `limits.lookups_per_second` | | | 2 | calls of `LookupEvents` that each account may make in a region; 2 is AWS's rate |

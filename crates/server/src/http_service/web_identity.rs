@@ -37,11 +37,12 @@ impl HttpService {
             // The body is not worth reading.
             return closing(self.refuse(protocol, refused, origin, id).await);
         };
-        let (body, _memory) = match self
-            .bodies
-            .read(body, STRANGERS_BODY, Sender::Stranger)
-            .await
-        {
+        let now = self.services.clock().monotonic();
+        if !self.allowances.may(peer, now) {
+            return self.throttled(peer, id);
+        }
+        let sender = Sender::Unsigned(peer);
+        let (body, _memory) = match self.bodies.read(body, STRANGERS_BODY, sender).await {
             Ok(read) => read,
             Err(unread) => {
                 let refusal = unread.refusal(STRANGERS_BODY, protocol);
@@ -74,10 +75,10 @@ impl HttpService {
         id: RequestId,
     ) -> Response<Bytes> {
         let reply = ReplyTo::operation(call.service(), call.operation(), id);
+        let charge = self.allowances.unless_accepted(peer);
         let input = match call.read::<AssumeRoleWithWebIdentityRequest>() {
             Ok(input) => input,
             Err(error) => {
-                self.allowances.refused(peer);
                 let refusal = error.refusal(call.protocol(), Some(call.service()));
                 self.refusals.note(Some(peer), &refusal.code, id);
                 return reply.error(&refusal);
@@ -95,8 +96,8 @@ impl HttpService {
                 let services = self.services.clone();
                 let ctx = Ctx::new(services, view, caller, origin, region.clone(), id);
                 let response = route.answer(ctx, call).await;
-                if response.status().is_client_error() {
-                    self.allowances.refused(peer);
+                if !response.status().is_client_error() {
+                    charge.accepted();
                 }
                 response
             }
@@ -106,8 +107,8 @@ impl HttpService {
             }
             (Err(failure), _, _) => {
                 // That an issuer's keys are not to be had is no fault of whoever has its token.
-                if failure.kind != ErrorKind::Unavailable {
-                    self.allowances.refused(peer);
+                if failure.kind == ErrorKind::Unavailable {
+                    charge.accepted();
                 }
                 debug!(request = %id, cause = ?failure.source, "the identity was not accepted");
                 let refusal = Refusal {

@@ -108,16 +108,16 @@ fn answer(status: &str, body: &str) -> String {
 }
 
 /// Keys at an address; the configuration takes `https` only, these tests do without.
-fn address(port: u16, clock: &Arc<ManualClock>) -> KeyAddress {
+fn address(port: u16, clock: &Arc<ManualClock>) -> Arc<KeyAddress> {
     let url: Uri = format!("http://127.0.0.1:{port}/keys").parse().unwrap();
-    KeyAddress {
+    Arc::new(KeyAddress {
         server: Target::parse(&url).unwrap(),
         path: "/keys".to_owned(),
         ca_file: PathBuf::new(),
         clock: clock.clone(),
         fetched: Mutex::default(),
-        fetching: tokio::sync::Mutex::default(),
-    }
+        fetching: Arc::default(),
+    })
 }
 
 #[tokio::test]
@@ -236,4 +236,22 @@ fn what_strangers_can_have_said_is_said_once_in_ten_seconds() {
         .map(|second| seldom.admit(at(second)))
         .into();
     assert_eq!(said, [true, false, false, false, true, false]);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_takes_the_keys_from_nobody() {
+    let clock = clock();
+    let (port, answer_now) = slow_server().await;
+    let address = address(port, &clock);
+    {
+        let mut first = std::pin::pin!(address.keys("i", None));
+        tokio::select! {
+            biased;
+            _ = &mut first => panic!("nothing was fetched yet"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    answer_now.send(()).unwrap();
+    // Ten seconds are not over, and it has what the first one asked for.
+    assert!(address.keys("i", None).await.is_ok());
 }
