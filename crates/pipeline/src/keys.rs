@@ -250,7 +250,11 @@ impl RequestKeys<'_> {
             "aws:currenttime" => Some(owned(ctx.time().to_iso8601())),
             "aws:epochtime" => Some(owned(ctx.time().seconds().to_string())),
             "aws:requestedregion" => Some(borrowed(ctx.region().as_str())),
-            "aws:securetransport" => Some(truth(ctx.origin().secure_transport)),
+            // What a service does in its own name never leaves this process.
+            "aws:securetransport" => Some(truth(
+                ctx.origin().secure_transport
+                    || matches!(ctx.caller().principal, Principal::Service { .. }),
+            )),
             "aws:useragent" => ctx.origin().user_agent.as_deref().map(borrowed),
             "aws:referer" => ctx.origin().referer.as_deref().map(borrowed),
             // A service's call on the caller's behalf comes from the service's address.

@@ -199,7 +199,7 @@ fn refused(
         let key = DenialKey {
             account,
             region: ctx.region().clone(),
-            principal: ctx.caller().principal.display_name(),
+            principal: who(ctx),
             action: format!("{}:{}", record.event_source, record.event_name),
             resource: resource.unwrap_or_default(),
             code: record.error_code.clone().unwrap_or_default(),
@@ -225,6 +225,15 @@ fn refused(
     }
     append_copies(ctx, record, &to, (authorization, &[]), batch)?;
     Ok(true)
+}
+
+/// Who was refused: a service for each resource that it acts for apart.
+fn who(ctx: &Ctx) -> String {
+    let name = ctx.caller().principal.display_name();
+    match ctx.source() {
+        Some(source) => format!("{name} for {source}"),
+        None => name,
+    }
 }
 
 fn is_denial(failure: &Failure) -> bool {
@@ -390,6 +399,13 @@ fn base_of(
         Category::Management
     };
     fill_origin(&mut record, ctx.origin(), ctx.via());
+    if let Some(source) = ctx.source() {
+        add(
+            &mut record.additional_event_data,
+            "sourceArn",
+            source.as_str().into(),
+        );
+    }
     if let Principal::Service { name } = &caller.principal {
         (*name).clone_into(&mut record.source_ip_address);
         (*name).clone_into(&mut record.user_agent);

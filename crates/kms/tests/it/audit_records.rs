@@ -353,3 +353,55 @@ async fn each_account_sees_the_statements_of_its_own_policies_only() {
     );
     assert!(!own.contains("account that owns"), "{own}");
 }
+
+/// SageMaker in its own name.
+fn sagemaker() -> pipeline::Caller {
+    let name = "sagemaker.amazonaws.com";
+    pipeline::Caller::new(types::Principal::Service { name }, None)
+}
+
+fn group(name: &str) -> types::Arn {
+    format!("arn:aws:sagemaker:us-east-1:{HOME}:feature-group/{name}")
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_a_service_does_in_its_own_name_is_recorded_with_what_it_acts_for() {
+    let world = World::new();
+    // The usual statement against connections without TLS is not about what stays in the process.
+    let policy = open_but(
+        r#",{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},
+            "Action":"kms:Encrypt","Resource":"*"},
+           {"Effect":"Deny","Principal":"*","Action":"kms:*","Resource":"*",
+            "Condition":{"Bool":{"aws:SecureTransport":"false"},"Null":{"aws:username":"true"}}}"#,
+    );
+    let key = create_with_policy(&world, &world.admin(), &policy).await;
+    let arn = key.arn.unwrap();
+    let group = group("one");
+    world
+        .call_about::<Encrypt>(&sagemaker(), Some(&group), encrypt(&arn))
+        .await
+        .unwrap();
+    let record = world.newest_record(HOME);
+    let additional = record.additional_event_data.unwrap();
+    assert_eq!(additional["sourceArn"], group.to_string());
+}
+
+#[tokio::test]
+async fn denials_of_a_service_are_told_apart_by_what_it_acts_for() {
+    let world = World::new();
+    let key = create_with_policy(&world, &world.admin(), &open_but("")).await;
+    let arn = key.arn.unwrap();
+    let service = sagemaker();
+    for number in 0..30 {
+        let group = group(&format!("g{}", number % 3));
+        let found = world.call_about::<Encrypt>(&service, Some(&group), encrypt(&arn));
+        assert!(found.await.is_err());
+    }
+    let record = world.newest_record(HOME);
+    let additional = record.additional_event_data.unwrap();
+    // Ten of each are recorded one by one: the last one too.
+    assert_eq!(additional["sourceArn"], group("g2").to_string());
+    assert_eq!(additional.get("suppressedCount"), None);
+}
