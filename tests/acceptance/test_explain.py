@@ -144,6 +144,9 @@ def test_nothing_is_said_of_another_accounts_policies(server, strongroom, user):
     assert "SecretProject" not in json.dumps(answer, default=str)
     assert "another account" in found["Notes"][0]
     assert "SmallestChange" not in found
+    # Whether a grant lets a caller without any policy use the key is not looked at either.
+    bare = denied(server.client("kms", user("bare-stranger")).decrypt, CiphertextBlob=blob, KeyId=foreign)
+    assert need(strongroom.explain_request(RequestId=bare))["Decision"] == "unknown"
     # Nor does it show that their policy changed, or when.
     theirs.put_key_policy(KeyId=foreign, PolicyName="default", Policy=json.dumps(secret).replace("Deny", "Allow"))
     kms.decrypt(CiphertextBlob=blob, KeyId=foreign)

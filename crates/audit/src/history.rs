@@ -85,14 +85,14 @@ fn push(
 /// decision depended on.
 ///
 /// Looks through at most `most` entries, from the newest one on, or from those of the day of
-/// `near` backwards.
+/// `near` backwards, as long as it is `wanted`.
 pub fn of_request(
     store: &dyn Store,
     (account, region): (AccountId, &Region),
     id: &str,
-    near: Option<Timestamp>,
-    now: Timestamp,
+    (near, now): (Option<Timestamp>, Timestamp),
     most: usize,
+    wanted: &dyn Fn() -> bool,
 ) -> Result<Vec<(Record, Option<Value>)>, Error> {
     const CHUNK: usize = 500;
     let stream = stream_of(Some(account), region);
@@ -103,7 +103,7 @@ pub fn of_request(
     });
     let mut found = Vec::new();
     let mut seen = 0;
-    while seen < most {
+    while seen < most && wanted() {
         let oldest = oldest_kept_segment(now);
         let entries = store
             .log_newest_first(&EVENTS, stream, before, oldest, CHUNK)

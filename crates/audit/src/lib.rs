@@ -7,6 +7,7 @@ mod damper;
 mod error;
 mod history;
 mod identity;
+mod lookups;
 mod record;
 
 pub use damper::{Counted, Damped, Damper, DenialKey};
@@ -16,4 +17,5 @@ pub use history::{
     oldest_kept_segment, verify,
 };
 pub use identity::{SessionContext, UserIdentity};
+pub use lookups::{Lookups, PER_SECOND};
 pub use record::{Category, EventType, Record, Resource, TlsDetails, timestamp_text};

@@ -1,12 +1,11 @@
 //! CloudTrail: the event history. Trails, digests and delivery come with a later release.
 
 mod error;
-mod lookups;
 mod ops;
 mod token;
 
+pub use audit::{Lookups, PER_SECOND};
 pub use error::Error;
-pub use lookups::{Lookups, PER_SECOND};
 pub use ops::LookupEvents;
 
 /// Adds CloudTrail's operations.

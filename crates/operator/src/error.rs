@@ -83,6 +83,12 @@ pub enum Error {
     /// A service that acts for itself has no account.
     #[error("the caller belongs to no account")]
     NoAccount,
+    /// The account has had too many requests explained in the region within a second.
+    #[error("Rate exceeded")]
+    Throttled,
+    /// A part of the server is missing.
+    #[error("the server is not complete")]
+    Part(#[from] pipeline::MissingPart),
     /// The history cannot be read.
     #[error("reading the history failed")]
     History(#[from] audit::Error),
@@ -110,10 +116,12 @@ impl ServiceError for Error {
             Self::BackupExists { .. } | Self::BackupRunning => ErrorKind::Conflict,
             Self::NoBackupDirectory => ErrorKind::Unavailable,
             Self::Intent(failed) => failed.kind(),
+            Self::Throttled => ErrorKind::Throttled,
             Self::History(_)
             | Self::Unreadable(_)
             | Self::Replay(_)
             | Self::Unfinished(_)
+            | Self::Part(_)
             | Self::Backup(_)
             | Self::Seal(_) => ErrorKind::Internal,
         }
@@ -130,10 +138,12 @@ impl ServiceError for Error {
             Self::NoBackupDirectory => "BackupNotConfiguredException",
             Self::BackupExists { .. } => "BackupAlreadyExistsException",
             Self::BackupRunning => "BackupInProgressException",
+            Self::Throttled => "ThrottlingException",
             Self::History(_)
             | Self::Unreadable(_)
             | Self::Replay(_)
             | Self::Unfinished(_)
+            | Self::Part(_)
             | Self::Backup(_)
             | Self::Seal(_)
             | Self::Intent(_) => "InternalFailure",
@@ -150,6 +160,7 @@ impl ServiceError for Error {
             | Self::NoBackupDirectory
             | Self::BackupExists { .. }
             | Self::BackupRunning
+            | Self::Throttled
             | Self::SealKind { .. }
             | Self::WrongSeal
             | Self::SealSecret
@@ -158,6 +169,7 @@ impl ServiceError for Error {
             | Self::Unreadable(_)
             | Self::Replay(_)
             | Self::Unfinished(_)
+            | Self::Part(_)
             | Self::Backup(_)
             | Self::Seal(_)
             | Self::Intent(_) => {

@@ -13,6 +13,7 @@ mod words;
 
 pub use backups::{Backups, Made, MakeBackup, Refused};
 pub use error::Error;
+pub use ops::explain_request::Explanations;
 pub use seals::{KeepSeal, SealKind, SealRefused, SealState, Seals};
 
 use pipeline::Registry;

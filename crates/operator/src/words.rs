@@ -21,6 +21,16 @@ pub(crate) const OF_THE_PAST: &str = "policies, principals, keys and the organiz
 const FOREIGN: &str = "the resource belongs to another account, which has to allow it too: this is \
      what the own account says, and nothing that the other one has or decides is looked at";
 
+/// Where nothing denies it, and nothing allows it.
+const IMPLICIT: &str = "implicitDeny";
+
+/// Where it cannot be said.
+const UNKNOWN_DECISION: &str = "unknown";
+
+/// What may have allowed it beside policies.
+const GRANTS: &str = "no policy of the own account allows it, but a grant on the other account's key can: grants \
+     on it are not looked at";
+
 /// An action of a release before.
 const UNKNOWN: &str = "this release does not know the action";
 
@@ -46,13 +56,22 @@ pub(crate) fn need(replayed: &Replayed) -> ExplainedNeed {
         ..ExplainedNeed::default()
     };
     match &replayed.outcome {
-        Outcome::Decided(explanation) => decided(&mut need, explanation, replayed.foreign),
+        Outcome::Decided(explanation) => {
+            decided(&mut need, explanation, replayed.foreign);
+            let denied = explanation.decision().denial();
+            let lacks_allow = denied
+                .is_some_and(|denied| !denied.explicit && denied.policy == PolicyType::Identity);
+            if replayed.foreign && replayed.has_grants && lacks_allow {
+                UNKNOWN_DECISION.clone_into(&mut need.decision);
+                need.notes.push(GRANTS.to_owned());
+            }
+        }
         Outcome::Impossible(why) => {
-            "implicitDeny".clone_into(&mut need.decision);
+            IMPLICIT.clone_into(&mut need.decision);
             need.notes.push((*why).to_owned());
         }
         Outcome::Unknown => {
-            "unknown".clone_into(&mut need.decision);
+            UNKNOWN_DECISION.clone_into(&mut need.decision);
             need.notes.push(UNKNOWN.to_owned());
         }
     }
@@ -84,7 +103,7 @@ fn decided(need: &mut ExplainedNeed, explanation: &Explanation, foreign: bool) {
         (true, _) if foreign => "allowedByOwnAccount",
         (true, _) => "allowed",
         (false, Some(denial)) if denial.explicit => "explicitDeny",
-        (false, _) => "implicitDeny",
+        (false, _) => IMPLICIT,
     };
     word.clone_into(&mut need.decision);
     let near = explanation.near_misses().iter();
@@ -117,7 +136,7 @@ fn decided(need: &mut ExplainedNeed, explanation: &Explanation, foreign: bool) {
 /// are not, for the management account alone may read them and none of them binds it; what
 /// stands in for another account's policy is no policy.
 fn is_shown(statement: &StatementInfo, foreign: bool) -> bool {
-    let stands_in = foreign && statement.policy == PolicyType::Resource;
+    let stands_in = foreign && matches!(statement.policy, PolicyType::Resource | PolicyType::Trust);
     !(stands_in || statement.policy.is_of_the_organization())
 }
 

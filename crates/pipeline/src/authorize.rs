@@ -25,6 +25,16 @@ const NOT_ACROSS_ACCOUNTS: &str =
 const ACROSS_ACCOUNTS: &str = "the resource belongs to another account: its policies and the \
      caller's do not both allow it";
 
+/// The trust policy of another account's role where only the caller's side is to decide.
+const TRUSTS_EVERYBODY: &str = r#"{
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+    }
+}"#;
+
 /// The policy of another account's resource where only the caller's side is to decide.
 const ALLOWS_EVERYBODY: &str = r#"{
     "Version": "2012-10-17",
@@ -197,7 +207,8 @@ pub(crate) fn weigh<T>(
 }
 
 /// Decides what the caller's account says of `need` on another account's resource, and hands it
-/// to `ask`: whatever that account has or says, it is taken to allow.
+/// to `ask`: whatever that account has or says, it is taken to allow, by a trust policy if it
+/// `trusts` roles so.
 ///
 /// Nothing that the other account decides changes the outcome: neither the resource's policy and
 /// grants, nor its tags, nor whether it exists. That the account is in the organization counts,
@@ -206,17 +217,27 @@ pub(crate) fn weigh_own_side<T>(
     ctx: &Ctx,
     identity: &IdentityPolicies,
     bounds: Option<&AccountBounds>,
-    need: &Need,
+    (need, trusts): (&Need, bool),
     ask: impl FnOnce(&Request<'_>, &Policies<'_>, &Beside<'_>, Decision) -> T,
 ) -> Result<T, Undecided> {
     if need.same_account_only {
         return Err(Undecided(NOT_ACROSS_ACCOUNTS));
     }
-    let everybody = Document::parse(ALLOWS_EVERYBODY, DocumentKind::Resource);
+    let (text, kind) = if trusts {
+        (TRUSTS_EVERYBODY, DocumentKind::Trust)
+    } else {
+        (ALLOWS_EVERYBODY, DocumentKind::Resource)
+    };
+    let everybody = Document::parse(text, kind);
     let everybody = everybody.map_err(|_unreadable| Undecided(ACROSS_ACCOUNTS))?;
+    let everybody = Arc::new(everybody);
     let facts = ResourceFacts {
         account: facts_of(ctx, need).account,
-        rule: ResourceRule::General(Arc::new(everybody)),
+        rule: if trusts {
+            ResourceRule::Trust(everybody)
+        } else {
+            ResourceRule::General(everybody)
+        },
         keys: None,
     };
     let own = Need {

@@ -73,6 +73,9 @@ pub struct Replayed {
     /// Whether the resource is another account's: nothing that it decides is looked at, since
     /// the answer would show it.
     pub foreign: bool,
+    /// Whether grants may allow it, which are not looked at if the resource is another
+    /// account's.
+    pub has_grants: bool,
     /// The outcome.
     pub outcome: Outcome,
 }
@@ -121,6 +124,10 @@ pub fn replay(
             action: kept.action.clone(),
             resource: shown.map_or("*", Arn::as_str).to_owned(),
             foreign: false,
+            has_grants: kept
+                .resource
+                .as_ref()
+                .is_some_and(|arn| arn.service() == "kms"),
             outcome: Outcome::Unknown,
         };
         if let Some(action) = known.find(&kept.action) {
@@ -132,7 +139,8 @@ pub fn replay(
                     policy::explain_with(request, policies, beside)
                 };
             let decided = if one.foreign {
-                authorize::weigh_own_side(&ctx, &identity, bounds.as_deref(), &need, explain)
+                let asked = (&need, kept.rule == KeptRule::Trust);
+                authorize::weigh_own_side(&ctx, &identity, bounds.as_deref(), asked, explain)
             } else {
                 need = ruled(&ctx, &**directory, need, kept, facts)?;
                 authorize::weigh(&ctx, &identity, bounds.as_deref(), &need, explain)

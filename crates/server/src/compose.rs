@@ -82,6 +82,7 @@ pub(crate) async fn deployment(
     let mut parts = Parts::default();
     let lookups = config.limits.lookups_per_second;
     parts.insert(Arc::new(cloudtrail::Lookups::new(lookups)));
+    parts.insert(Arc::new(operator::Explanations::default()));
     parts.insert(Arc::new(iam::LastUsed::default()));
     parts.insert(Arc::new(iam::AuthorizationMessages::new(directory.root())));
     parts.insert(Arc::new(iam::SessionTokens::new(directory.root())));

@@ -52,7 +52,9 @@ impl Operation for LookupEvents {
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let lookups: &Lookups = ctx.part()?;
-        lookups.admit(account, ctx.region(), ctx.monotonic())?;
+        if !lookups.admit(account, ctx.region(), ctx.monotonic()) {
+            return Err(Error::Throttled);
+        }
         let query = Query::of(account, &input)?;
         let before = match &input.next_token {
             Some(text) => Some(token::decode(text, &query.binding).ok_or(Error::NextToken)?),
@@ -67,10 +69,13 @@ impl Operation for LookupEvents {
             region: ctx.region().clone(),
             now: ctx.time(),
         };
-        // Closed by nobody. The reading must not hold up the requests of its thread.
-        let _turn = lookups.readers.acquire().await.ok();
+        // The reading must not hold up the requests of its thread, and keeps its turn to its end.
+        let turn = lookups.turn().await;
         let binding = query.binding.clone();
-        let read = move || history.page(&query, before, page);
+        let read = move || {
+            let _turn = turn;
+            history.page(&query, before, page)
+        };
         let (events, next) = tokio::task::spawn_blocking(read).await??;
         Ok(Reply::read(LookupEventsResponse {
             events: Some(events),

@@ -1,8 +1,9 @@
 //! `ExplainRequest`: why a recorded request was allowed or denied, and whether it would be now.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use audit::Record;
+use audit::{Lookups, Record};
 use pipeline::{
     Ctx, Evaluated, EventDetail, Kind, Need, Needs, Operation, Permit, Reply, Services, replay,
 };
@@ -15,6 +16,20 @@ use types::{AccountId, Region, Service, Timestamp};
 use crate::{Error, words};
 
 static EXPLAIN_REQUEST: Action = Action::from_static("strongroom:ExplainRequest");
+
+/// Requests that each account may have explained a second in a region.
+const PER_SECOND: u32 = 20;
+
+/// What bounds explanations: how often they are asked for, and how many are made at a time. A
+/// shared part.
+#[derive(Debug)]
+pub struct Explanations(Lookups);
+
+impl Default for Explanations {
+    fn default() -> Self {
+        Self(Lookups::new(PER_SECOND))
+    }
+}
 
 /// Records that are looked through for the request.
 const LOOKED: usize = 20_000;
@@ -59,6 +74,12 @@ impl Operation for ExplainRequest {
         let at = When::of(input.at.as_deref().unwrap_or(NOW))?;
         let near = input.near.as_deref();
         let near = near.map(|text| time("Near", text, "")).transpose()?;
+        let Explanations(bounds) = ctx.part()?;
+        if !bounds.admit(account, ctx.region(), ctx.monotonic()) {
+            return Err(Error::Throttled);
+        }
+        let turn = bounds.turn().await;
+        let caller = Waiting::default();
         let asked = Asked {
             services: Arc::clone(ctx.services()),
             account,
@@ -67,8 +88,13 @@ impl Operation for ExplainRequest {
             id: input.request_id.clone(),
             near,
             at,
+            gone: Arc::clone(&caller.0),
         };
-        let calls = tokio::task::spawn_blocking(move || asked.calls()).await??;
+        let explain = move || {
+            let _turn = turn;
+            asked.calls()
+        };
+        let calls = tokio::task::spawn_blocking(explain).await??;
         Ok(Reply::read(ExplainRequestOutput {
             request_id: input.request_id,
             at: input.at.unwrap_or_else(|| NOW.to_owned()),
@@ -127,6 +153,18 @@ struct Asked {
     id: String,
     near: Option<Timestamp>,
     at: When,
+    /// Whether nobody waits for the answer any more.
+    gone: Arc<AtomicBool>,
+}
+
+/// Says when nobody waits any more: when it is dropped.
+#[derive(Debug, Default)]
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Asked {
@@ -134,7 +172,9 @@ impl Asked {
     fn calls(self) -> Result<Vec<ExplainedCall>, Error> {
         let store = &**self.services.store();
         let place = (self.account, &self.region);
-        let records = audit::of_request(store, place, &self.id, self.near, self.now, LOOKED)?;
+        let when = (self.near, self.now);
+        let wanted = || !self.gone.load(Ordering::Relaxed);
+        let records = audit::of_request(store, place, &self.id, when, LOOKED, &wanted)?;
         if records.is_empty() {
             return Err(Error::NoSuchRequest {
                 id: self.id,

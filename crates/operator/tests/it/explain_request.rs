@@ -269,7 +269,14 @@ fn nobody_of_a_closed_account_may_do_anything() {
     let store = &**world.services.store();
     let now = world.services.clock().now();
     let request = world.records_of(account)[0].request_id.clone();
-    let kept = audit::of_request(store, (account, &world.region), &request, None, now, 100);
+    let kept = audit::of_request(
+        store,
+        (account, &world.region),
+        &request,
+        (None, now),
+        100,
+        &|| true,
+    );
     let kept = kept.unwrap().remove(0).1.unwrap();
     let evaluated = serde_json::from_value(kept).unwrap();
     world.ok("organizations:CloseAccount", json!({ "AccountId": id }));
@@ -392,9 +399,9 @@ fn what_is_kept_shows_in_no_record() {
         &**world.services.store(),
         (ACCOUNT.parse().unwrap(), &world.region),
         &request,
-        None,
-        world.services.clock().now(),
+        (None, world.services.clock().now()),
         100,
+        &|| true,
     );
     assert!(format!("{kept:?}").contains("canary-value"));
     let answer = world.explain(&request, json!({})).to_string();
@@ -616,4 +623,47 @@ fn a_denied_web_identity_is_explained() {
     assert_eq!(decision(&gone), "implicitDeny");
     let notes = need(&gone)["Notes"].to_string();
     assert!(notes.contains("no identity provider"), "{notes}");
+}
+
+#[test]
+fn explanations_are_bounded_for_each_account() {
+    let (world, _, request) = denied();
+    let explain = || world.explain_as(&world.administrator, &request, json!({}));
+    let answered = (0..40).take_while(|_| explain().is_ok()).count();
+    assert_eq!(answered, 20);
+    assert_eq!(explain().unwrap_err().code, "ThrottlingException");
+    world.wait(1);
+    explain().unwrap();
+}
+
+#[test]
+fn a_history_is_read_no_further_than_it_is_wanted() {
+    let (world, _, request) = denied();
+    let store = &**world.services.store();
+    let place = (ACCOUNT.parse().unwrap(), &world.region);
+    let when = (None, world.services.clock().now());
+    let look = |wanted: bool| {
+        audit::of_request(store, place, &request, when, 100, &|| wanted)
+            .unwrap()
+            .len()
+    };
+    assert_eq!((look(true), look(false)), (1, 0));
+}
+
+#[test]
+fn what_no_grant_can_allow_is_denied_across_accounts_too() {
+    let world = World::new();
+    let (other, root) = member(&world);
+    let alice = world.user("Alice");
+    let role = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust("Allow", "Theirs") });
+    world.call_as(&root, "CreateRole", role).unwrap();
+    let assume = json!({
+        "RoleArn": format!("arn:aws:iam::{other}:role/R"), "RoleSessionName": "s1",
+    });
+    // A role has no grants: without a policy the own side denies.
+    world
+        .call_as(&alice, "AssumeRole", assume.clone())
+        .unwrap_err();
+    let answer = world.explain(&world.last_request(), json!({}));
+    assert_eq!(decision(&answer), "implicitDeny");
 }

@@ -8,6 +8,7 @@ use iam::{
     AuthorizationMessages, IamResources, Identities, LastUsed, OrganizationResources,
     OrganizationTree, SessionTokens,
 };
+use operator::Explanations;
 use pipeline::sources::{Principals, Sources};
 use pipeline::{Caller, KnownActions, Parts, ServicesBuilder};
 use serde_json::{Value, json};
@@ -39,6 +40,7 @@ impl World {
         iam::register(&mut actions);
         operator::register(&mut actions);
         let mut parts = Parts::default();
+        parts.insert(Arc::new(Explanations::default()));
         parts.insert(Arc::new(LastUsed::default()));
         parts.insert(Arc::new(Principals(Arc::new(IamResources))));
         parts.insert(Arc::new(SessionTokens::new(&root)));

@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use types::{AccountId, Monotonic, Region};
-
-use crate::Error;
 
 /// Calls a second that AWS answers, for each account and region.
 pub const PER_SECOND: u32 = 2;
@@ -16,13 +14,13 @@ pub const PER_SECOND: u32 = 2;
 /// Histories that are read at a time: each opens thousands of records.
 const READERS: usize = 4;
 
-/// The shared part of `LookupEvents`.
+/// Bounds one kind of readers of the history.
 pub struct Lookups {
     /// The time that one call takes from its account.
     apart: Duration,
     /// When the calls so far are paid for; those of the past are forgotten.
     paid: Mutex<HashMap<(AccountId, Region), Monotonic>>,
-    pub(crate) readers: Semaphore,
+    readers: Arc<Semaphore>,
 }
 
 impl Lookups {
@@ -31,25 +29,29 @@ impl Lookups {
         Self {
             apart: Duration::from_secs(1) / per_second.max(1),
             paid: Mutex::default(),
-            readers: Semaphore::new(READERS),
+            readers: Arc::new(Semaphore::new(READERS)),
         }
     }
 
-    /// Accounts for a call at `now`. Fails with `ThrottlingException` beyond the rate.
-    pub(crate) fn admit(
-        &self,
-        account: AccountId,
-        region: &Region,
-        now: Monotonic,
-    ) -> Result<(), Error> {
+    /// Accounts for a call at `now`; `false` beyond the rate.
+    pub fn admit(&self, account: AccountId, region: &Region, now: Monotonic) -> bool {
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         paid.retain(|_, until| *until > now);
         let until = paid.entry((account, region.clone())).or_insert(now);
         if until.0 + self.apart > now.0 + Duration::from_secs(1) {
-            return Err(Error::Throttled);
+            return false;
         }
         until.0 += self.apart;
-        Ok(())
+        true
+    }
+}
+
+impl Lookups {
+    /// Waits for a turn to read, which lasts as long as what is returned: whoever reads keeps it
+    /// to the end, whether or not somebody still waits for the answer.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // Closed by nobody.
+        Arc::clone(&self.readers).acquire_owned().await.ok()
     }
 }
 
@@ -66,7 +68,7 @@ mod tests {
     fn admitted(lookups: &Lookups, account: &str, region: &str, millis: u64) -> bool {
         let now = Monotonic(Duration::from_millis(millis));
         let (account, region) = (account.parse().unwrap(), region.parse().unwrap());
-        lookups.admit(account, &region, now).is_ok()
+        lookups.admit(account, &region, now)
     }
 
     #[test]
