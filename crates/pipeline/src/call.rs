@@ -1,7 +1,7 @@
 //! Calls that one service makes to another, on the caller's behalf or in its own name.
 
 use crate::context::ByService;
-use crate::execute::attempt;
+use crate::execute::{Attempt, attempt};
 use crate::{Failure, Operation};
 
 /// Runs `O` as the service of `by`, through the same pipeline.
@@ -12,7 +12,9 @@ use crate::{Failure, Operation};
 /// committed with the outer call; if that fails, only the record is.
 pub async fn call<O: Operation>(by: ByService<'_>, input: O::Input) -> Result<O::Output, Failure> {
     let ctx = by.context();
-    let (result, mut batch) = attempt::<O>(&ctx, input).await;
+    let Attempt {
+        result, mut batch, ..
+    } = attempt::<O>(&ctx, input).await;
     batch.require_all(ctx.view().reads());
     by.parent.absorb(batch);
     if result.is_ok() {

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use store::{Batch, CommitError, Lane, Revision, View};
+use store::{Batch, CellOutcome, CommitError, Lane, Revision, View};
 use tracing::{error, warn};
 use types::{ErrorKind, Principal};
 
@@ -41,7 +41,11 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
         if number > 0 || may_write::<O>() || ctx.view().is_recording() {
             ctx = ctx.again(view::<O>(&ctx));
         }
-        let (result, batch) = attempt::<O>(&ctx, input.clone()).await;
+        let Attempt {
+            result,
+            batch,
+            insists,
+        } = attempt::<O>(&ctx, input.clone()).await;
         let seen = ctx.view().revision();
         if batch.is_empty() {
             return Executed {
@@ -54,6 +58,9 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
             batch.require_all(ctx.view().reads());
         }
         match ctx.services().store.commit(batch).await {
+            Ok(committed) if insists && committed.cells.contains(&CellOutcome::Kept) => {
+                yield_once().await;
+            }
             Ok(committed) => {
                 if result.is_ok() {
                     ctx.committed();
@@ -111,15 +118,23 @@ fn view<O: Operation>(ctx: &Ctx) -> View {
     }
 }
 
-/// One attempt: the result, and what must be committed for it to be true, record included.
-pub(crate) async fn attempt<O: Operation>(
-    ctx: &Ctx,
-    input: O::Input,
-) -> (Result<O::Output, Failure>, Batch) {
+/// One attempt at a call.
+pub(crate) struct Attempt<T> {
+    pub(crate) result: Result<T, Failure>,
+    /// What must be committed for the result to be true, record included.
+    pub(crate) batch: Batch,
+    /// Whether every cell must have been written, too.
+    pub(crate) insists: bool,
+}
+
+/// One attempt.
+pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt<O::Output> {
     let mut authorization = Authorization::default();
     let outcome = decide_and_handle::<O>(ctx, input.clone(), &mut authorization).await;
+    let mut insists = false;
     let result = match outcome {
         Ok(reply) => {
+            insists = reply.insists;
             let mut batch = reply.effect;
             batch.merge(ctx.take_effects());
             let detail = detail::<O>(&input, Some(&reply.output));
@@ -129,7 +144,11 @@ pub(crate) async fn attempt<O: Operation>(
         Err(failure) => Err(failure),
     };
     match result {
-        Ok((output, batch)) => (Ok(output), batch),
+        Ok((output, batch)) => Attempt {
+            result: Ok(output),
+            batch,
+            insists,
+        },
         Err(failure) => {
             let mut batch = Batch::new(lane_of_failures(&ctx.caller().principal));
             batch.merge(ctx.take_effects().only_appends());
@@ -140,7 +159,11 @@ pub(crate) async fn attempt<O: Operation>(
             if let Err(unrecorded) = recorded {
                 error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
             }
-            (Err(failure), batch)
+            Attempt {
+                result: Err(failure),
+                batch,
+                insists: false,
+            }
         }
     }
 }

@@ -41,6 +41,8 @@ impl Kind {
 pub struct Reply<T> {
     pub(crate) output: T,
     pub(crate) effect: Batch,
+    /// Whether every cell must have been written for the answer to be true.
+    pub(crate) insists: bool,
 }
 
 impl<T> Reply<T> {
@@ -49,12 +51,26 @@ impl<T> Reply<T> {
         Self {
             output,
             effect: Batch::default(),
+            insists: false,
         }
     }
 
     /// An answer that holds once `effect` is committed.
     pub fn write(output: T, effect: Batch) -> Self {
-        Self { output, effect }
+        Self {
+            output,
+            effect,
+            insists: false,
+        }
+    }
+
+    /// The call is made anew, from `resolve` on, if a rule of a cell keeps what is stored: for
+    /// changes to what was read.
+    ///
+    /// Only for answers whose effect is one cell: else the others would have been written.
+    pub fn or_again(mut self) -> Self {
+        self.insists = true;
+        self
     }
 }
 

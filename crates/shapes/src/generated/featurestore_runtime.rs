@@ -23,9 +23,18 @@ pub static SERVICE: ServiceModel = ServiceModel {
     json_version: Some("1.1"),
     target_prefix: None,
     xml_namespace: None,
-    operations: &[&BATCH_GET_RECORD, &DELETE_RECORD, &GET_RECORD, &PUT_RECORD],
+    operations: &[
+        &BATCH_GET_RECORD,
+        &BATCH_WRITE_RECORD,
+        &DELETE_RECORD,
+        &GET_RECORD,
+        &LIST_RECORDS,
+        &PUT_RECORD,
+        &UPDATE_RECORD,
+    ],
     errors: &[
         &ACCESS_FORBIDDEN_ERROR,
+        &CONFLICT_EXCEPTION_ERROR,
         &INTERNAL_FAILURE_ERROR,
         &RESOURCE_NOT_FOUND_ERROR,
         &SERVICE_UNAVAILABLE_ERROR,
@@ -43,6 +52,26 @@ pub static BATCH_GET_RECORD: OperationModel = OperationModel {
     bindings: &[],
     errors: &[
         &VALIDATION_ERROR_ERROR,
+        &INTERNAL_FAILURE_ERROR,
+        &SERVICE_UNAVAILABLE_ERROR,
+        &ACCESS_FORBIDDEN_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `BatchWriteRecord`: [`BatchWriteRecordRequest`] to [`BatchWriteRecordResponse`].
+pub static BATCH_WRITE_RECORD: OperationModel = OperationModel {
+    name: "BatchWriteRecord",
+    service: Service::FeatureStoreRuntime,
+    http_method: "POST",
+    uri: "/BatchWriteRecord",
+    bindings: &[],
+    errors: &[
+        &VALIDATION_ERROR_ERROR,
+        &RESOURCE_NOT_FOUND_ERROR,
         &INTERNAL_FAILURE_ERROR,
         &SERVICE_UNAVAILABLE_ERROR,
         &ACCESS_FORBIDDEN_ERROR,
@@ -148,6 +177,51 @@ pub static GET_RECORD: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `ListRecords`: [`ListRecordsRequest`] to [`ListRecordsResponse`].
+pub static LIST_RECORDS: OperationModel = OperationModel {
+    name: "ListRecords",
+    service: Service::FeatureStoreRuntime,
+    http_method: "POST",
+    uri: "/FeatureGroup/{FeatureGroupName}/ListRecords",
+    bindings: &[
+        Binding {
+            member: "FeatureGroupName",
+            location: Location::Uri,
+            name: "FeatureGroupName",
+            list: false,
+        },
+        Binding {
+            member: "MaxResults",
+            location: Location::Body,
+            name: "MaxResults",
+            list: false,
+        },
+        Binding {
+            member: "NextToken",
+            location: Location::Body,
+            name: "NextToken",
+            list: false,
+        },
+        Binding {
+            member: "IncludeSoftDeletedRecords",
+            location: Location::Body,
+            name: "IncludeSoftDeletedRecords",
+            list: false,
+        },
+    ],
+    errors: &[
+        &VALIDATION_ERROR_ERROR,
+        &RESOURCE_NOT_FOUND_ERROR,
+        &INTERNAL_FAILURE_ERROR,
+        &SERVICE_UNAVAILABLE_ERROR,
+        &ACCESS_FORBIDDEN_ERROR,
+    ],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: true,
+};
+
 /// `PutRecord`: [`PutRecordRequest`] to [`Empty`](crate::Empty).
 pub static PUT_RECORD: OperationModel = OperationModel {
     name: "PutRecord",
@@ -192,10 +266,69 @@ pub static PUT_RECORD: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `UpdateRecord`: [`UpdateRecordRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_RECORD: OperationModel = OperationModel {
+    name: "UpdateRecord",
+    service: Service::FeatureStoreRuntime,
+    http_method: "POST",
+    uri: "/FeatureGroup/{FeatureGroupName}/Record",
+    bindings: &[
+        Binding {
+            member: "FeatureGroupName",
+            location: Location::Uri,
+            name: "FeatureGroupName",
+            list: false,
+        },
+        Binding {
+            member: "RecordIdentifierValueAsString",
+            location: Location::Body,
+            name: "RecordIdentifierValueAsString",
+            list: false,
+        },
+        Binding {
+            member: "Features",
+            location: Location::Body,
+            name: "Features",
+            list: true,
+        },
+        Binding {
+            member: "TargetStores",
+            location: Location::Body,
+            name: "TargetStores",
+            list: true,
+        },
+        Binding {
+            member: "TtlDuration",
+            location: Location::Body,
+            name: "TtlDuration",
+            list: false,
+        },
+    ],
+    errors: &[
+        &VALIDATION_ERROR_ERROR,
+        &INTERNAL_FAILURE_ERROR,
+        &SERVICE_UNAVAILABLE_ERROR,
+        &ACCESS_FORBIDDEN_ERROR,
+        &RESOURCE_NOT_FOUND_ERROR,
+        &CONFLICT_EXCEPTION_ERROR,
+    ],
+    has_output: false,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 static ACCESS_FORBIDDEN_ERROR: ErrorModel = ErrorModel {
     shape: "AccessForbidden",
     code: "AccessForbidden",
     http_status: Some(403),
+    server_fault: false,
+};
+
+static CONFLICT_EXCEPTION_ERROR: ErrorModel = ErrorModel {
+    shape: "ConflictException",
+    code: "ConflictException",
+    http_status: Some(409),
     server_fault: false,
 };
 
@@ -230,12 +363,12 @@ static VALIDATION_ERROR_ERROR: ErrorModel = ErrorModel {
 /// Every operation that AWS has.
 static KNOWN: &[KnownOperation] = &[
     KnownOperation::generated("BatchGetRecord"),
-    KnownOperation::missing("BatchWriteRecord"),
+    KnownOperation::generated("BatchWriteRecord"),
     KnownOperation::generated("DeleteRecord"),
     KnownOperation::generated("GetRecord"),
-    KnownOperation::missing("ListRecords"),
+    KnownOperation::generated("ListRecords"),
     KnownOperation::generated("PutRecord"),
-    KnownOperation::missing("UpdateRecord"),
+    KnownOperation::generated("UpdateRecord"),
 ];
 
 /// The request of `BatchGetRecord`.
@@ -466,6 +599,170 @@ impl std::fmt::Debug for BatchGetRecordError {
     }
 }
 
+/// The request of `BatchWriteRecord`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BatchWriteRecordRequest {
+    /// `Entries`, length 1 to 25.
+    pub entries: Vec<BatchWriteRecordEntry>,
+    /// `TtlDuration`.
+    pub ttl_duration: Option<TtlDuration>,
+}
+
+impl Input for BatchWriteRecordRequest {}
+
+impl FromTree for BatchWriteRecordRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let entries = object.required("Entries", &BATCH_WRITE_RECORD_ENTRIES, cx, at)?;
+        let ttl_duration = object.optional("TtlDuration", &(), cx, at)?;
+        let Some(entries) = entries else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            entries,
+            ttl_duration,
+        }))
+    }
+}
+
+/// AWS's `BatchWriteRecordEntry`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct BatchWriteRecordEntry {
+    /// `FeatureGroupName`, length 1 to 150.
+    #[serde(rename = "FeatureGroupName")]
+    pub feature_group_name: String,
+    /// `Record`, length at least 1.
+    #[serde(rename = "Record")]
+    pub record: Vec<FeatureValue>,
+    /// `TargetStores`, length 1 to 2.
+    #[serde(rename = "TargetStores", skip_serializing_if = "Option::is_none")]
+    pub target_stores: Option<Vec<TargetStore>>,
+    /// `TtlDuration`.
+    #[serde(rename = "TtlDuration", skip_serializing_if = "Option::is_none")]
+    pub ttl_duration: Option<TtlDuration>,
+}
+
+impl FromTree for BatchWriteRecordEntry {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let feature_group_name =
+            object.required("FeatureGroupName", &FEATURE_GROUP_NAME_OR_ARN, cx, at)?;
+        let record = object.required("Record", &RECORD, cx, at)?;
+        let target_stores = object.optional("TargetStores", &TARGET_STORES, cx, at)?;
+        let ttl_duration = object.optional("TtlDuration", &(), cx, at)?;
+        let (Some(feature_group_name), Some(record)) = (feature_group_name, record) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            feature_group_name,
+            record,
+            target_stores,
+            ttl_duration,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `TargetStore`.
+    TargetStore {
+        OnlineStore = "OnlineStore",
+        OfflineStore = "OfflineStore",
+    }
+}
+
+/// AWS's `TtlDuration`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TtlDuration {
+    /// `Unit`.
+    #[serde(rename = "Unit")]
+    pub unit: TtlDurationUnit,
+    /// `Value`, value at least 1.
+    #[serde(rename = "Value")]
+    pub value: i32,
+}
+
+impl FromTree for TtlDuration {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let unit = object.required("Unit", &(), cx, at)?;
+        let value = object.required("Value", &TTL_DURATION_VALUE, cx, at)?;
+        let (Some(unit), Some(value)) = (unit, value) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { unit, value }))
+    }
+}
+
+enumeration! {
+    /// AWS's `TtlDurationUnit`.
+    TtlDurationUnit {
+        Seconds = "Seconds",
+        Minutes = "Minutes",
+        Hours = "Hours",
+        Days = "Days",
+        Weeks = "Weeks",
+    }
+}
+
+/// The response of `BatchWriteRecord`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct BatchWriteRecordResponse {
+    /// `Errors`, length at least 0.
+    #[serde(rename = "Errors")]
+    pub errors: Vec<BatchWriteRecordError>,
+    /// `UnprocessedEntries`, length at least 0.
+    #[serde(rename = "UnprocessedEntries")]
+    pub unprocessed_entries: Vec<BatchWriteRecordEntry>,
+}
+
+impl Output for BatchWriteRecordResponse {}
+
+/// AWS's `BatchWriteRecordError`.
+#[derive(Clone, PartialEq, Default, serde::Serialize)]
+pub struct BatchWriteRecordError {
+    /// `Entry`.
+    #[serde(rename = "Entry")]
+    pub entry: BatchWriteRecordEntry,
+    /// `ErrorCode`, length at most 358400.
+    #[serde(rename = "ErrorCode")]
+    pub error_code: String,
+    /// `ErrorMessage`, length at most 2048.
+    #[serde(rename = "ErrorMessage")]
+    pub error_message: String,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for BatchWriteRecordError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BatchWriteRecordError")
+            .field("entry", &self.entry)
+            .field("error_code", &NotShown)
+            .field("error_message", &self.error_message)
+            .finish()
+    }
+}
+
 /// The request of `DeleteRecord`.
 #[derive(Clone, PartialEq, Default)]
 pub struct DeleteRecordRequest {
@@ -527,14 +824,6 @@ impl FromTree for DeleteRecordRequest {
             target_stores,
             deletion_mode,
         }))
-    }
-}
-
-enumeration! {
-    /// AWS's `TargetStore`.
-    TargetStore {
-        OnlineStore = "OnlineStore",
-        OfflineStore = "OfflineStore",
     }
 }
 
@@ -616,6 +905,72 @@ pub struct GetRecordResponse {
 
 impl Output for GetRecordResponse {}
 
+/// The request of `ListRecords`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListRecordsRequest {
+    /// `FeatureGroupName`, length 1 to 150.
+    pub feature_group_name: String,
+    /// `MaxResults`, value 1 to 100.
+    pub max_results: Option<i32>,
+    /// `NextToken`, length 1 to 8192.
+    pub next_token: Option<String>,
+    /// `IncludeSoftDeletedRecords`.
+    pub include_soft_deleted_records: Option<bool>,
+}
+
+impl Input for ListRecordsRequest {}
+
+impl FromTree for ListRecordsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let feature_group_name =
+            object.required("FeatureGroupName", &FEATURE_GROUP_NAME_OR_ARN, cx, at)?;
+        let max_results = object.optional("MaxResults", &LIST_RECORDS_MAX_RESULTS, cx, at)?;
+        let next_token = object.optional("NextToken", &LIST_RECORDS_NEXT_TOKEN, cx, at)?;
+        let include_soft_deleted_records =
+            object.optional("IncludeSoftDeletedRecords", &(), cx, at)?;
+        let Some(feature_group_name) = feature_group_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            feature_group_name,
+            max_results,
+            next_token,
+            include_soft_deleted_records,
+        }))
+    }
+}
+
+/// The response of `ListRecords`.
+#[derive(Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListRecordsResponse {
+    /// `RecordIdentifiers`.
+    #[serde(rename = "RecordIdentifiers")]
+    pub record_identifiers: Vec<String>,
+    /// `NextToken`, length 1 to 8192.
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// Without customers' data.
+impl std::fmt::Debug for ListRecordsResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ListRecordsResponse")
+            .field("record_identifiers", &NotShown)
+            .field("next_token", &self.next_token)
+            .finish()
+    }
+}
+
+impl Output for ListRecordsResponse {}
+
 /// The request of `PutRecord`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PutRecordRequest {
@@ -658,16 +1013,37 @@ impl FromTree for PutRecordRequest {
     }
 }
 
-/// AWS's `TtlDuration`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TtlDuration {
-    /// `Unit`.
-    pub unit: TtlDurationUnit,
-    /// `Value`, value at least 1.
-    pub value: i32,
+/// The request of `UpdateRecord`.
+#[derive(Clone, PartialEq, Default)]
+pub struct UpdateRecordRequest {
+    /// `FeatureGroupName`, length 1 to 150.
+    pub feature_group_name: String,
+    /// `RecordIdentifierValueAsString`, length at most 358400.
+    pub record_identifier_value_as_string: String,
+    /// `Features`, length at least 1.
+    pub features: Vec<FeatureValue>,
+    /// `TargetStores`, length 1 to 2.
+    pub target_stores: Option<Vec<TargetStore>>,
+    /// `TtlDuration`.
+    pub ttl_duration: Option<TtlDuration>,
 }
 
-impl FromTree for TtlDuration {
+/// Without customers' data.
+impl std::fmt::Debug for UpdateRecordRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpdateRecordRequest")
+            .field("feature_group_name", &self.feature_group_name)
+            .field("record_identifier_value_as_string", &NotShown)
+            .field("features", &self.features)
+            .field("target_stores", &self.target_stores)
+            .field("ttl_duration", &self.ttl_duration)
+            .finish()
+    }
+}
+
+impl Input for UpdateRecordRequest {}
+
+impl FromTree for UpdateRecordRequest {
     type Rule = ();
 
     fn from_tree(
@@ -677,23 +1053,27 @@ impl FromTree for TtlDuration {
         at: &Path<'_>,
     ) -> Result<Option<Self>, ReadError> {
         let object = cx.object(tree, at)?;
-        let unit = object.required("Unit", &(), cx, at)?;
-        let value = object.required("Value", &TTL_DURATION_VALUE, cx, at)?;
-        let (Some(unit), Some(value)) = (unit, value) else {
+        let feature_group_name =
+            object.required("FeatureGroupName", &FEATURE_GROUP_NAME_OR_ARN, cx, at)?;
+        let record_identifier_value_as_string =
+            object.required("RecordIdentifierValueAsString", &VALUE_AS_STRING, cx, at)?;
+        let features = object.required("Features", &RECORD, cx, at)?;
+        let target_stores = object.optional("TargetStores", &TARGET_STORES, cx, at)?;
+        let ttl_duration = object.optional("TtlDuration", &(), cx, at)?;
+        let (Some(feature_group_name), Some(record_identifier_value_as_string), Some(features)) = (
+            feature_group_name,
+            record_identifier_value_as_string,
+            features,
+        ) else {
             return Ok(None);
         };
-        Ok(Some(Self { unit, value }))
-    }
-}
-
-enumeration! {
-    /// AWS's `TtlDurationUnit`.
-    TtlDurationUnit {
-        Seconds = "Seconds",
-        Minutes = "Minutes",
-        Hours = "Hours",
-        Days = "Days",
-        Weeks = "Weeks",
+        Ok(Some(Self {
+            feature_group_name,
+            record_identifier_value_as_string,
+            features,
+            target_stores,
+            ttl_duration,
+        }))
     }
 }
 
@@ -758,6 +1138,14 @@ static VALUE_AS_STRING_LIST: List<Text> = List {
     member: &VALUE_AS_STRING,
 };
 
+static BATCH_WRITE_RECORD_ENTRIES: List<()> = List {
+    size: Size {
+        min: Some(1),
+        max: Some(25),
+    },
+    member: &(),
+};
+
 static TARGET_STORES: List<()> = List {
     size: Size {
         min: Some(1),
@@ -769,6 +1157,18 @@ static TARGET_STORES: List<()> = List {
 static TTL_DURATION_VALUE: Range = Range {
     min: Some(1),
     max: None,
+};
+
+static LIST_RECORDS_MAX_RESULTS: Range = Range {
+    min: Some(1),
+    max: Some(100),
+};
+
+static LIST_RECORDS_NEXT_TOKEN: Text = Text {
+    min: Some(1),
+    max: Some(8_192),
+    pattern: None,
+    echo: true,
 };
 
 static FEATURE_GROUP_NAME_OR_ARN_PATTERN: Pattern = Pattern {

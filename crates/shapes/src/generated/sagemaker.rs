@@ -23,10 +23,16 @@ pub static SERVICE: ServiceModel = ServiceModel {
     target_prefix: Some("SageMaker"),
     xml_namespace: None,
     operations: &[
+        &ADD_TAGS,
         &CREATE_FEATURE_GROUP,
         &DELETE_FEATURE_GROUP,
+        &DELETE_TAGS,
         &DESCRIBE_FEATURE_GROUP,
+        &DESCRIBE_FEATURE_METADATA,
         &LIST_FEATURE_GROUPS,
+        &LIST_TAGS,
+        &UPDATE_FEATURE_GROUP,
+        &UPDATE_FEATURE_METADATA,
     ],
     errors: &[
         &RESOURCE_IN_USE_ERROR,
@@ -34,6 +40,20 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &RESOURCE_NOT_FOUND_ERROR,
     ],
     known: KNOWN,
+};
+
+/// `AddTags`: [`AddTagsInput`] to [`AddTagsOutput`].
+pub static ADD_TAGS: OperationModel = OperationModel {
+    name: "AddTags",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
 };
 
 /// `CreateFeatureGroup`: [`CreateFeatureGroupRequest`] to [`CreateFeatureGroupResponse`].
@@ -64,9 +84,37 @@ pub static DELETE_FEATURE_GROUP: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `DeleteTags`: [`DeleteTagsInput`] to [`DeleteTagsOutput`].
+pub static DELETE_TAGS: OperationModel = OperationModel {
+    name: "DeleteTags",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `DescribeFeatureGroup`: [`DescribeFeatureGroupRequest`] to [`DescribeFeatureGroupResponse`].
 pub static DESCRIBE_FEATURE_GROUP: OperationModel = OperationModel {
     name: "DescribeFeatureGroup",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&RESOURCE_NOT_FOUND_ERROR],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `DescribeFeatureMetadata`: [`DescribeFeatureMetadataRequest`] to [`DescribeFeatureMetadataResponse`].
+pub static DESCRIBE_FEATURE_METADATA: OperationModel = OperationModel {
+    name: "DescribeFeatureMetadata",
     service: Service::SageMaker,
     http_method: "POST",
     uri: "/",
@@ -87,6 +135,48 @@ pub static LIST_FEATURE_GROUPS: OperationModel = OperationModel {
     bindings: &[],
     errors: &[],
     has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListTags`: [`ListTagsInput`] to [`ListTagsOutput`].
+pub static LIST_TAGS: OperationModel = OperationModel {
+    name: "ListTags",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateFeatureGroup`: [`UpdateFeatureGroupRequest`] to [`UpdateFeatureGroupResponse`].
+pub static UPDATE_FEATURE_GROUP: OperationModel = OperationModel {
+    name: "UpdateFeatureGroup",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&RESOURCE_NOT_FOUND_ERROR, &RESOURCE_LIMIT_EXCEEDED_ERROR],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `UpdateFeatureMetadata`: [`UpdateFeatureMetadataRequest`] to [`Empty`](crate::Empty).
+pub static UPDATE_FEATURE_METADATA: OperationModel = OperationModel {
+    name: "UpdateFeatureMetadata",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[&RESOURCE_NOT_FOUND_ERROR],
+    has_output: false,
     result_wrapper: None,
     idempotent: false,
     read_only: false,
@@ -116,7 +206,7 @@ static RESOURCE_NOT_FOUND_ERROR: ErrorModel = ErrorModel {
 /// Every operation that AWS has.
 static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("AddAssociation"),
-    KnownOperation::missing("AddTags"),
+    KnownOperation::generated("AddTags"),
     KnownOperation::missing("AssociateTrialComponent"),
     KnownOperation::missing("AttachClusterNodeNetworkInterface"),
     KnownOperation::missing("AttachClusterNodeVolume"),
@@ -258,7 +348,7 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("DeleteProject"),
     KnownOperation::missing("DeleteSpace"),
     KnownOperation::missing("DeleteStudioLifecycleConfig"),
-    KnownOperation::missing("DeleteTags"),
+    KnownOperation::generated("DeleteTags"),
     KnownOperation::missing("DeleteTrainingJob"),
     KnownOperation::missing("DeleteTrainingSession"),
     KnownOperation::missing("DeleteTrial"),
@@ -297,7 +387,7 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("DescribeEndpointConfig"),
     KnownOperation::missing("DescribeExperiment"),
     KnownOperation::generated("DescribeFeatureGroup"),
-    KnownOperation::missing("DescribeFeatureMetadata"),
+    KnownOperation::generated("DescribeFeatureMetadata"),
     KnownOperation::missing("DescribeFlowDefinition"),
     KnownOperation::missing("DescribeHub"),
     KnownOperation::missing("DescribeHubContent"),
@@ -443,7 +533,7 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("ListStageDevices"),
     KnownOperation::missing("ListStudioLifecycleConfigs"),
     KnownOperation::missing("ListSubscribedWorkteams"),
-    KnownOperation::missing("ListTags"),
+    KnownOperation::generated("ListTags"),
     KnownOperation::missing("ListTrainingJobs"),
     KnownOperation::missing("ListTrainingJobsForHyperParameterTuningJob"),
     KnownOperation::missing("ListTrainingPlans"),
@@ -509,8 +599,8 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("UpdateEndpoint"),
     KnownOperation::missing("UpdateEndpointWeightsAndCapacities"),
     KnownOperation::missing("UpdateExperiment"),
-    KnownOperation::missing("UpdateFeatureGroup"),
-    KnownOperation::missing("UpdateFeatureMetadata"),
+    KnownOperation::generated("UpdateFeatureGroup"),
+    KnownOperation::generated("UpdateFeatureMetadata"),
     KnownOperation::missing("UpdateHub"),
     KnownOperation::missing("UpdateHubContent"),
     KnownOperation::missing("UpdateHubContentReference"),
@@ -541,6 +631,76 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("UpdateWorkforce"),
     KnownOperation::missing("UpdateWorkteam"),
 ];
+
+/// The request of `AddTags`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AddTagsInput {
+    /// `ResourceArn`, length 0 to 256.
+    pub resource_arn: String,
+    /// `Tags`, length 0 to 50.
+    pub tags: Vec<Tag>,
+}
+
+impl Input for AddTagsInput {}
+
+impl FromTree for AddTagsInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let resource_arn = object.required("ResourceArn", &RESOURCE_ARN, cx, at)?;
+        let tags = object.required("Tags", &TAG_LIST, cx, at)?;
+        let (Some(resource_arn), Some(tags)) = (resource_arn, tags) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { resource_arn, tags }))
+    }
+}
+
+/// AWS's `Tag`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct Tag {
+    /// `Key`, length 1 to 128.
+    #[serde(rename = "Key")]
+    pub key: String,
+    /// `Value`, length 0 to 256.
+    #[serde(rename = "Value")]
+    pub value: String,
+}
+
+impl FromTree for Tag {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key = object.required("Key", &TAG_KEY, cx, at)?;
+        let value = object.required("Value", &TAG_VALUE, cx, at)?;
+        let (Some(key), Some(value)) = (key, value) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { key, value }))
+    }
+}
+
+/// The response of `AddTags`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct AddTagsOutput {
+    /// `Tags`, length 0 to 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+impl Output for AddTagsOutput {}
 
 /// The request of `CreateFeatureGroup`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -1024,34 +1184,6 @@ enumeration! {
     }
 }
 
-/// AWS's `Tag`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Tag {
-    /// `Key`, length 1 to 128.
-    pub key: String,
-    /// `Value`, length 0 to 256.
-    pub value: String,
-}
-
-impl FromTree for Tag {
-    type Rule = ();
-
-    fn from_tree(
-        tree: &Tree<'_>,
-        (): &(),
-        cx: &mut Context,
-        at: &Path<'_>,
-    ) -> Result<Option<Self>, ReadError> {
-        let object = cx.object(tree, at)?;
-        let key = object.required("Key", &TAG_KEY, cx, at)?;
-        let value = object.required("Value", &TAG_VALUE, cx, at)?;
-        let (Some(key), Some(value)) = (key, value) else {
-            return Ok(None);
-        };
-        Ok(Some(Self { key, value }))
-    }
-}
-
 /// The response of `CreateFeatureGroup`.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct CreateFeatureGroupResponse {
@@ -1089,6 +1221,45 @@ impl FromTree for DeleteFeatureGroupRequest {
         Ok(Some(Self { feature_group_name }))
     }
 }
+
+/// The request of `DeleteTags`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeleteTagsInput {
+    /// `ResourceArn`, length 0 to 256.
+    pub resource_arn: String,
+    /// `TagKeys`, length 1 to 50.
+    pub tag_keys: Vec<String>,
+}
+
+impl Input for DeleteTagsInput {}
+
+impl FromTree for DeleteTagsInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let resource_arn = object.required("ResourceArn", &RESOURCE_ARN, cx, at)?;
+        let tag_keys = object.required("TagKeys", &TAG_KEY_LIST, cx, at)?;
+        let (Some(resource_arn), Some(tag_keys)) = (resource_arn, tag_keys) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            resource_arn,
+            tag_keys,
+        }))
+    }
+}
+
+/// The response of `DeleteTags`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct DeleteTagsOutput {}
+
+impl Output for DeleteTagsOutput {}
 
 /// The request of `DescribeFeatureGroup`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -1263,6 +1434,99 @@ enumeration! {
     }
 }
 
+/// The request of `DescribeFeatureMetadata`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DescribeFeatureMetadataRequest {
+    /// `FeatureGroupName`, length 1 to 256.
+    pub feature_group_name: String,
+    /// `FeatureName`, length 1 to 64.
+    pub feature_name: String,
+}
+
+impl Input for DescribeFeatureMetadataRequest {}
+
+impl FromTree for DescribeFeatureMetadataRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let feature_group_name =
+            object.required("FeatureGroupName", &FEATURE_GROUP_NAME_OR_ARN, cx, at)?;
+        let feature_name = object.required("FeatureName", &FEATURE_NAME, cx, at)?;
+        let (Some(feature_group_name), Some(feature_name)) = (feature_group_name, feature_name)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            feature_group_name,
+            feature_name,
+        }))
+    }
+}
+
+/// The response of `DescribeFeatureMetadata`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct DescribeFeatureMetadataResponse {
+    /// `FeatureGroupArn`, length 0 to 256.
+    #[serde(rename = "FeatureGroupArn")]
+    pub feature_group_arn: String,
+    /// `FeatureGroupName`, length 1 to 64.
+    #[serde(rename = "FeatureGroupName")]
+    pub feature_group_name: String,
+    /// `FeatureName`, length 1 to 64.
+    #[serde(rename = "FeatureName")]
+    pub feature_name: String,
+    /// `FeatureType`.
+    #[serde(rename = "FeatureType")]
+    pub feature_type: FeatureType,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", serialize_with = "crate::time::write")]
+    pub creation_time: Timestamp,
+    /// `LastModifiedTime`.
+    #[serde(rename = "LastModifiedTime", serialize_with = "crate::time::write")]
+    pub last_modified_time: Timestamp,
+    /// `Description`, length 0 to 255.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `Parameters`, length 0 to 25.
+    #[serde(rename = "Parameters", skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Vec<FeatureParameter>>,
+}
+
+impl Output for DescribeFeatureMetadataResponse {}
+
+/// AWS's `FeatureParameter`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct FeatureParameter {
+    /// `Key`, length 1 to 255.
+    #[serde(rename = "Key", skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// `Value`, length 1 to 255.
+    #[serde(rename = "Value", skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+impl FromTree for FeatureParameter {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key = object.optional("Key", &FEATURE_PARAMETER_KEY, cx, at)?;
+        let value = object.optional("Value", &FEATURE_PARAMETER_VALUE, cx, at)?;
+        Ok(Some(Self { key, value }))
+    }
+}
+
 /// The request of `ListFeatureGroups`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ListFeatureGroupsRequest {
@@ -1375,6 +1639,248 @@ pub struct FeatureGroupSummary {
     pub offline_store_status: Option<OfflineStoreStatus>,
 }
 
+/// The request of `ListTags`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListTagsInput {
+    /// `ResourceArn`, length 0 to 256.
+    pub resource_arn: String,
+    /// `NextToken`, length 0 to 8192.
+    pub next_token: Option<String>,
+    /// `MaxResults`, value at least 50.
+    pub max_results: Option<i32>,
+}
+
+impl Input for ListTagsInput {}
+
+impl FromTree for ListTagsInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let resource_arn = object.required("ResourceArn", &RESOURCE_ARN, cx, at)?;
+        let next_token = object.optional("NextToken", &NEXT_TOKEN, cx, at)?;
+        let max_results = object.optional("MaxResults", &LIST_TAGS_MAX_RESULTS, cx, at)?;
+        let Some(resource_arn) = resource_arn else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            resource_arn,
+            next_token,
+            max_results,
+        }))
+    }
+}
+
+/// The response of `ListTags`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListTagsOutput {
+    /// `Tags`, length 0 to 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `NextToken`, length 0 to 8192.
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+impl Output for ListTagsOutput {}
+
+/// The request of `UpdateFeatureGroup`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateFeatureGroupRequest {
+    /// `FeatureGroupName`, length 1 to 256.
+    pub feature_group_name: String,
+    /// `FeatureAdditions`, length 1 to 100.
+    pub feature_additions: Option<Vec<FeatureDefinition>>,
+    /// `OnlineStoreConfig`.
+    pub online_store_config: Option<OnlineStoreConfigUpdate>,
+    /// `ThroughputConfig`.
+    pub throughput_config: Option<ThroughputConfigUpdate>,
+}
+
+impl Input for UpdateFeatureGroupRequest {}
+
+impl FromTree for UpdateFeatureGroupRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let feature_group_name =
+            object.required("FeatureGroupName", &FEATURE_GROUP_NAME_OR_ARN, cx, at)?;
+        let feature_additions = object.optional("FeatureAdditions", &FEATURE_ADDITIONS, cx, at)?;
+        let online_store_config = object.optional("OnlineStoreConfig", &(), cx, at)?;
+        let throughput_config = object.optional("ThroughputConfig", &(), cx, at)?;
+        let Some(feature_group_name) = feature_group_name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            feature_group_name,
+            feature_additions,
+            online_store_config,
+            throughput_config,
+        }))
+    }
+}
+
+/// AWS's `OnlineStoreConfigUpdate`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OnlineStoreConfigUpdate {
+    /// `TtlDuration`.
+    pub ttl_duration: Option<TtlDuration>,
+    /// `StorageType`.
+    pub storage_type: Option<StorageType>,
+}
+
+impl FromTree for OnlineStoreConfigUpdate {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let ttl_duration = object.optional("TtlDuration", &(), cx, at)?;
+        let storage_type = object.optional("StorageType", &(), cx, at)?;
+        Ok(Some(Self {
+            ttl_duration,
+            storage_type,
+        }))
+    }
+}
+
+/// AWS's `ThroughputConfigUpdate`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ThroughputConfigUpdate {
+    /// `ThroughputMode`.
+    pub throughput_mode: Option<ThroughputMode>,
+    /// `ProvisionedReadCapacityUnits`, value 0 to 10000000.
+    pub provisioned_read_capacity_units: Option<i32>,
+    /// `ProvisionedWriteCapacityUnits`, value 0 to 10000000.
+    pub provisioned_write_capacity_units: Option<i32>,
+}
+
+impl FromTree for ThroughputConfigUpdate {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let throughput_mode = object.optional("ThroughputMode", &(), cx, at)?;
+        let provisioned_read_capacity_units =
+            object.optional("ProvisionedReadCapacityUnits", &CAPACITY_UNIT, cx, at)?;
+        let provisioned_write_capacity_units =
+            object.optional("ProvisionedWriteCapacityUnits", &CAPACITY_UNIT, cx, at)?;
+        Ok(Some(Self {
+            throughput_mode,
+            provisioned_read_capacity_units,
+            provisioned_write_capacity_units,
+        }))
+    }
+}
+
+/// The response of `UpdateFeatureGroup`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct UpdateFeatureGroupResponse {
+    /// `FeatureGroupArn`, length 0 to 256.
+    #[serde(rename = "FeatureGroupArn")]
+    pub feature_group_arn: String,
+}
+
+impl Output for UpdateFeatureGroupResponse {}
+
+/// The request of `UpdateFeatureMetadata`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UpdateFeatureMetadataRequest {
+    /// `FeatureGroupName`, length 1 to 256.
+    pub feature_group_name: String,
+    /// `FeatureName`, length 1 to 64.
+    pub feature_name: String,
+    /// `Description`, length 0 to 255.
+    pub description: Option<String>,
+    /// `ParameterAdditions`, length 0 to 25.
+    pub parameter_additions: Option<Vec<FeatureParameter>>,
+    /// `ParameterRemovals`, length 0 to 25.
+    pub parameter_removals: Option<Vec<String>>,
+}
+
+impl Input for UpdateFeatureMetadataRequest {}
+
+impl FromTree for UpdateFeatureMetadataRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let feature_group_name =
+            object.required("FeatureGroupName", &FEATURE_GROUP_NAME_OR_ARN, cx, at)?;
+        let feature_name = object.required("FeatureName", &FEATURE_NAME, cx, at)?;
+        let description = object.optional("Description", &FEATURE_DESCRIPTION, cx, at)?;
+        let parameter_additions =
+            object.optional("ParameterAdditions", &FEATURE_PARAMETER_ADDITIONS, cx, at)?;
+        let parameter_removals =
+            object.optional("ParameterRemovals", &FEATURE_PARAMETER_REMOVALS, cx, at)?;
+        let (Some(feature_group_name), Some(feature_name)) = (feature_group_name, feature_name)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            feature_group_name,
+            feature_name,
+            description,
+            parameter_additions,
+            parameter_removals,
+        }))
+    }
+}
+
+static RESOURCE_ARN: Text = Text {
+    min: Some(0),
+    max: Some(256),
+    pattern: Some(&RESOURCE_ARN_PATTERN),
+    echo: true,
+};
+
+static TAG_LIST: List<()> = List {
+    size: Size {
+        min: Some(0),
+        max: Some(50),
+    },
+    member: &(),
+};
+
+static TAG_KEY: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&TAG_KEY_PATTERN),
+    echo: true,
+};
+
+static TAG_VALUE: Text = Text {
+    min: Some(0),
+    max: Some(256),
+    pattern: Some(&TAG_KEY_PATTERN),
+    echo: true,
+};
+
 static FEATURE_GROUP_NAME: Text = Text {
     min: Some(1),
     max: Some(64),
@@ -1461,26 +1967,12 @@ static DESCRIPTION: Text = Text {
     echo: true,
 };
 
-static TAG_LIST: List<()> = List {
+static TAG_KEY_LIST: List<Text> = List {
     size: Size {
-        min: Some(0),
+        min: Some(1),
         max: Some(50),
     },
-    member: &(),
-};
-
-static TAG_KEY: Text = Text {
-    min: Some(1),
-    max: Some(128),
-    pattern: Some(&TAG_KEY_PATTERN),
-    echo: true,
-};
-
-static TAG_VALUE: Text = Text {
-    min: Some(0),
-    max: Some(256),
-    pattern: Some(&TAG_KEY_PATTERN),
-    echo: true,
+    member: &TAG_KEY,
 };
 
 static FEATURE_GROUP_NAME_OR_ARN: Text = Text {
@@ -1497,6 +1989,27 @@ static NEXT_TOKEN: Text = Text {
     echo: true,
 };
 
+static FEATURE_DESCRIPTION: Text = Text {
+    min: Some(0),
+    max: Some(255),
+    pattern: Some(&NEXT_TOKEN_PATTERN),
+    echo: true,
+};
+
+static FEATURE_PARAMETER_KEY: Text = Text {
+    min: Some(1),
+    max: Some(255),
+    pattern: Some(&FEATURE_PARAMETER_KEY_PATTERN),
+    echo: true,
+};
+
+static FEATURE_PARAMETER_VALUE: Text = Text {
+    min: Some(1),
+    max: Some(255),
+    pattern: Some(&FEATURE_PARAMETER_KEY_PATTERN),
+    echo: true,
+};
+
 static FEATURE_GROUP_NAME_CONTAINS: Text = Text {
     min: Some(1),
     max: Some(64),
@@ -1508,6 +2021,54 @@ static FEATURE_GROUP_MAX_RESULTS: Range = Range {
     min: Some(1),
     max: Some(100),
 };
+
+static LIST_TAGS_MAX_RESULTS: Range = Range {
+    min: Some(50),
+    max: None,
+};
+
+static FEATURE_ADDITIONS: List<()> = List {
+    size: Size {
+        min: Some(1),
+        max: Some(100),
+    },
+    member: &(),
+};
+
+static FEATURE_PARAMETER_ADDITIONS: List<()> = List {
+    size: Size {
+        min: Some(0),
+        max: Some(25),
+    },
+    member: &(),
+};
+
+static FEATURE_PARAMETER_REMOVALS: List<Text> = List {
+    size: Size {
+        min: Some(0),
+        max: Some(25),
+    },
+    member: &FEATURE_PARAMETER_KEY,
+};
+
+static RESOURCE_ARN_PATTERN: Pattern = Pattern {
+    text: "arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:[0-9]{12}:.+",
+    test: Test::Regex(&RESOURCE_ARN_REGEX),
+};
+
+static RESOURCE_ARN_REGEX: LazyRegex = LazyLock::new(|| {
+    compile(
+        r"arn\x{3a}aws[\x{2d}a-z]*\x{3a}sagemaker\x{3a}[\x{2d}0-9a-z]*\x{3a}[0-9]{12,12}\x{3a}[\x{0}-\x{9}\x{b}-\x{c}\x{e}-\x{84}\x{86}-\x{2027}\x{202a}-\x{d7ff}\x{e000}-\x{10ffff}]+",
+    )
+});
+
+static TAG_KEY_PATTERN: Pattern = Pattern {
+    text: r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
+    test: Test::Regex(&TAG_KEY_REGEX),
+};
+
+static TAG_KEY_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"(?:[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{40}\x{5f}\p{L}\p{Z}\p{N}]*)"));
 
 static FEATURE_GROUP_NAME_PATTERN: Pattern = Pattern {
     text: "[a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63}",
@@ -1575,14 +2136,6 @@ static ROLE_ARN_REGEX: LazyRegex = LazyLock::new(|| {
     )
 });
 
-static TAG_KEY_PATTERN: Pattern = Pattern {
-    text: r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
-    test: Test::Regex(&TAG_KEY_REGEX),
-};
-
-static TAG_KEY_REGEX: LazyRegex =
-    LazyLock::new(|| compile(r"(?:[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{40}\x{5f}\p{L}\p{Z}\p{N}]*)"));
-
 static FEATURE_GROUP_NAME_OR_ARN_PATTERN: Pattern = Pattern {
     text: r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:feature-group\/)?([a-zA-Z0-9]([_-]*[a-zA-Z0-9]){0,63})",
     test: Test::WordsOr(
@@ -1617,10 +2170,19 @@ static NEXT_TOKEN_PATTERN: Pattern = Pattern {
     },
 };
 
+static FEATURE_PARAMETER_KEY_PATTERN: Pattern = Pattern {
+    text: r"([\p{L}\p{Z}\p{N}_.:/=+\-]*)",
+    test: Test::Regex(&FEATURE_PARAMETER_KEY_REGEX),
+};
+
+static FEATURE_PARAMETER_KEY_REGEX: LazyRegex =
+    LazyLock::new(|| compile(r"(?:[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{5f}\p{L}\p{Z}\p{N}]*)"));
+
 /// Every pattern, so that a test can prove that each compiles.
 #[cfg(test)]
 pub(super) static PATTERNS: crate::pattern::Patterns = &[
     &TAG_KEY_PATTERN,
+    &FEATURE_PARAMETER_KEY_PATTERN,
     &FEATURE_GROUP_NAME_OR_ARN_PATTERN,
     &S3_URI_PATTERN,
     &NEXT_TOKEN_PATTERN,
@@ -1628,5 +2190,6 @@ pub(super) static PATTERNS: crate::pattern::Patterns = &[
     &KMS_KEY_ID_PATTERN,
     &FEATURE_NAME_PATTERN,
     &FEATURE_GROUP_NAME_PATTERN,
+    &RESOURCE_ARN_PATTERN,
     &ROLE_ARN_PATTERN,
 ];
