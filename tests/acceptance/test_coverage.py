@@ -319,8 +319,13 @@ def group_parameters(group, key):
     return dict(
         FeatureGroupName=group, RecordIdentifierFeatureName="id", EventTimeFeatureName="at",
         FeatureDefinitions=[{"FeatureName": n, "FeatureType": "String"} for n in ("id", "at")],
-        OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key}}, Tags=TAGS,
+        OnlineStoreConfig={"EnableOnlineStore": True, "StorageType": "Standard_V2",
+                           "SecurityConfig": {"KmsKeyId": key}}, Tags=TAGS,
         RoleArn="arn:aws:iam::111122223333:role/features")
+
+
+def group_arn(group: str) -> str:
+    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/{group}"
 
 
 def attached_call(world):
@@ -561,12 +566,25 @@ CALLS = {
     ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "ListFeatureGroups"): lambda w: {},
     ("sagemaker", "DeleteFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
+    ("sagemaker", "UpdateFeatureGroup"): lambda w: {
+        "FeatureGroupName": w.group(), "FeatureAdditions": [{"FeatureName": "x", "FeatureType": "String"}]},
+    ("sagemaker", "DescribeFeatureMetadata"): lambda w: {"FeatureGroupName": w.group(), "FeatureName": "id"},
+    ("sagemaker", "UpdateFeatureMetadata"): lambda w: {
+        "FeatureGroupName": w.group(), "FeatureName": "id", "Description": "x"},
+    ("sagemaker", "AddTags"): lambda w: {"ResourceArn": group_arn(w.group()), "Tags": TAGS},
+    ("sagemaker", "ListTags"): lambda w: {"ResourceArn": group_arn(w.group())},
+    ("sagemaker", "DeleteTags"): lambda w: {"ResourceArn": group_arn(w.group()), "TagKeys": ["team"]},
     ("sagemaker-featurestore-runtime", "PutRecord"): lambda w: {"FeatureGroupName": w.group(), "Record": RECORD},
     ("sagemaker-featurestore-runtime", "GetRecord"): lambda w: {
         "FeatureGroupName": w.group(), "RecordIdentifierValueAsString": "a"},
     ("sagemaker-featurestore-runtime", "DeleteRecord"): lambda w: {
         "FeatureGroupName": w.group(), "RecordIdentifierValueAsString": "a",
         "EventTime": "2026-01-02T00:00:00Z"},
+    ("sagemaker-featurestore-runtime", "UpdateRecord"): lambda w: {
+        "FeatureGroupName": w.group(), "RecordIdentifierValueAsString": "a", "Features": RECORD},
+    ("sagemaker-featurestore-runtime", "ListRecords"): lambda w: {"FeatureGroupName": w.group()},
+    ("sagemaker-featurestore-runtime", "BatchWriteRecord"): lambda w: {"Entries": [
+        {"FeatureGroupName": w.group(), "Record": RECORD}]},
     ("sagemaker-featurestore-runtime", "BatchGetRecord"): lambda w: {"Identifiers": [
         {"FeatureGroupName": w.group(), "RecordIdentifiersValueAsString": ["a"]}]},
 }
@@ -621,7 +639,7 @@ def call(world, key, parameters, signed=True):
         answer = getattr(client, botocore.xform_name(operation))(**parameters)
     except botocore.exceptions.ClientError as refused:
         return refused.response["Error"]["Code"]
-    errors = answer.get("Errors", []) if operation == "BatchGetRecord" else []
+    errors = answer.get("Errors", []) if operation in ("BatchGetRecord", "BatchWriteRecord") else []
     return errors[0]["ErrorCode"] if errors else "ok"
 
 

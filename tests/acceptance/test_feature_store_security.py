@@ -94,7 +94,7 @@ class Actor:
         self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=policy)
 
     def create(self, group: str, key: str | None, **more):
-        online = {"EnableOnlineStore": True}
+        online = {"EnableOnlineStore": True, "StorageType": "Standard_V2"}
         if key:
             online["SecurityConfig"] = {"KmsKeyId": key}
         self.sagemaker.create_feature_group(
@@ -492,7 +492,11 @@ def record_calls(actor: Actor, group: str) -> dict:
         "GetRecord": lambda: actor.get(group),
         "DeleteRecord": lambda: runtime.delete_record(
             FeatureGroupName=group, RecordIdentifierValueAsString="a", EventTime="2026-01-01T00:00:00Z"),
+        "UpdateRecord": lambda: runtime.update_record(
+            FeatureGroupName=group, RecordIdentifierValueAsString="a", Features=RECORD),
+        "ListRecords": lambda: runtime.list_records(FeatureGroupName=group),
         "BatchGetRecord": lambda: batch(actor, group),
+        "BatchWriteRecord": lambda: batch_write(actor, group),
     }
 
 
@@ -505,7 +509,20 @@ def batch(actor: Actor, group: str):
         raise botocore.exceptions.ClientError(said, "BatchGetRecord")
 
 
-OPERATIONS = ["PutRecord", "GetRecord", "DeleteRecord", "BatchGetRecord"]
+def batch_write(actor: Actor, group: str):
+    """Fails with the error of the one entry, if it has one."""
+    answer = actor.runtime.batch_write_record(Entries=[{"FeatureGroupName": group, "Record": RECORD}])
+    for error in answer["Errors"]:
+        said = {"Error": {"Code": error["ErrorCode"], "Message": error["ErrorMessage"]}}
+        raise botocore.exceptions.ClientError(said, "BatchWriteRecord")
+
+
+# The operations with the actions that they need.
+OPERATIONS = {
+    "PutRecord": ["PutRecord"], "GetRecord": ["GetRecord"], "DeleteRecord": ["DeleteRecord"],
+    "BatchGetRecord": ["BatchGetRecord"], "UpdateRecord": ["PutRecord"], "ListRecords": ["ListRecords"],
+    "BatchWriteRecord": ["BatchWriteRecord", "PutRecord"],
+}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -534,12 +551,16 @@ def test_the_caller_of_all_data_plane_operations_must_have_its_action_on_the_gro
     user.put(group)
     call = record_calls(user, group)[operation]
     arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/{group}"
-    user.may(document({"Effect": "Allow", "Action": f"sagemaker:{operation}", "Resource": arn}))
+    actions = [f"sagemaker:{action}" for action in OPERATIONS[operation]]
+    user.may(document({"Effect": "Allow", "Action": actions, "Resource": arn}))
     call()
-    user.may(document({"Effect": "Allow", "Action": f"sagemaker:{operation}", "Resource": arn + "2"},
-                      allowing("kms:*")))
-    code, text = refused(call)
-    assert code == "AccessForbidden" and f"sagemaker:{operation} on resource: {arn}" in text
+    for missing in actions:
+        rest = [action for action in actions if action != missing]
+        user.may(document({"Effect": "Allow", "Action": actions, "Resource": arn + "2"},
+                          {"Effect": "Allow", "Action": rest or ["sts:X"], "Resource": arn},
+                          allowing("kms:*")))
+        code, text = refused(call)
+        assert code == "AccessForbidden" and f"{missing} on resource: {arn}" in text
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

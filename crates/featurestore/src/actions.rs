@@ -10,6 +10,7 @@ macro_rules! actions {
 
 actions! {
     ADD_TAGS = "sagemaker:AddTags";
+    BATCH_WRITE_RECORD = "sagemaker:BatchWriteRecord";
     BATCH_GET_RECORD = "sagemaker:BatchGetRecord";
     CREATE_FEATURE_GROUP = "sagemaker:CreateFeatureGroup";
     DELETE_FEATURE_GROUP = "sagemaker:DeleteFeatureGroup";
@@ -17,7 +18,13 @@ actions! {
     DESCRIBE_FEATURE_GROUP = "sagemaker:DescribeFeatureGroup";
     DIAGNOSE_FEATURE_GROUPS = "strongroom:DiagnoseFeatureGroups";
     GET_RECORD = "sagemaker:GetRecord";
+    DELETE_TAGS = "sagemaker:DeleteTags";
+    DESCRIBE_FEATURE_METADATA = "sagemaker:DescribeFeatureMetadata";
     LIST_FEATURE_GROUPS = "sagemaker:ListFeatureGroups";
+    LIST_RECORDS = "sagemaker:ListRecords";
+    LIST_TAGS = "sagemaker:ListTags";
+    UPDATE_FEATURE_GROUP = "sagemaker:UpdateFeatureGroup";
+    UPDATE_FEATURE_METADATA = "sagemaker:UpdateFeatureMetadata";
     PUT_RECORD = "sagemaker:PutRecord";
     CREATE_GRANT = "kms:CreateGrant";
     DECRYPT = "kms:Decrypt";

@@ -27,6 +27,23 @@ pub enum Error {
         /// What the caller sent.
         name: String,
     },
+    /// The group has no such feature.
+    #[error("Resource Not Found: the feature group {group} has no feature with name {name}")]
+    FeatureNotFound {
+        /// The group.
+        group: String,
+        /// What the caller sent.
+        name: String,
+    },
+    /// There is no such record to change.
+    #[error("Resource Not Found: the online store of feature group {group} has no such record")]
+    RecordNotFound {
+        /// The group.
+        group: String,
+    },
+    /// The record has a later event time than the change.
+    #[error("the event time of the update is earlier than that of the stored record")]
+    StaleUpdate,
     /// The name is taken.
     #[error(
         "Resource Already Exists: FeatureGroup with name {name} already exists. Choose a \
@@ -45,6 +62,12 @@ pub enum Error {
          increase for this quota."
     )]
     GroupLimit {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// A group has as many features as it may have.
+    #[error("a feature group has at most {limit} features")]
+    FeatureLimit {
         /// How many it may have.
         limit: usize,
     },
@@ -164,9 +187,11 @@ impl ServiceError for Error {
         match self {
             Self::Validation(_) | Self::Plain(_) | Self::Key { .. } => ErrorKind::Validation,
             Self::Unsupported(_) => ErrorKind::Unsupported,
-            Self::GroupNotFound { .. } => ErrorKind::NotFound,
-            Self::GroupExists { .. } => ErrorKind::Conflict,
-            Self::GroupLimit { .. } => ErrorKind::LimitExceeded,
+            Self::GroupNotFound { .. }
+            | Self::FeatureNotFound { .. }
+            | Self::RecordNotFound { .. } => ErrorKind::NotFound,
+            Self::GroupExists { .. } | Self::StaleUpdate => ErrorKind::Conflict,
+            Self::GroupLimit { .. } | Self::FeatureLimit { .. } => ErrorKind::LimitExceeded,
             Self::KeyDenied { .. } | Self::NoAccount => ErrorKind::Denied,
             Self::Online(error) => error.kind(),
             Self::Internal { .. } => ErrorKind::Internal,
@@ -178,9 +203,12 @@ impl ServiceError for Error {
             Self::Validation(_) | Self::Plain(_) | Self::Key { .. } | Self::Unsupported(_) => {
                 "ValidationException"
             }
-            Self::GroupNotFound { .. } => "ResourceNotFound",
+            Self::GroupNotFound { .. }
+            | Self::FeatureNotFound { .. }
+            | Self::RecordNotFound { .. } => "ResourceNotFound",
+            Self::StaleUpdate => "ConflictException",
             Self::GroupExists { .. } => "ResourceInUse",
-            Self::GroupLimit { .. } => "ResourceLimitExceeded",
+            Self::GroupLimit { .. } | Self::FeatureLimit { .. } => "ResourceLimitExceeded",
             Self::KeyDenied { .. } | Self::NoAccount => "AccessDeniedException",
             Self::Online(error) => of_the_store(error),
             Self::Internal { .. } => "InternalFailure",
@@ -196,8 +224,12 @@ impl ServiceError for Error {
             | Self::Plain(_)
             | Self::Unsupported(_)
             | Self::GroupNotFound { .. }
+            | Self::FeatureNotFound { .. }
+            | Self::RecordNotFound { .. }
+            | Self::StaleUpdate
             | Self::GroupExists { .. }
             | Self::GroupLimit { .. }
+            | Self::FeatureLimit { .. }
             | Self::Key { .. }
             | Self::KeyDenied { .. }
             | Self::NoAccount => self.to_string(),
@@ -236,8 +268,12 @@ impl ServiceError for RuntimeError {
             | Error::Plain(_)
             | Error::Unsupported(_)
             | Error::GroupExists { .. }
-            | Error::GroupLimit { .. } => "ValidationError",
-            Error::GroupNotFound { .. } => "ResourceNotFound",
+            | Error::GroupLimit { .. }
+            | Error::FeatureLimit { .. } => "ValidationError",
+            Error::GroupNotFound { .. }
+            | Error::FeatureNotFound { .. }
+            | Error::RecordNotFound { .. } => "ResourceNotFound",
+            Error::StaleUpdate => "ConflictException",
             // A key that cannot be used forbids access, whoever asks.
             Error::Key { .. } | Error::KeyDenied { .. } | Error::NoAccount => "AccessForbidden",
             Error::Online(error) => of_the_store(error),
@@ -253,6 +289,7 @@ impl ServiceError for RuntimeError {
         Some(match &*self.code() {
             "ResourceNotFound" => 404,
             "AccessForbidden" => 403,
+            "ConflictException" => 409,
             "InternalFailure" => 500,
             "ServiceUnavailable" => 503,
             _ => 400,

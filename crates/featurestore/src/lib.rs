@@ -12,6 +12,7 @@ mod condition_keys;
 mod data_keys;
 mod error;
 mod event;
+mod features;
 mod grant;
 mod health;
 mod input;
@@ -23,6 +24,7 @@ mod records;
 mod runtime;
 mod schema;
 mod source;
+mod tags;
 #[cfg(test)]
 mod testing;
 mod ttl;
@@ -40,13 +42,22 @@ use pipeline::Registry;
 
 /// Adds every operation of this crate.
 pub fn register(registry: &mut impl Registry) {
+    registry.add::<ops::AddTags>();
     registry.add::<ops::CreateFeatureGroup>();
     registry.add::<ops::DeleteFeatureGroup>();
+    registry.add::<ops::DeleteTags>();
     registry.add::<ops::DescribeFeatureGroup>();
+    registry.add::<ops::DescribeFeatureMetadata>();
     registry.add::<ops::DiagnoseFeatureGroups>();
     registry.add::<ops::ListFeatureGroups>();
+    registry.add::<ops::ListTags>();
+    registry.add::<ops::UpdateFeatureGroup>();
+    registry.add::<ops::UpdateFeatureMetadata>();
     registry.add::<ops::BatchGetRecord>();
+    registry.add::<ops::BatchWriteRecord>();
     registry.add::<ops::DeleteRecord>();
     registry.add::<ops::GetRecord>();
+    registry.add::<ops::ListRecords>();
     registry.add::<ops::PutRecord>();
+    registry.add::<ops::UpdateRecord>();
 }

@@ -1,7 +1,6 @@
 //! From a record on the wire to a sealed cell.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use online::{
     CellKey, EventTime, GroupNumber, Header, Payload, PayloadWriter, Rule, SealedCell, Version,
@@ -97,7 +96,8 @@ pub(crate) fn tombstone(group: &GroupRecord, identifier: &str, event_time: &str)
     payload.finish()
 }
 
-fn value_of(feature: &FeatureValue, kind: FeatureType) -> Result<&str, Error> {
+/// The value of a feature of type `kind`.
+pub(crate) fn value_of(feature: &FeatureValue, kind: FeatureType) -> Result<&str, Error> {
     let name = &feature.feature_name;
     if feature.value_as_string_list.is_some() {
         return Err(Error::validation(format!(
@@ -191,7 +191,7 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) payload: Option<Payload>,
     /// Whether the payload is a tombstone.
     pub(crate) deleted: bool,
-    pub(crate) ttl: Option<Duration>,
+    pub(crate) expires_at: Option<EventTime>,
     pub(crate) rule: Rule,
 }
 
@@ -220,9 +220,7 @@ pub(crate) async fn stage(
             let header = Header {
                 data_key: current.number,
                 version: number,
-                expires_at: version
-                    .ttl
-                    .map(|ttl| version.event_time.saturating_add(ttl)),
+                expires_at: version.expires_at,
                 deleted: version.deleted,
             };
             Some(SealedCell::seal(

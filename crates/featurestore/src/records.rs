@@ -71,6 +71,9 @@ pub struct GroupRecord {
     /// The id of the grant on the online store's key that the service's own work goes through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
+    /// When `UpdateFeatureGroup` changed it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Timestamp>,
     /// What is computed from the rest when the record is loaded.
     #[serde(skip)]
     pub(crate) schema: Schema,
@@ -84,6 +87,18 @@ pub struct Definition {
     /// The type.
     #[serde(rename = "type")]
     pub kind: FeatureType,
+    /// When it was added, if it was not there from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Timestamp>,
+    /// When what is said of it was changed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Timestamp>,
+    /// What it is, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What else is said of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// The online store of a group.
@@ -144,6 +159,32 @@ impl GroupRecord {
             self.region.as_str(),
             &self.name.to_lowercase(),
         )
+    }
+
+    /// A copy to be changed and stored.
+    pub(crate) fn to_change(&self) -> Self {
+        Self {
+            account: self.account,
+            region: self.region.clone(),
+            name: self.name.clone(),
+            arn: self.arn.clone(),
+            number: self.number,
+            id: self.id.clone(),
+            definitions: self.definitions.clone(),
+            identifier: self.identifier.clone(),
+            event_time: self.event_time.clone(),
+            online: self.online.clone(),
+            role_arn: self.role_arn.clone(),
+            description: self.description.clone(),
+            tags: self.tags.clone(),
+            status: self.status,
+            created: self.created,
+            data_keys: self.data_keys.clone(),
+            index_key: self.index_key.clone(),
+            grant: self.grant.clone(),
+            updated: self.updated,
+            schema: Schema::default(),
+        }
     }
 
     /// The data key that seals what is written now.

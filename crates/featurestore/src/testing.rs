@@ -20,6 +20,10 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
     let definition = |(name, kind): &(&str, FeatureType)| Definition {
         name: (*name).to_owned(),
         kind: *kind,
+        added: None,
+        changed: None,
+        description: None,
+        parameters: BTreeMap::new(),
     };
     let mut group = GroupRecord {
         account,
@@ -52,6 +56,7 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
         }],
         index_key: Wrapped(vec![4, 5, 6]),
         grant: None,
+        updated: None,
         schema: Schema::default(),
     };
     group.loaded();

@@ -70,6 +70,14 @@ impl CellKey {
         Self::join(group, &index_key.0.tag(identifier.as_bytes()))
     }
 
+    /// The group.
+    pub fn group(&self) -> GroupNumber {
+        let [number, ..] = self.0.as_chunks::<8>().0 else {
+            return GroupNumber(0);
+        };
+        GroupNumber(u64::from_be_bytes(*number))
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0

@@ -23,7 +23,7 @@ use crate::records::{
     group_row, groups_of,
 };
 use crate::schema::{Schema, encryption_context};
-use crate::{Error, Runtime, grant};
+use crate::{Error, Runtime, features, grant, tags};
 
 /// Creates a feature group, ready to use when the answer comes.
 ///
@@ -157,14 +157,14 @@ impl Operation for CreateFeatureGroup {
             arn: new.arn,
             number,
             id: new.id,
-            definitions: rules::definitions(&input.feature_definitions),
+            definitions: features::definitions(&input.feature_definitions),
             identifier: input.record_identifier_feature_name,
             event_time: input.event_time_feature_name,
             name: input.feature_group_name,
             online: OnlineStore { key, ..online },
             role_arn: input.role_arn,
             description: input.description,
-            tags: rules::tags(input.tags.as_deref())?,
+            tags: tags::checked(input.tags.as_deref().unwrap_or_default())?,
             status: Status::Created,
             created: ctx.time(),
             data_keys: vec![WrappedKey {
@@ -173,6 +173,7 @@ impl Operation for CreateFeatureGroup {
             }],
             index_key,
             grant,
+            updated: None,
             schema: Schema::default(),
         };
         let mut batch = Batch::new(Lane::Metadata);
@@ -221,10 +222,8 @@ fn role_at(text: &str) -> Result<Arn, Error> {
 }
 
 fn needs(ctx: &Ctx, input: &CreateFeatureGroupRequest, group: &NewGroup) -> Result<Needs, Error> {
-    let tags = rules::tags(input.tags.as_deref())?;
-    let tag_keys = KeySet::default()
-        .map("aws:requesttag", &tags)
-        .many("aws:tagkeys", tags.keys().cloned().collect());
+    let tags = tags::checked(input.tags.as_deref().unwrap_or_default())?;
+    let tag_keys = tags::condition_keys(&tags);
     let keys = condition_keys(input, group).and(tag_keys.clone());
     let mut needs = Needs::one(Need::on(&CREATE_FEATURE_GROUP, group.arn.clone()).with(keys));
     if !tags.is_empty() {

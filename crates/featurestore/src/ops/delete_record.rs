@@ -12,7 +12,6 @@ use crate::data_keys::{DataKeys, Keys};
 use crate::input::Shared;
 use crate::name::Found;
 use crate::put::{NewVersion, check_target_stores, event_time_of, identifier_of, stage, tombstone};
-use crate::ttl::Ttl;
 use crate::{Error, Runtime, RuntimeError, event};
 
 /// Deletes a record from the online store.
@@ -69,7 +68,7 @@ impl Operation for DeleteRecord {
             payload: (!hard).then(|| tombstone(&group, &identifier, &input.event_time)),
             deleted: true,
             // What a deletion leaves lives as long as what it deletes would have.
-            ttl: group.online.ttl.map(Ttl::duration),
+            expires_at: (group.online.ttl).map(|ttl| event_time.saturating_add(ttl.duration())),
             rule: Rule::Delete,
         };
         let batch = stage(ctx, runtime, &mut keys, (&group, &access), version).await?;

@@ -4,9 +4,9 @@ use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::Value;
 use shapes::sagemaker::{
-    self, DescribeFeatureGroupRequest, DescribeFeatureGroupResponse, FeatureDefinition,
-    FeatureGroupStatus, OnlineStoreConfig, OnlineStoreSecurityConfig, StorageType,
-    ThroughputConfigDescription, ThroughputMode,
+    DescribeFeatureGroupRequest, DescribeFeatureGroupResponse, FeatureDefinition,
+    FeatureGroupStatus, LastUpdateStatus, LastUpdateStatusValue, OnlineStoreConfig,
+    OnlineStoreSecurityConfig, StorageType, ThroughputConfigDescription, ThroughputMode,
 };
 use types::Service;
 
@@ -16,8 +16,7 @@ use crate::event::Fields;
 use crate::name::Found;
 use crate::records::{Definition, GroupRecord, OnlineStore, Status, Storage};
 use crate::ttl::Ttl;
-use crate::values::FeatureType;
-use crate::{Error, Runtime};
+use crate::{Error, Runtime, features};
 
 /// Returns the description of the group with this name or ARN.
 ///
@@ -85,7 +84,7 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         event_time_feature_name: group.event_time.clone(),
         feature_definitions: group.definitions.iter().map(definition).collect(),
         creation_time: group.created,
-        last_modified_time: Some(group.created),
+        last_modified_time: Some(group.updated.unwrap_or(group.created)),
         online_store_config: Some(online_store(&group.online)),
         offline_store_config: None,
         throughput_config: Some(ThroughputConfigDescription {
@@ -96,7 +95,10 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(status(group)),
         offline_store_status: None,
-        last_update_status: None,
+        last_update_status: group.updated.map(|_at| LastUpdateStatus {
+            status: LastUpdateStatusValue::Successful,
+            failure_reason: None,
+        }),
         failure_reason: stopped.map(failure_reason),
         description: group.description.clone(),
         next_token: String::new(),
@@ -120,11 +122,7 @@ pub(super) fn status(group: &GroupRecord) -> FeatureGroupStatus {
 fn definition(definition: &Definition) -> FeatureDefinition {
     FeatureDefinition {
         feature_name: definition.name.clone(),
-        feature_type: match definition.kind {
-            FeatureType::Integral => sagemaker::FeatureType::Integral,
-            FeatureType::Fractional => sagemaker::FeatureType::Fractional,
-            FeatureType::String => sagemaker::FeatureType::String,
-        },
+        feature_type: features::shape(definition.kind),
         collection_type: None,
         collection_config: None,
     }

@@ -1,24 +1,42 @@
 //! The operations, one file each, named as at AWS.
 
+mod add_tags;
 mod batch_get_record;
+mod batch_write_record;
 mod create_feature_group;
 mod delete_feature_group;
 mod delete_record;
+mod delete_tags;
 mod describe_feature_group;
+mod describe_feature_metadata;
 mod diagnose_feature_groups;
 mod get_record;
 mod list_feature_groups;
+mod list_records;
+mod list_tags;
 mod put_record;
+mod update_feature_group;
+mod update_feature_metadata;
+mod update_record;
 
+pub use add_tags::AddTags;
 pub use batch_get_record::BatchGetRecord;
+pub use batch_write_record::BatchWriteRecord;
 pub use create_feature_group::CreateFeatureGroup;
 pub use delete_feature_group::DeleteFeatureGroup;
 pub use delete_record::DeleteRecord;
+pub use delete_tags::DeleteTags;
 pub use describe_feature_group::DescribeFeatureGroup;
+pub use describe_feature_metadata::DescribeFeatureMetadata;
 pub use diagnose_feature_groups::DiagnoseFeatureGroups;
 pub use get_record::GetRecord;
 pub use list_feature_groups::ListFeatureGroups;
+pub use list_records::ListRecords;
+pub use list_tags::ListTags;
 pub use put_record::PutRecord;
+pub use update_feature_group::UpdateFeatureGroup;
+pub use update_feature_metadata::UpdateFeatureMetadata;
+pub use update_record::UpdateRecord;
 
 use std::sync::Arc;
 

@@ -76,7 +76,7 @@ impl Operation for PutRecord {
             event_time: accepted.event_time,
             payload: Some(accepted.payload),
             deleted: false,
-            ttl: ttl.map(Ttl::duration),
+            expires_at: ttl.map(|ttl| accepted.event_time.saturating_add(ttl.duration())),
             rule: Rule::Put,
         };
         let access = DataKeys::check(ctx, &group).await?;

@@ -14,4 +14,6 @@ mod maintenance;
 mod organization;
 mod permissions;
 mod records;
+mod tags;
+mod updates;
 mod world;

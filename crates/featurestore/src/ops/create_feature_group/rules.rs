@@ -1,19 +1,15 @@
 //! The rules of a new group that the service model does not express.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use shapes::sagemaker::{
-    self, CreateFeatureGroupRequest, FeatureDefinition, OnlineStoreConfig, StorageType, Tag,
-    ThroughputConfig, ThroughputMode,
+    self, CreateFeatureGroupRequest, OnlineStoreConfig, StorageType, ThroughputConfig,
+    ThroughputMode,
 };
 
-use crate::Error;
-use crate::records::{Definition, OnlineStore, Storage};
+use crate::records::{OnlineStore, Storage};
 use crate::ttl::Ttl;
-use crate::values::FeatureType;
-
-/// Names that the offline store gives to columns of its own.
-const RESERVED_FEATURES: [&str; 3] = ["is_deleted", "write_time", "api_invocation_time"];
+use crate::{Error, features};
 
 /// Checks the request, and returns the online store that it asks for, without its key.
 pub(super) fn check(input: &CreateFeatureGroupRequest) -> Result<OnlineStore, Error> {
@@ -79,27 +75,7 @@ fn check_throughput(config: Option<&ThroughputConfig>) -> Result<(), Error> {
 }
 
 fn check_features(input: &CreateFeatureGroupRequest) -> Result<(), Error> {
-    let mut names = HashSet::new();
-    for feature in &input.feature_definitions {
-        let name = &feature.feature_name;
-        let lower = name.to_lowercase();
-        if RESERVED_FEATURES.contains(&lower.as_str()) {
-            return Err(Error::validation(format!(
-                "FeatureName `{name}` is reserved."
-            )));
-        }
-        if feature.collection_type.is_some() || feature.collection_config.is_some() {
-            return Err(Error::validation(format!(
-                "FeatureName `{name}` is a collection; collections need an online store of type \
-                 InMemory."
-            )));
-        }
-        if !names.insert(lower) {
-            return Err(Error::validation(format!(
-                "FeatureName `{name}` is defined more than once; names differ in more than case."
-            )));
-        }
-    }
+    features::check(&input.feature_definitions, &mut HashSet::new())?;
     check_role(
         input,
         "RecordIdentifierFeatureName",
@@ -144,38 +120,4 @@ fn check_role(
         "{member} `{name}` must be of type {}.",
         types.join(" or ")
     )))
-}
-
-/// The definitions as they are stored.
-pub(super) fn definitions(features: &[FeatureDefinition]) -> Vec<Definition> {
-    features
-        .iter()
-        .map(|feature| Definition {
-            name: feature.feature_name.clone(),
-            kind: match feature.feature_type {
-                sagemaker::FeatureType::Integral => FeatureType::Integral,
-                sagemaker::FeatureType::Fractional => FeatureType::Fractional,
-                sagemaker::FeatureType::String => FeatureType::String,
-            },
-        })
-        .collect()
-}
-
-/// The tags, each key once.
-pub(super) fn tags(tags: Option<&[Tag]>) -> Result<BTreeMap<String, String>, Error> {
-    let mut map = BTreeMap::new();
-    for tag in tags.unwrap_or_default() {
-        if tag.key.to_lowercase().starts_with("aws:") {
-            return Err(Error::validation(
-                "tag keys that begin with aws: are reserved.",
-            ));
-        }
-        if map.insert(tag.key.clone(), tag.value.clone()).is_some() {
-            return Err(Error::validation(format!(
-                "tag key `{}` appears more than once.",
-                tag.key
-            )));
-        }
-    }
-    Ok(map)
 }

@@ -1,0 +1,161 @@
+//! `BatchWriteRecord`: writes records of several groups.
+
+use std::sync::Arc;
+
+use online::Rule;
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use serde_json::json;
+use shapes::featurestore_runtime::{
+    BatchWriteRecordEntry, BatchWriteRecordError, BatchWriteRecordRequest, TtlDuration,
+};
+use store::{Batch, Lane};
+use types::{Service, ServiceError};
+
+use crate::actions::{BATCH_WRITE_RECORD, DECRYPT, PUT_RECORD};
+use crate::answer::JsonBody;
+use crate::data_keys::{DataKeys, Keys};
+use crate::input::Shared;
+use crate::name::Found;
+use crate::put::{NewVersion, accept, check_target_stores, stage};
+use crate::ttl::Ttl;
+use crate::{Error, Runtime, RuntimeError};
+
+/// Writes up to 25 records, each as `PutRecord` does and whatever becomes of the others.
+///
+/// An entry with an older event time than the stored record's changes nothing and succeeds.
+/// Its time to live is the entry's, else the request's, else the group's. Entries that break a
+/// rule, whose group does not exist, or whose group's key the caller may not use or cannot be
+/// used, come back as errors. A caller who may not write to one of the groups writes nothing:
+/// each needs both `sagemaker:BatchWriteRecord` and `sagemaker:PutRecord`. What would make the
+/// call write more than 3 MiB, and every entry behind it, comes back unprocessed.
+#[derive(Debug)]
+pub struct BatchWriteRecord;
+
+const MOST_MESSAGE: usize = 2048;
+
+/// What one call writes at most; the rest comes back unprocessed. A commit takes 4 MiB.
+const MOST_BYTES: usize = 3 * 1024 * 1024;
+
+impl Operation for BatchWriteRecord {
+    const SERVICE: Service = Service::FeatureStoreRuntime;
+    const NAME: &'static str = "BatchWriteRecord";
+    const ACTIONS: &'static [&'static Action] = &[&BATCH_WRITE_RECORD, &PUT_RECORD, &DECRYPT];
+    const KIND: Kind = Kind::DataWrite;
+    const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
+    type Input = Shared<BatchWriteRecordRequest>;
+    type Output = JsonBody;
+    type Target = Vec<Found>;
+    type Error = RuntimeError;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Vec<Found>), RuntimeError> {
+        let mut needs = Needs::nothing();
+        let mut found = Vec::with_capacity(input.entries.len());
+        for (number, entry) in input.entries.iter().enumerate() {
+            let group = Found::find(ctx, &entry.feature_group_name)?;
+            needs.push(super::group_need(&BATCH_WRITE_RECORD, &group));
+            needs.push(super::group_need(&PUT_RECORD, &group));
+            if let Some(need) = super::key_need(&group) {
+                needs.push(need.for_item(number));
+            }
+            found.push(group);
+        }
+        Ok((needs, found))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<JsonBody>, RuntimeError> {
+        let runtime: &Runtime = ctx.part()?;
+        let mut keys = Keys::new(ctx, runtime);
+        let mut batch = Batch::new(Lane::Data);
+        let (mut errors, mut bytes) = (Vec::new(), 0);
+        let mut unprocessed: &[BatchWriteRecordEntry] = &[];
+        let ttl = input.ttl_duration.as_ref();
+        for (number, (entry, found)) in input.entries.iter().zip(permit.target()).enumerate() {
+            let staged = match permit.denied(number) {
+                Some(denial) => Err(RuntimeError(Error::KeyDenied {
+                    message: denial.message.clone(),
+                })),
+                None => staged(ctx, runtime, &mut keys, (entry, found), ttl).await,
+            };
+            match staged {
+                Ok(write) if bytes + size_of(&write) > MOST_BYTES => {
+                    unprocessed = input.entries.get(number..).unwrap_or_default();
+                    break;
+                }
+                Ok(write) => {
+                    bytes += size_of(&write);
+                    batch.merge(write);
+                }
+                Err(error) => errors.push(failed(entry, &error)),
+            }
+        }
+        let mut body = JsonBody::default();
+        body.raw(r#"{"Errors":"#);
+        body.value(&errors)?;
+        body.raw(r#","UnprocessedEntries":"#);
+        body.value(&unprocessed)?;
+        body.raw("}");
+        Ok(Reply::write(body.with_fresh(keys.into_fresh()), batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
+        let groups = input.entries.iter();
+        let groups: Vec<&str> = groups
+            .map(|entry| entry.feature_group_name.as_str())
+            .collect();
+        EventDetail {
+            request: json!({ "featureGroupNames": groups }),
+            ..EventDetail::default()
+        }
+    }
+}
+
+/// The change that writes one entry; `ttl` is the request's.
+async fn staged(
+    ctx: &Ctx,
+    runtime: &Runtime,
+    keys: &mut Keys<'_>,
+    (entry, found): (&BatchWriteRecordEntry, &Found),
+    ttl: Option<&TtlDuration>,
+) -> Result<Batch, RuntimeError> {
+    let group = found.group(&entry.feature_group_name).map(Arc::clone)?;
+    check_target_stores(entry.target_stores.as_deref())?;
+    let ttl = entry.ttl_duration.as_ref().or(ttl);
+    let ttl = ttl.map(Ttl::of_record).transpose()?.or(group.online.ttl);
+    let accepted = accept(&group, &entry.record)?;
+    let event_time = accepted.event_time;
+    let version = NewVersion {
+        identifier: &accepted.identifier,
+        event_time,
+        payload: Some(accepted.payload),
+        deleted: false,
+        expires_at: ttl.map(|ttl| event_time.saturating_add(ttl.duration())),
+        rule: Rule::Put,
+    };
+    let access = DataKeys::check(ctx, &group).await?;
+    Ok(stage(ctx, runtime, keys, (&group, &access), version).await?)
+}
+
+/// The bytes of the cells that a change writes.
+fn size_of(write: &Batch) -> usize {
+    let cells = write.cells().iter();
+    cells
+        .map(|cell| cell.key.len() + cell.value.as_ref().map_or(0, Vec::len))
+        .sum()
+}
+
+fn failed(entry: &BatchWriteRecordEntry, error: &RuntimeError) -> BatchWriteRecordError {
+    if matches!(error.0, Error::Internal { .. } | Error::Online(_)) {
+        tracing::error!(error = ?error.0, "a record of a batch cannot be written");
+    }
+    let message = error.public_message();
+    BatchWriteRecordError {
+        entry: entry.clone(),
+        error_code: error.code().into_owned(),
+        error_message: message.chars().take(MOST_MESSAGE).collect(),
+    }
+}

@@ -1,0 +1,136 @@
+//! `ListRecords`: the identifiers of a group's records.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use online::{CellKey, GroupNumber, SealedCell};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::featurestore_runtime::ListRecordsRequest;
+use types::Service;
+
+use crate::actions::{DECRYPT, LIST_RECORDS};
+use crate::answer::JsonBody;
+use crate::data_keys::{Access, DataKeys, Keys};
+use crate::input::Shared;
+use crate::name::Found;
+use crate::records::GroupRecord;
+use crate::{Error, Runtime, RuntimeError, event};
+
+/// Lists the identifiers of the records in the online store, in no order, ten to a page unless
+/// told otherwise; those of softly deleted records only if asked for.
+///
+/// A page may have fewer, and none, though more follow: there is another as long as there is a
+/// token. A token is good for the group that it was given for, and not for a later one of the
+/// same name. Fails with `ResourceNotFound` if the group does not exist, with
+/// `ValidationError` for another token, with `AccessForbidden` if the group's key cannot be
+/// used.
+#[derive(Debug)]
+pub struct ListRecords;
+
+const PAGE: usize = 10;
+
+/// How many cells are looked at for one page.
+const MOST_LOOKED_AT: usize = 2_000;
+
+impl Operation for ListRecords {
+    const SERVICE: Service = Service::FeatureStoreRuntime;
+    const NAME: &'static str = "ListRecords";
+    const ACTIONS: &'static [&'static Action] = &[&LIST_RECORDS, &DECRYPT];
+    const KIND: Kind = Kind::DataRead;
+    const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
+    type Input = Shared<ListRecordsRequest>;
+    type Output = JsonBody;
+    type Target = Found;
+    type Error = RuntimeError;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), RuntimeError> {
+        let found = Found::find(ctx, &input.feature_group_name)?;
+        Ok((super::record_needs(&LIST_RECORDS, &found), found))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<JsonBody>, RuntimeError> {
+        let group = permit.target().group(&input.feature_group_name)?;
+        let token = input.next_token.as_deref();
+        let mut after = token.map(|token| read_token(group, token)).transpose()?;
+        let wanted = input
+            .max_results
+            .and_then(|size| usize::try_from(size).ok());
+        let wanted = wanted.unwrap_or(PAGE);
+        let deleted_too = input.include_soft_deleted_records == Some(true);
+        let access = DataKeys::check(ctx, group).await?;
+        let runtime: &Runtime = ctx.part()?;
+        let mut keys = Keys::new(ctx, runtime);
+        let (mut identifiers, mut looked_at) = (Vec::new(), 0);
+        let more = loop {
+            let step = wanted.saturating_sub(identifiers.len()).max(1);
+            let number = GroupNumber(group.number);
+            let cells = runtime.cells.scan(number, after, step).await?;
+            let last = cells.len() < step;
+            looked_at += cells.len();
+            for (key, cell) in cells {
+                after = Some(key);
+                let header = cell.header();
+                if header.is_expired(ctx.time()) || (header.deleted && !deleted_too) {
+                    continue;
+                }
+                let opened = identifier(&mut keys, group, &access, (key, cell)).await?;
+                identifiers.push(opened);
+            }
+            if last {
+                break false;
+            }
+            if identifiers.len() >= wanted || looked_at >= MOST_LOOKED_AT {
+                break true;
+            }
+        };
+        let mut body = JsonBody::default();
+        body.raw(r#"{"RecordIdentifiers":"#);
+        body.value(&identifiers)?;
+        if let Some(after) = after.filter(|_| more) {
+            body.raw(r#","NextToken":"#);
+            body.string(&token_at(group, &after));
+        }
+        body.raw("}");
+        Ok(Reply::read(body.with_fresh(keys.into_fresh())))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
+        event::of_record_call(&input.feature_group_name)
+    }
+}
+
+/// The identifier that a cell holds.
+async fn identifier(
+    keys: &mut Keys<'_>,
+    group: &GroupRecord,
+    access: &Access,
+    (key, cell): (CellKey, SealedCell),
+) -> Result<String, Error> {
+    let number = cell.header().data_key;
+    let data_key = keys.data(group, access, number).await?;
+    let payload = cell.open(&data_key, &key)?;
+    let identifier = payload.record()?.identifier().to_vec();
+    String::from_utf8(identifier)
+        .map_err(|source| Error::internal("an identifier is no text", source))
+}
+
+/// The group's random id, and where the page ended. Neither says anything of a record.
+fn token_at(group: &GroupRecord, after: &CellKey) -> String {
+    let mut bytes = group.id.clone().into_bytes();
+    bytes.extend_from_slice(&after.as_bytes()[..]);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn read_token(group: &GroupRecord, token: &str) -> Result<CellKey, Error> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let key = bytes.and_then(|bytes| {
+        let key = bytes.strip_prefix(group.id.as_bytes())?;
+        CellKey::from_bytes(key)
+    });
+    key.filter(|key| key.group() == GroupNumber(group.number))
+        .ok_or_else(|| Error::validation("the NextToken is not valid for this feature group."))
+}

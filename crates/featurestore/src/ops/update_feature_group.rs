@@ -1,0 +1,179 @@
+//! `UpdateFeatureGroup`: more features, another time to live, or the newer storage type.
+
+use std::collections::HashSet;
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use serde_json::{Value, json};
+use shapes::sagemaker::{
+    FeatureDefinition, OnlineStoreConfigUpdate, StorageType, ThroughputConfigUpdate,
+    ThroughputMode, UpdateFeatureGroupRequest, UpdateFeatureGroupResponse,
+};
+use store::{Batch, Lane};
+use types::{Service, Timestamp};
+
+use crate::Error;
+use crate::actions::UPDATE_FEATURE_GROUP;
+use crate::event::Fields;
+use crate::features::{self, MOST_FEATURES};
+use crate::name::Found;
+use crate::records::{GROUPS, GroupRecord, Storage};
+use crate::ttl::Ttl;
+
+/// Changes one thing of a feature group; records that are there stay as they are.
+///
+/// Features can be added, at most 2,500 in all, and never changed or removed. The time to live
+/// of records to come can be changed, or ended by a `TtlDuration` without members. The storage
+/// type can go from `Standard` to `Standard_V2`, and not back. The change counts when the
+/// answer comes. Fails with `ResourceNotFound` if there is no such group, with
+/// `ResourceLimitExceeded` beyond the number of features, and with `ValidationException` for
+/// no change or several, for what breaks a rule, and for in-memory stores and provisioned
+/// throughput, which this release does not have.
+#[derive(Debug)]
+pub struct UpdateFeatureGroup;
+
+impl Operation for UpdateFeatureGroup {
+    const SERVICE: Service = Service::SageMaker;
+    const NAME: &'static str = "UpdateFeatureGroup";
+    const ACTIONS: &'static [&'static Action] = &[&UPDATE_FEATURE_GROUP];
+    const KIND: Kind = Kind::Mutating;
+    type Input = UpdateFeatureGroupRequest;
+    type Output = UpdateFeatureGroupResponse;
+    type Target = Found;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), Error> {
+        let found = Found::find(ctx, &input.feature_group_name)?;
+        let need = super::group_need(&UPDATE_FEATURE_GROUP, &found);
+        Ok((Needs::one(need), found))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let group = permit.target().group(&input.feature_group_name)?;
+        let mut changed = group.to_change();
+        let asked = (
+            &input.feature_additions,
+            &input.online_store_config,
+            &input.throughput_config,
+        );
+        match asked {
+            (Some(features), None, None) => add_features(&mut changed, features, ctx.time())?,
+            (None, Some(online), None) => change_store(&mut changed, online)?,
+            (None, None, Some(throughput)) => check_throughput(throughput)?,
+            _ => {
+                return Err(Error::validation(
+                    "exactly one of FeatureAdditions, OnlineStoreConfig and ThroughputConfig must \
+                     be given.",
+                ));
+            }
+        }
+        changed.updated = Some(ctx.time());
+        let output = UpdateFeatureGroupResponse {
+            feature_group_arn: group.arn.to_string(),
+        };
+        let mut batch = Batch::new(Lane::Metadata);
+        batch.put(&GROUPS, changed.row(), changed);
+        Ok(Reply::write(output, batch))
+    }
+
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
+        let detail = Fields::default()
+            .with("featureGroupName", &input.feature_group_name)
+            .with("featureAdditions", &input.feature_additions)
+            .with(
+                "onlineStoreConfig",
+                input.online_store_config.as_ref().map(in_event),
+            )
+            .with(
+                "throughputConfig",
+                input.throughput_config.as_ref().map(throughput_in_event),
+            )
+            .request();
+        let arn = output.map(|output| &output.feature_group_arn);
+        EventDetail {
+            response: arn.map_or(Value::Null, |arn| json!({ "featureGroupArn": arn })),
+            ..detail
+        }
+    }
+}
+
+fn in_event(asked: &OnlineStoreConfigUpdate) -> Value {
+    json!({ "ttlDuration": asked.ttl_duration, "storageType": asked.storage_type })
+}
+
+fn throughput_in_event(asked: &ThroughputConfigUpdate) -> Value {
+    json!({
+        "throughputMode": asked.throughput_mode,
+        "provisionedReadCapacityUnits": asked.provisioned_read_capacity_units,
+        "provisionedWriteCapacityUnits": asked.provisioned_write_capacity_units,
+    })
+}
+
+fn add_features(
+    group: &mut GroupRecord,
+    features: &[FeatureDefinition],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let names = group.definitions.iter();
+    let mut names: HashSet<String> = names.map(|known| known.name.to_lowercase()).collect();
+    features::check(features, &mut names)?;
+    if names.len() > MOST_FEATURES {
+        return Err(Error::FeatureLimit {
+            limit: MOST_FEATURES,
+        });
+    }
+    let mut added = features::definitions(features);
+    for feature in &mut added {
+        feature.added = Some(now);
+    }
+    group.definitions.extend(added);
+    Ok(())
+}
+
+fn change_store(group: &mut GroupRecord, asked: &OnlineStoreConfigUpdate) -> Result<(), Error> {
+    if asked.ttl_duration.is_none() && asked.storage_type.is_none() {
+        return Err(Error::validation(
+            "OnlineStoreConfig needs a TtlDuration or a StorageType.",
+        ));
+    }
+    if let Some(ttl) = &asked.ttl_duration {
+        let ended = ttl.unit.is_none() && ttl.value.is_none();
+        group.online.ttl = if ended {
+            None
+        } else {
+            Some(Ttl::of_group(ttl)?)
+        };
+    }
+    match (asked.storage_type, group.online.storage) {
+        (None, _) | (Some(StorageType::Standard), Storage::Standard) => Ok(()),
+        (Some(StorageType::StandardV2), _) => {
+            group.online.storage = Storage::StandardV2;
+            Ok(())
+        }
+        (Some(StorageType::Standard), Storage::StandardV2) => Err(Error::validation(
+            "a StorageType of Standard_V2 cannot be changed back to Standard.",
+        )),
+        (Some(StorageType::InMemory), _) => Err(Error::validation(
+            "the StorageType of a feature group cannot be changed to InMemory.",
+        )),
+    }
+}
+
+fn check_throughput(asked: &ThroughputConfigUpdate) -> Result<(), Error> {
+    match asked.throughput_mode {
+        Some(ThroughputMode::Provisioned) => Err(Error::Unsupported("provisioned throughput is")),
+        _ if asked.provisioned_read_capacity_units.is_some()
+            || asked.provisioned_write_capacity_units.is_some() =>
+        {
+            Err(Error::validation(
+                "capacity units need the ThroughputMode Provisioned.",
+            ))
+        }
+        Some(ThroughputMode::OnDemand) => Ok(()),
+        None => Err(Error::validation("ThroughputConfig is empty.")),
+    }
+}

@@ -1,0 +1,105 @@
+//! `UpdateFeatureMetadata`: says something else of one feature.
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::Empty;
+use shapes::sagemaker::{FeatureParameter, UpdateFeatureMetadataRequest};
+use store::{Batch, Lane};
+use types::Service;
+
+use crate::Error;
+use crate::actions::UPDATE_FEATURE_METADATA;
+use crate::event::Fields;
+use crate::name::Found;
+use crate::records::{Definition, GROUPS};
+
+/// Changes the description of a feature, adds parameters or gives them other values, and
+/// removes some.
+///
+/// Fails with `ResourceNotFound` if there is no such group or it has no such feature, and with
+/// `ValidationException` for a parameter without key or value, for one that is both added and
+/// removed, and beyond 25 parameters.
+#[derive(Debug)]
+pub struct UpdateFeatureMetadata;
+
+const MOST_PARAMETERS: usize = 25;
+
+impl Operation for UpdateFeatureMetadata {
+    const SERVICE: Service = Service::SageMaker;
+    const NAME: &'static str = "UpdateFeatureMetadata";
+    const ACTIONS: &'static [&'static Action] = &[&UPDATE_FEATURE_METADATA];
+    const KIND: Kind = Kind::Mutating;
+    type Input = UpdateFeatureMetadataRequest;
+    type Output = Empty;
+    type Target = Found;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), Error> {
+        let found = Found::find(ctx, &input.feature_group_name)?;
+        let need = super::group_need(&UPDATE_FEATURE_METADATA, &found);
+        Ok((Needs::one(need), found))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Empty>, Error> {
+        let group = permit.target().group(&input.feature_group_name)?;
+        let mut changed = group.to_change();
+        let mut definitions = changed.definitions.iter_mut();
+        let feature = definitions.find(|known| known.name == input.feature_name);
+        let feature = feature.ok_or_else(|| Error::FeatureNotFound {
+            group: group.name.clone(),
+            name: input.feature_name.clone(),
+        })?;
+        if let Some(description) = input.description {
+            feature.description = Some(description);
+        }
+        let removed = input.parameter_removals.unwrap_or_default();
+        change(
+            feature,
+            input.parameter_additions.unwrap_or_default(),
+            &removed,
+        )?;
+        feature.changed = Some(ctx.time());
+        let mut batch = Batch::new(Lane::Metadata);
+        batch.put(&GROUPS, changed.row(), changed);
+        Ok(Reply::write(Empty {}, batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {
+        Fields::default()
+            .with("featureGroupName", &input.feature_group_name)
+            .with("featureName", &input.feature_name)
+            .with("description", &input.description)
+            .with("parameterAdditions", &input.parameter_additions)
+            .with("parameterRemovals", &input.parameter_removals)
+            .request()
+    }
+}
+
+fn change(
+    feature: &mut Definition,
+    added: Vec<FeatureParameter>,
+    removed: &[String],
+) -> Result<(), Error> {
+    feature.parameters.retain(|key, _| !removed.contains(key));
+    for parameter in added {
+        let (Some(key), Some(value)) = (parameter.key, parameter.value) else {
+            return Err(Error::validation("a parameter needs both Key and Value."));
+        };
+        if removed.contains(&key) {
+            return Err(Error::validation(format!(
+                "parameter `{key}` cannot be added and removed at once."
+            )));
+        }
+        feature.parameters.insert(key, value);
+    }
+    if feature.parameters.len() > MOST_PARAMETERS {
+        return Err(Error::validation(format!(
+            "a feature has at most {MOST_PARAMETERS} parameters."
+        )));
+    }
+    Ok(())
+}
