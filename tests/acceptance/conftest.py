@@ -50,6 +50,9 @@ def session_of(**credentials) -> boto3.Session:
 class Server:
     """A running strongroom and the clients of its administrator."""
 
+    # The tests call KMS more often than one account may.
+    quotas = ("--kms-request-quota-factor", "10000")
+
     def __init__(self, directory: pathlib.Path, *flags: str):
         self.directory = directory
         self.data = directory / "data"
@@ -59,7 +62,7 @@ class Server:
     def start(self):
         self.log = open(self.directory / "server.log", "ab")
         self.process = subprocess.Popen(
-            [str(binary()), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0",
+            [str(binary()), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.quotas,
              "--account", ACCOUNT, *self.flags],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.exports = {}

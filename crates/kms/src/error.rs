@@ -103,6 +103,11 @@ pub enum Error {
     /// What the call needed in another region was denied there; the text is that denial's.
     #[error("{0}")]
     Denied(String),
+    /// The account calls too often. AWS's text.
+    #[error(
+        "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
+    )]
+    OverQuota,
     /// A key with imported material has new material waiting for a rotation, and takes no other.
     #[error(
         "New key material (id: {new}) cannot be imported into KMS key {arn}, because another key \
@@ -283,7 +288,7 @@ impl Error {
             | Self::NotRotatable => "UnsupportedOperationException",
             Self::Validation(_) => "ValidationException",
             Self::MalformedPolicy(_) => "MalformedPolicyDocumentException",
-            Self::Throttled => "ThrottlingException",
+            Self::Throttled | Self::OverQuota => "ThrottlingException",
             Self::LimitExceeded(_) => "LimitExceededException",
             Self::Tags(_) => "TagException",
             Self::AliasExists { .. } | Self::ReplicaExists { .. } => "AlreadyExistsException",
@@ -335,8 +340,8 @@ impl ServiceError for Error {
             | Self::Origin { .. }
             | Self::NotPrimary { .. }
             | Self::NotRotatable => ErrorKind::Unsupported,
-            Self::Throttled => ErrorKind::Throttled,
             Self::LimitExceeded(_) => ErrorKind::LimitExceeded,
+            Self::Throttled | Self::OverQuota => ErrorKind::Throttled,
             Self::AliasReserved | Self::NoAccount | Self::Denied(_) => ErrorKind::Denied,
             Self::Internal { .. } => ErrorKind::Internal,
         }
@@ -369,6 +374,7 @@ impl ServiceError for Error {
             | Self::ReplicaExists { .. }
             | Self::NotPrimary { .. }
             | Self::Denied(_)
+            | Self::OverQuota
             | Self::RotationDue { .. }
             | Self::DryRun
             | Self::InvalidArn { .. }

@@ -39,6 +39,7 @@ mod ops;
 mod paging;
 mod records;
 mod revival;
+mod request_quotas;
 mod rotation;
 mod round;
 mod service_events;
@@ -116,6 +117,7 @@ pub use ops::verify_mac::VerifyMac;
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
 pub use revival::{delete_now, deleted_keys, has_customer_keys};
 pub use round::Undone;
+pub use request_quotas::{QuotaError, RequestQuotas};
 pub use shred::{ShredError, ShredKeys};
 pub use symmetric::{key_revision, rights_changed, usable};
 

@@ -155,6 +155,8 @@ pub struct Ctx {
     source: Option<Arn>,
     /// The metadata revision that the caller's signature was verified on, if it was.
     authenticated: Option<Revision>,
+    /// Whether an attempt before this one was in vain.
+    repeated: bool,
     /// Changes and audit records of calls that were made on the caller's behalf.
     effects: Mutex<Batch>,
     /// The ids of this call's records, by account.
@@ -225,6 +227,7 @@ impl Ctx {
             via: None,
             source: None,
             authenticated: None,
+            repeated: false,
             effects: Mutex::default(),
             event_ids: Mutex::default(),
             afterwards: Afterwards::default(),
@@ -254,10 +257,24 @@ impl Ctx {
             via: self.via,
             source: self.source.clone(),
             authenticated: self.authenticated,
+            repeated: self.repeated,
             effects: Mutex::default(),
             event_ids: Mutex::default(),
             afterwards: Afterwards::default(),
         }
+    }
+
+    /// Says that an attempt before this one was in vain: what it counted is counted.
+    pub(crate) fn repeated(self) -> Self {
+        Self {
+            repeated: true,
+            ..self
+        }
+    }
+
+    /// Whether an attempt before this one was in vain.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.repeated
     }
 
     /// A request of the past, received at `time`, which `via` made on the caller's behalf and

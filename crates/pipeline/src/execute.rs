@@ -71,7 +71,10 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
                 };
             }
             // Others may finish first what this call keeps losing to.
-            Err(CommitError::Conflict) => yield_once().await,
+            Err(CommitError::Conflict) => {
+                ctx = ctx.repeated();
+                yield_once().await;
+            }
             Err(failed) => {
                 error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
                 // A failure stays what it was; a success that cannot be recorded is none.
@@ -231,12 +234,29 @@ async fn decide_and_handle<O: Operation>(
         record_on_behalf::<O>(ctx, denial, &needs);
         warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
     }
+    count_request::<O>(ctx, &needs)?;
     if !O::KIND.is_data() {
         authorization.needs = needs;
     }
     let permit = Permit::granted(target, std::mem::take(&mut authorization.denied_items));
     let handle = pin!(O::handle(ctx, permit, input));
     CatchPanic(handle).await?.map_err(Failure::of)
+}
+
+/// Takes the call from the quotas of its service. Those that are denied are not counted: who
+/// may nothing cannot use up what others of the account need.
+fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs) -> Result<(), Failure> {
+    if ctx.is_repeated() {
+        return Ok(());
+    }
+    let Some(quotas) = ctx.services().sources.quotas_of(O::SERVICE) else {
+        return Ok(());
+    };
+    quotas.admit(ctx, O::NAME, needs).inspect_err(|_| {
+        let (service, operation) = (O::SERVICE.model_name(), O::NAME);
+        metrics::counter!("strongroom_throttled_total", "service" => service, "operation" => operation)
+            .increment(1);
+    })
 }
 
 /// A data call has no record of its own; what a service was refused on its behalf has, and

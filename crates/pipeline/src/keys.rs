@@ -55,6 +55,15 @@ impl KeySet {
         self
     }
 
+    /// The value of a single-valued key without a suffix; `name` is in lower case.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let mut entries = self.entries.iter();
+        entries.find_map(|entry| match (&entry.rest, &entry.values) {
+            (Rest::None, OwnedValues::One(value)) if entry.name == name => Some(value.as_str()),
+            _ => None,
+        })
+    }
+
     /// Sets a single-valued key if there is a value.
     pub fn maybe(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
         match value {

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use policy::{ConditionKeys, Document};
 use serde::{Deserialize, Serialize};
 use store::View;
-use types::{AccountId, Arn, Principal, UniqueId};
+use types::{AccountId, Arn, Principal, Service, UniqueId};
+
+use crate::{Ctx, Failure, Needs};
 
 /// A policy document with the name that explanations use.
 #[derive(Debug, Clone)]
@@ -180,6 +182,16 @@ pub trait PrincipalDirectory: fmt::Debug + Send + Sync {
     fn account_exists(&self, view: &View, account: AccountId) -> bool;
 }
 
+/// Bounds how often each account calls the operations of one service.
+pub trait RequestQuotas: fmt::Debug + Send + Sync {
+    /// Takes a call from the quotas that it counts in. Asked once for each call that the
+    /// policies allow, before it is handled, and for those that services make on somebody's
+    /// behalf.
+    ///
+    /// Fails with the service's own error beyond a quota.
+    fn admit(&self, ctx: &Ctx, operation: &str, needs: &Needs) -> Result<(), Failure>;
+}
+
 /// The directory as a shared part, for services that keep policies naming principals.
 #[derive(Debug, Clone)]
 pub struct Principals(pub Arc<dyn PrincipalDirectory>);
@@ -190,6 +202,7 @@ pub struct Sources {
     pub(crate) identities: Arc<dyn IdentitySource>,
     pub(crate) organization: Arc<dyn OrganizationSource>,
     resources: Vec<(&'static str, Arc<dyn ResourceSource>)>,
+    quotas: Vec<(Service, Arc<dyn RequestQuotas>)>,
 }
 
 impl Sources {
@@ -202,7 +215,22 @@ impl Sources {
             identities,
             organization,
             resources: Vec::new(),
+            quotas: Vec::new(),
         }
+    }
+
+    /// Bounds how often the operations of `service` are called.
+    pub fn quotas(mut self, service: Service, quotas: Arc<dyn RequestQuotas>) -> Self {
+        self.quotas.retain(|(known, _)| *known != service);
+        self.quotas.push((service, quotas));
+        self
+    }
+
+    /// What bounds the operations of `service`.
+    pub(crate) fn quotas_of(&self, service: Service) -> Option<&Arc<dyn RequestQuotas>> {
+        let mut quotas = self.quotas.iter();
+        let (_, quotas) = quotas.find(|(known, _)| *known == service)?;
+        Some(quotas)
     }
 
     /// Adds the source for resources whose ARNs name `service`.

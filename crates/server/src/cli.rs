@@ -414,6 +414,9 @@ pub struct ServeArgs {
     /// What to log, as `level` or `target=level,…` [default: info].
     #[arg(long, value_name = "FILTER", env = "STRONGROOM_LOG")]
     pub log: Option<String>,
+    /// Raise every request quota of KMS so many times [default: 1].
+    #[arg(long, value_name = "N", env = "STRONGROOM_KMS_REQUEST_QUOTA_FACTOR")]
+    pub kms_request_quota_factor: Option<u32>,
 }
 
 /// Flags of `strongroom recover`.

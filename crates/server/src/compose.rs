@@ -41,6 +41,9 @@ pub(crate) enum ComposeError {
     /// The file of shred keys does not open.
     #[error(transparent)]
     Shred(#[from] kms::ShredError),
+    /// The request quotas of KMS cannot be kept to.
+    #[error(transparent)]
+    Quotas(#[from] kms::QuotaError),
     /// An AWS owned key could not be made.
     #[error("making an AWS owned key failed")]
     OwnedKey(#[source] kms::Error),
@@ -66,11 +69,14 @@ pub(crate) async fn deployment(
         .unwrap_or_else(memory::cache_share);
     let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), memory));
     let identities = Arc::new(iam::Identities::default());
+    let quotas = &config.quotas;
+    let quotas = kms::RequestQuotas::new(&quotas.per_second, quotas.factor)?;
     let sources = Sources::new(identities, Arc::new(iam::OrganizationTree::default()))
         .resources("iam", Arc::new(iam::IamResources))
         .resources("organizations", Arc::new(iam::OrganizationResources))
         .resources("kms", Arc::new(kms::KeyPolicies))
-        .resources("sagemaker", Arc::new(featurestore::FeatureGroups));
+        .resources("sagemaker", Arc::new(featurestore::FeatureGroups))
+        .quotas(Service::Kms, Arc::new(quotas));
     let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store.snapshot())?;

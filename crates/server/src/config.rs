@@ -5,6 +5,7 @@
 
 mod directory;
 mod issuers;
+mod kms;
 mod limits;
 mod reference;
 mod regions;
@@ -17,11 +18,13 @@ use types::{AccountId, Region};
 
 pub use self::directory::{DirectoryConfig, KmsSeal, SealConfig, TokenSeal};
 pub use self::issuers::{IssuerConfig, KeysFrom};
+pub use self::kms::QuotaConfig;
 pub use self::limits::Limits;
 pub use self::reference::REFERENCE;
 
 use self::directory::{SealFile, read};
 use self::issuers::{IssuerFile, issuers};
+use self::kms::KmsFile;
 use self::regions::is_of_partition;
 use crate::cli::ServeArgs;
 use crate::logging;
@@ -58,6 +61,8 @@ pub struct Config {
     pub log_json: bool,
     /// Bounds on what clients may use.
     pub limits: Limits,
+    /// How often KMS may be called.
+    pub quotas: QuotaConfig,
 }
 
 /// TLS certificate chain and private key, both PEM.
@@ -115,6 +120,12 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The request quotas of KMS cannot be kept to.
+    #[error("{reason}")]
+    Quotas {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// The key file lies where a stolen data directory would take it along.
     #[error("the key file `{path}` is inside the data directory: it must be elsewhere")]
     KeyInsideData {
@@ -147,6 +158,8 @@ struct File {
     proxy: ProxyFile,
     #[serde(default)]
     issuers: Vec<toml::Spanned<IssuerFile>>,
+    #[serde(default)]
+    kms: KmsFile,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -215,6 +228,9 @@ impl Config {
                 .unwrap_or_else(|| "info".to_owned()),
             log_json: file.log.json,
             limits: file.limits,
+            quotas: (file.kms)
+                .quotas(args.kms_request_quota_factor)
+                .map_err(|(_, reason)| ConfigError::Quotas { reason })?,
         })
     }
 }
@@ -231,6 +247,7 @@ fn read_file(path: &Path) -> Result<File, ConfigError> {
 fn setting_at(text: &str, name: &str) -> usize {
     let is_key = |at: usize| {
         let behind = text.get(at + name.len()..).unwrap_or_default();
+        let behind = behind.trim_start_matches('"');
         behind.trim_start().starts_with('=')
     };
     let mut found = text.match_indices(name).map(|(at, _)| at);
@@ -275,6 +292,9 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
     file.seal
         .read()
         .map_err(|(at, reason)| invalid(at, reason))?;
+    file.kms
+        .quotas(None)
+        .map_err(|(name, reason)| invalid(setting_at(text, &name), reason))?;
     Ok(file)
 }
 

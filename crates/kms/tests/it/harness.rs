@@ -40,6 +40,7 @@ pub(crate) struct World {
     /// Stands until a test moves it.
     pub(crate) clock: Arc<ManualClock>,
     users: Arc<Users>,
+    quotas: Arc<kms::RequestQuotas>,
     root: Key32,
     directory: TempDir,
 }
@@ -49,10 +50,22 @@ pub(crate) struct World {
 struct Users(Mutex<HashMap<UniqueId, (Arn, Arc<IdentityPolicies>)>>);
 
 impl World {
+    /// A deployment whose clock stands, and which therefore throttles nobody.
     pub(crate) fn new() -> Self {
+        Self::throttling(&BTreeMap::new(), 1_000_000)
+    }
+
+    /// A deployment with these request quotas.
+    pub(crate) fn throttling(quotas: &BTreeMap<String, f64>, factor: u32) -> Self {
         let root = Key32::generate(&SystemEntropy);
         let start = Timestamp::new(1_795_466_820, 0);
-        Self::open(TempDir::new().unwrap(), root, Arc::default(), start)
+        let quotas = Arc::new(kms::RequestQuotas::new(quotas, factor).unwrap());
+        Self::open(
+            TempDir::new().unwrap(),
+            root,
+            (Arc::default(), quotas),
+            start,
+        )
     }
 
     /// The same deployment after a restart.
@@ -60,16 +73,22 @@ impl World {
         let Self {
             services,
             users,
+            quotas,
             root,
             directory,
             clock,
             ..
         } = self;
         drop(services);
-        Self::open(directory, root, users, clock.now())
+        Self::open(directory, root, (users, quotas), clock.now())
     }
 
-    fn open(directory: TempDir, root: Key32, users: Arc<Users>, now: Timestamp) -> Self {
+    fn open(
+        directory: TempDir,
+        root: Key32,
+        (users, quotas): (Arc<Users>, Arc<kms::RequestQuotas>),
+        now: Timestamp,
+    ) -> Self {
         let moved = Arc::new(ManualClock::new(now));
         let clock: Arc<dyn Clock> = moved.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -80,8 +99,9 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let identities: Arc<dyn IdentitySource> = users.clone();
         let principals: Arc<dyn PrincipalDirectory> = users.clone();
-        let sources =
-            Sources::new(identities, users.clone()).resources("kms", Arc::new(kms::KeyPolicies));
+        let sources = Sources::new(identities, users.clone())
+            .resources("kms", Arc::new(kms::KeyPolicies))
+            .quotas(types::Service::Kms, quotas.clone());
         let shred = directory.path().join("shred.keys");
         let shred = kms::ShredKeys::open(shred, &root, Arc::clone(&entropy)).unwrap();
         let shred = Arc::new(shred);
@@ -107,6 +127,7 @@ impl World {
             region,
             clock: moved,
             users,
+            quotas,
             root,
             directory,
         }
@@ -163,7 +184,8 @@ impl World {
         copy_directory(self.directory.path(), copy.path());
         std::fs::copy(shred, copy.path().join("shred.keys")).unwrap();
         let users = Arc::clone(&self.users);
-        Self::open(copy, self.root.clone(), users, self.clock.now())
+        let quotas = Arc::clone(&self.quotas);
+        Self::open(copy, self.root.clone(), (users, quotas), self.clock.now())
     }
 
     /// Where the data is.

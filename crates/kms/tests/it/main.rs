@@ -27,6 +27,7 @@ mod metadata;
 mod model;
 mod multi_region;
 mod multi_region_model;
+mod quotas;
 mod re_encryption;
 mod rotation;
 mod second_material;

@@ -39,6 +39,8 @@ value is refused with its line.
 | `metrics.listen` | | | off | address of the Prometheus endpoint; it needs no signature, keep it private |
 | `log.filter` | `--log FILTER` | `STRONGROOM_LOG` | `info` | a level, or `target=level,…` |
 | `log.json` | | | `false` | JSON lines instead of text |
+| `kms.request_quota_factor` | `--kms-request-quota-factor N` | `STRONGROOM_KMS_REQUEST_QUOTA_FACTOR` | 1 | by how much every request quota of KMS is raised |
+| `kms.requests_per_second` | | | AWS's | a table: calls of KMS that each account may make a second in a region. `symmetric` (HMAC included), `rsa`, `ecc` and `ml` for cryptographic operations by the kind of key, `\"GenerateDataKeyPair/RSA_2048\"` and so on, and the names of the other operations |
 | `limits.connections` | | | 4096 | connections open at a time |
 | `limits.header_seconds` | | | 10 | time for a request's head |
 | `limits.body_seconds` | | | 30 | time for a request's body |

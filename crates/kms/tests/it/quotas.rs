@@ -1,0 +1,213 @@
+//! Request quotas through the pipeline.
+
+use std::collections::BTreeMap;
+
+use kms::{
+    CreateKey, Decrypt, DescribeKey, DisableKey, Encrypt, GenerateRandom, ReplicateKey, Sign,
+};
+use shapes::kms as shape;
+
+use crate::decryption::decrypt;
+use crate::harness::{ALL_OF_KMS, AWAY, HOME, REGIONS, World};
+use crate::keys::{create, describe, disable, encrypt};
+
+fn quotas(rates: &[(&str, f64)]) -> BTreeMap<String, f64> {
+    let rates = rates.iter();
+    rates
+        .map(|(name, rate)| ((*name).to_owned(), *rate))
+        .collect()
+}
+
+fn throttled() -> (String, String) {
+    let text = "You have exceeded the rate at which you may call KMS. Reduce the frequency of \
+                your calls.";
+    ("ThrottlingException".to_owned(), text.to_owned())
+}
+
+#[tokio::test]
+async fn the_sixth_new_key_of_a_second_is_throttled_and_recorded() {
+    let world = World::throttling(&BTreeMap::new(), 1);
+    let admin = world.admin();
+    for _ in 0..5 {
+        create(&world, &admin).await;
+    }
+    let input = shape::CreateKeyRequest::default();
+    let failure = world.failure::<CreateKey>(&admin, input.clone()).await;
+    assert_eq!(failure, throttled());
+    let record = world.newest_record(HOME);
+    assert_eq!(record.event_name, "CreateKey");
+    assert_eq!(record.error_code.as_deref(), Some("ThrottlingException"));
+    let foreign = world.user(AWAY, "Foreign", Some(ALL_OF_KMS));
+    let elsewhere = REGIONS[1].parse().unwrap();
+    create(&world, &foreign).await;
+    let there = world.call_in::<CreateKey>(&elsewhere, &admin, input.clone());
+    assert!(there.await.is_ok());
+    world.advance_millis(200);
+    create(&world, &admin).await;
+    assert_eq!(world.failure::<CreateKey>(&admin, input).await, throttled());
+}
+
+#[tokio::test]
+async fn a_flood_of_throttled_calls_leaves_few_records() {
+    let world = World::throttling(&quotas(&[("DescribeKey", 1.0)]), 1);
+    let admin = world.admin();
+    let key = create(&world, &admin).await.key_id;
+    let before = world.records(HOME).len();
+    let mut throttled = 0;
+    for _ in 0..100 {
+        let done = world.call::<DescribeKey>(&admin, describe(&key)).await;
+        throttled += usize::from(done.is_err());
+    }
+    assert_eq!(throttled, 99);
+    assert!(world.records(HOME).len() - before < 20);
+}
+
+#[tokio::test]
+async fn cryptographic_calls_count_by_the_kind_of_key_and_for_the_caller() {
+    let rates = quotas(&[("symmetric", 3.0), ("ecc", 1.0)]);
+    let world = World::throttling(&rates, 1);
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let id = key.key_id.as_str();
+    let blob = world.call::<Encrypt>(&admin, encrypt(id)).await.unwrap();
+    let blob = blob.ciphertext_blob.unwrap();
+    // What a service calls on the caller's behalf is the caller's.
+    let inner = world.call_via::<Decrypt>(&admin, decrypt(blob.clone(), None));
+    inner.await.unwrap();
+    let random = shape::GenerateRandomRequest {
+        number_of_bytes: Some(8),
+        ..Default::default()
+    };
+    world
+        .call::<GenerateRandom>(&admin, random.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        world.failure::<GenerateRandom>(&admin, random).await,
+        throttled()
+    );
+    let inner = world.call_via::<Decrypt>(&admin, decrypt(blob.clone(), None));
+    assert_eq!(inner.await.unwrap_err().code, "ThrottlingException");
+    // Another family.
+    world
+        .call::<DescribeKey>(&admin, describe(id))
+        .await
+        .unwrap();
+    let form = shape::CreateKeyRequest {
+        key_spec: Some(shape::KeySpec::EccNistP256),
+        key_usage: Some(shape::KeyUsageType::SignVerify),
+        ..Default::default()
+    };
+    let pair = world.call::<CreateKey>(&admin, form).await.unwrap();
+    let sign = shape::SignRequest {
+        key_id: pair.key_metadata.unwrap().key_id,
+        message: b"message".to_vec().into(),
+        message_type: None,
+        grant_tokens: None,
+        signing_algorithm: shape::SigningAlgorithmSpec::EcdsaSha256,
+        dry_run: None,
+    };
+    world.call::<Sign>(&admin, sign.clone()).await.unwrap();
+    assert_eq!(world.failure::<Sign>(&admin, sign).await, throttled());
+    // Another account's calls with the key count for that account.
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":
+        ["{HOME}","{AWAY}"]}},"Action":"kms:*","Resource":"*"}}]}}"#
+    );
+    let input = shape::PutKeyPolicyRequest {
+        key_id: id.to_owned(),
+        policy,
+        ..Default::default()
+    };
+    world
+        .call::<kms::PutKeyPolicy>(&admin, input)
+        .await
+        .unwrap();
+    let foreign = world.user(AWAY, "Foreign", Some(ALL_OF_KMS));
+    let arn = key.arn.unwrap();
+    world
+        .call::<Encrypt>(&foreign, encrypt(&arn))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn whoever_may_nothing_uses_nothing_up() {
+    let world = World::throttling(&BTreeMap::new(), 1);
+    let nobody = world.user(HOME, "Nobody", None);
+    for _ in 0..10 {
+        let input = shape::CreateKeyRequest::default();
+        let (code, _) = world.failure::<CreateKey>(&nobody, input).await;
+        assert_eq!(code, "AccessDeniedException");
+    }
+    create(&world, &world.admin()).await;
+}
+
+#[tokio::test]
+async fn a_replica_counts_as_two_new_keys_in_its_region() {
+    let world = World::throttling(&BTreeMap::new(), 1);
+    let admin = world.admin();
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        let input = shape::CreateKeyRequest {
+            multi_region: Some(true),
+            ..Default::default()
+        };
+        let made = world.call::<CreateKey>(&admin, input).await.unwrap();
+        keys.push(made.key_metadata.unwrap());
+    }
+    let replicate = |key: &shape::KeyMetadata| shape::ReplicateKeyRequest {
+        key_id: key.key_id.clone(),
+        replica_region: REGIONS[1].to_owned(),
+        ..Default::default()
+    };
+    for key in &keys[..2] {
+        world
+            .call::<ReplicateKey>(&admin, replicate(key))
+            .await
+            .unwrap();
+    }
+    let failure = world
+        .failure::<ReplicateKey>(&admin, replicate(&keys[2]))
+        .await;
+    assert_eq!(failure, throttled());
+    // One is left there.
+    let there = REGIONS[1].parse().unwrap();
+    let input = shape::CreateKeyRequest::default();
+    let one = world
+        .call_in::<CreateKey>(&there, &admin, input.clone())
+        .await;
+    assert!(one.is_ok());
+    let two = world.call_in::<CreateKey>(&there, &admin, input).await;
+    assert_eq!(two.unwrap_err().code, "ThrottlingException");
+}
+
+#[tokio::test]
+async fn calls_that_lose_to_others_count_once() {
+    let world = World::throttling(&quotas(&[("DisableKey", 8.0)]), 1);
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let calls = (0..8).map(|_| world.call::<DisableKey>(&admin, disable(&key)));
+    let done = futures_of(calls).await;
+    assert!(done.iter().all(Result::is_ok));
+}
+
+async fn futures_of<F: Future>(calls: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = calls.map(|call| (Box::pin(call), None)).collect();
+    std::future::poll_fn(|cx| {
+        for (call, done) in &mut waiting {
+            if done.is_none()
+                && let std::task::Poll::Ready(output) = call.as_mut().poll(cx)
+            {
+                *done = Some(output);
+            }
+        }
+        if waiting.iter().all(|(_, done)| done.is_some()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    waiting.into_iter().filter_map(|(_, done)| done).collect()
+}
