@@ -557,6 +557,7 @@ CALLS = {
     ("organizations", "ListTagsForResource"): lambda w: {"ResourceId": w.root},
     ("cloudtrail", "LookupEvents"): lambda w: {},
     ("strongroom", "DiagnoseFeatureGroups"): lambda w: {},
+    ("strongroom", "GetKeyUsage"): lambda w: {},
     ("strongroom", "ExplainRequest"): lambda w: {
         "RequestId": w.kms.list_keys()["ResponseMetadata"]["RequestId"]},
     ("strongroom", "CreateBackup"): lambda w: {"Name": name()},

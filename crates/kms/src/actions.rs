@@ -38,6 +38,7 @@ actions! {
     GET_KEY_LAST_USAGE = "kms:GetKeyLastUsage";
     GET_KEY_POLICY = "kms:GetKeyPolicy";
     GET_KEY_ROTATION_STATUS = "kms:GetKeyRotationStatus";
+    GET_KEY_USAGE = "strongroom:GetKeyUsage";
     GET_PARAMETERS_FOR_IMPORT = "kms:GetParametersForImport";
     GET_PUBLIC_KEY = "kms:GetPublicKey";
     IMPORT_KEY_MATERIAL = "kms:ImportKeyMaterial";

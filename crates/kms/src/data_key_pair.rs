@@ -8,6 +8,7 @@ use shapes::kms::DataKeyPairSpec;
 use crate::context::{EncryptionContext, cryptographic_keys};
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
+use crate::prices::Class;
 use crate::symmetric::{Checks, end_dry_run, usable_key};
 use crate::{Error, Keyring, last_usage, specs};
 
@@ -71,7 +72,8 @@ impl Asked<'_> {
         let nothing = EncryptionContext::new();
         let context = self.context.unwrap_or(&nothing);
         let blob = keyring.encrypt(ctx.view(), key, context, private_key.expose())?;
-        last_usage::note(ctx, key, self.operation)?;
+        let class = Class::of_data_key_pair(self.spec);
+        last_usage::note_as(ctx, key, self.operation, class)?;
         Ok(NewDataKeyPair {
             private_key,
             blob,

@@ -17,6 +17,7 @@ use crate::material::{self, Unwrapped};
 use crate::records::{KEYS, KeyRow, KeySpec, MATERIALS, MaterialId, OWNED_KEYS, SHRED_GENERATIONS};
 use crate::shred::{ShredError, ShredKeys};
 use crate::specs::Family;
+use crate::usage::UsageCounts;
 use crate::{Error, new_key};
 
 /// How long an unwrapped material is kept unless told otherwise.
@@ -34,6 +35,7 @@ pub struct Keyring {
     shred: Arc<ShredKeys>,
     usage: LastUsage,
     beside: Beside,
+    counts: UsageCounts,
     lifetime: Duration,
     cache: RwLock<HashMap<Place, Entry>>,
 }
@@ -58,6 +60,7 @@ impl Keyring {
             shred,
             usage: LastUsage::default(),
             beside: Beside::default(),
+            counts: UsageCounts::default(),
             lifetime: LIFETIME,
             cache: RwLock::default(),
         }
@@ -66,6 +69,11 @@ impl Keyring {
     /// When keys were last used.
     pub fn usage(&self) -> &LastUsage {
         &self.usage
+    }
+
+    /// How often keys were used.
+    pub(crate) fn counts(&self) -> &UsageCounts {
+        &self.counts
     }
 
     /// What wraps the material of keys.

@@ -11,6 +11,7 @@ use store::{Batch, Key, Record, Snapshot, Table, View};
 use types::Timestamp;
 
 use crate::identifiers::KeyTarget;
+use crate::prices::Class;
 use crate::records::{KEYS, KeyRecord, KeyRow};
 use crate::{Error, Keyring};
 
@@ -93,10 +94,23 @@ impl LastUsage {
     }
 }
 
-/// Notes that `operation` has succeeded with `key`.
+/// Notes and counts that `operation` has succeeded with `key`.
 pub(crate) fn note(ctx: &Ctx, key: &KeyRow, operation: &'static str) -> Result<(), Error> {
-    let usage = ctx.part::<Keyring>()?.usage();
-    usage.note(ctx, &key.record, operation);
+    note_as(ctx, key, operation, Class::of(&key.record))
+}
+
+/// The same for a call whose cost is not that of its key.
+pub(crate) fn note_as(
+    ctx: &Ctx,
+    key: &KeyRow,
+    operation: &'static str,
+    class: Class,
+) -> Result<(), Error> {
+    let keyring = ctx.part::<Keyring>()?;
+    keyring.usage().note(ctx, &key.record, operation);
+    if !key.record.owned {
+        keyring.counts().count(ctx, &key.record, operation, class);
+    }
     Ok(())
 }
 

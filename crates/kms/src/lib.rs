@@ -37,9 +37,10 @@ mod multi_region;
 mod new_key;
 mod ops;
 mod paging;
+mod prices;
 mod records;
-mod revival;
 mod request_quotas;
+mod revival;
 mod rotation;
 mod round;
 mod service_events;
@@ -52,6 +53,7 @@ mod stored;
 mod switch;
 mod symmetric;
 mod tags;
+mod usage;
 mod uses;
 
 pub use condition_keys::CONDITION_KEYS;
@@ -89,6 +91,7 @@ pub use ops::generate_random::GenerateRandom;
 pub use ops::get_key_last_usage::GetKeyLastUsage;
 pub use ops::get_key_policy::GetKeyPolicy;
 pub use ops::get_key_rotation_status::GetKeyRotationStatus;
+pub use ops::get_key_usage::GetKeyUsage;
 pub use ops::get_parameters_for_import::GetParametersForImport;
 pub use ops::get_public_key::GetPublicKey;
 pub use ops::import_key_material::ImportKeyMaterial;
@@ -114,12 +117,14 @@ pub use ops::update_key_description::UpdateKeyDescription;
 pub use ops::update_primary_region::UpdatePrimaryRegion;
 pub use ops::verify::Verify;
 pub use ops::verify_mac::VerifyMac;
+pub use prices::{Money, PriceError, Prices};
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
+pub use request_quotas::{QuotaError, RequestQuotas};
 pub use revival::{delete_now, deleted_keys, has_customer_keys};
 pub use round::Undone;
-pub use request_quotas::{QuotaError, RequestQuotas};
 pub use shred::{ShredError, ShredKeys};
 pub use symmetric::{key_revision, rights_changed, usable};
+pub use usage::keep_usage;
 
 /// Adds every operation of KMS that exists here.
 pub fn register(registry: &mut impl pipeline::Registry) {
@@ -148,6 +153,7 @@ pub fn register(registry: &mut impl pipeline::Registry) {
     registry.add::<GetKeyLastUsage>();
     registry.add::<GetKeyPolicy>();
     registry.add::<GetKeyRotationStatus>();
+    registry.add::<GetKeyUsage>();
     registry.add::<GetParametersForImport>();
     registry.add::<GetPublicKey>();
     registry.add::<ImportKeyMaterial>();

@@ -25,6 +25,7 @@ pub(crate) mod generate_random;
 pub(crate) mod get_key_last_usage;
 pub(crate) mod get_key_policy;
 pub(crate) mod get_key_rotation_status;
+pub(crate) mod get_key_usage;
 pub(crate) mod get_parameters_for_import;
 pub(crate) mod get_public_key;
 pub(crate) mod import_key_material;

@@ -18,6 +18,7 @@ use crate::key_policy::KeyPolicy;
 use crate::last_usage::KEY_USAGE;
 use crate::multi_region::Siblings;
 use crate::stored;
+use crate::usage::KEY_USES;
 
 /// Keys: metadata and key policy.
 pub(crate) static KEYS: Table<KeyRecord> = Table::with_history("kms_keys");
@@ -42,7 +43,7 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 17] {
+pub fn tables() -> [&'static dyn AnyTable; 18] {
     [
         &KEYS,
         &MATERIALS,
@@ -52,6 +53,7 @@ pub fn tables() -> [&'static dyn AnyTable; 17] {
         &DESTRUCTIONS,
         &DELETED,
         &KEY_USAGE,
+        &KEY_USES,
         &ALIASES,
         &ALIAS_NAMES,
         &OWNED_KEYS,

@@ -83,6 +83,14 @@ pub enum Command {
         strongroom explain --at request --json 4f9c4c5e-6f0e-4b6e-9d34-6d0c2a3f8a11"
     )]
     Explain(ExplainArgs),
+    /// Report how often KMS keys were used in a month, by whom and for what, and what that costs.
+    ///
+    /// A signed call of the running server; needs `strongroom:GetKeyUsage`. Costs are by the
+    /// prices in the server's configuration.
+    #[command(
+        after_help = "EXAMPLES:\n  strongroom usage\n  strongroom usage --month 2026-11 --json"
+    )]
+    Usage(UsageArgs),
     /// Look at the feature groups under customers' keys, and say what helps where something is
     /// wrong: a grant that was revoked, a key that cannot be used.
     ///
@@ -352,6 +360,31 @@ pub struct DoctorArgs {
     )]
     pub region: types::Region,
     /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `strongroom usage`.
+#[derive(Debug, Args)]
+pub struct UsageArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// The month, as 2026-11 [default: the current one].
+    #[arg(long, value_name = "MONTH")]
+    pub month: Option<String>,
+    /// Only the key with this ARN.
+    #[arg(long, value_name = "ARN")]
+    pub key: Option<String>,
+    /// The region of the keys.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AWS_REGION",
+        default_value = "us-east-1"
+    )]
+    pub region: types::Region,
+    /// Print the answer as JSON, a line for each page.
     #[arg(long)]
     pub json: bool,
 }

@@ -114,6 +114,7 @@ pub(crate) async fn deployment(
         config.directory.seal.clone(),
     );
     parts.insert(Arc::new(operator::Seals(Arc::new(keeper))));
+    parts.insert(Arc::new(config.prices.clone()));
     parts.insert(Arc::new(kms::Regions(config.regions.clone())));
     parts.insert(Arc::new(runtime));
     let builder = ServicesBuilder {

@@ -63,6 +63,8 @@ pub struct Config {
     pub limits: Limits,
     /// How often KMS may be called.
     pub quotas: QuotaConfig,
+    /// What KMS keys and calls cost.
+    pub prices: ::kms::Prices,
 }
 
 /// TLS certificate chain and private key, both PEM.
@@ -120,10 +122,10 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The request quotas of KMS cannot be kept to.
+    /// A request quota or a price of KMS is wrong.
     #[error("{reason}")]
     Quotas {
-        /// What is wrong with them.
+        /// What is wrong with it.
         reason: String,
     },
     /// The key file lies where a stolen data directory would take it along.
@@ -231,6 +233,9 @@ impl Config {
             quotas: (file.kms)
                 .quotas(args.kms_request_quota_factor)
                 .map_err(|(_, reason)| ConfigError::Quotas { reason })?,
+            prices: (file.kms.prices)
+                .read()
+                .map_err(|(_, reason)| ConfigError::Quotas { reason })?,
         })
     }
 }
@@ -295,6 +300,10 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
     file.kms
         .quotas(None)
         .map_err(|(name, reason)| invalid(setting_at(text, &name), reason))?;
+    file.kms
+        .prices
+        .read()
+        .map_err(|(name, reason)| invalid(setting_at(text, name), reason))?;
     Ok(file)
 }
 

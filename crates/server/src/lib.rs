@@ -49,3 +49,4 @@ mod tls;
 mod unread;
 mod unseal;
 pub mod unseal_client;
+pub mod usage;

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Account(command) => server::account::run(&command),
         Command::Policy(PolicyCommand::Check(args)) => return check_policies(&args),
         Command::Explain(args) => server::explain::run(&args),
+        Command::Usage(args) => server::usage::run(&args),
         Command::Doctor(args) => server::doctor::run(&args),
         Command::Docs { page } => server::docs::print(page),
     };

@@ -75,7 +75,7 @@ async fn slow_duties(services: &Services) {
     }
 }
 
-/// Persists when access keys and KMS keys were last used.
+/// Persists when access keys and KMS keys were last used, and how often KMS keys were.
 async fn keep_last_used(services: &Services) {
     let snapshot = services.store().snapshot();
     let access_keys = services.part::<iam::LastUsed>().ok();
@@ -86,5 +86,8 @@ async fn keep_last_used(services: &Services) {
         if let Err(failed) = services.store().commit(batch).await {
             warn!(error = %failed, "last-used times of keys could not be kept");
         }
+    }
+    if let Err(failed) = kms::keep_usage(services).await {
+        warn!(error = %failed, "the usage of keys will be written down later");
     }
 }

@@ -419,6 +419,96 @@ pub struct Finding {
     pub cure: String,
 }
 
+/// The request of `GetKeyUsage`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GetKeyUsageInput {
+    /// `Month`: which, as `2026-11`; the current one unless told otherwise.
+    pub month: Option<String>,
+    /// `KeyArn`: only this key.
+    pub key_arn: Option<String>,
+    /// `NextToken`: where the page before ended.
+    pub next_token: Option<String>,
+}
+
+const MONTH: Text = Text {
+    min: Some(7),
+    max: Some(7),
+    ..Text::ANY
+};
+
+impl Input for GetKeyUsageInput {}
+
+impl FromTree for GetKeyUsageInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let month = object.optional("Month", &MONTH, cx, at)?;
+        let key_arn = object.optional("KeyArn", &TOKEN, cx, at)?;
+        let next_token = object.optional("NextToken", &TOKEN, cx, at)?;
+        Ok(Some(Self {
+            month,
+            key_arn,
+            next_token,
+        }))
+    }
+}
+
+/// The response of `GetKeyUsage`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetKeyUsageOutput {
+    /// The month.
+    pub month: String,
+    /// The currency of all costs.
+    pub currency: String,
+    /// The keys.
+    pub keys: Vec<UsageOfKey>,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+impl Output for GetKeyUsageOutput {}
+
+/// The usage of one key. Costs are decimals with nine places.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UsageOfKey {
+    /// The key.
+    pub key_arn: String,
+    /// `AWS` or `CUSTOMER`; absent for keys of other accounts and those that are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_manager: Option<String>,
+    /// Cryptographic calls that succeeded.
+    pub calls: u64,
+    /// What those of the account cost it.
+    pub cost_of_calls: String,
+    /// What the key itself costs.
+    pub cost_of_key: String,
+    /// The calls by caller and operation.
+    pub uses: Vec<UseOfKey>,
+}
+
+/// One caller's calls of one operation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UseOfKey {
+    /// The ARN of a user, a role or the root user, or a service.
+    pub caller: String,
+    /// The operation of KMS.
+    pub operation: String,
+    /// Calls.
+    pub calls: u64,
+    /// What they cost the account: nothing if another account called.
+    pub cost: String,
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -114,7 +114,9 @@ impl Operation for ReEncrypt {
             .record
             .material
             .filter(|_| algorithm == DEFAULT_ALGORITHM);
-        last_usage::note(ctx, from, Self::NAME)?;
+        if from.record.arn != key.record.arn {
+            last_usage::note(ctx, from, Self::NAME)?;
+        }
         last_usage::note(ctx, key, Self::NAME)?;
         Ok(Reply::read(ReEncryptResponse {
             ciphertext_blob: Some(blob.into()),

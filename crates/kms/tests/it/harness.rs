@@ -112,6 +112,7 @@ impl World {
         parts.insert(Arc::new(kms::Regions(
             REGIONS.map(|name| name.parse().unwrap()).into(),
         )));
+        parts.insert(Arc::new(kms::Prices::default()));
         parts.insert(Arc::new(Principals(principals)));
         let services = ServicesBuilder {
             store,

@@ -20,6 +20,7 @@ mod grants;
 mod harness;
 mod imports;
 mod key_policies;
+mod key_usage;
 mod keys;
 mod macs;
 mod managed_keys;

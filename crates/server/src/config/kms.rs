@@ -1,4 +1,4 @@
-//! The settings of KMS: how often it may be called.
+//! The settings of KMS: how often it may be called, and what that costs.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,61 @@ pub(super) struct KmsFile {
     request_quota_factor: Option<u32>,
     #[serde(default)]
     requests_per_second: BTreeMap<String, f64>,
+    #[serde(default)]
+    pub(super) prices: PricesFile,
+}
+
+/// Prices, where not AWS's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PricesFile {
+    currency: Option<String>,
+    key_month: Option<f64>,
+    rotation_month: Option<f64>,
+    requests: Option<f64>,
+    asymmetric_requests: Option<f64>,
+    ecc_data_key_pairs: Option<f64>,
+    rsa_data_key_pairs: Option<f64>,
+}
+
+impl PricesFile {
+    /// The prices; or the name of a setting and what is wrong with it.
+    pub(super) fn read(&self) -> Result<kms::Prices, (&'static str, String)> {
+        let mut prices = kms::Prices::default();
+        for (name, given, price) in [
+            ("key_month", self.key_month, &mut prices.key_month),
+            (
+                "rotation_month",
+                self.rotation_month,
+                &mut prices.rotation_month,
+            ),
+            ("requests", self.requests, &mut prices.requests),
+            (
+                "asymmetric_requests",
+                self.asymmetric_requests,
+                &mut prices.asymmetric_requests,
+            ),
+            (
+                "ecc_data_key_pairs",
+                self.ecc_data_key_pairs,
+                &mut prices.ecc_data_key_pairs,
+            ),
+            (
+                "rsa_data_key_pairs",
+                self.rsa_data_key_pairs,
+                &mut prices.rsa_data_key_pairs,
+            ),
+        ] {
+            if let Some(given) = given {
+                *price = kms::Money::of(given)
+                    .map_err(|wrong| (name, format!("`kms.prices.{name}`: {wrong}")))?;
+            }
+        }
+        if let Some(currency) = &self.currency {
+            prices.currency.clone_from(currency);
+        }
+        Ok(prices)
+    }
 }
 
 impl KmsFile {

@@ -41,6 +41,7 @@ value is refused with its line.
 | `log.json` | | | `false` | JSON lines instead of text |
 | `kms.request_quota_factor` | `--kms-request-quota-factor N` | `STRONGROOM_KMS_REQUEST_QUOTA_FACTOR` | 1 | by how much every request quota of KMS is raised |
 | `kms.requests_per_second` | | | AWS's | a table: calls of KMS that each account may make a second in a region. `symmetric` (HMAC included), `rsa`, `ecc` and `ml` for cryptographic operations by the kind of key, `\"GenerateDataKeyPair/RSA_2048\"` and so on, and the names of the other operations |
+| `kms.prices` | | | AWS's, in USD | a table: what `strongroom usage` counts with. `currency`; for a month `key_month` (1.00) and `rotation_month` (1.00, the first two rotations of a key); for 10,000 calls `requests` (0.03; symmetric, HMAC and RSA-2048 keys), `asymmetric_requests` (0.15), `ecc_data_key_pairs` (0.10) and `rsa_data_key_pairs` (12.00) |
 | `limits.connections` | | | 4096 | connections open at a time |
 | `limits.header_seconds` | | | 10 | time for a request's head |
 | `limits.body_seconds` | | | 30 | time for a request's body |
