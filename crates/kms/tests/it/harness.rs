@@ -40,10 +40,13 @@ pub(crate) struct World {
     /// Stands until a test moves it.
     pub(crate) clock: Arc<ManualClock>,
     users: Arc<Users>,
-    quotas: Arc<kms::RequestQuotas>,
+    quotas: Quotas,
     root: Key32,
     directory: TempDir,
 }
+
+/// Calls a second by family, and by how much all are raised.
+type Quotas = (BTreeMap<String, f64>, u32);
 
 /// Users with one inline policy each.
 #[derive(Debug, Default)]
@@ -59,7 +62,7 @@ impl World {
     pub(crate) fn throttling(quotas: &BTreeMap<String, f64>, factor: u32) -> Self {
         let root = Key32::generate(&SystemEntropy);
         let start = Timestamp::new(1_795_466_820, 0);
-        let quotas = Arc::new(kms::RequestQuotas::new(quotas, factor).unwrap());
+        let quotas = (quotas.clone(), factor);
         Self::open(
             TempDir::new().unwrap(),
             root,
@@ -86,9 +89,12 @@ impl World {
     fn open(
         directory: TempDir,
         root: Key32,
-        (users, quotas): (Arc<Users>, Arc<kms::RequestQuotas>),
+        (users, quotas): (Arc<Users>, Quotas),
         now: Timestamp,
     ) -> Self {
+        // The monotonic clock begins anew, and with it what is counted by it.
+        let throttle = kms::RequestQuotas::new(&quotas.0, quotas.1).unwrap();
+        let throttle = Arc::new(throttle);
         let moved = Arc::new(ManualClock::new(now));
         let clock: Arc<dyn Clock> = moved.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -101,7 +107,7 @@ impl World {
         let principals: Arc<dyn PrincipalDirectory> = users.clone();
         let sources = Sources::new(identities, users.clone())
             .resources("kms", Arc::new(kms::KeyPolicies))
-            .quotas(types::Service::Kms, quotas.clone());
+            .quotas(types::Service::Kms, throttle);
         let shred = directory.path().join("shred.keys");
         let shred = kms::ShredKeys::open(shred, &root, Arc::clone(&entropy)).unwrap();
         let shred = Arc::new(shred);
@@ -185,7 +191,7 @@ impl World {
         copy_directory(self.directory.path(), copy.path());
         std::fs::copy(shred, copy.path().join("shred.keys")).unwrap();
         let users = Arc::clone(&self.users);
-        let quotas = Arc::clone(&self.quotas);
+        let quotas = self.quotas.clone();
         Self::open(copy, self.root.clone(), (users, quotas), self.clock.now())
     }
 
