@@ -67,7 +67,9 @@ impl Asked<'_> {
         let key = usable_key(ctx, target, checks)?;
         end_dry_run(self.dry_run)?;
         let keyring = ctx.part::<Keyring>()?;
-        let pair = keyring.draw_pair(specs::data_key_pair(self.spec)?).await?;
+        let pair = keyring
+            .draw_pair(ctx.account(), specs::data_key_pair(self.spec)?)
+            .await?;
         let private_key = pair.to_pkcs8();
         let nothing = EncryptionContext::new();
         let context = self.context.unwrap_or(&nothing);

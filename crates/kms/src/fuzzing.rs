@@ -17,6 +17,7 @@ use crate::last_usage::KEY_USAGE;
 use crate::records::{
     ALIAS_NAMES, DESTRUCTIONS, KEYS, KeyRecord, KeyRow, KeyState, MATERIALS, MaterialRecord,
 };
+use crate::shred::is_own;
 use crate::{Keyring, material};
 
 /// Whether this has the header of a ciphertext. What reads must be what would be written.
@@ -126,6 +127,13 @@ pub fn wrapped_materials(view: &View, arn: &Arn) -> Vec<Wrapped> {
         )
     })
     .collect()
+}
+
+/// How many shred keys the file has for single materials of the account that `arn` is of.
+pub fn single_shred_keys(services: &Services, arn: &Arn) -> Option<usize> {
+    let shred = services.part::<Keyring>().ok()?.shred();
+    let numbers = shred.numbers(arn.account()?).into_iter();
+    Some(numbers.filter(|number| is_own(*number)).count())
 }
 
 /// The change that damages the wrapped materials of the key at `arn`.

@@ -157,7 +157,7 @@ impl KeyRecord {
     pub(crate) fn state_at(&self, now: Timestamp) -> KeyState {
         let ended = || self.own_imports().any(|import| import.has_ended(now));
         match self.state {
-            KeyState::Enabled | KeyState::Disabled if ended() => KeyState::PendingImport,
+            state if loses_material(state) && ended() => KeyState::PendingImport,
             state => state,
         }
     }
@@ -215,7 +215,7 @@ impl KeyRecord {
         for import in key.imports.iter_mut().filter(|import| import.id == id) {
             *import = import.absent();
         }
-        if key.lacks_material() && matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
+        if key.lacks_material() && loses_material(key.state) {
             key.state = KeyState::PendingImport;
         }
         key
@@ -226,6 +226,15 @@ impl KeyRecord {
             batch.delete(&IMPORT_ENDS, end_row(self, id, at));
         }
     }
+}
+
+/// Whether a key in this state waits for its material once that is gone. A key that is being deleted
+/// or made goes on as it is.
+fn loses_material(state: KeyState) -> bool {
+    matches!(
+        state,
+        KeyState::Enabled | KeyState::Disabled | KeyState::Updating
+    )
 }
 
 /// Destroys the imported materials whose time is over, and records it, one after the other: the

@@ -1,7 +1,7 @@
 //! The key ring: encrypts and decrypts under KMS keys, with unwrapped materials in a cache
 //! that time and every change of the key empty.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crypto::{KeyPair, PairSpec, SecretBytes};
 use store::{Batch, Key, Revision, Snapshot, View};
 use types::{Clock, Entropy, KeyId, Monotonic, Region, Service};
 
-use crate::beside::Beside;
+use crate::beside::{Beside, Owner};
 use crate::ciphertext::{Header, associated_data};
 use crate::context::EncryptionContext;
 use crate::last_usage::LastUsage;
@@ -92,19 +92,25 @@ impl Keyring {
     /// Fails if a shred key is missing that wraps a material of `snapshot`, or that an account
     /// wraps what it makes next with. The file of shred keys is then not the one that belongs to
     /// the store: a key could not be used, and might only be noticed when it is needed.
+    ///
+    /// The shred keys of single materials that no row names are then abandoned: maintenance
+    /// overwrites them. To be called before anybody can import.
     pub fn check(&self, snapshot: &Snapshot) -> Result<(), ShredError> {
         let all = Key::of(&[]);
         let current = snapshot.scan(&SHRED_GENERATIONS, &all);
         let current = current.map(|(row, generations)| (row, generations.record.current));
         let materials = snapshot.scan(&MATERIALS, &all);
         let materials = materials.map(|(row, material)| (row, material.record.generation));
+        let mut named = BTreeSet::new();
         for (row, number) in current.chain(materials) {
             let account = row.text_parts().into_iter().next().unwrap_or_default();
-            let key = account.parse().ok();
-            if key.and_then(|key| self.shred.get(key, number)).is_none() {
-                return Err(self.shred.missing(account));
-            }
+            let name = account.parse().ok().map(|account| (account, number));
+            match name.filter(|(account, number)| self.shred.get(*account, *number).is_some()) {
+                Some(name) => named.insert(name),
+                None => return Err(self.shred.missing(account)),
+            };
         }
+        self.shred.abandon_others(&named);
         Ok(())
     }
 
@@ -237,7 +243,7 @@ impl Keyring {
     /// Fails with `ThrottlingException` if too many wait for the like.
     pub(crate) async fn with_pair<T: Send + 'static>(
         &self,
-        view: &View,
+        (view, owner): (&View, Owner),
         key: &KeyRow,
         compute: impl FnOnce(&KeyPair, &dyn Entropy) -> T + Send + 'static,
     ) -> Result<T, Error> {
@@ -256,7 +262,7 @@ impl Keyring {
             return on(&*self.current(view, key)?);
         }
         if let Some(unwrapped) = cached {
-            return self.beside.compute(move || on(&unwrapped)).await?;
+            return self.beside.compute(owner, move || on(&unwrapped)).await?;
         }
         let record = Arc::clone(&key.record);
         let wrapped = material::opened(view, &self.shred, &record, material)?;
@@ -266,7 +272,7 @@ impl Keyring {
             let done = on(&unwrapped)?;
             Ok((done, unwrapped))
         };
-        let (done, unwrapped) = self.beside.compute(work).await??;
+        let (done, unwrapped) = self.beside.compute(owner, work).await??;
         self.keep(place, key.revision, now, &unwrapped);
         Ok(done)
     }
@@ -276,38 +282,40 @@ impl Keyring {
     /// Fails with `ThrottlingException` if too many wait for the like.
     pub(crate) async fn beside<T: Send + 'static>(
         &self,
+        owner: Owner,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        self.beside.compute(work).await
+        self.beside.compute(owner, work).await
     }
 
     /// Draws material for a new key. What takes long is done beside the requests.
     ///
     /// Fails with `ThrottlingException` if too many wait for the like.
-    pub(crate) async fn draw(&self, spec: KeySpec) -> Result<SecretBytes, Error> {
+    pub(crate) async fn draw(&self, owner: Owner, spec: KeySpec) -> Result<SecretBytes, Error> {
         let make = move |entropy: &dyn Entropy| material::generate(entropy, spec);
-        self.made(make, spec.family()).await
+        self.made(owner, make, spec.family()).await
     }
 
     /// Makes a key pair that belongs to no key. What takes long is done beside the requests.
     ///
     /// Fails with `ThrottlingException` if too many wait for the like.
-    pub(crate) async fn draw_pair(&self, spec: PairSpec) -> Result<KeyPair, Error> {
+    pub(crate) async fn draw_pair(&self, owner: Owner, spec: PairSpec) -> Result<KeyPair, Error> {
         let make = move |entropy: &dyn Entropy| KeyPair::generate(entropy, spec);
-        self.made(make, Family::Pair(spec)).await
+        self.made(owner, make, Family::Pair(spec)).await
     }
 
     async fn made<T: Send + 'static>(
         &self,
+        owner: Owner,
         make: impl FnOnce(&dyn Entropy) -> T + Send + 'static,
         family: Family,
     ) -> Result<T, Error> {
         let entropy = Arc::clone(&self.entropy);
         let make = move || make(&*entropy);
         if family.searches_primes() {
-            self.beside.make(make).await
+            self.beside.make(owner, make).await
         } else if family.is_slow() {
-            self.beside.compute(make).await
+            self.beside.compute(owner, make).await
         } else {
             Ok(make())
         }

@@ -20,16 +20,16 @@ use pipeline::Services;
 use store::{Batch, CommitError, Key, View};
 use types::{AccountId, KeyId, Region, Timestamp};
 
-use crate::grants::record::{GRANT_COUNTS, GRANTS};
+use crate::grants::record::{GRANT_COUNTS, GRANTS, Pointer};
 use crate::last_usage::KEY_USAGE;
 use crate::new_key::owner_account;
 use crate::records::{
     ALIAS_NAMES, ALIASES, DELETED, DESTRUCTIONS, DISCARDED, Deleted, Destruction, KEY_DATES,
     KeyRecord, KeyRow, KeyState, MATERIALS, RotationKind, SHRED_GENERATIONS, ShredGenerations,
-    alias_name_row, alias_row, dated, discarded, key_arn, key_row, shred_row,
+    alias_name_row, alias_row, dated, discarded, discarded_row, key_arn, key_row, shred_row,
 };
 use crate::round::{MOST_UNDONE, Round, Undone};
-use crate::shred::is_own;
+use crate::shred::{Name, is_own};
 use crate::{Error, Keyring, import_token, material, multi_region, rotation, service_events};
 
 /// Keys looked at in one run.
@@ -60,6 +60,7 @@ pub async fn maintain(services: &Services) -> Vec<Undone> {
             account.to_string()
         });
     }
+    round.note(discard_abandoned(services).await, shred_file);
     for row in discarded_shred_keys(services) {
         round.note(overwrite(services, &row).await, shred_file);
     }
@@ -79,6 +80,39 @@ async fn carry_out_due(services: &Services, row: &Key, now: Timestamp) -> Result
 
 fn shred_file() -> String {
     "shred.keys".to_owned()
+}
+
+/// Discards the shred keys that were made for imported material which was never stored: the call
+/// lost to another, failed, or ended with the server. What was stored after all is kept.
+async fn discard_abandoned(services: &Services) -> Result<(), Error> {
+    let shred = services.part::<Keyring>()?.shred();
+    let mut abandoned = shred.abandoned();
+    abandoned.truncate(ROWS_AT_ONCE);
+    if abandoned.is_empty() {
+        return Ok(());
+    }
+    let view = View::recording(services.store().snapshot());
+    let mut batch = Batch::default();
+    for ((account, number), row) in &abandoned {
+        let stored = row.as_ref().and_then(|row| view.get(&MATERIALS, row));
+        if stored.is_none_or(|stored| stored.record.generation != *number) {
+            batch.put(&DISCARDED, discarded_row(*account, *number), Pointer {});
+        }
+    }
+    let names: Vec<Name> = abandoned.into_iter().map(|(name, _)| name).collect();
+    if !batch.is_empty() {
+        batch.require_all(view.reads());
+        match services.store().commit(batch).await {
+            Ok(_) => {}
+            Err(CommitError::Conflict) => return Ok(()),
+            Err(failed) => {
+                let what = "abandoned shred keys cannot be discarded";
+                return Err(Error::internal(what, failed));
+            }
+        }
+    }
+    shred.settle(&names);
+    Ok(())
 }
 
 pub(crate) fn discarded_shred_keys(services: &Services) -> Vec<Key> {

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use crypto::kdf::{derive_key, derive_key_of};
 use crypto::{CommittingKey, Key32, KeyPair, MacKey, SecretBytes};
+use pipeline::Ctx;
 use store::{Batch, Key, Read, Snapshot, View};
 use types::{AccountId, Entropy, KeyId};
 
 use crate::Error;
 use crate::records::{
-    KeyOrigin, KeyRecord, KeySpec, MATERIALS, MaterialId, MaterialRecord, SHRED_GENERATIONS,
-    ShredGenerations, material_row, shred_row,
+    DISCARDED, KeyRecord, KeySpec, MATERIALS, MaterialId, MaterialRecord, SHRED_GENERATIONS,
+    ShredGenerations, discarded_row, material_row, shred_row,
 };
 use crate::shred::{self, ShredError, ShredKeys};
 use crate::specs::Family;
@@ -97,7 +98,7 @@ pub(crate) fn canonical(
 pub(crate) struct Unfit;
 
 /// Adds the row of one material of `key`, and that the account has a shred key if it is the
-/// account's first, to `batch`. Imported material is wrapped under a shred key of its own.
+/// account's first, to `batch`.
 pub(crate) fn store(
     view: &View,
     shred: &ShredKeys,
@@ -107,21 +108,55 @@ pub(crate) fn store(
     batch: &mut Batch,
 ) -> Result<(), Error> {
     let row = material_row(key, id);
-    let (generation, wrapping) = if key.origin == KeyOrigin::External {
-        own(view, shred, key.account, &row)?
-    } else {
-        current(view, shred, key.account, batch)?
-    };
-    let wrapped = wrapping.seal(entropy, &wrapping_data(row.as_bytes()), material.expose());
-    batch.put(
-        &MATERIALS,
-        row,
-        MaterialRecord {
-            wrapped,
-            generation,
-        },
-    );
+    let (generation, wrapping) = current(view, shred, key.account, batch)?;
+    put(entropy, row, (generation, &wrapping), material, batch);
     Ok(())
+}
+
+/// Adds the row of one imported material of `key` to `batch`, wrapped under a shred key of its own:
+/// the one that it has, if it is there already, so that whoever destroys that destroys every
+/// wrapping that the material ever had.
+pub(crate) fn store_imported(
+    ctx: &Ctx,
+    shred: &Arc<ShredKeys>,
+    key: &KeyRecord,
+    (id, material): (MaterialId, &SecretBytes),
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let row = material_row(key, id);
+    if let Some(number) = own_shred_key(ctx.view(), key, id) {
+        let wrapping = shred.get(key.account, number).ok_or_else(missing)?;
+        put(ctx.entropy(), row, (number, &wrapping), material, batch);
+        return Ok(());
+    }
+    let (reserved, wrapping) = shred
+        .reserve(key.account, row.clone())
+        .map_err(unwritable)?;
+    let number = reserved.number();
+    // Once maintenance has taken the key for abandoned nothing is stored under it.
+    batch.require(Read::Row {
+        table: &DISCARDED,
+        key: discarded_row(key.account, number),
+        revision: None,
+    });
+    ctx.afterwards(move || reserved.keep());
+    put(ctx.entropy(), row, (number, &wrapping), material, batch);
+    Ok(())
+}
+
+fn put(
+    entropy: &dyn Entropy,
+    row: Key,
+    (generation, wrapping): (u64, &CommittingKey),
+    material: &SecretBytes,
+    batch: &mut Batch,
+) {
+    let wrapped = wrapping.seal(entropy, &wrapping_data(row.as_bytes()), material.expose());
+    let record = MaterialRecord {
+        wrapped,
+        generation,
+    };
+    batch.put(&MATERIALS, row, record);
 }
 
 /// The material `id` of `key`, ready for use; `None` if it is not there.
@@ -201,25 +236,6 @@ fn unwrapped(
     wrapping
         .open(&wrapping_data(row.as_bytes()), &stored.wrapped)
         .map_err(|source| Error::internal("wrapped key material does not open", source))
-}
-
-/// The shred key that wraps the imported material in this row, which may be there already:
-/// whoever destroys it destroys every wrapping that the material ever had.
-fn own(
-    view: &View,
-    shred: &ShredKeys,
-    account: AccountId,
-    row: &Key,
-) -> Result<(u64, Arc<CommittingKey>), Error> {
-    let there = view.get(&MATERIALS, row);
-    let there = there.map(|stored| stored.record.generation);
-    match there.filter(|number| shred::is_own(*number)) {
-        Some(number) => {
-            let key = shred.get(account, number).ok_or_else(missing)?;
-            Ok((number, key))
-        }
-        None => shred.create_own(account).map_err(unwritable),
-    }
 }
 
 /// The shred key that wraps what an account makes now.

@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crypto::kdf::derive_key;
 use crypto::{CommittingKey, Key32};
+use store::Key;
 use types::{AccountId, Entropy};
 use zeroize::Zeroizing;
 
@@ -48,7 +49,7 @@ const OWN: u64 = 1 << 63;
 const TOKENS: u64 = 1 << 62;
 
 /// Which shred key: an account's, and its number.
-type Name = (AccountId, u64);
+pub(crate) type Name = (AccountId, u64);
 
 /// Whether a shred key of this number wraps one material only.
 pub(crate) fn is_own(number: u64) -> bool {
@@ -76,6 +77,37 @@ struct State {
     free: BTreeSet<u64>,
     /// The number of slots in the file.
     slots: u64,
+    /// The keys of single materials that perhaps never were stored, with the row that was to be.
+    abandoned: BTreeMap<Name, Option<Key>>,
+}
+
+/// A new shred key for one material, which is abandoned unless the material is stored.
+pub(crate) struct Reserved {
+    shred: Arc<ShredKeys>,
+    name: Name,
+    row: Key,
+    kept: bool,
+}
+
+impl Reserved {
+    /// The number of the key.
+    pub(crate) fn number(&self) -> u64 {
+        self.name.1
+    }
+
+    /// Says that the material is stored.
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if !self.kept {
+            let mut state = self.shred.lock();
+            state.abandoned.insert(self.name, Some(self.row.clone()));
+        }
+    }
 }
 
 /// The file of shred keys cannot be used; the server refuses to start.
@@ -152,6 +184,7 @@ impl ShredKeys {
             keys,
             free,
             slots,
+            abandoned: BTreeMap::new(),
         });
         Ok(Self {
             path,
@@ -175,15 +208,46 @@ impl ShredKeys {
         of_account.map(|((_, number), _)| *number).collect()
     }
 
-    /// A new shred key for one material of an account, on the disk, and its number.
-    pub(crate) fn create_own(
-        &self,
+    /// A new shred key for the material that is to be stored in `row`, on the disk.
+    pub(crate) fn reserve(
+        self: &Arc<Self>,
         account: AccountId,
-    ) -> Result<(u64, Arc<CommittingKey>), ShredError> {
+        row: Key,
+    ) -> Result<(Reserved, Arc<CommittingKey>), ShredError> {
         let mut random = [0; 8];
         self.entropy.fill(&mut random);
-        let number = OWN | u64::from_be_bytes(random);
-        Ok((number, self.create(account, number)?))
+        let name = (account, OWN | u64::from_be_bytes(random));
+        let key = self.create(name.0, name.1)?;
+        let reserved = Reserved {
+            shred: Arc::clone(self),
+            name,
+            row,
+            kept: false,
+        };
+        Ok((reserved, key))
+    }
+
+    /// Abandons the keys of single materials that `named` does not have: their call ended with
+    /// the server that it was made to.
+    pub(crate) fn abandon_others(&self, named: &BTreeSet<Name>) {
+        let mut state = self.lock();
+        let own = state.keys.keys().filter(|(_, number)| is_own(*number));
+        let others: Vec<Name> = own.filter(|name| !named.contains(name)).copied().collect();
+        let others = others.into_iter().map(|name| (name, None));
+        state.abandoned.extend(others);
+    }
+
+    /// The abandoned keys, and the row that each was for unless it is known that none names it.
+    pub(crate) fn abandoned(&self) -> Vec<(Name, Option<Key>)> {
+        let state = self.lock();
+        let abandoned = state.abandoned.iter();
+        abandoned.map(|(name, row)| (*name, row.clone())).collect()
+    }
+
+    /// Says that it is settled what becomes of these.
+    pub(crate) fn settle(&self, names: &[Name]) {
+        let mut state = self.lock();
+        state.abandoned.retain(|name, _| !names.contains(name));
     }
 
     /// The shred key of an account, which is made, and on the disk, if there is none.

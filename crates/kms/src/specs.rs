@@ -118,11 +118,7 @@ impl Family {
         match self {
             Self::Symmetric | Self::Mac(_) => false,
             Self::Pair(pair) => match pair {
-                PairSpec::P256
-                | PairSpec::Ed25519
-                | PairSpec::MlKem512
-                | PairSpec::MlKem768
-                | PairSpec::MlKem1024 => false,
+                PairSpec::P256 | PairSpec::Ed25519 => false,
                 PairSpec::Rsa2048
                 | PairSpec::Rsa3072
                 | PairSpec::Rsa4096
@@ -131,7 +127,10 @@ impl Family {
                 | PairSpec::P256k1
                 | PairSpec::MlDsa44
                 | PairSpec::MlDsa65
-                | PairSpec::MlDsa87 => true,
+                | PairSpec::MlDsa87
+                | PairSpec::MlKem512
+                | PairSpec::MlKem768
+                | PairSpec::MlKem1024 => true,
             },
         }
     }

@@ -72,7 +72,9 @@ pub(crate) async fn with_pair<T: Send + 'static>(
     compute: impl FnOnce(&KeyPair, &dyn Entropy) -> T + Send + 'static,
 ) -> Result<T, Error> {
     let keyring = ctx.part::<Keyring>()?;
-    keyring.with_pair(ctx.view(), key, compute).await
+    keyring
+        .with_pair((ctx.view(), ctx.account()), key, compute)
+        .await
 }
 
 /// What `compute` makes of the HMAC key of `key`, whose usage has been checked.

@@ -125,7 +125,11 @@ impl Operation for CreateKey {
             form,
         };
         let material = match form.origin {
-            KeyOrigin::AwsKms => Some(ctx.part::<Keyring>()?.draw(form.spec).await?),
+            KeyOrigin::AwsKms => Some(
+                ctx.part::<Keyring>()?
+                    .draw(Some(account), form.spec)
+                    .await?,
+            ),
             KeyOrigin::External => None,
         };
         let key = NewKey::with_material(blueprint, material, ctx.time());

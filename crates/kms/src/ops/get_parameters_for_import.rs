@@ -55,7 +55,7 @@ impl Operation for GetParametersForImport {
         wrapping.check(key.spec)?;
         let pair = ctx
             .part::<Keyring>()?
-            .draw_pair(wrapping.size.pair())
+            .draw_pair(Some(account), wrapping.size.pair())
             .await?;
         let valid_to = ctx.time().saturating_add(LIFE);
         let shred = ctx.part::<Keyring>()?.shred();

@@ -73,7 +73,7 @@ impl Operation for ImportKeyMaterial {
             let brought = material::canonical(&id, spec, brought);
             brought.map_err(|_unfit| Error::IncorrectKeyMaterial)
         };
-        let (id, brought) = keyring.beside(unwrap).await??;
+        let (id, brought) = keyring.beside(Some(account), unwrap).await??;
         let named = input.key_material_id.as_deref();
         if named.is_some_and(|named| named != id.to_string()) {
             return Err(Error::IncorrectKeyMaterial);
@@ -91,14 +91,7 @@ impl Operation for ImportKeyMaterial {
         let mut effect = Batch::default();
         let changed = key.with_import(import, ctx.time(), &mut effect);
         let stored = (id, &brought);
-        material::store(
-            ctx.view(),
-            keyring.shred(),
-            ctx.entropy(),
-            &changed,
-            stored,
-            &mut effect,
-        )?;
+        material::store_imported(ctx, keyring.shred(), &changed, stored, &mut effect)?;
         let answer = ImportKeyMaterialResponse {
             key_id: Some(key.arn.to_string()),
             key_material_id: Some(id.to_string()),

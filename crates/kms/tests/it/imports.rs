@@ -699,3 +699,58 @@ async fn material_that_has_ended_counts_on_the_next_request() {
     expire(&world).await;
     assert_eq!(state(&world, &admin, &key).await, KeyState::Enabled);
 }
+
+#[tokio::test]
+async fn imports_that_come_to_nothing_leave_no_shred_key_behind() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    let single = |world: &World| kms::fuzzing::single_shred_keys(&world.services, &arn(&key));
+    let request = import(&world, &admin, &key, &[7; 32]).await;
+    let before = world.copied();
+    // Each sees the key without material: one of them is decided anew.
+    let (one, two) = tokio::join!(
+        world.call::<ImportKeyMaterial>(&admin, request.clone()),
+        world.call::<ImportKeyMaterial>(&admin, request)
+    );
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(single(&world), Some(2), "one of them in vain");
+    world.maintain().await;
+    assert_eq!(single(&world), Some(1));
+    world
+        .call::<Encrypt>(&admin, encrypt(&key.key_id))
+        .await
+        .unwrap();
+    // Of a server that stopped before it had committed.
+    let stopped = before.copied_with(&world.directory().join("shred.keys"));
+    assert_eq!(single(&stopped), Some(1));
+    stopped.maintain().await;
+    assert_eq!(single(&stopped), Some(0));
+    give(&stopped, &admin, &key, &[7; 32]).await;
+    let world = world.restarted();
+    world.maintain().await;
+    assert_eq!(single(&world), Some(1));
+    world
+        .call::<Encrypt>(&admin, encrypt(&key.key_id))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn material_that_has_ended_counts_while_a_key_changes_its_role() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    lend(&world, &admin, &key, &[7; 32], 60).await;
+    world
+        .put_in_state(key.arn.as_deref().unwrap(), kms::KeyState::Updating)
+        .await;
+    world
+        .call::<Encrypt>(&admin, encrypt(&key.key_id))
+        .await
+        .unwrap();
+    world.advance(60);
+    let refused = world.failure::<Encrypt>(&admin, encrypt(&key.key_id)).await;
+    assert_eq!(refused, pending(&key));
+}
