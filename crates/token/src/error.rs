@@ -56,9 +56,9 @@ pub enum Error {
         /// The label.
         label: String,
     },
-    /// The key could be read from the token.
-    #[error("the key of the label `{label}` is not kept from leaving the token")]
-    Extractable {
+    /// The key was not made on the token, could be read from it, or is for other uses too.
+    #[error("the key of the label `{label}` is not one that was made for this use")]
+    Unfit {
         /// The label.
         label: String,
     },
@@ -128,7 +128,7 @@ impl Error {
             | Self::NoPin
             | Self::NoKey { .. }
             | Self::SeveralKeys { .. }
-            | Self::Extractable { .. }
+            | Self::Unfit { .. }
             | Self::Sealed(_) => false,
         }
     }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crypto::SecretBytes;
+use crypto::mac::HmacSha256Key;
+use crypto::{Key32, SecretBytes, SystemEntropy};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::mechanism::MechanismType;
@@ -22,9 +23,31 @@ static MODULES: LazyLock<Mutex<HashMap<PathBuf, Arc<Module>>>> = LazyLock::new(M
 pub(crate) struct Module {
     path: PathBuf,
     loaded: Mutex<Option<Pkcs11>>,
-    /// The PIN with which each slot was logged in to. All sessions of a process with a token share
-    /// its login, so that a second user of the token has to be asked for the PIN here.
+    /// Tags of the PINs with which slots were logged in to. All sessions of a process with a token
+    /// share its login, so that a second user of the token has to be asked for the PIN here.
     logins: Mutex<HashMap<u64, SecretBytes>>,
+    /// What the tags are made with; no PIN is kept.
+    tagging: HmacSha256Key,
+}
+
+/// Whether the token has refused a PIN. It is not asked again: a token counts wrong tries, and
+/// locks its PIN after a few.
+#[derive(Debug, Default)]
+pub(crate) struct Refused(Mutex<Option<Refusal>>);
+
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    Wrong,
+    Locked,
+}
+
+impl Refusal {
+    fn error(self) -> Error {
+        match self {
+            Self::Wrong => Error::WrongPin,
+            Self::Locked => Error::PinLocked,
+        }
+    }
 }
 
 /// The mechanisms that every key here needs.
@@ -42,6 +65,7 @@ impl Module {
                 path: path.to_path_buf(),
                 loaded: Mutex::default(),
                 logins: Mutex::default(),
+                tagging: HmacSha256Key::new(Key32::generate(&SystemEntropy).expose()),
             })
         });
         Arc::clone(known)
@@ -53,11 +77,11 @@ impl Module {
     pub(crate) fn session(
         &self,
         settings: &Settings,
-        pin: &SecretBytes,
+        (pin, refused): (&SecretBytes, &Refused),
     ) -> Result<RawSession, Error> {
         let (pkcs11, slot) = self.slot(settings)?;
         let session = pkcs11.open_rw_session(slot)?;
-        self.login(&session, slot.id(), pin)?;
+        self.login(&session, slot.id(), (pin, refused))?;
         Ok(session)
     }
 
@@ -107,32 +131,43 @@ impl Module {
         Error::Module { path, source }
     }
 
-    fn login(&self, session: &RawSession, slot: u64, pin: &SecretBytes) -> Result<(), Error> {
+    fn login(
+        &self,
+        session: &RawSession,
+        slot: u64,
+        (pin, refused): (&SecretBytes, &Refused),
+    ) -> Result<(), Error> {
+        // One session at a time logs in, so that the others learn what became of it.
         let mut logins = lock(&self.logins);
-        let given = RawAuthPin::new(Box::new(pin.expose().to_vec()));
-        match session.login_with_raw(UserType::User, &given) {
-            Ok(()) => {
-                logins.insert(slot, pin.clone());
-                Ok(())
-            }
-            Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
-                let known = logins.get(&slot);
-                if known.is_some_and(|known| known.ct_eq(pin)) {
-                    Ok(())
-                } else {
-                    Err(Error::WrongPin)
-                }
-            }
-            Err(Pkcs11Error::Pkcs11(code, function)) => Err(match code {
-                RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange => {
-                    Error::WrongPin
-                }
-                RvError::PinLocked | RvError::PinExpired => Error::PinLocked,
-                RvError::UserPinNotInitialized => Error::NoPin,
-                code => Error::Failed(Pkcs11Error::Pkcs11(code, function)),
-            }),
-            Err(other) => Err(Error::Failed(other)),
+        let mut refused = lock(&refused.0);
+        if let Some(refusal) = *refused {
+            return Err(refusal.error());
         }
+        let tag = SecretBytes::from(self.tagging.tag(pin.expose()).to_vec());
+        let given = RawAuthPin::new(Box::new(pin.expose().to_vec()));
+        let (code, function) = match session.login_with_raw(UserType::User, &given) {
+            Ok(()) => {
+                logins.insert(slot, tag);
+                return Ok(());
+            }
+            Err(Pkcs11Error::Pkcs11(code, function)) => (code, function),
+            Err(other) => return Err(Error::Failed(other)),
+        };
+        let refusal = match code {
+            RvError::UserAlreadyLoggedIn => {
+                let known = logins.get(&slot);
+                if known.is_some_and(|known| known.ct_eq(&tag)) {
+                    return Ok(());
+                }
+                Refusal::Wrong
+            }
+            RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange => Refusal::Wrong,
+            RvError::PinLocked | RvError::PinExpired => Refusal::Locked,
+            RvError::UserPinNotInitialized => return Err(Error::NoPin),
+            code => return Err(Error::Failed(Pkcs11Error::Pkcs11(code, function))),
+        };
+        *refused = Some(refusal);
+        Err(refusal.error())
     }
 }
 

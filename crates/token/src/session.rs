@@ -37,7 +37,7 @@ impl Session {
     /// Makes an AES-256 key of this label, unless there is one: on the token, kept there, private
     /// to its user, and for the derivation of message keys only.
     ///
-    /// Fails with [`Error::SeveralKeys`] or [`Error::Extractable`] if what there is cannot be
+    /// Fails with [`Error::SeveralKeys`] or [`Error::Unfit`] if what there is cannot be
     /// used.
     pub fn make_key(&self, label: &str) -> Result<(), Error> {
         match self.find(label) {
@@ -68,7 +68,7 @@ impl Session {
         self.find(label).map(|_handle| ())
     }
 
-    /// Fails with [`Error::NoKey`], [`Error::SeveralKeys`] or [`Error::Extractable`] unless the
+    /// Fails with [`Error::NoKey`], [`Error::SeveralKeys`] or [`Error::Unfit`] unless the
     /// token has one key of this label that can be used. The token is asked.
     pub fn check_key(&self, label: &str) -> Result<(), Error> {
         self.find(label).map(|_handle| ())
@@ -162,21 +162,40 @@ impl Session {
             [] => return Err(Error::NoKey { label: named() }),
             _ => return Err(Error::SeveralKeys { label: named() }),
         };
-        let wanted = [AttributeType::Sensitive, AttributeType::Extractable];
-        let attributes = self.raw.get_attributes(handle, &wanted)?;
-        let is_kept = attributes.contains(&Attribute::Sensitive(true))
-            && attributes.contains(&Attribute::Extractable(false));
-        if !is_kept {
-            return Err(Error::Extractable { label: named() });
+        let wanted = properties();
+        let kinds: Vec<AttributeType> = wanted.iter().map(Attribute::attribute_type).collect();
+        let found = self.raw.get_attributes(handle, &kinds)?;
+        if !wanted.iter().all(|property| found.contains(property)) {
+            return Err(Error::Unfit { label: named() });
         }
         self.keys.borrow_mut().insert(named(), handle);
         Ok(handle)
     }
 }
 
-/// What a key of this label is found by.
-fn template(label: &str) -> [Attribute; 4] {
+/// What a key must be, so that one which somebody else put there does not pass for one of ours:
+/// made on the token, never off it, and for nothing but message keys.
+fn properties() -> [Attribute; 12] {
     [
+        Attribute::Local(true),
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::AlwaysSensitive(true),
+        Attribute::Extractable(false),
+        Attribute::NeverExtractable(true),
+        Attribute::ValueLen(32.into()),
+        Attribute::Sign(true),
+        Attribute::Encrypt(false),
+        Attribute::Decrypt(false),
+        Attribute::Wrap(false),
+        Attribute::Derive(false),
+    ]
+}
+
+/// What a key of this label is found by.
+fn template(label: &str) -> [Attribute; 5] {
+    [
+        Attribute::Private(true),
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::Token(true),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crypto::SecretBytes;
 use tokio::sync::oneshot;
 
-use crate::module::Module;
+use crate::module::{Module, Refused};
 use crate::{Error, Session, Settings};
 
 /// Calls that may wait for each session.
@@ -33,11 +33,13 @@ struct Worker {
     settings: Arc<Settings>,
     module: Arc<Module>,
     pin: Arc<SecretBytes>,
+    refused: Arc<Refused>,
     session: Option<Session>,
 }
 
 impl Token {
-    /// Takes the token for use. Nothing is asked of it yet.
+    /// Takes the token for use. Nothing is asked of it yet; if it refuses the PIN when it is, it is
+    /// not asked with this PIN again, until it is opened once more.
     ///
     /// Fails if the threads cannot be started.
     pub fn open(settings: Settings, pin: SecretBytes) -> Result<Self, Error> {
@@ -45,12 +47,14 @@ impl Token {
         let (jobs, queue) = sync_channel(sessions.saturating_mul(QUEUE));
         let queue = Arc::new(Mutex::new(queue));
         let (shared, pin) = (Arc::new(settings.clone()), Arc::new(pin));
+        let refused = Arc::new(Refused::default());
         let module = Module::at(&settings.module);
         for _ in 0..sessions {
             let worker = Worker {
                 settings: Arc::clone(&shared),
                 module: Arc::clone(&module),
                 pin: Arc::clone(&pin),
+                refused: Arc::clone(&refused),
                 session: None,
             };
             let queue = Arc::clone(&queue);
@@ -170,7 +174,9 @@ impl Worker {
 
     fn attempt<T>(&mut self, task: impl Fn(&Session) -> Result<T, Error>) -> Result<T, Error> {
         if self.session.is_none() {
-            let raw = self.module.session(&self.settings, &self.pin)?;
+            let raw = self
+                .module
+                .session(&self.settings, (&self.pin, &self.refused))?;
             self.session = Some(Session::new(raw));
         }
         let session = self.session.as_ref().ok_or(Error::Threads)?;

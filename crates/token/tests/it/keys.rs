@@ -1,9 +1,12 @@
 //! What keys on the token do.
 
 use crypto::SystemEntropy;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use strongroom_token::{Error, Session, Token};
 use testkit::SoftHsm;
 
+use crate::sessions::raw_session;
 use crate::{PIN, pin, settings, token};
 
 fn seal(token: &Token, label: &'static str, aad: &'static [u8]) -> Vec<u8> {
@@ -121,5 +124,50 @@ fn random_bytes_come_from_the_token() {
         let (a, b) = (draw(), draw());
         assert_eq!(a.expose().len(), 1024);
         assert!(!a.ct_eq(&b));
+    });
+}
+
+#[test]
+fn a_key_that_somebody_else_put_there_is_not_used() {
+    SoftHsm::in_own_process(|hsm| {
+        let token = token(hsm);
+        make(&token, "ours");
+        // Logged in with the token, as everything in this process is.
+        let (session, _pkcs11) = raw_session(hsm);
+        let common = |label: &str| {
+            vec![
+                Attribute::Class(ObjectClass::SECRET_KEY),
+                Attribute::KeyType(KeyType::AES),
+                Attribute::Token(true),
+                Attribute::Private(true),
+                Attribute::Sensitive(true),
+                Attribute::Extractable(false),
+                Attribute::Label(label.as_bytes().to_vec()),
+                Attribute::Sign(true),
+            ]
+        };
+        // One whose value is known, and one made on the token that can decrypt too.
+        let mut known = common("known");
+        known.push(Attribute::Value(vec![7; 32]));
+        known.extend([Attribute::Encrypt(false), Attribute::Decrypt(false)]);
+        session.create_object(&known).unwrap();
+        let mut able = common("able");
+        able.extend([Attribute::ValueLen(32.into()), Attribute::Decrypt(true)]);
+        session.generate_key(&Mechanism::AesKeyGen, &able).unwrap();
+        for label in ["known", "able"] {
+            let check = token.run_blocking(move |session| session.check_key(label));
+            assert!(
+                matches!(check, Err(Error::Unfit { .. })),
+                "{label}: {check:?}"
+            );
+            let made = token.run_blocking(move |session| session.make_key(label));
+            assert!(
+                matches!(made, Err(Error::Unfit { .. })),
+                "{label}: {made:?}"
+            );
+            let seal = move |session: &Session| session.seal(label, &SystemEntropy, b"", b"x");
+            token.run_blocking(seal).unwrap_err();
+        }
+        seal(&token, "ours", b"");
     });
 }

@@ -1,7 +1,10 @@
 //! Who may open a session, and what becomes of sessions when the token goes away.
 
 use crypto::SystemEntropy;
-use cryptoki::context::Pkcs11;
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::session::{Session as RawSession, UserType};
+use cryptoki::slot::Slot as RawSlot;
+use cryptoki::types::AuthPin;
 use strongroom_token::{Error, Settings, Slot, Token};
 use testkit::SoftHsm;
 
@@ -28,6 +31,42 @@ fn a_wrong_pin_opens_nothing_where_the_token_is_in_use() {
         assert!(matches!(refusal(settings(hsm), "wrong"), Error::WrongPin));
         user.run_blocking(|session| session.random(1)).unwrap();
     });
+}
+
+#[test]
+fn a_refused_pin_is_not_tried_again_before_the_token_is_opened_anew() {
+    SoftHsm::in_own_process(|hsm| {
+        hsm.make_token(TOKEN, PIN);
+        let open = || Token::open(settings(hsm), pin("wrong-pin")).unwrap();
+        let token = open();
+        let ask = |token: &Token| token.run_blocking(|session| session.random(1));
+        assert!(matches!(ask(&token), Err(Error::WrongPin)));
+        // Were it tried now, it would be right.
+        set_pin(hsm, PIN, "wrong-pin");
+        for _ in 0..8 {
+            assert!(matches!(ask(&token), Err(Error::WrongPin)));
+        }
+        ask(&open()).unwrap();
+    });
+}
+
+/// Changes the token's PIN, as its owner does.
+fn set_pin(hsm: &SoftHsm, old: &str, new: &str) {
+    let (session, _) = raw_session(hsm);
+    let (old, new) = (AuthPin::new(old.into()), AuthPin::new(new.into()));
+    session.login(UserType::User, Some(&old)).unwrap();
+    session.set_pin(&old, &new).unwrap();
+}
+
+/// A session of somebody else's with the token.
+pub(crate) fn raw_session(hsm: &SoftHsm) -> (RawSession, Pkcs11) {
+    let pkcs11 = Pkcs11::new(hsm.module()).unwrap();
+    // The module may have been started before.
+    let _started = pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    let slots = pkcs11.get_slots_with_initialized_token().unwrap();
+    let is_it = |slot: &RawSlot| pkcs11.get_token_info(*slot).unwrap().label() == TOKEN;
+    let slot = slots.into_iter().find(is_it).unwrap();
+    (pkcs11.open_rw_session(slot).unwrap(), pkcs11)
 }
 
 #[test]
