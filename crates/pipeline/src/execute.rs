@@ -140,7 +140,10 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
             insists = reply.insists;
             let mut batch = reply.effect;
             batch.merge(ctx.take_effects());
-            let detail = detail::<O>(&input, Some(&reply.output));
+            let mut detail = detail::<O>(&input, Some(&reply.output));
+            for (name, note) in reply.notes {
+                record::add(&mut detail.additional, name, note);
+            }
             record::success::<O>(ctx, detail, &authorization, &mut batch)
                 .map(|()| (reply.output, batch))
         }

@@ -43,6 +43,8 @@ pub struct Reply<T> {
     pub(crate) effect: Batch,
     /// Whether every cell must have been written for the answer to be true.
     pub(crate) insists: bool,
+    /// What the record says beside what input and output tell.
+    pub(crate) notes: Vec<(&'static str, Value)>,
 }
 
 impl<T> Reply<T> {
@@ -52,6 +54,7 @@ impl<T> Reply<T> {
             output,
             effect: Batch::default(),
             insists: false,
+            notes: Vec::new(),
         }
     }
 
@@ -61,6 +64,7 @@ impl<T> Reply<T> {
             output,
             effect,
             insists: false,
+            notes: Vec::new(),
         }
     }
 
@@ -70,6 +74,12 @@ impl<T> Reply<T> {
     /// Only for answers whose effect is one cell: else the others would have been written.
     pub fn or_again(mut self) -> Self {
         self.insists = true;
+        self
+    }
+
+    /// Adds to `additionalEventData` of the record what neither input nor output tells.
+    pub fn noting(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.notes.push((name, value.into()));
         self
     }
 }

@@ -481,7 +481,7 @@ fn evaluated(ctx: &Ctx, authorization: &Authorization) -> Result<Option<Vec<u8>>
     Ok(json.filter(|json| json.len() <= MOST_EVALUATED))
 }
 
-fn add(target: &mut Option<Value>, name: &str, value: Value) {
+pub(crate) fn add(target: &mut Option<Value>, name: &str, value: Value) {
     let object = target.get_or_insert_with(|| Value::Object(serde_json::Map::new()));
     if let Value::Object(fields) = object {
         fields.insert(name.to_owned(), value);
