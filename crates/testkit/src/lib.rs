@@ -7,6 +7,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "test code: what fails here fails the test"
 )]
@@ -15,6 +16,7 @@ mod deployment;
 mod entropy;
 mod operations;
 mod softhsm;
+pub mod xks;
 
 pub use deployment::{Deployment, context, records, view};
 pub use entropy::Seeded;

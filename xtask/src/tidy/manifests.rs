@@ -30,7 +30,7 @@ const RESTRICTED: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["cryptoki", "cryptoki-sys"],
-        &["token"],
+        &["token", TESTKIT],
         "only crates/token calls PKCS#11",
     ),
     (
