@@ -13,18 +13,25 @@ macro_rules! actions {
 
 actions! {
     CANCEL_KEY_DELETION = "kms:CancelKeyDeletion";
+    CONNECT_CUSTOM_KEY_STORE = "kms:ConnectCustomKeyStore";
     CREATE_ALIAS = "kms:CreateAlias";
+    CREATE_CUSTOM_KEY_STORE = "kms:CreateCustomKeyStore";
     CREATE_GRANT = "kms:CreateGrant";
     CREATE_KEY = "kms:CreateKey";
     CREATE_SERVICE_LINKED_ROLE = "iam:CreateServiceLinkedRole";
     DECAPSULATE = "kms:Decapsulate";
     DECRYPT = "kms:Decrypt";
     DELETE_ALIAS = "kms:DeleteAlias";
+    DELETE_CUSTOM_KEY_STORE = "kms:DeleteCustomKeyStore";
     DELETE_IMPORTED_KEY_MATERIAL = "kms:DeleteImportedKeyMaterial";
     DERIVE_SHARED_SECRET = "kms:DeriveSharedSecret";
+    DESCRIBE_CLUSTERS = "cloudhsm:DescribeClusters";
+    DESCRIBE_CUSTOM_KEY_STORES = "kms:DescribeCustomKeyStores";
     DESCRIBE_KEY = "kms:DescribeKey";
+    DESCRIBE_VPC_ENDPOINT_SERVICES = "ec2:DescribeVpcEndpointServices";
     DISABLE_KEY = "kms:DisableKey";
     DISABLE_KEY_ROTATION = "kms:DisableKeyRotation";
+    DISCONNECT_CUSTOM_KEY_STORE = "kms:DisconnectCustomKeyStore";
     ENABLE_KEY = "kms:EnableKey";
     ENABLE_KEY_ROTATION = "kms:EnableKeyRotation";
     ENCAPSULATE = "kms:Encapsulate";
@@ -61,6 +68,7 @@ actions! {
     TAG_RESOURCE = "kms:TagResource";
     UNTAG_RESOURCE = "kms:UntagResource";
     UPDATE_ALIAS = "kms:UpdateAlias";
+    UPDATE_CUSTOM_KEY_STORE = "kms:UpdateCustomKeyStore";
     UPDATE_KEY_DESCRIPTION = "kms:UpdateKeyDescription";
     UPDATE_PRIMARY_REGION = "kms:UpdatePrimaryRegion";
     VERIFY = "kms:Verify";

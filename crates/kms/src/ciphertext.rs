@@ -1,7 +1,7 @@
 //! The form of ciphertexts under symmetric KMS keys.
 //!
 //! ```text
-//! 1 byte    format version (1)
+//! 1 byte    format version: 1, or another for keys in custom key stores (`crate::key_stores`)
 //! 1 byte    form of the key id: 0 UUID, 1 multi-Region (`mrk-`)
 //! 5 bytes   account of the key, as a number, big-endian
 //! 16 bytes  key id
@@ -24,16 +24,42 @@ use crate::records::MaterialId;
 /// The bytes before the sealed plaintext.
 const HEADER_LEN: usize = 55;
 
-const FORMAT_VERSION: u8 = 1;
 const UUID: u8 = 0;
 const MULTI_REGION: u8 = 1;
 
 /// Keeps KMS ciphertexts apart from everything else that is sealed.
 const LABEL: &[u8] = b"strongroom/kms/ciphertext/v1";
 
+/// What holds the key of a ciphertext, as the format version says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// KMS itself.
+    Own,
+    /// A token.
+    Token,
+    /// KMS and an external key manager, one within the other.
+    Proxy,
+}
+
+impl Form {
+    fn version(self) -> u8 {
+        match self {
+            Self::Own => 1,
+            Self::Token => 2,
+            Self::Proxy => 3,
+        }
+    }
+
+    fn of_version(version: u8) -> Option<Self> {
+        let mut all = [Self::Own, Self::Token, Self::Proxy].into_iter();
+        all.find(|form| form.version() == version)
+    }
+}
+
 /// What a ciphertext says of itself: which key and which of its materials made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
+    pub(crate) form: Form,
     pub(crate) account: AccountId,
     pub(crate) key: KeyId,
     pub(crate) material: MaterialId,
@@ -57,7 +83,8 @@ impl Header {
         hex::decode_to_slice(digits, &mut id).map_err(|_source| Malformed)?;
         let account: u64 = self.account.as_str().parse().map_err(|_source| Malformed)?;
         let [_, _, _, account @ ..] = account.to_be_bytes();
-        let parts: [&[u8]; 4] = [&[FORMAT_VERSION, form], &account, &id, &self.material.0];
+        let version = self.form.version();
+        let parts: [&[u8]; 4] = [&[version, form], &account, &id, &self.material.0];
         let bytes = parts
             .concat()
             .try_into()
@@ -81,10 +108,8 @@ impl Header {
         let (account, rest) = rest.split_first_chunk::<5>().ok_or(Malformed)?;
         let (id, rest) = rest.split_first_chunk::<16>().ok_or(Malformed)?;
         let material: [u8; 32] = rest.try_into().map_err(|_wrong_length| Malformed)?;
-        if *version != FORMAT_VERSION {
-            return Err(Malformed);
-        }
         Ok(Self {
+            form: Form::of_version(*version).ok_or(Malformed)?,
             account: account_of(*account)?,
             key: key_id_of(*form, id)?,
             material: MaterialId(material),
@@ -136,6 +161,7 @@ mod tests {
 
     fn header(key: &str, account: &str) -> Header {
         Header {
+            form: Form::Own,
             account: account.parse().unwrap(),
             key: key.parse().unwrap(),
             material: MaterialId([7; 32]),
@@ -159,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn every_form_has_a_version_of_its_own() {
+        for form in [Form::Own, Form::Token, Form::Proxy] {
+            let header = Header {
+                form,
+                ..header("1234abcd-12ab-34cd-56ef-1234567890ab", "111122223333")
+            };
+            let bytes = header.encode().unwrap();
+            assert_eq!(Header::split(&bytes).unwrap().0, header);
+        }
+    }
+
+    #[test]
     fn key_ids_in_upper_case_are_not_ours() {
         let header = header("1234ABCD-12ab-34cd-56ef-1234567890ab", "111122223333");
         assert_eq!(header.encode(), Err(Malformed));
@@ -179,7 +217,7 @@ mod tests {
         let bytes = header("1234abcd-12ab-34cd-56ef-1234567890ab", "111122223333")
             .encode()
             .unwrap();
-        for (at, value) in [(0, 0), (0, 2), (1, 2), (1, 255), (2, 255)] {
+        for (at, value) in [(0, 0), (0, 4), (1, 2), (1, 255), (2, 255)] {
             let mut bytes = bytes;
             bytes[at] = value;
             assert_eq!(Header::split(&bytes), Err(Malformed), "byte {at} = {value}");

@@ -55,8 +55,9 @@ impl Asked<'_> {
 
     /// Makes a pair and encrypts its private key under the key.
     ///
-    /// Fails with `ThrottlingException` if too many wait for RSA pairs, with
-    /// `DryRunOperationException`, and as [`usable_key`] does.
+    /// Fails with `UnsupportedOperationException` for a key in a custom key store, with
+    /// `ThrottlingException` if too many wait for RSA pairs, with `DryRunOperationException`, and
+    /// as [`usable_key`] does.
     pub(crate) async fn make(self, ctx: &Ctx, target: &KeyTarget) -> Result<NewDataKeyPair, Error> {
         let checks = Checks {
             operation: self.operation,
@@ -65,6 +66,10 @@ impl Asked<'_> {
             grant_tokens: self.grant_tokens,
         };
         let key = usable_key(ctx, target, checks)?;
+        if key.record.held.is_some() {
+            let (arn, origin) = (key.record.arn.clone(), key.record.origin);
+            return Err(Error::Origin { arn, origin });
+        }
         end_dry_run(self.dry_run)?;
         let keyring = ctx.part::<Keyring>()?;
         let pair = keyring

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use types::{Arn, ErrorKind, ServiceError};
 
+use crate::key_stores::KeyStoreError;
 use crate::records::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 
 /// A KMS call that cannot be answered.
@@ -216,6 +217,9 @@ pub enum Error {
     /// The marker is not one that this list has given out.
     #[error("the marker is not valid for this list")]
     InvalidMarker,
+    /// A custom key store, or what is behind it, does not do what was asked.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
     /// The caller belongs to no account, but the call is about the caller's account.
     #[error("the caller belongs to no account")]
     NoAccount,
@@ -295,6 +299,7 @@ impl Error {
             Self::AliasReserved => "NotAuthorizedException",
             Self::InvalidMarker => "InvalidMarkerException",
             Self::NoAccount | Self::Denied(_) => "AccessDeniedException",
+            Self::KeyStore(failed) => failed.code(),
             Self::Internal { .. } => "KMSInternalException",
         }
     }
@@ -340,6 +345,7 @@ impl ServiceError for Error {
             | Self::Origin { .. }
             | Self::NotPrimary { .. }
             | Self::NotRotatable => ErrorKind::Unsupported,
+            Self::KeyStore(failed) => failed.kind(),
             Self::LimitExceeded(_) => ErrorKind::LimitExceeded,
             Self::Throttled | Self::OverQuota => ErrorKind::Throttled,
             Self::AliasReserved | Self::NoAccount | Self::Denied(_) => ErrorKind::Denied,
@@ -396,17 +402,15 @@ impl ServiceError for Error {
             | Self::Throttled
             | Self::LimitExceeded(_)
             | Self::AliasReserved
+            | Self::KeyStore(_)
             | Self::NoAccount => self.to_string(),
         }
     }
 
-    /// KMS answers every failure of the caller's with 400.
+    /// KMS answers every failure of the caller's with 400, and what can be tried again with 500.
     fn status(&self) -> Option<u16> {
-        Some(if self.kind() == ErrorKind::Internal {
-            500
-        } else {
-            400
-        })
+        let ours = matches!(self.kind(), ErrorKind::Internal | ErrorKind::Unavailable);
+        Some(if ours { 500 } else { 400 })
     }
 }
 

@@ -10,11 +10,13 @@ use store::{Batch, Key, Revision, Snapshot, View};
 use types::{Clock, Entropy, KeyId, Monotonic, Region, Service};
 
 use crate::beside::{Beside, Owner};
-use crate::ciphertext::{Header, associated_data};
+use crate::ciphertext::{Form, Header, associated_data};
 use crate::context::EncryptionContext;
 use crate::last_usage::LastUsage;
 use crate::material::{self, Unwrapped};
-use crate::records::{KEYS, KeyRow, KeySpec, MATERIALS, MaterialId, OWNED_KEYS, SHRED_GENERATIONS};
+use crate::records::{
+    KeyRow, KeySpec, MATERIALS, MaterialId, OWNED_KEYS, SHRED_GENERATIONS, revision_in,
+};
 use crate::shred::{ShredError, ShredKeys};
 use crate::specs::Family;
 use crate::usage::UsageCounts;
@@ -128,7 +130,7 @@ impl Keyring {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|(row, _), entry| {
-                entry.until > now && snapshot.row_revision(&KEYS, row) == Some(entry.revision)
+                entry.until > now && revision_in(snapshot, row) == Some(entry.revision)
             });
     }
 
@@ -193,6 +195,7 @@ impl Keyring {
         let (account, id) = (record.account, record.id.clone());
         let material = record.material.ok_or_else(no_material)?;
         let header = Header {
+            form: Form::Own,
             account,
             key: id,
             material,
@@ -218,7 +221,8 @@ impl Keyring {
     ) -> Result<(SecretBytes, MaterialId), Error> {
         let (header, bytes, sealed) =
             Header::split(blob).map_err(|_malformed| Error::InvalidCiphertext)?;
-        if header.account != key.record.account || header.key != key.record.id {
+        let of_key = header.account == key.record.account && header.key == key.record.id;
+        if !of_key || header.form != Form::Own {
             return Err(Error::InvalidCiphertext);
         }
         let found = self.material(view, key, header.material)?;

@@ -5,7 +5,8 @@
 //! wrapped under a shred key of its account, apart from the metadata and without history;
 //! [`maintain`] rotates keys and carries out deletions when their time has come;
 //! [`Keyring`] unwraps it for a bounded time. Ciphertexts commit to their key and are bound
-//! to their encryption context. Every operation is one file of `ops`.
+//! to their encryption context. Keys in custom key stores are used where they are
+//! ([`Outside`]). Every operation is one file of `ops`.
 //!
 //! Other services use [`resolve_key_arn`], [`usable`], [`create_grant_need`] and [`encryption_context_keys`] to work
 //! with the keys of customers, and [`Keyring::encrypt_owned`] for what belongs to none.
@@ -27,6 +28,7 @@ mod import_token;
 mod imports;
 mod key_policies;
 mod key_policy;
+mod key_stores;
 mod keyring;
 mod last_usage;
 mod lockout;
@@ -62,22 +64,31 @@ pub use error::Error;
 pub use identifiers::resolve_key_arn;
 pub use imports::expire as expire_imports;
 pub use key_policies::KeyPolicies;
+pub use key_stores::{
+    Cluster, Fault as ProxyFault, KeyStoreError, NoAnswer, Outside, Proxy, ProxyCall, ProxyClient,
+    Sent, tend as tend_key_stores, trust_anchor_of,
+};
 pub use keyring::Keyring;
 pub use last_usage::LastUsage;
 pub use maintenance::maintain;
 pub use multi_region::Regions;
 pub use ops::cancel_key_deletion::CancelKeyDeletion;
+pub use ops::connect_custom_key_store::ConnectCustomKeyStore;
 pub use ops::create_alias::CreateAlias;
+pub use ops::create_custom_key_store::CreateCustomKeyStore;
 pub use ops::create_grant::{CreateGrant, create_grant_need};
 pub use ops::create_key::CreateKey;
 pub use ops::decapsulate::Decapsulate;
 pub use ops::decrypt::Decrypt;
 pub use ops::delete_alias::DeleteAlias;
+pub use ops::delete_custom_key_store::DeleteCustomKeyStore;
 pub use ops::delete_imported_key_material::DeleteImportedKeyMaterial;
 pub use ops::derive_shared_secret::DeriveSharedSecret;
+pub use ops::describe_custom_key_stores::DescribeCustomKeyStores;
 pub use ops::describe_key::DescribeKey;
 pub use ops::disable_key::DisableKey;
 pub use ops::disable_key_rotation::DisableKeyRotation;
+pub use ops::disconnect_custom_key_store::DisconnectCustomKeyStore;
 pub use ops::enable_key::EnableKey;
 pub use ops::enable_key_rotation::EnableKeyRotation;
 pub use ops::encapsulate::Encapsulate;
@@ -113,6 +124,7 @@ pub use ops::sign::Sign;
 pub use ops::tag_resource::TagResource;
 pub use ops::untag_resource::UntagResource;
 pub use ops::update_alias::UpdateAlias;
+pub use ops::update_custom_key_store::UpdateCustomKeyStore;
 pub use ops::update_key_description::UpdateKeyDescription;
 pub use ops::update_primary_region::UpdatePrimaryRegion;
 pub use ops::verify::Verify;
@@ -123,23 +135,28 @@ pub use request_quotas::{QuotaError, RequestQuotas};
 pub use revival::{delete_now, deleted_keys, has_customer_keys};
 pub use round::Undone;
 pub use shred::{ShredError, ShredKeys};
-pub use symmetric::{key_revision, rights_changed, usable};
+pub use symmetric::{is_held_outside, key_revision, rights_changed, usable};
 pub use usage::keep_usage;
 
 /// Adds every operation of KMS that exists here.
 pub fn register(registry: &mut impl pipeline::Registry) {
     registry.add::<CancelKeyDeletion>();
+    registry.add::<ConnectCustomKeyStore>();
     registry.add::<CreateAlias>();
+    registry.add::<CreateCustomKeyStore>();
     registry.add::<CreateGrant>();
     registry.add::<CreateKey>();
     registry.add::<Decapsulate>();
     registry.add::<Decrypt>();
     registry.add::<DeleteAlias>();
+    registry.add::<DeleteCustomKeyStore>();
     registry.add::<DeleteImportedKeyMaterial>();
     registry.add::<DeriveSharedSecret>();
+    registry.add::<DescribeCustomKeyStores>();
     registry.add::<DescribeKey>();
     registry.add::<DisableKey>();
     registry.add::<DisableKeyRotation>();
+    registry.add::<DisconnectCustomKeyStore>();
     registry.add::<EnableKey>();
     registry.add::<EnableKeyRotation>();
     registry.add::<Encapsulate>();
@@ -175,6 +192,7 @@ pub fn register(registry: &mut impl pipeline::Registry) {
     registry.add::<TagResource>();
     registry.add::<UntagResource>();
     registry.add::<UpdateAlias>();
+    registry.add::<UpdateCustomKeyStore>();
     registry.add::<UpdateKeyDescription>();
     registry.add::<UpdatePrimaryRegion>();
     registry.add::<Verify>();

@@ -30,7 +30,9 @@ use crate::records::{
 };
 use crate::round::{MOST_UNDONE, Round, Undone};
 use crate::shred::{Name, is_own};
-use crate::{Error, Keyring, import_token, material, multi_region, rotation, service_events};
+use crate::{
+    Error, Keyring, import_token, key_stores, material, multi_region, rotation, service_events,
+};
 
 /// Keys looked at in one run.
 const KEYS_AT_ONCE: usize = 64;
@@ -218,6 +220,7 @@ pub(crate) fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut B
     }
     batch.delete(&KEY_USAGE, key.row_key());
     multi_region::leave(view, key, now, batch);
+    key_stores::forget(key, now, batch);
     key.remove(batch);
     let destruction = Destruction {
         account,
@@ -226,6 +229,8 @@ pub(crate) fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut B
         generation,
         deleted: now,
         own,
+        held: key.held.clone(),
+        cluster: key.seen.as_ref().and_then(|seen| seen.cluster.clone()),
     };
     batch.put(&DESTRUCTIONS, key.row_key(), destruction);
     let (arn, at) = (key.arn.clone(), now);
@@ -347,7 +352,11 @@ fn end(
         key_row(gone.account, &gone.region, &gone.key),
     );
     let place = (gone.account, &gone.region);
-    record(services, place, &gone.key, ("DeleteKey", now), batch)
+    let arn = key_arn(gone.account, &gone.region, &gone.key);
+    let mut record = service_events::of_key(services.entropy(), &arn, place, "DeleteKey", now);
+    record.service_event_details = Some(serde_json::json!({ "keyId": gone.key }));
+    record.additional_event_data = key_stores::deleted_in_event(gone);
+    service_events::append(batch, place, now, &record)
 }
 
 /// Removes some of the grants that a deleted key still has; false if there are none.

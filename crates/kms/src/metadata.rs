@@ -7,9 +7,11 @@ use serde_json::Value;
 use shapes::kms::{
     CustomerMasterKeySpec, ExpirationModelType, KeyManagerType, KeyMetadata, KeyUsageType,
     MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType, OriginType,
+    XksKeyConfigurationType,
 };
 
 use crate::event::Fields;
+use crate::key_stores::{Backing, Held};
 use crate::records::{KeyManager, KeyOrigin, KeyRecord, KeyState};
 use crate::specs::{Algorithms, Family};
 
@@ -18,7 +20,7 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
     let (spec, old_spec) = key.spec.on_wire();
     let algorithms = Algorithms::of(key.spec, key.usage);
     let current = key
-        .material
+        .shown_material()
         .filter(|_| key.spec.family() == Family::Symmetric);
     let ends = key.own_imports().filter_map(|import| import.valid_to);
     let (valid_to, expiration_model) = match ends.min() {
@@ -60,7 +62,19 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
             .window
             .filter(|_| key.state == KeyState::PendingReplicaDeletion)
             .map(i32::from),
+        custom_key_store_id: key.held.as_ref().map(|held| held.store.to_string()),
+        cloud_hsm_cluster_id: key.seen.as_ref().and_then(|seen| seen.cluster.clone()),
+        xks_key_configuration: key.held.as_ref().and_then(external_key),
         ..KeyMetadata::default()
+    }
+}
+
+fn external_key(held: &Held) -> Option<XksKeyConfigurationType> {
+    match &held.backing {
+        Backing::Token { .. } => None,
+        Backing::Proxy { id } => Some(XksKeyConfigurationType {
+            id: Some(id.clone()),
+        }),
     }
 }
 
@@ -112,6 +126,15 @@ pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
             names(metadata.encapsulation_algorithms.as_ref()),
         )
         .maybe("multiRegion", metadata.multi_region)
+        .maybe("customKeyStoreId", metadata.custom_key_store_id.clone())
+        .maybe("cloudHsmClusterId", metadata.cloud_hsm_cluster_id.clone())
+        .maybe(
+            "xksKeyConfiguration",
+            metadata
+                .xks_key_configuration
+                .as_ref()
+                .map(|key| Fields::default().maybe("id", key.id.clone()).done()),
+        )
         .maybe(
             "multiRegionConfiguration",
             metadata
@@ -172,6 +195,8 @@ pub(crate) fn origin(origin: KeyOrigin) -> OriginType {
     match origin {
         KeyOrigin::AwsKms => OriginType::AwsKms,
         KeyOrigin::External => OriginType::External,
+        KeyOrigin::AwsCloudhsm => OriginType::AwsCloudhsm,
+        KeyOrigin::ExternalKeyStore => OriginType::ExternalKeyStore,
     }
 }
 

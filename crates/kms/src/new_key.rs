@@ -7,6 +7,7 @@ use store::{Batch, Read, View};
 use types::{AccountId, Entropy, KeyId, Region, Service, Timestamp};
 
 use crate::key_policy::KeyPolicy;
+use crate::key_stores::{Held, Seen};
 use crate::keyring::owned_row;
 use crate::multi_region::Siblings;
 use crate::records::{
@@ -71,6 +72,8 @@ impl NewKey {
             imports: Vec::new(),
             siblings,
             window: None,
+            held: None,
+            seen: None,
             id,
             account,
             region,
@@ -100,6 +103,17 @@ impl NewKey {
                 by: None,
             }));
         Self { record, material }
+    }
+
+    /// The same key in a custom key store, `cluster` if that is a token. It can be used at once.
+    pub(crate) fn held(mut self, held: Held, cluster: Option<String>) -> Self {
+        self.record.state = KeyState::Enabled;
+        self.record.held = Some(held);
+        self.record.seen = Some(Seen {
+            beneath: KeyState::Enabled,
+            cluster,
+        });
+        self
     }
 
     /// Adds the key and its wrapped material to `batch`.

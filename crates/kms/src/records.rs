@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use store::{AnyTable, Batch, Key, KeyBuilder, Record, Revision, Table, View};
+use store::{AnyTable, Batch, Key, KeyBuilder, Record, Revision, Snapshot, Table, View};
 use types::{AccountId, Arn, KeyId, Region, Timestamp};
 
 use crate::grants::index::GRANT_INDEX;
 use crate::grants::record::{GRANT_COUNTS, GRANT_NAMES, GRANTS, Pointer, RETIRABLE_GRANTS};
 use crate::imports::{IMPORT_ENDS, ImportedMaterial};
 use crate::key_policy::KeyPolicy;
+use crate::key_stores::{self, Held, KEY_STORES, PROXY_KEYS, STORE_SECRETS, Seen, TOKEN_KEYS};
 use crate::last_usage::KEY_USAGE;
 use crate::multi_region::Siblings;
 use crate::stored;
@@ -43,7 +44,7 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 18] {
+pub fn tables() -> [&'static dyn AnyTable; 22] {
     [
         &KEYS,
         &MATERIALS,
@@ -63,6 +64,10 @@ pub fn tables() -> [&'static dyn AnyTable; 18] {
         &GRANT_COUNTS,
         &RETIRABLE_GRANTS,
         &IMPORT_ENDS,
+        &KEY_STORES,
+        &STORE_SECRETS,
+        &PROXY_KEYS,
+        &TOKEN_KEYS,
     ]
 }
 
@@ -210,6 +215,10 @@ text_enum! {
         AwsKms = "AWS_KMS",
         /// Imported by the key's owner.
         External = "EXTERNAL",
+        /// Made on a token that its owner controls, and kept there.
+        AwsCloudhsm = "AWS_CLOUDHSM",
+        /// Held by an external key manager, beside material that was made here.
+        ExternalKeyStore = "EXTERNAL_KEY_STORE",
     }
 }
 
@@ -289,6 +298,15 @@ pub(crate) struct KeyRecord {
     /// Days from the end of the last replica to the end of a primary that waits for it.
     #[serde(default)]
     pub window: Option<u16>,
+    /// The custom key store that holds the key, and what the key is there.
+    #[serde(default)]
+    pub held: Option<Held>,
+    /// What the snapshot that the key was read in says of that store.
+    ///
+    /// INVARIANT: that a store is not connected is seen in its own record, and never stored in
+    /// those of its keys.
+    #[serde(skip)]
+    pub seen: Option<Seen>,
 }
 
 impl Record for KeyRecord {
@@ -359,7 +377,12 @@ pub(crate) fn period(days: u16) -> Duration {
 
 impl KeyRecord {
     /// Adds to `batch` that this key is new.
-    pub(crate) fn insert(self, batch: &mut Batch) {
+    pub(crate) fn insert(mut self, batch: &mut Batch) {
+        if let Some(seen) = self.seen.take()
+            && self.state == KeyState::Unavailable
+        {
+            self.state = seen.beneath;
+        }
         if let Some(row) = self.date_row() {
             batch.put(&KEY_DATES, row, Pointer {});
         }
@@ -427,6 +450,12 @@ impl KeyRecord {
         Some(row.build())
     }
 
+    /// The id of the material that encrypts, as callers see it: AWS shows none for keys in custom
+    /// key stores.
+    pub(crate) fn shown_material(&self) -> Option<MaterialId> {
+        self.material.filter(|_| self.held.is_none())
+    }
+
     /// Whether this is a multi-Region key, which its id tells.
     pub(crate) fn is_multi_region(&self) -> bool {
         self.id.as_str().starts_with("mrk-")
@@ -481,6 +510,12 @@ pub(crate) struct Destruction {
     /// The shred keys that wrapped one material of it each.
     #[serde(default)]
     pub own: Vec<u64>,
+    /// The custom key store that held it, and what it was there.
+    #[serde(default)]
+    pub held: Option<Held>,
+    /// The cluster that the store was on, if it was a token.
+    #[serde(default)]
+    pub cluster: Option<String>,
 }
 
 impl Record for Destruction {
@@ -661,6 +696,15 @@ impl KeyRow {
     pub(crate) fn in_row(view: &View, row: &Key) -> Option<Self> {
         let record = view.get_shared(&KEYS, row)?;
         let revision = view.snapshot().row_revision(&KEYS, row)?;
+        let (record, of_store) = key_stores::seen_with(view, record);
+        let revision = of_store.map_or(revision, |of_store| revision.max(of_store));
         Some(Self { record, revision })
     }
+}
+
+/// The commit that wrote the key in this row as it is now, or the custom key store that holds it.
+pub(crate) fn revision_in(snapshot: &Snapshot, row: &Key) -> Option<Revision> {
+    let key = snapshot.get(&KEYS, row)?;
+    let of_store = key_stores::store_revision(snapshot, key.record);
+    Some(of_store.map_or(key.revision, |of_store| key.revision.max(of_store)))
 }

@@ -10,7 +10,7 @@ use crate::context::EncryptionContext;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::{KeyRow, MaterialId};
 use crate::symmetric::{Checks, DEFAULT_ALGORITHM, usable_key};
-use crate::{Error, Keyring, uses};
+use crate::{Error, uses};
 
 /// The key that is to decrypt, and how it was found.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Source {
 #[derive(Debug)]
 pub(crate) enum Opened<'a> {
     /// The key that it was under, what it holds, and the material that it was made with if it
-    /// is symmetric.
+    /// is symmetric and held here.
     Plaintext(&'a KeyRow, SecretBytes, Option<MaterialId>),
     /// A dry run does not look at it.
     Ignored,
@@ -89,9 +89,9 @@ impl Source {
         if header.account != key.record.account || header.key != key.record.id {
             return Err(Error::IncorrectKey);
         }
-        let keyring = ctx.part::<Keyring>()?;
-        let (plaintext, material) = keyring.decrypt(ctx.view(), key, context, blob)?;
-        Ok(Opened::Plaintext(key, plaintext, Some(material)))
+        let used = (key, checks.operation);
+        let (plaintext, material) = uses::decrypt_symmetric(ctx, used, context, blob).await?;
+        Ok(Opened::Plaintext(key, plaintext, material))
     }
 }
 

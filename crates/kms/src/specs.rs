@@ -50,15 +50,54 @@ impl KeyForm {
             let text = format!("KeyUsage {usage} is not compatible with KeySpec {spec}");
             return Err(Error::Validation(text.into()));
         }
-        if input.custom_key_store_id.is_some() || input.xks_key_id.is_some() {
-            return Err(Error::Unsupported("a custom key store".into()));
-        }
-        Ok(Self {
+        let form = Self {
             spec,
             usage,
             origin: origin(input, spec)?,
             multi_region: input.multi_region == Some(true),
-        })
+        };
+        form.check_store(input)?;
+        Ok(form)
+    }
+}
+
+impl KeyForm {
+    /// Whether the key goes into a custom key store.
+    pub(crate) fn is_held_outside(&self) -> bool {
+        matches!(
+            self.origin,
+            KeyOrigin::AwsCloudhsm | KeyOrigin::ExternalKeyStore
+        )
+    }
+
+    /// Fails with `ValidationException` unless the key store and the external key are named
+    /// where there are any, and with `UnsupportedOperationException` for keys that custom key
+    /// stores do not hold.
+    fn check_store(&self, input: &CreateKeyRequest) -> Result<(), Error> {
+        let (store, external) = (&input.custom_key_store_id, &input.xks_key_id);
+        let wants_external = self.origin == KeyOrigin::ExternalKeyStore;
+        if self.is_held_outside() != store.is_some() {
+            let text = "CustomKeyStoreId must be given with the origins AWS_CLOUDHSM and \
+                        EXTERNAL_KEY_STORE, and with no other";
+            return Err(Error::Validation(text.into()));
+        }
+        if wants_external != external.is_some() {
+            let text = "XksKeyId must be given with the origin EXTERNAL_KEY_STORE, and with no \
+                        other";
+            return Err(Error::Validation(text.into()));
+        }
+        if !self.is_held_outside() {
+            return Ok(());
+        }
+        if self.spec != KeySpec::SymmetricDefault {
+            let text = format!("the key spec {} in a custom key store", self.spec);
+            return Err(Error::Unsupported(text.into()));
+        }
+        if self.multi_region {
+            let text = "a multi-Region key in a custom key store";
+            return Err(Error::Unsupported(text.into()));
+        }
+        Ok(())
     }
 }
 
@@ -86,9 +125,8 @@ fn origin(input: &CreateKeyRequest, spec: KeySpec) -> Result<KeyOrigin, Error> {
             let text = format!("imported key material of the key spec {spec}");
             Err(Error::Unsupported(text.into()))
         }
-        Some(other @ (OriginType::AwsCloudhsm | OriginType::ExternalKeyStore)) => {
-            Err(Error::Unsupported(format!("the key origin {other}").into()))
-        }
+        Some(OriginType::AwsCloudhsm) => Ok(KeyOrigin::AwsCloudhsm),
+        Some(OriginType::ExternalKeyStore) => Ok(KeyOrigin::ExternalKeyStore),
     }
 }
 

@@ -139,9 +139,10 @@ impl Unless {
     /// Whether `key` is one of the keys that the operation is not for.
     fn concerns(self, key: &KeyRecord) -> bool {
         match self {
-            Self::Imported | Self::ImportedOrInStore => key.origin == KeyOrigin::External,
+            Self::Imported => key.origin == KeyOrigin::External,
+            Self::ImportedOrInStore => key.origin != KeyOrigin::AwsKms,
             Self::NotImported => key.origin != KeyOrigin::External,
-            Self::NotRotatable => key.spec != KeySpec::SymmetricDefault,
+            Self::NotRotatable => key.spec != KeySpec::SymmetricDefault || key.held.is_some(),
         }
     }
 }

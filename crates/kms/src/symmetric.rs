@@ -10,9 +10,10 @@ use crate::context::{self, EncryptionContext};
 use crate::grants::record::GRANTS;
 use crate::grants::token;
 use crate::identifiers::KeyTarget;
-use crate::records::{KEYS, KeyRow, KeyUsage};
+use crate::key_stores::KEY_STORES;
+use crate::records::{KEYS, KeyRow, KeyUsage, revision_in};
 use crate::uses::check_algorithm;
-use crate::{Decrypt, Error, Keyring, state};
+use crate::{Decrypt, Error, state, uses};
 
 /// What decides whether a cryptographic call may go on once it is allowed.
 #[derive(Debug, Clone, Copy)]
@@ -68,17 +69,23 @@ pub fn usable(view: &View, arn: &Arn, now: Timestamp) -> Result<Revision, Error>
     Ok(key.revision)
 }
 
-/// The commit that wrote the row of the key at `arn`, whatever its state; `None` if there is
-/// no such key.
+/// The commit that wrote the key at `arn` as it is now, or the custom key store that holds it,
+/// whatever its state; `None` if there is no such key.
 pub fn key_revision(snapshot: &Snapshot, arn: &Arn) -> Option<Revision> {
     let row = Key::of(&[arn.account_text(), arn.region(), arn.resource_of("key")?]);
-    snapshot.row_revision(&KEYS, &row)
+    revision_in(snapshot, &row)
 }
 
-/// The last change of any key, key policy or grant: as long as it stays the same, so do the
-/// rights that they give.
+/// Whether the key at `arn` is in a custom key store: what was unwrapped under it may be used for
+/// a short time only, since its owner can take it away without a word here.
+pub fn is_held_outside(view: &View, arn: &Arn) -> bool {
+    KeyRow::at(view, arn).is_some_and(|key| key.record.held.is_some())
+}
+
+/// The last change of any key, key policy, grant or key store: as long as it stays the same, so
+/// do the rights that they give, and whether keys can be used.
 pub fn rights_changed(snapshot: &Snapshot) -> Revision {
-    let tables: [&dyn AnyTable; 2] = [&KEYS, &GRANTS];
+    let tables: [&dyn AnyTable; 3] = [&KEYS, &GRANTS, &KEY_STORES];
     let changed = tables.map(|table| snapshot.table_changed(table));
     changed.into_iter().max().unwrap_or_default()
 }
@@ -123,18 +130,16 @@ pub(crate) struct DataKey {
     pub(crate) blob: Vec<u8>,
 }
 
-/// Draws a data key of `length` bytes and encrypts it under `key`.
-pub(crate) fn data_key(
+/// Draws a data key of `length` bytes and encrypts it under `key` for `operation`.
+pub(crate) async fn data_key(
     ctx: &Ctx,
-    key: &KeyRow,
+    (key, operation): (&KeyRow, &'static str),
     context: &EncryptionContext,
     length: usize,
 ) -> Result<DataKey, Error> {
     let mut plaintext = Zeroizing::new(vec![0; length]);
     ctx.entropy().fill(&mut plaintext);
-    let blob = ctx
-        .part::<Keyring>()?
-        .encrypt(ctx.view(), key, context, &plaintext)?;
+    let blob = uses::encrypt_symmetric(ctx, (key, operation), context, &plaintext).await?;
     Ok(DataKey { plaintext, blob })
 }
 

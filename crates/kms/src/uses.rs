@@ -10,8 +10,9 @@ use types::Entropy;
 use crate::context::EncryptionContext;
 use crate::grants::token;
 use crate::identifiers::KeyTarget;
+use crate::key_stores::{self, Use};
 use crate::material::Unwrapped;
-use crate::records::{KeyRow, KeyUsage};
+use crate::records::{KeyRow, KeyUsage, MaterialId};
 use crate::{Error, Keyring, state};
 
 /// What a call wants of its key.
@@ -107,20 +108,62 @@ fn oaep(algorithm: EncryptionAlgorithmSpec) -> Result<Option<OaepHash>, Error> {
 /// Fails with `ValidationException` for a plaintext that is too long for RSA.
 pub(crate) async fn encrypt(
     ctx: &Ctx,
-    key: &KeyRow,
+    (key, operation): (&KeyRow, &'static str),
     algorithm: EncryptionAlgorithmSpec,
     context: &EncryptionContext,
     plaintext: &[u8],
 ) -> Result<Vec<u8>, Error> {
     let Some(hash) = oaep(algorithm)? else {
-        let keyring = ctx.part::<Keyring>()?;
-        return keyring.encrypt(ctx.view(), key, context, plaintext);
+        return encrypt_symmetric(ctx, (key, operation), context, plaintext).await;
     };
     let plaintext = SecretBytes::from(plaintext.to_vec());
     let encrypt =
         move |pair: &KeyPair, _: &dyn Entropy| pair.encrypt_oaep(hash, plaintext.expose());
     let encrypted = with_pair(ctx, key, encrypt).await?;
     encrypted.map_err(|_too_long| too_long(key, algorithm))
+}
+
+/// Encrypts under the symmetric `key` for `operation`, wherever the key is held.
+pub(crate) async fn encrypt_symmetric(
+    ctx: &Ctx,
+    (key, operation): (&KeyRow, &'static str),
+    context: &EncryptionContext,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let Some(held) = &key.record.held else {
+        let keyring = ctx.part::<Keyring>()?;
+        return keyring.encrypt(ctx.view(), key, context, plaintext);
+    };
+    let used = Use {
+        ctx,
+        key,
+        held,
+        operation,
+    };
+    // Few keys are held outside: the way there is not part of every request.
+    Box::pin(key_stores::encrypt(used, context, plaintext)).await
+}
+
+/// Decrypts what [`encrypt_symmetric`] made, and says which material of KMS that was.
+pub(crate) async fn decrypt_symmetric(
+    ctx: &Ctx,
+    (key, operation): (&KeyRow, &'static str),
+    context: &EncryptionContext,
+    blob: &[u8],
+) -> Result<(SecretBytes, Option<MaterialId>), Error> {
+    let Some(held) = &key.record.held else {
+        let keyring = ctx.part::<Keyring>()?;
+        let (plaintext, material) = keyring.decrypt(ctx.view(), key, context, blob)?;
+        return Ok((plaintext, Some(material)));
+    };
+    let used = Use {
+        ctx,
+        key,
+        held,
+        operation,
+    };
+    let plaintext = Box::pin(key_stores::decrypt(used, context, blob)).await?;
+    Ok((plaintext, None))
 }
 
 /// Decrypts what [`encrypt`] or anyone else encrypted under the public key of `key`.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use types::{ManualClock, Timestamp};
 
 use super::*;
-use crate::records::{KeyRecord, KeyState, MATERIALS, ShredGenerations, material_row, shred_row};
+use crate::records::{KEYS, KeyRecord, KeyState, ShredGenerations, material_row, shred_row};
 use crate::testing::{self, KEY_ID, commit, row, view, with_keys};
 
 const OTHER_ID: &str = "aaaaaaaa-12ab-34cd-56ef-1234567890ab";

@@ -13,6 +13,7 @@ use types::{AccountId, KeyId, Region, Service};
 
 use crate::event::Fields;
 use crate::key_policy::KeyPolicy;
+use crate::key_stores::{self, NewHeld};
 use crate::new_key::{Blueprint, NewKey};
 use crate::records::{KEYS, KeyManager, KeyOrigin, key_arn, region_prefix};
 use crate::specs::KeyForm;
@@ -21,11 +22,13 @@ use crate::{Error, Keyring, actions, lockout, metadata, multi_region, tags};
 /// Customer managed keys in one region of an account.
 const MOST_KEYS: usize = 100_000;
 
-/// Makes a key, with material of its own or waiting for an import, and returns its metadata.
+/// Makes a key, with material of its own, waiting for an import, or in a custom key store, and
+/// returns its metadata.
 ///
 /// Fails with `ValidationException` if usage and spec do not go together, with
 /// `UnsupportedOperationException` for what this deployment has no keys of, with
-/// `TagException`, with `MalformedPolicyDocumentException` as `PutKeyPolicy` does, and with
+/// `TagException`, over a custom key store as [`key_stores`] says, with
+/// `MalformedPolicyDocumentException` as `PutKeyPolicy` does, and with
 /// `LimitExceededException` beyond 100,000 keys.
 #[derive(Debug)]
 pub struct CreateKey;
@@ -116,7 +119,7 @@ impl Operation for CreateKey {
         let blueprint = Blueprint {
             account,
             region: ctx.region().clone(),
-            id,
+            id: id.clone(),
             description: input.description.unwrap_or_default(),
             manager: KeyManager::Customer,
             owned: false,
@@ -125,22 +128,37 @@ impl Operation for CreateKey {
             form,
         };
         let material = match form.origin {
-            KeyOrigin::AwsKms => Some(
+            // What an external key encrypts has been encrypted here before.
+            KeyOrigin::AwsKms | KeyOrigin::ExternalKeyStore => Some(
                 ctx.part::<Keyring>()?
                     .draw(Some(account), form.spec)
                     .await?,
             ),
-            KeyOrigin::External => None,
+            KeyOrigin::External | KeyOrigin::AwsCloudhsm => None,
         };
-        let key = NewKey::with_material(blueprint, material, ctx.time());
+        let mut key = NewKey::with_material(blueprint, material, ctx.time());
         if input.policy.is_some() && input.bypass_policy_lockout_safety_check != Some(true) {
             lockout::check(ctx, &key.record)?;
         }
         let mut effect = Batch::default();
+        if let Some(store) = &input.custom_key_store_id {
+            let wanted = NewHeld {
+                origin: form.origin,
+                store,
+                external: input.xks_key_id.as_deref(),
+            };
+            // Last of all that can fail, since a token's key is made here.
+            let (held, cluster) = Box::pin(key_stores::hold(ctx, wanted, &id, &mut effect)).await?;
+            key = key.held(held, cluster);
+        }
         let shred = ctx.part::<Keyring>()?.shred();
         key.store(ctx.view(), shred, ctx.entropy(), &mut effect)?;
         let key_metadata = Some(metadata::of(&key.record));
-        Ok(Reply::write(CreateKeyResponse { key_metadata }, effect))
+        let reply = Reply::write(CreateKeyResponse { key_metadata }, effect);
+        Ok(match &key.record.held {
+            Some(held) => key_stores::note_new(reply, held),
+            None => reply,
+        })
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {

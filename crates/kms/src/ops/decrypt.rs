@@ -9,7 +9,7 @@ use crate::context::{EncryptionContext, cryptographic_keys};
 use crate::event::Fields;
 use crate::source::{DryRun, Opened, Source};
 use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, no_recipient};
-use crate::{Error, actions, last_usage};
+use crate::{Error, actions, key_stores, last_usage};
 
 /// Decrypts a ciphertext of `Encrypt` or of the data key operations. A symmetric ciphertext
 /// names its key; `KeyId` is optional and must then name the same. What was encrypted under
@@ -68,13 +68,14 @@ impl Operation for Decrypt {
         };
         end_dry_run(input.dry_run)?;
         last_usage::note(ctx, key, Self::NAME)?;
-        Ok(Reply::read(DecryptResponse {
+        let reply = Reply::read(DecryptResponse {
             key_id: Some(key.record.arn.to_string()),
             plaintext: Some(plaintext.expose().to_vec().into()),
             encryption_algorithm: Some(algorithm),
             ciphertext_for_recipient: None,
             key_material_id: material.map(|material| material.to_string()),
-        }))
+        });
+        Ok(key_stores::note(reply, &key.record))
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {

@@ -9,7 +9,7 @@ use crate::context::cryptographic_keys;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::symmetric::{Checks, DEFAULT_ALGORITHM, end_dry_run, usable_key};
-use crate::{Error, actions, last_usage, uses};
+use crate::{Error, actions, key_stores, last_usage, uses};
 
 /// Encrypts a short plaintext under a key: symmetrically and bound to the encryption context,
 /// or under the public key of an RSA pair.
@@ -59,13 +59,15 @@ impl Operation for Encrypt {
         end_dry_run(input.dry_run)?;
         let context = input.encryption_context.unwrap_or_default();
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
-        let blob = uses::encrypt(ctx, key, algorithm, &context, input.plaintext.expose()).await?;
+        let (used, plaintext) = ((key, Self::NAME), input.plaintext.expose());
+        let blob = uses::encrypt(ctx, used, algorithm, &context, plaintext).await?;
         last_usage::note(ctx, key, Self::NAME)?;
-        Ok(Reply::read(EncryptResponse {
+        let reply = Reply::read(EncryptResponse {
             ciphertext_blob: Some(blob.into()),
             key_id: Some(key.record.arn.to_string()),
             encryption_algorithm: Some(algorithm),
-        }))
+        });
+        Ok(key_stores::note(reply, &key.record))
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {

@@ -11,7 +11,7 @@ use crate::context::cryptographic_keys;
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
 use crate::symmetric::{Checks, data_key, data_key_length, end_dry_run, usable_key};
-use crate::{Error, actions, last_usage};
+use crate::{Error, actions, key_stores, last_usage};
 
 /// Makes a data key of 1 to 1,024 bytes and returns it encrypted; it is wiped before the
 /// answer leaves.
@@ -56,13 +56,14 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
         end_dry_run(input.dry_run)?;
         let length = data_key_length(input.key_spec, input.number_of_bytes)?;
         let context = input.encryption_context.unwrap_or_default();
-        let made = data_key(ctx, key, &context, length)?;
+        let made = data_key(ctx, (key, Self::NAME), &context, length).await?;
         last_usage::note(ctx, key, Self::NAME)?;
-        Ok(Reply::read(GenerateDataKeyWithoutPlaintextResponse {
+        let reply = Reply::read(GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(made.blob.into()),
             key_id: Some(key.record.arn.to_string()),
-            key_material_id: key.record.material.map(|id| id.to_string()),
-        }))
+            key_material_id: key.record.shown_material().map(|id| id.to_string()),
+        });
+        Ok(key_stores::note(reply, &key.record))
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {

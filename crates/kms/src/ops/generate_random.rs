@@ -7,12 +7,14 @@ use types::Service;
 use zeroize::Zeroizing;
 
 use crate::symmetric::no_recipient;
-use crate::{Error, actions};
+use crate::{Error, actions, key_stores};
 
-/// Returns 1 to 1,024 bytes from the operating system's generator. Nothing of them is kept.
+/// Returns 1 to 1,024 bytes from the operating system's generator, or that of the token behind a
+/// custom key store. Nothing of them is kept.
 ///
-/// Fails with `ValidationException` without a number, and with
-/// `UnsupportedOperationException` for a custom key store.
+/// Fails with `ValidationException` without a number, with `CustomKeyStoreNotFoundException`,
+/// with `CustomKeyStoreInvalidStateException` for a store that is not connected, and with
+/// `UnsupportedOperationException` for an external key store.
 #[derive(Debug)]
 pub struct GenerateRandom;
 
@@ -28,9 +30,6 @@ impl Operation for GenerateRandom {
 
     async fn resolve(_ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         no_recipient(input.recipient.as_ref())?;
-        if input.custom_key_store_id.is_some() {
-            return Err(Error::Unsupported("a custom key store".into()));
-        }
         let missing = || Error::Validation("NumberOfBytes is required.".into());
         let number = input.number_of_bytes.ok_or_else(missing)?;
         let length = usize::try_from(number).map_err(|_negative| missing())?;
@@ -41,10 +40,17 @@ impl Operation for GenerateRandom {
     async fn handle(
         ctx: &Ctx,
         permit: Permit<Self>,
-        _input: Self::Input,
+        input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let mut bytes = Zeroizing::new(vec![0; *permit.target()]);
-        ctx.entropy().fill(&mut bytes);
+        let length = *permit.target();
+        let bytes = if let Some(store) = &input.custom_key_store_id {
+            let drawn = Box::pin(key_stores::random(ctx, store, length)).await?;
+            Zeroizing::new(drawn.expose().to_vec())
+        } else {
+            let mut bytes = Zeroizing::new(vec![0; length]);
+            ctx.entropy().fill(&mut bytes);
+            bytes
+        };
         Ok(Reply::read(GenerateRandomResponse {
             plaintext: Some(bytes.into()),
             ciphertext_for_recipient: None,

@@ -109,10 +109,11 @@ impl Operation for ReEncrypt {
                 .destination_encryption_algorithm
                 .unwrap_or(DEFAULT_ALGORITHM),
         );
-        let blob = uses::encrypt(ctx, key, algorithm, context, plaintext.expose()).await?;
+        let used = (key, Self::NAME);
+        let blob = uses::encrypt(ctx, used, algorithm, context, plaintext.expose()).await?;
         let made = key
             .record
-            .material
+            .shown_material()
             .filter(|_| algorithm == DEFAULT_ALGORITHM);
         if from.record.arn != key.record.arn {
             last_usage::note(ctx, from, Self::NAME)?;

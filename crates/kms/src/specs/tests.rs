@@ -114,24 +114,40 @@ fn material_of_some_specs_cannot_be_imported() {
 }
 
 #[test]
-fn custom_key_stores_are_said_to_be_unsupported() {
-    let store = CreateKeyRequest {
+fn a_key_store_and_an_external_key_go_with_their_origins_only() {
+    let in_store = |origin, external: Option<&str>| CreateKeyRequest {
         custom_key_store_id: Some("cks-1".to_owned()),
+        xks_key_id: external.map(str::to_owned),
+        origin,
         ..CreateKeyRequest::default()
     };
-    let text = "a custom key store is not supported";
-    check(&store, Err(("UnsupportedOperationException", text)));
-    let xks = CreateKeyRequest {
-        xks_key_id: Some("key".to_owned()),
-        ..CreateKeyRequest::default()
+    let form = |origin| KeyForm {
+        origin,
+        ..KeyForm::SYMMETRIC
     };
-    check(&xks, Err(("UnsupportedOperationException", text)));
-    let origin = CreateKeyRequest {
-        origin: Some(OriginType::AwsCloudhsm),
-        ..CreateKeyRequest::default()
+    let token = in_store(Some(OriginType::AwsCloudhsm), None);
+    check(&token, Ok(form(KeyOrigin::AwsCloudhsm)));
+    let external = in_store(Some(OriginType::ExternalKeyStore), Some("one"));
+    check(&external, Ok(form(KeyOrigin::ExternalKeyStore)));
+    let text = "CustomKeyStoreId must be given with the origins AWS_CLOUDHSM and \
+                EXTERNAL_KEY_STORE, and with no other";
+    check(&in_store(None, None), Err(("ValidationException", text)));
+    let nowhere = CreateKeyRequest {
+        custom_key_store_id: None,
+        ..token.clone()
     };
-    let text = "the key origin AWS_CLOUDHSM is not supported";
-    check(&origin, Err(("UnsupportedOperationException", text)));
+    check(&nowhere, Err(("ValidationException", text)));
+    let text = "XksKeyId must be given with the origin EXTERNAL_KEY_STORE, and with no other";
+    let both = in_store(Some(OriginType::AwsCloudhsm), Some("one"));
+    check(&both, Err(("ValidationException", text)));
+    let none = in_store(Some(OriginType::ExternalKeyStore), None);
+    check(&none, Err(("ValidationException", text)));
+    let multi_region = CreateKeyRequest {
+        multi_region: Some(true),
+        ..token
+    };
+    let text = "a multi-Region key in a custom key store is not supported";
+    check(&multi_region, Err(("UnsupportedOperationException", text)));
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub(crate) struct World {
     quotas: Quotas,
     root: Key32,
     directory: TempDir,
+    outside: Arc<kms::Outside>,
 }
 
 /// Calls a second by family, and by how much all are raised.
@@ -55,20 +56,31 @@ struct Users(Mutex<HashMap<UniqueId, (Arn, Arc<IdentityPolicies>)>>);
 impl World {
     /// A deployment whose clock stands, and which therefore throttles nobody.
     pub(crate) fn new() -> Self {
-        Self::throttling(&BTreeMap::new(), 1_000_000)
+        Self::beside(
+            (BTreeMap::new(), 1_000_000),
+            kms::Outside::new(Vec::new(), Vec::new(), Arc::new(NoProxies)),
+        )
     }
 
     /// A deployment with these request quotas.
     pub(crate) fn throttling(quotas: &BTreeMap<String, f64>, factor: u32) -> Self {
+        Self::beside(
+            (quotas.clone(), factor),
+            kms::Outside::new(Vec::new(), Vec::new(), Arc::new(NoProxies)),
+        )
+    }
+
+    /// A deployment whose custom key stores may connect to `outside`.
+    pub(crate) fn connecting_to(outside: kms::Outside) -> Self {
+        Self::beside((BTreeMap::new(), 1_000_000), outside)
+    }
+
+    fn beside(quotas: Quotas, outside: kms::Outside) -> Self {
         let root = Key32::generate(&SystemEntropy);
         let start = Timestamp::new(1_795_466_820, 0);
-        let quotas = (quotas.clone(), factor);
-        Self::open(
-            TempDir::new().unwrap(),
-            root,
-            (Arc::default(), quotas),
-            start,
-        )
+        let directory = TempDir::new().unwrap();
+        let users = Arc::default();
+        Self::open(directory, root, (users, quotas), start, Arc::new(outside))
     }
 
     /// The same deployment after a restart.
@@ -80,10 +92,11 @@ impl World {
             root,
             directory,
             clock,
+            outside,
             ..
         } = self;
         drop(services);
-        Self::open(directory, root, (users, quotas), clock.now())
+        Self::open(directory, root, (users, quotas), clock.now(), outside)
     }
 
     fn open(
@@ -91,6 +104,7 @@ impl World {
         root: Key32,
         (users, quotas): (Arc<Users>, Quotas),
         now: Timestamp,
+        outside: Arc<kms::Outside>,
     ) -> Self {
         // The monotonic clock begins anew, and with it what is counted by it.
         let throttle = kms::RequestQuotas::new(&quotas.0, quotas.1).unwrap();
@@ -120,6 +134,7 @@ impl World {
         )));
         parts.insert(Arc::new(kms::Prices::default()));
         parts.insert(Arc::new(Principals(principals)));
+        parts.insert(Arc::clone(&outside));
         let services = ServicesBuilder {
             store,
             clock,
@@ -137,6 +152,7 @@ impl World {
             quotas,
             root,
             directory,
+            outside,
         }
     }
 
@@ -191,8 +207,9 @@ impl World {
         copy_directory(self.directory.path(), copy.path());
         std::fs::copy(shred, copy.path().join("shred.keys")).unwrap();
         let users = Arc::clone(&self.users);
-        let quotas = self.quotas.clone();
-        Self::open(copy, self.root.clone(), (users, quotas), self.clock.now())
+        let held = (users, self.quotas.clone());
+        let outside = Arc::clone(&self.outside);
+        Self::open(copy, self.root.clone(), held, self.clock.now(), outside)
     }
 
     /// Where the data is.
@@ -335,6 +352,16 @@ impl World {
     /// The history of `account` in one region, newest first.
     pub(crate) fn records_in(&self, region: &Region, account: &str) -> Vec<Record> {
         testkit::records(&self.services, account.parse().unwrap(), region)
+    }
+}
+
+/// Reaches no proxy.
+#[derive(Debug)]
+struct NoProxies;
+
+impl kms::ProxyClient for NoProxies {
+    fn post(&self, _call: kms::ProxyCall) -> kms::Sent<'_> {
+        Box::pin(async { Err(kms::NoAnswer::Unreachable) })
     }
 }
 

@@ -216,5 +216,5 @@ async fn random_bytes_are_as_many_as_asked_for_and_differ() {
         ..input(Some(1))
     };
     let (code, _) = world.failure::<GenerateRandom>(&admin, store).await;
-    assert_eq!(code, "UnsupportedOperationException");
+    assert_eq!(code, "CustomKeyStoreNotFoundException");
 }

@@ -1,0 +1,107 @@
+//! What the failures of a token mean to callers, and how callers name a token.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::KeyStoreError;
+use crate::Error;
+
+/// The failure of a call that uses a key on a token.
+pub(crate) fn token_failure(failed: token::Error) -> Error {
+    use token::Error as Token;
+    let failure = match failed {
+        Token::Sealed(_) => return Error::InvalidCiphertext,
+        Token::Timeout | Token::Busy => KeyStoreError::TimedOut(failed),
+        Token::NoKey { .. } | Token::SeveralKeys { .. } | Token::Unfit { .. } => {
+            KeyStoreError::Material(failed)
+        }
+        Token::Module { .. }
+        | Token::NoToken { .. }
+        | Token::SeveralTokens { .. }
+        | Token::Mechanism { .. }
+        | Token::WrongPin
+        | Token::PinLocked
+        | Token::NoPin
+        | Token::Threads
+        | Token::Failed(_) => KeyStoreError::Unavailable(failed),
+    };
+    failure.into()
+}
+
+/// The failure of a call that manages key stores, when the token was looked at.
+pub(crate) fn cluster_failure(failed: token::Error) -> KeyStoreError {
+    use token::Error as Token;
+    match failed {
+        Token::Mechanism { .. } | Token::SeveralTokens { .. } => {
+            KeyStoreError::ClusterConfiguration(failed)
+        }
+        Token::Module { .. }
+        | Token::NoToken { .. }
+        | Token::WrongPin
+        | Token::PinLocked
+        | Token::NoPin
+        | Token::NoKey { .. }
+        | Token::SeveralKeys { .. }
+        | Token::Unfit { .. }
+        | Token::Sealed(_)
+        | Token::Timeout
+        | Token::Busy
+        | Token::Threads
+        | Token::Failed(_) => KeyStoreError::ClusterNotActive(failed),
+    }
+}
+
+/// The connection error code of a store whose token could not be logged in to.
+pub(crate) fn connection_code(failed: &token::Error) -> &'static str {
+    use token::Error as Token;
+    match failed {
+        Token::WrongPin => "INVALID_CREDENTIALS",
+        Token::PinLocked => "USER_LOCKED_OUT",
+        Token::NoPin => "USER_NOT_FOUND",
+        Token::NoToken { .. } => "INSUFFICIENT_CLOUDHSM_HSMS",
+        Token::Timeout | Token::Busy => "NETWORK_ERRORS",
+        Token::Module { .. }
+        | Token::SeveralTokens { .. }
+        | Token::Mechanism { .. }
+        | Token::NoKey { .. }
+        | Token::SeveralKeys { .. }
+        | Token::Unfit { .. }
+        | Token::Sealed(_)
+        | Token::Threads
+        | Token::Failed(_) => "INTERNAL_ERROR",
+    }
+}
+
+/// The one certificate in a PEM text, in DER; `None` if there is none, or more than one.
+pub fn certificate(text: &str) -> Option<Vec<u8>> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let (_, rest) = text.split_once(BEGIN)?;
+    let (body, rest) = rest.split_once(END)?;
+    let body: String = body.split_ascii_whitespace().collect();
+    let der = STANDARD.decode(body).ok()?;
+    (!der.is_empty() && !rest.contains(BEGIN)).then_some(der)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&[u8]>) {
+        assert_eq!(certificate(text).as_deref(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_trust_anchor_is_one_certificate() {
+        let one = "-----BEGIN CERTIFICATE-----\nAQ\r\nID\n-----END CERTIFICATE-----\n";
+        check(one, Some(&[1, 2, 3]));
+        check(&format!("comment\n{one}"), Some(&[1, 2, 3]));
+        check(&format!("{one}{one}"), None);
+        check(
+            "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
+            None,
+        );
+        check("AQID", None);
+        check("", None);
+    }
+}
