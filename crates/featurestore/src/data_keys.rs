@@ -26,6 +26,9 @@ use crate::{Error, Runtime};
 pub(crate) struct DataKeys {
     cache: Cache<Slot, Entry>,
     lifetime: Duration,
+    /// For keys under a KMS key in a custom key store. Its owner may take it away there, of which
+    /// nobody hears here: this is how long that may go unnoticed.
+    outside_lifetime: Duration,
 }
 
 /// A group's key as one caller may use it.
@@ -60,6 +63,8 @@ pub(crate) enum Caller {
 #[derive(Debug, Clone)]
 struct Entry {
     until: Monotonic,
+    /// Whether other requests may use it.
+    shared: bool,
     /// The KMS key and the version of its row, for [`DataKeys::wipe`].
     kms_key: Option<(Arn, Revision)>,
     key: Unwrapped,
@@ -77,10 +82,11 @@ const INDEX: u32 = 0;
 const CAPACITY: usize = 8192;
 
 impl DataKeys {
-    pub(crate) fn new(lifetime: Duration) -> Self {
+    pub(crate) fn new(lifetime: Duration, outside_lifetime: Duration) -> Self {
         Self {
             cache: Cache::new(CAPACITY),
             lifetime,
+            outside_lifetime: outside_lifetime.min(lifetime),
         }
     }
 
@@ -208,11 +214,19 @@ impl<'a> Keys<'a> {
             (Some(key), Access::Own { revision, .. }) => Some((key.clone(), *revision)),
             (Some(_) | None, _) => None,
         };
-        let until = Monotonic(now.0.saturating_add(self.shared.lifetime));
+        let outside = group.online.key.as_ref();
+        let outside = outside.is_some_and(|key| kms::is_held_outside(self.ctx.view(), key));
+        let lifetime = if outside {
+            self.shared.outside_lifetime
+        } else {
+            self.shared.lifetime
+        };
+        let until = Monotonic(now.0.saturating_add(lifetime));
         self.fresh.push((
             slot,
             Entry {
                 until,
+                shared: !lifetime.is_zero(),
                 kms_key,
                 key,
             },
@@ -227,7 +241,7 @@ impl Fresh {
             return;
         };
         for (slot, entry) in self.entries.drain(..) {
-            if !shared.lifetime.is_zero() {
+            if entry.shared {
                 shared.cache.insert(slot, entry);
             }
         }

@@ -23,6 +23,8 @@ pub struct Runtime {
 pub struct Options {
     /// For how long a data key that was unwrapped for a caller is kept; zero keeps none.
     pub key_lifetime: Duration,
+    /// The same where the KMS key is in a custom key store, at most as long.
+    pub outside_key_lifetime: Duration,
     /// How many groups an account may have in a region.
     pub group_limit: usize,
 }
@@ -31,6 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             key_lifetime: Duration::from_mins(5),
+            outside_key_lifetime: Duration::from_secs(10),
             group_limit: 100,
         }
     }
@@ -43,7 +46,10 @@ impl Runtime {
         let cells = EmbeddedCells::open(store).await?;
         Ok(Self {
             cells: Arc::new(cells),
-            keys: Arc::new(DataKeys::new(options.key_lifetime)),
+            keys: Arc::new(DataKeys::new(
+                options.key_lifetime,
+                options.outside_key_lifetime,
+            )),
             upkeep: Upkeep::default(),
             group_limit: options.group_limit,
         })
