@@ -20,7 +20,7 @@ test: tools ## every test: Rust, boto3, the AWS CLI and moto's tests against the
 	$(CARGO) xtask tidy
 	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
 	$(CARGO) test --workspace --quiet --no-fail-fast
-	$(CARGO) build --package strongroom
+	$(CARGO) build --package strongroom --package strongroom-testkit --features strongroom-testkit/proxy
 	scripts/generated-docs.sh --check
 	.venv/bin/pytest -q tests/acceptance
 	scripts/moto.sh

@@ -25,7 +25,7 @@ ERRORS = {
                      "crates/iam/src/ops.rs"],
     "SageMaker": ["crates/featurestore/src/error.rs"],
     "SageMaker Feature Store Runtime": ["crates/featurestore/src/error.rs"],
-    "KMS": ["crates/kms/src/error.rs"],
+    "KMS": ["crates/kms/src/error.rs", "crates/kms/src/key_stores/error.rs"],
     "IAM and STS": ["crates/iam/src/error.rs", "crates/iam/src/sts/web_identity/error.rs"],
     "CloudTrail": ["crates/cloudtrail/src/error.rs"],
 }

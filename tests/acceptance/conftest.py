@@ -14,6 +14,7 @@ import botocore.config
 import pytest
 
 from issuer import Issuer, settings
+from outside import SoftHsm
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCOUNT = "111122223333"
@@ -53,8 +54,9 @@ class Server:
     # The tests call KMS more often than one account may.
     quotas = ("--kms-request-quota-factor", "10000")
 
-    def __init__(self, directory: pathlib.Path, *flags: str):
+    def __init__(self, directory: pathlib.Path, *flags: str, env: dict | None = None):
         self.directory = directory
+        self.env = env or {}
         self.data = directory / "data"
         self.flags = flags
         self.start()
@@ -64,7 +66,7 @@ class Server:
         self.process = subprocess.Popen(
             [str(binary()), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.quotas,
              "--account", ACCOUNT, *self.flags],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log, text=True, env=os.environ | self.env)
         self.exports = {}
         for line in self.process.stdout:
             found = re.match(r"export (\w+)=(\S+)", line)
@@ -139,8 +141,10 @@ def with_backups(directory: pathlib.Path, more: str = "") -> tuple[str, str]:
 def server(tmp_path_factory):
     directory = tmp_path_factory.mktemp("server")
     issuer = Issuer("https://issuer.example.com", directory / "issuer.jwks")
-    running = Server(directory, *with_backups(directory, settings(issuer)), *REGIONS)
-    running.issuer = issuer
+    token = SoftHsm(directory)
+    flags = with_backups(directory, settings(issuer) + token.settings())
+    running = Server(directory, *flags, *REGIONS, env=token.env)
+    running.issuer, running.token = issuer, token
     yield running
     assert running.stop() == 0
 

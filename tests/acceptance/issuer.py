@@ -79,8 +79,10 @@ class Issuer:
         return key.sign(signed)
 
 
-def certificate(directory):
-    """An authority, and a certificate for 127.0.0.1 that it signed, with its key: three PEM files."""
+def certificate(directory, host: str | None = None):
+    """An authority, and a certificate that it signed, with its key: three PEM files. The certificate is
+    for a host, or for 127.0.0.1."""
+    name = x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     now = datetime.datetime.now(datetime.timezone.utc)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("authority", "issuer")]
@@ -92,8 +94,7 @@ def certificate(directory):
             .not_valid_before(now - datetime.timedelta(hours=1))
             .not_valid_after(now + datetime.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=number == 0, path_length=None), True)
-            .add_extension(x509.SubjectAlternativeName(
-                [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+            .add_extension(x509.SubjectAlternativeName([name]), False)
             .sign(keys[0], hashes.SHA256()))
         (directory / file).write_bytes(made.public_bytes(serialization.Encoding.PEM))
         files.append(directory / file)

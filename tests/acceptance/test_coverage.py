@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import subprocess
+import time
 
 import botocore
 import botocore.client
@@ -135,6 +136,28 @@ class World:
         """To the seal that it has: the server is to start again with the same flags."""
         kind, secret = self.seal()
         return {"Current": secret, "NewKind": kind, "New": secret}
+
+    def key_store(self, connected=False) -> str:
+        """The id of a key store on the token that is connected or not, made once."""
+        found = self.kms.describe_custom_key_stores()["CustomKeyStores"]
+        if not found:
+            self.kms.create_custom_key_store(**self.server.token.store(name()))
+            return self.key_store(connected)
+        store, state = found[0]["CustomKeyStoreId"], found[0]["ConnectionState"]
+        if state == ("CONNECTED" if connected else "DISCONNECTED"):
+            return store
+        if state == "CONNECTED":
+            self.kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+        elif state == "DISCONNECTED":
+            self.kms.connect_custom_key_store(CustomKeyStoreId=store)
+        time.sleep(0.2)
+        return self.key_store(connected)
+
+    def new_key_store(self) -> dict:
+        """The parameters of a key store on the token, on which there is none."""
+        for store in self.kms.describe_custom_key_stores()["CustomKeyStores"]:
+            self.kms.delete_custom_key_store(CustomKeyStoreId=self.key_store())
+        return self.server.token.store(name())
 
     def blob(self):
         return self.kms.encrypt(KeyId=self.shared_key, Plaintext=b"x")["CiphertextBlob"]
@@ -405,6 +428,13 @@ CALLS = {
     ("kms", "UntagResource"): lambda w: {"KeyId": w.key(), "TagKeys": ["a"]},
     ("kms", "ListResourceTags"): lambda w: {"KeyId": w.shared_key},
     ("kms", "ListKeyPolicies"): lambda w: {"KeyId": w.shared_key},
+    ("kms", "CreateCustomKeyStore"): lambda w: w.new_key_store(),
+    ("kms", "DescribeCustomKeyStores"): lambda w: {},
+    ("kms", "UpdateCustomKeyStore"): lambda w: {
+        "CustomKeyStoreId": w.key_store(), "NewCustomKeyStoreName": name()},
+    ("kms", "ConnectCustomKeyStore"): lambda w: {"CustomKeyStoreId": w.key_store()},
+    ("kms", "DisconnectCustomKeyStore"): lambda w: {"CustomKeyStoreId": w.key_store(connected=True)},
+    ("kms", "DeleteCustomKeyStore"): lambda w: {"CustomKeyStoreId": w.key_store()},
     ("kms", "GenerateRandom"): lambda w: {"NumberOfBytes": 8},
     ("kms", "ReEncrypt"): lambda w: {"CiphertextBlob": w.blob(), "DestinationKeyId": w.key()},
     ("kms", "CreateGrant"): lambda w: {
@@ -590,6 +620,18 @@ CALLS = {
         {"FeatureGroupName": w.group(), "RecordIdentifiersValueAsString": ["a"]}]},
 }
 
+# Calls that need what the usual call of the operation does not.
+CALLS_THAT_NEED = {
+    (("kms", "CreateCustomKeyStore"), "ec2:DescribeVpcEndpointServices"): lambda w: {
+        "CustomKeyStoreName": name(), "CustomKeyStoreType": "EXTERNAL_KEY_STORE",
+        "XksProxyConnectivity": "VPC_ENDPOINT_SERVICE", "XksProxyUriEndpoint": "https://xks.example.com",
+        "XksProxyUriPath": "/kms/xks/v1",
+        "XksProxyVpcEndpointServiceName": "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
+        "XksProxyAuthenticationCredential": {"AccessKeyId": "A" * 20, "RawSecretAccessKey": "x" * 43}},
+    (("kms", "UpdateCustomKeyStore"), "ec2:DescribeVpcEndpointServices"): lambda w: {
+        "CustomKeyStoreId": w.key_store(), "XksProxyConnectivity": "VPC_ENDPOINT_SERVICE"},
+}
+
 # Operations without a signature: what stands for it is in the call.
 UNSIGNED = {
     ("sts", "AssumeRoleWithWebIdentity"): lambda w, **more: w.vouched(**more),
@@ -671,7 +713,8 @@ def test_a_permitted_call_works(world, key):
     for action in actions], ids=lambda value: value if isinstance(value, str) else value[1])
 def test_a_call_without_one_of_its_needs_is_denied(world, key, action):
     allow(world, denied=action)
-    assert call(world, key, CALLS[key](world)) in DENIED
+    parameters = CALLS_THAT_NEED.get((key, action), CALLS[key])(world)
+    assert call(world, key, parameters) in DENIED
 
 
 @pytest.mark.parametrize("key", UNSIGNED, ids=lambda key: key[1])

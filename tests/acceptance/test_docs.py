@@ -8,6 +8,7 @@ import sys
 
 from conftest import Server, binary
 from issuer import Issuer
+from outside import Proxy, SoftHsm, credential
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -76,6 +77,53 @@ def test_the_page_on_identity_providers_works_as_it_stands(tmp_path):
         assert issuer.url in by_address
     finally:
         assert server.stop() == 0
+
+
+def test_the_page_on_tokens_works_as_it_stands(tmp_path):
+    page = "docs/operations/token.md"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    token, anchor = shell_blocks(page, prefix="apt-get|openssl")
+    subprocess.run([str(ROOT / "scripts" / "debian-packages.sh"), "softhsm2"], check=True)
+    setup = token.replace("apt-get install softhsm2\n", "") + anchor
+    subprocess.run(["bash", "-ec", setup], cwd=tmp_path, check=True, capture_output=True)
+    [toml] = re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M)
+    config = tmp_path / "strongroom.toml"
+    config.write_text(toml.replace('"token/', f'"{tmp_path}/token/'))
+    environment = {"SOFTHSM2_CONF": str(tmp_path / "token" / "softhsm2.conf")}
+    server = Server(tmp_path, "--config", str(config), env=environment)
+    try:
+        [commands] = shell_blocks(page, prefix="store=")
+        use = "aws kms encrypt --key-id $key --plaintext eA== --query KeyId --output text"
+        done = run(server, f"set -e\ncd {tmp_path}\n{commands}\n{use}")
+        assert done.returncode == 0, done.stderr
+        assert "CONNECTED" in done.stdout and ":key/" in done.stdout
+    finally:
+        assert server.stop() == 0
+
+
+def test_the_page_on_external_key_stores_works_as_it_stands(tmp_path):
+    page = "docs/operations/external-key-store.md"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    hsm = SoftHsm(tmp_path)
+    proxy = Proxy(hsm)
+    fresh = credential("B")
+    proxy.behave(path="/hq/kms/xks/v1", accepted=[proxy.credential, fresh])
+    [toml] = re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M)
+    toml = toml.replace("10.0.0.5:8443", f"127.0.0.1:{proxy.port}").replace("/etc/strongroom/xks-ca.pem", str(hsm.ca))
+    config = tmp_path / "strongroom.toml"
+    config.write_text(toml + "timeout_ms = 30000\n")
+    server = Server(tmp_path, "--config", str(config))
+    try:
+        create, rotate = shell_blocks(page, prefix="cat|aws kms update")
+        given = "".join(f"{prefix}id={it['AccessKeyId']}\n{prefix}secret={it['RawSecretAccessKey']}\n"
+                        for prefix, it in (("", proxy.credential), ("new_", fresh)))
+        use = "aws kms encrypt --key-id $key --plaintext eA== --query KeyId --output text"
+        done = run(server, f"set -e\ncd {tmp_path}\n{given}{create}\n{rotate}\n{use}")
+        assert done.returncode == 0, done.stderr
+        assert "CONNECTED" in done.stdout and ":key/" in done.stdout
+    finally:
+        assert server.stop() == 0
+        proxy.stop()
 
 
 def test_the_commands_of_the_readme_work_as_they_stand(server):

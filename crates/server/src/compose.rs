@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crypto::SystemEntropy;
 use crypto::lock::LockedKey32;
@@ -17,6 +18,7 @@ use crate::backup_maker::Maker;
 use crate::config::Config;
 use crate::directory::DataDirectory;
 use crate::issuers::Issuers;
+use crate::outside::{self, OutsideError};
 use crate::seal_keeper::Keeper;
 use crate::{memory, router};
 
@@ -44,6 +46,9 @@ pub(crate) enum ComposeError {
     /// The request quotas of KMS cannot be kept to.
     #[error(transparent)]
     Quotas(#[from] kms::QuotaError),
+    /// What custom key stores connect to cannot be read.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
     /// An AWS owned key could not be made.
     #[error("making an AWS owned key failed")]
     OwnedKey(#[source] kms::Error),
@@ -83,7 +88,10 @@ pub(crate) async fn deployment(
     for region in &config.regions {
         owned_key(&keyring, &*store, region).await?;
     }
-    let options = featurestore::Options::default();
+    let options = featurestore::Options {
+        outside_key_lifetime: Duration::from_secs(config.limits.outside_key_seconds),
+        ..featurestore::Options::default()
+    };
     let runtime = featurestore::Runtime::open(Arc::clone(&store), options).await?;
     let mut parts = Parts::default();
     let lookups = config.limits.lookups_per_second;
@@ -116,6 +124,7 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(operator::Seals(Arc::new(keeper))));
     parts.insert(Arc::new(config.prices.clone()));
     parts.insert(Arc::new(kms::Regions(config.regions.clone())));
+    parts.insert(Arc::new(outside::load(&config.outside)?));
     parts.insert(Arc::new(runtime));
     let builder = ServicesBuilder {
         store,

@@ -7,6 +7,7 @@ mod directory;
 mod issuers;
 mod kms;
 mod limits;
+mod outside;
 mod reference;
 mod regions;
 
@@ -20,11 +21,14 @@ pub use self::directory::{DirectoryConfig, KmsSeal, SealConfig, TokenSeal};
 pub use self::issuers::{IssuerConfig, KeysFrom};
 pub use self::kms::QuotaConfig;
 pub use self::limits::Limits;
+pub use self::outside::OutsideConfig;
 pub use self::reference::REFERENCE;
 
 use self::directory::{SealFile, read};
 use self::issuers::{IssuerFile, issuers};
 use self::kms::KmsFile;
+pub(crate) use self::outside::ProxyConfig;
+use self::outside::{KeyStoreProxyFile, OutsideFile, TokenFile};
 use self::regions::is_of_partition;
 use crate::cli::ServeArgs;
 use crate::logging;
@@ -55,6 +59,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// The identity providers whose tokens can be verified.
     pub issuers: Vec<IssuerConfig>,
+    /// What custom key stores may connect to.
+    pub outside: OutsideConfig,
     /// What is logged.
     pub log_filter: String,
     /// Whether logs are JSON lines.
@@ -128,6 +134,12 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A token or an external key store proxy cannot be used.
+    #[error("{reason}")]
+    Outside {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The key file lies where a stolen data directory would take it along.
     #[error("the key file `{path}` is inside the data directory: it must be elsewhere")]
     KeyInsideData {
@@ -162,6 +174,19 @@ struct File {
     issuers: Vec<toml::Spanned<IssuerFile>>,
     #[serde(default)]
     kms: KmsFile,
+    #[serde(default)]
+    tokens: Vec<toml::Spanned<TokenFile>>,
+    #[serde(default)]
+    external_key_stores: Vec<toml::Spanned<KeyStoreProxyFile>>,
+}
+
+impl File {
+    fn outside(&self) -> OutsideFile<'_> {
+        OutsideFile {
+            tokens: &self.tokens,
+            proxies: &self.external_key_stores,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -195,6 +220,8 @@ impl Config {
     /// The settings of `strongroom serve`.
     pub fn of_serve(args: &ServeArgs) -> Result<Self, ConfigError> {
         let (file, directory) = read(&args.directory)?;
+        let outside = outside::read(&file.outside())
+            .map_err(|(_, reason)| ConfigError::Outside { reason })?;
         let regions = if args.regions.is_empty() {
             file.regions
                 .map(toml::Spanned::into_inner)
@@ -223,6 +250,7 @@ impl Config {
             trusted_proxies: file.proxy.trusted,
             issuers: issuers(&file.issuers)
                 .map_err(|(_, reason)| ConfigError::Issuer { reason })?,
+            outside,
             log_filter: args
                 .log
                 .clone()
@@ -294,6 +322,7 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
             .map_err(|refused| invalid(filter.span().start, refused.to_string()))?;
     }
     issuers(&file.issuers).map_err(|(at, reason)| invalid(at, reason))?;
+    outside::read(&file.outside()).map_err(|(at, reason)| invalid(at, reason))?;
     file.seal
         .read()
         .map_err(|(at, reason)| invalid(at, reason))?;

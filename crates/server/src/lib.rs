@@ -32,6 +32,7 @@ mod maintenance;
 mod memory;
 mod observability;
 mod offline;
+mod outside;
 mod pace;
 mod passphrase;
 pub mod policy_check;

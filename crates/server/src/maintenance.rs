@@ -13,6 +13,7 @@ const SLOW: u64 = 60;
 
 /// Runs until `stop` changes.
 pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
+    let key_stores = tokio::spawn(tend_key_stores(Arc::clone(&services), stop.clone()));
     let mut ticks: u64 = 0;
     let mut timer = tokio::time::interval(Duration::from_secs(1));
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -45,6 +46,25 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
         ticks = ticks.wrapping_add(1);
     }
     keep_last_used(&services).await;
+    if let Err(failed) = key_stores.await {
+        error!(error = %failed, "tending key stores ended early");
+    }
+}
+
+/// Connects and disconnects key stores until `stop` changes. What is behind them may take its
+/// time, which nothing else is to wait for.
+async fn tend_key_stores(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
+    let mut timer = tokio::time::interval(Duration::from_secs(1));
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _now = timer.tick() => {}
+            _changed = stop.changed() => return,
+        }
+        if let Err(failed) = kms::tend_key_stores(&services).await {
+            warn!(error = %failed, "key stores will be tended again");
+        }
+    }
 }
 
 /// Counts something that a run could not do, so that who watches hears of what goes on failing.

@@ -22,6 +22,8 @@ pub struct Limits {
     pub cache_memory: Option<usize>,
     /// Calls of `LookupEvents` a second, for each account and region.
     pub lookups_per_second: u32,
+    /// Seconds for which data keys are kept unwrapped whose KMS keys are held outside.
+    pub outside_key_seconds: u64,
     /// Seconds that open requests get to finish at shutdown.
     pub shutdown_seconds: u64,
     /// Seconds by which a signature's time may differ from the server's.
@@ -41,6 +43,7 @@ impl Default for Limits {
             response_memory: 256 << 20,
             cache_memory: None,
             lookups_per_second: cloudtrail::PER_SECOND,
+            outside_key_seconds: 10,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
             unsigned_calls: 20,
@@ -72,6 +75,8 @@ impl Limits {
         within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
         within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
         within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
+        let outside = seconds(self.outside_key_seconds);
+        within("outside_key_seconds", outside, 0, 10)?;
         within("shutdown_seconds", seconds(self.shutdown_seconds), 0, 3600)?;
         within(
             "clock_skew_seconds",

@@ -35,6 +35,18 @@ value is refused with its line.
 | `issuers.keys_file` | | | none | a file with the issuer's public keys, a JSON web key set; looked at for every token, so that changes count at once |
 | `issuers.keys_url` | | | none | or an `https` address that serves them; fetched when they are needed, kept for five minutes, never more than once in ten seconds |
 | `issuers.ca_file` | | | none | PEM certificates of the authorities that may vouch for the server at `issuers.keys_url` |
+| `tokens.cluster` | | | none | one `[[tokens]]` for each PKCS#11 token that custom key stores may use: the name by which callers know it, `cluster-` and 11 to 16 letters and digits from 2 to 7 ([tokens](operations/token.md)) |
+| `tokens.account`, `tokens.region` | | | none | the account and the region whose key stores may use it |
+| `tokens.module` | | | none | the PKCS#11 module; it runs within the server, with all its rights |
+| `tokens.label`, `tokens.slot` | | | none | the token's label, or the number of its slot |
+| `tokens.trust_anchor` | | | none | the certificate, PEM, by which callers of `CreateCustomKeyStore` show that they mean this token |
+| `tokens.sessions` | | | 4 | sessions with the token, for each key store |
+| `tokens.timeout_ms` | | | 5000 | milliseconds that a call of the token may take |
+| `external_key_stores.endpoint` | | | none | one `[[external_key_stores]]` for each proxy of an external key manager that key stores may use: `https://` and a host ([external key stores](operations/external-key-store.md)) |
+| `external_key_stores.account` | | | none | the account whose key stores may use it |
+| `external_key_stores.address` | | | the endpoint's host, port 443 | where it is connected to, host and port |
+| `external_key_stores.ca_file` | | | none | PEM certificates of the authorities that may vouch for it |
+| `external_key_stores.timeout_ms` | | | 250 | milliseconds that a call of the proxy may take; 250 is AWS's bound |
 | `proxy.trusted` | | | `[]` | addresses of proxies whose `X-Forwarded-For` is believed |
 | `metrics.listen` | | | off | address of the Prometheus endpoint; it needs no signature, keep it private |
 | `log.filter` | `--log FILTER` | `STRONGROOM_LOG` | `info` | a level, or `target=level,…` |
@@ -50,6 +62,7 @@ value is refused with its line.
 | `limits.response_memory` | | | 268435456 | bytes of answers above 16 KiB that clients have not read yet, over all connections |
 | `limits.cache_memory` | | | an eighth of the memory | bytes of sealed records kept in memory for reading, taken as they are read; where its control group allows the process less than the machine has, the eighth is of that |
 | `limits.lookups_per_second` | | | 2 | calls of `LookupEvents` that each account may make in a region; 2 is AWS's rate |
+| `limits.outside_key_seconds` | | | 10 | time for which a data key is kept unwrapped whose KMS key is in a custom key store; at most 10, and 0 asks the store for every request |
 | `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
 | `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
 | `limits.unsigned_calls` | | | 20 | calls of `AssumeRoleWithWebIdentity` that an address may make a second, and five times as many at once; one that is refused counts ten times |

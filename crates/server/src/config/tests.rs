@@ -174,7 +174,9 @@ fn without_a_data_directory_nothing_starts() {
 fn settings_of(table: &str) -> Vec<String> {
     let text = match table {
         "" => "no_such_setting = 1".to_owned(),
-        "issuers" => "[[issuers]]\nno_such_setting = 1".to_owned(),
+        "issuers" | "tokens" | "external_key_stores" => {
+            format!("[[{table}]]\nno_such_setting = 1")
+        }
         table => format!("[{table}]\nno_such_setting = 1"),
     };
     let refused = refusal(&text);
@@ -192,7 +194,7 @@ fn settings_of(table: &str) -> Vec<String> {
 
 #[test]
 fn every_setting_of_the_file_is_in_the_reference() {
-    const TABLES: [&str; 11] = [
+    const TABLES: [&str; 13] = [
         "seal",
         "seal.kms",
         "seal.token",
@@ -204,6 +206,8 @@ fn every_setting_of_the_file_is_in_the_reference() {
         "proxy",
         "issuers",
         "kms",
+        "tokens",
+        "external_key_stores",
     ];
     let mut settings = settings_of("");
     settings.extend(TABLES.into_iter().flat_map(settings_of));

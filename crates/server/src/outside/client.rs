@@ -1,0 +1,155 @@
+//! Calls external key store proxies: HTTP/1.1 over TLS, signed with SigV4 for the service
+//! `kms-xks-proxy`, within a bounded time.
+//!
+//! Only addresses of the configuration are connected to, and redirections are not followed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use crypto::digest::sha256;
+use crypto::mac::HmacSha256Key;
+use http::Request;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use kms::{NoAnswer, ProxyCall, ProxyClient, Sent};
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
+
+use super::OutsideError;
+use crate::config::ProxyConfig;
+use crate::unseal_client;
+
+/// Bytes of the longest answer: 4,300 of plaintext as base64, and the rest.
+const ANSWER: usize = 64 * 1024;
+
+/// The headers that are signed, as the published API has it for HTTP/1.1.
+const SIGNED: &str = "host;x-amz-date";
+
+/// The proxies that may be called.
+pub(super) struct Client {
+    proxies: Vec<Reachable>,
+}
+
+struct Reachable {
+    endpoint: String,
+    /// The name in its certificate, and in `Host`.
+    host: String,
+    address: (String, u16),
+    connector: TlsConnector,
+    timeout: Duration,
+}
+
+impl Client {
+    /// Fails if the authorities of a proxy cannot be read.
+    pub(super) fn new(config: &[ProxyConfig]) -> Result<Self, OutsideError> {
+        let proxies = config.iter().map(|proxy| {
+            let connector = unseal_client::connector(&proxy.ca_file);
+            let host = proxy.endpoint.trim_start_matches("https://").to_owned();
+            Ok(Reachable {
+                endpoint: proxy.endpoint.clone(),
+                host,
+                address: proxy.address.clone(),
+                connector: connector.map_err(|failed| OutsideError::Authorities {
+                    endpoint: proxy.endpoint.clone(),
+                    reason: format!("{failed:#}"),
+                })?,
+                timeout: proxy.timeout,
+            })
+        });
+        let proxies = proxies.collect::<Result<_, OutsideError>>()?;
+        Ok(Self { proxies })
+    }
+}
+
+impl ProxyClient for Client {
+    fn post(&self, call: ProxyCall) -> Sent<'_> {
+        Box::pin(async move {
+            let mut proxies = self.proxies.iter();
+            let proxy = proxies.find(|known| known.endpoint == call.endpoint);
+            let proxy = proxy.ok_or(NoAnswer::NotAllowed)?;
+            let answer = tokio::time::timeout(proxy.timeout, proxy.send(call)).await;
+            answer.map_err(|_elapsed| NoAnswer::TimedOut)?
+        })
+    }
+}
+
+impl Reachable {
+    async fn send(&self, call: ProxyCall) -> Result<(u16, Zeroizing<Vec<u8>>), NoAnswer> {
+        let request = self.signed(call)?;
+        let address = (self.address.0.as_str(), self.address.1);
+        let stream = TcpStream::connect(address).await;
+        let stream = stream.map_err(|_source| NoAnswer::Unreachable)?;
+        let name = ServerName::try_from(self.host.clone()).map_err(|_source| NoAnswer::Tls)?;
+        let stream = self.connector.connect(name, stream).await;
+        let stream = stream.map_err(|_source| NoAnswer::Tls)?;
+        let handshake = http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = handshake.map_err(|_source| NoAnswer::Unreachable)?;
+        let connection = tokio::spawn(connection);
+        // The connection ends with the call, however that ends.
+        let _ended = AbortOnDrop(connection.abort_handle());
+        let answer = sender.send_request(request).await;
+        let answer = answer.map_err(|failed| {
+            if failed.is_parse() {
+                NoAnswer::Malformed
+            } else {
+                NoAnswer::Unreachable
+            }
+        })?;
+        let status = answer.status().as_u16();
+        let body = Limited::new(answer.into_body(), ANSWER).collect().await;
+        let body = body.map_err(|_cut_off| NoAnswer::Malformed)?.to_bytes();
+        Ok((status, Zeroizing::new(body.to_vec())))
+    }
+
+    fn signed(&self, call: ProxyCall) -> Result<Request<Full<Bytes>>, NoAnswer> {
+        let date = call.at.to_basic_iso8601();
+        let authorization = self.authorization(&call, &date);
+        Request::post(call.path)
+            .header(http::header::HOST, &self.host)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .header("x-amz-date", date)
+            .header(http::header::AUTHORIZATION, authorization)
+            .body(Full::new(Bytes::from_owner(call.body)))
+            .map_err(|_source| NoAnswer::Malformed)
+    }
+
+    fn authorization(&self, call: &ProxyCall, date: &str) -> String {
+        let day = date.get(..8).unwrap_or_default();
+        let (host, path, id) = (&self.host, &call.path, &call.access_key_id);
+        let scope = format!("{day}/{}/kms-xks-proxy/aws4_request", call.region);
+        let payload = hex::encode(sha256(&call.body));
+        let canonical =
+            format!("POST\n{path}\n\nhost:{host}\nx-amz-date:{date}\n\n{SIGNED}\n{payload}");
+        let digest = hex::encode(sha256(canonical.as_bytes()));
+        let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}");
+        let seed = Zeroizing::new([b"AWS4", call.secret.expose()].concat());
+        let mut key = HmacSha256Key::new(&seed);
+        for part in [day, call.region.as_str(), "kms-xks-proxy", "aws4_request"] {
+            let derived = Zeroizing::new(key.tag(part.as_bytes()));
+            key = HmacSha256Key::new(derived.as_slice());
+        }
+        let signature = hex::encode(key.tag(to_sign.as_bytes()));
+        format!(
+            "AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={SIGNED}, \
+             Signature={signature}"
+        )
+    }
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let endpoints = self.proxies.iter().map(|proxy| &proxy.endpoint);
+        f.debug_list().entries(endpoints).finish()
+    }
+}

@@ -1,0 +1,251 @@
+"""Custom key stores: a token of SoftHSM, and a proxy of AWS's published API, as boto3 sees them."""
+
+import json
+import subprocess
+import time
+
+import botocore.exceptions
+import pytest
+
+from conftest import ACCOUNT, Server
+from outside import ENDPOINT, PIN, Proxy, SoftHsm, credential
+
+DEADLINE = 60
+
+
+class Stores:
+    """A server with a token and a proxy, and what its administrator does there."""
+
+    def __init__(self, directory, limits: str = "", timeout: int = 30000):
+        self.hsm = SoftHsm(directory)
+        self.proxy = Proxy(self.hsm)
+        config = directory / "strongroom.toml"
+        config.write_text(self.hsm.settings() + self.proxy.settings(timeout) + limits)
+        self.server = Server(directory, "--config", str(config), env=self.hsm.env)
+        self.kms = self.server.client("kms")
+
+    def state(self, store: str) -> tuple:
+        [entry] = self.kms.describe_custom_key_stores(CustomKeyStoreId=store)["CustomKeyStores"]
+        return entry["ConnectionState"], entry.get("ConnectionErrorCode")
+
+    def settled(self, store: str) -> tuple:
+        """The state of the store's connection once it is neither one nor the other."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            state = self.state(store)
+            if state[0] not in ("CONNECTING", "DISCONNECTING"):
+                return state
+            time.sleep(0.2)
+        raise AssertionError(f"{store} is still {state}")
+
+    def connected(self, **parameters) -> str:
+        store = self.kms.create_custom_key_store(**parameters)["CustomKeyStoreId"]
+        assert self.state(store) == ("DISCONNECTED", None)
+        self.connect(store)
+        return store
+
+    def connect(self, store: str):
+        self.kms.connect_custom_key_store(CustomKeyStoreId=store)
+        assert self.settled(store) == ("CONNECTED", None)
+
+    def disconnect(self, store: str):
+        self.kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+        assert self.settled(store) == ("DISCONNECTED", None)
+
+    def token_key(self, store: str) -> str:
+        made = self.kms.create_key(CustomKeyStoreId=store, Origin="AWS_CLOUDHSM")
+        return made["KeyMetadata"]["Arn"]
+
+    def proxy_key(self, store: str, external: str = "one") -> str:
+        made = self.kms.create_key(CustomKeyStoreId=store, Origin="EXTERNAL_KEY_STORE", XksKeyId=external)
+        return made["KeyMetadata"]["Arn"]
+
+    def group(self, name: str, key: str):
+        self.server.client("sagemaker").create_feature_group(
+            FeatureGroupName=name, RecordIdentifierFeatureName="id", EventTimeFeatureName="at",
+            FeatureDefinitions=[{"FeatureName": it, "FeatureType": "String"} for it in ("id", "at")],
+            OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key}})
+        self.put(name)
+
+    def put(self, name: str):
+        runtime = self.server.client("sagemaker-featurestore-runtime")
+        runtime.put_record(FeatureGroupName=name, Record=[
+            {"FeatureName": "id", "ValueAsString": "a"},
+            {"FeatureName": "at", "ValueAsString": "2026-01-01T00:00:00Z"}])
+
+    def get(self, name: str):
+        runtime = self.server.client("sagemaker-featurestore-runtime")
+        return runtime.get_record(FeatureGroupName=name, RecordIdentifierValueAsString="a")["Record"]
+
+    def stop(self):
+        if self.server.process.poll() is None:
+            self.server.kill()
+        self.proxy.stop()
+
+
+@pytest.fixture
+def stores(tmp_path):
+    made = Stores(tmp_path)
+    yield made
+    made.stop()
+
+
+def code(call, **parameters) -> str:
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        call(**parameters)
+    return refused.value.response["Error"]["Code"]
+
+
+def test_keys_on_a_token_and_in_a_key_manager_survive_a_restart(stores):
+    token = stores.connected(**stores.hsm.store("token"))
+    proxy = stores.connected(**stores.proxy.store("proxy"))
+    keys = [stores.token_key(token), stores.proxy_key(proxy)]
+    context = {"tenant": "one"}
+    made = [stores.kms.generate_data_key(KeyId=key, KeySpec="AES_256", EncryptionContext=context) for key in keys]
+    assert stores.server.stop() == 0
+    stores.server.start()
+    stores.kms = stores.server.client("kms")
+    for key, data_key in zip(keys, made):
+        opened = stores.kms.decrypt(CiphertextBlob=data_key["CiphertextBlob"], EncryptionContext=context)
+        assert opened["Plaintext"] == data_key["Plaintext"] and opened["KeyId"] == key
+        blob = stores.kms.encrypt(KeyId=key, Plaintext=b"x" * 4096)["CiphertextBlob"]
+        assert len(blob) <= 6144
+        assert stores.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x" * 4096
+    moved = stores.kms.re_encrypt(
+        CiphertextBlob=made[0]["CiphertextBlob"], SourceEncryptionContext=context, DestinationKeyId=keys[1])
+    assert stores.kms.decrypt(CiphertextBlob=moved["CiphertextBlob"])["Plaintext"] == made[0]["Plaintext"]
+    described = [stores.kms.describe_key(KeyId=key)["KeyMetadata"] for key in keys]
+    assert [it["Origin"] for it in described] == ["AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"]
+    assert described[1]["XksKeyConfiguration"] == {"Id": "one"}
+    assert len(stores.kms.generate_random(NumberOfBytes=32, CustomKeyStoreId=token)["Plaintext"]) == 32
+    last = stores.proxy.asked()[-1]["requestMetadata"]
+    assert last["kmsOperation"] == "Decrypt" and last["kmsKeyArn"] == keys[1]
+    assert last["awsPrincipalArn"] == f"arn:aws:iam::{ACCOUNT}:user/Administrator"
+
+
+def test_records_under_a_key_outside_end_with_the_connection(stores):
+    token = stores.connected(**stores.hsm.store("token"))
+    proxy = stores.connected(**stores.proxy.store("proxy"))
+    stores.group("on-token", stores.token_key(token))
+    stores.group("external", stores.proxy_key(proxy))
+    for group, store in (("on-token", token), ("external", proxy)):
+        assert stores.get(group)
+        stores.kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+        runtime = stores.server.client("sagemaker-featurestore-runtime")
+        refused = code(runtime.get_record, FeatureGroupName=group, RecordIdentifierValueAsString="a")
+        assert refused == "AccessForbidden"
+        assert stores.settled(store) == ("DISCONNECTED", None)
+        stores.connect(store)
+        assert stores.get(group)
+
+
+def test_what_is_taken_away_outside_counts_at_once_where_nothing_is_kept(tmp_path):
+    stores = Stores(tmp_path, limits="[limits]\noutside_key_seconds = 0\n")
+    try:
+        store = stores.connected(**stores.proxy.store("proxy"))
+        stores.group("external", stores.proxy_key(store))
+        assert stores.get("external")
+        stores.proxy.behave(keys={"one": "DISABLED"})
+        runtime = stores.server.client("sagemaker-featurestore-runtime")
+        read = {"FeatureGroupName": "external", "RecordIdentifierValueAsString": "a"}
+        assert code(runtime.get_record, **read) == "AccessForbidden"
+        stores.proxy.behave()
+        assert stores.get("external")
+    finally:
+        stores.stop()
+
+
+def test_the_wire_to_a_proxy_is_signed_and_bounded(stores):
+    store = stores.connected(**stores.proxy.store("proxy"))
+    key = stores.proxy_key(store)
+    blob = stores.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    for mode in ("garbage", "long", {"redirect": f"https://127.0.0.1:{stores.proxy.port}/"},
+                 {"fail": "InternalException"}, "alter_ciphertext"):
+        stores.proxy.behave(mode=mode)
+        assert code(stores.kms.encrypt, KeyId=key, Plaintext=b"x") == "KMSInvalidStateException", mode
+    # Whoever signs with another secret is refused by the proxy.
+    stores.proxy.behave(accepted=[credential("A") | {"RawSecretAccessKey": "x" * 43}])
+    assert code(stores.kms.decrypt, CiphertextBlob=blob) == "KMSInvalidStateException"
+    fresh = credential("B")
+    stores.proxy.behave(accepted=[stores.proxy.credential, fresh])
+    stores.kms.update_custom_key_store(CustomKeyStoreId=store, XksProxyAuthenticationCredential=fresh)
+    stores.proxy.behave(accepted=[fresh])
+    assert stores.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    stores.proxy.stop()
+    assert code(stores.kms.decrypt, CiphertextBlob=blob) == "KMSInvalidStateException"
+    stores.disconnect(store)
+    stores.kms.connect_custom_key_store(CustomKeyStoreId=store)
+    assert stores.settled(store) == ("FAILED", "XKS_PROXY_NOT_REACHABLE")
+
+
+def test_a_slow_proxy_is_given_up(tmp_path):
+    stores = Stores(tmp_path, timeout=2000)
+    try:
+        store = stores.connected(**stores.proxy.store("proxy"))
+        key = stores.proxy_key(store)
+        stores.proxy.behave(mode={"slow": 60000})
+        assert code(stores.kms.encrypt, KeyId=key, Plaintext=b"x") == "KMSInvalidStateException"
+        stores.disconnect(store)
+        stores.kms.connect_custom_key_store(CustomKeyStoreId=store)
+        assert stores.settled(store) == ("FAILED", "XKS_PROXY_TIMED_OUT")
+    finally:
+        stores.stop()
+
+
+def test_a_proxy_that_nobody_vouches_for_is_not_spoken_to(tmp_path):
+    hsm = SoftHsm(tmp_path)
+    (tmp_path / "other").mkdir()
+    other = SoftHsm(tmp_path / "other")
+    proxy = Proxy(hsm)
+    config = tmp_path / "strongroom.toml"
+    config.write_text(proxy.settings(ca=other.ca))
+    server = Server(tmp_path, "--config", str(config))
+    try:
+        kms = server.client("kms")
+        refused = code(kms.create_custom_key_store, **proxy.store("proxy"))
+        assert refused == "XksProxyUriUnreachableException"
+        assert not proxy.log.exists()
+        elsewhere = proxy.store("proxy") | {"XksProxyUriEndpoint": "https://localhost"}
+        refused = code(kms.create_custom_key_store, **elsewhere)
+        assert refused == "XksProxyUriUnreachableException"
+        refused = code(kms.create_custom_key_store, **hsm.store("token"))
+        assert refused == "CloudHsmClusterNotFoundException"
+    finally:
+        assert server.stop() == 0
+        proxy.stop()
+
+
+def test_credentials_of_key_stores_are_in_no_log_file_or_answer(stores):
+    token = stores.connected(**stores.hsm.store("token"))
+    proxy = stores.connected(**stores.proxy.store("proxy"))
+    stores.token_key(token)
+    stores.proxy_key(proxy)
+    shown = json.dumps(stores.kms.describe_custom_key_stores(), default=str)
+    trail = json.dumps(stores.server.client("cloudtrail").lookup_events(), default=str)
+    assert stores.server.stop() == 0
+    secrets = [PIN, stores.proxy.credential["RawSecretAccessKey"]]
+    files = [path for path in stores.server.data.rglob("*") if path.is_file()]
+    for secret in secrets:
+        assert secret not in shown and secret not in trail and secret not in stores.server.log_text()
+        found = subprocess.run(["grep", "-lF", secret, *map(str, files)], capture_output=True, text=True)
+        assert found.stdout == ""
+    assert ENDPOINT in shown
+
+
+def test_events_tell_which_store_and_external_key(stores):
+    proxy = stores.connected(**stores.proxy.store("proxy"))
+    key = stores.proxy_key(proxy)
+    blob = stores.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    stores.kms.decrypt(CiphertextBlob=blob)
+    cloudtrail = stores.server.client("cloudtrail")
+
+    def event(name: str) -> dict:
+        found = cloudtrail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": name}])
+        return json.loads(found["Events"][0]["CloudTrailEvent"])
+
+    assert event("CreateCustomKeyStore")["responseElements"] == {"customKeyStoreId": proxy}
+    connected = event("ConnectCustomKeyStore")
+    assert connected["requestParameters"] == {"customKeyStoreId": proxy}
+    assert connected["additionalEventData"]["customKeyStoreName"] == "proxy"
+    decrypted = event("Decrypt")["additionalEventData"]
+    assert decrypted["customKeyStoreId"] == proxy and decrypted["xksKeyId"] == "one"
