@@ -67,6 +67,11 @@ pub(crate) fn command(group: &GroupRecord, key: &Arn) -> String {
     )
 }
 
+/// The grant of `group` on the key at `key`, as it was made.
+pub(crate) fn request_for(group: &GroupRecord, key: &Arn) -> CreateGrantRequest {
+    request(key, (&group.name, &group.arn, &group.id))
+}
+
 /// Makes the grant on the caller's behalf and returns its id.
 pub(crate) async fn create(
     ctx: &Ctx,
@@ -80,28 +85,26 @@ pub(crate) async fn create(
         .ok_or_else(|| Error::broken("KMS made a grant without an id"))
 }
 
-/// Retires the grant of a group that is deleted, in the service's own name.
+/// Retires the grant of a group that is deleted, and any that was made in its place, in the
+/// service's own name.
 ///
 /// A grant that is gone is no failure. One that KMS does not let go stays behind: it is bound
 /// to a group that is no more, and the log names it.
 pub(crate) async fn retire(ctx: &Ctx, group: &GroupRecord) {
-    let (Some(key), Some(grant)) = (&group.online.key, &group.grant) else {
+    let Some(key) = &group.online.key else {
         return;
     };
-    if kms::key_revision(ctx.view().snapshot(), key).is_none() {
-        return;
-    }
-    let request = RetireGrantRequest {
-        key_id: Some(key.to_string()),
-        grant_id: Some(grant.clone()),
-        ..RetireGrantRequest::default()
-    };
-    let by = ctx.in_own_name(Service::SageMaker, group.arn.clone());
-    let call = pipeline::call::<kms::RetireGrant>(by, request);
-    if let Err(failure) = Box::pin(call).await
-        && failure.code != "NotFoundException"
-    {
-        let (group, code) = (&group.arn, failure.code.as_ref());
-        warn!(%group, %key, grant, code, "the grant of a deleted group could not be retired");
+    for grant in kms::standing_grants(ctx.view(), &request_for(group, key)) {
+        let request = RetireGrantRequest {
+            key_id: Some(key.to_string()),
+            grant_id: Some(grant.clone()),
+            ..RetireGrantRequest::default()
+        };
+        let by = ctx.in_own_name(Service::SageMaker, group.arn.clone());
+        let call = pipeline::call::<kms::RetireGrant>(by, request);
+        if let Err(failure) = Box::pin(call).await {
+            let (group, code) = (&group.arn, failure.code.as_ref());
+            warn!(%group, %key, grant, code, "the grant of a deleted group could not be retired");
+        }
     }
 }

@@ -22,8 +22,7 @@ impl Health {
     /// Looks at `key` with `DescribeKey`, `GetKeyRotationStatus` and `ListGrants`, as the
     /// service and with no caller.
     ///
-    /// `None` if the key policy lets the service have one of them not, if there is no key, or if
-    /// it has more grants than can be looked through.
+    /// `None` if the key policy lets the service have one of them not, or if there is no key.
     pub(crate) async fn of(ctx: &Ctx, group: &GroupRecord, key: &Arn) -> Option<Self> {
         let by = || ctx.in_own_name(Service::SageMaker, group.arn.clone());
         let key_id = key.to_string();
@@ -48,34 +47,23 @@ impl Health {
         })
     }
 
-    /// Whether the key has a grant of the name that the group's grant has: the one that was
-    /// made with the group, or one that was made in its place.
+    /// Whether the group's grant is there: the one that was made with the group, or one that was
+    /// made in its place with the same terms.
     async fn granted(ctx: &Ctx, group: &GroupRecord, key: &Arn) -> Option<bool> {
-        let name = grant::name(&group.name, &group.id);
-        let mut marker = None;
-        for _ in 0..PAGES {
-            let list = ListGrantsRequest {
-                key_id: key.to_string(),
-                grantee_service_principal: Some(Service::SageMaker.principal().to_owned()),
-                limit: Some(100),
-                marker,
-                ..ListGrantsRequest::default()
-            };
-            let by = ctx.in_own_name(Service::SageMaker, group.arn.clone());
-            let page = Box::pin(pipeline::call::<kms::ListGrants>(by, list)).await;
-            let page = page.ok()?;
-            let mut grants = page.grants.iter().flatten();
-            if grants.any(|grant| grant.name.as_deref() == Some(&*name)) {
-                return Some(true);
-            }
-            marker = page.next_marker;
-            if marker.is_none() {
-                return Some(false);
-            }
-        }
-        None
+        let standing = kms::standing_grants(ctx.view(), &grant::request_for(group, key));
+        let (grant_id, stands) = (
+            standing.first().or(group.grant.as_ref()),
+            !standing.is_empty(),
+        );
+        let list = ListGrantsRequest {
+            key_id: key.to_string(),
+            grant_id: grant_id.cloned(),
+            limit: Some(1),
+            ..ListGrantsRequest::default()
+        };
+        let by = ctx.in_own_name(Service::SageMaker, group.arn.clone());
+        let listed = Box::pin(pipeline::call::<kms::ListGrants>(by, list)).await;
+        let listed = listed.ok()?.grants.unwrap_or_default();
+        Some(stands && !listed.is_empty())
     }
 }
-
-/// How many pages of a key's grants are looked through.
-const PAGES: usize = 20;

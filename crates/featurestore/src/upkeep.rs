@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use pipeline::{Denial, Need, Needs, OwnWork, Services};
+use pipeline::{Denial, Needs, OwnWork, Services};
 use store::{Key, Revision};
 use tracing::{error, info};
 use types::{Monotonic, Service, ServiceError};
 
-use crate::Error;
 use crate::actions::DECRYPT;
+use crate::grant;
 use crate::records::{GROUPS, GroupRecord};
 
 /// How long what was found counts while neither keys nor grants nor groups change.
@@ -24,14 +24,16 @@ const LIFETIME: Duration = Duration::from_mins(5);
 /// Why the service may not work on a group.
 #[derive(Debug)]
 pub(crate) struct Stopped {
-    /// The code and the text of KMS.
+    /// The code and the text of KMS; of another account's key no more than that it is denied.
     pub(crate) reason: String,
+    /// Why the key cannot be used, though the service may use it.
+    pub(crate) unusable: Option<kms::Error>,
     denial: Option<(Box<Denial>, Needs)>,
 }
 
-/// Whether the service may work on `group` now: the group's key must be usable, and let the
-/// service decrypt under the group's encryption context. Groups without a key of their own are
-/// always worked on.
+/// Whether the service may work on `group` now: the group's grant must be there and no policy
+/// deny it, and the key be usable. A key policy that allows the service takes the place of no
+/// grant. Groups without a key of their own are always worked on.
 ///
 /// Fails with KMS's own reason.
 pub(crate) fn check(services: &Arc<Services>, group: &GroupRecord) -> Result<(), Stopped> {
@@ -39,20 +41,27 @@ pub(crate) fn check(services: &Arc<Services>, group: &GroupRecord) -> Result<(),
         return Ok(());
     };
     let work = work_on(services, group);
-    let need = Need::on(&DECRYPT, key.clone())
-        .with_shared(Arc::clone(&group.schema.decrypt_keys))
-        .across_accounts();
-    let needs = Needs::one(need);
+    let like = grant::request_for(group, key);
+    let need = kms::need_by_grant(work.view(), &like, key, &DECRYPT);
+    let needs = Needs::one(need.with_shared(Arc::clone(&group.schema.decrypt_keys)));
     if let Err(denial) = work.decide(&needs) {
+        let text = if key.account() == Some(group.account) {
+            denial.message.clone()
+        } else {
+            let (service, action) = (Service::SageMaker.principal(), DECRYPT.as_str());
+            format!("User: {service} is not authorized to perform: {action} on resource: {key}")
+        };
         return Err(Stopped {
-            reason: format!("AccessDeniedException: {}", denial.message),
+            reason: format!("AccessDeniedException: {text}"),
+            unusable: None,
             denial: Some((denial, needs)),
         });
     }
     match kms::usable(work.view(), key, services.clock().now()) {
         Ok(_revision) => Ok(()),
         Err(unusable) => Err(Stopped {
-            reason: Error::of_key(unusable).public_message(),
+            reason: format!("{}: {}", unusable.code(), unusable.public_message()),
+            unusable: Some(unusable),
             denial: None,
         }),
     }

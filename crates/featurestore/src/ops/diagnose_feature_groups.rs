@@ -121,10 +121,11 @@ async fn diagnosed(ctx: &Ctx, group: &GroupRecord, key: &Arn) -> DiagnosedGroup 
 
 /// Background work is stopped, and why.
 fn of_stopped(ctx: &Ctx, group: &GroupRecord, key: &Arn, stopped: &Stopped) -> Finding {
-    let cure = if kms::key_revision(ctx.view().snapshot(), key).is_none() {
+    let own = key.account() == Some(group.account);
+    let cure = if own && kms::key_revision(ctx.view().snapshot(), key).is_none() {
         "the key is gone, and with it for good what is stored under it: delete the group".to_owned()
-    } else if let Err(unusable) = kms::usable(ctx.view(), key, ctx.time()) {
-        of_state(key, &unusable)
+    } else if let Some(unusable) = &stopped.unusable {
+        of_state(key, unusable)
     } else {
         format!(
             "let the service use the key for this group again: {}; if that is not enough, remove \

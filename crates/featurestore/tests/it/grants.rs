@@ -185,17 +185,7 @@ fn a_grant_of_the_same_terms_sets_background_work_going_again() {
     world.wait(2 * 3600);
     world.maintain();
     assert_eq!(world.cells(CELLS), 2);
-    let mut again = json!({ "KeyId": key });
-    for member in [
-        "Name",
-        "GranteeServicePrincipal",
-        "RetiringServicePrincipal",
-        "Operations",
-        "Constraints",
-    ] {
-        again[member] = grant[member].clone();
-    }
-    world.ok("CreateGrant", again);
+    world.ok("CreateGrant", again(&grant, &key));
     // What was passed over is tried again after a minute.
     world.wait(60);
     world.maintain();
@@ -288,4 +278,91 @@ fn a_closed_group_does_not_hold_up_the_others() {
     assert_eq!(world.cells(CELLS), 602);
     let expired = world.call("GetRecord", read("open", "a")).unwrap();
     assert_eq!(expired.get("Record"), None);
+}
+
+fn again(grant: &Value, key: &str) -> Value {
+    let mut input = json!({ "KeyId": key });
+    for member in [
+        "Name",
+        "GranteeServicePrincipal",
+        "RetiringServicePrincipal",
+        "Operations",
+        "Constraints",
+    ] {
+        input[member] = grant[member].clone();
+    }
+    input
+}
+
+#[test]
+fn a_key_policy_for_the_service_takes_the_place_of_no_grant() {
+    let world = World::new();
+    let key = world.key();
+    short_lived(&world, "g", Some(&key));
+    let root = format!("arn:aws:iam::{}:root", crate::world::ACCOUNT);
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "AWS": root }, "Action": "kms:*", "Resource": "*" },
+        { "Effect": "Allow", "Principal": { "Service": SERVICE }, "Action": "kms:*",
+          "Resource": "*" },
+    ] });
+    let input = json!({ "KeyId": key, "PolicyName": "default", "Policy": policy.to_string() });
+    world.ok("PutKeyPolicy", input);
+    let grant = grants(&world, &key).remove(0);
+    revoke(&world, &key, &grant);
+    // Nor does a grant for the service that is not the group's.
+    let mut other = again(&grant, &key);
+    other["Name"] = "other".into();
+    other["Constraints"] = json!({ "SourceArn": group_arn("g") });
+    world.ok("CreateGrant", other);
+    world.wait(2 * 3600);
+    world.maintain();
+    assert_eq!(world.cells(CELLS), 2);
+    assert!(failure_reason(&world, "g").unwrap().contains("kms:Decrypt"));
+    let doctor = world.ok("DiagnoseFeatureGroups", json!({}));
+    assert_eq!(doctor["FeatureGroups"][0]["GrantPresent"], false);
+    assert_eq!(doctor["FeatureGroups"][0]["BackgroundWork"], "Stopped");
+}
+
+#[test]
+fn a_grant_that_was_made_again_is_retired_with_the_group() {
+    let world = World::new();
+    let key = world.key();
+    world.group_under("g", &key);
+    let grant = grants(&world, &key).remove(0);
+    revoke(&world, &key, &grant);
+    world.ok("CreateGrant", again(&grant, &key));
+    assert_eq!(grants(&world, &key).len(), 1);
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "g" }));
+    assert!(grants(&world, &key).is_empty());
+}
+
+#[test]
+fn of_another_accounts_key_the_doctor_tells_nothing_that_its_policy_does_not() {
+    let world = World::new();
+    let owner = world.other_account("444455556666");
+    let made = world.call_as(&owner, "CreateKey", json!({})).unwrap();
+    let key = text(&made["KeyMetadata"]["Arn"]);
+    let root = |account: &str| format!("arn:aws:iam::{account}:root");
+    let policy = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": { "AWS": [root("444455556666"), root(crate::world::ACCOUNT)] },
+    } });
+    let put = json!({ "KeyId": key, "PolicyName": "default", "Policy": policy.to_string() });
+    world.call_as(&owner, "PutKeyPolicy", put).unwrap();
+    world.group_under("g", &key);
+    revoke(&world, &key, &grants(&world, &key)[0]);
+    let told = |world: &World| {
+        world.maintain();
+        let doctor = world.ok("DiagnoseFeatureGroups", json!({}))["FeatureGroups"][0].clone();
+        (doctor, failure_reason(world, "g").unwrap())
+    };
+    let enabled = told(&world);
+    let disable = json!({ "KeyId": key });
+    world.call_as(&owner, "DisableKey", disable).unwrap();
+    assert_eq!(told(&world), enabled);
+    let delete = json!({ "KeyId": key, "PendingWindowInDays": 7 });
+    world
+        .call_as(&owner, "ScheduleKeyDeletion", delete)
+        .unwrap();
+    assert_eq!(told(&world), enabled);
 }
