@@ -133,7 +133,7 @@ pub use ops::verify_mac::VerifyMac;
 pub use prices::{Money, PriceError, Prices};
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
 pub use request_quotas::{QuotaError, RequestQuotas};
-pub use revival::{delete_now, deleted_keys, has_customer_keys};
+pub use revival::{DeletedKey, NotADeletedKey, delete_now, deleted_keys, has_customer_keys};
 pub use round::Undone;
 pub use service_grants::{need_by_grant, standing_grants};
 pub use shred::{ShredError, ShredKeys};

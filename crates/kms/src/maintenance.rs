@@ -233,8 +233,14 @@ pub(crate) fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut B
         cluster: key.seen.as_ref().and_then(|seen| seen.cluster.clone()),
     };
     batch.put(&DESTRUCTIONS, key.row_key(), destruction);
-    let (arn, at) = (key.arn.clone(), now);
-    batch.put(&DELETED, key.row_key(), Deleted { arn, at });
+    let deleted = Deleted {
+        arn: key.arn.clone(),
+        created: key.created,
+        at: now,
+    };
+    let created = format!("{}.{}", key.created.seconds(), key.created.nanos());
+    let parts = [account.as_str(), region.as_str(), key.id.as_str(), &created];
+    batch.put(&DELETED, Key::of(&parts), deleted);
 }
 
 fn accounts_with_destructions(services: &Services) -> Vec<AccountId> {

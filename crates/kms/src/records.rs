@@ -527,7 +527,9 @@ impl Record for Destruction {
 pub(crate) struct Deleted {
     /// Its ARN.
     pub arn: Arn,
-    /// When.
+    /// When it was made: a replica may be made again under its ARN.
+    pub created: Timestamp,
+    /// When it was deleted.
     pub at: Timestamp,
 }
 

@@ -102,6 +102,41 @@ fn fewer_than_the_threshold_fit_every_secret() {
     assert_eq!(seen.len(), 256);
 }
 
+/// Entropy that counts what is drawn, and never gives the same byte twice in a row.
+#[derive(Debug, Default)]
+struct Counted(std::sync::Mutex<Vec<u8>>);
+
+impl Entropy for Counted {
+    fn fill(&self, target: &mut [u8]) {
+        let mut drawn = self.0.lock().unwrap();
+        for byte in target {
+            *byte = u8::try_from(drawn.len() % 251).unwrap();
+            drawn.push(*byte);
+        }
+    }
+}
+
+#[test]
+fn every_byte_of_the_secret_has_coefficients_of_its_own() {
+    let entropy = Counted::default();
+    let all = split(b"secret", 4, 5, &entropy).unwrap();
+    let drawn = entropy.0.into_inner().unwrap();
+    // The set, then three for each of the 32 bytes.
+    assert_eq!(drawn.len(), 8 + 3 * 32);
+    let padded = padded(b"secret").unwrap();
+    for share in &all {
+        for (place, value) in share.values.expose().iter().enumerate() {
+            let coefficients = &drawn[8 + 3 * place..][..3];
+            let x = share.number;
+            // The highest first.
+            let [c, b, a] = [0, 1, 2].map(|power| coefficients[power]);
+            let (x2, x3) = (multiply(x, x), multiply(x, multiply(x, x)));
+            let sum = padded[place] ^ multiply(a, x) ^ multiply(b, x2) ^ multiply(c, x3);
+            assert_eq!(*value, sum);
+        }
+    }
+}
+
 #[test]
 fn shares_do_not_tell_the_length_of_the_secret() {
     let length = |secret: &[u8]| shares(secret, 2, 2)[0].to_text().len();

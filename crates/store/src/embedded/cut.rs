@@ -18,10 +18,11 @@ use super::shared::Shared;
 use super::writes::{content_digest, write_batch};
 use crate::{Error, OpenError, Revision, Snapshot};
 
-/// How many commit numbers a rebuilt store leaves out.
+/// How many commit numbers a rebuilt store leaves out at least.
 ///
 /// The store that the cut was taken of went on behind it; whatever it numbered since then, up
-/// to this many commits, no commit of the rebuilt one is called the same.
+/// to this many commits, no commit of the rebuilt one is called the same. It is left out a random
+/// number of times, 4,096 at most, so that two stores of one cut hardly ever number alike.
 pub const NUMBERS_LEFT_OUT: Revision = 1 << 32;
 
 /// All that a store held at one commit.
@@ -127,7 +128,7 @@ impl fmt::Debug for Cut {
 /// its order.
 ///
 /// Returns the commit that the cut was taken at, and the metadata of it. The next commit is
-/// numbered [`NUMBERS_LEFT_OUT`] higher. Fails if `options.directory` holds a store, and if the
+/// numbered at least [`NUMBERS_LEFT_OUT`] higher. Fails if `options.directory` holds a store, and if the
 /// items do not add up to one; the directory is then not fit for use.
 pub fn rebuild<E>(
     options: &Options<'_>,
@@ -152,7 +153,11 @@ pub fn rebuild<E>(
     if loaded.state != loaded.head.state {
         return Err(OpenError::Incomplete.into());
     }
-    begin(&engine, &sealer, &keeper, &loaded)?;
+    let mut times = [0; 2];
+    options.entropy.fill(&mut times);
+    let times = Revision::from(u16::from_be_bytes(times) % 4096) + 1;
+    let left_out = NUMBERS_LEFT_OUT.saturating_mul(times);
+    begin(&engine, &sealer, &keeper, (&loaded, left_out))?;
     Ok((loaded.head.revision, loaded.snapshot))
 }
 
@@ -201,9 +206,9 @@ fn begin(
     engine: &Engine,
     sealer: &Sealer,
     keeper: &MarkKeeper,
-    loaded: &Loaded,
+    (loaded, left_out): (&Loaded, Revision),
 ) -> Result<(), OpenError> {
-    let revision = loaded.head.revision.saturating_add(NUMBERS_LEFT_OUT);
+    let revision = loaded.head.revision.saturating_add(left_out);
     let link = Link {
         sequence: loaded.head.sequence + 1,
         first: revision,
