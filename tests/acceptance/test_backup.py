@@ -142,7 +142,12 @@ def test_a_backup_leaves_its_intent_and_its_record(backed):
     cloudtrail = backed.client("cloudtrail")
     start, = events(cloudtrail, EventName="StartBackup")
     record, = events(cloudtrail, EventName="CreateBackup")
-    assert start["serviceEventDetails"] == {"name": "told", "requestedBy": record["requestID"]}
+    end, = events(cloudtrail, EventName="EndBackup")
+    details = start["serviceEventDetails"]
+    assert details["request"] == {"name": "told"} and details["requestedBy"] == record["requestID"]
+    assert details["principal"].endswith(":user/Administrator") and details["sourceIPAddress"] == "127.0.0.1"
+    assert details["accessKeyId"] == record["userIdentity"]["accessKeyId"]
+    assert end["serviceEventDetails"] == details | {"outcome": "made"}
     assert record["requestParameters"] == {"name": "told"} and record["readOnly"] is False
     assert record["responseElements"]["path"] == str(backed.place / "told")
 
@@ -231,7 +236,12 @@ def test_a_directory_with_anything_in_it_is_not_restored_over(backed, tmp_path):
     full.mkdir()
     (full / "precious").write_text("x")
     assert "is not empty" in one_line(restore(backed, backed.place / "good", full))
+    # A directory that is served, and one that was.
     assert "is not empty" in one_line(restore(backed, backed.place / "good", backed.data))
+    before = sorted(str(path) for path in backed.data.rglob("*") if "store" not in str(path))
+    assert backed.stop() == 0
+    assert "is not empty" in one_line(restore(backed, backed.place / "good", backed.data))
+    assert before == sorted(str(path) for path in backed.data.rglob("*") if "store" not in str(path))
     assert [path.name for path in full.iterdir()] == ["precious"]
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -253,15 +263,19 @@ def test_deleted_keys_come_back_neither_silently_nor_when_a_list_names_them(back
     assert create(backed, "new").returncode == 0
     listed = run("backup", "deletions", str(backed.place / "new"), "--data", str(backed.data))
     assert listed.returncode == 0 and listed.stdout.startswith("# deleted keys as of commit "), listed
-    stale = tmp_path / "stale"
-    stale.write_text("# deleted keys as of commit 1\n")
-    assert "--accept-revival" in one_line(restore(backed, old, tmp_path / "out", "--deletions", str(stale)))
-    shown = tmp_path / "shown"
-    # As if the key's seven days had passed: what the newer backup would list.
-    shown.write_text(listed.stdout + gone + "\n")
+    own = tmp_path / "own"
+    own.write_text(run("backup", "deletions", str(old), "--data", str(backed.data)).stdout)
+    assert "--accept-revival" in one_line(restore(backed, old, tmp_path / "out", "--deletions", str(own)))
+    shown, more = tmp_path / "shown", tmp_path / "more"
+    shown.write_text(listed.stdout.replace("commit ", "commit 9"))
+    assert "is not as" in one_line(restore(backed, old, tmp_path / "out", "--deletions", str(shown)))
+    assert not (tmp_path / "out").exists()
+    shown.write_text(listed.stdout)
+    # The key's seven days have not passed: it is named by hand.
+    more.write_text(gone + "\n")
     there = tmp_path / "there"
     there.mkdir()
-    done = restore(backed, old, there / "data", "--deletions", str(shown))
+    done = restore(backed, old, there / "data", "--deletions", str(shown), "--deletions", str(more))
     assert done.returncode == 0 and f"deleted again: {gone}\n" in done.stdout, done
     copy = served(backed, there)
     kms = copy.client("kms")

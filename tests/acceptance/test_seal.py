@@ -194,10 +194,11 @@ def test_shares_open_a_sealed_server_one_by_one(sealed):
     assert combine(shares[2:5]) == combine([shares[4], shares[0], shares[1]]) == Sealed.PHRASE.encode()
     assert given(sealed, shares[4]).stdout == "still sealed: 1 of 3 shares given\n"
     assert "share 5 was given already" in one_line(given(sealed, shares[4]))
-    assert "of another set" in one_line(given(sealed, other[0]))
+    mixed = given(sealed, other[0]).stdout.splitlines()
+    assert mixed[0] == "still sealed: 1 of 3 shares given" and "2 different sets" in mixed[1]
     mistyped = shares[1][:-1] + ("0" if shares[1][-1] != "0" else "1")
     assert "mistyped" in one_line(given(sealed, mistyped))
-    assert given(sealed, shares[1]).stdout == "still sealed: 2 of 3 shares given\n"
+    assert given(sealed, shares[1]).stdout.startswith("still sealed: 2 of 3 shares given\n")
     assert sealed.clients.get("/health/ready") == (503, "sealed\n")
     opened = given(sealed, shares[0])
     assert (opened.returncode, opened.stdout) == (0, "unsealed\n"), opened.stderr

@@ -72,13 +72,19 @@ pub enum Error {
     )]
     SealSecret,
     /// The new seal cannot be used.
-    #[error("a new key file must hold 64 hexadecimal digits, not all zero, a passphrase one line")]
+    #[error(
+        "a new key file must hold 64 hexadecimal digits, not all zero; a passphrase has 8 to 1024 \
+         bytes without control characters, and does not begin like a share"
+    )]
     UnusableSeal,
     /// The seal could not be changed.
     #[error("changing the seal failed")]
     Seal(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// What is about to be done could not be recorded.
-    #[error("recording what is about to be done failed")]
+    /// What was begun did not come to an end.
+    #[error("what was begun did not come to an end")]
+    Effect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is about to be done, or was, could not be recorded.
+    #[error("recording what is done outside the store failed")]
     Intent(#[source] store::CommitError),
     /// A service that acts for itself has no account.
     #[error("the caller belongs to no account")]
@@ -123,7 +129,8 @@ impl ServiceError for Error {
             | Self::Unfinished(_)
             | Self::Part(_)
             | Self::Backup(_)
-            | Self::Seal(_) => ErrorKind::Internal,
+            | Self::Seal(_)
+            | Self::Effect(_) => ErrorKind::Internal,
         }
     }
 
@@ -146,6 +153,7 @@ impl ServiceError for Error {
             | Self::Part(_)
             | Self::Backup(_)
             | Self::Seal(_)
+            | Self::Effect(_)
             | Self::Intent(_) => "InternalFailure",
         })
     }
@@ -172,6 +180,7 @@ impl ServiceError for Error {
             | Self::Part(_)
             | Self::Backup(_)
             | Self::Seal(_)
+            | Self::Effect(_)
             | Self::Intent(_) => {
                 "the request processing has failed because of an unknown error".to_owned()
             }

@@ -16,6 +16,7 @@
 //! bytes. A missing, moved, exchanged or cut-off chunk does not open, nor does one of another
 //! backup.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -24,9 +25,10 @@ use crypto::aead::XaesKey;
 use crypto::digest::{Sha256, sha256};
 use crypto::kdf::derive_key;
 use crypto::secret::Key32;
+use kms::DeletedKey;
 use serde::{Deserialize, Serialize};
 use store::embedded::Item;
-use types::{Arn, Entropy};
+use types::Entropy;
 use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 8] = b"srbackup";
@@ -40,6 +42,7 @@ const LONGEST_SEAL: u32 = 1 << 20;
 const LONGEST_FIELD: u64 = 64 << 20;
 
 const ABOUT: u8 = b'A';
+const DELETED: u8 = b'D';
 const SHRED: u8 = b'S';
 const KEYSPACE: u8 = b'K';
 const ITEM: u8 = b'I';
@@ -55,8 +58,8 @@ pub(crate) struct About {
     pub made: String,
     /// The release that made it.
     pub release: String,
-    /// The KMS keys that had been deleted by then.
-    pub deleted: Vec<Arn>,
+    /// The line of commits that it is of.
+    pub lineage: String,
 }
 
 /// A backup cannot be read.
@@ -77,6 +80,9 @@ pub(crate) enum BackupError {
     /// What its chunks hold makes no sense.
     #[error("the backup holds something that this release does not understand")]
     Unreadable,
+    /// An item is larger than any that can be restored.
+    #[error("the store holds an item that is too large for a backup")]
+    TooLarge,
     /// The store could not be read.
     #[error("reading the store failed")]
     Store(#[from] store::Error),
@@ -126,9 +132,20 @@ impl<'a, W: Write> Writer<'a, W> {
         Ok(writer)
     }
 
-    /// Adds the file of shred keys.
+    /// Adds the KMS keys that had been deleted by then.
+    pub(crate) fn deleted(&mut self, keys: &BTreeSet<DeletedKey>) -> Result<(), BackupError> {
+        for key in keys {
+            self.part(DELETED, &[key.to_string().as_bytes()])?;
+        }
+        Ok(())
+    }
+
+    /// Adds the file of shred keys, piece by piece.
     pub(crate) fn shred(&mut self, content: &[u8]) -> Result<(), BackupError> {
-        self.part(SHRED, &[content])
+        for piece in content.chunks(CHUNK) {
+            self.part(SHRED, &[piece])?;
+        }
+        Ok(())
     }
 
     /// Adds one item of the cut; items come in the cut's order.
@@ -157,7 +174,11 @@ impl<'a, W: Write> Writer<'a, W> {
     fn part(&mut self, kind: u8, fields: &[&[u8]]) -> Result<(), BackupError> {
         self.chunk.push(kind);
         for field in fields {
-            let length = u64::try_from(field.len()).map_err(|_source| BackupError::Unreadable)?;
+            let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
+            // What a reader would not believe is not written.
+            if length > LONGEST_FIELD {
+                return Err(BackupError::TooLarge);
+            }
             self.chunk.extend_from_slice(&length.to_be_bytes());
             self.chunk.extend_from_slice(field);
         }
@@ -240,20 +261,34 @@ impl Sealed {
                 revision: 0,
                 made: String::new(),
                 release: String::new(),
-                deleted: Vec::new(),
+                lineage: String::new(),
             },
+            deleted: BTreeSet::new(),
             shred: Vec::new(),
+            next: None,
         };
         if reader.kind()? != ABOUT {
             return Err(BackupError::Unreadable);
         }
         let about = reader.field()?;
         reader.about = serde_json::from_slice(&about).map_err(|_source| BackupError::Unreadable)?;
-        if reader.kind()? != SHRED {
-            return Err(BackupError::Unreadable);
+        loop {
+            match reader.kind()? {
+                DELETED => {
+                    let text = String::from_utf8(reader.field()?);
+                    let key = text.ok().and_then(|text| text.parse().ok());
+                    reader.deleted.insert(key.ok_or(BackupError::Unreadable)?);
+                }
+                SHRED => {
+                    let piece = reader.field()?;
+                    reader.shred.extend_from_slice(&piece);
+                }
+                kind => {
+                    reader.next = Some(kind);
+                    return Ok(reader);
+                }
+            }
         }
-        reader.shred = reader.field()?;
-        Ok(reader)
     }
 }
 
@@ -268,13 +303,21 @@ pub(crate) struct Reader {
     last: bool,
     keyspace: String,
     about: About,
+    deleted: BTreeSet<DeletedKey>,
     shred: Vec<u8>,
+    /// The kind of the part that comes next, if it was read already.
+    next: Option<u8>,
 }
 
 impl Reader {
     /// What the backup says of itself.
     pub(crate) fn about(&self) -> &About {
         &self.about
+    }
+
+    /// The KMS keys that had been deleted by then.
+    pub(crate) fn deleted(&self) -> &BTreeSet<DeletedKey> {
+        &self.deleted
     }
 
     /// The file of shred keys.
@@ -313,6 +356,9 @@ impl Reader {
     }
 
     fn kind(&mut self) -> Result<u8, BackupError> {
+        if let Some(kind) = self.next.take() {
+            return Ok(kind);
+        }
         let mut kind = [0; 1];
         self.take(&mut kind)?;
         let [kind] = kind;

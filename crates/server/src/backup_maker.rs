@@ -1,13 +1,14 @@
 //! Makes backups: of the running server, and of a directory that nobody serves.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crypto::digest::Sha256;
 use crypto::lock::LockedKey32;
 use crypto::secret::Key32;
 use operator::{Made, MakeBackup, Refused};
@@ -15,9 +16,9 @@ use store::embedded::Cut;
 use store::{EmbeddedStore, Snapshot, Store, View};
 use types::{AccountId, Clock, Entropy, Timestamp};
 
-use crate::backup::{About, BackupError, Writer};
+use crate::backup::{About, BackupError, Sealed, Writer};
 use crate::file::{self, FileError};
-use crate::seal;
+use crate::seal::{self, Seal, SealError};
 
 /// What makes backups of a running server.
 pub(crate) struct Maker {
@@ -48,6 +49,9 @@ pub(crate) enum MakeError {
     /// The file of shred keys cannot be read.
     #[error(transparent)]
     Shred(#[from] kms::ShredError),
+    /// The seal cannot be read.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// A file cannot be made.
     #[error(transparent)]
     File(#[from] FileError),
@@ -97,17 +101,21 @@ impl Parts {
     }
 
     /// Writes the backup to `path`, which must not exist; it is whole, or not there.
+    ///
+    /// What was written is read back, all of it, before it gets its name.
     pub(crate) fn write(
         self,
         path: &Path,
         key: &Key32,
         entropy: &dyn Entropy,
     ) -> Result<Made, MakeError> {
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(".partial");
-        let partial = path.with_file_name(name);
+        let partial = partial(path, entropy);
         let written = self.write_partial(&partial, key, entropy);
         let named = written.and_then(|made| {
+            let read = read_back(&partial, key)?;
+            if read != made {
+                return Err(BackupError::NotABackup.into());
+            }
             // A link, unlike a rename, never takes another file's place.
             fs::hard_link(&partial, path).map_err(|source| {
                 if source.kind() == io::ErrorKind::AlreadyExists {
@@ -119,7 +127,7 @@ impl Parts {
             })?;
             Ok(made)
         });
-        // What is left of a failure is of no use, and in the way of the next.
+        // What is left of a failure is of no use.
         let removed = fs::remove_file(&partial).map_err(file::failed("removing", &partial));
         let (revision, bytes, digest) = named?;
         removed?;
@@ -141,8 +149,7 @@ impl Parts {
         let failed = file::failed("writing", path);
         let file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(path)
             .map_err(failed)?;
@@ -151,15 +158,62 @@ impl Parts {
             revision,
             made: self.now.to_iso8601(),
             release: env!("CARGO_PKG_VERSION").to_owned(),
-            deleted: kms::deleted_keys(&self.snapshot).into_iter().collect(),
+            lineage: Seal::parse(&self.seal, path.to_path_buf())?
+                .lineage()
+                .to_owned(),
         };
         let mut writer = Writer::begin(file, (&self.seal, key), &about, entropy)?;
+        writer.deleted(&kms::deleted_keys(&self.snapshot))?;
         writer.shred(&self.shred)?;
         self.cut
             .items::<BackupError>(|keyspace, key, value| writer.item(keyspace, key, value))?;
         let (bytes, digest, file): (_, _, File) = writer.end()?;
         file.sync_all().map_err(failed)?;
         Ok((revision, bytes, digest))
+    }
+}
+
+/// Where a backup is written until it is whole: a name that no backup has.
+fn partial(path: &Path, entropy: &dyn Entropy) -> PathBuf {
+    let mut suffix = [0; 8];
+    entropy.fill(&mut suffix);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}{PARTIAL}", hex::encode(suffix)))
+}
+
+/// How the names of such files end.
+const PARTIAL: &str = ".partial";
+
+/// Removes what backups of a server that was killed have left in `directory`.
+fn sweep(directory: &Path) -> Result<(), FileError> {
+    let failed = file::failed("reading", directory);
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(PARTIAL) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(file::failed("removing", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Commit, size and digest of the backup at `path`, all of it read and verified.
+fn read_back(path: &Path, key: &Key32) -> Result<(u64, u64, [u8; 32]), MakeError> {
+    let mut reader = Sealed::open(path)?.unsealed(key)?;
+    while reader.item()?.is_some() {}
+    let failed = file::failed("reading", path);
+    let mut file = File::open(path).map_err(failed)?;
+    let (mut digest, mut length) = (Sha256::new(), 0);
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut piece).map_err(failed)?;
+        if read == 0 {
+            return Ok((reader.about().revision, length, digest.finish()));
+        }
+        digest.update(piece.get(..read).unwrap_or_default());
+        length += u64::try_from(read).unwrap_or(0);
     }
 }
 
@@ -196,7 +250,9 @@ impl MakeBackup for Maker {
         if self.running.swap(true, Ordering::AcqRel) {
             return Err(Refused::Running);
         }
-        let made = Parts::of(&store, &self.keyring, &self.data, self.clock.now())
+        let made = sweep(directory)
+            .map_err(MakeError::from)
+            .and_then(|()| Parts::of(&store, &self.keyring, &self.data, self.clock.now()))
             .and_then(|parts| parts.write(&path, self.key.key(), &*self.entropy));
         self.running.store(false, Ordering::Release);
         made.map_err(|failed| match failed {

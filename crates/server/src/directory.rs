@@ -4,8 +4,10 @@
 //! [`SealedDirectory`].
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crypto::lock::LockedKey32;
 use crypto::secret::Key32;
@@ -18,13 +20,24 @@ use crate::seal::{self, Opened, SealError};
 /// The store's directory in the data directory.
 const STORE: &str = "store";
 
+/// The locked file's name in the data directory.
+const LOCK: &str = "lock";
+
 /// A locked, unsealed data directory. The lock lasts as long as the value.
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
     root: LockedKey32,
     fresh: bool,
-    _lock: DirectoryLock,
+    _lock: Arc<DirectoryLock>,
+}
+
+/// An empty directory that is being restored, locked until the value is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    path: PathBuf,
+    lock: Arc<DirectoryLock>,
+    made: bool,
 }
 
 /// The locked file of a data directory.
@@ -82,6 +95,12 @@ pub(crate) enum DirectoryError {
     )]
     StoreMissing {
         /// Where the store was.
+        path: PathBuf,
+    },
+    /// There is something in the way.
+    #[error("`{path}` is not empty: a backup is restored to a new directory only")]
+    Filled {
+        /// The directory.
         path: PathBuf,
     },
     /// There is nothing to work on.
@@ -146,10 +165,10 @@ impl DataDirectory {
         unseal(config, lock)
     }
 
-    /// An empty directory that is being restored: it has no seal yet, so that nothing serves it.
-    pub(crate) fn restoring(path: &Path, root: Key32) -> Result<Self, DirectoryError> {
-        let lock = lock(path)?;
-        Ok(Self::new(path.to_path_buf(), root, false, lock))
+    /// A directory that is being restored: it has no seal yet, so that nothing serves it.
+    pub(crate) fn restoring(claim: &Claim, root: Key32) -> Self {
+        let lock = Arc::clone(&claim.lock);
+        Self::locked(claim.path.clone(), root, false, lock)
     }
 
     /// The directory.
@@ -158,6 +177,10 @@ impl DataDirectory {
     }
 
     fn new(path: PathBuf, root: Key32, fresh: bool, lock: DirectoryLock) -> Self {
+        Self::locked(path, root, fresh, Arc::new(lock))
+    }
+
+    fn locked(path: PathBuf, root: Key32, fresh: bool, lock: Arc<DirectoryLock>) -> Self {
         let root = LockedKey32::new(root);
         if let Some(refusal) = root.refusal() {
             tracing::warn!(reason = %refusal, "the root key's memory could not be locked");
@@ -211,6 +234,70 @@ impl DataDirectory {
     }
 }
 
+impl Claim {
+    /// Makes the directory `path`, or takes it if it is empty, and locks it.
+    ///
+    /// Fails, and leaves everything as it is, if there is anything in it or if another process
+    /// has it.
+    pub(crate) fn of(path: &Path) -> Result<Self, DirectoryError> {
+        let made = !path.exists();
+        if !made {
+            refuse_filled(path, &[])?;
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(file::failed("creating", path))?;
+        let lock = Arc::new(lock(path)?);
+        // Again under the lock: from here on nobody else fills it.
+        refuse_filled(path, &[LOCK])?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            lock,
+            made,
+        })
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes what a restore that failed has left, which nothing else can have made.
+    pub(crate) fn clear(self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name() == LOCK {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        fs::remove_file(self.path.join(LOCK))?;
+        if self.made {
+            fs::remove_dir(&self.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Fails if there is anything but `known` in the directory.
+fn refuse_filled(path: &Path, known: &[&str]) -> Result<(), DirectoryError> {
+    let failed = file::failed("reading", path);
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if !known.iter().any(|known| name == *known) {
+            let path = path.to_path_buf();
+            return Err(DirectoryError::Filled { path });
+        }
+    }
+    Ok(())
+}
+
 impl SealedDirectory {
     /// The data directory.
     pub(crate) fn path(&self) -> &Path {
@@ -249,7 +336,7 @@ fn unseal(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, Direct
 }
 
 fn lock(path: &Path) -> Result<DirectoryLock, DirectoryError> {
-    let name = path.join("lock");
+    let name = path.join(LOCK);
     let failed = file::failed("locking", &name);
     let file = OpenOptions::new()
         .write(true)
@@ -345,6 +432,33 @@ mod tests {
         let _first = opened(&config);
         let second = DataDirectory::open_or_create(&config, &SystemEntropy);
         assert!(matches!(second, Err(DirectoryError::InUse { .. })));
+    }
+
+    #[test]
+    fn a_claim_takes_nothing_that_is_another_s() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        let served = opened(&config);
+        assert!(Claim::of(&config.data).is_err());
+        drop(served);
+        assert!(matches!(
+            Claim::of(&config.data),
+            Err(DirectoryError::Filled { .. })
+        ));
+        assert!(seal::exists(&config.data));
+        let new = dir.path().join("new");
+        let claim = Claim::of(&new).unwrap();
+        // Neither a second restore nor a server comes between.
+        assert!(Claim::of(&new).is_err());
+        let other = DirectoryConfig {
+            data: new.clone(),
+            seal: config.seal,
+        };
+        let refused = DataDirectory::open_or_create(&other, &SystemEntropy);
+        assert!(matches!(refused, Err(DirectoryError::InUse { .. })));
+        fs::write(new.join("shred.keys"), "x").unwrap();
+        claim.clear().unwrap();
+        assert!(!new.exists());
     }
 
     #[test]

@@ -120,9 +120,15 @@ impl Door {
                 info!(peer = %peer.address, request = %id, "unsealed");
                 closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")))
             }
-            Ok(Progress::Collecting { given, needed }) => {
+            Ok(Progress::Collecting {
+                given,
+                needed,
+                sets,
+            }) => {
                 info!(peer = %peer.address, request = %id, given, needed, "a share was given");
-                let text = format!("{{\"Sealed\":true,\"Given\":{given},\"Needed\":{needed}}}");
+                let text = format!(
+                    "{{\"Sealed\":true,\"Given\":{given},\"Needed\":{needed},\"Sets\":{sets}}}"
+                );
                 closing(reply.written(Bytes::from(text)))
             }
             Err(still) => {

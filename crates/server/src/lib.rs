@@ -3,6 +3,12 @@
 //! Layer 3: the only crate beside `wire` that knows HTTP, and the only one that reads
 //! configuration. `main` parses the command line and calls in here.
 
+/// Keeps the process out of core dumps and away from tracers, as far as the system allows; returns
+/// what it refused.
+pub fn harden() -> Vec<crypto::lock::NotHardened> {
+    crypto::lock::harden_process()
+}
+
 pub mod account;
 mod allowance;
 pub mod audit_log;

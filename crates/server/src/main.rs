@@ -17,6 +17,8 @@ fn main() -> ExitCode {
         // Help, or the version.
         Err(shown) => shown.exit(),
     };
+    // Before any secret is read; `serve` says what was refused.
+    drop(server::harden());
     let run = match cli.command {
         Command::Serve(args) => server::serve::run(&args),
         Command::Recover(args) => server::recover::run(&args),

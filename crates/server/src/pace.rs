@@ -52,6 +52,11 @@ impl Pace {
         Ok(())
     }
 
+    /// Ends an attempt that says nothing of the peer: what it owes for wrong ones stays.
+    pub(crate) fn release(&mut self) {
+        self.running = false;
+    }
+
     /// Ends an attempt of `peer` at `now`.
     pub(crate) fn end(&mut self, peer: IpAddr, now: Monotonic, was_wrong: bool) {
         self.running = false;
@@ -91,6 +96,23 @@ pub(crate) fn network(peer: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attempt_that_says_nothing_forgives_nothing() {
+        let mut pace = Pace::default();
+        for turn in 0..5 {
+            pace.begin(HERE, at(turn * 100_000)).unwrap();
+            pace.end(HERE, at(turn * 100_000), true);
+        }
+        let begun = 500_000;
+        pace.begin(HERE, at(begun)).unwrap();
+        pace.release();
+        pace.begin(HERE, at(begun + 2_000)).unwrap();
+        pace.end(HERE, at(begun + 2_000), true);
+        // The sixth wrong one in a row, and not the first.
+        let wait = pace.begin(HERE, at(begun + 3_000)).unwrap_err();
+        assert!(wait > Duration::from_secs(20), "{wait:?}");
+    }
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));

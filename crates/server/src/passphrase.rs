@@ -75,6 +75,15 @@ fn read_line() -> Result<SecretBytes, PassphraseError> {
     Ok(passphrase)
 }
 
+/// Whether `passphrase` may seal a directory: it can be given in every way that one is taken,
+/// and is not a mere character.
+pub(crate) fn may_seal(passphrase: &[u8]) -> bool {
+    const SHORTEST: usize = 8;
+    (SHORTEST..=LONGEST).contains(&passphrase.len())
+        && std::str::from_utf8(passphrase).is_ok_and(|text| !text.contains(char::is_control))
+        && !passphrase.starts_with(PREFIX.as_bytes())
+}
+
 /// The first line of `text`, unless it is empty.
 pub(crate) fn first_line(text: &[u8]) -> Option<SecretBytes> {
     let line = text.split(|byte| *byte == b'\n').next()?;
@@ -112,6 +121,25 @@ impl Drop for Quiet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_passphrase_that_could_not_be_given_again_does_not_seal() {
+        assert!(may_seal(b"correct horse") && may_seal("grüße aus köln".as_bytes()));
+        assert!(may_seal(&[b'x'; LONGEST]));
+        for bad in [
+            &b""[..],
+            b"x",
+            b"1234567",
+            b"two\nlines",
+            b"tab\tinside",
+            b"srshare1-00",
+            b"not utf-8 \xff",
+            &[b'x'; LONGEST + 1],
+        ] {
+            assert!(!may_seal(bad), "{}", bad.escape_ascii());
+        }
+        assert!(!may_seal("ü".repeat(LONGEST).as_bytes()));
+    }
 
     fn check(text: &[u8], expected: Option<&[u8]>) {
         let line = first_line(text);

@@ -3,24 +3,26 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use crypto::kdf::derive_key;
+use crypto::mac::HmacSha256Key;
 use crypto::secret::Key32;
+use kms::DeletedKey;
 use pipeline::sources::{Principals, Sources};
 use pipeline::{Parts, ServicesBuilder};
-use store::embedded::{NUMBERS_LEFT_OUT, rebuild};
+use store::embedded::rebuild;
 use store::{EmbeddedStore, Store};
 use types::Arn;
 
-use crate::backup::{Reader, Sealed, backups_key};
+use crate::backup::{About, Reader, Sealed, backups_key};
 use crate::cli::{BackupFileArgs, DirectoryArgs, RestoreArgs};
 use crate::config::DirectoryConfig;
-use crate::directory::DataDirectory;
+use crate::directory::{Claim, DataDirectory};
 use crate::seal::{Opened, Seal};
 use crate::{compose, file, offline, passphrase};
 
@@ -63,49 +65,95 @@ pub fn verify(args: &BackupFileArgs) -> anyhow::Result<()> {
         about.revision,
         about.made,
         about.release,
-        about.deleted.len()
+        backup.reader.deleted().len()
     ))
 }
 
 /// `strongroom backup deletions`: the KMS keys that had been deleted when a backup was made.
 pub fn deletions(args: &BackupFileArgs) -> anyhow::Result<()> {
     let backup = unseal(&args.file, &args.directory)?;
-    let about = backup.reader.about();
-    let mut text = format!("{AS_OF}{}\n", about.revision);
-    for arn in &about.deleted {
-        let _infallible = writeln!(text, "{arn}");
-    }
-    print(&text)
+    let key = list_key(&backups_key(&backup.data_key));
+    print(&list(backup.reader.about(), backup.reader.deleted(), &key))
 }
 
-/// Begins a list of deleted keys that says until when it is complete.
+/// Begins a list of deleted keys that says of which line of deployments it is, and until when it
+/// is complete.
 const AS_OF: &str = "# deleted keys as of commit ";
+
+/// Ends such a list.
+const MAC: &str = "# mac ";
+
+/// The list of a backup: line, commit, keys, and a MAC that only the seal can make.
+fn list(about: &About, deleted: &BTreeSet<DeletedKey>, key: &HmacSha256Key) -> String {
+    let mut text = format!("{AS_OF}{} of {}\n", about.revision, about.lineage);
+    for gone in deleted {
+        let _infallible = writeln!(text, "{gone}");
+    }
+    let mac = hex::encode(key.tag(text.as_bytes()));
+    text + MAC + &mac + "\n"
+}
+
+fn list_key(backups: &Key32) -> HmacSha256Key {
+    HmacSha256Key::new(derive_key(backups, "deletions", b"").expose())
+}
 
 /// Keys that were deleted, as lists tell.
 #[derive(Debug, Default, PartialEq)]
 struct Deletions {
-    keys: BTreeSet<Arn>,
-    /// The newest commit until which a list is complete.
-    as_of: Option<u64>,
+    keys: BTreeSet<DeletedKey>,
+    /// Until which commit of which line a list is complete.
+    as_of: Vec<(String, u64)>,
+    /// What the MACs of such lists cover, and the MACs.
+    macs: Vec<(String, String)>,
 }
 
 impl Deletions {
-    /// Adds the list `text`. Fails, with the line's number, for a line that is no key's ARN.
+    /// Adds the list `text`. Fails, with the line's number, for a line that is no key.
     fn add(&mut self, text: &str) -> Result<(), usize> {
+        let (mut is_complete, mut has_ended) = (false, false);
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
-            if let Some(commit) = line.strip_prefix(AS_OF) {
+            if has_ended {
+                // The MAC covers what stands before it, and nothing else is believed.
+                return Err(number);
+            }
+            if let Some(front) = line.strip_prefix(AS_OF) {
+                let (commit, lineage) = front.split_once(" of ").ok_or(number)?;
                 let commit = commit.parse().map_err(|_source| number)?;
-                self.as_of = self.as_of.max(Some(commit));
-            } else if !line.is_empty() && !line.starts_with('#') {
-                let arn: Arn = line.parse().map_err(|_source| number)?;
-                if arn.resource_of("key").is_none() {
+                if number > 1 {
                     return Err(number);
                 }
-                self.keys.insert(arn);
+                self.as_of.push((lineage.to_owned(), commit));
+                is_complete = true;
+            } else if let Some(mac) = line.strip_prefix(MAC) {
+                let covered = text.split(MAC).next().unwrap_or_default();
+                self.macs.push((covered.to_owned(), mac.to_owned()));
+                has_ended = true;
+            } else if !line.is_empty() && !line.starts_with('#') {
+                self.keys.insert(line.parse().map_err(|_source| number)?);
             }
         }
+        // A list that was cut off says nothing of its end.
+        if is_complete && !has_ended {
+            return Err(text.lines().count());
+        }
         Ok(())
+    }
+
+    /// Whether every list that says until when it is complete is as a backup gave it.
+    fn are_genuine(&self, key: &HmacSha256Key) -> bool {
+        self.macs.iter().all(|(covered, mac)| {
+            let mac = hex::decode(mac).ok();
+            let mac = mac.and_then(|mac| <[u8; 32]>::try_from(mac).ok());
+            mac.is_some_and(|mac| key.verify(covered.as_bytes(), &mac))
+        })
+    }
+
+    /// The newest commit, of this line and behind `revision`, until which they are complete.
+    fn reach(&self, lineage: &str, revision: u64) -> Option<u64> {
+        let of_line = self.as_of.iter().filter(|(line, _)| line == lineage);
+        let commits = of_line.map(|(_, commit)| *commit);
+        commits.filter(|commit| *commit > revision).max()
     }
 }
 
@@ -117,66 +165,31 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         let text = text.with_context(|| format!("reading `{}` failed", path.display()))?;
         if let Err(line) = deletions.add(&text) {
             bail!(
-                "{}:{line}: this is not the ARN of a KMS key",
+                "{}:{line}: this is no list of deleted KMS keys, or it is cut off",
                 path.display()
             );
         }
     }
     let config = DirectoryConfig::of(&args.directory)?;
-    let made = make_directory(&config.data)?;
+    let claim = Claim::of(&config.data)?;
     let restored = unseal(&args.file, &args.directory)
-        .and_then(|backup| restore(backup, &config.data, &deletions, args.accept_revival));
+        .and_then(|backup| restore(backup, &claim, &deletions, args.accept_revival));
     match restored {
         Ok(text) => print(&text),
         Err(failed) => {
-            // Nothing was here: what is left of the attempt must not be taken for a directory.
-            clear(&config.data, made).context("what was half restored could not be removed")?;
+            // What is left of the attempt must not be taken for a directory.
+            claim
+                .clear()
+                .context("what was half restored could not be removed")?;
             Err(failed)
         }
     }
 }
 
-/// Makes the directory; whether it was not there. Fails unless it is empty.
-fn make_directory(data: &Path) -> anyhow::Result<bool> {
-    let failed = file::failed("creating", data);
-    if data.exists() {
-        let mut entries = fs::read_dir(data).map_err(file::failed("reading", data))?;
-        if entries.next().is_some() {
-            bail!(
-                "`{}` is not empty: a backup is restored to a new directory only",
-                data.display()
-            );
-        }
-        return Ok(false);
-    }
-    let mut builder = DirBuilder::new();
-    builder
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
-        .map_err(failed)?;
-    Ok(true)
-}
-
-fn clear(data: &Path, made: bool) -> std::io::Result<()> {
-    if made {
-        return fs::remove_dir_all(data);
-    }
-    for entry in fs::read_dir(data)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 /// Restores, applies the deletions, and writes the seal last: without it nothing serves `data`.
 fn restore(
     backup: Unsealed,
-    data: &Path,
+    claim: &Claim,
     deletions: &Deletions,
     accept_revival: bool,
 ) -> anyhow::Result<String> {
@@ -185,37 +198,40 @@ fn restore(
         data_key,
         mut reader,
     } = backup;
-    let directory = DataDirectory::restoring(data, data_key)?;
+    if !deletions.are_genuine(&list_key(&backups_key(&data_key))) {
+        bail!("a list of deleted keys is not as `strongroom backup deletions` printed it");
+    }
+    let directory = DataDirectory::restoring(claim, data_key);
     file::create_durably(&directory.shred(), reader.shred())?;
     let (clock, entropy) = offline::surroundings();
     let options = compose::options(&directory, &clock, &entropy);
     let (revision, snapshot) = rebuild(&options, || reader.item())?;
-    if revision != reader.about().revision {
-        bail!(
-            "the backup says that it ends at commit {}, but it ends at {revision}",
-            reader.about().revision
-        );
+    let about = reader.about();
+    if revision != about.revision {
+        let said = about.revision;
+        bail!("the backup says that it ends at commit {said}, but it ends at {revision}");
     }
-    let complete = deletions.as_of.is_some_and(|as_of| as_of >= revision);
-    if !complete && !accept_revival && kms::has_customer_keys(&snapshot) {
+    let reach = deletions.reach(&about.lineage, revision);
+    let has_keys = kms::has_customer_keys(&snapshot);
+    if reach.is_none() && !accept_revival && has_keys {
         bail!(
             "KMS keys that were deleted after commit {revision} would be back: show what was \
-             deleted with --deletions (a list that is complete up to this commit or a later \
-             one), or accept it with --accept-revival"
+             deleted with --deletions (a list of a newer backup of this deployment), or accept \
+             it with --accept-revival"
         );
     }
     let deleted = delete(&directory, deletions)?;
-    seal.create_in(data)?;
-    let mut text = format!(
-        "restored commit {revision} to {}; the next is numbered {}\n",
-        data.display(),
-        revision.saturating_add(NUMBERS_LEFT_OUT + 1)
-    );
+    seal.with_new_lineage(&*entropy).create_in(claim.path())?;
+    let mut text = format!("restored commit {revision} to {}\n", claim.path().display());
     for arn in &deleted {
         let _infallible = writeln!(text, "deleted again: {arn}");
     }
-    if !complete && kms::has_customer_keys(&snapshot) {
-        text.push_str("KMS keys that were deleted since, and that no list showed, are back\n");
+    if has_keys {
+        let covered = reach.unwrap_or(revision);
+        let _infallible = writeln!(
+            text,
+            "KMS keys that were deleted after commit {covered}, and that no list names, are back"
+        );
     }
     Ok(text)
 }
@@ -264,15 +280,57 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
+    const ONE: &str = "arn:aws:kms:us-east-1:111122223333:key/one";
+
+    fn key(byte: u8) -> HmacSha256Key {
+        HmacSha256Key::new(&[byte; 32])
+    }
+
+    fn listed(revision: u64, lineage: &str) -> String {
+        let about = About {
+            revision,
+            made: String::new(),
+            release: String::new(),
+            lineage: lineage.to_owned(),
+        };
+        let gone = format!("{ONE} 12.5").parse().unwrap();
+        list(&about, &BTreeSet::from([gone]), &key(1))
+    }
+
     #[test]
-    fn lists_add_up_and_say_until_when_they_are_complete() {
+    fn lists_add_up_and_reach_behind_a_backup_of_their_own_line() {
         let mut deletions = Deletions::default();
-        let one = "arn:aws:kms:us-east-1:111122223333:key/one";
-        deletions.add(&format!("# by hand\n\n  {one}\n")).unwrap();
-        assert_eq!((deletions.keys.len(), deletions.as_of), (1, None));
-        deletions.add(&format!("{AS_OF}12\n{one}\n")).unwrap();
-        deletions.add(&format!("{AS_OF}7\n")).unwrap();
-        assert_eq!((deletions.keys.len(), deletions.as_of), (1, Some(12)));
+        deletions.add(&format!("# by hand\n\n  {ONE}\n")).unwrap();
+        assert_eq!((deletions.keys.len(), deletions.reach("a", 0)), (1, None));
+        deletions.add(&listed(12, "a")).unwrap();
+        deletions.add(&listed(7, "a")).unwrap();
+        deletions.add(&listed(99, "b")).unwrap();
+        assert_eq!(deletions.keys.len(), 2);
+        assert!(deletions.are_genuine(&key(1)) && !deletions.are_genuine(&key(2)));
+        // A backup's own list says nothing of what came after it.
+        assert_eq!(deletions.reach("a", 12), None);
+        assert_eq!(deletions.reach("a", 11), Some(12));
+        assert_eq!(deletions.reach("c", 1), None);
+    }
+
+    #[test]
+    fn lists_that_were_changed_or_cut_off_are_refused() {
+        let good = listed(12, "a");
+        for (from, to) in [("12 of", "13 of"), ("key/one", "key/two"), ("of a", "of b")] {
+            let mut deletions = Deletions::default();
+            deletions.add(&good.replacen(from, to, 1)).unwrap();
+            assert!(!deletions.are_genuine(&key(1)), "{from}");
+        }
+        let cut: String = good
+            .lines()
+            .take(2)
+            .map(|line| line.to_owned() + "\n")
+            .collect();
+        assert_eq!(Deletions::default().add(&cut), Err(2));
+        let mac = good.lines().last().unwrap();
+        for more in [format!("{AS_OF}99 of a\n{mac}\n"), format!("{ONE}\n")] {
+            assert_eq!(Deletions::default().add(&format!("{good}{more}")), Err(4));
+        }
     }
 
     #[test]
@@ -280,7 +338,8 @@ mod tests {
         for line in [
             "x",
             "arn:aws:kms:us-east-1:111122223333:alias/a",
-            "# deleted keys as of commit x",
+            "arn:aws:kms:us-east-1:111122223333:key/one 12",
+            "# deleted keys as of commit x of y",
         ] {
             let text = format!("# list\n{line}\n");
             assert_eq!(Deletions::default().add(&text), Err(2), "{line}");

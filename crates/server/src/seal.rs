@@ -79,6 +79,12 @@ pub(crate) enum SealError {
         /// Key file or passphrase.
         kind: &'static str,
     },
+    /// The passphrase cannot seal a directory.
+    #[error(
+        "a passphrase that seals a directory has 8 to 1024 bytes of UTF-8 without control \
+         characters, and does not begin like a share"
+    )]
+    Unfit,
     /// The passphrase could not be stretched.
     #[error("deriving a key from the passphrase failed")]
     Derive,
@@ -121,6 +127,8 @@ struct SealFile {
     seal: Kind,
     /// Whether the first account has been committed: from then on a store must be there.
     initialised: bool,
+    /// Which line of commits the store is: random, and another one after each restore.
+    lineage: String,
     /// How often the root key was replaced.
     root_key_generation: u64,
     /// The root key, sealed by what the operator has; hexadecimal.
@@ -167,11 +175,18 @@ pub(crate) fn create(
         sealed_root_key: wrapping.seal(&root, entropy)?,
         seal: kind,
         initialised: false,
+        lineage: lineage(entropy),
         root_key_generation: 0,
         sealed_data_key: sealed_data_key(&root, &data_key, entropy),
     };
     write(data, &file)?;
     Ok(data_key)
+}
+
+fn lineage(entropy: &dyn Entropy) -> String {
+    let mut id = [0; 16];
+    entropy.fill(&mut id);
+    hex::encode(id)
 }
 
 fn sealed_data_key(root: &Key32, data_key: &Key32, entropy: &dyn Entropy) -> String {
@@ -264,6 +279,17 @@ impl Seal {
         };
         let key = stretching.stretch(passphrase)?;
         self.data_key(&Wrapping::Key(key.ok_or_else(|| self.damaged())?))
+    }
+
+    /// Which line of commits the store of this directory is.
+    pub(crate) fn lineage(&self) -> &str {
+        &self.file.lineage
+    }
+
+    /// The seal of a directory that goes on from a backup: another line of commits.
+    pub(crate) fn with_new_lineage(mut self, entropy: &dyn Entropy) -> Self {
+        self.file.lineage = lineage(entropy);
+        self
     }
 
     /// The kind of seal, in words.

@@ -12,7 +12,7 @@ use crypto::shares;
 use serde_json::{Value, json};
 use store::{Batch, Store, View};
 use types::{Entropy, Region, Timestamp};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::bootstrap::{self, BootstrapError};
 use crate::cli::{
@@ -50,7 +50,9 @@ fn rewrap(args: &RewrapArgs) -> anyhow::Result<()> {
     };
     let mut input = json!({ "NewKind": kind, "New": *new });
     add_current(&args.current, &mut input)?;
-    let answer = call(&args.current.client, "RewrapSeal", &input)?;
+    let answer = call(&args.current.client, "RewrapSeal", &input);
+    wipe(&mut input);
+    let answer = answer?;
     print(&format!(
         "sealed with a {}: name it when the server is started again\n",
         answer
@@ -63,7 +65,9 @@ fn rewrap(args: &RewrapArgs) -> anyhow::Result<()> {
 fn rotate(args: &RotateRootArgs) -> anyhow::Result<()> {
     let mut input = json!({});
     add_current(&args.current, &mut input)?;
-    let answer = call(&args.current.client, "RotateRootKey", &input)?;
+    let answer = call(&args.current.client, "RotateRootKey", &input);
+    wipe(&mut input);
+    let answer = answer?;
     let generation = answer.get("RootKeyGeneration").and_then(Value::as_u64);
     print(&format!(
         "the root key was replaced, for the {}. time\n",
@@ -187,6 +191,15 @@ async fn record(
     audit::append(&mut batch, Some(account), &region, now, &record)?;
     store.commit(batch).await?;
     Ok(())
+}
+
+/// Wipes the secrets of a request that was sent.
+fn wipe(input: &mut Value) {
+    for member in ["Current", "New"] {
+        if let Some(Value::String(text)) = input.get_mut(member) {
+            text.zeroize();
+        }
+    }
 }
 
 /// The content of a key file, which is made if it is missing.

@@ -76,14 +76,9 @@ impl KeepSeal for Keeper {
         kind: SealKind,
         new: &str,
     ) -> Result<SealState, SealRefused> {
-        // What a passphrase file could not hold could not be given again.
-        let is_line = || {
-            let line = passphrase::first_line(new.as_bytes());
-            line.is_some_and(|line| line.expose() == new.as_bytes())
-        };
         let key = match kind {
             SealKind::KeyFile => Some(parse_key(new.as_bytes()).ok_or(SealRefused::Unusable)?),
-            SealKind::Passphrase if is_line() => None,
+            SealKind::Passphrase if passphrase::may_seal(new.as_bytes()) => None,
             SealKind::Passphrase => return Err(SealRefused::Unusable),
         };
         self.change(current, |seal, current| {

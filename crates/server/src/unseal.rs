@@ -48,7 +48,7 @@ struct Attempts {
     data: PathBuf,
     clock: Arc<dyn Clock>,
     pace: Mutex<Pace>,
-    shares: Mutex<Collection>,
+    shares: Mutex<Collections>,
     found: mpsc::Sender<Unsealed>,
 }
 
@@ -71,6 +71,8 @@ pub(crate) enum Progress {
         given: usize,
         /// How many it takes.
         needed: usize,
+        /// Of how many sets shares were given.
+        sets: usize,
     },
 }
 
@@ -140,7 +142,17 @@ impl Unsealer {
         let attempts = Arc::clone(&self.attempts);
         let tried = tokio::task::spawn_blocking(move || attempts.take(peer, given)).await;
         match tried.map_err(|failed| broken(&failed))?? {
-            Taken::Collected(progress) => Ok(progress),
+            Taken::Collected(progress) => {
+                // Whether or not another share follows.
+                let attempts = Arc::downgrade(&self.attempts);
+                tokio::spawn(async move {
+                    tokio::time::sleep(PATIENCE + Duration::from_secs(1)).await;
+                    if let Some(attempts) = attempts.upgrade() {
+                        attempts.shares().forget_stale(attempts.clock.monotonic());
+                    }
+                });
+                Ok(progress)
+            }
             Taken::Opening(opened) => {
                 opened.await.map_err(|_not_opened| StillSealed::Broken)?;
                 Ok(Progress::Open)
@@ -157,45 +169,83 @@ enum Taken {
     Opening(oneshot::Receiver<()>),
 }
 
-/// The shares of one set that were given so far.
+/// The shares that were given so far, set by set: one that a stranger makes up is in nobody's way.
 #[derive(Debug, Default)]
+struct Collections(Vec<Collection>);
+
+/// The shares of one set, the newest last.
+#[derive(Debug)]
 struct Collection {
     shares: Vec<Share>,
-    last: Option<Monotonic>,
+    last: Monotonic,
 }
 
-impl Collection {
-    /// How long shares are kept when no other follows.
-    const PATIENCE: Duration = Duration::from_mins(15);
+/// How long shares are kept when no other of their set follows.
+const PATIENCE: Duration = Duration::from_mins(15);
 
-    /// Adds `share`. Returns the passphrase once there are enough; the shares are then forgotten,
-    /// whether or not they gave one.
+/// Sets at a time; beyond it the one that waits longest is forgotten.
+const SETS: usize = 64;
+
+impl Collections {
+    /// Adds `share`. Returns the passphrase once there are enough of its set; they are then
+    /// forgotten, whether or not they gave one.
     fn add(&mut self, share: Share, now: Monotonic) -> Result<Collected, ShareError> {
-        let stale = self
-            .last
-            .is_some_and(|last| now.0.saturating_sub(last.0) > Self::PATIENCE);
-        if stale {
-            self.shares.clear();
-        }
-        let first = self.shares.first();
-        if first.is_some_and(|first| !share.goes_with(first)) {
-            return Err(ShareError::Mixed);
-        }
-        let mut given = self.shares.iter().map(Share::number);
-        if given.any(|number| number == share.number()) {
-            let number = share.number();
-            return Err(ShareError::Twice { number });
-        }
+        self.forget_stale(now);
+        let same = |set: &&mut Collection| {
+            let first = set.shares.first();
+            first.is_some_and(|first| share.goes_with(first))
+        };
         let needed = usize::from(share.threshold());
-        self.shares.push(share);
-        self.last = Some(now);
-        if self.shares.len() < needed {
-            let given = self.shares.len();
-            return Ok(Collected::Waiting(Progress::Collecting { given, needed }));
+        let number = share.number();
+        if let Some(set) = self.0.iter_mut().find(same) {
+            if set.shares.iter().any(|given| given.number() == number) {
+                return Err(ShareError::Twice { number });
+            }
+            set.shares.push(share);
+            set.last = now;
+        } else {
+            if self.0.len() >= SETS {
+                let oldest = self.0.iter().enumerate().min_by_key(|(_, set)| set.last);
+                if let Some(oldest) = oldest.map(|(place, _)| place) {
+                    self.0.swap_remove(oldest);
+                }
+            }
+            let shares = vec![share];
+            self.0.push(Collection { shares, last: now });
         }
-        let shares = std::mem::take(&mut self.shares);
-        shares::combine(&shares).map(Collected::Passphrase)
+        let sets = self.0.len();
+        let full = self
+            .0
+            .iter()
+            .position(|set| set.shares.len() >= needed_of(set));
+        if let Some(full) = full {
+            return shares::combine(&self.0.swap_remove(full).shares).map(Collected::Passphrase);
+        }
+        let newest = self.0.iter().find(|set| {
+            set.last == now
+                && set
+                    .shares
+                    .last()
+                    .is_some_and(|last| last.number() == number)
+        });
+        let given = newest.map_or(1, |set| set.shares.len());
+        Ok(Collected::Waiting(Progress::Collecting {
+            given,
+            needed,
+            sets,
+        }))
     }
+
+    fn forget_stale(&mut self, now: Monotonic) {
+        self.0
+            .retain(|set| now.0.saturating_sub(set.last.0) <= PATIENCE);
+    }
+}
+
+fn needed_of(set: &Collection) -> usize {
+    set.shares
+        .first()
+        .map_or(usize::MAX, |share| usize::from(share.threshold()))
 }
 
 /// What a share came to.
@@ -209,10 +259,7 @@ impl Attempts {
     fn take(&self, peer: IpAddr, given: Given) -> Result<Taken, StillSealed> {
         let (collected, is_shared) = match given {
             Given::Passphrase(passphrase) => (Ok(Collected::Passphrase(passphrase)), false),
-            Given::Share(share) => {
-                let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-                (shares.add(share, self.clock.monotonic()), true)
-            }
+            Given::Share(share) => (self.shares().add(share, self.clock.monotonic()), true),
         };
         match collected {
             Ok(Collected::Passphrase(passphrase)) => {
@@ -223,12 +270,15 @@ impl Attempts {
                 Ok(Taken::Opening(opening))
             }
             Ok(Collected::Waiting(progress)) => {
-                self.pace().end(peer, self.clock.monotonic(), false);
+                self.pace().release();
                 Ok(Taken::Collected(progress))
             }
             Err(refused) => {
-                let was_wrong = refused == ShareError::Unfit;
-                self.pace().end(peer, self.clock.monotonic(), was_wrong);
+                if refused == ShareError::Unfit {
+                    self.pace().end(peer, self.clock.monotonic(), true);
+                } else {
+                    self.pace().release();
+                }
                 Err(StillSealed::Share(refused))
             }
         }
@@ -241,8 +291,15 @@ impl Attempts {
         passphrase: &SecretBytes,
     ) -> Result<oneshot::Receiver<()>, StillSealed> {
         let tried = seal::open_with_passphrase(&self.data, passphrase);
-        let was_wrong = matches!(tried, Err(SealError::Wrong { .. }));
-        self.pace().end(peer, self.clock.monotonic(), was_wrong);
+        let now = self.clock.monotonic();
+        match &tried {
+            Ok(_) => {
+                self.pace().end(peer, now, false);
+                self.shares().0.clear();
+            }
+            Err(SealError::Wrong { .. }) => self.pace().end(peer, now, true),
+            Err(_) => self.pace().release(),
+        }
         let root = tried.map_err(|failed| match failed {
             SealError::Wrong { .. } => StillSealed::Wrong,
             failed => broken(&failed),
@@ -253,6 +310,10 @@ impl Attempts {
         let sent = self.found.try_send(unsealed);
         sent.map_err(|_taken| StillSealed::TooSoon(Duration::from_secs(1)))?;
         Ok(opened)
+    }
+
+    fn shares(&self) -> MutexGuard<'_, Collections> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
@@ -352,9 +413,6 @@ impl StillSealed {
                         server: one of them is not of this set, or the passphrase was changed \
                         since; all have to be given again"
                         .to_owned(),
-                    ShareError::Mixed => "the share is of another set than those that were \
-                        given: use shares of one set, or wait 15 minutes"
-                        .to_owned(),
                     refused => refused.to_string(),
                 },
             ),
@@ -422,32 +480,63 @@ mod tests {
         Monotonic(Duration::from_mins(minutes))
     }
 
+    fn waits(added: Result<Collected, ShareError>) -> Option<(usize, usize, usize)> {
+        match added {
+            Ok(Collected::Waiting(Progress::Collecting {
+                given,
+                needed,
+                sets,
+            })) => Some((given, needed, sets)),
+            _ => None,
+        }
+    }
+
     #[test]
-    fn shares_are_collected_until_there_are_enough() {
-        let (set, mut collection) = (split(), Collection::default());
-        let added = collection.add(set[2].clone(), at(0)).unwrap();
-        let waiting = Progress::Collecting {
-            given: 1,
-            needed: 2,
-        };
-        assert!(matches!(added, Collected::Waiting(progress) if progress == waiting));
-        let twice = collection.add(set[2].clone(), at(1)).map(drop);
+    fn shares_are_collected_set_by_set_until_there_are_enough() {
+        let (set, other, mut collections) = (split(), split(), Collections::default());
+        assert_eq!(
+            waits(collections.add(set[2].clone(), at(0))),
+            Some((1, 2, 1))
+        );
+        let twice = collections.add(set[2].clone(), at(1)).map(drop);
         assert_eq!(twice, Err(ShareError::Twice { number: 3 }));
-        let mixed = collection.add(split()[0].clone(), at(1)).map(drop);
-        assert_eq!(mixed, Err(ShareError::Mixed));
-        let Ok(Collected::Passphrase(passphrase)) = collection.add(set[0].clone(), at(2)) else {
+        assert_eq!(
+            waits(collections.add(other[0].clone(), at(1))),
+            Some((1, 2, 2))
+        );
+        let Ok(Collected::Passphrase(passphrase)) = collections.add(set[0].clone(), at(2)) else {
             panic!("no passphrase");
         };
         assert_eq!(passphrase.expose(), b"correct horse");
-        assert!(collection.shares.is_empty());
+        assert_eq!(collections.0.len(), 1);
     }
 
     #[test]
     fn shares_that_nobody_completes_are_forgotten() {
-        let mut collection = Collection::default();
-        assert!(collection.add(split()[0].clone(), at(0)).is_ok());
-        assert!(collection.add(split()[0].clone(), at(15)).is_err());
-        assert!(collection.add(split()[0].clone(), at(16)).is_ok());
+        let (set, mut collections) = (split(), Collections::default());
+        assert!(waits(collections.add(set[0].clone(), at(0))).is_some());
+        collections.forget_stale(at(15));
+        assert_eq!(collections.0.len(), 1);
+        collections.forget_stale(at(16));
+        assert!(collections.0.is_empty());
+    }
+
+    #[test]
+    fn made_up_sets_push_out_the_oldest_only() {
+        let (set, mut collections) = (split(), Collections::default());
+        for minute in 0..100 {
+            let now = Monotonic(Duration::from_secs(minute));
+            assert!(waits(collections.add(split()[0].clone(), now)).is_some());
+        }
+        assert_eq!(collections.0.len(), SETS);
+        let now = Monotonic(Duration::from_secs(101));
+        assert!(waits(collections.add(set[1].clone(), now)).is_some());
+        for minute in 0..SETS - 1 {
+            let now = Monotonic(Duration::from_secs(102 + u64::try_from(minute).unwrap()));
+            collections.add(split()[0].clone(), now).map(drop).unwrap();
+        }
+        let opened = collections.add(set[2].clone(), at(4));
+        assert!(matches!(opened, Ok(Collected::Passphrase(_))));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `strongroom unseal`: gives a sealed server its passphrase, or a share of it.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,7 +65,16 @@ fn told(answer: &[u8]) -> String {
     let answer: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
     let number = |name: &str| answer.get(name).and_then(serde_json::Value::as_u64);
     match (number("Given"), number("Needed")) {
-        (Some(given), Some(needed)) => format!("still sealed: {given} of {needed} shares given\n"),
+        (Some(given), Some(needed)) => {
+            let mut text = format!("still sealed: {given} of {needed} shares given\n");
+            if let Some(sets @ 2..) = number("Sets") {
+                let _infallible = writeln!(
+                    text,
+                    "shares of {sets} different sets were given: only those of one set go together"
+                );
+            }
+            text
+        }
         _ => "unsealed\n".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use types::Service;
 
 use crate::Error;
 use crate::backups::{Backups, Refused};
-use crate::intent::intend;
+use crate::intent::carry_out;
 
 static CREATE_BACKUP: Action = Action::from_static("strongroom:CreateBackup");
 
@@ -53,10 +53,14 @@ impl Operation for CreateBackup {
         if !is_file_name(&input.name) {
             return Err(Error::BackupName { name: input.name });
         }
-        intend(ctx, account, "StartBackup", json!({ "name": input.name })).await?;
         let (maker, name) = (Arc::clone(maker), input.name.clone());
-        let made = tokio::task::spawn_blocking(move || maker.make(&name)).await;
-        let made = made.map_err(|ended| Error::Backup(Box::new(ended)))?;
+        let details = json!({ "name": input.name });
+        let work = move || maker.make(&name);
+        let outcome = |made: &Result<_, Refused>| match made {
+            Ok(_) => "made",
+            Err(_) => "failed",
+        };
+        let made = carry_out(ctx, account, "Backup", details, work, outcome).await?;
         let made = made.map_err(|refused| match refused {
             Refused::NoDirectory => Error::NoBackupDirectory,
             Refused::Exists => Error::BackupExists { name: input.name },

@@ -9,7 +9,7 @@ use shapes::strongroom::{RewrapSealInput, SealChangedOutput, SecretText};
 use types::Service;
 
 use crate::Error;
-use crate::intent::intend;
+use crate::intent::carry_out;
 use crate::seals::{SealKind, SealRefused, SealState, Seals};
 
 static REWRAP_SEAL: Action = Action::from_static("strongroom:RewrapSeal");
@@ -51,7 +51,7 @@ impl Operation for RewrapSeal {
                 return Err(Error::SealKind { kind });
             }
         };
-        change(ctx, "StartRewrapSeal", move |seals| {
+        change(ctx, "RewrapSeal", move |seals| {
             let current = input.current.as_ref().map(SecretText::expose);
             seals.rewrap(current, kind, input.new.expose())
         })
@@ -72,10 +72,10 @@ pub(crate) fn shown(output: &SealChangedOutput) -> Value {
     json!({ "kind": output.kind, "rootKeyGeneration": output.root_key_generation })
 }
 
-/// Changes the seal beside the async threads, once it is recorded as `event` that this begins.
+/// Changes the seal beside the async threads, and records its beginning and its end as `what`.
 pub(crate) async fn change(
     ctx: &Ctx,
-    event: &'static str,
+    what: &'static str,
     change: impl FnOnce(&dyn crate::KeepSeal) -> Result<SealState, SealRefused> + Send + 'static,
 ) -> Result<Reply<SealChangedOutput>, Error> {
     let part = ctx.part::<Seals>();
@@ -84,10 +84,13 @@ pub(crate) async fn change(
     if seals.owner(ctx.view()) != Some(account) {
         return Err(Error::NotTheFirstAccount);
     }
-    intend(ctx, account, event, json!({})).await?;
     let seals = Arc::clone(seals);
-    let changed = tokio::task::spawn_blocking(move || change(&*seals)).await;
-    let changed = changed.map_err(|ended| Error::Seal(Box::new(ended)))?;
+    let work = move || change(&*seals);
+    let outcome = |changed: &Result<_, SealRefused>| match changed {
+        Ok(_) => "changed",
+        Err(_) => "unchanged",
+    };
+    let changed = carry_out(ctx, account, what, json!({}), work, outcome).await?;
     let state = changed.map_err(|refused| match refused {
         SealRefused::Wrong => Error::WrongSeal,
         SealRefused::Secret => Error::SealSecret,

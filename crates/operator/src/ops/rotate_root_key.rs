@@ -39,7 +39,7 @@ impl Operation for RotateRootKey {
         _permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        change(ctx, "StartRotateRootKey", move |seals| {
+        change(ctx, "RotateRootKey", move |seals| {
             let current = input.current.as_ref().map(SecretText::expose);
             seals.rotate(current)
         })

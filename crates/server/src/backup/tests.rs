@@ -13,14 +13,25 @@ fn about() -> About {
         revision: 7,
         made: "2026-11-27T00:00:00Z".to_owned(),
         release: "0".to_owned(),
-        deleted: vec!["arn:aws:kms:us-east-1:111122223333:key/k".parse().unwrap()],
+        lineage: "line".to_owned(),
     }
+}
+
+fn deleted() -> BTreeSet<DeletedKey> {
+    let text = |number: u32| format!("arn:aws:kms:us-east-1:111122223333:key/k{number} 7.5");
+    (0..3).map(|number| text(number).parse().unwrap()).collect()
+}
+
+/// More than one piece.
+fn shred() -> Vec<u8> {
+    vec![7; CHUNK + 5]
 }
 
 fn written(root: &Key32) -> Vec<u8> {
     let entropy = SystemEntropy;
     let mut writer = Writer::begin(Vec::new(), (SEAL, root), &about(), &entropy).unwrap();
-    writer.shred(b"shred keys").unwrap();
+    writer.deleted(&deleted()).unwrap();
+    writer.shred(&shred()).unwrap();
     for number in 0..40_u8 {
         let keyspace = if number < 20 { "rows" } else { "space.cells" };
         writer
@@ -38,10 +49,8 @@ fn read(bytes: &[u8], root: &Key32) -> Result<Vec<Item>, BackupError> {
     let path = dir.path().join("backup");
     fs::write(&path, bytes).unwrap();
     let mut reader = Sealed::open(&path)?.unsealed(root)?;
-    assert_eq!(
-        (reader.about(), reader.shred()),
-        (&about(), &b"shred keys"[..])
-    );
+    assert_eq!((reader.about(), reader.deleted()), (&about(), &deleted()));
+    assert_eq!(reader.shred(), shred());
     let mut items = Vec::new();
     while let Some(item) = reader.item()? {
         items.push(item);
@@ -64,6 +73,15 @@ fn what_is_written_is_read() {
             (vec![number], vec![number; 100_000])
         );
     }
+}
+
+#[test]
+fn what_could_not_be_read_is_not_written() {
+    let (root, entropy) = (Key32::generate(&SystemEntropy), SystemEntropy);
+    let mut writer = Writer::begin(Vec::new(), (SEAL, &root), &about(), &entropy).unwrap();
+    let longest = usize::try_from(LONGEST_FIELD).unwrap();
+    let refused = writer.item("rows", b"k", &vec![0; longest + 1]);
+    assert!(matches!(refused, Err(BackupError::TooLarge)));
 }
 
 #[test]

@@ -146,6 +146,9 @@ impl Wrapping {
         passphrase: &SecretBytes,
         entropy: &dyn Entropy,
     ) -> Result<(Kind, Self), SealError> {
+        if !passphrase::may_seal(passphrase.expose()) {
+            return Err(SealError::Unfit);
+        }
         let stretching = Stretching::new(entropy);
         let key = stretching.stretch(passphrase)?.ok_or(SealError::Derive)?;
         Ok((Kind::Passphrase(stretching), Self::Key(key)))
