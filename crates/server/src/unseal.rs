@@ -480,13 +480,13 @@ mod tests {
         Monotonic(Duration::from_mins(minutes))
     }
 
-    fn waits(added: Result<Collected, ShareError>) -> Option<(usize, usize, usize)> {
+    fn waits(added: &Result<Collected, ShareError>) -> Option<(usize, usize, usize)> {
         match added {
             Ok(Collected::Waiting(Progress::Collecting {
                 given,
                 needed,
                 sets,
-            })) => Some((given, needed, sets)),
+            })) => Some((*given, *needed, *sets)),
             _ => None,
         }
     }
@@ -495,13 +495,13 @@ mod tests {
     fn shares_are_collected_set_by_set_until_there_are_enough() {
         let (set, other, mut collections) = (split(), split(), Collections::default());
         assert_eq!(
-            waits(collections.add(set[2].clone(), at(0))),
+            waits(&collections.add(set[2].clone(), at(0))),
             Some((1, 2, 1))
         );
         let twice = collections.add(set[2].clone(), at(1)).map(drop);
         assert_eq!(twice, Err(ShareError::Twice { number: 3 }));
         assert_eq!(
-            waits(collections.add(other[0].clone(), at(1))),
+            waits(&collections.add(other[0].clone(), at(1))),
             Some((1, 2, 2))
         );
         let Ok(Collected::Passphrase(passphrase)) = collections.add(set[0].clone(), at(2)) else {
@@ -514,7 +514,7 @@ mod tests {
     #[test]
     fn shares_that_nobody_completes_are_forgotten() {
         let (set, mut collections) = (split(), Collections::default());
-        assert!(waits(collections.add(set[0].clone(), at(0))).is_some());
+        assert!(waits(&collections.add(set[0].clone(), at(0))).is_some());
         collections.forget_stale(at(15));
         assert_eq!(collections.0.len(), 1);
         collections.forget_stale(at(16));
@@ -526,11 +526,11 @@ mod tests {
         let (set, mut collections) = (split(), Collections::default());
         for minute in 0..100 {
             let now = Monotonic(Duration::from_secs(minute));
-            assert!(waits(collections.add(split()[0].clone(), now)).is_some());
+            assert!(waits(&collections.add(split()[0].clone(), now)).is_some());
         }
         assert_eq!(collections.0.len(), SETS);
         let now = Monotonic(Duration::from_secs(101));
-        assert!(waits(collections.add(set[1].clone(), now)).is_some());
+        assert!(waits(&collections.add(set[1].clone(), now)).is_some());
         for minute in 0..SETS - 1 {
             let now = Monotonic(Duration::from_secs(102 + u64::try_from(minute).unwrap()));
             collections.add(split()[0].clone(), now).map(drop).unwrap();
