@@ -50,10 +50,15 @@ impl Siblings {
         more
     }
 
-    /// The set when the replica in `region` is gone.
+    /// The set when the key in `region` is gone. If that was the primary, the first replica
+    /// leads: a set without a primary could never be rotated or replicated again.
     fn without(&self, region: &Region) -> Self {
         let mut less = self.clone();
-        less.replicas.remove(region);
+        if less.primary != *region {
+            less.replicas.remove(region);
+        } else if let Some(next) = less.replicas.pop_first() {
+            less.primary = next;
+        }
         less
     }
 
@@ -247,8 +252,9 @@ pub(crate) fn tell(
     }
 }
 
-/// Adds to `batch` that the set of `gone` goes on without it. A primary that waited for its
-/// last replica's end now waits for its own.
+/// Adds to `batch` that the set of `gone` goes on without it, led by another key if it was the
+/// primary (only a restored backup can lose that: elsewhere a primary ends last). A primary that
+/// waited for its last replica's end now waits for its own.
 pub(crate) fn leave(view: &View, gone: &KeyRecord, now: Timestamp, batch: &mut Batch) {
     let Some(siblings) = &gone.siblings else {
         return;

@@ -489,6 +489,39 @@ async fn a_replica_ends_alone_and_can_be_made_again() {
 }
 
 #[tokio::test]
+async fn a_backup_that_loses_the_primary_is_led_by_another_key() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = set(&world, &admin, CreateKeyRequest::default(), &[1, 2]).await;
+    let id = &key.key_id;
+    let blob = sealed(&world, 0, &admin, id).await;
+    let arn = key.arn.as_deref().unwrap();
+    let gone = [arn.parse().unwrap()].into();
+    kms::delete_now(&world.services, &gone).await.unwrap();
+    let described = there::<DescribeKey>(&world, 0, &admin, describe(id)).await;
+    assert_eq!(described.unwrap_err(), "NotFoundException");
+    let led: Vec<_> = [
+        shown(&world, 1, &admin, id).await,
+        shown(&world, 2, &admin, id).await,
+    ]
+    .iter()
+    .map(|key| key_type(key) == MultiRegionKeyType::Primary)
+    .collect();
+    assert_eq!(led.iter().filter(|primary| **primary).count(), 1);
+    let first = if led[0] { 1 } else { 2 };
+    there::<RotateKeyOnDemand>(&world, first, &admin, on_demand(id))
+        .await
+        .unwrap();
+    there::<ReplicateKey>(&world, first, &admin, replicate(id, 0))
+        .await
+        .unwrap();
+    world.maintain().await;
+    for number in 0..3 {
+        opens(&world, number, &admin, &blob).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_primary_waits_for_the_end_of_its_replicas_before_its_own_begins() {
     let world = World::new();
     let admin = world.admin();
