@@ -45,10 +45,10 @@ fn main() -> Result<(), Error> {
         } else {
             let (ciphertext, _) = pair.encapsulate()?;
             report(&name, "encapsulate", 50, || {
-                drop(black_box(pair.encapsulate()))
+                drop(black_box(pair.encapsulate()));
             });
             report(&name, "decapsulate", 50, || {
-                drop(black_box(pair.decapsulate(&ciphertext)))
+                drop(black_box(pair.decapsulate(&ciphertext)));
             });
         }
     }
@@ -59,15 +59,15 @@ fn uses(name: &str, pair: &KeyPair, scheme: Scheme) -> Result<(), Error> {
     let message = Message::Raw(&[7; 1024]);
     let signature = pair.sign(&SystemEntropy, scheme, message)?;
     report(name, "sign", 50, || {
-        drop(black_box(pair.sign(&SystemEntropy, scheme, message)))
+        drop(black_box(pair.sign(&SystemEntropy, scheme, message)));
     });
     report(name, "verify", 50, || {
-        drop(black_box(pair.verify(scheme, message, &signature)))
+        drop(black_box(pair.verify(scheme, message, &signature)));
     });
     if scheme == Scheme::MlDsa {
         let mu = Message::Mu(&[7; 64]);
         report(name, "sign mu", 50, || {
-            drop(black_box(pair.sign(&SystemEntropy, scheme, mu)))
+            drop(black_box(pair.sign(&SystemEntropy, scheme, mu)));
         });
     }
     if let Ok(ciphertext) = pair.encrypt_oaep(OaepHash::Sha256, &[7; 32]) {

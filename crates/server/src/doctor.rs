@@ -73,7 +73,7 @@ fn lines(group: &Value) -> String {
     let findings = group.get("Findings").and_then(Value::as_array);
     for finding in findings.into_iter().flatten() {
         let (problem, cure) = (text(finding, "Problem"), text(finding, "Cure"));
-        lines.push_str(&format!("  {problem}\n  cure: {cure}\n"));
+        lines.extend(["  ", problem, "\n  cure: ", cure, "\n"]);
     }
     lines
 }

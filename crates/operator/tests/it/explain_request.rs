@@ -661,9 +661,7 @@ fn what_no_grant_can_allow_is_denied_across_accounts_too() {
         "RoleArn": format!("arn:aws:iam::{other}:role/R"), "RoleSessionName": "s1",
     });
     // A role has no grants: without a policy the own side denies.
-    world
-        .call_as(&alice, "AssumeRole", assume.clone())
-        .unwrap_err();
+    world.call_as(&alice, "AssumeRole", assume).unwrap_err();
     let answer = world.explain(&world.last_request(), json!({}));
     assert_eq!(decision(&answer), "implicitDeny");
 }
