@@ -27,7 +27,7 @@ pub(crate) struct Stopped {
     /// The code and the text of KMS; of another account's key no more than that it is denied.
     pub(crate) reason: String,
     /// Why the key cannot be used, though the service may use it.
-    pub(crate) unusable: Option<kms::Error>,
+    pub(crate) unusable: Option<Box<kms::Error>>,
     denial: Option<(Box<Denial>, Needs)>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn check(services: &Arc<Services>, group: &GroupRecord) -> Result<(),
         Ok(_revision) => Ok(()),
         Err(unusable) => Err(Stopped {
             reason: format!("{}: {}", unusable.code(), unusable.public_message()),
-            unusable: Some(unusable),
+            unusable: Some(Box::new(unusable)),
             denial: None,
         }),
     }

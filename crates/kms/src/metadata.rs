@@ -65,7 +65,6 @@ pub(crate) fn of(key: &KeyRecord) -> KeyMetadata {
         custom_key_store_id: key.held.as_ref().map(|held| held.store.to_string()),
         cloud_hsm_cluster_id: key.seen.as_ref().and_then(|seen| seen.cluster.clone()),
         xks_key_configuration: key.held.as_ref().and_then(external_key),
-        ..KeyMetadata::default()
     }
 }
 

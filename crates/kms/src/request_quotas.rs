@@ -119,8 +119,10 @@ pub struct RequestQuotas {
     factor: u64,
     numbers: HashMap<&'static str, usize>,
     /// Accounts and regions that have called: there are as many as exist.
-    places: ArcSwap<HashMap<(AccountId, Region), Arc<[Place]>>>,
+    places: ArcSwap<Places>,
 }
+
+type Places = HashMap<(AccountId, Region), Arc<[Place]>>;
 
 /// One family of one account in one region, in nanoseconds.
 #[derive(Debug)]

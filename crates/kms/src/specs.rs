@@ -63,7 +63,7 @@ impl KeyForm {
 
 impl KeyForm {
     /// Whether the key goes into a custom key store.
-    pub(crate) fn is_held_outside(&self) -> bool {
+    pub(crate) fn is_held_outside(self) -> bool {
         matches!(
             self.origin,
             KeyOrigin::AwsCloudhsm | KeyOrigin::ExternalKeyStore
@@ -73,7 +73,7 @@ impl KeyForm {
     /// Fails with `ValidationException` unless the key store and the external key are named
     /// where there are any, and with `UnsupportedOperationException` for keys that custom key
     /// stores do not hold.
-    fn check_store(&self, input: &CreateKeyRequest) -> Result<(), Error> {
+    fn check_store(self, input: &CreateKeyRequest) -> Result<(), Error> {
         let (store, external) = (&input.custom_key_store_id, &input.xks_key_id);
         let wants_external = self.origin == KeyOrigin::ExternalKeyStore;
         if self.is_held_outside() != store.is_some() {

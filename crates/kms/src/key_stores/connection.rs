@@ -64,7 +64,9 @@ async fn attempt(services: &Services, view: &View, store: &StoreRow) -> Result<(
     let record = &store.record;
     match &record.kind {
         StoreKind::Token { cluster, .. } => {
-            let token = outside.token(store, cluster, &secret).map_err(code_of)?;
+            let token = outside
+                .token(store, cluster, &secret)
+                .map_err(|failed| code_of(&failed))?;
             // Every session logs in.
             let login = token.run(|session| session.random(1)).await;
             login.map(|_byte| ()).map_err(|failed| {
@@ -89,7 +91,7 @@ async fn attempt(services: &Services, view: &View, store: &StoreRow) -> Result<(
     }
 }
 
-fn code_of(failed: Error) -> &'static str {
+fn code_of(failed: &Error) -> &'static str {
     match failed {
         Error::KeyStore(KeyStoreError::ClusterNotFound) => "CLUSTER_NOT_FOUND",
         _ => "INTERNAL_ERROR",

@@ -53,7 +53,8 @@ pub async fn tend(services: &Arc<Services>) -> Result<(), Error> {
     let mut outcome = Ok(());
     while let Some(settled) = under_way.join_next().await {
         let settled = settled.map_err(|source| Error::internal("connecting ended early", source));
-        outcome = outcome.and(settled.and_then(|settled| settled));
+        let settled = settled.flatten();
+        outcome = outcome.and(settled);
     }
     close_others(services)?;
     outcome

@@ -277,7 +277,8 @@ impl<'a> Xks<'a> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Request<'a> {
-            request_metadata: &'a RequestMetadata,
+            #[serde(rename = "requestMetadata")]
+            metadata: &'a RequestMetadata,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -308,7 +309,7 @@ impl<'a> Xks<'a> {
             Unavailable,
         }
         let request = Request {
-            request_metadata: &self.metadata,
+            metadata: &self.metadata,
         };
         let answer: Answer = self.call("health", &request).await?;
         let managers = &answer.ekm_fleet_details;
@@ -328,25 +329,27 @@ impl<'a> Xks<'a> {
     /// What the external key `id` is.
     pub(crate) async fn key_metadata(&self, id: &str) -> Result<Metadata, Fault> {
         #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
         struct Request<'a> {
-            request_metadata: &'a RequestMetadata,
+            #[serde(rename = "requestMetadata")]
+            metadata: &'a RequestMetadata,
         }
         #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
         struct Answer {
-            key_spec: String,
-            key_usage: Vec<String>,
-            key_status: String,
+            #[serde(rename = "keySpec")]
+            spec: String,
+            #[serde(rename = "keyUsage")]
+            usages: Vec<String>,
+            #[serde(rename = "keyStatus")]
+            status: String,
         }
         let request = Request {
-            request_metadata: &self.metadata,
+            metadata: &self.metadata,
         };
         let path = format!("keys/{id}/metadata");
         let answer: Answer = self.call(&path, &request).await?;
-        let can = |usage: &str| answer.key_usage.iter().any(|known| known == usage);
-        let is_usable = answer.key_spec == "AES_256"
-            && answer.key_status == "ENABLED"
+        let can = |usage: &str| answer.usages.iter().any(|known| known == usage);
+        let is_usable = answer.spec == "AES_256"
+            && answer.status == "ENABLED"
             && can("ENCRYPT")
             && can("DECRYPT");
         Ok(Metadata { is_usable })
@@ -364,7 +367,8 @@ impl<'a> Xks<'a> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Request<'a> {
-            request_metadata: &'a RequestMetadata,
+            #[serde(rename = "requestMetadata")]
+            metadata: &'a RequestMetadata,
             additional_authenticated_data: String,
             plaintext: &'a str,
             encryption_algorithm: &'static str,
@@ -382,7 +386,7 @@ impl<'a> Xks<'a> {
         }
         let text = Zeroizing::new(STANDARD.encode(plaintext));
         let request = Request {
-            request_metadata: &self.metadata,
+            metadata: &self.metadata,
             additional_authenticated_data: STANDARD.encode(aad),
             plaintext: &text,
             encryption_algorithm: "AES_GCM",
@@ -415,7 +419,8 @@ impl<'a> Xks<'a> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Request<'a> {
-            request_metadata: &'a RequestMetadata,
+            #[serde(rename = "requestMetadata")]
+            metadata: &'a RequestMetadata,
             additional_authenticated_data: String,
             ciphertext: String,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -430,7 +435,7 @@ impl<'a> Xks<'a> {
         }
         let metadata = &encrypted.metadata;
         let request = Request {
-            request_metadata: &self.metadata,
+            metadata: &self.metadata,
             additional_authenticated_data: STANDARD.encode(aad),
             ciphertext: STANDARD.encode(&encrypted.ciphertext),
             ciphertext_metadata: (!metadata.is_empty()).then(|| STANDARD.encode(metadata)),

@@ -144,7 +144,7 @@ impl Proxy {
         let operation = request
             .path
             .strip_prefix(&behaviour.path)
-            .ok_or(refusal("InvalidUriPathException"))?;
+            .ok_or_else(|| refusal("InvalidUriPathException"))?;
         let body: Value = serde_json::from_slice(&request.body)
             .map_err(|_source| refusal("ValidationException"))?;
         match operation.split('/').collect::<Vec<_>>().as_slice() {
@@ -153,7 +153,7 @@ impl Proxy {
                 let status = behaviour
                     .keys
                     .get(*id)
-                    .ok_or(refusal("KeyNotFoundException"))?;
+                    .ok_or_else(|| refusal("KeyNotFoundException"))?;
                 match *operation {
                     "metadata" => Ok(metadata(status, &behaviour.mode)),
                     _ if status != "ENABLED" => Err(refusal("InvalidStateException")),
@@ -178,7 +178,7 @@ impl Proxy {
         let sealed = self
             .keys
             .encrypt(id, &full_aad(&aad, &metadata), &plaintext);
-        let (iv, mut ciphertext) = sealed.ok_or(refusal("KeyNotFoundException"))?;
+        let (iv, mut ciphertext) = sealed.ok_or_else(|| refusal("KeyNotFoundException"))?;
         let tag = ciphertext.split_off(ciphertext.len() - 16);
         if *mode == Mode::AlterBoth {
             ciphertext[0] ^= 1;
@@ -209,7 +209,7 @@ impl Proxy {
         let opened = self
             .keys
             .decrypt(id, &full_aad(&aad, &metadata), (iv, sealed));
-        let mut plaintext = opened.ok_or(refusal("InvalidCiphertextException"))?;
+        let mut plaintext = opened.ok_or_else(|| refusal("InvalidCiphertextException"))?;
         if *mode == Mode::AlterPlaintext {
             plaintext[0] ^= 1;
         }
@@ -249,7 +249,9 @@ fn full_aad(aad: &[u8], metadata: &[u8]) -> Vec<u8> {
 }
 
 fn bytes(body: &Value, name: &str) -> Result<Vec<u8>, Refusal> {
-    let text = body[name].as_str().ok_or(refusal("ValidationException"))?;
+    let text = body[name]
+        .as_str()
+        .ok_or_else(|| refusal("ValidationException"))?;
     STANDARD
         .decode(text)
         .map_err(|_source| refusal("ValidationException"))

@@ -27,7 +27,7 @@ fn check(request: &Request, credentials: &BTreeMap<String, String>) -> Option<bo
     }
     let mut headers = String::new();
     for name in &names {
-        headers.push_str(&format!("{name}:{}\n", request.header(name)?.trim()));
+        headers.extend([name, ":", request.header(name)?.trim(), "\n"]);
     }
     let canonical = format!(
         "POST\n{}\n\n{headers}\n{}\n{}",

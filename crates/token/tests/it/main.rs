@@ -1,4 +1,4 @@
-//! The token crate against SoftHSM.
+//! The token crate against `SoftHSM`.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
 mod keys;
