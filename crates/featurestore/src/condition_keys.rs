@@ -51,6 +51,7 @@ pub const CONDITION_KEYS: &[KnownKey<'static>] = &[
     KnownKey::many("sagemaker:StudioLifecycleConfigArns"),
     KnownKey::one("sagemaker:TaggingAction"),
     KnownKey::one("sagemaker:TargetModel"),
+    KnownKey::many("sagemaker:UpdatableFeatures"),
     KnownKey::of("sagemaker:VolumeKmsKey", KeyType::Arn),
     KnownKey::many("sagemaker:VpcSecurityGroupIds"),
     KnownKey::many("sagemaker:VpcSubnets"),
