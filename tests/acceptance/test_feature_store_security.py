@@ -22,7 +22,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
-from conftest import ACCOUNT, REGION, ROOT, binary, session_of
+from conftest import ACCOUNT, REGION, REGIONS, ROOT, Server, binary, session_of
 
 VIA = {"StringLike": {"kms:ViaService": "sagemaker.*.amazonaws.com"}}
 CALLED = ["kms:DescribeKey", "kms:GenerateDataKey", "kms:CreateGrant"]
@@ -37,6 +37,14 @@ RECORD = [{"FeatureName": "id", "ValueAsString": "a"},
 # Of the race; STRONGROOM_RACE_ROUNDS=1000 is the long run.
 ROUNDS = int(os.environ.get("STRONGROOM_RACE_ROUNDS", "60"))
 counter = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of this file's own: it makes more groups than the others leave room for."""
+    running = Server(tmp_path_factory.mktemp("security"), *REGIONS)
+    yield running
+    assert running.stop() == 0
 
 
 def fresh(prefix: str) -> str:
