@@ -137,14 +137,21 @@ def with_backups(directory: pathlib.Path, more: str = "") -> tuple[str, str]:
     return "--config", str(config)
 
 
+def complete_server(directory: pathlib.Path, *flags: str, more: str = "") -> Server:
+    """A server with all that some operation needs: two regions, a place for backups, a token."""
+    token = SoftHsm(directory)
+    flags = (*with_backups(directory, more + token.settings()), *REGIONS, *flags)
+    running = Server(directory, *flags, env=token.env)
+    running.token = token
+    return running
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     directory = tmp_path_factory.mktemp("server")
     issuer = Issuer("https://issuer.example.com", directory / "issuer.jwks")
-    token = SoftHsm(directory)
-    flags = with_backups(directory, settings(issuer) + token.settings())
-    running = Server(directory, *flags, *REGIONS, env=token.env)
-    running.issuer, running.token = issuer, token
+    running = complete_server(directory, more=settings(issuer))
+    running.issuer = issuer
     yield running
     assert running.stop() == 0
 

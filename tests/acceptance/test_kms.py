@@ -201,13 +201,16 @@ def test_dry_runs_change_nothing(kms, key):
     assert code(refused) == "DryRunOperationException"
 
 
-@pytest.mark.parametrize("unsupported", [
-    {"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}, {"Origin": "AWS_CLOUDHSM"},
-    {"CustomKeyStoreId": "cks-1234567890"}, {"XksKeyId": "key"}])
-def test_what_does_not_exist_here_is_refused_clearly(kms, unsupported):
+@pytest.mark.parametrize("wrong, expected", [
+    ({"KeySpec": "SM2", "KeyUsage": "SIGN_VERIFY"}, "UnsupportedOperationException"),
+    ({"Origin": "AWS_CLOUDHSM"}, "ValidationException"),
+    ({"CustomKeyStoreId": "cks-1234567890"}, "ValidationException"),
+    ({"XksKeyId": "key"}, "ValidationException"),
+    ({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1234567890"}, "CustomKeyStoreNotFoundException")])
+def test_keys_that_cannot_be_made_are_refused_clearly(kms, wrong, expected):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
-        kms.create_key(**unsupported)
-    assert code(refused) == "UnsupportedOperationException"
+        kms.create_key(**wrong)
+    assert code(refused) == expected
 
 
 def test_the_cli_encrypts_and_decrypts(server, key):

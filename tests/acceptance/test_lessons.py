@@ -26,7 +26,7 @@ import botocore.exceptions
 import pytest
 
 import raw
-from conftest import ACCOUNT, REGION, REGIONS, ROOT, Server, session_of, with_backups
+from conftest import ACCOUNT, REGION, ROOT, Server, complete_server, session_of
 from test_coverage import (
     CALLS, DENIED, NEEDS_NOTHING, POLICY, REFUSED_THOUGH_PERMITTED, World, group_parameters)
 
@@ -204,8 +204,7 @@ UNAUTHENTICATED = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server of this file's own: it makes more groups than the others leave room for."""
-    directory = tmp_path_factory.mktemp("lessons")
-    running = Server(directory, *with_backups(directory), *REGIONS)
+    running = complete_server(tmp_path_factory.mktemp("lessons"))
     yield running
     assert running.stop() == 0
 
@@ -790,8 +789,7 @@ def told(tmp_path_factory):
 
     phrase = directory / "phrase"
     phrase.write_text(canary("passphrase") + "\n")
-    running = Server(directory, "--log", LOUD, "--passphrase-file", str(phrase),
-                     *with_backups(directory), *REGIONS)
+    running = complete_server(directory, "--log", LOUD, "--passphrase-file", str(phrase))
     root = running.session().get_credentials()
     needles["administrator's secret"] = root.secret_key.encode()
     world = World(running)
