@@ -205,10 +205,13 @@ impl Vocabulary<'_> {
 
     /// Whether any action of the service is known.
     pub(super) fn is_service(&self, service: &str) -> bool {
-        let actions = self.actions.iter().chain(self.at_aws);
-        actions
-            .into_iter()
-            .any(|action| prefix(action).eq_ignore_ascii_case(service))
+        let is = |action: &&str| prefix(action).eq_ignore_ascii_case(service);
+        let is_of_aws = || {
+            let mut services = self.services.iter();
+            services.any(|known| known.eq_ignore_ascii_case(service))
+        };
+        // An operation may ask for single actions of services that are not here.
+        self.at_aws.iter().any(is) || self.actions.iter().any(is) && !is_of_aws()
     }
 
     /// Whether it is a service of AWS that is not here.
