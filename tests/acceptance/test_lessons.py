@@ -778,7 +778,7 @@ def refused_by(call, **parameters):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(tmp_path_factory, request):
     """The secrets of a run of every operation, well and badly called, and all that it wrote."""
     directory = tmp_path_factory.mktemp("canaries")
     needles = {}
@@ -790,6 +790,7 @@ def told(tmp_path_factory):
     phrase = directory / "phrase"
     phrase.write_text(canary("passphrase") + "\n")
     running = complete_server(directory, "--log", LOUD, "--passphrase-file", str(phrase))
+    request.addfinalizer(lambda: running.process.poll() is None and running.kill())
     root = running.session().get_credentials()
     needles["administrator's secret"] = root.secret_key.encode()
     world = World(running)
