@@ -127,18 +127,23 @@ impl World {
         const WIDTH: u64 = 100;
         let mut load = Load::connect(self.user.address, LOADERS)?;
         let draft = batch_get_record(group, usize::try_from(WIDTH)?);
-        let batches = count.div_ceil(WIDTH);
-        let rows = (0..batches).map(|batch| {
-            let begin = (batch * WIDTH).min(count.saturating_sub(WIDTH));
-            (begin..begin + WIDTH).collect::<Vec<u64>>()
-        });
-        let requests = self.user.sign(&draft, rows);
-        let measured = load.run(&requests, Until::answers(batches))?;
-        ensure!(
-            measured.answers == batches,
-            "{} of {batches} batches of `{group}` were read",
-            measured.answers
-        );
+        let mut begin = 0;
+        while begin < count {
+            let end = count.min(begin + CHUNK);
+            let rows = (begin..end).step_by(usize::try_from(WIDTH)?).map(|first| {
+                let first = first.min(count.saturating_sub(WIDTH));
+                (first..first + WIDTH).collect::<Vec<u64>>()
+            });
+            let requests = self.user.sign(&draft, rows);
+            let batches = (end - begin).div_ceil(WIDTH);
+            let measured = load.run(&requests, Until::answers(batches))?;
+            ensure!(
+                measured.answers == batches,
+                "{} of {batches} batches of `{group}` were read from record {begin} on",
+                measured.answers,
+            );
+            begin = end;
+        }
         Ok(())
     }
 }

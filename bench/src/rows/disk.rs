@@ -17,7 +17,7 @@ use crate::world::{CELL_KEY, World, sealed_length};
 const TIMES: usize = 10;
 
 /// How long the server may take to tidy up afterwards.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Loads a set into a server of its own, overwrites it, and watches the directory.
 pub(super) fn measure(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<()> {
@@ -70,10 +70,14 @@ pub(super) fn measure(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<
     Ok(())
 }
 
-/// The size once it has not fallen for ten seconds.
+/// How long the use must not have fallen: the store lets old tables go some time after it
+/// merged them, and begins anew when anything is committed meanwhile.
+const STILL: Duration = Duration::from_secs(30);
+
+/// The size once it has not fallen for [`STILL`].
 fn settle(subject: &Subject, data: &Path) -> anyhow::Result<u64> {
     let (begun, mut fell, mut least) = (tick(), tick(), u64::MAX);
-    while tick() < begun + PATIENCE && tick() < fell + Duration::from_secs(10) {
+    while tick() < begun + PATIENCE && tick() < fell + STILL {
         subject.process.settle(Duration::from_secs(1))?;
         let now = size_of(data);
         if now < least {
