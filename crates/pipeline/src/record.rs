@@ -62,6 +62,8 @@ fn resource_kind(arn: &Arn) -> &'static str {
         ("iam", "policy") => "AWS::IAM::Policy",
         ("iam", "oidc-provider") => "AWS::IAM::OIDCProvider",
         ("cloudtrail", _) => "AWS::CloudTrail::Trail",
+        ("ram", "resource-share") => "AWS::RAM::ResourceShare",
+        ("ram", "permission") => "AWS::RAM::Permission",
         _ => "AWS::Resource",
     }
 }

@@ -59,6 +59,7 @@ impl ReadError {
                 Service::Iam | Service::Sts | Service::FeatureStoreRuntime,
             ) => "ValidationError",
             (Self::Validation { .. }, Service::Organizations) => "InvalidInputException",
+            (Self::Validation { .. }, Service::Ram) => "InvalidParameterException",
             (
                 Self::Validation { .. },
                 Service::SageMaker | Service::Kms | Service::CloudTrail | Service::Strongroom,
@@ -71,6 +72,7 @@ impl ReadError {
                 | Service::Kms
                 | Service::Organizations
                 | Service::CloudTrail
+                | Service::Ram
                 | Service::Strongroom,
             ) => "SerializationException",
         }

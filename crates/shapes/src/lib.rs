@@ -2,7 +2,7 @@
 //! their models by `cargo xtask shapes`, and the runtime that reads and checks them.
 //!
 //! The generated modules ([`kms`], [`iam`], [`sts`], [`organizations`], [`sagemaker`], [`featurestore_runtime`],
-//! [`cloudtrail`]) hold one struct per structure and one enum per enumeration of AWS.
+//! [`cloudtrail`], [`ram`]) hold one struct per structure and one enum per enumeration of AWS.
 //! Our own service's shapes are written by hand ([`strongroom`]).
 //! [`Input::read`] turns a protocol-neutral tree into a request and reports every broken
 //! constraint in AWS's words; responses are [`Output`]s that `wire` serialises.
@@ -26,7 +26,9 @@ pub use blob::Blob;
 pub use constraint::{Broken, List, Map, Range, Size, Text};
 pub use enumeration::UnknownValue;
 pub use error::ReadError;
-pub use generated::{cloudtrail, featurestore_runtime, iam, kms, organizations, sagemaker, sts};
+pub use generated::{
+    cloudtrail, featurestore_runtime, iam, kms, organizations, ram, sagemaker, sts,
+};
 pub use model::{
     Binding, ErrorModel, KnownOperation, Location, OperationModel, Protocol, ServiceModel,
     operation, service_model,

@@ -32,8 +32,8 @@ pub type Outcome = Result<Value, Refused>;
 /// A call that has begun.
 pub type Running = Pin<Box<dyn Future<Output = Outcome>>>;
 
-/// Every registered operation by its name, those of Organizations as `organizations:Name`, since
-/// some are called like IAM's.
+/// Every registered operation by its name, those of Organizations as `organizations:Name` and
+/// those of RAM as `ram:Name`, since some are called like IAM's and KMS's.
 #[derive(Default)]
 pub struct Operations(HashMap<String, Box<dyn Run>>);
 
@@ -59,7 +59,9 @@ impl fmt::Debug for Operations {
 impl Registry for Operations {
     fn add<O: Operation>(&mut self) {
         let name = match O::SERVICE {
-            Service::Organizations => format!("organizations:{}", O::NAME),
+            Service::Organizations | Service::Ram => {
+                format!("{}:{}", O::SERVICE.action_prefix(), O::NAME)
+            }
             _ => O::NAME.to_owned(),
         };
         let before = self.0.insert(name, Box::new(Typed::<O>(PhantomData)));

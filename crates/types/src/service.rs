@@ -18,13 +18,15 @@ pub enum Service {
     Organizations,
     /// CloudTrail, JSON 1.1.
     CloudTrail,
+    /// Resource Access Manager, REST-JSON.
+    Ram,
     /// Our own operations, JSON 1.1.
     Strongroom,
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SageMaker,
         Self::FeatureStoreRuntime,
         Self::Kms,
@@ -32,6 +34,7 @@ impl Service {
         Self::Sts,
         Self::Organizations,
         Self::CloudTrail,
+        Self::Ram,
         Self::Strongroom,
     ];
 
@@ -45,6 +48,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Organizations => "organizations",
             Self::CloudTrail => "cloudtrail",
+            Self::Ram => "ram",
             Self::Strongroom => "strongroom",
         }
     }
@@ -58,6 +62,7 @@ impl Service {
             Self::Sts => "sts.amazonaws.com",
             Self::Organizations => "organizations.amazonaws.com",
             Self::CloudTrail => "cloudtrail.amazonaws.com",
+            Self::Ram => "ram.amazonaws.com",
             Self::Strongroom => "strongroom.amazonaws.com",
         }
     }
@@ -72,6 +77,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Organizations => "organizations",
             Self::CloudTrail => "cloudtrail",
+            Self::Ram => "ram",
             Self::Strongroom => "strongroom",
         }
     }

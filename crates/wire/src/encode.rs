@@ -88,6 +88,9 @@ impl ReplyTo {
                 message: &refusal.message,
                 reason: refusal.reason,
             }),
+            Protocol::RestJson if self.service == Service::Ram => json_bytes(&ShareError {
+                message: &refusal.message,
+            }),
             Protocol::RestJson => json_bytes(&RestError {
                 message: &refusal.message,
             }),
@@ -205,6 +208,12 @@ struct JsonError<'a> {
 #[derive(Serialize)]
 struct RestError<'a> {
     #[serde(rename = "Message")]
+    message: &'a str,
+}
+
+/// The error body of RAM; the code travels in a header.
+#[derive(Serialize)]
+struct ShareError<'a> {
     message: &'a str,
 }
 

@@ -77,11 +77,14 @@ pub fn addressed(parts: &Parts) -> Option<(Service, &'static str)> {
         let operation = service_model(service)?.operation(name)?;
         return Some((service, operation.name));
     }
-    let service = Service::FeatureStoreRuntime;
-    match route(parts, service_model(service)?).ok()? {
-        Target::Routed(operation, _) => Some((service, operation.name)),
-        Target::Named(_) | Target::Form(_) | Target::Unknown(_) => None,
-    }
+    let routed = [Service::FeatureStoreRuntime, Service::Ram];
+    routed.into_iter().find_map(|service| {
+        let target = route(parts, service_model(service)?).ok()?;
+        match target {
+            Target::Routed(operation, _) => Some((service, operation.name)),
+            Target::Named(_) | Target::Form(_) | Target::Unknown(_) => None,
+        }
+    })
 }
 
 impl<'r> Envelope<'r> {
@@ -100,6 +103,7 @@ impl<'r> Envelope<'r> {
             ("sts", _) => Service::Sts,
             ("organizations", _) => Service::Organizations,
             ("cloudtrail", _) => Service::CloudTrail,
+            ("ram", _) => Service::Ram,
             ("strongroom", _) => Service::Strongroom,
             _ => return Err(AuthError::wrong_service().into()),
         };

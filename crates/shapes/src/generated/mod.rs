@@ -5,6 +5,7 @@ pub mod featurestore_runtime;
 pub mod iam;
 pub mod kms;
 pub mod organizations;
+pub mod ram;
 pub mod sagemaker;
 pub mod sts;
 
@@ -17,6 +18,7 @@ pub(crate) static SERVICES: &[&ServiceModel] = &[
     &iam::SERVICE,
     &kms::SERVICE,
     &organizations::SERVICE,
+    &ram::SERVICE,
     &sagemaker::SERVICE,
     &sts::SERVICE,
 ];
@@ -29,6 +31,7 @@ pub(crate) static PATTERNS: &[crate::pattern::Patterns] = &[
     iam::PATTERNS,
     kms::PATTERNS,
     organizations::PATTERNS,
+    ram::PATTERNS,
     sagemaker::PATTERNS,
     sts::PATTERNS,
 ];
