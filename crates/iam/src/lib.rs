@@ -51,10 +51,13 @@ pub use error::Error;
 pub use identities::Identities;
 pub use last_used::LastUsed;
 pub use lookup::first_account;
+pub use ops::CreateServiceLinkedRole;
 pub use organizations::{
-    Attached, ChildRecord, ControlPolicy, ControlPolicyRecord, CreationRecord, NodeKind,
-    NodeRecord, OrganizationRecord, OrganizationResources, OrganizationTree, PolicyKind, TypeState,
+    Attached, ChildRecord, ControlPolicy, ControlPolicyRecord, CreationRecord, Membership,
+    NodeKind, NodeRecord, OrganizationRecord, OrganizationResources, OrganizationTree, PolicyKind,
+    TypeState,
 };
+pub use paging::{Cut, Page};
 pub use providers::host_and_path;
 pub use records::{
     AccessKeyRecord, AccountRecord, AliasRecord, AttachmentRecord, DeletionTaskRecord, EntityKind,

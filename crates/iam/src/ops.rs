@@ -92,6 +92,8 @@ mod update_role;
 mod update_role_description;
 mod update_user;
 
+pub use create_service_linked_role::CreateServiceLinkedRole;
+
 use pipeline::Registry;
 
 /// The code of denials in the Query protocol.
@@ -111,7 +113,7 @@ pub(crate) fn register(registry: &mut impl Registry) {
     registry.add::<create_policy::CreatePolicy>();
     registry.add::<create_policy_version::CreatePolicyVersion>();
     registry.add::<create_role::CreateRole>();
-    registry.add::<create_service_linked_role::CreateServiceLinkedRole>();
+    registry.add::<CreateServiceLinkedRole>();
     registry.add::<create_user::CreateUser>();
     registry.add::<delete_access_key::DeleteAccessKey>();
     registry.add::<delete_account_alias::DeleteAccountAlias>();

@@ -5,6 +5,7 @@ mod creation;
 mod error;
 mod ids;
 mod listing;
+mod membership;
 mod ops;
 mod policies;
 mod quota;
@@ -19,6 +20,7 @@ mod tree;
 
 pub(crate) use ops::register;
 
+pub use membership::Membership;
 pub use records::{
     Attached, ChildRecord, ControlPolicy, ControlPolicyRecord, CreationRecord, NodeKind,
     NodeRecord, OrganizationRecord, PolicyKind, TypeState,

@@ -10,7 +10,7 @@ const DEFAULT_ITEMS: usize = 100;
 
 /// Which part of a listing a caller wants.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub struct Page {
     listing: u64,
     after: Option<String>,
     limit: usize,
@@ -18,10 +18,11 @@ pub(crate) struct Page {
 
 /// One page.
 #[derive(Debug)]
-pub(crate) struct Cut<T> {
-    pub(crate) items: Vec<T>,
+pub struct Cut<T> {
+    /// The items, in order.
+    pub items: Vec<T>,
     /// Where the next page begins; `None` on the last one.
-    pub(crate) marker: Option<String>,
+    pub marker: Option<String>,
 }
 
 impl Page {
@@ -29,7 +30,7 @@ impl Page {
     ///
     /// `listing` names the listing and all that selects its items: a marker is good for
     /// exactly the listing that made it. Fails with `ValidationError` for any other.
-    pub(crate) fn new(
+    pub fn new(
         listing: &[&str],
         marker: Option<&str>,
         max_items: Option<i32>,
@@ -48,12 +49,12 @@ impl Page {
     }
 
     /// The place of the last item of the page before.
-    pub(crate) fn after(&self) -> Option<&str> {
+    fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }
 
     /// Cuts the page out of `items`, which come with their places, in order of their places.
-    pub(crate) fn cut<T>(&self, items: impl IntoIterator<Item = (String, T)>) -> Cut<T> {
+    pub fn cut<T>(&self, items: impl IntoIterator<Item = (String, T)>) -> Cut<T> {
         let behind = |place: &str| self.after().is_none_or(|after| place > after);
         let mut items = items.into_iter().filter(|(place, _)| behind(place));
         let mut page = Vec::new();

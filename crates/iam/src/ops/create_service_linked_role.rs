@@ -16,7 +16,7 @@ use crate::{Error, actions, documents, linked, lookup, quota, shape, tables};
 /// Fails with `InvalidInput` for a service that has no such role, for a suffix where the service
 /// takes none, and if the role exists already.
 #[derive(Debug)]
-pub(crate) struct CreateServiceLinkedRole;
+pub struct CreateServiceLinkedRole;
 
 impl Operation for CreateServiceLinkedRole {
     const SERVICE: Service = Service::Iam;
@@ -98,7 +98,7 @@ impl Operation for CreateServiceLinkedRole {
 
 /// The role that a request asks for.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     account: AccountId,
     name: String,
     path: String,
