@@ -78,8 +78,9 @@ enum Unwrapped {
 
 const INDEX: u32 = 0;
 
-/// How many keys are kept: for a hundred groups, a few dozen callers each.
-const CAPACITY: usize = 8192;
+/// How many keys are kept: two of each group for ten thousand groups and a few callers, or for a
+/// hundred groups and some hundred callers each. What is kept takes room, not what could be.
+const CAPACITY: usize = 65_536;
 
 impl DataKeys {
     pub(crate) fn new(lifetime: Duration, outside_lifetime: Duration) -> Self {

@@ -90,6 +90,7 @@ pub(crate) async fn deployment(
     }
     let options = featurestore::Options {
         outside_key_lifetime: Duration::from_secs(config.limits.outside_key_seconds),
+        group_limit: config.limits.feature_groups,
         ..featurestore::Options::default()
     };
     let runtime = featurestore::Runtime::open(Arc::clone(&store), options).await?;

@@ -30,6 +30,8 @@ pub struct Limits {
     pub clock_skew_seconds: u64,
     /// Calls without a signature that an address may make a second.
     pub unsigned_calls: u32,
+    /// Feature groups that an account may have in a region.
+    pub feature_groups: usize,
 }
 
 impl Default for Limits {
@@ -47,6 +49,7 @@ impl Default for Limits {
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
             unsigned_calls: 20,
+            feature_groups: 100,
         }
     }
 }
@@ -72,6 +75,7 @@ impl Limits {
         within("lookups_per_second", lookups, 1, 1000)?;
         let calls = usize::try_from(self.unsigned_calls).unwrap_or(usize::MAX);
         within("unsigned_calls", calls, 1, 1_000_000)?;
+        within("feature_groups", self.feature_groups, 1, 1_000_000)?;
         within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
         within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
         within("write_seconds", seconds(self.write_seconds), 1, 3600)?;

@@ -66,4 +66,5 @@ value is refused with its line.
 | `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
 | `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
 | `limits.unsigned_calls` | | | 20 | calls of `AssumeRoleWithWebIdentity` that an address may make a second, and five times as many at once; one that is refused counts ten times |
+| `limits.feature_groups` | | | 100 | feature groups that an account may have in a region; AWS's quota |
 ";
