@@ -27,6 +27,7 @@ ERRORS = {
     "SageMaker Feature Store Runtime": ["crates/featurestore/src/error.rs"],
     "KMS": ["crates/kms/src/error.rs", "crates/kms/src/key_stores/error.rs"],
     "IAM and STS": ["crates/iam/src/error.rs", "crates/iam/src/sts/web_identity/error.rs"],
+    "RAM": ["crates/ram/src/error.rs"],
     "CloudTrail": ["crates/cloudtrail/src/error.rs"],
 }
 

@@ -66,6 +66,7 @@ class World:
         with contextlib.suppress(self.iam.exceptions.EntityAlreadyExistsException):
             self.iam.create_role(RoleName="features", AssumeRolePolicyDocument=TRUST)
         self.organization = server.client("organizations")
+        self.ram = server.client("ram")
         self.root = self.organization.list_roots()["Roots"][0]["Id"]
         self.shared_key = self.kms.create_key()["KeyMetadata"]["Arn"]
         self.kinds = {}
@@ -325,6 +326,11 @@ class World:
         return {"AccountId": self.account()["AccountId"], "SourceParentId": self.root,
                 "DestinationParentId": self.unit()}
 
+    def share(self, **more):
+        """The ARN of a share of the account's catalog."""
+        made = self.ram.create_resource_share(name=name(), resourceArns=[CATALOG], **more)
+        return made["resourceShare"]["resourceShareArn"]
+
     def group(self):
         made = name()
         self.sagemaker.create_feature_group(**group_parameters(made, self.shared_key))
@@ -336,6 +342,12 @@ RECORD = [{"FeatureName": "id", "ValueAsString": "a"},
           {"FeatureName": "at", "ValueAsString": "2026-01-01T00:00:00Z"}]
 TAGS = [{"Key": "team", "Value": "blue"}]
 PROVIDER = "OpenIDConnectProviderArn"
+CATALOG = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:sagemaker-catalog/DefaultFeatureGroupCatalog"
+PERMISSION = "arn:aws:ram::aws:permission/AWSRAMPermissionSageMaker"
+SEARCH, READ_ONLY = PERMISSION + "CatalogResourceSearch", PERMISSION + "FeatureGroupReadOnly"
+OUTSIDE = "999999999999"
+# All accounts of a deployment may share without invitations once one call of the coverage has enabled that.
+INVITATION = f"arn:aws:ram:{REGION}:{OUTSIDE}:resource-share-invitation/00000000-0000-4000-8000-000000000000"
 
 
 def group_parameters(group, key):
@@ -585,6 +597,35 @@ CALLS = {
     ("organizations", "TagResource"): lambda w: {"ResourceId": w.unit(), "Tags": TAGS},
     ("organizations", "UntagResource"): lambda w: {"ResourceId": w.scp(), "TagKeys": ["team"]},
     ("organizations", "ListTagsForResource"): lambda w: {"ResourceId": w.root},
+    ("ram", "CreateResourceShare"): lambda w: {
+        "name": name(), "resourceArns": [CATALOG], "tags": [{"key": "team", "value": "blue"}]},
+    ("ram", "UpdateResourceShare"): lambda w: {"resourceShareArn": w.share(), "name": name()},
+    ("ram", "DeleteResourceShare"): lambda w: {"resourceShareArn": w.share()},
+    ("ram", "AssociateResourceShare"): lambda w: {
+        "resourceShareArn": w.share(), "principals": [w.account()["AccountId"]]},
+    ("ram", "DisassociateResourceShare"): lambda w: {"resourceShareArn": w.share(), "resourceArns": [CATALOG]},
+    ("ram", "AssociateResourceSharePermission"): lambda w: {
+        "resourceShareArn": w.share(), "permissionArn": SEARCH},
+    ("ram", "DisassociateResourceSharePermission"): lambda w: {
+        "resourceShareArn": w.share(permissionArns=[READ_ONLY]), "permissionArn": READ_ONLY},
+    ("ram", "ListResourceSharePermissions"): lambda w: {"resourceShareArn": w.share()},
+    ("ram", "GetResourceShares"): lambda w: {"resourceOwner": "SELF"},
+    ("ram", "GetResourceShareAssociations"): lambda w: {"associationType": "PRINCIPAL"},
+    ("ram", "GetResourceShareInvitations"): lambda w: {},
+    ("ram", "AcceptResourceShareInvitation"): lambda w: {"resourceShareInvitationArn": INVITATION},
+    ("ram", "RejectResourceShareInvitation"): lambda w: {"resourceShareInvitationArn": INVITATION},
+    ("ram", "ListPendingInvitationResources"): lambda w: {"resourceShareInvitationArn": INVITATION},
+    ("ram", "ListResources"): lambda w: {"resourceOwner": "SELF"},
+    ("ram", "ListPrincipals"): lambda w: {"resourceOwner": "OTHER-ACCOUNTS"},
+    ("ram", "ListPermissions"): lambda w: {},
+    ("ram", "GetPermission"): lambda w: {"permissionArn": READ_ONLY},
+    ("ram", "ListPermissionVersions"): lambda w: {"permissionArn": READ_ONLY},
+    ("ram", "ListResourceTypes"): lambda w: {},
+    ("ram", "GetResourcePolicies"): lambda w: {"resourceArns": [CATALOG]},
+    ("ram", "TagResource"): lambda w: {
+        "resourceShareArn": w.share(), "tags": [{"key": "team", "value": "blue"}]},
+    ("ram", "UntagResource"): lambda w: {"resourceShareArn": w.share(), "tagKeys": ["team"]},
+    ("ram", "EnableSharingWithAwsOrganization"): lambda w: {},
     ("cloudtrail", "LookupEvents"): lambda w: {},
     ("strongroom", "DiagnoseFeatureGroups"): lambda w: {},
     ("strongroom", "GetKeyUsage"): lambda w: {},
@@ -643,6 +684,9 @@ REFUSED_THOUGH_PERMITTED = {
     ("organizations", "DeleteOrganization"): "OrganizationNotEmptyException",
     ("organizations", "DescribeEffectivePolicy"): "EffectivePolicyNotFoundException",
     ("organizations", "RemoveAccountFromOrganization"): "ConstraintViolationException",
+    ("ram", "AcceptResourceShareInvitation"): "ResourceShareInvitationArnNotFoundException",
+    ("ram", "RejectResourceShareInvitation"): "ResourceShareInvitationArnNotFoundException",
+    ("ram", "ListPendingInvitationResources"): "ResourceShareInvitationArnNotFoundException",
 }
 
 # Operations that every caller may make.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pipeline::Ctx;
+use policy::Document;
 use types::{Arn, PARTITION};
 
 use crate::Error;
@@ -14,6 +15,9 @@ use crate::records::{GROUPS, GroupRecord, group_arn, group_row};
 pub struct Found {
     pub(crate) arn: Arn,
     pub(crate) group: Option<Arc<GroupRecord>>,
+    /// The policy that resource shares give to another account's group. It never allows the
+    /// group's own account anything, so that for its callers none is looked for.
+    pub(crate) shared: Option<Arc<Document>>,
 }
 
 impl Found {
@@ -36,7 +40,11 @@ impl Found {
             Some(group) => group.arn.clone(),
             None => group_arn(account, ctx.region(), &lower),
         };
-        Ok(Self { arn, group })
+        Ok(Self {
+            arn,
+            group,
+            shared: None,
+        })
     }
 
     fn by_arn(ctx: &Ctx, text: &str) -> Result<Self, Error> {
@@ -57,7 +65,13 @@ impl Found {
             .view()
             .get_shared(&GROUPS, &row)
             .filter(|group| group.arn == arn);
-        Ok(Self { arn, group })
+        let foreign = arn.account() != ctx.account();
+        let shared = if foreign && group.is_some() {
+            ram::policy_of(ctx.view(), &arn)
+        } else {
+            None
+        };
+        Ok(Self { arn, group, shared })
     }
 
     /// The group.

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use pipeline::sources::{
     GrantQuery, MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource,
 };
+use policy::Document;
+use ram::ShareableResources;
 use store::View;
 use types::Arn;
 
 use crate::records::{GROUPS, GroupRecord, group_row};
 
-/// What policies are told of a group that is there.
+/// The catalog of all groups of an account in a region; sharing it lets others search them.
+pub(crate) const CATALOG: &str = "sagemaker-catalog/DefaultFeatureGroupCatalog";
+
+/// What policies are told of a group that is there and is shared with nobody.
 pub(crate) fn facts_of(group: &GroupRecord) -> ResourceFacts {
     let keys: Arc<dyn ResourceKeys> = group.schema.resource_keys.clone();
     ResourceFacts {
@@ -23,8 +28,8 @@ pub(crate) fn facts_of(group: &GroupRecord) -> ResourceFacts {
 /// The source of facts about resources whose ARNs name `sagemaker`.
 ///
 /// A group belongs to its account and shows its tags as `aws:ResourceTag/…` and
-/// `sagemaker:ResourceTag/…`. It has no policy of its own: only identity policies of its
-/// account allow anything on it.
+/// `sagemaker:ResourceTag/…`. Its policy, and that of an account's catalog, is what follows from
+/// resource shares: it allows other accounts something, never its own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FeatureGroups;
 
@@ -36,10 +41,17 @@ impl ResourceSource for FeatureGroups {
             view.get(&GROUPS, &row)
         });
         match group.filter(|group| group.record.arn == *arn) {
-            Some(group) => facts_of(group.record),
+            Some(group) => ResourceFacts {
+                rule: rule_of(ram::policy_of(view, arn)),
+                ..facts_of(group.record)
+            },
             None => ResourceFacts {
                 account: arn.account(),
-                rule: ResourceRule::None,
+                rule: if arn.resource() == CATALOG {
+                    rule_of(ram::policy_of(view, arn))
+                } else {
+                    ResourceRule::None
+                },
                 keys: None,
             },
         }
@@ -49,4 +61,24 @@ impl ResourceSource for FeatureGroups {
     fn grants(&self, _view: &View, _query: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
     }
+}
+
+impl ShareableResources for FeatureGroups {
+    /// Groups are there once they are made; every account has its catalog.
+    fn exists(&self, view: &View, arn: &Arn) -> bool {
+        if arn.service() == "sagemaker" && arn.resource() == CATALOG {
+            return true;
+        }
+        let Some(name) = arn.resource_of("feature-group") else {
+            return false;
+        };
+        let row = group_row(arn.account_text(), arn.region(), name);
+        let group = view.get(&GROUPS, &row);
+        group.is_some_and(|group| group.record.arn == *arn)
+    }
+}
+
+/// The rule of a resource with the policy that follows from its shares.
+pub(crate) fn rule_of(shared: Option<Arc<Document>>) -> ResourceRule {
+    shared.map_or(ResourceRule::None, ResourceRule::General)
 }

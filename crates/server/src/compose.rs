@@ -80,6 +80,7 @@ pub(crate) async fn deployment(
         .resources("iam", Arc::new(iam::IamResources))
         .resources("organizations", Arc::new(iam::OrganizationResources))
         .resources("kms", Arc::new(kms::KeyPolicies))
+        .resources("ram", Arc::new(ram::Shares))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups))
         .quotas(Service::Kms, Arc::new(quotas));
     let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
@@ -127,6 +128,9 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(kms::Regions(config.regions.clone())));
     parts.insert(Arc::new(outside::load(&config.outside)?));
     parts.insert(Arc::new(runtime));
+    parts.insert(Arc::new(ram::Shareable(vec![Arc::new(
+        featurestore::FeatureGroups,
+    )])));
     let builder = ServicesBuilder {
         store,
         clock,
@@ -169,6 +173,7 @@ pub(crate) fn options<'a>(
     options.tables.extend(iam::tables());
     options.tables.extend(kms::tables());
     options.tables.extend(featurestore::tables());
+    options.tables.extend(ram::tables());
     options.spaces.extend(online::spaces());
     options.logs.push(&audit::EVENTS);
     options

@@ -49,6 +49,7 @@ pub(crate) fn register(registry: &mut impl Registry) {
     kms::register(registry);
     cloudtrail::register(registry);
     featurestore::register(registry);
+    ram::register(registry);
     operator::register(registry);
 }
 

@@ -28,6 +28,12 @@ pub(super) const CRATES: &[Crate] = &[
     ),
     row("cloudtrail", SERVICE),
     row(
+        "ram",
+        &[
+            "types", "policy", "crypto", "shapes", "store", "audit", "pipeline", "iam",
+        ],
+    ),
+    row(
         "operator",
         &[
             "types", "policy", "crypto", "shapes", "store", "audit", "pipeline", "iam",
@@ -38,7 +44,7 @@ pub(super) const CRATES: &[Crate] = &[
         "featurestore",
         &[
             "types", "policy", "crypto", "shapes", "store", "audit", "pipeline", "iam", "kms",
-            "online",
+            "ram", "online",
         ],
     ),
     row(
@@ -56,6 +62,7 @@ pub(super) const CRATES: &[Crate] = &[
             "iam",
             "kms",
             "cloudtrail",
+            "ram",
             "operator",
             "online",
             "featurestore",
@@ -76,6 +83,7 @@ pub(super) const CRATES: &[Crate] = &[
             "iam",
             "kms",
             "cloudtrail",
+            "ram",
             "operator",
             "online",
             "featurestore",

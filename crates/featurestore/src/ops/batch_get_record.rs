@@ -60,7 +60,7 @@ impl Operation for BatchGetRecord {
         let mut found = Vec::with_capacity(input.identifiers.len());
         for (number, item) in input.identifiers.iter().enumerate() {
             let group = Found::find(ctx, &item.feature_group_name)?;
-            needs.push(super::group_need(&BATCH_GET_RECORD, &group));
+            needs.push(super::shared_need(&BATCH_GET_RECORD, &group));
             if let Some(need) = super::key_need(&group) {
                 needs.push(need.for_item(number));
             }

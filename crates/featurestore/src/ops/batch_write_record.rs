@@ -53,8 +53,8 @@ impl Operation for BatchWriteRecord {
         let mut found = Vec::with_capacity(input.entries.len());
         for (number, entry) in input.entries.iter().enumerate() {
             let group = Found::find(ctx, &entry.feature_group_name)?;
-            needs.push(super::group_need(&BATCH_WRITE_RECORD, &group));
-            needs.push(super::group_need(&PUT_RECORD, &group));
+            needs.push(super::shared_need(&BATCH_WRITE_RECORD, &group));
+            needs.push(super::shared_need(&PUT_RECORD, &group));
             if let Some(need) = super::key_need(&group) {
                 needs.push(need.for_item(number));
             }

@@ -16,7 +16,8 @@ use crate::{Error, grant};
 /// Deletes the group with this name; its records are inaccessible at once.
 ///
 /// Their cells are removed in the background, before and after a restart. The name is free
-/// again; a new group of that name has another number, other keys and another grant. The
+/// again; a new group of that name has another number, other keys and another grant, and is
+/// shared with nobody. The
 /// service retires the group's grant, for which nobody needs a right. Fails with
 /// `ResourceNotFound` if there is no such group.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ impl Operation for DeleteFeatureGroup {
             number: group.number,
         };
         let mut batch = Batch::new(Lane::Metadata);
+        ram::forget(&mut batch, ctx.view(), &group.arn, ctx.time());
         batch.delete(&GROUPS, group.row());
         batch.put(&PURGES, purge.row(), purge);
         Ok(Reply::write(Empty {}, batch))

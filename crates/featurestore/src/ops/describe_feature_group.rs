@@ -1,6 +1,6 @@
 //! `DescribeFeatureGroup`: everything about one group.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::Value;
 use shapes::sagemaker::{
@@ -41,7 +41,7 @@ impl Operation for DescribeFeatureGroup {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), Error> {
         let found = Found::find(ctx, &input.feature_group_name)?;
         Ok((
-            Needs::one(Need::on(&DESCRIBE_FEATURE_GROUP, found.arn.clone())),
+            Needs::one(super::shared_need(&DESCRIBE_FEATURE_GROUP, &found)),
             found,
         ))
     }

@@ -40,29 +40,38 @@ pub use update_record::UpdateRecord;
 
 use std::sync::Arc;
 
+use pipeline::sources::ResourceFacts;
 use pipeline::{Need, Needs};
 use policy::Action;
 use types::Service;
 
 use crate::actions::DECRYPT;
 use crate::name::Found;
-use crate::source::facts_of;
+use crate::source::{facts_of, rule_of};
 
 /// What every call about the records of a group needs: the action on the group and, if the
 /// group has a key of its own, `kms:Decrypt` on that through SageMaker.
 fn record_needs(action: &'static Action, found: &Found) -> Needs {
-    let mut needs = Needs::with_capacity(2).and(group_need(action, found));
+    let mut needs = Needs::with_capacity(2).and(shared_need(action, found));
     if let Some(need) = key_need(found) {
         needs.push(need);
     }
     needs
 }
 
-/// The need of `action` on the group itself.
+/// The need of `action` on the group itself, whose account may have shared it with the caller's.
+fn shared_need(action: &'static Action, found: &Found) -> Need {
+    group_need(action, found).across_accounts()
+}
+
+/// The need of `action` on the group itself, for its own account.
 fn group_need(action: &'static Action, found: &Found) -> Need {
     let need = Need::on(action, found.arn.clone());
     match &found.group {
-        Some(group) => need.known(facts_of(group)),
+        Some(group) => need.known(ResourceFacts {
+            rule: rule_of(found.shared.clone()),
+            ..facts_of(group)
+        }),
         None => need,
     }
 }

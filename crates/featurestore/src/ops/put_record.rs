@@ -45,7 +45,7 @@ impl Operation for PutRecord {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), RuntimeError> {
         let found = Found::find(ctx, &input.feature_group_name)?;
         let keys = Arc::clone(&NO_UPDATE);
-        let need = super::group_need(&PUT_RECORD, &found).with_shared(keys);
+        let need = super::shared_need(&PUT_RECORD, &found).with_shared(keys);
         let mut needs = Needs::one(need);
         if let Some(need) = super::key_need(&found) {
             needs.push(need);

@@ -44,7 +44,7 @@ impl Operation for UpdateFeatureGroup {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), Error> {
         let found = Found::find(ctx, &input.feature_group_name)?;
-        let need = super::group_need(&UPDATE_FEATURE_GROUP, &found);
+        let need = super::shared_need(&UPDATE_FEATURE_GROUP, &found);
         Ok((Needs::one(need), found))
     }
 

@@ -36,7 +36,7 @@ impl Operation for UpdateFeatureMetadata {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), Error> {
         let found = Found::find(ctx, &input.feature_group_name)?;
-        let need = super::group_need(&UPDATE_FEATURE_METADATA, &found);
+        let need = super::shared_need(&UPDATE_FEATURE_METADATA, &found);
         Ok((Needs::one(need), found))
     }
 

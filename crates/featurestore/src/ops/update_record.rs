@@ -51,7 +51,7 @@ impl Operation for UpdateRecord {
         let keys = KeySet::default()
             .one("sagemaker:isupdaterecord", "true")
             .many("sagemaker:updatablefeatures", names.collect());
-        let mut needs = Needs::one(super::group_need(&PUT_RECORD, &found).with(keys));
+        let mut needs = Needs::one(super::shared_need(&PUT_RECORD, &found).with(keys));
         if let Some(need) = super::key_need(&found) {
             needs.push(need);
         }

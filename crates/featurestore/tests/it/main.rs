@@ -14,6 +14,7 @@ mod maintenance;
 mod organization;
 mod permissions;
 mod records;
+mod sharing;
 mod tags;
 mod updates;
 mod world;

@@ -226,6 +226,8 @@ async fn start(
     let shred = Arc::new(kms::ShredKeys::open(shred, &home.root, entropy.clone()).unwrap());
     let keyring = kms::Keyring::new(clock.clone(), entropy.clone(), shred);
     parts.insert(Arc::new(keyring));
+    parts.insert(Arc::new(kms::Prices::default()));
+    parts.insert(Arc::new(ram::Shareable(vec![Arc::new(FeatureGroups)])));
     parts.insert(Arc::new(
         Runtime::open(store.clone(), options).await.unwrap(),
     ));
@@ -236,6 +238,7 @@ async fn start(
     .resources("iam", Arc::new(iam::IamResources))
     .resources("organizations", Arc::new(iam::OrganizationResources))
     .resources("kms", Arc::new(kms::KeyPolicies))
+    .resources("ram", Arc::new(ram::Shares))
     .resources("sagemaker", Arc::new(FeatureGroups));
     ServicesBuilder {
         store,
@@ -252,6 +255,7 @@ fn open(directory: &Path, root: &Key32, clock: Arc<ManualClock>) -> EmbeddedStor
     options.tables = iam::tables();
     options.tables.extend(kms::tables());
     options.tables.extend(featurestore::tables());
+    options.tables.extend(ram::tables());
     options.spaces.extend(online::spaces());
     options.logs = vec![&audit::EVENTS];
     EmbeddedStore::open(&options).unwrap()
@@ -262,6 +266,7 @@ fn operations() -> Operations {
     iam::register(&mut operations);
     kms::register(&mut operations);
     featurestore::register(&mut operations);
+    ram::register(&mut operations);
     operations
 }
 

@@ -93,6 +93,7 @@ impl Names {
                 iam::CONDITION_KEYS,
                 kms::CONDITION_KEYS,
                 featurestore::CONDITION_KEYS,
+                ram::CONDITION_KEYS,
             ]
             .concat(),
         }

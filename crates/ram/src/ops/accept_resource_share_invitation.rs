@@ -1,0 +1,73 @@
+//! `AcceptResourceShareInvitation`: the caller's account takes part in a share.
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{AcceptResourceShareInvitationRequest, AcceptResourceShareInvitationResponse};
+use types::Service;
+
+use crate::actions::ACCEPT_RESOURCE_SHARE_INVITATION;
+use crate::event::{self, Fields};
+use crate::invitations::Invited;
+use crate::records::Answer;
+use crate::tokens::Token;
+use crate::{Error, shape};
+
+/// Accepts an invitation: from the next request on the account, or the user or role that the share
+/// is for, may do with its resources what its permissions say, as far as the account lets it.
+///
+/// Fails with `ResourceShareInvitationArnNotFoundException` for an invitation that the caller's
+/// account has not got or that was withdrawn, and with the exception that says so if it was
+/// answered before or has expired.
+#[derive(Debug)]
+pub(crate) struct AcceptResourceShareInvitation;
+
+impl Operation for AcceptResourceShareInvitation {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "AcceptResourceShareInvitation";
+    const ACTIONS: &'static [&'static Action] = &[&ACCEPT_RESOURCE_SHARE_INVITATION];
+    const KIND: Kind = Kind::Mutating;
+    type Input = AcceptResourceShareInvitationRequest;
+    type Output = AcceptResourceShareInvitationResponse;
+    type Target = Invited;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Invited), Error> {
+        let invited = Invited::find(ctx, &input.resource_share_invitation_arn)?;
+        let need = invited.need(&ACCEPT_RESOURCE_SHARE_INVITATION);
+        Ok((Needs::one(need), invited))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let invited = permit.target();
+        let detail = Self::event(&input, None);
+        let token = input.client_token.as_deref();
+        let token = Token::find(ctx, invited.account, Self::NAME, token, &detail)?;
+        let answer = |invitation| AcceptResourceShareInvitationResponse {
+            resource_share_invitation: Some(shape::invitation(invitation, ctx.time())),
+            client_token: input.client_token.clone(),
+        };
+        if token.as_ref().is_some_and(|token| token.used_for.is_some()) {
+            return Ok(Reply::read(answer(invited.invitation()?)));
+        }
+        let (answered, mut batch) = invited.answered(ctx, Answer::Accepted)?;
+        if let Some(token) = token {
+            token.keep(ctx, invited.account, &mut batch, &answered.id);
+        }
+        Ok(Reply::write(answer(&answered), batch))
+    }
+
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
+        let invitation = output.and_then(|output| output.resource_share_invitation.as_ref());
+        Fields::default()
+            .with(
+                "resourceShareInvitationArn",
+                &input.resource_share_invitation_arn,
+            )
+            .with("clientToken", &input.client_token)
+            .answered(invitation.map(event::invitation))
+    }
+}

@@ -1,0 +1,187 @@
+//! `AssociateResourceShare`: more resources for a share, or more principals.
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use serde_json::json;
+use shapes::ram::{
+    AssociateResourceShareRequest, AssociateResourceShareResponse, ResourceShareAssociation,
+};
+use store::{Batch, Lane};
+use types::{Arn, Service};
+
+use super::create_resource_share::give_defaults;
+use super::{put_policy, refuse_sources, request_keys};
+use crate::actions::{ASSOCIATE_RESOURCE_SHARE, PUT_RESOURCE_POLICY};
+use crate::event::Fields;
+use crate::principals::Written;
+use crate::records::{SHARES, ShareRecord};
+use crate::shared::{Change, write_policies};
+use crate::shares::Named;
+use crate::tokens::Token;
+use crate::{Error, associations, joining, resources};
+
+/// Adds resources and principals to a share.
+///
+/// Every resource is shared with every principal of the share, so the caller needs
+/// `sagemaker:PutResourcePolicy`, through RAM, on the resources that are added and, if principals
+/// are, on all that the share has. Fails as `CreateResourceShare` does.
+#[derive(Debug)]
+pub(crate) struct AssociateResourceShare;
+
+/// What a call adds to, or takes from, which share.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(super) named: Named,
+    pub(super) resources: Vec<Arn>,
+    pub(super) principals: Vec<Written>,
+}
+
+impl Parts {
+    /// Reads what a call names.
+    ///
+    /// Fails with `InvalidParameterException` if it names neither resources nor principals.
+    pub(super) fn read(
+        ctx: &Ctx,
+        share: &str,
+        resources: Option<&[String]>,
+        principals: Option<&[String]>,
+    ) -> Result<Self, Error> {
+        let parts = Self {
+            named: Named::find(ctx, share)?,
+            resources: resources::named(ctx, resources)?,
+            principals: Written::read_all(principals)?,
+        };
+        if parts.resources.is_empty() && parts.principals.is_empty() {
+            return Err(Error::invalid("neither resources nor principals are given"));
+        }
+        Ok(parts)
+    }
+}
+
+impl Operation for AssociateResourceShare {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "AssociateResourceShare";
+    const ACTIONS: &'static [&'static Action] = &[&ASSOCIATE_RESOURCE_SHARE, &PUT_RESOURCE_POLICY];
+    const KIND: Kind = Kind::Mutating;
+    type Input = AssociateResourceShareRequest;
+    type Output = AssociateResourceShareResponse;
+    type Target = Parts;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Parts), Error> {
+        let parts = Parts::read(
+            ctx,
+            &input.resource_share_arn,
+            input.resource_arns.as_deref(),
+            input.principals.as_deref(),
+        )?;
+        let keys = request_keys(&parts.resources, &parts.principals);
+        let need = parts.named.need(&ASSOCIATE_RESOURCE_SHARE).with(keys);
+        let mut needs = Needs::one(need);
+        for resource in &parts.resources {
+            needs.push(put_policy(resource));
+        }
+        if let Some(share) = parts.named.share.as_ref()
+            && !parts.principals.is_empty()
+        {
+            let others = share.resources.keys();
+            for resource in others.filter(|arn| !parts.resources.contains(arn)) {
+                needs.push(put_policy(resource));
+            }
+        }
+        Ok((needs, parts))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let parts = permit.target();
+        let share = parts.named.share()?;
+        refuse_sources(input.sources.as_deref())?;
+        let detail = Self::event(&input, None);
+        let token = input.client_token.as_deref();
+        let token = Token::find(ctx, share.owner, Self::NAME, token, &detail)?;
+        if token.as_ref().is_some_and(|token| token.used_for.is_some()) {
+            return Ok(Reply::read(answer(ctx, share, parts, input.client_token)));
+        }
+        resources::check(ctx, share.owner, &parts.resources)?;
+        let mut changed = ShareRecord::clone(share);
+        for resource in &parts.resources {
+            let known = changed.resources.entry(resource.clone());
+            known.or_insert_with(|| ctx.time());
+        }
+        give_defaults(&mut changed);
+        let mut batch = Batch::new(Lane::Metadata);
+        let mut sent = 0;
+        for written in &parts.principals {
+            joining::add(ctx, &mut batch, &mut changed, written, &mut sent)?;
+        }
+        joining::check(&changed)?;
+        changed.updated = ctx.time();
+        write_policies(
+            &mut batch,
+            ctx.view(),
+            Change::Put(&changed),
+            changed.resources.keys(),
+        )?;
+        if let Some(token) = token {
+            token.keep(ctx, changed.owner, &mut batch, &changed.id);
+        }
+        let output = answer(ctx, &changed, parts, input.client_token);
+        batch.put(&SHARES, changed.row(), changed);
+        Ok(Reply::write(output, batch))
+    }
+
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
+        let made = output.and_then(|output| output.resource_share_associations.as_deref());
+        Fields::default()
+            .with("resourceShareArn", &input.resource_share_arn)
+            .with("resourceArns", &input.resource_arns)
+            .with("principals", &input.principals)
+            .with("sources", &input.sources)
+            .with("clientToken", &input.client_token)
+            .answered(made.map(|made| json!({ "resourceShareAssociations": shown(made) })))
+    }
+}
+
+/// Associations as records show them.
+pub(super) fn shown(made: &[ResourceShareAssociation]) -> Vec<serde_json::Value> {
+    let made = made.iter();
+    made.map(|it| {
+        Fields::default()
+            .with("resourceShareArn", &it.resource_share_arn)
+            .with("associatedEntity", &it.associated_entity)
+            .with("associationType", it.association_type)
+            .with("status", it.status)
+            .with("external", it.external)
+            .value()
+    })
+    .collect()
+}
+
+/// What `share` has of `parts`.
+fn answer(
+    ctx: &Ctx,
+    share: &ShareRecord,
+    parts: &Parts,
+    client_token: Option<String>,
+) -> AssociateResourceShareResponse {
+    let mut made = Vec::new();
+    for (arn, since) in &share.resources {
+        if parts.resources.contains(arn) {
+            made.push(associations::of_resource(share, arn, *since));
+        }
+    }
+    for written in &parts.principals {
+        let place = joining::position(share, written);
+        if let Some(known) = place.and_then(|place| share.principals.get(place)) {
+            made.push(associations::of_principal(ctx, share, known));
+        }
+    }
+    AssociateResourceShareResponse {
+        resource_share_associations: Some(made),
+        client_token,
+    }
+}

@@ -1,0 +1,86 @@
+//! `GetResourcePolicies`: the policies that shares give to resources.
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{GetResourcePoliciesRequest, GetResourcePoliciesResponse};
+use types::{Arn, Service};
+
+use super::{on_behalf, request_keys};
+use crate::actions::{GET_RESOURCE_POLICIES, GET_RESOURCE_POLICY};
+use crate::event::Fields;
+use crate::principals::Written;
+use crate::shared::policy_text;
+use crate::{Error, joining, listing, resources, shares};
+
+/// Returns the policies that the caller's shares give to its resources; one that is shared with
+/// nobody has none.
+///
+/// The caller needs `sagemaker:GetResourcePolicy` on each, through RAM. Fails with
+/// `ResourceArnNotFoundException` for a resource that does not exist.
+#[derive(Debug)]
+pub(crate) struct GetResourcePolicies;
+
+impl Operation for GetResourcePolicies {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "GetResourcePolicies";
+    const ACTIONS: &'static [&'static Action] = &[&GET_RESOURCE_POLICIES, &GET_RESOURCE_POLICY];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = GetResourcePoliciesRequest;
+    type Output = GetResourcePoliciesResponse;
+    type Target = Vec<Arn>;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Vec<Arn>), Error> {
+        let arns = resources::named(ctx, Some(&input.resource_arns))?;
+        let keys = request_keys(&arns, &[]);
+        let mut needs = Needs::one(Need::anywhere(&GET_RESOURCE_POLICIES).with(keys));
+        for arn in &arns {
+            needs.push(on_behalf(&GET_RESOURCE_POLICY, arn));
+        }
+        Ok((needs, arns))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let principal = input.principal.as_deref().map(Written::read).transpose()?;
+        let arns = permit.target();
+        resources::check(ctx, account, arns).map_err(|missing| match missing {
+            Error::Unknown { what } => Error::ResourceNotFound { arn: what },
+            other => other,
+        })?;
+        let with_principal = |arn: &Arn| {
+            principal.as_ref().is_none_or(|written| {
+                let mut shares = shares::in_region(ctx).into_iter();
+                shares.any(|share| {
+                    share.owner == account
+                        && share.resources.contains_key(arn)
+                        && joining::position(share, written).is_some()
+                })
+            })
+        };
+        let shown = arns.iter().filter(|arn| with_principal(arn));
+        let all = shown.filter_map(|arn| {
+            let text = policy_text(ctx.view(), arn)?;
+            Some((arn.to_string(), text))
+        });
+        let page = (input.next_token.as_deref(), input.max_results);
+        let cut = listing::page(&[Self::NAME], page, all)?;
+        Ok(Reply::read(GetResourcePoliciesResponse {
+            policies: Some(cut.items),
+            next_token: cut.marker,
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with("resourceArns", &input.resource_arns)
+            .with("principal", &input.principal)
+            .with("nextToken", &input.next_token)
+            .with("maxResults", input.max_results)
+            .request()
+    }
+}

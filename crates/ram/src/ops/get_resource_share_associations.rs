@@ -1,0 +1,135 @@
+//! `GetResourceShareAssociations`: the resources or the principals of shares.
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{
+    GetResourceShareAssociationsRequest, GetResourceShareAssociationsResponse,
+    ResourceShareAssociation, ResourceShareAssociationType as Wanted,
+};
+use types::Service;
+
+use crate::actions::GET_RESOURCE_SHARE_ASSOCIATIONS;
+use crate::event::Fields;
+use crate::records::ShareRecord;
+use crate::shares::{Named, in_region, takes_part};
+use crate::{Error, associations, listing};
+
+/// Lists the associations of one kind of the shares that the caller's account owns or takes part
+/// in; of others' principals it sees only those that name it.
+///
+/// Fails with `InvalidParameterException` for a filter of the other kind.
+#[derive(Debug)]
+pub(crate) struct GetResourceShareAssociations;
+
+impl Operation for GetResourceShareAssociations {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "GetResourceShareAssociations";
+    const ACTIONS: &'static [&'static Action] = &[&GET_RESOURCE_SHARE_ASSOCIATIONS];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = GetResourceShareAssociationsRequest;
+    type Output = GetResourceShareAssociationsResponse;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, ()), Error> {
+        let need = Need::anywhere(&GET_RESOURCE_SHARE_ASSOCIATIONS);
+        Ok((Needs::one(need), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        match input.association_type {
+            Wanted::Principal if input.resource_arn.is_some() => {
+                return Err(Error::invalid(
+                    "a resource can be given with the association type RESOURCE only",
+                ));
+            }
+            Wanted::Resource if input.principal.is_some() => {
+                return Err(Error::invalid(
+                    "a principal can be given with the association type PRINCIPAL only",
+                ));
+            }
+            Wanted::Principal | Wanted::Resource | Wanted::Source => {}
+        }
+        let visible = in_region(ctx)
+            .into_iter()
+            .filter(|share| share.owner == account || takes_part(ctx.view(), share, account));
+        let visible: Vec<&ShareRecord> = visible.collect();
+        let mut named = Vec::new();
+        for text in input.resource_share_arns.as_deref().unwrap_or_default() {
+            let arn = Named::find(ctx, text)?.arn;
+            if !visible.iter().any(|share| share.arn() == arn) {
+                return Err(Error::unknown_share(text));
+            }
+            named.push(arn);
+        }
+        let chosen = visible.into_iter();
+        let chosen = chosen.filter(|share| named.is_empty() || named.contains(&share.arn()));
+        let found = chosen.flat_map(|share| of_share(ctx, share, &input));
+        let found = found.filter(|it| {
+            let wanted = input.association_status;
+            wanted.is_none_or(|wanted| it.status == Some(wanted))
+        });
+        let placed = found.map(|it| {
+            let share = it.resource_share_arn.clone().unwrap_or_default();
+            let entity = it.associated_entity.as_deref().unwrap_or_default();
+            (format!("{share} {entity}"), it)
+        });
+        let page = (input.next_token.as_deref(), input.max_results);
+        let listing = [Self::NAME, input.association_type.as_str()];
+        let cut = listing::page(&listing, page, placed)?;
+        Ok(Reply::read(GetResourceShareAssociationsResponse {
+            resource_share_associations: Some(cut.items),
+            next_token: cut.marker,
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with("associationType", input.association_type)
+            .with("resourceShareArns", &input.resource_share_arns)
+            .with("resourceArn", &input.resource_arn)
+            .with("principal", &input.principal)
+            .with("associationStatus", input.association_status)
+            .with("nextToken", &input.next_token)
+            .with("maxResults", input.max_results)
+            .request()
+    }
+}
+
+/// The associations of `share` that the caller may see and asks for; nothing is shared with
+/// services, so no share has sources.
+fn of_share(
+    ctx: &Ctx,
+    share: &ShareRecord,
+    input: &GetResourceShareAssociationsRequest,
+) -> Vec<ResourceShareAssociation> {
+    let own = ctx.account() == Some(share.owner);
+    let wanted = |filter: Option<&str>, text: &str| filter.is_none_or(|filter| filter == text);
+    match input.association_type {
+        Wanted::Resource => {
+            let resources = share.resources.iter();
+            resources
+                .filter(|(arn, _)| wanted(input.resource_arn.as_deref(), arn.as_str()))
+                .map(|(arn, since)| associations::of_resource(share, arn, *since))
+                .collect()
+        }
+        Wanted::Principal => {
+            let principals = share.principals.iter();
+            principals
+                .filter(|known| wanted(input.principal.as_deref(), known.principal.text()))
+                .filter(|known| {
+                    own || ctx.account().is_some_and(|account| {
+                        crate::shares::names(ctx.view(), &known.principal, account)
+                    })
+                })
+                .map(|known| associations::of_principal(ctx, share, known))
+                .collect()
+        }
+        Wanted::Source => Vec::new(),
+    }
+}

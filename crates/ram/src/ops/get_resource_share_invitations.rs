@@ -1,0 +1,82 @@
+//! `GetResourceShareInvitations`: the invitations that an account has got.
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{GetResourceShareInvitationsRequest, GetResourceShareInvitationsResponse};
+use types::Service;
+
+use crate::actions::GET_RESOURCE_SHARE_INVITATIONS;
+use crate::event::Fields;
+use crate::invitations::Invited;
+use crate::records::{INVITATIONS, invitations_to};
+use crate::shares::Named;
+use crate::{Error, listing, shape};
+
+/// Lists the invitations that the caller's account has got, answered and expired ones included.
+///
+/// Fails with `ResourceShareInvitationArnNotFoundException` for one that is named but not among
+/// them.
+#[derive(Debug)]
+pub(crate) struct GetResourceShareInvitations;
+
+impl Operation for GetResourceShareInvitations {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "GetResourceShareInvitations";
+    const ACTIONS: &'static [&'static Action] = &[&GET_RESOURCE_SHARE_INVITATIONS];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = GetResourceShareInvitationsRequest;
+    type Output = GetResourceShareInvitationsResponse;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, ()), Error> {
+        let need = Need::anywhere(&GET_RESOURCE_SHARE_INVITATIONS);
+        Ok((Needs::one(need), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let mut named = Vec::new();
+        let texts = input.resource_share_invitation_arns.as_deref();
+        for text in texts.unwrap_or_default() {
+            let invited = Invited::find(ctx, text)?;
+            named.push(invited.invitation()?.id.clone());
+        }
+        let mut shares = Vec::new();
+        for text in input.resource_share_arns.as_deref().unwrap_or_default() {
+            shares.push(Named::find(ctx, text)?.arn);
+        }
+        let prefix = invitations_to(account, ctx.region());
+        let rows = ctx.view().scan(&INVITATIONS, &prefix, None);
+        let chosen = rows.map(|(_, row)| row.record).filter(|invitation| {
+            (named.is_empty() || named.contains(&invitation.id))
+                && (shares.is_empty() || shares.contains(&invitation.share_arn()))
+        });
+        let all = chosen.map(|invitation| {
+            let shown = shape::invitation(invitation, ctx.time());
+            (invitation.id.clone(), shown)
+        });
+        let page = (input.next_token.as_deref(), input.max_results);
+        let cut = listing::page(&[Self::NAME], page, all)?;
+        Ok(Reply::read(GetResourceShareInvitationsResponse {
+            resource_share_invitations: Some(cut.items),
+            next_token: cut.marker,
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with(
+                "resourceShareInvitationArns",
+                &input.resource_share_invitation_arns,
+            )
+            .with("resourceShareArns", &input.resource_share_arns)
+            .with("nextToken", &input.next_token)
+            .with("maxResults", input.max_results)
+            .request()
+    }
+}

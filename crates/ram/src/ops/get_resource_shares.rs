@@ -1,0 +1,106 @@
+//! `GetResourceShares`: what an account shares, or what is shared with it.
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{
+    GetResourceSharesRequest, GetResourceSharesResponse, ResourceShareStatus, TagFilter,
+};
+use types::Service;
+
+use super::list_resources::chosen;
+use super::{check_version, permission_at};
+use crate::actions::GET_RESOURCE_SHARES;
+use crate::event::Fields;
+use crate::permissions::Permission;
+use crate::records::ShareRecord;
+use crate::{Error, listing, shape};
+
+/// Lists the shares of the caller's account, or those of others in which it takes part, that
+/// pass every filter.
+///
+/// Fails with `UnknownResourceException` for a share that is named but not among them.
+#[derive(Debug)]
+pub(crate) struct GetResourceShares;
+
+impl Operation for GetResourceShares {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "GetResourceShares";
+    const ACTIONS: &'static [&'static Action] = &[&GET_RESOURCE_SHARES];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = GetResourceSharesRequest;
+    type Output = GetResourceSharesResponse;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, ()), Error> {
+        Ok((Needs::one(Need::anywhere(&GET_RESOURCE_SHARES)), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let own = shape::is_own(input.resource_owner);
+        let permission = input.permission_arn.as_deref().map(permission_at);
+        let permission = permission.transpose()?;
+        check_version(input.permission_version)?;
+        let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
+        let shares = shares.into_iter();
+        let passing = shares.filter(|share| passes(&input, share, permission));
+        let all = passing.map(|share| (share.id.clone(), shape::share(share, own)));
+        let page = (input.next_token.as_deref(), input.max_results);
+        let cut = listing::page(&[Self::NAME, input.resource_owner.as_str()], page, all)?;
+        Ok(Reply::read(GetResourceSharesResponse {
+            resource_shares: Some(cut.items),
+            next_token: cut.marker,
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        let filters = input.tag_filters.as_deref().map(|filters| {
+            let shown = |filter: &TagFilter| {
+                Fields::default()
+                    .with("tagKey", &filter.tag_key)
+                    .with("tagValues", &filter.tag_values)
+                    .value()
+            };
+            filters.iter().map(shown).collect::<Vec<_>>()
+        });
+        Fields::default()
+            .with("resourceShareArns", &input.resource_share_arns)
+            .with("resourceShareStatus", input.resource_share_status)
+            .with("resourceOwner", input.resource_owner)
+            .with("name", &input.name)
+            .with("tagFilters", filters)
+            .with("permissionArn", &input.permission_arn)
+            .with("permissionVersion", input.permission_version)
+            .with("nextToken", &input.next_token)
+            .with("maxResults", input.max_results)
+            .request()
+    }
+}
+
+fn passes(
+    input: &GetResourceSharesRequest,
+    share: &ShareRecord,
+    permission: Option<&Permission>,
+) -> bool {
+    let status = input.resource_share_status;
+    let tags = input.tag_filters.as_deref().unwrap_or_default();
+    // A share is active as long as it is there.
+    status.is_none_or(|status| status == ResourceShareStatus::Active)
+        && input.name.as_ref().is_none_or(|name| *name == share.name)
+        && permission.is_none_or(|known| {
+            let mut used = share.permissions.values();
+            used.any(|name| name == known.name)
+        })
+        && tags.iter().all(|filter| has_tag(share, filter))
+}
+
+fn has_tag(share: &ShareRecord, filter: &TagFilter) -> bool {
+    let key = filter.tag_key.as_ref();
+    let value = key.and_then(|key| share.tags.get(key));
+    let wanted = filter.tag_values.as_deref().unwrap_or_default();
+    value.is_some_and(|value| wanted.is_empty() || wanted.contains(value))
+}

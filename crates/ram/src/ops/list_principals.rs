@@ -1,0 +1,117 @@
+//! `ListPrincipals`: with whom an account shares, or who shares with it.
+
+use std::collections::BTreeMap;
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{ListPrincipalsRequest, ListPrincipalsResponse, Principal};
+use types::Service;
+
+use super::list_resources::{chosen, kind_named};
+use crate::actions::LIST_PRINCIPALS;
+use crate::event::Fields;
+use crate::permissions::ResourceType;
+use crate::principals::Written;
+use crate::records::{ShareRecord, Standing};
+use crate::{Error, listing, resources, shape};
+
+/// Lists the principals that take part in the caller's own shares, or the owners of those in
+/// which it takes part, once for each share.
+///
+/// Fails as `ListResources` does.
+#[derive(Debug)]
+pub(crate) struct ListPrincipals;
+
+impl Operation for ListPrincipals {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "ListPrincipals";
+    const ACTIONS: &'static [&'static Action] = &[&LIST_PRINCIPALS];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = ListPrincipalsRequest;
+    type Output = ListPrincipalsResponse;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, ()), Error> {
+        Ok((Needs::one(Need::anywhere(&LIST_PRINCIPALS)), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let own = shape::is_own(input.resource_owner);
+        let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
+        let kind = input.resource_type.as_deref().map(kind_named).transpose()?;
+        let arn = resources::named(ctx, input.resource_arn.as_ref().map(std::slice::from_ref))?;
+        let wanted = Written::read_all(input.principals.as_deref())?;
+        let shares = shares.into_iter().filter(|share| {
+            let mut resources = share.resources.keys();
+            kind.is_none_or(|kind| {
+                let mut types = share.resources.keys().filter_map(ResourceType::of);
+                types.any(|known| known.name == kind.name)
+            }) && (arn.is_empty() || resources.any(|known| arn.contains(known)))
+        });
+        let found = shares.flat_map(|share| if own { with(share) } else { by(share) });
+        let found = found.filter(|(id, _)| {
+            wanted.is_empty() || wanted.iter().any(|written| written.text() == id)
+        });
+        let all: BTreeMap<String, Principal> = found
+            .map(|(id, principal)| {
+                let share = principal.resource_share_arn.as_deref().unwrap_or_default();
+                (format!("{id} {share}"), principal)
+            })
+            .collect();
+        let page = (input.next_token.as_deref(), input.max_results);
+        let cut = listing::page(&[Self::NAME, input.resource_owner.as_str()], page, all)?;
+        Ok(Reply::read(ListPrincipalsResponse {
+            principals: Some(cut.items),
+            next_token: cut.marker,
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with("resourceOwner", input.resource_owner)
+            .with("resourceArn", &input.resource_arn)
+            .with("principals", &input.principals)
+            .with("resourceType", &input.resource_type)
+            .with("resourceShareArns", &input.resource_share_arns)
+            .with("nextToken", &input.next_token)
+            .with("maxResults", input.max_results)
+            .request()
+    }
+}
+
+/// Who takes part in `share`.
+fn with(share: &ShareRecord) -> Vec<(String, Principal)> {
+    let joined = share.principals.iter();
+    let joined = joined.filter(|known| matches!(known.standing, Standing::Joined { .. }));
+    joined
+        .map(|known| {
+            let id = known.principal.text().to_owned();
+            let principal = Principal {
+                id: Some(id.clone()),
+                resource_share_arn: Some(share.arn().to_string()),
+                creation_time: Some(known.created),
+                last_updated_time: Some(known.updated),
+                external: Some(known.external),
+            };
+            (id, principal)
+        })
+        .collect()
+}
+
+/// Who owns `share`.
+fn by(share: &ShareRecord) -> Vec<(String, Principal)> {
+    let id = share.owner.to_string();
+    let principal = Principal {
+        id: Some(id.clone()),
+        resource_share_arn: Some(share.arn().to_string()),
+        creation_time: Some(share.created),
+        last_updated_time: Some(share.updated),
+        external: None,
+    };
+    vec![(id, principal)]
+}

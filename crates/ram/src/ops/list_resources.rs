@@ -1,0 +1,129 @@
+//! `ListResources`: what an account has in shares, or what it may use because of them.
+
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{ListResourcesRequest, ListResourcesResponse, ResourceRegionScopeFilter};
+use types::Service;
+
+use super::request_keys;
+use crate::actions::LIST_RESOURCES;
+use crate::event::Fields;
+use crate::permissions::ResourceType;
+use crate::principals::Written;
+use crate::records::ShareRecord;
+use crate::shares::{Named, in_region, takes_part};
+use crate::{Error, listing, resources, shape};
+
+/// Lists the resources of the caller's own shares, or of those in which it takes part, once for
+/// each share that has them.
+///
+/// Fails with `InvalidResourceTypeException` for a type that cannot be shared, and with
+/// `UnknownResourceException` for a share that is named but not among them.
+#[derive(Debug)]
+pub(crate) struct ListResources;
+
+impl Operation for ListResources {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "ListResources";
+    const ACTIONS: &'static [&'static Action] = &[&LIST_RESOURCES];
+    const KIND: Kind = Kind::ReadOnly;
+    type Input = ListResourcesRequest;
+    type Output = ListResourcesResponse;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, ()), Error> {
+        let arns = resources::named(ctx, input.resource_arns.as_deref())?;
+        let keys = request_keys(&arns, &[]);
+        Ok((Needs::one(Need::anywhere(&LIST_RESOURCES).with(keys)), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let own = shape::is_own(input.resource_owner);
+        let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
+        let kind = input.resource_type.as_deref().map(kind_named).transpose()?;
+        let principal = input.principal.as_deref().map(Written::read).transpose()?;
+        let arns = resources::named(ctx, input.resource_arns.as_deref())?;
+        let global = input.resource_region_scope == Some(ResourceRegionScopeFilter::Global);
+        let shares = shares.into_iter().filter(|share| match &principal {
+            // Whose resources are asked for is their owner, if they are others'.
+            Some(Written::Account(account)) if !own => share.owner == *account,
+            Some(written) => crate::joining::position(share, written).is_some(),
+            None => true,
+        });
+        let found = shares.flat_map(|share| {
+            let resources = share.resources.iter();
+            resources.map(move |(arn, since)| (share, arn, *since))
+        });
+        let found = found.filter(|(_, arn, _)| {
+            let known = ResourceType::of(arn).map(|known| known.name);
+            !global
+                && kind.is_none_or(|kind| known == Some(kind.name))
+                && (arns.is_empty() || arns.contains(arn))
+        });
+        let all = found.map(|(share, arn, since)| {
+            let place = format!("{arn} {}", share.id);
+            (place, shape::resource(share, arn, Some(since)))
+        });
+        let page = (input.next_token.as_deref(), input.max_results);
+        let cut = listing::page(&[Self::NAME, input.resource_owner.as_str()], page, all)?;
+        Ok(Reply::read(ListResourcesResponse {
+            resources: Some(cut.items),
+            next_token: cut.marker,
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with("resourceOwner", input.resource_owner)
+            .with("principal", &input.principal)
+            .with("resourceType", &input.resource_type)
+            .with("resourceArns", &input.resource_arns)
+            .with("resourceShareArns", &input.resource_share_arns)
+            .with("resourceRegionScope", input.resource_region_scope)
+            .with("nextToken", &input.next_token)
+            .with("maxResults", input.max_results)
+            .request()
+    }
+}
+
+/// The type with this name. Fails with `InvalidResourceTypeException`.
+pub(super) fn kind_named(name: &str) -> Result<&'static ResourceType, Error> {
+    ResourceType::named(name).ok_or_else(|| Error::InvalidResourceType {
+        kind: name.to_owned(),
+    })
+}
+
+/// The caller's `own` shares or those of others in which it takes part; of these only those that
+/// are named, if any are.
+///
+/// Fails with `UnknownResourceException` for one that is named but not among them.
+pub(super) fn chosen<'a>(
+    ctx: &'a Ctx,
+    own: bool,
+    named: Option<&[String]>,
+) -> Result<Vec<&'a ShareRecord>, Error> {
+    let account = ctx.account().ok_or(Error::NoAccount)?;
+    let mut shares = in_region(ctx);
+    shares.retain(|share| {
+        if own {
+            share.owner == account
+        } else {
+            takes_part(ctx.view(), share, account)
+        }
+    });
+    let mut arns = Vec::new();
+    for text in named.unwrap_or_default() {
+        let arn = Named::find(ctx, text)?.arn;
+        if !shares.iter().any(|share| share.arn() == arn) {
+            return Err(Error::unknown_share(text));
+        }
+        arns.push(arn);
+    }
+    shares.retain(|share| arns.is_empty() || arns.contains(&share.arn()));
+    Ok(shares)
+}

@@ -1,0 +1,72 @@
+//! `RejectResourceShareInvitation`: the caller's account does not take part in a share.
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{RejectResourceShareInvitationRequest, RejectResourceShareInvitationResponse};
+use types::Service;
+
+use crate::actions::REJECT_RESOURCE_SHARE_INVITATION;
+use crate::event::{self, Fields};
+use crate::invitations::Invited;
+use crate::records::Answer;
+use crate::tokens::Token;
+use crate::{Error, shape};
+
+/// Rejects an invitation.
+///
+/// Fails with `ResourceShareInvitationArnNotFoundException` for an invitation that the caller's
+/// account has not got or that was withdrawn, and with the exception that says so if it was
+/// answered before or has expired.
+#[derive(Debug)]
+pub(crate) struct RejectResourceShareInvitation;
+
+impl Operation for RejectResourceShareInvitation {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "RejectResourceShareInvitation";
+    const ACTIONS: &'static [&'static Action] = &[&REJECT_RESOURCE_SHARE_INVITATION];
+    const KIND: Kind = Kind::Mutating;
+    type Input = RejectResourceShareInvitationRequest;
+    type Output = RejectResourceShareInvitationResponse;
+    type Target = Invited;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Invited), Error> {
+        let invited = Invited::find(ctx, &input.resource_share_invitation_arn)?;
+        let need = invited.need(&REJECT_RESOURCE_SHARE_INVITATION);
+        Ok((Needs::one(need), invited))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let invited = permit.target();
+        let detail = Self::event(&input, None);
+        let token = input.client_token.as_deref();
+        let token = Token::find(ctx, invited.account, Self::NAME, token, &detail)?;
+        let answer = |invitation| RejectResourceShareInvitationResponse {
+            resource_share_invitation: Some(shape::invitation(invitation, ctx.time())),
+            client_token: input.client_token.clone(),
+        };
+        if token.as_ref().is_some_and(|token| token.used_for.is_some()) {
+            return Ok(Reply::read(answer(invited.invitation()?)));
+        }
+        let (answered, mut batch) = invited.answered(ctx, Answer::Rejected)?;
+        if let Some(token) = token {
+            token.keep(ctx, invited.account, &mut batch, &answered.id);
+        }
+        Ok(Reply::write(answer(&answered), batch))
+    }
+
+    fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
+        let invitation = output.and_then(|output| output.resource_share_invitation.as_ref());
+        Fields::default()
+            .with(
+                "resourceShareInvitationArn",
+                &input.resource_share_invitation_arn,
+            )
+            .with("clientToken", &input.client_token)
+            .answered(invitation.map(event::invitation))
+    }
+}

@@ -1,0 +1,77 @@
+//! `TagResource`: tags for a share.
+
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use policy::Action;
+use shapes::ram::{TagResourceRequest, TagResourceResponse};
+use store::{Batch, Lane};
+use types::Service;
+
+use crate::actions::TAG_RESOURCE;
+use crate::event::Fields;
+use crate::records::{SHARES, ShareRecord};
+use crate::shares::Named;
+use crate::{Error, tags};
+
+/// Adds tags to a share, or gives them other values.
+///
+/// Fails with `InvalidParameterException` unless exactly one of the two parameters names a
+/// share, and with `TagLimitExceededException` beyond 50 tags.
+#[derive(Debug)]
+pub(crate) struct TagResource;
+
+impl Operation for TagResource {
+    const SERVICE: Service = Service::Ram;
+    const NAME: &'static str = "TagResource";
+    const ACTIONS: &'static [&'static Action] = &[&TAG_RESOURCE];
+    const KIND: Kind = Kind::Mutating;
+    type Input = TagResourceRequest;
+    type Output = TagResourceResponse;
+    type Target = Named;
+    type Error = Error;
+
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Named), Error> {
+        let arn = one_of(
+            input.resource_share_arn.as_deref(),
+            input.resource_arn.as_deref(),
+        )?;
+        let named = Named::find(ctx, arn)?;
+        let keys = tags::condition_keys(&tags::checked(Some(&input.tags))?);
+        let need = named.need(&TAG_RESOURCE).with(keys);
+        Ok((Needs::one(need), named))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let mut changed = ShareRecord::clone(permit.target().share()?);
+        changed.tags.extend(tags::checked(Some(&input.tags))?);
+        tags::check_count(&changed.tags)?;
+        changed.updated = ctx.time();
+        let mut batch = Batch::new(Lane::Metadata);
+        batch.put(&SHARES, changed.row(), changed);
+        Ok(Reply::write(TagResourceResponse {}, batch))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        Fields::default()
+            .with("resourceShareArn", &input.resource_share_arn)
+            .with("resourceArn", &input.resource_arn)
+            .with("tags", &input.tags)
+            .request()
+    }
+}
+
+/// The share that one of the two parameters names. Fails with `InvalidParameterException`.
+pub(super) fn one_of<'a>(
+    share: Option<&'a str>,
+    resource: Option<&'a str>,
+) -> Result<&'a str, Error> {
+    match (share, resource) {
+        (Some(arn), None) | (None, Some(arn)) => Ok(arn),
+        (Some(_), Some(_)) | (None, None) => Err(Error::invalid(
+            "exactly one of resourceShareArn and resourceArn must be given",
+        )),
+    }
+}

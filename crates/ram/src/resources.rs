@@ -1,0 +1,68 @@
+//! What can be shared: which resources there are is known to the services that own them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pipeline::Ctx;
+use store::View;
+use types::{AccountId, Arn, PARTITION};
+
+use crate::Error;
+use crate::permissions::ResourceType;
+
+/// A service whose resources can be shared.
+pub trait ShareableResources: fmt::Debug + Send + Sync {
+    /// Whether the resource at `arn` exists as `view` shows it. Of another service's resources
+    /// it says no.
+    fn exists(&self, view: &View, arn: &Arn) -> bool;
+}
+
+/// The services whose resources can be shared, as a shared part.
+#[derive(Debug, Default)]
+pub struct Shareable(pub Vec<Arc<dyn ShareableResources>>);
+
+/// Reads the ARNs of resources that a caller of `owner` wants to share or no longer to share.
+///
+/// Fails with `MalformedArnException`, and with `InvalidParameterException` for what cannot be
+/// shared and for what is in another region.
+pub(crate) fn named(ctx: &Ctx, texts: Option<&[String]>) -> Result<Vec<Arn>, Error> {
+    let mut arns: Vec<Arn> = Vec::new();
+    for text in texts.unwrap_or_default() {
+        let arn: Arn = text.parse().map_err(|_source| Error::malformed_arn(text))?;
+        if arn.partition() != PARTITION || arn.account().is_none() {
+            return Err(Error::malformed_arn(text));
+        }
+        if ResourceType::of(&arn).is_none() {
+            return Err(Error::invalid(format!(
+                "`{text}` is not of a type that can be shared"
+            )));
+        }
+        if arn.region() != ctx.region().as_str() {
+            return Err(Error::invalid(format!(
+                "`{text}` is not in region {}",
+                ctx.region()
+            )));
+        }
+        if !arns.contains(&arn) {
+            arns.push(arn);
+        }
+    }
+    Ok(arns)
+}
+
+/// Checks that every resource exists and belongs to `owner`.
+///
+/// Fails with `UnknownResourceException`. Only for callers who may share them.
+pub(crate) fn check(ctx: &Ctx, owner: AccountId, arns: &[Arn]) -> Result<(), Error> {
+    let Shareable(services) = ctx.part()?;
+    for arn in arns {
+        let mut services = services.iter();
+        let exists = services.any(|service| service.exists(ctx.view(), arn));
+        if arn.account() != Some(owner) || !exists {
+            return Err(Error::Unknown {
+                what: format!("Resource {arn}"),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! What follows from shares: one resource policy for each resource that is shared.
+//!
+//! It is derived, never edited: every change of a share writes the policies of its resources
+//! anew, in the same commit. A statement allows the actions of a permission to those who take
+//! part in a share. Whoever takes part because of an organization does so only while both its
+//! account and the resource's are in that organization: this is a condition of the statement, so
+//! that leaving counts on the next request and needs no further change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use policy::Document;
+use serde_json::{Value, json};
+use store::{Batch, View};
+use types::{AccountId, Arn, Region, Timestamp};
+
+use crate::Error;
+use crate::permissions::{Permission, ResourceType};
+use crate::records::{
+    POLICIES, PolicyRecord, SHARES, SharePrincipal, ShareRecord, SharedPolicy, Standing,
+    policy_row, shares_of,
+};
+
+/// The policy that shares give the resource at `arn`, as `view` shows it; `None` if it is not
+/// shared with anybody.
+///
+/// It never allows anything to the account that owns the resource.
+pub fn policy_of(view: &View, arn: &Arn) -> Option<Arc<Document>> {
+    let row = view.get(&POLICIES, &policy_row(arn))?;
+    Some(Arc::clone(row.record.policy.document()))
+}
+
+/// The ARNs of the resources in `region` whose resource part begins with `kind/` and that their
+/// owners share with somebody.
+///
+/// Whether a caller is among those is decided by [`policy_of`], for each as for any need: Search
+/// asks so which catalogs its caller may look into.
+pub fn shared_resources(view: &View, region: &Region, service: &str, kind: &str) -> Vec<Arn> {
+    let prefix = store::Key::of(&[region.as_str()]);
+    let rows = view.scan(&POLICIES, &prefix, None);
+    rows.map(|(_, row)| &row.record.resource)
+        .filter(|arn| arn.service() == service && arn.resource_of(kind).is_some())
+        .cloned()
+        .collect()
+}
+
+/// The text of the policy of a shared resource, as callers see it.
+pub(crate) fn policy_text(view: &View, arn: &Arn) -> Option<String> {
+    policy_of(view, arn).map(|document| document.text().to_owned())
+}
+
+/// Adds to `batch` that the resource at `arn` is gone: no share has it any more, so that another
+/// one that gets its ARN is shared with nobody.
+pub fn forget(batch: &mut Batch, view: &View, arn: &Arn, now: Timestamp) {
+    let row = policy_row(arn);
+    if view.get(&POLICIES, &row).is_some() {
+        batch.delete(&POLICIES, row);
+    }
+    let owned = store::Key::of(&[arn.account_text(), arn.region()]);
+    for (key, row) in view.scan(&SHARES, &owned, None) {
+        if row.record.resources.contains_key(arn) {
+            let mut share = row.record.clone();
+            share.resources.remove(arn);
+            share.updated = now;
+            batch.put(&SHARES, key.clone(), share);
+        }
+    }
+}
+
+/// What a call does to a share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change<'a> {
+    /// It is to be like this.
+    Put(&'a ShareRecord),
+    /// It is to be gone.
+    Delete(&'a ShareRecord),
+}
+
+/// Adds to `batch` what `change` makes of the policies of `resources`.
+///
+/// Fails with `ResourceShareLimitExceededException` if a policy would be longer than one can be.
+pub(crate) fn write_policies<'a>(
+    batch: &mut Batch,
+    view: &View,
+    change: Change<'_>,
+    resources: impl IntoIterator<Item = &'a Arn>,
+) -> Result<(), Error> {
+    let (of, now) = match change {
+        Change::Put(share) => (share, Some(share)),
+        Change::Delete(share) => (share, None),
+    };
+    let prefix = shares_of(of.owner, &of.region);
+    let others: Vec<&ShareRecord> = view
+        .scan(&SHARES, &prefix, None)
+        .map(|(_, row)| row.record)
+        .filter(|share| share.id != of.id)
+        .collect();
+    for resource in resources {
+        let shares = others.iter().copied().chain(now);
+        let shares = shares.filter(|share| share.resources.contains_key(resource));
+        let row = policy_row(resource);
+        match policy(of.owner, resource, shares)? {
+            Some(policy) => batch.put(
+                &POLICIES,
+                row,
+                PolicyRecord {
+                    resource: resource.clone(),
+                    policy,
+                },
+            ),
+            None if view.get(&POLICIES, &row).is_some() => batch.delete(&POLICIES, row),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// The policy that `shares` give to a resource of `owner`; `None` if nobody takes part.
+fn policy<'a>(
+    owner: AccountId,
+    resource: &Arn,
+    shares: impl Iterator<Item = &'a ShareRecord>,
+) -> Result<Option<SharedPolicy>, Error> {
+    let Some(kind) = ResourceType::of(resource) else {
+        return Ok(None);
+    };
+    let mut statements: Vec<Statement> = Vec::new();
+    let mut bound = BTreeMap::new();
+    for share in shares {
+        let permission = share.permissions.get(kind.name);
+        let Some(permission) = permission.and_then(|name| Permission::named(name)) else {
+            continue;
+        };
+        for participant in &share.principals {
+            let Standing::Joined { organization } = &participant.standing else {
+                continue;
+            };
+            let organization = organization.as_deref();
+            let organization = organization.filter(|_| !share.outlasts_organization);
+            if let SharePrincipal::Individual { arn, id, .. } = &participant.principal {
+                bound.insert(arn.clone(), id.clone());
+            }
+            let (principal, condition) = who(owner, &participant.principal, organization);
+            let mut alike = statements.iter_mut();
+            let alike =
+                alike.find(|it| it.actions == permission.actions && it.condition == condition);
+            match alike {
+                Some(statement) if statement.principals.contains(&principal) => {}
+                Some(statement) => statement.principals.push(principal),
+                None => statements.push(Statement {
+                    actions: permission.actions,
+                    principals: vec![principal],
+                    condition,
+                }),
+            }
+        }
+    }
+    if statements.is_empty() {
+        return Ok(None);
+    }
+    let statements = statements.iter().map(|it| it.json(resource));
+    let statements: Vec<Value> = statements.collect();
+    let text = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    let limit = policy::DocumentKind::Resource.quota();
+    if text.len() > limit {
+        return Err(Error::ShareLimit {
+            what: "the characters of the resource's policy",
+            limit,
+        });
+    }
+    SharedPolicy::compile(&text, bound)
+        .map(Some)
+        .map_err(|source| Error::internal("the policy of a shared resource is not one", source))
+}
+
+/// A statement of a policy that is being put together.
+struct Statement {
+    actions: &'static [&'static str],
+    /// Whom it allows them.
+    principals: Vec<String>,
+    condition: Option<Value>,
+}
+
+/// Everybody, as far as the condition of the statement lets them.
+const EVERYBODY: &str = "*";
+
+impl Statement {
+    fn json(&self, resource: &Arn) -> Value {
+        let principal = match self.principals.as_slice() {
+            [only] if only == EVERYBODY => json!(EVERYBODY),
+            several => json!({ "AWS": several }),
+        };
+        let mut statement = json!({
+            "Effect": "Allow",
+            "Principal": principal,
+            "Action": self.actions,
+            "Resource": resource,
+        });
+        if let (Some(statement), Some(condition)) = (statement.as_object_mut(), &self.condition) {
+            statement.insert("Condition".to_owned(), condition.clone());
+        }
+        statement
+    }
+}
+
+/// Whom a statement for `principal` allows something, and on which condition.
+fn who(
+    owner: AccountId,
+    principal: &SharePrincipal,
+    organization: Option<&str>,
+) -> (String, Option<Value>) {
+    // Both accounts belong to it still.
+    let both = |id: &str| json!({ "aws:PrincipalOrgID": id, "aws:ResourceOrgID": id });
+    let within = organization.map(|id| json!({ "StringEquals": both(id) }));
+    let not_the_owner = json!({ "aws:PrincipalAccount": owner });
+    match principal {
+        SharePrincipal::Account(account) => (format!("arn:aws:iam::{account}:root"), within),
+        SharePrincipal::Individual { arn, .. } => (arn.to_string(), within),
+        SharePrincipal::Organization { id, .. } => (
+            EVERYBODY.to_owned(),
+            Some(json!({
+                "StringEquals": both(id),
+                "StringNotEquals": not_the_owner,
+            })),
+        ),
+        SharePrincipal::Unit {
+            organization, id, ..
+        } => (
+            EVERYBODY.to_owned(),
+            Some(json!({
+                "StringEquals": both(organization),
+                "StringNotEquals": not_the_owner,
+                "ForAnyValue:StringLike": {
+                    "aws:PrincipalOrgPaths": format!("{organization}/*/{id}/*"),
+                },
+            })),
+        ),
+    }
+}

@@ -1,0 +1,114 @@
+//! From what callers name to shares, and who may see which.
+
+use std::sync::Arc;
+
+use iam::Membership;
+use pipeline::sources::{ResourceFacts, ResourceRule};
+use pipeline::{Ctx, Need};
+use policy::Action;
+use store::View;
+use types::{AccountId, Arn, PARTITION};
+
+use crate::Error;
+use crate::records::{SHARES, SharePrincipal, ShareRecord, Standing, share_row};
+
+/// The share that a call names; it may not exist.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) arn: Arn,
+    pub(crate) share: Option<Arc<ShareRecord>>,
+}
+
+impl Named {
+    /// Looks `text` up. Fails with `MalformedArnException` for what is no share's ARN.
+    pub(crate) fn find(ctx: &Ctx, text: &str) -> Result<Self, Error> {
+        let malformed = || Error::malformed_arn(text);
+        let arn: Arn = text.parse().map_err(|_source| malformed())?;
+        let id = arn.resource_of("resource-share").ok_or_else(malformed)?;
+        if arn.partition() != PARTITION || arn.service() != "ram" || arn.account().is_none() {
+            return Err(malformed());
+        }
+        let row = share_row(arn.account_text(), arn.region(), id);
+        let here = arn.region() == ctx.region().as_str();
+        let share = ctx.view().get_shared(&SHARES, &row).filter(|_| here);
+        Ok(Self { arn, share })
+    }
+
+    /// The need of `action` on it, for the account that owns it.
+    pub(crate) fn need(&self, action: &'static Action) -> Need {
+        Need::on(action, self.arn.clone())
+    }
+
+    /// The need of `action` on it, for everybody who takes part: decided by the policies of the
+    /// caller's own account.
+    pub(crate) fn visible_need(&self, ctx: &Ctx, action: &'static Action) -> Need {
+        let account = ctx.account();
+        let own = self.arn.account() == account;
+        let takes_part = account.is_some_and(|account| {
+            let share = self.share.as_ref();
+            share.is_some_and(|share| takes_part(ctx.view(), share, account))
+        });
+        let need = self.need(action);
+        if own || !takes_part {
+            return need;
+        }
+        need.known(ResourceFacts {
+            account,
+            rule: ResourceRule::None,
+            keys: None,
+        })
+    }
+
+    /// The share. Fails with `UnknownResourceException`. Only for callers who were allowed.
+    pub(crate) fn share(&self) -> Result<&Arc<ShareRecord>, Error> {
+        let share = self.share.as_ref();
+        share.ok_or_else(|| Error::unknown_share(self.arn.as_str()))
+    }
+}
+
+/// Every share in the region of `ctx`, whoever owns it.
+pub(crate) fn in_region(ctx: &Ctx) -> Vec<&ShareRecord> {
+    let everything = store::Key::of(&[]);
+    let region = ctx.region();
+    let rows = ctx.view().scan(&SHARES, &everything, None);
+    rows.map(|(_, row)| row.record)
+        .filter(|share| share.region == *region)
+        .collect()
+}
+
+/// Whether somebody in `account` takes part in `share`.
+pub(crate) fn takes_part(view: &View, share: &ShareRecord, account: AccountId) -> bool {
+    let mut principals = share.principals.iter();
+    share.owner != account
+        && principals.any(|known| {
+            let Standing::Joined { organization } = &known.standing else {
+                return false;
+            };
+            let organization = organization.as_deref();
+            let organization = organization
+                .filter(|_| !share.outlasts_organization || known.principal.account().is_none());
+            names(view, &known.principal, account)
+                && organization.is_none_or(|id| {
+                    let within = |account| {
+                        Membership::of(view, account).is_some_and(|it| it.organization == id)
+                    };
+                    within(account) && within(share.owner)
+                })
+        })
+}
+
+/// Whether `principal` is, has, or is in `account`.
+pub(crate) fn names(view: &View, principal: &SharePrincipal, account: AccountId) -> bool {
+    let membership = || Membership::of(view, account);
+    match principal {
+        SharePrincipal::Account(known) | SharePrincipal::Individual { account: known, .. } => {
+            *known == account
+        }
+        SharePrincipal::Organization { id, .. } => {
+            membership().is_some_and(|it| it.organization == *id)
+        }
+        SharePrincipal::Unit {
+            organization, id, ..
+        } => membership().is_some_and(|it| it.organization == *organization && it.is_below(id)),
+    }
+}
