@@ -5,6 +5,7 @@
 mod accounts;
 mod audit_records;
 mod batches;
+mod charges;
 mod deletions;
 mod faults;
 mod grants;
