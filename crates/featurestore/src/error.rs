@@ -71,6 +71,9 @@ pub enum Error {
         /// How many it may have.
         limit: usize,
     },
+    /// The account has asked too often.
+    #[error("Rate exceeded")]
+    Throttled,
     /// KMS does not let the group's key be used, in KMS's words.
     #[error("{code}: {message}")]
     Key {
@@ -192,6 +195,7 @@ impl ServiceError for Error {
             | Self::RecordNotFound { .. } => ErrorKind::NotFound,
             Self::GroupExists { .. } | Self::StaleUpdate => ErrorKind::Conflict,
             Self::GroupLimit { .. } | Self::FeatureLimit { .. } => ErrorKind::LimitExceeded,
+            Self::Throttled => ErrorKind::Throttled,
             Self::KeyDenied { .. } | Self::NoAccount => ErrorKind::Denied,
             Self::Online(error) => error.kind(),
             Self::Internal { .. } => ErrorKind::Internal,
@@ -209,6 +213,7 @@ impl ServiceError for Error {
             Self::StaleUpdate => "ConflictException",
             Self::GroupExists { .. } => "ResourceInUse",
             Self::GroupLimit { .. } | Self::FeatureLimit { .. } => "ResourceLimitExceeded",
+            Self::Throttled => "ThrottlingException",
             Self::KeyDenied { .. } | Self::NoAccount => "AccessDeniedException",
             Self::Online(error) => of_the_store(error),
             Self::Internal { .. } => "InternalFailure",
@@ -230,6 +235,7 @@ impl ServiceError for Error {
             | Self::GroupExists { .. }
             | Self::GroupLimit { .. }
             | Self::FeatureLimit { .. }
+            | Self::Throttled
             | Self::Key { .. }
             | Self::KeyDenied { .. }
             | Self::NoAccount => self.to_string(),
@@ -274,6 +280,7 @@ impl ServiceError for RuntimeError {
             | Error::FeatureNotFound { .. }
             | Error::RecordNotFound { .. } => "ResourceNotFound",
             Error::StaleUpdate => "ConflictException",
+            Error::Throttled => "ThrottlingException",
             // A key that cannot be used forbids access, whoever asks.
             Error::Key { .. } | Error::KeyDenied { .. } | Error::NoAccount => "AccessForbidden",
             Error::Online(error) => of_the_store(error),

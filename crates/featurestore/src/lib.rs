@@ -33,7 +33,7 @@ mod values;
 
 pub use condition_keys::CONDITION_KEYS;
 pub use error::{Error, RuntimeError};
-pub use maintenance::maintain;
+pub use maintenance::{Undone, maintain};
 pub use records::{GroupRecord, tables};
 pub use runtime::{Options, Runtime};
 pub use source::FeatureGroups;

@@ -16,6 +16,12 @@ const STEP: usize = 256;
 /// How many steps one call makes of each duty, so that a call ends.
 const STEPS: usize = 16;
 
+/// How many of these steps a deleted group gets, if others wait.
+const SHARE: usize = 4;
+
+/// How many failures one call goes on after.
+const MOST_UNDONE: usize = 64;
+
 /// Removes expired records, removes the cells of deleted groups, and wipes unwrapped keys
 /// whose time is over or whose KMS key has changed.
 ///
@@ -24,16 +30,41 @@ const STEPS: usize = 16;
 /// and `DescribeFeatureGroup` say so. What is left of a deleted group is removed without:
 /// its grant went with it, and nothing can read it.
 ///
-/// The server calls it every second or so. What is left undone, by a failure or a restart,
-/// the next call finds and goes on with.
-pub async fn maintain(services: &Arc<Services>) -> Result<(), Error> {
-    let runtime: &Runtime = services.part()?;
+/// The server calls it every second or so. Returns what could not be done, which holds up
+/// nothing else: that, and what a restart interrupted, the next call finds and goes on with.
+pub async fn maintain(services: &Arc<Services>) -> Vec<Undone> {
+    let runtime: &Runtime = match services.part() {
+        Ok(runtime) => runtime,
+        Err(missing) => return vec![Undone::new("the feature store", missing.into())],
+    };
     runtime
         .keys
         .wipe(&services.store().snapshot(), services.clock().monotonic());
     runtime.upkeep.look(services).await;
-    sweep(services, runtime).await?;
-    purge(services, runtime).await
+    let mut undone = Vec::new();
+    if let Err(source) = sweep(services, runtime).await {
+        undone.push(Undone::new("expired records", source));
+    }
+    undone.extend(purge(services, runtime).await);
+    undone
+}
+
+/// Something that could not be done, and is tried again.
+#[derive(Debug)]
+pub struct Undone {
+    /// What it was for.
+    pub what: String,
+    /// Why.
+    pub source: Error,
+}
+
+impl Undone {
+    pub(crate) fn new(what: impl Into<String>, source: Error) -> Self {
+        Self {
+            what: what.into(),
+            source,
+        }
+    }
 }
 
 async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Result<(), Error> {
@@ -56,27 +87,47 @@ async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Result<(), Error>
     Ok(())
 }
 
-async fn purge(services: &Services, runtime: &Runtime) -> Result<(), Error> {
+/// Removes what is left of deleted groups, a share of the steps each: one that cannot be removed
+/// holds up no other.
+async fn purge(services: &Services, runtime: &Runtime) -> Vec<Undone> {
     let snapshot = services.store().snapshot();
     let all = Key::of(&[]);
-    let mut steps = STEPS;
+    let (mut steps, mut undone) = (STEPS, Vec::new());
     for (row, purge) in snapshot.scan(&PURGES, &all) {
         let group = online::GroupNumber(purge.record.number);
-        // INVARIANT: nothing is written to a group after its deletion, because every write
-        // depends on the group's row; once its cells are gone none come back.
-        while runtime.cells.purge(group, STEP).await?.more {
-            steps = steps.saturating_sub(1);
-            if steps == 0 {
-                return Ok(());
+        match purge_group(services, runtime, (row, group), &mut steps).await {
+            Ok(()) => {}
+            Err(source) => {
+                let what = format!("the records of deleted group {}", group.0);
+                undone.push(Undone::new(what, source));
             }
         }
-        let mut batch = Batch::new(Lane::Metadata);
-        batch.delete(&PURGES, row.clone());
-        services
-            .store()
-            .commit(batch)
-            .await
-            .map_err(online::Error::Commit)?;
+        if steps == 0 || undone.len() >= MOST_UNDONE {
+            break;
+        }
     }
+    undone
+}
+
+async fn purge_group(
+    services: &Services,
+    runtime: &Runtime,
+    (row, group): (&Key, online::GroupNumber),
+    steps: &mut usize,
+) -> Result<(), Error> {
+    // INVARIANT: nothing is written to a group after its deletion, because every write
+    // depends on the group's row; once its cells are gone none come back.
+    let mut own = SHARE;
+    while runtime.cells.purge(group, STEP).await?.more {
+        *steps = steps.saturating_sub(1);
+        own = own.saturating_sub(1);
+        if *steps == 0 || own == 0 {
+            return Ok(());
+        }
+    }
+    let mut batch = Batch::new(Lane::Metadata);
+    batch.delete(&PURGES, row.clone());
+    let committed = services.store().commit(batch).await;
+    committed.map_err(online::Error::Commit)?;
     Ok(())
 }

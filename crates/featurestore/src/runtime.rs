@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Lookups;
 use online::{Cells, EmbeddedCells};
 use store::Store;
 
@@ -16,7 +17,12 @@ pub struct Runtime {
     pub(crate) keys: Arc<DataKeys>,
     pub(crate) upkeep: Upkeep,
     pub(crate) group_limit: usize,
+    /// How often groups are diagnosed.
+    pub(crate) diagnoses: Lookups,
 }
+
+/// Pages of `DiagnoseFeatureGroups` a second, for each account and region.
+const DIAGNOSES: u32 = 5;
 
 /// Limits, with AWS's defaults where AWS has them.
 #[derive(Debug, Clone)]
@@ -52,6 +58,7 @@ impl Runtime {
             )),
             upkeep: Upkeep::default(),
             group_limit: options.group_limit,
+            diagnoses: Lookups::new(DIAGNOSES),
         })
     }
 }

@@ -5,14 +5,14 @@
 //! found is kept for those who ask why nothing happens ([`Upkeep`]): a group whose grant was
 //! revoked goes on serving callers who may use its key themselves.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use pipeline::{Denial, Needs, OwnWork, Services};
 use store::{Key, Revision};
-use tracing::{error, info};
-use types::{Monotonic, Service, ServiceError};
+use tracing::{info, warn};
+use types::{AccountId, Monotonic, Service, ServiceError};
 
 use crate::actions::DECRYPT;
 use crate::grant;
@@ -20,6 +20,9 @@ use crate::records::{GROUPS, GroupRecord};
 
 /// How long what was found counts while neither keys nor grants nor groups change.
 const LIFETIME: Duration = Duration::from_mins(5);
+
+/// How many groups one look is at.
+const MOST_LOOKS: usize = 512;
 
 /// Why the service may not work on a group.
 #[derive(Debug)]
@@ -86,64 +89,198 @@ pub(crate) struct Upkeep {
 struct Seen {
     /// The last changes of keys and grants and of groups, and until when that says enough.
     stamp: Option<([Revision; 2], Monotonic)>,
+    /// The round under way, if the last look did not come to the end.
+    round: Option<Round>,
     /// By number of the group.
     stopped: BTreeMap<u64, String>,
+    told: Told,
+}
+
+/// A round over all groups, which takes as many looks as it needs.
+#[derive(Debug, Default)]
+struct Round {
+    /// The row behind which it goes on.
+    after: Option<Key>,
+    /// The groups that were found stopped.
+    stopped: BTreeSet<u64>,
 }
 
 impl Upkeep {
     /// Why background work for this group is stopped, if it is.
     pub(crate) fn reason(&self, group: &GroupRecord) -> Option<String> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.stopped.get(&group.number).cloned()
+        self.lock().stopped.get(&group.number).cloned()
     }
 
-    /// Looks at all groups, if a key, a grant or a group has changed or the last look is old.
+    /// Looks at the groups, a bounded number at a time, if a key, a grant or a group has changed
+    /// since the last round began, or that is long ago.
     ///
-    /// A group that is stopped now and was not before is logged, counted and recorded in the
-    /// history of its account; so is one that goes on, but for the record.
+    /// So whoever changes a key again and again makes no more work than anybody else. A group
+    /// that is stopped now and was not before is counted, recorded in the history of its account,
+    /// and logged as far as [`Told`] lets it be; one that goes on is logged if that was.
     pub(crate) async fn look(&self, services: &Arc<Services>) {
         let snapshot = services.store().snapshot();
         let now = services.clock().monotonic();
+        self.tell_the_rest(now);
         let changed = [
             kms::rights_changed(&snapshot),
             snapshot.table_changed(&GROUPS),
         ];
-        let before = {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((stamp, until)) = seen.stamp
-                && stamp == changed
-                && now < until
-            {
-                return;
-            }
-            seen.stamp = Some((changed, Monotonic(now.0.saturating_add(LIFETIME))));
-            seen.stopped.clone()
+        let Some(mut round) = self.begin(changed, now) else {
+            return;
         };
-        let mut stopped = BTreeMap::new();
         let everywhere = Key::of(&[]);
-        for (_, row) in snapshot.scan(&GROUPS, &everywhere) {
-            let group = row.record;
-            let (arn, was_stopped) = (&group.arn, before.contains_key(&group.number));
+        let after = round.after.take();
+        let rows = snapshot.scan_after(&GROUPS, &everywhere, after.as_ref());
+        let mut keyed = rows.filter(|(_, row)| row.record.online.key.is_some());
+        for (row, group) in keyed.by_ref().take(MOST_LOOKS) {
+            let group = group.record;
             match check(services, group) {
                 Err(found) => {
-                    if !was_stopped {
-                        let reason = &found.reason;
-                        error!(group = %arn, reason, "background work for a feature group is stopped");
+                    round.stopped.insert(group.number);
+                    if self.stop(group, &found.reason, now) {
                         found.record(services, group).await;
                     }
-                    stopped.insert(group.number, found.reason);
                 }
-                Ok(()) if was_stopped => {
-                    info!(group = %arn, "background work for a feature group goes on");
-                }
-                Ok(()) => {}
+                Ok(()) => self.go_on(group),
             }
+            round.after = Some(row.clone());
         }
-        let count = u32::try_from(stopped.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("strongroom_groups_without_upkeep").set(f64::from(count));
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.stopped = stopped;
+        if keyed.next().is_none() {
+            round.after = None;
+        }
+        self.end(round);
     }
+
+    /// The round to go on with, if there is anything to look at.
+    fn begin(&self, changed: [Revision; 2], now: Monotonic) -> Option<Round> {
+        let mut seen = self.lock();
+        if let Some(round) = seen.round.take() {
+            return Some(round);
+        }
+        if let Some((stamp, until)) = seen.stamp
+            && stamp == changed
+            && now < until
+        {
+            return None;
+        }
+        seen.stamp = Some((changed, Monotonic(now.0.saturating_add(LIFETIME))));
+        Some(Round::default())
+    }
+
+    /// Notes that `group` is stopped; says whether it was not before.
+    fn stop(&self, group: &GroupRecord, reason: &str, now: Monotonic) -> bool {
+        let mut seen = self.lock();
+        let known = seen.stopped.insert(group.number, reason.to_owned());
+        if known.is_none() && seen.told.admit(group.number, group.account, now) {
+            let group = &group.arn;
+            warn!(%group, reason, "background work for a feature group is stopped");
+        }
+        known.is_none()
+    }
+
+    fn go_on(&self, group: &GroupRecord) {
+        let mut seen = self.lock();
+        if seen.stopped.remove(&group.number).is_some() && seen.told.goes_on(group.number) {
+            info!(group = %group.arn, "background work for a feature group goes on");
+        }
+    }
+
+    /// Ends a look: of a round that is through, what it did not find stopped is not any more.
+    fn end(&self, round: Round) {
+        let mut seen = self.lock();
+        if round.after.is_some() {
+            seen.round = Some(round);
+        } else {
+            let stopped = round.stopped;
+            seen.stopped.retain(|number, _| stopped.contains(number));
+        }
+        let count = u32::try_from(seen.stopped.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("strongroom_groups_without_upkeep").set(f64::from(count));
+    }
+
+    fn tell_the_rest(&self, now: Monotonic) {
+        for (account, left_out) in self.lock().told.left_out(now) {
+            warn!(%account, left_out, "background work for more feature groups is stopped");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which groups the log has named as stopped. A customer who takes a key away and gives it back
+/// again and again, or has many groups under one, must not fill the operator's log.
+#[derive(Debug, Default)]
+struct Told {
+    groups: HashMap<u64, Line>,
+    accounts: HashMap<AccountId, Lines>,
+}
+
+#[derive(Debug)]
+struct Line {
+    at: Monotonic,
+    /// Whether nobody has said yet that work goes on.
+    stands: bool,
+}
+
+#[derive(Debug)]
+struct Lines {
+    since: Monotonic,
+    written: u32,
+    left_out: u64,
+}
+
+/// For how long a group is not named again, and an account's lines are counted.
+const QUIET: Duration = Duration::from_mins(10);
+
+/// How many lines an account's groups get in that time.
+const MOST_LINES: u32 = 10;
+
+impl Told {
+    /// Whether the log is to name the group of this number, of `account`.
+    fn admit(&mut self, number: u64, account: AccountId, now: Monotonic) -> bool {
+        self.groups.retain(|_, line| !is_over(line.at, now));
+        let lines = self.accounts.entry(account).or_insert(Lines {
+            since: now,
+            written: 0,
+            left_out: 0,
+        });
+        if self.groups.contains_key(&number) {
+            return false;
+        }
+        if lines.written >= MOST_LINES {
+            lines.left_out = lines.left_out.saturating_add(1);
+            return false;
+        }
+        lines.written += 1;
+        let line = Line {
+            at: now,
+            stands: true,
+        };
+        self.groups.insert(number, line);
+        true
+    }
+
+    /// Whether the log is to say that work for the group goes on: if it has said that it stopped.
+    fn goes_on(&mut self, number: u64) -> bool {
+        let line = self.groups.get_mut(&number);
+        line.is_some_and(|line| std::mem::take(&mut line.stands))
+    }
+
+    /// The accounts whose time is over, and how many of their groups were not named.
+    fn left_out(&mut self, now: Monotonic) -> Vec<(AccountId, u64)> {
+        let over = self
+            .accounts
+            .extract_if(|_, lines| is_over(lines.since, now));
+        over.map(|(account, lines)| (account, lines.left_out))
+            .filter(|(_, left_out)| *left_out > 0)
+            .collect()
+    }
+}
+
+fn is_over(since: Monotonic, now: Monotonic) -> bool {
+    now.0.saturating_sub(since.0) >= QUIET
 }
 
 impl Stopped {
@@ -198,5 +335,43 @@ impl<'a> Gate<'a> {
                 .map(|group| (group.number, group))
                 .collect()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(number: u64) -> AccountId {
+        format!("{number:012}").parse().unwrap()
+    }
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_key_that_is_taken_away_again_and_again_fills_no_log() {
+        let mut told = Told::default();
+        let toggled = (0..300).filter(|second| {
+            let named = told.admit(7, account(1), at(*second));
+            let answered = told.goes_on(7);
+            assert_eq!(named, answered);
+            named
+        });
+        assert_eq!(toggled.count(), 1);
+        assert!(told.admit(7, account(1), at(600)));
+    }
+
+    #[test]
+    fn the_groups_of_an_account_share_their_lines_and_others_have_their_own() {
+        let mut told = Told::default();
+        let named = (0..1000).filter(|number| told.admit(*number, account(1), at(0)));
+        assert_eq!(named.count(), 10);
+        assert!(told.admit(5000, account(2), at(1)));
+        assert_eq!(told.left_out(at(599)), []);
+        assert_eq!(told.left_out(at(601)), [(account(1), 990)]);
+        assert_eq!(told.left_out(at(601)), []);
+        assert!(told.admit(999, account(1), at(602)));
     }
 }

@@ -126,8 +126,8 @@ struct Passed {
 /// For how long what cannot be removed is passed over.
 const PASSED_FOR: Duration = Duration::from_mins(1);
 
-/// How many closed groups one step passes over.
-const SKIPS: usize = 64;
+/// How many hours of closed groups one step passes over. Each is one look for the next row.
+const SKIPS: usize = 1024;
 
 impl EmbeddedCells {
     /// Opens the cells in `store`, which must hold [`crate::spaces`] and [`crate::tables`].
@@ -183,6 +183,7 @@ impl EmbeddedCells {
             return Ok(Vec::new());
         };
         let end = now_as_event.hour().to_be_bytes();
+        let mut wanted = limit;
         for _ in 0..SKIPS {
             let passed = self.passed(now);
             let from = match &passed {
@@ -191,17 +192,22 @@ impl EmbeddedCells {
             };
             let to = RangeBound::Excluded(&end[..]);
             // What a row says beside its key is of no use here, and may have been tampered with.
-            let mut rows = self.store.cell_keys(EXPIRY, from, to, limit)?;
+            let mut rows = self.store.cell_keys(EXPIRY, from, to, wanted)?;
             let is_closed = |row: &Vec<u8>| group_of_row(row).is_some_and(|group| !open(group));
             let first_closed = rows.iter().position(is_closed);
-            swept.more = rows.len() >= limit || first_closed.is_some();
-            if first_closed != Some(0) {
+            swept.more = rows.len() >= wanted || first_closed.is_some();
+            if first_closed == Some(0) {
+                swept.closed += 1;
+                if let Some(row) = rows.first() {
+                    self.pass(end_of_group(row));
+                }
+                // Where one group is closed the next may be too: its first row tells.
+                wanted = 1;
+            } else if wanted < limit && !rows.is_empty() {
+                wanted = limit;
+            } else {
                 rows.truncate(first_closed.unwrap_or(rows.len()));
                 return Ok(rows);
-            }
-            swept.closed += 1;
-            if let Some(row) = rows.first() {
-                self.pass(end_of_group(row));
             }
         }
         Ok(Vec::new())

@@ -12,6 +12,9 @@ use crate::signed::{self, Api};
 /// How long the subcommand waits for the server.
 const PATIENCE: Duration = Duration::from_mins(5);
 
+/// How long it waits before it asks again, where pages come too fast.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// Runs the subcommand; fails if background work is stopped for a group.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -47,7 +50,14 @@ async fn ask(args: &DoctorArgs) -> anyhow::Result<Vec<Value>> {
     let (mut groups, mut token) = (Vec::new(), Value::Null);
     loop {
         let input = json!({ "NextToken": token });
-        let mut page = signed::call(&args.client, api, "DiagnoseFeatureGroups", &input).await?;
+        let asked = signed::call(&args.client, api, "DiagnoseFeatureGroups", &input).await;
+        let mut page = match asked {
+            Err(refused) if signed::is_throttled(&refused) => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            asked => asked?,
+        };
         if let Some(Value::Array(found)) = page.get_mut("FeatureGroups").map(Value::take) {
             groups.extend(found);
         }

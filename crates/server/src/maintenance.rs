@@ -36,8 +36,9 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
             count_undone("imports");
         }
         pipeline::flush_damped(&services).await;
-        if let Err(failed) = featurestore::maintain(&services).await {
-            warn!(error = %failed, "feature store maintenance will be tried again");
+        for undone in featurestore::maintain(&services).await {
+            let what = &undone.what;
+            warn!(what, error = %Causes(&undone.source), "feature store maintenance will be tried again");
             count_undone("records");
         }
         if ticks.is_multiple_of(SLOW) {

@@ -252,6 +252,12 @@ pub(crate) async fn call_with(
     })
 }
 
+/// Whether the service refused a call because there were too many.
+pub(crate) fn is_throttled(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<CallError>();
+    matches!(refused, Some(CallError::Refused { code, .. }) if code == "ThrottlingException")
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -12,16 +12,18 @@ use types::{Arn, Service};
 
 use crate::actions::DIAGNOSE_FEATURE_GROUPS;
 use crate::event::Fields;
-use crate::health::Health;
+use crate::health::{Health, Looks, Unseen};
 use crate::records::{GROUPS, GroupRecord, group_row, groups_of};
 use crate::upkeep::Stopped;
-use crate::{Error, grant, upkeep};
+use crate::{Error, Runtime, grant, upkeep};
 
 /// Looks at the groups of the caller's account and region that are under customers' keys, in
 /// pages: whether background work may go on, and how the key is, as far as the key policy lets
 /// the service see that. Each finding comes with its cure.
 ///
-/// Fails with `ValidationException` for a token that is none.
+/// A key that protects several groups of a page is looked at once. Fails with
+/// `ThrottlingException` beyond five pages a second of an account in a region, and with
+/// `ValidationException` for a token that is none.
 #[derive(Debug)]
 pub struct DiagnoseFeatureGroups;
 
@@ -48,6 +50,10 @@ impl Operation for DiagnoseFeatureGroups {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
+        let diagnoses = &ctx.part::<Runtime>()?.diagnoses;
+        if !diagnoses.admit(account, ctx.region(), ctx.monotonic()) {
+            return Err(Error::Throttled);
+        }
         let after = input.next_token.as_deref().map(read_token).transpose()?;
         let row = |name: &String| group_row(account.as_str(), ctx.region().as_str(), name);
         let after = after.as_ref().map(row);
@@ -62,9 +68,11 @@ impl Operation for DiagnoseFeatureGroups {
         found.truncate(PAGE);
         let last = found.last().filter(|_| more);
         let next_token = last.map(|(group, _)| URL_SAFE_NO_PAD.encode(group.name.to_lowercase()));
+        let mut looks = Looks::default();
         let mut feature_groups = Vec::with_capacity(found.len());
         for (group, key) in found {
-            feature_groups.push(diagnosed(ctx, group, key).await);
+            let health = looks.at(ctx, group, key).await;
+            feature_groups.push(diagnosed(ctx, group, key, health));
         }
         Ok(Reply::read(DiagnoseFeatureGroupsOutput {
             feature_groups,
@@ -86,16 +94,21 @@ fn read_token(text: &str) -> Result<String, Error> {
         .ok_or_else(|| Error::validation("the NextToken is not valid for this list."))
 }
 
-async fn diagnosed(ctx: &Ctx, group: &GroupRecord, key: &Arn) -> DiagnosedGroup {
-    let health = Health::of(ctx, group, key).await;
+fn diagnosed(
+    ctx: &Ctx,
+    group: &GroupRecord,
+    key: &Arn,
+    health: Result<Health, Unseen>,
+) -> DiagnosedGroup {
     let stopped = upkeep::check(ctx.services(), group).err();
     let mut findings: Vec<Finding> = stopped
         .iter()
         .map(|stopped| of_stopped(ctx, group, key, stopped))
         .collect();
-    if health.is_none() {
-        findings.push(unseen(key));
+    if let Err(why) = &health {
+        findings.push(unseen(key, why));
     }
+    let health = health.ok();
     let healthy = |health: Health| health.state == KeyState::Enabled && health.granted;
     let key_health = match health {
         None => "Unknown",
@@ -150,8 +163,14 @@ fn of_state(key: &Arn, unusable: &kms::Error) -> String {
     }
 }
 
-/// The service may not look at the key.
-fn unseen(key: &Arn) -> Finding {
+/// The service may not look at the key, or could not.
+fn unseen(key: &Arn, why: &Unseen) -> Finding {
+    if let Unseen::Failed(text) = why {
+        return Finding {
+            problem: format!("looking at {key} failed, so its health is unknown: {text}"),
+            cure: "ask again; if it stays so, the server's log has the cause".to_owned(),
+        };
+    }
     Finding {
         problem: format!("the service may not look at {key}, so its health is unknown"),
         cure: "add to the key policy a statement that allows kms:Describe*, kms:Get* and \

@@ -366,3 +366,51 @@ fn of_another_accounts_key_the_doctor_tells_nothing_that_its_policy_does_not() {
         .unwrap();
     assert_eq!(told(&world), enabled);
 }
+
+/// Lets the service look at `key`.
+fn show(world: &World, key: &str) {
+    let root = format!("arn:aws:iam::{}:root", crate::world::ACCOUNT);
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "AWS": root }, "Action": "kms:*", "Resource": "*" },
+        { "Effect": "Allow", "Principal": { "Service": SERVICE }, "Resource": "*",
+          "Action": ["kms:Describe*", "kms:Get*", "kms:List*"] },
+    ] });
+    let input = json!({ "KeyId": key, "PolicyName": "default", "Policy": policy.to_string() });
+    world.ok("PutKeyPolicy", input);
+}
+
+#[test]
+fn the_doctor_looks_at_a_key_once_and_at_each_grant() {
+    let world = World::new();
+    let key = world.key();
+    show(&world, &key);
+    for name in ["one", "two", "three"] {
+        world.group_under(name, &key);
+    }
+    revoke(&world, &key, &grants(&world, &key)[0]);
+    let doctor = world.ok("DiagnoseFeatureGroups", json!({}));
+    let groups = doctor["FeatureGroups"].as_array().unwrap();
+    let present = groups.iter().filter(|group| group["GrantPresent"] == true);
+    assert_eq!((groups.len(), present.count()), (3, 2));
+    let looks = |operation: &str| {
+        let records = world.records_of(operation).into_iter();
+        let records = records.map(|record| serde_json::to_value(record).unwrap());
+        let own = records.filter(|record| record["userIdentity"]["type"] == "AWSService");
+        own.count()
+    };
+    let [described, rotation, listed] =
+        ["DescribeKey", "GetKeyRotationStatus", "ListGrants"].map(looks);
+    assert_eq!((described, rotation, listed), (1, 1, 3));
+}
+
+#[test]
+fn the_doctor_is_asked_five_times_a_second_and_no_more() {
+    let world = World::new();
+    for _ in 0..5 {
+        world.ok("DiagnoseFeatureGroups", json!({}));
+    }
+    let code = "ThrottlingException";
+    world.refuses("DiagnoseFeatureGroups", json!({}), code, "Rate exceeded");
+    world.wait(1);
+    world.ok("DiagnoseFeatureGroups", json!({}));
+}

@@ -2,6 +2,7 @@
 
 use online::{CELLS, EXPIRY};
 use serde_json::json;
+use store::CommitError;
 
 use crate::world::{World, day, group, record};
 
@@ -103,4 +104,33 @@ fn expired_records_are_swept() {
     world.maintain();
     assert_eq!((world.cells(CELLS), world.cells(EXPIRY)), (1, 1));
     assert!(world.get("g", "0").is_some());
+}
+
+#[test]
+fn what_cannot_be_swept_does_not_keep_deleted_groups() {
+    let world = World::new();
+    let mut request = group("swept");
+    request["OnlineStoreConfig"]["TtlDuration"] = json!({ "Unit": "Hours", "Value": 1 });
+    world.ok("CreateFeatureGroup", request);
+    for name in ["swept", "deleted", "deleted-too"] {
+        if name != "swept" {
+            world.group(name);
+        }
+        world.put(name, &[("id", "x"), ("at", &day(10))]).unwrap();
+    }
+    delete(&world, "deleted");
+    delete(&world, "deleted-too");
+    world.wait(2 * 3600);
+    // Sweeping fails, and so does what removes the first of the two.
+    world.faults.add(CommitError::Busy);
+    world.faults.add(CommitError::Busy);
+    let undone = world.block_on(featurestore::maintain(&world.services));
+    let whats: Vec<_> = undone.iter().map(|undone| undone.what.as_str()).collect();
+    assert_eq!(
+        whats,
+        ["expired records", "the records of deleted group 2"]
+    );
+    assert_eq!(world.cells(CELLS), 2);
+    world.maintain();
+    assert_eq!(world.cells(CELLS), 0);
 }

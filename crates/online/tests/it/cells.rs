@@ -167,6 +167,45 @@ async fn sweeping_goes_on_in_steps() {
     assert_eq!((second.removed, second.more), (1, false));
 }
 
+/// What one closed group is, a thousand are too: an open one behind them does not wait.
+#[tokio::test]
+async fn many_closed_groups_do_not_delay_an_open_one() {
+    let world = World::new().await;
+    for group in 1..=1_000 {
+        world
+            .apply(&put("a", 1, 1).expiring(10).of_group(group), 0)
+            .await;
+    }
+    let open = GroupNumber(1_001);
+    let mut request = put("a", 1, 1).expiring(10);
+    request.group = open.0;
+    world.apply(&request, 0).await;
+    let now = Timestamp::new(HOUR, 0);
+    let swept = world.cells.sweep(now, 256, &|group| group == open).await;
+    let swept = swept.unwrap();
+    assert_eq!((swept.removed, swept.closed), (1, 1_000));
+    assert_eq!(world.store.count(CELLS), 1_000);
+}
+
+#[tokio::test]
+async fn closed_and_open_groups_in_turn_are_told_apart() {
+    let world = World::new().await;
+    for (group, name) in (1..=20).flat_map(|group| [(group, "a"), (group, "b"), (group, "c")]) {
+        let request = put(name, 1, 1).expiring(10).of_group(group);
+        world.apply(&request, 0).await;
+    }
+    let (now, mut removed) = (Timestamp::new(HOUR, 0), 0);
+    for _ in 0..40 {
+        let odd = |group: GroupNumber| group.0 % 2 == 1;
+        removed += world.cells.sweep(now, 2, &odd).await.unwrap().removed;
+    }
+    assert_eq!(removed, 30);
+    for group in 1..=20 {
+        let left = world.cells.scan(GroupNumber(group), None, 9).await.unwrap();
+        assert_eq!(left.len(), if group % 2 == 0 { 3 } else { 0 }, "{group}");
+    }
+}
+
 #[tokio::test]
 async fn purging_removes_one_group_and_its_bucket_rows() {
     let world = World::new().await;
