@@ -1,16 +1,19 @@
 //! Versioned cells, and their implementation in the store of the metadata.
 
+mod sweep;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::ops::Bound as RangeBound;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use store::{Batch, CellOutcome, CellWrite, CommitError, Lane, Store};
+use store::{Batch, CellOutcome, CellWrite, Lane, Store};
 use types::Timestamp;
 
-use crate::rule::{Bound, IfExpired};
+use self::sweep::Passed;
+use crate::rule::Bound;
 use crate::sequence::Sequencer;
 use crate::{
     CELLS, CellKey, EXPIRY, Error, GroupNumber, Header, OpenError, Outcome, Rule, SealedCell,
@@ -90,6 +93,14 @@ pub trait Cells: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Fetch<'_, Vec<(CellKey, SealedCell)>>;
 
+    /// Like [`Self::scan`], where a cell that was tampered with is `None` and fails nothing.
+    fn survey(
+        &self,
+        group: GroupNumber,
+        after: Option<CellKey>,
+        limit: usize,
+    ) -> Fetch<'_, Vec<(CellKey, Option<SealedCell>)>>;
+
     /// Removes up to `limit` cells whose time was over in an hour before that of `now`, of
     /// groups that are `open`.
     ///
@@ -112,22 +123,10 @@ pub struct EmbeddedCells {
     store: Arc<dyn Store>,
     sequencer: Sequencer,
     passed: Mutex<Option<Passed>>,
+    /// How far the cells of deleted groups are removed, by group: each step goes on from there,
+    /// and not over what the steps before have left of theirs.
+    purged: Mutex<HashMap<GroupNumber, Vec<u8>>>,
 }
-
-/// How far sweeping does not begin anew, since all that is left there was tampered with or
-/// belongs to closed groups.
-#[derive(Debug)]
-struct Passed {
-    row: Vec<u8>,
-    /// When it begins anew; not before it has come to the end.
-    again: Option<Timestamp>,
-}
-
-/// For how long what cannot be removed is passed over.
-const PASSED_FOR: Duration = Duration::from_mins(1);
-
-/// How many hours of closed groups one step passes over. Each is one look for the next row.
-const SKIPS: usize = 1024;
 
 impl EmbeddedCells {
     /// Opens the cells in `store`, which must hold [`crate::spaces`] and [`crate::tables`].
@@ -137,6 +136,7 @@ impl EmbeddedCells {
             store,
             sequencer,
             passed: Mutex::default(),
+            purged: Mutex::default(),
         })
     }
 
@@ -145,145 +145,13 @@ impl EmbeddedCells {
         value.map(SealedCell::from_stored).transpose()
     }
 
-    async fn sweep_step(
-        &self,
-        now: Timestamp,
-        limit: usize,
-        open: Open<'_>,
-    ) -> Result<Swept, Error> {
-        let mut swept = Swept {
-            removed: 0,
-            damaged: 0,
-            closed: 0,
-            more: false,
-        };
-        let rows = self.to_sweep(now, limit, open, &mut swept)?;
-        match self.sweep_rows(&rows, now).await {
-            Ok(removed) => swept.removed = removed,
-            Err(CommitError::Damaged { .. }) => {
-                self.sweep_one_by_one(&rows, now, &mut swept).await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        if !swept.more {
-            self.end_round(now);
-        }
-        Ok(swept)
-    }
-
-    /// The next rows of open groups whose hour is over.
-    fn to_sweep(
-        &self,
-        now: Timestamp,
-        limit: usize,
-        open: Open<'_>,
-        swept: &mut Swept,
-    ) -> Result<Vec<Vec<u8>>, Error> {
-        let Some(now_as_event) = crate::EventTime::new(now) else {
-            return Ok(Vec::new());
-        };
-        let end = now_as_event.hour().to_be_bytes();
-        let mut wanted = limit;
-        for _ in 0..SKIPS {
-            let passed = self.passed(now);
-            let from = match &passed {
-                Some(row) => RangeBound::Excluded(&row[..]),
-                None => RangeBound::Unbounded,
-            };
-            let to = RangeBound::Excluded(&end[..]);
-            // What a row says beside its key is of no use here, and may have been tampered with.
-            let mut rows = self.store.cell_keys(EXPIRY, from, to, wanted)?;
-            let is_closed = |row: &Vec<u8>| group_of_row(row).is_some_and(|group| !open(group));
-            let first_closed = rows.iter().position(is_closed);
-            swept.more = rows.len() >= wanted || first_closed.is_some();
-            if first_closed == Some(0) {
-                swept.closed += 1;
-                if let Some(row) = rows.first() {
-                    self.pass(end_of_group(row));
-                }
-                // Where one group is closed the next may be too: its first row tells.
-                wanted = 1;
-            } else if wanted < limit && !rows.is_empty() {
-                wanted = limit;
-            } else {
-                rows.truncate(first_closed.unwrap_or(rows.len()));
-                return Ok(rows);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    /// The row behind which to sweep at `now`.
-    fn passed(&self, now: Timestamp) -> Option<Vec<u8>> {
-        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_over = |passed: &Passed| passed.again.is_some_and(|again| again <= now);
-        *passed = passed.take().filter(|passed| !is_over(passed));
-        passed.as_ref().map(|passed| passed.row.clone())
-    }
-
-    /// Goes on behind `row`.
-    fn pass(&self, row: Vec<u8>) {
-        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = passed.as_ref().and_then(|passed| passed.again);
-        *passed = Some(Passed { row, again });
-    }
-
-    /// Begins anew in a minute, if something was passed over.
-    fn end_round(&self, now: Timestamp) {
-        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(passed) = passed.as_mut() {
-            let fresh = || now.saturating_add(PASSED_FOR);
-            passed.again.get_or_insert_with(fresh);
-        }
-    }
-
-    /// Sweeps what can be swept, and passes over the rest.
-    async fn sweep_one_by_one(
-        &self,
-        rows: &[Vec<u8>],
-        now: Timestamp,
-        swept: &mut Swept,
-    ) -> Result<(), CommitError> {
-        for row in rows {
-            match self.sweep_rows(std::slice::from_ref(row), now).await {
-                Ok(removed) => swept.removed += removed,
-                Err(CommitError::Damaged { .. }) => {
-                    swept.damaged += 1;
-                    self.pass(row.clone());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn sweep_rows(&self, rows: &[Vec<u8>], now: Timestamp) -> Result<usize, CommitError> {
-        if rows.is_empty() {
-            return Ok(0);
-        }
-        let mut batch = Batch::new(Lane::Data);
-        for row in rows {
-            // The rule decides at the commit: whatever has been written to the cell by then
-            // is removed if its own time is over, and else survives.
-            if let Some(key) = row.get(HOUR_LENGTH..).and_then(CellKey::from_bytes) {
-                batch.cell(CellWrite {
-                    space: CELLS,
-                    key: key.as_bytes().to_vec(),
-                    value: None,
-                    rule: Some(Box::new(IfExpired { now })),
-                });
-            }
-            batch.cell(removal(EXPIRY, row.clone()));
-        }
-        let committed = self.store.commit(batch).await?;
-        let applied = |outcome: &&CellOutcome| matches!(outcome, CellOutcome::Applied);
-        Ok(committed.cells.iter().filter(applied).count())
-    }
-
     async fn purge_step(&self, group: GroupNumber, limit: usize) -> Result<Purged, Error> {
-        let first = group.0.to_be_bytes();
-        let end = group.0.checked_add(1).map(u64::to_be_bytes);
-        let from = RangeBound::Included(&first[..]);
+        let (first, end) = bounds(group);
+        let last = self.purged().get(&group).cloned();
+        let from = match &last {
+            Some(last) => RangeBound::Excluded(&last[..]),
+            None => RangeBound::Included(&first[..]),
+        };
         let keys = self
             .store
             .cell_keys(CELLS, from, below(end.as_ref()), limit)?;
@@ -291,9 +159,7 @@ impl EmbeddedCells {
             removed: keys.len(),
             more: keys.len() >= limit,
         };
-        if keys.is_empty() {
-            return Ok(purged);
-        }
+        let last = keys.last().cloned();
         let mut batch = Batch::new(Lane::Data);
         for key in keys {
             // The row of a cell that does not tell its expiry goes when its hour is swept.
@@ -308,8 +174,18 @@ impl EmbeddedCells {
             }
             batch.cell(removal(CELLS, key));
         }
-        self.store.commit(batch).await?;
+        if !batch.is_empty() {
+            self.store.commit(batch).await?;
+        }
+        match last.filter(|_| purged.more) {
+            Some(last) => self.purged().insert(group, last),
+            None => self.purged().remove(&group),
+        };
         Ok(purged)
+    }
+
+    fn purged(&self) -> MutexGuard<'_, HashMap<GroupNumber, Vec<u8>>> {
+        self.purged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn range(
@@ -318,13 +194,58 @@ impl EmbeddedCells {
         after: Option<CellKey>,
         limit: usize,
     ) -> Result<store::Cells, Error> {
-        let first = group.0.to_be_bytes();
-        let end = group.0.checked_add(1).map(u64::to_be_bytes);
-        let from = match &after {
-            Some(key) => RangeBound::Excluded(&key.as_bytes()[..]),
-            None => RangeBound::Included(&first[..]),
-        };
+        let (first, end) = bounds(group);
+        let from = from_behind(after.as_ref(), &first);
         Ok(self.store.cells(CELLS, from, below(end.as_ref()), limit)?)
+    }
+
+    fn surveyed(
+        &self,
+        group: GroupNumber,
+        after: Option<CellKey>,
+        limit: usize,
+    ) -> Result<Vec<(CellKey, Option<SealedCell>)>, Error> {
+        match self.range(group, after, limit) {
+            Ok(cells) => cells
+                .into_iter()
+                .map(|(key, value)| {
+                    let key = CellKey::from_bytes(&key).ok_or(Error::Damaged)?;
+                    Ok((key, SealedCell::from_stored(value).ok()))
+                })
+                .collect(),
+            // One of them: which, each tells for itself.
+            Err(Error::Store(store::Error::Damaged { .. })) => self.one_by_one(group, after, limit),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn one_by_one(
+        &self,
+        group: GroupNumber,
+        after: Option<CellKey>,
+        limit: usize,
+    ) -> Result<Vec<(CellKey, Option<SealedCell>)>, Error> {
+        let (first, end) = bounds(group);
+        let from = from_behind(after.as_ref(), &first);
+        let keys = self
+            .store
+            .cell_keys(CELLS, from, below(end.as_ref()), limit)?;
+        let mut cells = Vec::with_capacity(keys.len());
+        for key in keys {
+            let key = CellKey::from_bytes(&key).ok_or(Error::Damaged)?;
+            match self.read(&key) {
+                Ok(Some(cell)) => cells.push((key, Some(cell))),
+                // Removed meanwhile.
+                Ok(None) => {}
+                Err(
+                    Error::Store(store::Error::Damaged { .. })
+                    | Error::Damaged
+                    | Error::Format { .. },
+                ) => cells.push((key, None)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(cells)
     }
 
     async fn commit(&self, mut batch: Batch, writes: Vec<Write>) -> Result<Vec<Outcome>, Error> {
@@ -400,12 +321,34 @@ impl Cells for EmbeddedCells {
         Box::pin(std::future::ready(cells))
     }
 
+    fn survey(
+        &self,
+        group: GroupNumber,
+        after: Option<CellKey>,
+        limit: usize,
+    ) -> Fetch<'_, Vec<(CellKey, Option<SealedCell>)>> {
+        Box::pin(std::future::ready(self.surveyed(group, after, limit)))
+    }
+
     fn sweep<'a>(&'a self, now: Timestamp, limit: usize, open: Open<'a>) -> Fetch<'a, Swept> {
         Box::pin(self.sweep_step(now, limit, open))
     }
 
     fn purge(&self, group: GroupNumber, limit: usize) -> Fetch<'_, Purged> {
         Box::pin(self.purge_step(group, limit))
+    }
+}
+
+/// Where the keys of the cells of `group` begin and end.
+fn bounds(group: GroupNumber) -> ([u8; 8], Option<[u8; 8]>) {
+    let end = group.0.checked_add(1).map(u64::to_be_bytes);
+    (group.0.to_be_bytes(), end)
+}
+
+fn from_behind<'a>(after: Option<&'a CellKey>, first: &'a [u8; 8]) -> RangeBound<&'a [u8]> {
+    match after {
+        Some(key) => RangeBound::Excluded(&key.as_bytes()[..]),
+        None => RangeBound::Included(&first[..]),
     }
 }
 
@@ -421,19 +364,6 @@ pub(crate) fn expiry_row(at: crate::EventTime, key: &CellKey) -> Vec<u8> {
     row.extend_from_slice(&at.hour().to_be_bytes());
     row.extend_from_slice(key.as_bytes());
     row
-}
-
-/// The group whose cell a row of the expiry table is about.
-fn group_of_row(row: &[u8]) -> Option<GroupNumber> {
-    let number = row.get(HOUR_LENGTH..HOUR_LENGTH + 8)?;
-    Some(GroupNumber(u64::from_be_bytes(number.try_into().ok()?)))
-}
-
-/// Where the rows end that are of the same hour and group as `row`.
-fn end_of_group(row: &[u8]) -> Vec<u8> {
-    let mut end = row.get(..HOUR_LENGTH + 8).unwrap_or(row).to_vec();
-    end.resize(HOUR_LENGTH + CellKey::LENGTH, u8::MAX);
-    end
 }
 
 fn removal(space: store::Space, key: Vec<u8>) -> CellWrite {

@@ -19,6 +19,9 @@ pub enum Rule {
     Delete,
     /// The stored version is exactly this, or there is none.
     IfVersion(Option<Version>),
+    /// The stored cell has exactly this header, whether it has expired or not: the same record
+    /// is sealed anew.
+    IfHeader(Header),
 }
 
 /// What became of a write.
@@ -35,12 +38,16 @@ pub enum Outcome {
 impl Rule {
     /// Whether a write of `version`, made at `now`, replaces `stored`.
     pub fn admits(&self, version: Version, now: Timestamp, stored: Option<&Header>) -> bool {
+        if let Self::IfHeader(expected) = self {
+            return stored == Some(expected);
+        }
         let stored = stored.filter(|header| !header.is_expired(now));
         match (self, stored) {
             (Self::Put, Some(stored)) => version > stored.version,
             (Self::Delete, Some(stored)) => version.event_time > stored.version.event_time,
             (Self::Put | Self::Delete, None) => true,
             (Self::IfVersion(expected), stored) => *expected == stored.map(|stored| stored.version),
+            (Self::IfHeader(expected), stored) => stored == Some(expected),
         }
     }
 
@@ -48,7 +55,7 @@ impl Rule {
     pub(crate) fn refused(&self) -> Outcome {
         match self {
             Self::Put | Self::Delete => Outcome::Stale,
-            Self::IfVersion(_) => Outcome::Conflict,
+            Self::IfVersion(_) | Self::IfHeader(_) => Outcome::Conflict,
         }
     }
 }
@@ -70,7 +77,7 @@ impl CellRule for Bound {
             Some(Ok(header)) => self.rule.admits(self.version, self.now, Some(&header)),
             // The store vouches for the bytes, so this is a format of a newer release: it has no
             // version to respect, but nobody expected it.
-            Some(Err(_)) => !matches!(self.rule, Rule::IfVersion(_)),
+            Some(Err(_)) => !matches!(self.rule, Rule::IfVersion(_) | Rule::IfHeader(_)),
         }
     }
 
@@ -205,6 +212,22 @@ mod tests {
         check(Rule::IfVersion(None), version(1, 1), old, true);
         let fresh = Some(stored(version(10, 5), Some(1)));
         check(Rule::Put, version(1, 1), fresh, false);
+    }
+
+    #[test]
+    fn a_record_is_sealed_anew_only_as_it_is_expired_or_not() {
+        for expires_at in [None, Some(0), Some(1)] {
+            let old = stored(version(10, 5), expires_at);
+            let same = Rule::IfHeader(old);
+            check(same, version(10, 5), Some(old), true);
+            check(same, version(10, 5), None, false);
+            let newer = stored(version(10, 6), expires_at);
+            check(same, version(10, 5), Some(newer), false);
+            let longer = stored(version(10, 5), Some(7));
+            check(same, version(10, 5), Some(longer), false);
+            let resealed = Header { data_key: 2, ..old };
+            check(same, version(10, 5), Some(resealed), false);
+        }
     }
 
     #[test]
