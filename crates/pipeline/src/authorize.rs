@@ -10,6 +10,7 @@ use types::{AccountId, Arn, Principal};
 
 use crate::error::Denial;
 use crate::keys::RequestKeys;
+use crate::need::Conditional;
 use crate::sources::{
     AccountBounds, AttachedDocument, GrantQuery, IdentityPolicies, LevelDocuments, ResourceFacts,
     ResourceRule, ResourceSource,
@@ -46,6 +47,8 @@ const ALLOWS_EVERYBODY: &str = r#"{
 pub(crate) struct Authorization {
     /// Batch items that were denied.
     pub(crate) denied_items: Vec<(usize, Denial)>,
+    /// What the call needs only if it comes to it.
+    pub(crate) conditional: Vec<Conditional>,
     /// For the audit record: what was decided, and by which statements.
     pub(crate) decisions: Vec<Decided>,
     /// The resources of the needs, which the record names if the operation names none.
@@ -95,10 +98,19 @@ pub(crate) fn authorize(
     }
     for need in needs {
         match decide(ctx, &identity, bounds, need, explain) {
-            Ok(decision) => authorization.decisions.extend(decision),
+            Ok(decision) => {
+                if let OnDeny::IfUsed(number) = need.on_deny {
+                    authorization.conditional.push(Conditional::granted(number));
+                }
+                authorization.decisions.extend(decision);
+            }
             Err(denial) => match need.on_deny {
                 OnDeny::FailCall => return Err(denial),
                 OnDeny::FailItem(number) => authorization.denied_items.push((number, denial)),
+                OnDeny::IfUsed(number) => {
+                    let refused = Conditional::refused(number, need.clone(), denial);
+                    authorization.conditional.push(refused);
+                }
             },
         }
     }

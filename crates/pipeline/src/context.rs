@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::{Damper, TlsDetails};
@@ -157,6 +158,8 @@ pub struct Ctx {
     authenticated: Option<Revision>,
     /// Whether an attempt before this one was in vain.
     repeated: bool,
+    /// Whether the handler met what is newer than its view.
+    outdated: AtomicBool,
     /// Changes and audit records of calls that were made on the caller's behalf.
     effects: Mutex<Batch>,
     /// The ids of this call's records, by account.
@@ -228,6 +231,7 @@ impl Ctx {
             source: None,
             authenticated: None,
             repeated: false,
+            outdated: AtomicBool::new(false),
             effects: Mutex::default(),
             event_ids: Mutex::default(),
             afterwards: Afterwards::default(),
@@ -258,6 +262,7 @@ impl Ctx {
             source: self.source.clone(),
             authenticated: self.authenticated,
             repeated: self.repeated,
+            outdated: AtomicBool::new(false),
             effects: Mutex::default(),
             event_ids: Mutex::default(),
             afterwards: Afterwards::default(),
@@ -270,6 +275,18 @@ impl Ctx {
             repeated: true,
             ..self
         }
+    }
+
+    /// Says that the call has met something that is newer than what it sees, such as a record
+    /// under a key that was made since: it is decided anew on the newest snapshot, whatever it
+    /// answers, unless that has been done too often.
+    pub fn decide_anew(&self) {
+        self.outdated.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the call is to be decided anew.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
     }
 
     /// Whether an attempt before this one was in vain.

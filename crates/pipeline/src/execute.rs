@@ -47,6 +47,11 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
             insists,
         } = attempt::<O>(&ctx, input.clone()).await;
         let seen = ctx.view().revision();
+        if ctx.is_outdated() && number + 1 < ATTEMPTS {
+            ctx = ctx.repeated();
+            yield_once().await;
+            continue;
+        }
         if batch.is_empty() {
             return Executed {
                 result,
@@ -62,8 +67,12 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
                 yield_once().await;
             }
             Ok(committed) => {
-                if result.is_ok() {
+                if let Ok(output) = &result {
                     ctx.committed();
+                    let follow = pin!(O::follow(&ctx, &input, output));
+                    if let Err(panicked) = CatchPanic(follow).await {
+                        log_failure::<O>(&ctx, &panicked, true);
+                    }
                 }
                 return Executed {
                     result,
@@ -241,7 +250,9 @@ async fn decide_and_handle<O: Operation>(
     if !O::KIND.is_data() {
         authorization.needs = needs;
     }
-    let permit = Permit::granted(target, std::mem::take(&mut authorization.denied_items));
+    let denied_items = std::mem::take(&mut authorization.denied_items);
+    let conditional = std::mem::take(&mut authorization.conditional);
+    let permit = Permit::granted(target, denied_items, conditional);
     let handle = pin!(O::handle(ctx, permit, input));
     CatchPanic(handle).await?.map_err(Failure::of)
 }

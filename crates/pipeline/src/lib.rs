@@ -31,7 +31,7 @@ pub use evaluated::Evaluated;
 pub use execute::{Executed, execute};
 pub use keys::KeySet;
 pub use lockout::resource_policy_admits;
-pub use need::{Need, Needs, OnDeny, Permit};
+pub use need::{Conditions, Need, Needs, OnDeny, Permit, Withheld};
 pub use operation::{EventDetail, Kind, Operation, Registry, Reply};
 pub use own_work::OwnWork;
 pub use passed_role::service_may_assume;

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use policy::Action;
 use types::{Arn, Service};
 
 use crate::error::Denial;
 use crate::sources::{MatchedGrant, ResourceFacts};
-use crate::{KeySet, Operation};
+use crate::{Ctx, KeySet, Operation, record};
 
 /// What a denied need does to the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum OnDeny {
     FailCall,
     /// Item `n` of a batch fails, the others go on.
     FailItem(usize),
+    /// Whatever the call turns out to use under this number fails; see [`Conditions`].
+    IfUsed(usize),
 }
 
 /// One thing that must be allowed: an action on a resource, in a context.
@@ -141,6 +144,12 @@ impl Need {
         self
     }
 
+    /// Needed only if the call comes to it, which the handler finds out under `number`.
+    pub fn if_used(mut self, number: usize) -> Self {
+        self.on_deny = OnDeny::IfUsed(number);
+        self
+    }
+
     /// Whether the action belongs to the service with this prefix.
     pub fn is_for(&self, prefix: &str) -> bool {
         self.action.service() == prefix
@@ -214,20 +223,86 @@ impl<'a> IntoIterator for &'a Needs {
     }
 }
 
+/// What a call needs only if it comes to it: decided with all its other needs, from the same
+/// snapshot, before anything is done.
+///
+/// A record that is still under a key which its group is moved away from needs that key too; which
+/// records those are is known when they have been read.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions(Arc<Vec<Conditional>>);
+
+#[derive(Debug)]
+pub(crate) struct Conditional {
+    number: usize,
+    refused: Option<(Need, Denial)>,
+    /// Whether the denial was recorded.
+    told: AtomicBool,
+}
+
+/// Why something may not be used.
+#[derive(Debug, Clone)]
+pub enum Withheld {
+    /// The policies refused it.
+    Denied(Denial),
+    /// `resolve` did not ask for it.
+    NotAsked,
+}
+
+impl Conditional {
+    pub(crate) fn granted(number: usize) -> Self {
+        Self {
+            number,
+            refused: None,
+            told: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn refused(number: usize, need: Need, denial: Denial) -> Self {
+        Self {
+            refused: Some((need, denial)),
+            ..Self::granted(number)
+        }
+    }
+}
+
+impl Conditions {
+    /// Lets the call use what it asked for under `number`.
+    ///
+    /// Fails with the denial if the policies refused it, which is recorded once for a call, and
+    /// if it was not asked for: nothing is allowed by default.
+    pub fn require(&self, ctx: &Ctx, number: usize) -> Result<(), Withheld> {
+        let asked = self.0.iter().find(|asked| asked.number == number);
+        let asked = asked.ok_or(Withheld::NotAsked)?;
+        let Some((need, denial)) = &asked.refused else {
+            return Ok(());
+        };
+        if !asked.told.swap(true, Ordering::Relaxed) {
+            record::denied_on_behalf(ctx, denial, &Needs::one(need.clone()));
+        }
+        Err(Withheld::Denied(denial.clone()))
+    }
+}
+
 /// The proof that every need of `O` was granted from one snapshot, with what `resolve`
 /// loaded. Only the pipeline constructs it.
 pub struct Permit<O: Operation> {
     target: O::Target,
     denied_items: Vec<(usize, Denial)>,
+    conditions: Conditions,
     // INVARIANT: private, and no function outside `execute` builds a Permit.
     _sealed: (),
 }
 
 impl<O: Operation> Permit<O> {
-    pub(crate) fn granted(target: O::Target, denied_items: Vec<(usize, Denial)>) -> Self {
+    pub(crate) fn granted(
+        target: O::Target,
+        denied_items: Vec<(usize, Denial)>,
+        conditional: Vec<Conditional>,
+    ) -> Self {
         Self {
             target,
             denied_items,
+            conditions: Conditions(Arc::new(conditional)),
             _sealed: (),
         }
     }
@@ -240,6 +315,11 @@ impl<O: Operation> Permit<O> {
     /// What `resolve` loaded, by value.
     pub fn into_target(self) -> O::Target {
         self.target
+    }
+
+    /// What the call may use if it comes to it.
+    pub fn conditions(&self) -> Conditions {
+        self.conditions.clone()
     }
 
     /// Why item `number` of a batch was denied, if it was.

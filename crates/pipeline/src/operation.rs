@@ -140,6 +140,17 @@ pub trait Operation: fmt::Debug + Sized + Send + Sync + 'static {
         input: Self::Input,
     ) -> impl Future<Output = Result<Reply<Self::Output>, Self::Error>> + Send;
 
+    /// Goes on with what the call has begun, once it is durable: the answer waits for it. What is
+    /// interrupted here, by a crash or because the caller went away, the service must find and
+    /// finish in the background; what fails is not the call's failure.
+    fn follow(
+        _ctx: &Ctx,
+        _input: &Self::Input,
+        _output: &Self::Output,
+    ) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// The operation's part of the audit record. `output` is `None` if the call failed.
     ///
     /// There is no default: each operation decides what may be shown.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use store::View;
+use store::{Batch, CommitError, Committed, View};
 use tracing::error;
-use types::{Arn, Region, RequestId, Service};
+use types::{Arn, Entropy, Region, RequestId, Service, Timestamp};
 
 use crate::authorize::authorize;
 use crate::error::Denial;
-use crate::{Caller, Ctx, Needs, Origin, Services, record};
+use crate::{Caller, Ctx, Failure, Needs, Operation, Origin, Services, record};
 
 /// Work of a service for one resource, in the service's own name.
 ///
@@ -17,6 +17,8 @@ use crate::{Caller, Ctx, Needs, Origin, Services, record};
 #[derive(Debug)]
 pub struct OwnWork {
     ctx: Ctx,
+    service: Service,
+    source: Arn,
 }
 
 impl OwnWork {
@@ -24,6 +26,28 @@ impl OwnWork {
     /// `aws:SourceArn`, on what the store holds now.
     pub fn new(services: &Arc<Services>, service: Service, region: &Region, source: Arn) -> Self {
         let view = View::plain(services.store().snapshot());
+        Self::seeing(view, services, service, region, source)
+    }
+
+    /// The same for work that changes something: whatever it reads is a precondition of its
+    /// commit.
+    pub fn changing(
+        services: &Arc<Services>,
+        service: Service,
+        region: &Region,
+        source: Arn,
+    ) -> Self {
+        let view = View::recording(services.store().snapshot());
+        Self::seeing(view, services, service, region, source)
+    }
+
+    fn seeing(
+        view: View,
+        services: &Arc<Services>,
+        service: Service,
+        region: &Region,
+        source: Arn,
+    ) -> Self {
         let id = RequestId::generate(services.entropy());
         let ctx = Ctx::new(
             Arc::clone(services),
@@ -34,13 +58,57 @@ impl OwnWork {
             id,
         );
         Self {
-            ctx: ctx.about(source),
+            ctx: ctx.about(source.clone()),
+            service,
+            source,
         }
     }
 
     /// What the work sees.
     pub fn view(&self) -> &View {
         self.ctx.view()
+    }
+
+    /// What outlives the work.
+    pub fn services(&self) -> &Arc<Services> {
+        self.ctx.services()
+    }
+
+    /// When the work began.
+    pub fn time(&self) -> Timestamp {
+        self.ctx.time()
+    }
+
+    /// The source of randomness.
+    pub fn entropy(&self) -> &dyn Entropy {
+        self.ctx.entropy()
+    }
+
+    /// Calls `O` in the service's own name, decided from what the work sees. Its changes and its
+    /// record are committed with the work ([`Self::commit`], [`Self::give_up`]).
+    pub async fn call<O: Operation>(&self, input: O::Input) -> Result<O::Output, Failure> {
+        let by = self.ctx.in_own_name(self.service, self.source.clone());
+        crate::call::<O>(by, input).await
+    }
+
+    /// Commits `batch` and what the calls have left, if nothing that was read has changed.
+    pub async fn commit(self, mut batch: Batch) -> Result<Committed, CommitError> {
+        batch.merge(self.ctx.take_effects());
+        batch.require_all(self.ctx.view().reads());
+        let committed = self.ctx.services().store().commit(batch).await?;
+        self.ctx.committed();
+        Ok(committed)
+    }
+
+    /// Commits the records of the calls and none of their changes.
+    pub async fn give_up(self) {
+        let records = self.ctx.take_effects().only_appends();
+        if records.is_empty() {
+            return;
+        }
+        if let Err(failed) = self.ctx.services().store().commit(records).await {
+            error!(error = %failed, "audit record could not be committed");
+        }
     }
 
     /// Decides `needs`; grants nothing but to go on.
