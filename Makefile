@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test torture check docs tools bench bench-large bench-peers fuzz policy-cases
+.PHONY: help demo test race torture check docs tools bench bench-large bench-peers fuzz policy-cases
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,11 @@ check: tools ## what CI checks beside the tests: format, lints, generated files,
 docs: ## write the generated pages of docs/
 	$(CARGO) build --package strongroom
 	scripts/generated-docs.sh
+
+race: tools ## every way to take a right away, 1,000 times under load (ROUNDS=…; 60 are in make test)
+	$(CARGO) build --package strongroom
+	STRONGROOM_RACE_ROUNDS=$(or $(ROUNDS),1000) .venv/bin/pytest -q tests/acceptance/test_feature_store_security.py \
+		-k 'taken_away or slowly'
 
 bench: ## measure next to bare hyper, the engine alone and Redis (QUICK=1: smaller sets; ONLY=row: a part)
 	@scripts/bench.sh run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

@@ -18,6 +18,7 @@ import time
 
 import botocore.auth
 import botocore.awsrequest
+import botocore.config
 import botocore.credentials
 import botocore.exceptions
 import pytest
@@ -685,57 +686,139 @@ def test_feature_store_can_get_information_about_the_key_directly(fresh_server, 
 # -- Taking rights away ------------------------------------------------------------------------
 
 
+class Right:
+    """A caller who may read, and one way to take that away and give it back."""
+
+    def __init__(self, name: str, actor, take, give, code: str = "AccessForbidden"):
+        self.name, self.actor, self.take, self.give, self.code = name, actor, take, give, code
+
+
+class Session:
+    """A session of a role, as callers of the tests are."""
+
+    def __init__(self, server, role: str):
+        given = server.client("sts").assume_role(RoleArn=role, RoleSessionName="racer")["Credentials"]
+        self.key = {name: given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
+        session = session_of(aws_access_key_id=given["AccessKeyId"],
+                             aws_secret_access_key=given["SecretAccessKey"],
+                             aws_session_token=given["SessionToken"])
+        self.runtime = session.client("sagemaker-featurestore-runtime", endpoint_url=server.url,
+                                      config=botocore.config.Config(retries={"max_attempts": 1}))
+
+    get, put = Actor.get, Actor.put
+
+
+class Reborn(Actor):
+    """A user who is deleted and made again under the same name."""
+
+    def delete(self):
+        self.iam.delete_access_key(UserName=self.name, AccessKeyId=self.key["AccessKeyId"])
+        self.iam.delete_user_policy(UserName=self.name, PolicyName="p")
+        self.iam.delete_user(UserName=self.name)
+
+    def again(self):
+        self.__init__(self.server, self.name, EVERYTHING)
+
+
+EVERYTHING = document(allowing("sagemaker:*", "kms:Decrypt", "iam:PassRole"))
+
+
+def rights(server, kms, user: Actor, key: str, policy: dict) -> list[Right]:
+    """Every way to take a right away that the model has, but for time itself."""
+    iam = server.client("iam")
+    without = copy.deepcopy(policy)
+    without["Statement"][0]["Action"].remove("kms:Decrypt")
+    attached = Actor(server, fresh("attached"), None)
+    managed = iam.create_policy(PolicyName=fresh("racer"), PolicyDocument=EVERYTHING)["Policy"]["Arn"]
+    at = {"UserName": attached.name, "PolicyArn": managed}
+    iam.attach_user_policy(**at)
+    granted = Actor(server, fresh("granted"), STORE_USER)
+    grant = {}
+
+    def give_grant():
+        made = kms.create_grant(KeyId=key, GranteePrincipal=granted.arn, Operations=["Decrypt"])
+        grant["GrantId"] = made["GrantId"]
+
+    give_grant()
+    reborn = Reborn(server, fresh("reborn"), EVERYTHING)
+    inactive = Actor(server, fresh("inactive"), EVERYTHING)
+    of_key = {"UserName": inactive.name, "AccessKeyId": inactive.key["AccessKeyId"]}
+    role = fresh("racer")
+    trust = document({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"})
+    arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=EVERYTHING)
+    older = document({"Effect": "Deny", "Action": "*", "Resource": "*",
+                      "Condition": {"DateLessThan": {"aws:TokenIssueTime": "2100-01-01T00:00:00Z"}}})
+    revocation = {"RoleName": role, "PolicyName": "AWSRevokeOlderSessions"}
+    unknown = "UnrecognizedClientException"
+    return [
+        Right("disable_key", user, lambda: kms.disable_key(KeyId=key), lambda: kms.enable_key(KeyId=key)),
+        Right("key_policy", user, lambda: protect(kms, key, without), lambda: protect(kms, key, policy)),
+        Right("user_policy", user, lambda: user.may(document(allowing("kms:*"))),
+              lambda: user.may(STORE_USER)),
+        Right("detach", attached, lambda: iam.detach_user_policy(**at),
+              lambda: iam.attach_user_policy(**at)),
+        Right("revoke_grant", granted, lambda: kms.revoke_grant(KeyId=key, **grant), give_grant),
+        Right("delete_user", reborn, reborn.delete, reborn.again, unknown),
+        Right("access_key", inactive, lambda: iam.update_access_key(Status="Inactive", **of_key),
+              lambda: iam.update_access_key(Status="Active", **of_key), unknown),
+        Right("revoke_session", Session(server, arn),
+              lambda: iam.put_role_policy(PolicyDocument=older, **revocation),
+              lambda: iam.delete_role_policy(**revocation)),
+    ]
+
+
 def test_a_right_that_was_taken_away_is_gone_on_the_next_request_under_load(server, kms, user, key, policy):
     """Requests begun after the change was acknowledged never succeed, whatever the others do."""
     protect(kms, key, policy)
     group = fresh("race")
     user.create(group, key)
     user.put(group)
-    without = copy.deepcopy(policy)
-    without["Statement"][0]["Action"].remove("kms:Decrypt")
+    takings = rights(server, kms, user, key, policy)
+    actors = list({id(right.actor): right.actor for right in takings}.values())
     stop, failures, reads = threading.Event(), [], itertools.count()
-    allowed = threading.Lock()
-    state = {"epoch": 0, "open": True}
+    lock = threading.Lock()
+    # What an actor may do; None while it changes. The number tells changes apart.
+    states = {id(actor): (0, True) for actor in actors}
 
-    def read_on():
-        runtime = server.client("sagemaker-featurestore-runtime", user.key)
-        while not stop.is_set():
-            with allowed:
-                before = dict(state)
+    def read_on(actors):
+        for actor in itertools.cycle(actors):
+            if stop.is_set():
+                return
+            with lock:
+                before, runtime = states[id(actor)], actor.runtime
             try:
                 runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString="a")
                 succeeded = True
             except botocore.exceptions.ClientError:
                 succeeded = False
-            with allowed:
-                after = dict(state)
+            with lock:
+                after = states[id(actor)]
             next(reads)
             # Nothing changed meanwhile: the answer must be that of the state.
-            if before == after and before["open"] is not None and succeeded != before["open"]:
-                failures.append((before, succeeded))
+            if before == after and before[1] is not None and succeeded != before[1]:
+                failures.append((actors.index(actor), before, succeeded))
 
-    def change(to, opened: bool):
-        with allowed:
-            state.update(epoch=state["epoch"] + 1, open=None)
+    def change(concerned, to, opened: bool):
+        with lock:
+            states.update({id(actor): (states[id(actor)][0] + 1, None) for actor in concerned})
         to()
-        with allowed:
-            state.update(epoch=state["epoch"] + 1, open=opened)
+        with lock:
+            states.update({id(actor): (states[id(actor)][0] + 1, opened) for actor in concerned})
 
-    readers = [threading.Thread(target=read_on) for _ in range(4)]
+    readers = [threading.Thread(target=read_on, args=(actors[number % len(actors):] + actors,))
+               for number in range(4)]
     for reader in readers:
         reader.start()
-    takings = [
-        (lambda: kms.disable_key(KeyId=key), lambda: kms.enable_key(KeyId=key)),
-        (lambda: protect(kms, key, without), lambda: protect(kms, key, policy)),
-        (lambda: user.may(document(allowing("kms:*"))), lambda: user.may(STORE_USER)),
-    ]
     try:
         for number in range(ROUNDS):
-            take, give = takings[number % len(takings)]
-            change(take, False)
-            assert refused(lambda: user.get(group))[0] == "AccessForbidden"
-            change(give, True)
-            assert user.get(group)
+            right = takings[number % len(takings)]
+            # A disabled key closes the group for everybody.
+            concerned = actors if right.name == "disable_key" else [right.actor]
+            change(concerned, right.take, False)
+            assert refused(lambda: right.actor.get(group))[0] == right.code, right.name
+            change(concerned, right.give, True)
+            assert right.actor.get(group), right.name
     finally:
         stop.set()
         for reader in readers:
@@ -744,27 +827,30 @@ def test_a_right_that_was_taken_away_is_gone_on_the_next_request_under_load(serv
     assert next(reads) > ROUNDS
 
 
-def test_a_body_that_arrives_slowly_is_decided_when_it_is_complete(server, kms, user, protected):
+def test_a_body_that_arrives_slowly_is_decided_when_it_is_complete(server, kms, user, key, policy):
+    protect(kms, key, policy)
     group = fresh("slow")
-    user.create(group, protected)
+    user.create(group, key)
     user.put(group)
-    request = signed_put(server, user, group)
-    with socket.create_connection(server.url.removeprefix("http://").split(":")) as connection:
-        connection.settimeout(30)
-        head, body = request
-        connection.sendall(head + body[:-1])
-        # All but the last byte has arrived; the right is taken away before that does.
-        kms.disable_key(KeyId=protected)
-        connection.sendall(body[-1:])
-        answer = connection.recv(65536).decode()
-    assert answer.startswith("HTTP/1.1 403"), answer
-    assert "AccessForbidden" in answer and "DisabledException" in answer
-    kms.enable_key(KeyId=protected)
+    for right in rights(server, kms, user, key, policy):
+        head, body = signed_put(server, right.actor, group)
+        with socket.create_connection(server.url.removeprefix("http://").split(":")) as connection:
+            connection.settimeout(30)
+            connection.sendall(head + body[:-1])
+            # All but the last byte has arrived; the right is taken away before that does.
+            right.take()
+            connection.sendall(body[-1:])
+            answer = connection.recv(65536).decode()
+        assert answer.startswith("HTTP/1.1 403"), (right.name, answer)
+        assert right.code in answer, (right.name, answer)
+        assert right.name != "disable_key" or "DisabledException" in answer
+        right.give()
+        assert right.actor.get(group)
     answer = user.runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString="a")
     assert {"FeatureName": "at", "ValueAsString": "2026-01-01T00:00:00Z"} in answer["Record"]
 
 
-def signed_put(server, user: Actor, group: str) -> tuple[bytes, bytes]:
+def signed_put(server, user, group: str) -> tuple[bytes, bytes]:
     """Head and body of a `PutRecord`, signed."""
     body = json.dumps({"Record": [
         RECORD[0], {"FeatureName": "at", "ValueAsString": "2026-01-02T00:00:00Z"}]}).encode()
@@ -772,7 +858,8 @@ def signed_put(server, user: Actor, group: str) -> tuple[bytes, bytes]:
     request = botocore.awsrequest.AWSRequest(
         method="PUT", url=f"{server.url}/FeatureGroup/{group}", data=body,
         headers={"content-type": "application/json", "host": host, "content-length": str(len(body))})
-    credentials = botocore.credentials.Credentials(user.key["AccessKeyId"], user.key["SecretAccessKey"])
+    credentials = botocore.credentials.Credentials(
+        user.key["AccessKeyId"], user.key["SecretAccessKey"], user.key.get("SessionToken"))
     botocore.auth.SigV4Auth(credentials, "sagemaker", REGION).add_auth(request)
     lines = [f"PUT /FeatureGroup/{group} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
