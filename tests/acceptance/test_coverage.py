@@ -628,6 +628,9 @@ CALLS = {
     ("ram", "EnableSharingWithAwsOrganization"): lambda w: {},
     ("cloudtrail", "LookupEvents"): lambda w: {},
     ("strongroom", "DiagnoseFeatureGroups"): lambda w: {},
+    ("strongroom", "RekeyFeatureGroup"): lambda w: {
+        "FeatureGroupName": w.group(), "KmsKeyId": w.key_alias()},
+    ("strongroom", "DescribeFeatureGroupKeys"): lambda w: {"FeatureGroupName": w.group()},
     ("strongroom", "GetKeyUsage"): lambda w: {},
     ("strongroom", "ExplainRequest"): lambda w: {
         "RequestId": w.kms.list_keys()["ResponseMetadata"]["RequestId"]},

@@ -16,6 +16,7 @@ actions! {
     DELETE_FEATURE_GROUP = "sagemaker:DeleteFeatureGroup";
     DELETE_RECORD = "sagemaker:DeleteRecord";
     DESCRIBE_FEATURE_GROUP = "sagemaker:DescribeFeatureGroup";
+    DESCRIBE_FEATURE_GROUP_KEYS = "strongroom:DescribeFeatureGroupKeys";
     DIAGNOSE_FEATURE_GROUPS = "strongroom:DiagnoseFeatureGroups";
     GET_RECORD = "sagemaker:GetRecord";
     DELETE_TAGS = "sagemaker:DeleteTags";
@@ -25,6 +26,7 @@ actions! {
     LIST_TAGS = "sagemaker:ListTags";
     UPDATE_FEATURE_GROUP = "sagemaker:UpdateFeatureGroup";
     UPDATE_FEATURE_METADATA = "sagemaker:UpdateFeatureMetadata";
+    REKEY_FEATURE_GROUP = "strongroom:RekeyFeatureGroup";
     PUT_RECORD = "sagemaker:PutRecord";
     CREATE_GRANT = "kms:CreateGrant";
     DECRYPT = "kms:Decrypt";

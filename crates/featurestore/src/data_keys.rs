@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use crypto::Key32;
 use online::{DataKey, IndexKey};
-use pipeline::Ctx;
+use pipeline::{Conditions, Ctx, Failure, OwnWork, Withheld};
 use quick_cache::sync::Cache;
 use shapes::Blob;
-use shapes::kms::{DataKeySpec, DecryptRequest, GenerateDataKeyRequest};
-use store::{Revision, Snapshot};
-use types::{AccessKeyId, Arn, Monotonic, Region, Service};
+use shapes::kms::{DecryptRequest, DecryptResponse};
+use store::{Revision, Snapshot, View};
+use types::{AccessKeyId, Arn, Monotonic, Service};
 
-use crate::records::{GroupRecord, Wrapped};
+use crate::key_records::Wrapped;
+use crate::records::GroupRecord;
 use crate::{Error, Runtime};
 
 /// Unwrapped keys of groups, for a bounded time.
@@ -93,16 +94,32 @@ impl DataKeys {
 
     /// Whether the group's own key can be used, in this request's snapshot.
     ///
-    /// Fails with KMS's own code and text if its state does not allow it. KMS is then asked all
+    /// Fails if the group is not in use, and with KMS's own code and text if the key's state does
+    /// not allow it. KMS is then asked all
     /// the same, so that the refusal of the caller's `Decrypt` is recorded.
     pub(crate) async fn check(ctx: &Ctx, group: &GroupRecord) -> Result<Access, Error> {
-        let Some(key) = &group.online.key else {
+        group.ready()?;
+        let key = group.online.key.as_ref();
+        let wrapped = || Ok(&group.keys(ctx.view())?.index_key);
+        Self::check_key(ctx, group, key, wrapped).await
+    }
+
+    /// The same of `key`, under which the key of the group is that `wrapped` finds.
+    async fn check_key<'a>(
+        ctx: &'a Ctx,
+        group: &'a GroupRecord,
+        key: Option<&Arn>,
+        wrapped: impl FnOnce() -> Result<&'a Wrapped, Error>,
+    ) -> Result<Access, Error> {
+        let Some(key) = key else {
             return Ok(Access::Owned);
         };
         let revision = match kms::usable(ctx.view(), key, ctx.time()) {
             Ok(revision) => revision,
             Err(unusable) => {
-                let _recorded = unwrap(ctx, group, &group.index_key).await;
+                if let Ok(wrapped) = wrapped() {
+                    let _recorded = unwrap_for(ctx, group, Some(key), wrapped).await;
+                }
                 return Err(Error::of_key(unusable));
             }
         };
@@ -124,10 +141,85 @@ impl DataKeys {
         });
     }
 
-    fn cached(&self, ctx: &Ctx, slot: &Slot) -> Option<Unwrapped> {
+    fn cached(&self, now: Monotonic, slot: &Slot) -> Option<Unwrapped> {
         let entry = self.cache.get(slot)?;
-        (entry.until > ctx.monotonic()).then_some(entry.key)
+        (entry.until > now).then_some(entry.key)
     }
+
+    fn entry(
+        &self,
+        (view, now): (&View, Monotonic),
+        kms_key: Option<&Arn>,
+        slot: &Slot,
+        key: Unwrapped,
+    ) -> Entry {
+        let outside = kms_key.is_some_and(|key| kms::is_held_outside(view, key));
+        let lifetime = if outside {
+            self.outside_lifetime
+        } else {
+            self.lifetime
+        };
+        Entry {
+            until: Monotonic(now.0.saturating_add(lifetime)),
+            shared: !lifetime.is_zero(),
+            kms_key: match (kms_key, &slot.access) {
+                (Some(key), Access::Own { revision, .. }) => Some((key.clone(), *revision)),
+                (Some(_) | None, _) => None,
+            },
+            key,
+        }
+    }
+
+    /// The group's data key of this number for the service's own work, which [`crate::upkeep`]
+    /// has allowed on what `work` sees: through the group's grant on `kms_key`, under which the
+    /// data key is.
+    pub(crate) async fn for_service(
+        &self,
+        work: &OwnWork,
+        group: &GroupRecord,
+        (kms_key, number): (Option<&Arn>, u32),
+    ) -> Result<Arc<DataKey>, Error> {
+        let access = match kms_key {
+            None => Access::Owned,
+            Some(key) => Access::Own {
+                revision: kms::usable(work.view(), key, work.time()).map_err(Error::of_key)?,
+                caller: Caller::Principal(Service::SageMaker.principal().to_owned()),
+            },
+        };
+        let now = work.services().clock().monotonic();
+        let slot = Slot::new(group, number, &access);
+        if let Some(Unwrapped::Data(key)) = self.cached(now, &slot) {
+            return Ok(key);
+        }
+        let wrapped = group.keys(work.view())?.data_key(number);
+        let wrapped = wrapped.ok_or_else(|| Error::broken("a cell names an unknown data key"))?;
+        let key = unwrap_own(work, group, kms_key, wrapped).await?;
+        let key = Arc::new(DataKey::new(number, &key));
+        let unwrapped = Unwrapped::Data(Arc::clone(&key));
+        let entry = self.entry((work.view(), now), kms_key, &slot, unwrapped);
+        if entry.shared {
+            self.cache.insert(slot, entry);
+        }
+        Ok(key)
+    }
+}
+
+/// The number under which `resolve` asks for the former KMS key of `group` at `place`.
+pub(crate) fn condition_of(group: &GroupRecord, place: usize) -> usize {
+    let group = usize::try_from(group.number).unwrap_or(usize::MAX);
+    group.saturating_mul(MOST_FORMER).saturating_add(place)
+}
+
+/// How many KMS keys a group may move away from at a time.
+pub(crate) const MOST_FORMER: usize = 8;
+
+fn wrapped_data_key<'a>(
+    ctx: &'a Ctx,
+    group: &'a GroupRecord,
+    number: u32,
+) -> Result<&'a Wrapped, Error> {
+    let wrapped = group.keys(ctx.view())?.data_key(number);
+    wrapped.ok_or_else(|| Error::broken("a cell names an unknown data key"))
 }
 
 /// The keys that one request uses, and what it had to unwrap for that.
@@ -138,6 +230,7 @@ impl DataKeys {
 pub(crate) struct Keys<'a> {
     ctx: &'a Ctx,
     shared: &'a Arc<DataKeys>,
+    conditions: Conditions,
     fresh: Vec<(Slot, Entry)>,
 }
 
@@ -149,10 +242,18 @@ pub(crate) struct Fresh {
 }
 
 impl<'a> Keys<'a> {
+    /// The keys that a request may use which only writes.
     pub(crate) fn new(ctx: &'a Ctx, runtime: &'a Runtime) -> Self {
+        Self::reading(ctx, runtime, Conditions::default())
+    }
+
+    /// Those of a request that reads: `conditions` say which records it may read that are still
+    /// under a KMS key that their group moves away from.
+    pub(crate) fn reading(ctx: &'a Ctx, runtime: &'a Runtime, conditions: Conditions) -> Self {
         Self {
             ctx,
             shared: &runtime.keys,
+            conditions,
             fresh: Vec::new(),
         }
     }
@@ -167,29 +268,70 @@ impl<'a> Keys<'a> {
         if let Some(Unwrapped::Index(key)) = self.known(&slot) {
             return Ok(key);
         }
-        let key = unwrap(self.ctx, group, &group.index_key).await?;
+        let kms_key = group.online.key.as_ref();
+        let wrapped = &group.keys(self.ctx.view())?.index_key;
+        let key = unwrap_for(self.ctx, group, kms_key, wrapped).await?;
         let key = Arc::new(IndexKey::new(&key));
-        self.remember(group, slot, Unwrapped::Index(Arc::clone(&key)));
+        self.remember(kms_key, slot, Unwrapped::Index(Arc::clone(&key)));
         Ok(key)
     }
 
-    /// The group's data key of this number.
+    /// The group's data key of this number, which `access` to the group's key lets be used, or,
+    /// if it is under a key that the group moves away from, the caller's right to that.
+    ///
+    /// A key that was made since the request began has it decided anew.
     pub(crate) async fn data(
         &mut self,
         group: &GroupRecord,
         access: &Access,
         number: u32,
     ) -> Result<Arc<DataKey>, Error> {
-        let slot = Slot::new(group, number, access);
+        if number > group.data_key {
+            self.ctx.decide_anew();
+            return Err(Error::Outdated);
+        }
+        let former = group.former_of(number);
+        let (kms_key, slot) = match former.and_then(|place| Some((place, group.former.get(place)?)))
+        {
+            None => (group.online.key.as_ref(), Slot::new(group, number, access)),
+            Some((place, former)) => {
+                let key = former.key.as_ref();
+                let access = self.former_access(group, (place, key), number).await?;
+                (key, Slot::new(group, number, &access))
+            }
+        };
         if let Some(Unwrapped::Data(key)) = self.known(&slot) {
             return Ok(key);
         }
-        let wrapped = group.data_keys.iter().find(|key| key.number == number);
-        let wrapped = wrapped.ok_or_else(|| Error::broken("a cell names an unknown data key"))?;
-        let key = unwrap(self.ctx, group, &wrapped.wrapped).await?;
+        let wrapped = wrapped_data_key(self.ctx, group, number)?;
+        let key = unwrap_for(self.ctx, group, kms_key, wrapped).await?;
         let key = Arc::new(DataKey::new(number, &key));
-        self.remember(group, slot, Unwrapped::Data(Arc::clone(&key)));
+        self.remember(kms_key, slot, Unwrapped::Data(Arc::clone(&key)));
         Ok(key)
+    }
+
+    /// The caller's access to a KMS key that the group moves away from.
+    async fn former_access(
+        &self,
+        group: &GroupRecord,
+        (place, key): (usize, Option<&Arn>),
+        number: u32,
+    ) -> Result<Access, Error> {
+        if key.is_some() {
+            let number = condition_of(group, place);
+            match self.conditions.require(self.ctx, number) {
+                Ok(()) => {}
+                Err(Withheld::Denied(denial)) => {
+                    let message = denial.message;
+                    return Err(Error::KeyDenied { message });
+                }
+                Err(Withheld::NotAsked) => {
+                    return Err(Error::broken("nobody asked for a key of a group"));
+                }
+            }
+        }
+        let wrapped = || wrapped_data_key(self.ctx, group, number);
+        DataKeys::check_key(self.ctx, group, key, wrapped).await
     }
 
     /// What was unwrapped, to be kept when the answer is given.
@@ -205,33 +347,16 @@ impl<'a> Keys<'a> {
         let fresh = self.fresh.iter().find(|(known, _)| known == slot);
         match fresh {
             Some((_, entry)) => Some(entry.key.clone()),
-            None => self.shared.cached(self.ctx, slot),
+            None => self.shared.cached(self.ctx.monotonic(), slot),
         }
     }
 
-    fn remember(&mut self, group: &GroupRecord, slot: Slot, key: Unwrapped) {
+    fn remember(&mut self, kms_key: Option<&Arn>, slot: Slot, key: Unwrapped) {
         let now = self.ctx.services().clock().monotonic();
-        let kms_key = match (&group.online.key, &slot.access) {
-            (Some(key), Access::Own { revision, .. }) => Some((key.clone(), *revision)),
-            (Some(_) | None, _) => None,
-        };
-        let outside = group.online.key.as_ref();
-        let outside = outside.is_some_and(|key| kms::is_held_outside(self.ctx.view(), key));
-        let lifetime = if outside {
-            self.shared.outside_lifetime
-        } else {
-            self.shared.lifetime
-        };
-        let until = Monotonic(now.0.saturating_add(lifetime));
-        self.fresh.push((
-            slot,
-            Entry {
-                until,
-                shared: !lifetime.is_zero(),
-                kms_key,
-                key,
-            },
-        ));
+        let entry = self
+            .shared
+            .entry((self.ctx.view(), now), kms_key, &slot, key);
+        self.fresh.push((slot, entry));
     }
 }
 
@@ -259,73 +384,70 @@ impl Slot {
     }
 }
 
-/// Under what the keys of a new group are wrapped.
-#[derive(Debug)]
-pub(crate) struct Wrapping<'a> {
-    pub(crate) region: &'a Region,
-    pub(crate) key: Option<&'a Arn>,
-    pub(crate) context: &'a kms::EncryptionContext,
+/// Unwraps a key of `group` that is under `kms_key`: by `Decrypt` on the caller's behalf, or under
+/// the AWS owned key.
+pub(crate) async fn unwrap_for(
+    ctx: &Ctx,
+    group: &GroupRecord,
+    kms_key: Option<&Arn>,
+    wrapped: &Wrapped,
+) -> Result<Key32, Error> {
+    let Some(key) = kms_key else {
+        return unwrap_owned(ctx.part()?, ctx.view(), group, wrapped);
+    };
+    let on_behalf = ctx.on_behalf_of(Service::SageMaker);
+    let call = pipeline::call::<kms::Decrypt>(on_behalf, decrypt(group, key, wrapped));
+    unwrapped(Box::pin(call).await)
 }
 
-impl Wrapping<'_> {
-    /// Makes a new key and returns it wrapped; its plaintext is wiped here.
-    ///
-    /// Under a customer's key this is `GenerateDataKey` on the caller's behalf, decided and
-    /// recorded like any other.
-    pub(crate) async fn new_key(&self, ctx: &Ctx) -> Result<Wrapped, Error> {
-        let Some(key) = self.key else {
-            let fresh = Key32::generate(ctx.entropy());
-            let keyring: &kms::Keyring = ctx.part()?;
-            let (view, service) = (ctx.view(), Service::SageMaker);
-            return keyring
-                .encrypt_owned(view, service, self.region, self.context, fresh.expose())
-                .map(Wrapped)
-                .map_err(|source| Error::internal("a new key cannot be wrapped", source));
-        };
-        let request = GenerateDataKeyRequest {
-            key_id: key.to_string(),
-            encryption_context: Some(self.context.clone()),
-            key_spec: Some(DataKeySpec::Aes256),
-            ..GenerateDataKeyRequest::default()
-        };
-        let on_behalf = ctx.on_behalf_of(Service::SageMaker);
-        let call = pipeline::call::<kms::GenerateDataKey>(on_behalf, request);
-        let answer = Box::pin(call).await.map_err(Error::of_key_call)?;
-        let blob = answer
-            .ciphertext_blob
-            .ok_or_else(|| Error::broken("KMS wrapped no key"))?;
-        Ok(Wrapped(blob.0))
+/// Unwraps a key of `group` in the service's own name.
+pub(crate) async fn unwrap_own(
+    work: &OwnWork,
+    group: &GroupRecord,
+    kms_key: Option<&Arn>,
+    wrapped: &Wrapped,
+) -> Result<Key32, Error> {
+    let Some(key) = kms_key else {
+        return unwrap_owned(work.services().part()?, work.view(), group, wrapped);
+    };
+    unwrapped(Box::pin(work.call::<kms::Decrypt>(decrypt(group, key, wrapped))).await)
+}
+
+fn unwrap_owned(
+    keyring: &kms::Keyring,
+    view: &View,
+    group: &GroupRecord,
+    wrapped: &Wrapped,
+) -> Result<Key32, Error> {
+    let context = &group.schema.context;
+    keyring
+        .decrypt_owned(view, Service::SageMaker, &group.region, context, &wrapped.0)
+        .map_err(|source| Error::internal("a key of a group does not unwrap", source))
+        .and_then(|secret| Key32::try_from(secret.expose()).map_err(damaged))
+}
+
+fn decrypt(group: &GroupRecord, key: &Arn, wrapped: &Wrapped) -> DecryptRequest {
+    DecryptRequest {
+        ciphertext_blob: Some(Blob(wrapped.0.clone())),
+        encryption_context: Some(group.schema.context.clone()),
+        key_id: Some(key.to_string()),
+        ..DecryptRequest::default()
     }
 }
 
-/// Unwraps a key of `group`; under a customer's key by `Decrypt` on the caller's behalf.
-async fn unwrap(ctx: &Ctx, group: &GroupRecord, wrapped: &Wrapped) -> Result<Key32, Error> {
-    let context = &group.schema.context;
-    let damaged = |source| Error::internal("a key of a group has the wrong length", source);
-    let Some(key) = &group.online.key else {
-        let keyring: &kms::Keyring = ctx.part()?;
-        let (view, service) = (ctx.view(), Service::SageMaker);
-        let secret = keyring
-            .decrypt_owned(view, service, &group.region, context, &wrapped.0)
-            .map_err(|source| Error::internal("a key of a group does not unwrap", source))?;
-        return Key32::try_from(secret.expose()).map_err(damaged);
-    };
-    let request = DecryptRequest {
-        ciphertext_blob: Some(Blob(wrapped.0.clone())),
-        encryption_context: Some(context.clone()),
-        key_id: Some(key.to_string()),
-        ..DecryptRequest::default()
-    };
-    let on_behalf = ctx.on_behalf_of(Service::SageMaker);
-    let call = pipeline::call::<kms::Decrypt>(on_behalf, request);
-    let answer = Box::pin(call).await.map_err(of_unwrapping)?;
+fn unwrapped(answer: Result<DecryptResponse, Failure>) -> Result<Key32, Error> {
+    let answer = answer.map_err(of_unwrapping)?;
     let secret = answer
         .plaintext
         .ok_or_else(|| Error::broken("KMS unwrapped no key"))?;
     Key32::try_from(secret.expose()).map_err(damaged)
 }
 
-fn of_unwrapping(failure: pipeline::Failure) -> Error {
+fn damaged(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::internal("a key of a group has the wrong length", source)
+}
+
+fn of_unwrapping(failure: Failure) -> Error {
     if failure.code == "InvalidCiphertextException" {
         // The caller did not send this ciphertext: what is stored is damaged.
         return Error::broken("a key of a group does not unwrap");

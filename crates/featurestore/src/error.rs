@@ -53,6 +53,12 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Another update has not come to its end yet.
+    #[error("the feature group {name} is still being updated")]
+    UpdateInProgress {
+        /// The name.
+        name: String,
+    },
     /// The account has as many groups in the region as it may have.
     #[error(
         "The account-level service limit 'Maximum number of feature groups' is {limit} \
@@ -71,6 +77,9 @@ pub enum Error {
         /// How many it may have.
         limit: usize,
     },
+    /// What was met is newer than what the call sees.
+    #[error("the feature group has changed meanwhile")]
+    Outdated,
     /// The account has asked too often.
     #[error("Rate exceeded")]
     Throttled,
@@ -193,9 +202,12 @@ impl ServiceError for Error {
             Self::GroupNotFound { .. }
             | Self::FeatureNotFound { .. }
             | Self::RecordNotFound { .. } => ErrorKind::NotFound,
-            Self::GroupExists { .. } | Self::StaleUpdate => ErrorKind::Conflict,
+            Self::GroupExists { .. } | Self::UpdateInProgress { .. } | Self::StaleUpdate => {
+                ErrorKind::Conflict
+            }
             Self::GroupLimit { .. } | Self::FeatureLimit { .. } => ErrorKind::LimitExceeded,
             Self::Throttled => ErrorKind::Throttled,
+            Self::Outdated => ErrorKind::Unavailable,
             Self::KeyDenied { .. } | Self::NoAccount => ErrorKind::Denied,
             Self::Online(error) => error.kind(),
             Self::Internal { .. } => ErrorKind::Internal,
@@ -211,9 +223,10 @@ impl ServiceError for Error {
             | Self::FeatureNotFound { .. }
             | Self::RecordNotFound { .. } => "ResourceNotFound",
             Self::StaleUpdate => "ConflictException",
-            Self::GroupExists { .. } => "ResourceInUse",
+            Self::GroupExists { .. } | Self::UpdateInProgress { .. } => "ResourceInUse",
             Self::GroupLimit { .. } | Self::FeatureLimit { .. } => "ResourceLimitExceeded",
             Self::Throttled => "ThrottlingException",
+            Self::Outdated => "ServiceUnavailable",
             Self::KeyDenied { .. } | Self::NoAccount => "AccessDeniedException",
             Self::Online(error) => of_the_store(error),
             Self::Internal { .. } => "InternalFailure",
@@ -232,10 +245,12 @@ impl ServiceError for Error {
             | Self::FeatureNotFound { .. }
             | Self::RecordNotFound { .. }
             | Self::StaleUpdate
+            | Self::UpdateInProgress { .. }
             | Self::GroupExists { .. }
             | Self::GroupLimit { .. }
             | Self::FeatureLimit { .. }
             | Self::Throttled
+            | Self::Outdated
             | Self::Key { .. }
             | Self::KeyDenied { .. }
             | Self::NoAccount => self.to_string(),
@@ -274,13 +289,14 @@ impl ServiceError for RuntimeError {
             | Error::Plain(_)
             | Error::Unsupported(_)
             | Error::GroupExists { .. }
+            | Error::UpdateInProgress { .. }
             | Error::GroupLimit { .. }
             | Error::FeatureLimit { .. } => "ValidationError",
             Error::GroupNotFound { .. }
             | Error::FeatureNotFound { .. }
             | Error::RecordNotFound { .. } => "ResourceNotFound",
             Error::StaleUpdate => "ConflictException",
-            Error::Throttled => "ThrottlingException",
+            Error::Throttled | Error::Outdated => "ServiceUnavailable",
             // A key that cannot be used forbids access, whoever asks.
             Error::Key { .. } | Error::KeyDenied { .. } | Error::NoAccount => "AccessForbidden",
             Error::Online(error) => of_the_store(error),

@@ -5,8 +5,9 @@
 //! group's ARN. So it does not serve another group under the same key, nor a later one of the
 //! same name. Deleting the group retires it.
 
-use pipeline::Ctx;
+use pipeline::{Ctx, OwnWork};
 use shapes::kms::{CreateGrantRequest, GrantConstraints, GrantOperation, RetireGrantRequest};
+use store::View;
 use tracing::warn;
 use types::{Arn, Service};
 
@@ -85,26 +86,45 @@ pub(crate) async fn create(
         .ok_or_else(|| Error::broken("KMS made a grant without an id"))
 }
 
-/// Retires the grant of a group that is deleted, and any that was made in its place, in the
+/// Retires the grants of a group that is deleted, and any that were made in their place, in the
 /// service's own name.
 ///
 /// A grant that is gone is no failure. One that KMS does not let go stays behind: it is bound
 /// to a group that is no more, and the log names it.
 pub(crate) async fn retire(ctx: &Ctx, group: &GroupRecord) {
-    let Some(key) = &group.online.key else {
-        return;
-    };
-    for grant in kms::standing_grants(ctx.view(), &request_for(group, key)) {
+    for key in group.kms_keys() {
+        for (grant, request) in standing(ctx.view(), group, key) {
+            let by = ctx.in_own_name(Service::SageMaker, group.arn.clone());
+            let call = pipeline::call::<kms::RetireGrant>(by, request);
+            if let Err(failure) = Box::pin(call).await {
+                let (group, code) = (&group.arn, failure.code.as_ref());
+                warn!(%group, %key, grant, code, "the grant of a deleted group could not be retired");
+            }
+        }
+    }
+}
+
+/// Retires the grant of `group` on a key that it has moved away from or was not made under, as
+/// [`retire`] does.
+pub(crate) async fn retire_own(work: &OwnWork, group: &GroupRecord, key: &Arn) {
+    for (grant, request) in standing(work.view(), group, key) {
+        if let Err(failure) = Box::pin(work.call::<kms::RetireGrant>(request)).await {
+            let (group, code) = (&group.arn, failure.code.as_ref());
+            warn!(%group, %key, grant, code, "the grant of a feature group on a key could not be retired");
+        }
+    }
+}
+
+/// The grants of `group` that stand on `key`, and how they are retired.
+fn standing(view: &View, group: &GroupRecord, key: &Arn) -> Vec<(String, RetireGrantRequest)> {
+    let standing = kms::standing_grants(view, &request_for(group, key));
+    let retired = standing.into_iter().map(|grant| {
         let request = RetireGrantRequest {
             key_id: Some(key.to_string()),
             grant_id: Some(grant.clone()),
             ..RetireGrantRequest::default()
         };
-        let by = ctx.in_own_name(Service::SageMaker, group.arn.clone());
-        let call = pipeline::call::<kms::RetireGrant>(by, request);
-        if let Err(failure) = Box::pin(call).await {
-            let (group, code) = (&group.arn, failure.code.as_ref());
-            warn!(%group, %key, grant, code, "the grant of a deleted group could not be retired");
-        }
-    }
+        (grant, request)
+    });
+    retired.collect()
 }

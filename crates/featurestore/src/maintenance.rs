@@ -1,29 +1,36 @@
-//! What the server does in the background: sweeping, removing deleted groups, wiping keys.
+//! What the server does in the background: sweeping, removing deleted groups, renewing data keys,
+//! sealing records anew, wiping unwrapped keys.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pipeline::Services;
-use store::{Batch, Key, Lane};
+use store::{Batch, CommitError, Key};
 use tracing::error;
+use types::{ErrorKind, Monotonic, ServiceError as _};
 
-use crate::records::PURGES;
+use crate::records::{PURGES, PurgeRecord};
 use crate::upkeep::Gate;
-use crate::{Error, Runtime};
+use crate::{Error, Runtime, lifecycle, renewal, reseal};
 
 /// How many cells one step removes; a step is one commit.
 const STEP: usize = 256;
 
-/// How many steps one call makes of each duty, so that a call ends.
-const STEPS: usize = 16;
+/// How many steps one call makes of each duty at most, so that a call ends.
+const STEPS: usize = 256;
+
+/// For how long a call makes steps of one duty: so many as the backlog asks for and this lets it,
+/// beside the requests.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How many of these steps a deleted group gets, if others wait.
-const SHARE: usize = 4;
+const SHARE: usize = 64;
 
 /// How many failures one call goes on after.
 const MOST_UNDONE: usize = 64;
 
-/// Removes expired records, removes the cells of deleted groups, and wipes unwrapped keys
-/// whose time is over or whose KMS key has changed.
+/// Removes expired records and the cells of deleted groups, renews data keys, seals records anew
+/// under newer ones, and wipes unwrapped keys whose time is over or whose KMS key has changed.
 ///
 /// A group under a customer's key is touched only if its grant lets the service use that key:
 /// if not, its expired records stay where they are, invisible, and the log, the audit trail
@@ -46,6 +53,9 @@ pub async fn maintain(services: &Arc<Services>) -> Vec<Undone> {
         undone.push(Undone::new("expired records", source));
     }
     undone.extend(purge(services, runtime).await);
+    undone.extend(lifecycle::go_on(services).await);
+    undone.extend(renewal::begin_due(services, runtime).await);
+    undone.extend(reseal::go_on(services, runtime).await);
     undone
 }
 
@@ -67,14 +77,20 @@ impl Undone {
     }
 }
 
+/// When a duty that begins now ends at the latest.
+fn until(services: &Services) -> Monotonic {
+    let now = services.clock().monotonic();
+    Monotonic(now.0.saturating_add(PATIENCE))
+}
+
 async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Result<(), Error> {
-    let mut damaged = 0;
+    let (mut damaged, end) = (0, until(services));
     for _ in 0..STEPS {
         let (gate, now) = (Gate::new(services), services.clock().now());
         let open = |group: online::GroupNumber| gate.is_open(group.0);
         let swept = runtime.cells.sweep(now, STEP, &open).await?;
         damaged += swept.damaged;
-        if !swept.more {
+        if !swept.more || services.clock().monotonic() >= end {
             break;
         }
     }
@@ -92,42 +108,61 @@ async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Result<(), Error>
 async fn purge(services: &Services, runtime: &Runtime) -> Vec<Undone> {
     let snapshot = services.store().snapshot();
     let all = Key::of(&[]);
-    let (mut steps, mut undone) = (STEPS, Vec::new());
-    for (row, purge) in snapshot.scan(&PURGES, &all) {
-        let group = online::GroupNumber(purge.record.number);
-        match purge_group(services, runtime, (row, group), &mut steps).await {
-            Ok(()) => {}
-            Err(source) => {
-                let what = format!("the records of deleted group {}", group.0);
-                undone.push(Undone::new(what, source));
-            }
+    let (mut steps, mut undone, end) = (STEPS, Vec::new(), until(services));
+    for (_, purge) in snapshot.scan(&PURGES, &all) {
+        let purge = purge.record;
+        if let Err(source) = purge_group(services, runtime, purge, &mut steps).await {
+            let what = format!("the records of deleted group {}", purge.number);
+            undone.push(Undone::new(what, source));
         }
-        if steps == 0 || undone.len() >= MOST_UNDONE {
+        let late = services.clock().monotonic() >= end;
+        if late || steps == 0 || undone.len() >= MOST_UNDONE {
             break;
         }
     }
     undone
 }
 
-async fn purge_group(
+/// Removes cells of a deleted group, so many steps at most, and the group with the last.
+///
+/// A store that takes no writes now is no failure of the deletion.
+pub(crate) async fn purge_group(
     services: &Services,
     runtime: &Runtime,
-    (row, group): (&Key, online::GroupNumber),
+    purge: &PurgeRecord,
     steps: &mut usize,
 ) -> Result<(), Error> {
+    let group = online::GroupNumber(purge.number);
     // INVARIANT: nothing is written to a group after its deletion, because every write
     // depends on the group's row; once its cells are gone none come back.
     let mut own = SHARE;
-    while runtime.cells.purge(group, STEP).await?.more {
+    loop {
+        match runtime.cells.purge(group, STEP).await {
+            Ok(purged) if !purged.more => break,
+            Ok(_more) => {}
+            Err(failed) => {
+                let failed = Error::from(failed);
+                if failed.kind() == ErrorKind::Internal
+                    && let Some(batch) = lifecycle::delete_failed(services, purge, &failed)
+                {
+                    commit(services, batch).await?;
+                }
+                return Err(failed);
+            }
+        }
         *steps = steps.saturating_sub(1);
         own = own.saturating_sub(1);
         if *steps == 0 || own == 0 {
             return Ok(());
         }
     }
-    let mut batch = Batch::new(Lane::Metadata);
-    batch.delete(&PURGES, row.clone());
-    let committed = services.store().commit(batch).await;
-    committed.map_err(online::Error::Commit)?;
-    Ok(())
+    commit(services, lifecycle::deleted(services, purge)).await
+}
+
+async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
+    match services.store().commit(batch).await {
+        // Somebody else was first.
+        Ok(_) | Err(CommitError::Conflict) => Ok(()),
+        Err(failed) => Err(online::Error::Commit(failed).into()),
+    }
 }

@@ -1,6 +1,7 @@
 //! From a record on the wire to a sealed cell.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 
 use online::{
     CellKey, EventTime, GroupNumber, Header, Payload, PayloadWriter, Rule, SealedCell, Version,
@@ -213,12 +214,10 @@ pub(crate) async fn stage(
     let cell = match &version.payload {
         None => None,
         Some(payload) => {
-            let current = group
-                .current_data_key()
-                .ok_or_else(|| Error::broken("a group has no data key"))?;
-            let data_key = keys.data(group, access, current.number).await?;
+            let data_key = keys.data(group, access, group.data_key).await?;
+            group.schema.sealed.fetch_add(1, Ordering::Relaxed);
             let header = Header {
-                data_key: current.number,
+                data_key: group.data_key,
                 version: number,
                 expires_at: version.expires_at,
                 deleted: version.deleted,

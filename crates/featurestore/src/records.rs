@@ -2,12 +2,16 @@
 //! deleted ones whose cells are still to be removed.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use store::{AnyTable, Key, KeyBuilder, Record, Table};
+use serde_json::{Value, json};
+use store::{AnyTable, Key, KeyBuilder, Record, RecordError, Table, View};
 use types::{AccountId, Arn, Region, Timestamp};
 
+use crate::Error;
+use crate::key_records::{GROUP_KEYS, GroupKeys, KEY_USES, RENEWALS};
+use crate::pending::Update;
 use crate::schema::Schema;
 use crate::ttl::Ttl;
 use crate::values::FeatureType;
@@ -23,15 +27,21 @@ pub(crate) static PURGES: Table<PurgeRecord> = Table::without_history("feature_g
 
 /// Every table that this crate needs, those of the online store included.
 pub fn tables() -> Vec<&'static dyn AnyTable> {
-    let mut tables: Vec<&'static dyn AnyTable> = vec![&GROUPS, &NUMBERS, &PURGES];
+    let mut tables: Vec<&'static dyn AnyTable> = vec![
+        &GROUPS,
+        &NUMBERS,
+        &PURGES,
+        &GROUP_KEYS,
+        &RENEWALS,
+        &KEY_USES,
+    ];
     tables.extend(online::tables());
     tables
 }
 
 /// A feature group.
 ///
-/// Data keys and index key are kept as KMS wrapped them, under the group's key or, if it has
-/// none, under the AWS owned key of SageMaker. Both are bound to the group's ARN and id.
+/// Its data keys and its index key are in [`GROUP_KEYS`], so that no history keeps them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct GroupRecord {
     /// The account.
@@ -64,16 +74,28 @@ pub struct GroupRecord {
     pub status: Status,
     /// When the group was created.
     pub created: Timestamp,
-    /// The keys that seal records, oldest first.
-    pub data_keys: Vec<WrappedKey>,
-    /// The key that hides identifiers.
-    pub index_key: Wrapped,
+    /// The number of the data key that seals what is written now; the highest of all.
+    pub data_key: u32,
+    /// When that was made.
+    pub data_key_made: Timestamp,
+    /// The KMS keys that older data keys are still under, oldest first, while the group moves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerKey>,
+    /// The group's keys as version 1 had them, until they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<GroupKeys>,
     /// The id of the grant on the online store's key that the service's own work goes through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
+    /// Why creating or deleting it has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// When `UpdateFeatureGroup` changed it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Timestamp>,
+    /// Its last update, if that is still to be done or has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
     /// What is computed from the rest when the record is loaded.
     #[serde(skip)]
     pub(crate) schema: Schema,
@@ -101,6 +123,15 @@ pub struct Definition {
     pub parameters: BTreeMap<String, String>,
 }
 
+/// A KMS key that a group moves away from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerKey {
+    /// The key; none is the AWS owned key.
+    pub key: Option<Arn>,
+    /// The highest number of the data keys that are under it.
+    pub last: u32,
+}
+
 /// The online store of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnlineStore {
@@ -122,29 +153,47 @@ pub enum Storage {
     StandardV2,
 }
 
-/// Where a group is in its life. A deleted group has no record.
+/// Where a group is in its life, as at AWS. When it is gone it has no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
+    /// Its keys and its grant are made; the service has not found yet that it can use them.
+    Creating,
     /// In use.
     Created,
+    /// The service cannot use its key: nothing but its name is left.
+    CreateFailed,
+    /// Its keys and its grant are gone; its records are being removed.
+    Deleting,
+    /// The same, and removing them has failed; it is tried again.
+    DeleteFailed,
 }
-
-/// A data key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WrappedKey {
-    /// Its number, from 1; cells name it.
-    pub number: u32,
-    /// The wrapped key.
-    pub wrapped: Wrapped,
-}
-
-/// A key as KMS wrapped it; stored as base64.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Wrapped(pub Vec<u8>);
 
 impl Record for GroupRecord {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
+
+    /// Version 1 had the group's keys in the group's row.
+    fn upgrade(version: u16, mut stored: Value) -> Result<Self, RecordError> {
+        if version != 1 {
+            return Err(RecordError::UnknownVersion { version });
+        }
+        if let Value::Object(fields) = &mut stored {
+            let keys = fields.remove("data_keys").unwrap_or_default();
+            let last = keys.as_array().and_then(|keys| keys.last());
+            let last = last
+                .and_then(|key| key.get("number"))
+                .cloned()
+                .unwrap_or_default();
+            let index = fields.remove("index_key").unwrap_or_default();
+            let made = fields.get("created").cloned().unwrap_or_default();
+            fields.insert("data_key".to_owned(), last);
+            fields.insert("data_key_made".to_owned(), made);
+            fields.insert(
+                "keys".to_owned(),
+                json!({ "data_keys": keys, "index_key": index }),
+            );
+        }
+        serde_json::from_value(stored).map_err(|source| RecordError::Unreadable { source })
+    }
 
     fn loaded(&mut self) {
         self.schema = Schema::of(self);
@@ -179,18 +228,72 @@ impl GroupRecord {
             tags: self.tags.clone(),
             status: self.status,
             created: self.created,
-            data_keys: self.data_keys.clone(),
-            index_key: self.index_key.clone(),
+            data_key: self.data_key,
+            data_key_made: self.data_key_made,
+            former: self.former.clone(),
+            keys: self.keys.clone(),
             grant: self.grant.clone(),
+            failure: self.failure.clone(),
             updated: self.updated,
-            schema: Schema::default(),
+            update: self.update.clone(),
+            schema: Schema::counting(&self.schema.sealed),
         }
     }
 
-    /// The data key that seals what is written now.
-    pub(crate) fn current_data_key(&self) -> Option<&WrappedKey> {
-        self.data_keys.last()
+    /// Fails with the group's state unless it can be used.
+    pub(crate) fn ready(&self) -> Result<(), Error> {
+        let state = match self.status {
+            Status::Created => return Ok(()),
+            Status::Creating => "is still being created",
+            Status::CreateFailed => "could not be created",
+            Status::Deleting | Status::DeleteFailed => "is being deleted",
+        };
+        Err(Error::validation(format!(
+            "the feature group {} {state}.",
+            self.name
+        )))
     }
+
+    /// The group's wrapped keys.
+    ///
+    /// Fails if they are not there: a group without them is damaged.
+    pub(crate) fn keys<'a>(&'a self, view: &'a View) -> Result<&'a GroupKeys, Error> {
+        if let Some(keys) = &self.keys {
+            return Ok(keys);
+        }
+        let row = view.get(&GROUP_KEYS, &number_row(self.number));
+        row.map(|row| row.record)
+            .ok_or_else(|| Error::broken("a group has no keys"))
+    }
+
+    /// Makes the data key of this number, made at `now`, the one that seals; the group's keys are
+    /// stored apart from it.
+    pub(crate) fn begin_data_key(&mut self, number: u32, now: Timestamp) {
+        self.data_key = number;
+        self.data_key_made = now;
+        self.keys = None;
+        self.schema.sealed = Arc::default();
+    }
+
+    /// Which of [`Self::former`] the data key of this number is under; `None` is the key of the
+    /// online store.
+    pub(crate) fn former_of(&self, number: u32) -> Option<usize> {
+        self.former.iter().position(|former| number <= former.last)
+    }
+
+    /// Every KMS key of a customer that the group's keys are under, the current one first.
+    pub(crate) fn kms_keys(&self) -> impl Iterator<Item = &Arn> {
+        let former = self.former.iter().filter_map(|former| former.key.as_ref());
+        let current = self.online.key.as_ref();
+        current
+            .into_iter()
+            .chain(former.filter(move |key| Some(*key) != current))
+    }
+}
+
+/// The row key of what is kept for the group of this number.
+pub(crate) fn number_row(number: u64) -> Key {
+    KeyBuilder::default().number(number).build()
 }
 
 /// The row key of a group; `name` is in lower case.
@@ -226,9 +329,12 @@ impl NextNumber {
 }
 
 /// A deleted group.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PurgeRecord {
     pub(crate) number: u64,
+    /// Its ARN, under which its own record stays until its cells are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) arn: Option<Arn>,
 }
 
 impl Record for PurgeRecord {
@@ -236,32 +342,8 @@ impl Record for PurgeRecord {
 }
 
 impl PurgeRecord {
-    pub(crate) fn row(self) -> Key {
-        KeyBuilder::default().number(self.number).build()
-    }
-}
-
-impl TryFrom<String> for Wrapped {
-    type Error = base64::DecodeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        use base64::Engine;
-        base64::engine::general_purpose::STANDARD
-            .decode(text)
-            .map(Self)
-    }
-}
-
-impl From<Wrapped> for String {
-    fn from(wrapped: Wrapped) -> Self {
-        use base64::Engine;
-        base64::engine::general_purpose::STANDARD.encode(wrapped.0)
-    }
-}
-
-impl fmt::Debug for Wrapped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Wrapped({} bytes)", self.0.len())
+    pub(crate) fn row(&self) -> Key {
+        number_row(self.number)
     }
 }
 

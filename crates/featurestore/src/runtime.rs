@@ -8,6 +8,8 @@ use online::{Cells, EmbeddedCells};
 use store::Store;
 
 use crate::data_keys::DataKeys;
+use crate::renewal::RenewalLimits;
+use crate::reseal::Turn;
 use crate::upkeep::Upkeep;
 
 /// The shared part of all operations of this crate.
@@ -17,6 +19,8 @@ pub struct Runtime {
     pub(crate) keys: Arc<DataKeys>,
     pub(crate) upkeep: Upkeep,
     pub(crate) group_limit: usize,
+    pub(crate) renewal: RenewalLimits,
+    pub(crate) turn: Turn,
     /// How often groups are diagnosed.
     pub(crate) diagnoses: Lookups,
 }
@@ -33,6 +37,8 @@ pub struct Options {
     pub outside_key_lifetime: Duration,
     /// How many groups an account may have in a region.
     pub group_limit: usize,
+    /// When data keys are renewed.
+    pub renewal: RenewalLimits,
 }
 
 impl Default for Options {
@@ -41,6 +47,7 @@ impl Default for Options {
             key_lifetime: Duration::from_mins(5),
             outside_key_lifetime: Duration::from_secs(10),
             group_limit: 100,
+            renewal: RenewalLimits::default(),
         }
     }
 }
@@ -58,6 +65,8 @@ impl Runtime {
             )),
             upkeep: Upkeep::default(),
             group_limit: options.group_limit,
+            renewal: options.renewal,
+            turn: Turn::default(),
             diagnoses: Lookups::new(DIAGNOSES),
         })
     }

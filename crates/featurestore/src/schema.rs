@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use pipeline::KeySet;
 
@@ -16,6 +17,8 @@ pub(crate) struct Schema {
     features: Vec<Feature>,
     identifier: usize,
     event_time: usize,
+    /// How many records the newest data key has sealed since that was last written down.
+    pub(crate) sealed: Arc<AtomicU64>,
     /// The encryption context of every key of the group.
     pub(crate) context: BTreeMap<String, String>,
     /// The condition keys that KMS sees when a key of the group is unwrapped.
@@ -34,6 +37,15 @@ pub(crate) struct Feature {
 }
 
 impl Schema {
+    /// That of a copy, before it is loaded, which goes on counting where its original does.
+    pub(crate) fn counting(sealed: &Arc<AtomicU64>) -> Self {
+        Self {
+            sealed: Arc::clone(sealed),
+            ..Self::default()
+        }
+    }
+
+    /// What follows from the rest of `group`.
     pub(crate) fn of(group: &GroupRecord) -> Self {
         let features: Vec<Feature> = group
             .definitions
@@ -52,6 +64,7 @@ impl Schema {
         let (identifier, event_time) = (place(&group.identifier), place(&group.event_time));
         let context = encryption_context(group.arn.as_str(), &group.id);
         Self {
+            sealed: Arc::clone(&group.schema.sealed),
             identifier,
             event_time,
             by_name,

@@ -6,9 +6,7 @@ use shapes::featurestore_runtime::FeatureValue;
 use store::Record;
 use types::Timestamp;
 
-use crate::records::{
-    Definition, GroupRecord, OnlineStore, Status, Storage, Wrapped, WrappedKey, group_arn,
-};
+use crate::records::{Definition, GroupRecord, OnlineStore, Status, Storage, group_arn};
 use crate::schema::Schema;
 use crate::ttl::{Ttl, TtlUnit};
 use crate::values::FeatureType;
@@ -50,13 +48,14 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
         tags: BTreeMap::from([("team".to_owned(), "met".to_owned())]),
         status: Status::Created,
         created: Timestamp::new(1_700_000_000, 5),
-        data_keys: vec![WrappedKey {
-            number: 1,
-            wrapped: Wrapped(vec![1, 2, 3]),
-        }],
-        index_key: Wrapped(vec![4, 5, 6]),
+        data_key: 1,
+        data_key_made: Timestamp::new(1_700_000_000, 5),
+        former: Vec::new(),
+        keys: None,
         grant: None,
+        failure: None,
         updated: None,
+        update: None,
         schema: Schema::default(),
     };
     group.loaded();

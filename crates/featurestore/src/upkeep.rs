@@ -12,11 +12,11 @@ use std::time::Duration;
 use pipeline::{Denial, Needs, OwnWork, Services};
 use store::{Key, Revision};
 use tracing::{info, warn};
-use types::{AccountId, Monotonic, Service, ServiceError};
+use types::{AccountId, Arn, Monotonic, Service, ServiceError};
 
 use crate::actions::DECRYPT;
 use crate::grant;
-use crate::records::{GROUPS, GroupRecord};
+use crate::records::{GROUPS, GroupRecord, Status};
 
 /// How long what was found counts while neither keys nor grants nor groups change.
 const LIFETIME: Duration = Duration::from_mins(5);
@@ -29,8 +29,14 @@ const MOST_LOOKS: usize = 512;
 pub(crate) struct Stopped {
     /// The code and the text of KMS; of another account's key no more than that it is denied.
     pub(crate) reason: String,
+    /// The key that it is about.
+    pub(crate) key: Arn,
+    /// Whether the group only moves away from that key.
+    pub(crate) former: bool,
     /// Why the key cannot be used, though the service may use it.
     pub(crate) unusable: Option<Box<kms::Error>>,
+    /// Whether the key was deleted, and with it what is stored under it.
+    pub(crate) gone: bool,
     denial: Option<(Box<Denial>, Needs)>,
 }
 
@@ -40,34 +46,82 @@ pub(crate) struct Stopped {
 ///
 /// Fails with KMS's own reason.
 pub(crate) fn check(services: &Arc<Services>, group: &GroupRecord) -> Result<(), Stopped> {
-    let Some(key) = &group.online.key else {
-        return Ok(());
-    };
+    match &group.online.key {
+        Some(key) => check_key(&work_on(services, group), group, key),
+        None => Ok(()),
+    }
+}
+
+/// The same of everything that there is to do, moving the group away from other keys included.
+pub(crate) fn check_all(services: &Arc<Services>, group: &GroupRecord) -> Result<(), Stopped> {
     let work = work_on(services, group);
+    for key in group.kms_keys() {
+        check_key(&work, group, key)?;
+    }
+    Ok(())
+}
+
+/// The same of one key that the group is under or moves away from, on what `work` sees.
+pub(crate) fn check_key(work: &OwnWork, group: &GroupRecord, key: &Arn) -> Result<(), Stopped> {
+    let former = group.online.key.as_ref() != Some(key);
+    let stopped = |reason: String| Stopped {
+        reason: if former {
+            format!("records cannot be moved from under {key}: {reason}")
+        } else {
+            reason
+        },
+        key: key.clone(),
+        former,
+        unusable: None,
+        gone: false,
+        denial: None,
+    };
+    let own = key.account() == Some(group.account);
+    if own && is_gone(work, key) {
+        let text = format!(
+            "NotFoundException: the key {key} was deleted, and what is stored under it cannot be \
+             read any more, by nobody"
+        );
+        return Err(Stopped {
+            gone: true,
+            ..stopped(text)
+        });
+    }
     let like = grant::request_for(group, key);
     let need = kms::need_by_grant(work.view(), &like, key, &DECRYPT);
     let needs = Needs::one(need.with_shared(Arc::clone(&group.schema.decrypt_keys)));
     if let Err(denial) = work.decide(&needs) {
-        let text = if key.account() == Some(group.account) {
+        let text = if own {
             denial.message.clone()
         } else {
             let (service, action) = (Service::SageMaker.principal(), DECRYPT.as_str());
             format!("User: {service} is not authorized to perform: {action} on resource: {key}")
         };
         return Err(Stopped {
-            reason: format!("AccessDeniedException: {text}"),
-            unusable: None,
             denial: Some((denial, needs)),
+            ..stopped(format!("AccessDeniedException: {text}"))
         });
     }
-    match kms::usable(work.view(), key, services.clock().now()) {
+    match kms::usable(work.view(), key, work.time()) {
         Ok(_revision) => Ok(()),
-        Err(unusable) => Err(Stopped {
-            reason: format!("{}: {}", unusable.code(), unusable.public_message()),
-            unusable: Some(Box::new(unusable)),
-            denial: None,
-        }),
+        Err(unusable) => {
+            let (code, text) = (unusable.code(), unusable.public_message());
+            let end = if text.contains("pending deletion") {
+                "; when it is deleted, what is stored under it cannot be read any more, by nobody"
+            } else {
+                ""
+            };
+            Err(Stopped {
+                unusable: Some(Box::new(unusable)),
+                ..stopped(format!("{code}: {text}{end}"))
+            })
+        }
     }
+}
+
+/// Whether there is no such key any more.
+pub(crate) fn is_gone(work: &OwnWork, key: &Arn) -> bool {
+    kms::key_revision(work.view().snapshot(), key).is_none()
 }
 
 fn work_on(services: &Arc<Services>, group: &GroupRecord) -> OwnWork {
@@ -131,10 +185,13 @@ impl Upkeep {
         let everywhere = Key::of(&[]);
         let after = round.after.take();
         let rows = snapshot.scan_after(&GROUPS, &everywhere, after.as_ref());
-        let mut keyed = rows.filter(|(_, row)| row.record.online.key.is_some());
+        let mut keyed = rows.filter(|(_, row)| {
+            let group = row.record;
+            group.status == Status::Created && group.kms_keys().next().is_some()
+        });
         for (row, group) in keyed.by_ref().take(MOST_LOOKS) {
             let group = group.record;
-            match check(services, group) {
+            match check_all(services, group) {
                 Err(found) => {
                     round.stopped.insert(group.number);
                     if self.stop(group, &found.reason, now) {
@@ -284,7 +341,9 @@ fn is_over(since: Monotonic, now: Monotonic) -> bool {
 }
 
 impl Stopped {
-    async fn record(&self, services: &Arc<Services>, group: &GroupRecord) {
+    /// Counts that the service is stopped, and records what it was refused in the history of the
+    /// group's account.
+    pub(crate) async fn record(&self, services: &Arc<Services>, group: &GroupRecord) {
         let service = Service::SageMaker.model_name();
         metrics::counter!("strongroom_denied_total", "service" => service, "operation" => "upkeep")
             .increment(1);
@@ -329,7 +388,10 @@ impl<'a> Gate<'a> {
             let view = store::View::plain(self.services.store().snapshot());
             let everywhere = Key::of(&[]);
             let all = view.snapshot().scan(&GROUPS, &everywhere);
-            let keyed = all.filter(|(_, row)| row.record.online.key.is_some());
+            let keyed = all.filter(|(_, row)| {
+                let group = row.record;
+                group.status == Status::Created && group.online.key.is_some()
+            });
             keyed
                 .filter_map(|(row, _)| view.get_shared(&GROUPS, row))
                 .map(|group| (group.number, group))

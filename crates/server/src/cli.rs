@@ -102,6 +102,18 @@ pub enum Command {
         EXAMPLE:\n  strongroom doctor --data ./data"
     )]
     Doctor(DoctorArgs),
+    /// Move a feature group to another KMS key while it is read and written, or see how far that
+    /// has come.
+    ///
+    /// Asks a running server, signed with the credentials of the environment or with those
+    /// that the server wrote into its data directory. Needs `strongroom:RekeyFeatureGroup`, on the
+    /// new key what `CreateFeatureGroup` needs, and `kms:Decrypt` on the old; for `--status`
+    /// `strongroom:DescribeFeatureGroupKeys`.
+    #[command(
+        after_help = "EXAMPLES:\n  strongroom rekey orders --key alias/orders-2027 --wait\n  \
+        strongroom rekey orders --status"
+    )]
+    Rekey(RekeyArgs),
     /// Print a generated page of the documentation.
     #[command(hide = true)]
     Docs {
@@ -362,6 +374,49 @@ pub struct DoctorArgs {
     /// Print the answer as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Flags of `strongroom rekey`.
+#[derive(Debug, Args)]
+pub struct RekeyArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// The feature group, by name or ARN.
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+    /// What to do.
+    #[command(flatten)]
+    pub to: RekeyTo,
+    /// Wait until the last record has moved, and show how far that has come.
+    #[arg(long, conflicts_with = "status")]
+    pub wait: bool,
+    /// The region of the group.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AWS_REGION",
+        default_value = "us-east-1"
+    )]
+    pub region: types::Region,
+    /// Print the answers as JSON, a line each.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where `strongroom rekey` moves a group, or that it only looks.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct RekeyTo {
+    /// The new key: id, ARN, alias or alias ARN.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Move the group to the AWS owned key, which no policy of a customer protects.
+    #[arg(long)]
+    pub aws_owned_key: bool,
+    /// Show which keys the group is under and how far moving and renewing have come.
+    #[arg(long)]
+    pub status: bool,
 }
 
 /// Flags of `strongroom usage`.

@@ -44,6 +44,7 @@ mod passphrase;
 pub mod policy_check;
 pub mod recover;
 mod refusals;
+pub mod rekey;
 pub mod reset;
 pub mod restore;
 pub mod router;

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => server::explain::run(&args),
         Command::Usage(args) => server::usage::run(&args),
         Command::Doctor(args) => server::doctor::run(&args),
+        Command::Rekey(args) => server::rekey::run(&args),
         Command::Docs { page } => server::docs::print(page),
     };
     match run {

@@ -88,7 +88,7 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
-async fn slow_duties(services: &Services) {
+async fn slow_duties(services: &Arc<Services>) {
     keep_last_used(services).await;
     let oldest = audit::oldest_kept_segment(services.clock().now());
     if let Err(failed) = services.store().drop_log_segments(&audit::EVENTS, oldest) {
@@ -96,8 +96,9 @@ async fn slow_duties(services: &Services) {
     }
 }
 
-/// Persists when access keys and KMS keys were last used, and how often KMS keys were.
-async fn keep_last_used(services: &Services) {
+/// Persists when access keys and KMS keys were last used, and how often KMS keys and data keys
+/// were.
+async fn keep_last_used(services: &Arc<Services>) {
     let snapshot = services.store().snapshot();
     let access_keys = services.part::<iam::LastUsed>().ok();
     let access_keys = access_keys.and_then(|used| used.flush(&snapshot));
@@ -110,5 +111,8 @@ async fn keep_last_used(services: &Services) {
     }
     if let Err(failed) = kms::keep_usage(services).await {
         warn!(error = %failed, "the usage of keys will be written down later");
+    }
+    if let Err(failed) = featurestore::keep_counts(services).await {
+        warn!(error = %failed, "the usage of data keys will be written down later");
     }
 }

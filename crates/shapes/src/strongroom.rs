@@ -1,11 +1,17 @@
 //! The shapes of our own service, written by hand: AWS has no model of it.
 
+mod group_keys;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+pub use self::group_keys::{
+    CurrentDataKey, DescribeFeatureGroupKeysInput, DescribeFeatureGroupKeysOutput, FormerKmsKey,
+    RekeyFeatureGroupInput, RekeyFeatureGroupOutput, ResealProgress,
+};
 use crate::{Context, FromTree, Input, Output, Path, ReadError, Text, Tree};
 
 const REQUEST_ID: Text = Text {

@@ -64,6 +64,7 @@ impl Operation for BatchGetRecord {
             if let Some(need) = super::key_need(&group) {
                 needs.push(need.for_item(number));
             }
+            super::former_needs(&group, &mut needs);
             found.push(group);
         }
         Ok((needs, found))
@@ -75,7 +76,8 @@ impl Operation for BatchGetRecord {
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
         let runtime: &Runtime = ctx.part()?;
-        let mut answer = Answer::new(ctx, runtime, input.expiration_time_response);
+        let keys = Keys::reading(ctx, runtime, permit.conditions());
+        let mut answer = Answer::new(keys, input.expiration_time_response);
         for (number, (item, found)) in input.identifiers.iter().zip(permit.target()).enumerate() {
             if let Some(denial) = permit.denied(number) {
                 let message = denial.message.clone();
@@ -162,6 +164,9 @@ async fn read(
         let start = answer.body.len();
         let written = write(&reading, cell, key, (identifier, text), item, answer).await;
         if let Err(error) = written {
+            if let Error::KeyDenied { message } = &error.0 {
+                denied(ctx, message);
+            }
             answer.body.truncate(start);
             answer.fail_one(item, text, &error);
         } else {
@@ -169,6 +174,15 @@ async fn read(
         }
     }
     Ok(())
+}
+
+/// Counts and logs that one record was denied, as the pipeline does with an item: its group is
+/// moving, and the caller may not use the key that the record is still under.
+fn denied(ctx: &Ctx, reason: &str) {
+    let (service, operation) = (BatchGetRecord::SERVICE.model_name(), BatchGetRecord::NAME);
+    metrics::counter!("strongroom_denied_total", "service" => service, "operation" => operation)
+        .increment(1);
+    tracing::debug!(request = %ctx.id(), operation, reason, "a record of a batch is denied");
 }
 
 /// Opens one cell and writes its record.
@@ -207,11 +221,11 @@ async fn write(
 }
 
 impl<'a> Answer<'a> {
-    fn new(ctx: &'a Ctx, runtime: &'a Runtime, expiration: Option<ExpirationTimeResponse>) -> Self {
+    fn new(keys: Keys<'a>, expiration: Option<ExpirationTimeResponse>) -> Self {
         let mut body = JsonBody::with_capacity(4096);
         body.raw(r#"{"Records":["#);
         Self {
-            keys: Keys::new(ctx, runtime),
+            keys,
             body,
             any: false,
             with_expiry: expiration == Some(ExpirationTimeResponse::Enabled),

@@ -1,6 +1,6 @@
 //! `CreateFeatureGroup`: a new group with an online store.
 
-mod chosen_key;
+pub(super) mod chosen_key;
 mod rules;
 
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
@@ -16,16 +16,21 @@ use crate::actions::{
     GENERATE_DATA_KEY, LIST_ALIASES, LIST_GRANTS, PASS_ROLE, RE_ENCRYPT_FROM, RE_ENCRYPT_TO,
     RETIRE_GRANT,
 };
-use crate::data_keys::Wrapping;
 use crate::event::Fields;
+use crate::key_records::{GROUP_KEYS, GroupKeys, WrappedKey};
 use crate::records::{
-    GROUPS, GroupRecord, NUMBERS, NextNumber, OnlineStore, Status, WrappedKey, group_arn,
-    group_row, groups_of,
+    GROUPS, GroupRecord, NUMBERS, NextNumber, OnlineStore, Status, group_arn, group_row, groups_of,
+    number_row,
 };
 use crate::schema::{Schema, encryption_context};
-use crate::{Error, Runtime, features, grant, tags};
+use crate::wrapping::Wrapping;
+use crate::{Error, Runtime, features, grant, lifecycle, tags};
 
-/// Creates a feature group, ready to use when the answer comes.
+/// The number of a group's first data key.
+const FIRST_DATA_KEY: u32 = 1;
+
+/// Creates a feature group. What can be checked is checked at once; the group is `Creating`
+/// until the service has found, as itself, that it may use the key, which the answer waits for.
 ///
 /// With `SecurityConfig.KmsKeyId` the group's data keys are made under that key by SageMaker
 /// on the caller's behalf, and a grant on it for what SageMaker does later of itself. So the
@@ -165,21 +170,36 @@ impl Operation for CreateFeatureGroup {
             role_arn: input.role_arn,
             description: input.description,
             tags: tags::checked(input.tags.as_deref().unwrap_or_default())?,
-            status: Status::Created,
+            status: Status::Creating,
             created: ctx.time(),
+            data_key: FIRST_DATA_KEY,
+            data_key_made: ctx.time(),
+            former: Vec::new(),
+            keys: None,
+            grant,
+            failure: None,
+            updated: None,
+            update: None,
+            schema: Schema::default(),
+        };
+        let keys = GroupKeys {
             data_keys: vec![WrappedKey {
-                number: 1,
+                number: FIRST_DATA_KEY,
                 wrapped: data_key,
             }],
             index_key,
-            grant,
-            updated: None,
-            schema: Schema::default(),
         };
         let mut batch = Batch::new(Lane::Metadata);
+        batch.put(&GROUP_KEYS, number_row(number), keys);
         batch.put(&NUMBERS, NextNumber::row(), NextNumber { next: number + 1 });
         batch.put(&GROUPS, row, group);
         Ok(Reply::write(output, batch))
+    }
+
+    async fn follow(ctx: &Ctx, _input: &Self::Input, output: &Self::Output) {
+        if let Ok(arn) = output.feature_group_arn.parse() {
+            Box::pin(lifecycle::follow(ctx.services(), &arn)).await;
+        }
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {

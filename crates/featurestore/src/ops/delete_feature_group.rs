@@ -9,17 +9,19 @@ use types::Service;
 
 use crate::actions::DELETE_FEATURE_GROUP;
 use crate::event::Fields;
+use crate::key_records::{GROUP_KEYS, KEY_USES, RENEWALS};
 use crate::name::Found;
-use crate::records::{GROUPS, PURGES, PurgeRecord};
-use crate::{Error, grant};
+use crate::records::{GROUPS, PURGES, PurgeRecord, Status, number_row};
+use crate::{Error, grant, lifecycle};
 
-/// Deletes the group with this name; its records are inaccessible at once.
+/// Deletes the group with this name; its records are inaccessible at once, and its wrapped keys
+/// gone.
 ///
-/// Their cells are removed in the background, before and after a restart. The name is free
-/// again; a new group of that name has another number, other keys and another grant, and is
-/// shared with nobody. The
-/// service retires the group's grant, for which nobody needs a right. Fails with
-/// `ResourceNotFound` if there is no such group.
+/// It is `Deleting` while its cells are removed: of a few thousand the answer waits for that, the
+/// rest is done in the background, before and after a restart. Then the name is free again; a new
+/// group of that name has another number, other keys and another grant, and is shared with nobody.
+/// The service retires the group's grant, for which nobody needs a right. Deleting it again meanwhile changes nothing.
+/// Fails with `ResourceNotFound` if there is no such group.
 #[derive(Debug)]
 pub struct DeleteFeatureGroup;
 
@@ -47,15 +49,38 @@ impl Operation for DeleteFeatureGroup {
         input: Self::Input,
     ) -> Result<Reply<Empty>, Error> {
         let group = permit.target().group(&input.feature_group_name)?;
+        if matches!(group.status, Status::Deleting | Status::DeleteFailed) {
+            return Ok(Reply::write(Empty {}, Batch::default()));
+        }
         grant::retire(ctx, group).await;
         let purge = PurgeRecord {
             number: group.number,
+            arn: Some(group.arn.clone()),
         };
+        let place = number_row(group.number);
         let mut batch = Batch::new(Lane::Metadata);
         ram::forget(&mut batch, ctx.view(), &group.arn, ctx.time());
-        batch.delete(&GROUPS, group.row());
+        // Without its wrapped keys nothing of the group can be read any more.
+        if ctx.view().get(&GROUP_KEYS, &place).is_some() {
+            batch.delete(&GROUP_KEYS, place.clone());
+        }
+        if ctx.view().get(&RENEWALS, &place).is_some() {
+            batch.delete(&RENEWALS, place.clone());
+        }
+        if ctx.view().get(&KEY_USES, &place).is_some() {
+            batch.delete(&KEY_USES, place);
+        }
+        let mut deleting = group.to_change();
+        (deleting.status, deleting.failure, deleting.keys) = (Status::Deleting, None, None);
+        batch.put(&GROUPS, deleting.row(), deleting);
         batch.put(&PURGES, purge.row(), purge);
         Ok(Reply::write(Empty {}, batch))
+    }
+
+    async fn follow(ctx: &Ctx, input: &Self::Input, _output: &Empty) {
+        if let Ok(found) = Found::find(ctx, &input.feature_group_name) {
+            Box::pin(lifecycle::follow(ctx.services(), &found.arn)).await;
+        }
     }
 
     fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {

@@ -14,13 +14,14 @@ use crate::actions::DESCRIBE_FEATURE_GROUP;
 use crate::answer::JsonBody;
 use crate::event::Fields;
 use crate::name::Found;
+use crate::pending::Update;
 use crate::records::{Definition, GroupRecord, OnlineStore, Status, Storage};
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, features};
 
 /// Returns the description of the group with this name or ARN.
 ///
-/// `FailureReason` says why the service cannot maintain the online store, if it cannot: the
+/// `FailureReason` says why creating or deleting the group has failed, or why the service cannot maintain the online store, if it cannot: the
 /// grant on its key was revoked, or the key cannot be used.
 ///
 /// All definitions fit one page, so no token is ever given out; one that is sent is refused.
@@ -75,6 +76,23 @@ impl Operation for DescribeFeatureGroup {
     }
 }
 
+/// How the last update has ended, if there was one.
+pub(super) fn last_update(group: &GroupRecord) -> Option<LastUpdateStatus> {
+    let (status, failure_reason) = match (&group.update, group.updated) {
+        (Some(Update::Pending(_)), _) => (LastUpdateStatusValue::InProgress, None),
+        (Some(Update::Failed(why)), _) => (LastUpdateStatusValue::Failed, Some(why.clone())),
+        (None, Some(_at)) => (LastUpdateStatusValue::Successful, None),
+        (None, None) => return None,
+    };
+    Some(LastUpdateStatus {
+        status,
+        failure_reason,
+    })
+}
+
+/// The most characters that a `FailureReason` has.
+pub(crate) const MOST_REASON: usize = 1024;
+
 /// `stopped` is why background work for the group is stopped, if it is.
 fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupResponse {
     DescribeFeatureGroupResponse {
@@ -95,11 +113,8 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(status(group)),
         offline_store_status: None,
-        last_update_status: group.updated.map(|_at| LastUpdateStatus {
-            status: LastUpdateStatusValue::Successful,
-            failure_reason: None,
-        }),
-        failure_reason: stopped.map(failure_reason),
+        last_update_status: last_update(group),
+        failure_reason: group.failure.clone().or(stopped.map(failure_reason)),
         description: group.description.clone(),
         next_token: String::new(),
         online_store_total_size_bytes: None,
@@ -109,13 +124,17 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
 /// At most 1,024 characters.
 fn failure_reason(stopped: &str) -> String {
     let text = format!("the online store is not maintained: {stopped}");
-    text.chars().take(1024).collect()
+    text.chars().take(MOST_REASON).collect()
 }
 
 /// The status as AWS shows it.
 pub(super) fn status(group: &GroupRecord) -> FeatureGroupStatus {
     match group.status {
+        Status::Creating => FeatureGroupStatus::Creating,
         Status::Created => FeatureGroupStatus::Created,
+        Status::CreateFailed => FeatureGroupStatus::CreateFailed,
+        Status::Deleting => FeatureGroupStatus::Deleting,
+        Status::DeleteFailed => FeatureGroupStatus::DeleteFailed,
     }
 }
 

@@ -13,7 +13,7 @@ use types::{Arn, Service};
 use crate::actions::DIAGNOSE_FEATURE_GROUPS;
 use crate::event::Fields;
 use crate::health::{Health, Looks, Unseen};
-use crate::records::{GROUPS, GroupRecord, group_row, groups_of};
+use crate::records::{GROUPS, GroupRecord, Status, group_row, groups_of};
 use crate::upkeep::Stopped;
 use crate::{Error, Runtime, grant, upkeep};
 
@@ -61,7 +61,9 @@ impl Operation for DiagnoseFeatureGroups {
         let rows = ctx.view().scan(&GROUPS, &prefix, after.as_ref());
         let keyed = rows.filter_map(|(_, row)| {
             let group = row.record;
-            group.online.key.as_ref().map(|key| (group, key))
+            let key = group.online.key.as_ref();
+            key.filter(|_| group.status == Status::Created)
+                .map(|key| (group, key))
         });
         let mut found: Vec<_> = keyed.take(PAGE + 1).collect();
         let more = found.len() > PAGE;
@@ -100,10 +102,10 @@ fn diagnosed(
     key: &Arn,
     health: Result<Health, Unseen>,
 ) -> DiagnosedGroup {
-    let stopped = upkeep::check(ctx.services(), group).err();
+    let stopped = upkeep::check_all(ctx.services(), group).err();
     let mut findings: Vec<Finding> = stopped
         .iter()
-        .map(|stopped| of_stopped(ctx, group, key, stopped))
+        .map(|stopped| of_stopped(group, stopped))
         .collect();
     if let Err(why) = &health {
         findings.push(unseen(key, why));
@@ -133,9 +135,13 @@ fn diagnosed(
 }
 
 /// Background work is stopped, and why.
-fn of_stopped(ctx: &Ctx, group: &GroupRecord, key: &Arn, stopped: &Stopped) -> Finding {
-    let own = key.account() == Some(group.account);
-    let cure = if own && kms::key_revision(ctx.view().snapshot(), key).is_none() {
+fn of_stopped(group: &GroupRecord, stopped: &Stopped) -> Finding {
+    let key = &stopped.key;
+    let cure = if stopped.gone && stopped.former {
+        "the key is gone, and with it for good the records that had not been moved: write or \
+         delete them, or delete the group"
+            .to_owned()
+    } else if stopped.gone {
         "the key is gone, and with it for good what is stored under it: delete the group".to_owned()
     } else if let Some(unusable) = &stopped.unusable {
         of_state(key, unusable)

@@ -49,7 +49,7 @@ impl Operation for GetRecord {
         let identifier = identifier_of(group, &input.record_identifier_value_as_string)?;
         let access = DataKeys::check(ctx, group).await?;
         let runtime: &Runtime = ctx.part()?;
-        let mut keys = Keys::new(ctx, runtime);
+        let mut keys = Keys::reading(ctx, runtime, permit.conditions());
         let index = keys.index(group, &access).await?;
         let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
         let cell = runtime.cells.get(&key).await?;

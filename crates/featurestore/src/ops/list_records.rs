@@ -63,7 +63,7 @@ impl Operation for ListRecords {
         let deleted_too = input.include_soft_deleted_records == Some(true);
         let access = DataKeys::check(ctx, group).await?;
         let runtime: &Runtime = ctx.part()?;
-        let mut keys = Keys::new(ctx, runtime);
+        let mut keys = Keys::reading(ctx, runtime, permit.conditions());
         let (mut identifiers, mut looked_at) = (Vec::new(), 0);
         let more = loop {
             let step = wanted.saturating_sub(identifiers.len()).max(1);

@@ -8,6 +8,7 @@ mod delete_feature_group;
 mod delete_record;
 mod delete_tags;
 mod describe_feature_group;
+mod describe_feature_group_keys;
 mod describe_feature_metadata;
 mod diagnose_feature_groups;
 mod get_record;
@@ -15,6 +16,7 @@ mod list_feature_groups;
 mod list_records;
 mod list_tags;
 mod put_record;
+mod rekey_feature_group;
 mod update_feature_group;
 mod update_feature_metadata;
 mod update_record;
@@ -27,6 +29,8 @@ pub use delete_feature_group::DeleteFeatureGroup;
 pub use delete_record::DeleteRecord;
 pub use delete_tags::DeleteTags;
 pub use describe_feature_group::DescribeFeatureGroup;
+pub(crate) use describe_feature_group::MOST_REASON;
+pub use describe_feature_group_keys::DescribeFeatureGroupKeys;
 pub use describe_feature_metadata::DescribeFeatureMetadata;
 pub use diagnose_feature_groups::DiagnoseFeatureGroups;
 pub use get_record::GetRecord;
@@ -34,6 +38,7 @@ pub use list_feature_groups::ListFeatureGroups;
 pub use list_records::ListRecords;
 pub use list_tags::ListTags;
 pub use put_record::PutRecord;
+pub use rekey_feature_group::RekeyFeatureGroup;
 pub use update_feature_group::UpdateFeatureGroup;
 pub use update_feature_metadata::UpdateFeatureMetadata;
 pub use update_record::UpdateRecord;
@@ -43,10 +48,12 @@ use std::sync::Arc;
 use pipeline::sources::ResourceFacts;
 use pipeline::{Need, Needs};
 use policy::Action;
-use types::Service;
+use types::{Arn, Service};
 
 use crate::actions::DECRYPT;
+use crate::data_keys::condition_of;
 use crate::name::Found;
+use crate::records::GroupRecord;
 use crate::source::{facts_of, rule_of};
 
 /// What every call about the records of a group needs: the action on the group and, if the
@@ -56,7 +63,21 @@ fn record_needs(action: &'static Action, found: &Found) -> Needs {
     if let Some(need) = key_need(found) {
         needs.push(need);
     }
+    former_needs(found, &mut needs);
     needs
+}
+
+/// What reading a record needs that is still under a KMS key which its group moves away from:
+/// `kms:Decrypt` on that too. Which records those are shows when they have been read.
+fn former_needs(found: &Found, needs: &mut Needs) {
+    let Some(group) = &found.group else {
+        return;
+    };
+    for (place, former) in group.former.iter().enumerate() {
+        if let Some(key) = &former.key {
+            needs.push(decrypt_need(group, key).if_used(condition_of(group, place)));
+        }
+    }
 }
 
 /// The need of `action` on the group itself, whose account may have shared it with the caller's.
@@ -78,8 +99,13 @@ fn group_need(action: &'static Action, found: &Found) -> Need {
 
 fn key_need(found: &Found) -> Option<Need> {
     let group = found.group.as_ref()?;
-    let key = group.online.key.clone()?;
+    let key = group.online.key.as_ref()?;
+    Some(decrypt_need(group, key))
+}
+
+/// The need of `kms:Decrypt` through SageMaker on a KMS key that keys of `group` are under.
+fn decrypt_need(group: &GroupRecord, key: &Arn) -> Need {
     let keys = Arc::clone(&group.schema.decrypt_keys);
-    let need = Need::on(&DECRYPT, key).via(Service::SageMaker);
-    Some(need.with_shared(keys).across_accounts())
+    let need = Need::on(&DECRYPT, key.clone()).via(Service::SageMaker);
+    need.with_shared(keys).across_accounts()
 }

@@ -12,20 +12,23 @@ use shapes::sagemaker::{
 use store::{Batch, Lane};
 use types::{Service, Timestamp};
 
-use crate::Error;
 use crate::actions::UPDATE_FEATURE_GROUP;
 use crate::event::Fields;
 use crate::features::{self, MOST_FEATURES};
 use crate::name::Found;
+use crate::pending::{PendingUpdate, Update};
 use crate::records::{GROUPS, GroupRecord, Storage};
 use crate::ttl::Ttl;
+use crate::{Error, lifecycle};
 
 /// Changes one thing of a feature group; records that are there stay as they are.
 ///
 /// Features can be added, at most 2,500 in all, and never changed or removed. The time to live
 /// of records to come can be changed, or ended by a `TtlDuration` without members. The storage
-/// type can go from `Standard` to `Standard_V2`, and not back. The change counts when the
-/// answer comes. Fails with `ResourceNotFound` if there is no such group, with
+/// type can go from `Standard` to `Standard_V2`, and not back. What breaks no rule is made by the
+/// service in its own name, which the answer waits for: `LastUpdateStatus` is `InProgress` until
+/// then, and `Failed` where the service may not maintain the online store. Fails with
+/// `ResourceInUse` while another update is in progress, with `ResourceNotFound` if there is no such group, with
 /// `ResourceLimitExceeded` beyond the number of features, and with `ValidationException` for
 /// no change or several, for what breaks a rule, and for in-memory stores and provisioned
 /// throughput, which this release does not have.
@@ -54,6 +57,12 @@ impl Operation for UpdateFeatureGroup {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let group = permit.target().group(&input.feature_group_name)?;
+        group.ready()?;
+        if matches!(group.update, Some(Update::Pending(_))) {
+            return Err(Error::UpdateInProgress {
+                name: group.name.clone(),
+            });
+        }
         let mut changed = group.to_change();
         let asked = (
             &input.feature_additions,
@@ -71,6 +80,9 @@ impl Operation for UpdateFeatureGroup {
                 ));
             }
         }
+        let pending = PendingUpdate::between(group, &changed);
+        let mut changed = group.to_change();
+        changed.update = Some(Update::Pending(pending));
         changed.updated = Some(ctx.time());
         let output = UpdateFeatureGroupResponse {
             feature_group_arn: group.arn.to_string(),
@@ -78,6 +90,12 @@ impl Operation for UpdateFeatureGroup {
         let mut batch = Batch::new(Lane::Metadata);
         batch.put(&GROUPS, changed.row(), changed);
         Ok(Reply::write(output, batch))
+    }
+
+    async fn follow(ctx: &Ctx, _input: &Self::Input, output: &Self::Output) {
+        if let Ok(arn) = output.feature_group_arn.parse() {
+            Box::pin(lifecycle::follow(ctx.services(), &arn)).await;
+        }
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {

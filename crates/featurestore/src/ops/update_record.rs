@@ -55,6 +55,7 @@ impl Operation for UpdateRecord {
         if let Some(need) = super::key_need(&found) {
             needs.push(need);
         }
+        super::former_needs(&found, &mut needs);
         Ok((needs, found))
     }
 
@@ -80,7 +81,7 @@ impl Operation for UpdateRecord {
         }
         let access = DataKeys::check(ctx, group).await?;
         let runtime: &Runtime = ctx.part()?;
-        let mut keys = Keys::new(ctx, runtime);
+        let mut keys = Keys::reading(ctx, runtime, permit.conditions());
         let index = keys.index(group, &access).await?;
         let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
         let cell = runtime.cells.get(&key).await?;

@@ -5,7 +5,9 @@ use store::ErasedRecord;
 use super::*;
 use crate::testing;
 
-const FIXTURE: &str = include_str!("../../testdata/group-version-1.json");
+const FIXTURE: &str = include_str!("../../testdata/group-version-2.json");
+const OLD_FIXTURE: &str = include_str!("../../testdata/group-version-1.json");
+const KEYS_FIXTURE: &str = include_str!("../../testdata/group-keys-version-1.json");
 
 fn sample() -> GroupRecord {
     testing::group(&[
@@ -16,7 +18,31 @@ fn sample() -> GroupRecord {
 }
 
 #[test]
-fn a_group_as_version_1_stored_it_loads_ready_to_use() {
+fn a_group_as_version_1_stored_it_keeps_its_keys() {
+    let record = GROUPS.decode(OLD_FIXTURE.trim().as_bytes()).unwrap();
+    let group = record.downcast_ref::<GroupRecord>().unwrap();
+    let keys = group.keys.as_ref().unwrap();
+    let stored = KEYS_FIXTURE.trim();
+    let separate = GROUP_KEYS.decode(stored.as_bytes()).unwrap();
+    assert_eq!(Some(keys), separate.downcast_ref::<GroupKeys>());
+    assert_eq!(&**GROUP_KEYS.encode(&separate).unwrap(), stored.as_bytes());
+    assert_eq!((group.data_key, group.data_key_made), (1, group.created));
+    let again = GROUPS.decode(&GROUPS.encode(&record).unwrap()).unwrap();
+    let again = again.downcast_ref::<GroupRecord>().unwrap();
+    assert_eq!(again.keys.as_ref(), Some(keys));
+}
+
+#[test]
+fn a_data_key_is_under_the_first_former_key_that_reaches_it() {
+    let mut group = sample();
+    let former = |last| FormerKey { key: None, last };
+    (group.data_key, group.former) = (6, vec![former(2), former(5)]);
+    let found = [1, 2, 3, 5, 6, 7].map(|number| group.former_of(number));
+    assert_eq!(found, [Some(0), Some(0), Some(1), Some(1), None, None]);
+}
+
+#[test]
+fn a_group_as_version_2_stored_it_loads_ready_to_use() {
     let record = GROUPS.decode(FIXTURE.trim().as_bytes()).unwrap();
     let group = record.downcast_ref::<GroupRecord>().unwrap();
     assert_eq!(
@@ -36,7 +62,7 @@ fn a_group_as_version_1_stored_it_loads_ready_to_use() {
 
 #[test]
 fn a_group_is_stored_as_the_fixture_says() {
-    let record: ErasedRecord = std::sync::Arc::new(sample());
+    let record: ErasedRecord = Arc::new(sample());
     let stored = GROUPS.encode(&record).unwrap();
     assert_eq!(std::str::from_utf8(&stored).unwrap(), FIXTURE.trim());
 }

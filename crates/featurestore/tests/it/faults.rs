@@ -11,12 +11,18 @@ use store::{
 
 /// What the next commits end with.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<VecDeque<CommitError>>);
+pub(crate) struct Faults(Mutex<VecDeque<Option<CommitError>>>);
 
 impl Faults {
     /// Makes one more of the next commits fail with `error`.
     pub(crate) fn add(&self, error: CommitError) {
-        self.0.lock().unwrap().push_back(error);
+        self.0.lock().unwrap().push_back(Some(error));
+    }
+
+    /// Lets so many more of the next commits succeed.
+    pub(crate) fn skip(&self, commits: usize) {
+        let mut next = self.0.lock().unwrap();
+        next.extend(std::iter::repeat_n(None, commits));
     }
 }
 
@@ -29,8 +35,8 @@ pub(crate) struct FaultyStore {
 impl Store for FaultyStore {
     fn commit(&self, batch: Batch) -> CommitFuture<'_> {
         match self.faults.0.lock().unwrap().pop_front() {
-            Some(error) => Box::pin(std::future::ready(Err(error))),
-            None => self.inner.commit(batch),
+            Some(Some(error)) => Box::pin(std::future::ready(Err(error))),
+            Some(None) | None => self.inner.commit(batch),
         }
     }
 

@@ -15,6 +15,8 @@ mod maintenance;
 mod organization;
 mod permissions;
 mod records;
+mod rekey;
+mod renewal;
 mod sharing;
 mod tags;
 mod updates;

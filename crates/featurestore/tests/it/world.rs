@@ -372,3 +372,32 @@ pub(crate) fn check_refused(outcome: Outcome, code: &str, text: &str) {
     assert_eq!(refused.code, code, "{refused:?}");
     assert!(refused.message.contains(text), "{refused:?}");
 }
+
+/// The numbers of the data keys that cells are under, each once, in order.
+pub(crate) fn data_keys(world: &World) -> Vec<u32> {
+    use std::ops::Bound::Unbounded;
+    let cells = world
+        .services
+        .store()
+        .cells(online::CELLS, Unbounded, Unbounded, 100_000);
+    let numbers = cells.unwrap().into_iter();
+    let numbers = numbers.map(|(_, value)| online::Header::read(&value).unwrap().data_key);
+    let numbers: std::collections::BTreeSet<u32> = numbers.collect();
+    numbers.into_iter().collect()
+}
+
+/// Writes records `0` to `count` of a group.
+pub(crate) fn fill(world: &World, group: &str, count: usize) {
+    let numbers: Vec<usize> = (0..count).collect();
+    for numbers in numbers.chunks(25) {
+        let entry = |number: &usize| {
+            json!({
+                "FeatureGroupName": group,
+                "Record": record(&[("id", &number.to_string()), ("at", &day(1))]),
+            })
+        };
+        let entries: Vec<Value> = numbers.iter().map(entry).collect();
+        let answer = world.ok("BatchWriteRecord", json!({ "Entries": entries }));
+        assert_eq!(answer["Errors"], json!([]));
+    }
+}

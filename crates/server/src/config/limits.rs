@@ -24,6 +24,10 @@ pub struct Limits {
     pub lookups_per_second: u32,
     /// Seconds for which data keys are kept unwrapped whose KMS keys are held outside.
     pub outside_key_seconds: u64,
+    /// Days after which the data key of a feature group is renewed.
+    pub data_key_days: u64,
+    /// Records after which it is.
+    pub data_key_records: u64,
     /// Seconds that open requests get to finish at shutdown.
     pub shutdown_seconds: u64,
     /// Seconds by which a signature's time may differ from the server's.
@@ -46,6 +50,8 @@ impl Default for Limits {
             cache_memory: None,
             lookups_per_second: cloudtrail::PER_SECOND,
             outside_key_seconds: 10,
+            data_key_days: 90,
+            data_key_records: 1 << 32,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
             unsigned_calls: 20,
@@ -81,6 +87,9 @@ impl Limits {
         within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
         let outside = seconds(self.outside_key_seconds);
         within("outside_key_seconds", outside, 0, 10)?;
+        within("data_key_days", seconds(self.data_key_days), 1, 3650)?;
+        let records = usize::try_from(self.data_key_records).unwrap_or(usize::MAX);
+        within("data_key_records", records, 1000, 1 << 48)?;
         within("shutdown_seconds", seconds(self.shutdown_seconds), 0, 3600)?;
         within(
             "clock_skew_seconds",

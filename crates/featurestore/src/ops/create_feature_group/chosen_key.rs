@@ -14,9 +14,9 @@ use crate::{Error, grant};
 
 /// The key.
 #[derive(Debug)]
-pub(super) struct ChosenKey {
+pub(in crate::ops) struct ChosenKey {
     /// The key's ARN, or of a key or alias that does not exist what the caller named.
-    pub(super) arn: Arn,
+    pub(in crate::ops) arn: Arn,
     /// What the caller named.
     named: Arn,
     /// Why there is no such key.
@@ -25,7 +25,7 @@ pub(super) struct ChosenKey {
 
 impl ChosenKey {
     /// Finds the key. Whether it exists is told to those only who are allowed to use it.
-    pub(super) fn find(ctx: &Ctx, account: AccountId, text: &str) -> Result<Self, Error> {
+    pub(in crate::ops) fn find(ctx: &Ctx, account: AccountId, text: &str) -> Result<Self, Error> {
         match kms::resolve_key_arn(ctx.view(), account, ctx.region(), text) {
             Ok(arn) => {
                 let named = if text.starts_with("alias/") {
@@ -57,7 +57,11 @@ impl ChosenKey {
     ///
     /// All of it is decided under the group's encryption context. `kms:ListAliases` has no key
     /// as its resource, so that an identity policy alone can allow it.
-    pub(super) fn needs(&self, ctx: &Ctx, group: (&str, &Arn, &str)) -> Result<Vec<Need>, Error> {
+    pub(in crate::ops) fn needs(
+        &self,
+        ctx: &Ctx,
+        group: (&str, &Arn, &str),
+    ) -> Result<Vec<Need>, Error> {
         let (_, arn, id) = group;
         let context = encryption_context(arn.as_str(), id);
         let cryptographic = kms::encryption_context_keys(&context);
@@ -101,7 +105,7 @@ impl ChosenKey {
     }
 
     /// The key's ARN, if it is an enabled symmetric key.
-    pub(super) async fn checked(self, ctx: &Ctx) -> Result<Arn, Error> {
+    pub(in crate::ops) async fn checked(self, ctx: &Ctx) -> Result<Arn, Error> {
         if let Some(missing) = self.missing {
             return Err(Error::of_key(missing));
         }

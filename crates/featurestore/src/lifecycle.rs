@@ -1,0 +1,189 @@
+//! The states between: what `CreateFeatureGroup`, `UpdateFeatureGroup` and `DeleteFeatureGroup` have
+//! begun, and the service brings to its end: before the answer, or in the background, after a
+//! failure or a crash.
+//!
+//! A group is made by one commit, with its keys and its grant, and is `Creating`. The service then
+//! sees, in its own name, whether it may maintain it, and makes it `Created` or `CreateFailed`; of
+//! the latter nothing is left but the name and the reason. An update is noted by one commit and
+//! made by the next, likewise. A group is deleted by one commit that
+//! takes its keys and grants, and is `Deleting` until its cells are gone, and it with them.
+
+use std::sync::Arc;
+
+use pipeline::{OwnWork, Services};
+use store::{Batch, CommitError, Key, Lane, View};
+use tracing::{info, warn};
+use types::{Arn, Service, ServiceError as _};
+
+use crate::key_records::GROUP_KEYS;
+use crate::maintenance::{Undone, purge_group};
+use crate::ops::MOST_REASON;
+use crate::pending::Update;
+use crate::records::{GROUPS, GroupRecord, PURGES, PurgeRecord, Status, group_row, number_row};
+use crate::{Error, Runtime, grant, upkeep};
+
+/// How many steps of removing cells an answer waits for.
+const PATIENCE: usize = 16;
+
+/// How many groups one call goes on with.
+const MOST: usize = 64;
+
+/// How often a step is tried again that lost to another commit.
+const ATTEMPTS: usize = 8;
+
+/// Goes on with the group at `arn` at once. What fails is tried again in the background.
+pub(crate) async fn follow(services: &Arc<Services>, arn: &Arn) {
+    if let Err(failed) = settle(services, arn).await {
+        warn!(group = %arn, error = %failed, "a feature group will be settled later");
+    }
+}
+
+async fn settle(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
+    let snapshot = services.store().snapshot();
+    let Some(group) = row_of(arn).and_then(|row| snapshot.get_shared(&GROUPS, &row)) else {
+        return Ok(());
+    };
+    match group.status {
+        Status::Creating | Status::Created => advance(services, arn).await,
+        Status::Deleting | Status::DeleteFailed => {
+            let purge = PurgeRecord {
+                number: group.number,
+                arn: Some(arn.clone()),
+            };
+            let mut steps = PATIENCE;
+            purge_group(services, services.part::<Runtime>()?, &purge, &mut steps).await
+        }
+        Status::CreateFailed => Ok(()),
+    }
+}
+
+/// Goes on with the groups that a crash or a failure has left on their way.
+pub(crate) async fn go_on(services: &Arc<Services>) -> Vec<Undone> {
+    let snapshot = services.store().snapshot();
+    let everywhere = Key::of(&[]);
+    let rows = snapshot.scan(&GROUPS, &everywhere);
+    let waiting = rows.filter(|(_, row)| is_waiting(row.record));
+    let mut undone = Vec::new();
+    for (_, row) in waiting.take(MOST) {
+        let arn = &row.record.arn;
+        if let Err(source) = advance(services, arn).await {
+            undone.push(Undone::new(format!("the state of {arn}"), source));
+        }
+    }
+    undone
+}
+
+fn row_of(arn: &Arn) -> Option<Key> {
+    let name = arn.resource_of("feature-group")?;
+    Some(group_row(arn.account_text(), arn.region(), name))
+}
+
+/// Whether the service has to end the group's creation or an update.
+fn is_waiting(group: &GroupRecord) -> bool {
+    let updating = matches!(group.update, Some(Update::Pending(_)));
+    group.status == Status::Creating || (group.status == Status::Created && updating)
+}
+
+/// Ends the creation of the group at `arn`, or its update, whichever way.
+async fn advance(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
+    for _ in 0..ATTEMPTS {
+        match try_advance(services, arn).await {
+            Err(Error::Online(online::Error::Commit(CommitError::Conflict))) => {}
+            outcome => return outcome,
+        }
+    }
+    Err(online::Error::Commit(CommitError::Conflict).into())
+}
+
+async fn try_advance(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
+    let (Some(row), Ok(region)) = (row_of(arn), arn.region().parse()) else {
+        return Ok(());
+    };
+    let work = OwnWork::changing(services, Service::SageMaker, &region, arn.clone());
+    let group = work.view().get_shared(&GROUPS, &row);
+    let Some(group) = group.filter(|group| is_waiting(group)) else {
+        return Ok(());
+    };
+    let checked = match &group.online.key {
+        Some(key) => upkeep::check_key(&work, &group, key),
+        None => Ok(()),
+    };
+    let mut changed = group.to_change();
+    let mut batch = Batch::new(Lane::Metadata);
+    let reason = checked.as_ref().err().map(|stopped| {
+        let reason = format!("the online store cannot be maintained: {}", stopped.reason);
+        reason.chars().take(MOST_REASON).collect()
+    });
+    match (group.status, reason) {
+        (Status::Creating, None) => changed.status = Status::Created,
+        (Status::Creating, Some(reason)) => {
+            changed.status = Status::CreateFailed;
+            changed.failure = Some(reason);
+            (changed.keys, changed.grant) = (None, None);
+            // Nothing is left that could be used.
+            batch.delete(&GROUP_KEYS, number_row(group.number));
+            for key in group.kms_keys() {
+                grant::retire_own(&work, &group, key).await;
+            }
+        }
+        (_, None) => {
+            if let Some(Update::Pending(pending)) = changed.update.take() {
+                pending.apply(&mut changed);
+            }
+        }
+        (_, Some(reason)) => changed.update = Some(Update::Failed(reason)),
+    }
+    batch.put(&GROUPS, row, changed);
+    work.commit(batch).await.map_err(online::Error::Commit)?;
+    if let Err(stopped) = checked {
+        let reason = &stopped.reason;
+        info!(group = %arn, reason, "a feature group could not be created or updated");
+        stopped.record(services, &group).await;
+    }
+    Ok(())
+}
+
+/// The change that ends the deletion of a group whose cells are gone.
+pub(crate) fn deleted(services: &Services, purge: &PurgeRecord) -> Batch {
+    let mut batch = Batch::new(Lane::Metadata);
+    if let Some((row, _)) = deleting(services, purge, &mut batch) {
+        batch.delete(&GROUPS, row);
+    }
+    batch.delete(&PURGES, purge.row());
+    batch
+}
+
+/// The change that says why the deletion of a group does not come to its end, if that is new.
+pub(crate) fn delete_failed(
+    services: &Services,
+    purge: &PurgeRecord,
+    why: &Error,
+) -> Option<Batch> {
+    let mut batch = Batch::new(Lane::Metadata);
+    let (row, group) = deleting(services, purge, &mut batch)?;
+    let reason = format!("its records could not be removed: {}", why.public_message());
+    if group.status == Status::DeleteFailed {
+        return None;
+    }
+    let mut changed = group.to_change();
+    changed.status = Status::DeleteFailed;
+    changed.failure = Some(reason);
+    batch.put(&GROUPS, row, changed);
+    Some(batch)
+}
+
+/// The row of a group that is being deleted; that it still is, becomes a precondition of `batch`:
+/// somebody else may end the deletion first, and the name be taken again.
+fn deleting(
+    services: &Services,
+    purge: &PurgeRecord,
+    batch: &mut Batch,
+) -> Option<(Key, Arc<GroupRecord>)> {
+    let view = View::recording(services.store().snapshot());
+    let row = row_of(purge.arn.as_ref()?)?;
+    let group = view.get_shared(&GROUPS, &row)?;
+    // INVARIANT: a group of another number is a later one of the name.
+    let group = Some(group).filter(|group| group.number == purge.number)?;
+    batch.require_all(view.reads());
+    Some((row, group))
+}

@@ -1,0 +1,47 @@
+//! What `UpdateFeatureGroup` has asked for, until the service has done it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::records::{Definition, GroupRecord, Storage};
+use crate::ttl::Ttl;
+
+/// The last update of a group that is not simply done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Update {
+    /// It is to be done.
+    #[serde(rename = "pending")]
+    Pending(PendingUpdate),
+    /// It was not done, and why.
+    #[serde(rename = "failed")]
+    Failed(String),
+}
+
+/// A change that follows every rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingUpdate {
+    /// The features to add.
+    pub features: Vec<Definition>,
+    /// The time to live that is to be.
+    pub ttl: Option<Ttl>,
+    /// The storage type that is to be.
+    pub storage: Storage,
+}
+
+impl PendingUpdate {
+    /// What makes `after` of `before`.
+    pub(crate) fn between(before: &GroupRecord, after: &GroupRecord) -> Self {
+        let added = after.definitions.get(before.definitions.len()..);
+        Self {
+            features: added.unwrap_or_default().to_vec(),
+            ttl: after.online.ttl,
+            storage: after.online.storage,
+        }
+    }
+
+    /// Makes the change.
+    pub(crate) fn apply(self, group: &mut GroupRecord) {
+        group.definitions.extend(self.features);
+        group.online.ttl = self.ttl;
+        group.online.storage = self.storage;
+    }
+}

@@ -1,0 +1,189 @@
+//! The renewal of data keys: by age, and by the number of records that they have sealed.
+//!
+//! A group gets a new data key, made through its grant, and its records are sealed anew under it
+//! in the background ([`crate::reseal`]); then the old one is retired.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pipeline::{OwnWork, Services};
+use store::{Batch, CommitError, Key, Lane, Read, Snapshot};
+use tracing::info;
+use types::{Service, Timestamp};
+
+use crate::key_records::{GROUP_KEYS, KEY_USES, KeyUses, RENEWALS, Renewal, WrappedKey};
+use crate::maintenance::Undone;
+use crate::records::{GROUPS, GroupRecord, Status, number_row};
+use crate::upkeep;
+use crate::wrapping::Wrapping;
+use crate::{Error, Runtime};
+
+/// When a data key is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RenewalLimits {
+    /// How old it gets.
+    pub age: Duration,
+    /// How many records it seals, or a little more.
+    pub records: u64,
+}
+
+impl Default for RenewalLimits {
+    /// Ninety days, and 2^32 records. The cipher would bear far more (its random nonces have 192
+    /// bits): the limits bound what one key that got out would open.
+    fn default() -> Self {
+        Self {
+            age: Duration::from_secs(90 * 24 * 60 * 60),
+            records: 1 << 32,
+        }
+    }
+}
+
+/// How many renewals one call begins.
+const MOST: usize = 8;
+
+/// How many counts one commit writes down.
+const COUNTS: usize = 256;
+
+/// Begins the renewal of data keys that are due, a bounded number.
+pub(crate) async fn begin_due(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
+    let snapshot = services.store().snapshot();
+    let now = services.clock().now();
+    let everywhere = Key::of(&[]);
+    let rows = snapshot.scan(&GROUPS, &everywhere);
+    let due = rows.filter(|(_, row)| is_due(&snapshot, row.record, runtime.renewal, now));
+    let able = due.filter(|(_, row)| upkeep::check(services, row.record).is_ok());
+    let due: Vec<Key> = able.take(MOST).map(|(row, _)| row.clone()).collect();
+    let mut undone = Vec::new();
+    for row in due {
+        match renew(services, &row).await {
+            // Something changed meanwhile: the next call looks again.
+            Ok(()) | Err(Error::Online(online::Error::Commit(CommitError::Conflict))) => {}
+            Err(source) => {
+                let group = snapshot.get(&GROUPS, &row);
+                let group = group.map_or_else(String::new, |row| row.record.arn.to_string());
+                undone.push(Undone::new(format!("the data key of {group}"), source));
+            }
+        }
+    }
+    undone
+}
+
+/// Whether the newest data key of `group` is due, and no renewal under way.
+fn is_due(snapshot: &Snapshot, group: &GroupRecord, limits: RenewalLimits, now: Timestamp) -> bool {
+    let due = group.data_key_made.saturating_add(limits.age) <= now
+        || sealed(snapshot, group) >= limits.records;
+    due && group.status == Status::Created
+        && snapshot.get(&RENEWALS, &number_row(group.number)).is_none()
+}
+
+/// How many records the newest data key of `group` has sealed.
+pub(crate) fn sealed(snapshot: &Snapshot, group: &GroupRecord) -> u64 {
+    let since = group.schema.sealed.load(Ordering::Relaxed);
+    kept(snapshot, group).saturating_add(since)
+}
+
+/// The same, as far as it is written down.
+fn kept(snapshot: &Snapshot, group: &GroupRecord) -> u64 {
+    let row = snapshot.get(&KEY_USES, &number_row(group.number));
+    let row = row.filter(|row| row.record.data_key == group.data_key);
+    row.map_or(0, |row| row.record.sealed)
+}
+
+/// Gives the group at `row` a new data key, through its grant and on one snapshot.
+async fn renew(services: &Arc<Services>, row: &Key) -> Result<(), Error> {
+    let Some(found) = services.store().snapshot().get_shared(&GROUPS, row) else {
+        return Ok(());
+    };
+    let source = found.arn.clone();
+    let work = OwnWork::changing(services, Service::SageMaker, &found.region, source);
+    let Some(group) = work.view().get_shared(&GROUPS, row) else {
+        return Ok(());
+    };
+    if let Some(key) = &group.online.key
+        && upkeep::check_key(&work, &group, key).is_err()
+    {
+        return Ok(());
+    }
+    let made = new_keys(&work, &group).await;
+    let batch = match made {
+        Ok(batch) => batch,
+        Err(failed) => {
+            work.give_up().await;
+            return Err(failed);
+        }
+    };
+    work.commit(batch).await.map_err(online::Error::Commit)?;
+    info!(group = %group.arn, "a data key is renewed");
+    Ok(())
+}
+
+/// The change that gives `group` a new data key, and its index key wrapped anew.
+async fn new_keys(work: &OwnWork, group: &GroupRecord) -> Result<Batch, Error> {
+    let wrapping = Wrapping::of(group);
+    let mut keys = group.keys(work.view())?.clone();
+    let wrapped = wrapping.new_key_own(work).await?;
+    keys.index_key = wrapping.again_own(work, (group, &keys.index_key)).await?;
+    let number = next_data_key(group)?;
+    keys.data_keys.push(WrappedKey { number, wrapped });
+    let mut changed = group.to_change();
+    changed.begin_data_key(number, work.time());
+    let place = number_row(group.number);
+    let mut batch = Batch::new(Lane::Metadata);
+    batch.put(&GROUPS, changed.row(), changed);
+    batch.put(&GROUP_KEYS, place.clone(), keys);
+    let renewal = Renewal::begun(group.arn.clone(), work.time());
+    batch.put(&RENEWALS, place, renewal);
+    Ok(batch)
+}
+
+/// The number of the group's next data key.
+pub(crate) fn next_data_key(group: &GroupRecord) -> Result<u32, Error> {
+    let next = group.data_key.checked_add(1);
+    next.ok_or_else(|| Error::broken("the data keys of a group are used up"))
+}
+
+/// Writes down how many records data keys have sealed since the last time. What a crash loses
+/// is at most what was sealed since.
+pub async fn keep_counts(services: &Arc<Services>) -> Result<(), CommitError> {
+    let snapshot = services.store().snapshot();
+    let everywhere = Key::of(&[]);
+    let rows = snapshot.scan(&GROUPS, &everywhere);
+    let used: Vec<&GroupRecord> = rows
+        .map(|(_, row)| row.record)
+        .filter(|group| group.schema.sealed.load(Ordering::Relaxed) > 0)
+        .collect();
+    for groups in used.chunks(COUNTS) {
+        let mut batch = Batch::new(Lane::Metadata);
+        let mut taken = Vec::with_capacity(groups.len());
+        for group in groups {
+            let place = number_row(group.number);
+            let since = group.schema.sealed.swap(0, Ordering::Relaxed);
+            taken.push((*group, since));
+            batch.require(Read::Row {
+                table: &KEY_USES,
+                key: place.clone(),
+                revision: snapshot.row_revision(&KEY_USES, &place),
+            });
+            batch.require(Read::Row {
+                table: &GROUPS,
+                key: group.row(),
+                revision: snapshot.row_revision(&GROUPS, &group.row()),
+            });
+            let uses = KeyUses {
+                data_key: group.data_key,
+                sealed: kept(&snapshot, group).saturating_add(since),
+            };
+            batch.put(&KEY_USES, place, uses);
+        }
+        if let Err(failed) = services.store().commit(batch).await {
+            for (group, sealed) in taken {
+                group.schema.sealed.fetch_add(sealed, Ordering::Relaxed);
+            }
+            if failed != CommitError::Conflict {
+                return Err(failed);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! Sealing records anew under their group's newest data key, in the background: after a renewal,
+//! and when a group moves to another KMS key. What is left then of older keys and of grants on
+//! former KMS keys is retired.
+//!
+//! One round goes through all cells of a group, in bounded steps. Nothing is written under an older
+//! key while it lasts: every write depends on the group's row, which names the newest. Where a
+//! round has come to is stored, so that it goes on after a restart; a step that was made and not
+//! noted changes nothing when it is made again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use online::{CellKey, DataKey, Error as Cells, GroupNumber, Header, Rule, SealedCell, Write};
+use pipeline::{OwnWork, Services};
+use store::{Batch, CellOutcome, CommitError, Key, Lane, Read, Revision};
+use tracing::{info, warn};
+use types::{Arn, Service};
+
+use crate::key_records::{GROUP_KEYS, RENEWALS, Renewal};
+use crate::maintenance::Undone;
+use crate::records::{GROUPS, GroupRecord, group_row, number_row};
+use crate::{Error, Runtime, grant, upkeep};
+
+/// How many cells one step looks at; a step is one commit.
+const STEP: usize = 256;
+
+/// How many steps one call makes in all.
+const STEPS: usize = 16;
+
+/// How many of these one group gets, if others wait.
+const SHARE: usize = 4;
+
+/// How many failures one call goes on after.
+const MOST_UNDONE: usize = 64;
+
+/// When a round that could not seal all records anew is followed by another.
+const AGAIN: Duration = Duration::from_hours(1);
+
+/// The group that is next, so that all have their turn.
+#[derive(Debug, Default)]
+pub(crate) struct Turn(AtomicU64);
+
+/// A group whose records are being sealed anew.
+struct Task {
+    number: u64,
+    /// The version of the row.
+    revision: Revision,
+    renewal: Renewal,
+}
+
+/// Goes on with the groups whose records are to be sealed anew, a bounded number of records.
+pub(crate) async fn go_on(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
+    let tasks = tasks(services, runtime);
+    let share = if tasks.len() > 1 { SHARE } else { STEPS };
+    let (mut left, mut undone) = (STEPS, Vec::new());
+    for task in tasks {
+        if left == 0 || undone.len() >= MOST_UNDONE {
+            break;
+        }
+        runtime.turn.0.store(task.number, Ordering::Relaxed);
+        let arn = task.renewal.arn.clone();
+        match advance(services, runtime, task, share.min(left)).await {
+            Ok(steps) => left = left.saturating_sub(steps),
+            // Something changed meanwhile: the next call looks again.
+            Err(Error::Online(Cells::Commit(CommitError::Conflict))) => {}
+            Err(source) => undone.push(Undone::new(format!("the records of {arn}"), source)),
+        }
+    }
+    undone
+}
+
+/// The groups in turn, behind the one that was last.
+fn tasks(services: &Services, runtime: &Runtime) -> Vec<Task> {
+    let snapshot = services.store().snapshot();
+    let now = services.clock().now();
+    let everywhere = Key::of(&[]);
+    let rows = snapshot.scan(&RENEWALS, &everywhere);
+    let due = rows.filter(|(_, row)| row.record.again.is_none_or(|again| again <= now));
+    let mut tasks: Vec<Task> = due
+        .filter_map(|(_, row)| {
+            let group = find(&snapshot, &row.record.arn)?;
+            Some(Task {
+                number: group.number,
+                revision: row.revision,
+                renewal: row.record.clone(),
+            })
+        })
+        .collect();
+    metrics::gauge!("strongroom_groups_resealing")
+        .set(f64::from(u32::try_from(tasks.len()).unwrap_or(u32::MAX)));
+    let last = runtime.turn.0.load(Ordering::Relaxed);
+    tasks.sort_by_key(|task| (task.number <= last, task.number));
+    tasks
+}
+
+fn find<'a>(snapshot: &'a store::Snapshot, arn: &Arn) -> Option<&'a GroupRecord> {
+    let name = arn.resource_of("feature-group")?;
+    let row = group_row(arn.account_text(), arn.region(), name);
+    snapshot.get(&GROUPS, &row).map(|row| row.record)
+}
+
+/// Makes up to `most` steps of one group and notes where they have come to; returns how many.
+async fn advance(
+    services: &Arc<Services>,
+    runtime: &Runtime,
+    task: Task,
+    most: usize,
+) -> Result<usize, Error> {
+    let (place, before) = (number_row(task.number), task.renewal);
+    let mut renewal = before.clone();
+    if renewal.again.take().is_some() {
+        (renewal.after, renewal.lost) = (None, 0);
+    }
+    let (mut steps, mut more) = (0, true);
+    while more && steps < most {
+        let source = renewal.arn.clone();
+        let Some(work) = Work::begin(services, source, task.number) else {
+            break;
+        };
+        // Stopped: the look at the groups has said so, and what helps.
+        if !work.may_go_on() {
+            break;
+        }
+        more = work.step(runtime, &mut renewal).await?;
+        steps += 1;
+    }
+    if !more {
+        let source = renewal.arn.clone();
+        let Some(work) = Work::begin(services, source, task.number) else {
+            return Ok(steps);
+        };
+        if renewal.lost == 0 {
+            work.finish(place).await?;
+            return Ok(steps);
+        }
+        let (group, lost) = (&renewal.arn, renewal.lost);
+        warn!(%group, lost, "records cannot be sealed anew: their key is gone, or they were tampered with");
+        renewal.again = Some(services.clock().now().saturating_add(AGAIN));
+    }
+    if renewal != before {
+        let mut batch = Batch::new(Lane::Metadata);
+        batch.require(Read::Row {
+            table: &RENEWALS,
+            key: place.clone(),
+            revision: Some(task.revision),
+        });
+        batch.put(&RENEWALS, place, renewal);
+        let noted = services.store().commit(batch).await;
+        noted.map_err(Cells::Commit)?;
+    }
+    Ok(steps)
+}
+
+/// One step, on one snapshot, whose every read is a precondition of its commit.
+struct Work {
+    work: OwnWork,
+    group: Arc<GroupRecord>,
+    /// The data keys that it has unwrapped, by number.
+    keys: HashMap<u32, Arc<DataKey>>,
+}
+
+impl Work {
+    /// `None` if the group is no more.
+    fn begin(services: &Arc<Services>, arn: Arn, number: u64) -> Option<Self> {
+        let region = arn.region().parse().ok()?;
+        let name = arn.resource_of("feature-group")?;
+        let row = group_row(arn.account_text(), arn.region(), name);
+        let work = OwnWork::changing(services, Service::SageMaker, &region, arn);
+        let group = work.view().get_shared(&GROUPS, &row);
+        let group = group.filter(|group| group.number == number)?;
+        Some(Self {
+            work,
+            group,
+            keys: HashMap::new(),
+        })
+    }
+
+    /// Whether the service may use every KMS key that is needed and there still is.
+    fn may_go_on(&self) -> bool {
+        let current = self.group.online.key.as_ref();
+        let mut keys = self.group.kms_keys();
+        keys.all(|key| {
+            let lost = current != Some(key) && upkeep::is_gone(&self.work, key);
+            lost || upkeep::check_key(&self.work, &self.group, key).is_ok()
+        })
+    }
+
+    /// Seals the next cells anew; says whether there are more.
+    async fn step(mut self, runtime: &Runtime, renewal: &mut Renewal) -> Result<bool, Error> {
+        let number = GroupNumber(self.group.number);
+        let after = renewal.after.as_deref().and_then(cell_key);
+        let cells = runtime.cells.survey(number, after, STEP).await?;
+        let (more, last) = (cells.len() >= STEP, cells.last().map(|(key, _)| *key));
+        let mut batch = Batch::new(Lane::Data);
+        let mut lost = 0;
+        for (key, cell) in cells {
+            match cell {
+                Some(cell) if cell.header().data_key >= self.group.data_key => {}
+                Some(cell) => match self.sealed_anew(runtime, &key, cell).await {
+                    Ok(Some(write)) => runtime.cells.stage(&mut batch, write),
+                    Ok(None) | Err(Error::Online(Cells::Damaged)) => lost += 1,
+                    Err(failed) => {
+                        self.work.give_up().await;
+                        return Err(failed);
+                    }
+                },
+                None => lost += 1,
+            }
+        }
+        if batch.cells().is_empty() {
+            self.work.give_up().await;
+        } else {
+            let committed = self.work.commit(batch).await.map_err(Cells::Commit)?;
+            let applied = committed.cells.iter();
+            let applied = applied.filter(|outcome| **outcome == CellOutcome::Applied);
+            let applied = u64::try_from(applied.count()).unwrap_or(u64::MAX);
+            renewal.moved = renewal.moved.saturating_add(applied);
+            metrics::counter!("strongroom_records_resealed_total").increment(applied);
+        }
+        renewal.lost += lost;
+        if let Some(last) = last {
+            renewal.after = Some(hex::encode(last.as_bytes()));
+        }
+        Ok(more)
+    }
+
+    /// The write of the same record under the newest data key; `None` if the KMS key is gone that
+    /// its own is under.
+    async fn sealed_anew(
+        &mut self,
+        runtime: &Runtime,
+        key: &CellKey,
+        cell: SealedCell,
+    ) -> Result<Option<Write>, Error> {
+        let (work, group) = (&self.work, &self.group);
+        let header = *cell.header();
+        let former = group.former_of(header.data_key);
+        let former = former.and_then(|place| group.former.get(place));
+        let kms_key = match former {
+            Some(former) => former.key.as_ref(),
+            None => group.online.key.as_ref(),
+        };
+        if former.is_some() && kms_key.is_some_and(|key| upkeep::is_gone(work, key)) {
+            return Ok(None);
+        }
+        let current = (group.online.key.as_ref(), group.data_key);
+        for (kms_key, number) in [(kms_key, header.data_key), current] {
+            if !self.keys.contains_key(&number) {
+                let wanted = (kms_key, number);
+                let key = runtime.keys.for_service(work, group, wanted).await?;
+                self.keys.insert(number, key);
+            }
+        }
+        let [from, to] = [header.data_key, group.data_key].map(|number| self.keys.get(&number));
+        let (Some(from), Some(to)) = (from, to) else {
+            return Err(Error::broken("a data key was not unwrapped"));
+        };
+        let payload = cell.open(from, key)?;
+        let fresh = Header {
+            data_key: group.data_key,
+            ..header
+        };
+        let sealed = SealedCell::seal(work.entropy(), to, key, fresh, &payload)?;
+        Ok(Some(Write {
+            key: *key,
+            version: header.version,
+            cell: Some(sealed),
+            rule: Rule::IfHeader(header),
+            now: work.time(),
+        }))
+    }
+
+    /// Retires the older data keys and the grants on former KMS keys: nothing is under them.
+    async fn finish(self, place: Key) -> Result<(), Error> {
+        let Self { work, group, .. } = self;
+        let mut keys = group.keys(work.view())?.clone();
+        keys.data_keys.retain(|key| key.number == group.data_key);
+        for key in group
+            .kms_keys()
+            .skip(usize::from(group.online.key.is_some()))
+        {
+            grant::retire_own(&work, &group, key).await;
+        }
+        let mut batch = Batch::new(Lane::Metadata);
+        batch.put(&GROUP_KEYS, place.clone(), keys);
+        batch.delete(&RENEWALS, place);
+        if !group.former.is_empty() {
+            let mut changed = group.to_change();
+            changed.former.clear();
+            batch.put(&GROUPS, changed.row(), changed);
+        }
+        work.commit(batch).await.map_err(Cells::Commit)?;
+        info!(group = %group.arn, "the older data keys of a feature group are retired");
+        Ok(())
+    }
+}
+
+/// The cell key that a row of [`RENEWALS`] holds.
+pub(crate) fn cell_key(digits: &str) -> Option<CellKey> {
+    hex::decode(digits)
+        .ok()
+        .and_then(|bytes| CellKey::from_bytes(&bytes))
+}

@@ -1,0 +1,144 @@
+//! `strongroom rekey`: moves a feature group to another KMS key, and shows how far that has come.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+
+use crate::cli::RekeyArgs;
+use crate::signed::{self, Api};
+
+/// How long the subcommand waits for one answer.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long it waits before it looks again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs the subcommand; fails if moving or renewing cannot go on.
+pub fn run(args: &RekeyArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime failed")?;
+    runtime.block_on(rekey(args))
+}
+
+async fn rekey(args: &RekeyArgs) -> anyhow::Result<()> {
+    if args.to.status {
+        return settled(args, &look(args).await?).map(drop);
+    }
+    let mut input = json!({ "FeatureGroupName": args.group });
+    match &args.to.key {
+        Some(key) => input["KmsKeyId"] = json!(key),
+        None => input["AwsOwnedKey"] = json!(true),
+    }
+    let answer = ask(args, "RekeyFeatureGroup", &input).await?;
+    if args.json {
+        print(&format!("{answer}\n"))?;
+    } else {
+        let key = text(&answer, "KmsKeyArn").unwrap_or("the AWS owned key");
+        print(&format!("{} is under {key}\n", args.group))?;
+    }
+    while args.wait && !settled(args, &look(args).await?)? {
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn look(args: &RekeyArgs) -> anyhow::Result<Value> {
+    let input = json!({ "FeatureGroupName": args.group });
+    ask(args, "DescribeFeatureGroupKeys", &input).await
+}
+
+async fn ask(args: &RekeyArgs, operation: &str, input: &Value) -> anyhow::Result<Value> {
+    let api = Api {
+        service: "strongroom",
+        target: "Strongroom",
+        region: args.region.as_str(),
+    };
+    let asked = signed::call(&args.client, api, operation, input);
+    let asked = tokio::time::timeout(PATIENCE, asked).await;
+    Ok(asked.context("the server did not answer in time")??)
+}
+
+/// Prints what was seen; says whether nothing is left to do, and fails if it cannot be done.
+fn settled(args: &RekeyArgs, seen: &Value) -> anyhow::Result<bool> {
+    if args.json {
+        print(&format!("{seen}\n"))?;
+    } else {
+        print(&lines(seen))?;
+    }
+    match text(seen, "State") {
+        Some("Stopped") => bail!("{}", text(seen, "Reason").unwrap_or("it cannot go on")),
+        state => Ok(state == Some("Settled")),
+    }
+}
+
+/// A line for the group, and one for each former key.
+fn lines(seen: &Value) -> String {
+    let key = |of: &Value| {
+        text(of, "KmsKeyArn")
+            .unwrap_or("the AWS owned key")
+            .to_owned()
+    };
+    let data_key = seen.get("DataKey").cloned().unwrap_or_default();
+    let mut lines = format!(
+        "{}\tunder {}\t{}\tdata key {} of {}, {} records\n",
+        text(seen, "FeatureGroupArn").unwrap_or_default(),
+        key(seen),
+        text(seen, "State").unwrap_or_default().to_lowercase(),
+        number(&data_key, "Number"),
+        text(&data_key, "Created").unwrap_or_default(),
+        number(&data_key, "RecordsSealed"),
+    );
+    if let Some(progress) = seen.get("Progress") {
+        lines.push_str(&format!(
+            "  {}% since {}: {} records moved, {} cannot be\n",
+            number(progress, "Percent"),
+            text(progress, "Began").unwrap_or_default(),
+            number(progress, "RecordsMoved"),
+            number(progress, "RecordsLost"),
+        ));
+    }
+    let former = seen.get("FormerKeys").and_then(Value::as_array);
+    for former in former.into_iter().flatten() {
+        lines.extend(["  still in use: ", &key(former), "\n"]);
+    }
+    lines
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("writing to standard output failed")
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    value.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_on_its_way_shows_how_far_it_has_come() {
+        let seen = json!({
+            "FeatureGroupArn": "arn:g", "KmsKeyArn": "arn:new", "State": "Moving",
+            "DataKey": { "Number": 2, "Created": "2026-11-27T00:00:00Z", "RecordsSealed": 5 },
+            "FormerKeys": [{ "KmsKeyArn": "arn:old" }, {}],
+            "Progress": { "Began": "2026-11-27T00:00:00Z", "Percent": 40, "RecordsMoved": 7,
+                          "RecordsLost": 0 },
+        });
+        let expected = "arn:g\tunder arn:new\tmoving\tdata key 2 of 2026-11-27T00:00:00Z, 5 records\n\
+            \x20 40% since 2026-11-27T00:00:00Z: 7 records moved, 0 cannot be\n\
+            \x20 still in use: arn:old\n  still in use: the AWS owned key\n";
+        assert_eq!(lines(&seen), expected);
+    }
+}
