@@ -1,11 +1,12 @@
 //! Tags of users, roles and policies.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use pipeline::KeySet;
 use policy::{ConditionKey, ConditionKeys, Values};
 use shapes::iam::Tag;
+use types::{differ_in_case_only, fold_case, same_but_for_case};
 
 use crate::{Error, quota};
 
@@ -14,21 +15,22 @@ use crate::{Error, quota};
 ///
 /// Fails with `InvalidInput` if two keys differ in case only, or if one is reserved.
 pub(crate) fn read(tags: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error> {
-    let mut seen = HashSet::new();
-    let mut read = Vec::new();
-    for tag in tags.unwrap_or_default() {
-        let lower = tag.key.to_lowercase();
-        if lower.starts_with("aws:") {
-            return Err(Error::ReservedTag {
-                key: tag.key.clone(),
-            });
-        }
-        if !seen.insert(lower) {
-            return Err(Error::DuplicateTags);
-        }
-        read.push((tag.key.clone(), tag.value.clone()));
+    let tags = tags.unwrap_or_default();
+    if let Some(tag) = tags.iter().find(|tag| is_reserved(&tag.key)) {
+        return Err(Error::ReservedTag {
+            key: tag.key.clone(),
+        });
     }
-    Ok(read)
+    if differ_in_case_only(tags.iter().map(|tag| tag.key.as_str())) {
+        return Err(Error::DuplicateTags);
+    }
+    let pair = |tag: &Tag| (tag.key.clone(), tag.value.clone());
+    Ok(tags.iter().map(pair).collect())
+}
+
+/// Whether AWS keeps the key for itself.
+pub(crate) fn is_reserved(key: &str) -> bool {
+    fold_case(key).starts_with("aws:")
 }
 
 /// Adds `new` to `tags`. A key that differs from an existing one in case only replaces it, in
@@ -41,7 +43,7 @@ pub(crate) fn merge(
     quota: &'static str,
 ) -> Result<(), Error> {
     for tag in new {
-        let same = |known: &&mut (String, String)| known.0.to_lowercase() == tag.0.to_lowercase();
+        let same = |known: &&mut (String, String)| same_but_for_case(&known.0, &tag.0);
         if let Some(known) = tags.iter_mut().find(same) {
             *known = tag;
         } else {
@@ -54,8 +56,8 @@ pub(crate) fn merge(
 
 /// Removes the tags with these keys, without regard to case.
 pub(crate) fn remove(tags: &mut Vec<(String, String)>, keys: &[String]) {
-    let gone: HashSet<String> = keys.iter().map(|key| key.to_lowercase()).collect();
-    tags.retain(|(key, _)| !gone.contains(&key.to_lowercase()));
+    let gone = |key: &str| keys.iter().any(|gone| same_but_for_case(gone, key));
+    tags.retain(|(key, _)| !gone(key));
 }
 
 /// The tags with their keys as places, for a listing.
@@ -96,11 +98,11 @@ impl ConditionKeys for ResourceTags {
         if !matches!(key.name(), "aws:resourcetag" | "iam:resourcetag") {
             return None;
         }
-        let wanted = key.suffix_lower()?;
+        let wanted = key.suffix()?;
         let (_, value) = self
             .0
             .iter()
-            .find(|(name, _)| name.to_lowercase() == wanted)?;
+            .find(|(name, _)| same_but_for_case(name, wanted))?;
         Some(Values::One(Cow::Borrowed(value)))
     }
 }

@@ -1,9 +1,10 @@
 //! Encryption contexts: their canonical form and the condition keys made of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pipeline::KeySet;
 use shapes::kms::EncryptionAlgorithmSpec;
+use types::differ_in_case_only;
 
 use crate::Error;
 
@@ -46,17 +47,10 @@ pub(crate) fn check(
     if algorithm != EncryptionAlgorithmSpec::SymmetricDefault && !context.is_empty() {
         return invalid("an encryption context cannot be used with an asymmetric KMS key");
     }
-    if differ_in_case_only(context.keys()) {
+    if differ_in_case_only(context.keys().map(String::as_str)) {
         return invalid("the encryption context has keys that differ in case only");
     }
     Ok(())
-}
-
-/// Whether two of these texts are the same but for the case of letters.
-pub(crate) fn differ_in_case_only<'a>(texts: impl Iterator<Item = &'a String>) -> bool {
-    let mut folded = BTreeSet::new();
-    let mut texts = texts;
-    texts.any(|text| !folded.insert(text.to_lowercase()))
 }
 
 fn push_number(bytes: &mut Vec<u8>, number: usize) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pipeline::sources::{GrantQuery, MatchedGrant, ResourceFacts, ResourceRule, ResourceSource};
 use policy::{ConditionKey, ConditionKeys, Values};
 use store::{Key, Snapshot, View};
-use types::Arn;
+use types::{Arn, same_but_for_case};
 
 use crate::grants::constraints::Pairs;
 use crate::grants::index::{self, Asked};
@@ -96,7 +96,7 @@ impl ConditionKeys for KeyKeys {
             }
             ("aws:resourcetag", Some(tag)) => {
                 let mut tags = self.key.tags.iter();
-                let (_, value) = tags.find(|(name, _)| name.eq_ignore_ascii_case(tag))?;
+                let (_, value) = tags.find(|(name, _)| same_but_for_case(name, tag))?;
                 Some(Values::One(Cow::Borrowed(value)))
             }
             _ => None,

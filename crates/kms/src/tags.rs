@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use shapes::kms::Tag;
+use types::differ_in_case_only;
 
 use crate::Error;
-use crate::context::differ_in_case_only;
 use crate::event::Fields;
 
 /// Tags on one key.
@@ -55,7 +55,7 @@ const DUPLICATE: &str = "Duplicate tag keys";
 /// Condition keys do not tell keys apart that differ in case only: of two such tags nobody could
 /// say which one `aws:ResourceTag` and `aws:RequestTag` decide on.
 fn check_case(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    if differ_in_case_only(tags.keys()) {
+    if differ_in_case_only(tags.keys().map(String::as_str)) {
         return Err(Error::Tags(DUPLICATE));
     }
     Ok(())
@@ -97,6 +97,8 @@ mod tests {
     fn tags_follow_the_rules_of_kms() {
         check(&[], Ok(0));
         check(&["a", "A"], Err("Duplicate tag keys"));
+        check(&["é", "É"], Err("Duplicate tag keys"));
+        check(&["k", "\u{212A}"], Ok(2));
         check(&["a", "b", "a"], Err("Duplicate tag keys"));
         check(&["aws:a"], Err("Tags beginning with aws: are reserved"));
         check(&["AWS:a"], Err("Tags beginning with aws: are reserved"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use policy::{ConditionKey, ConditionKeys, Values};
 use serde::{Deserialize, Serialize};
-use types::{Arn, Principal, Service};
+use types::{Arn, Principal, Service, fold_case, same_but_for_case};
 
 use crate::sources::{IdentityPolicies, ResourceFacts};
 use crate::{Ctx, Need, Session};
@@ -110,7 +110,7 @@ impl KeySet {
     /// Sets the single-valued key that an identity provider has for a claim: `host/path:sub`.
     pub fn claim(mut self, issuer: &str, claim: &str, value: impl Into<String>) -> Self {
         self.entries.push(Entry {
-            name: Cow::Owned(format!("{issuer}:{claim}").to_lowercase()),
+            name: Cow::Owned(fold_case(&format!("{issuer}:{claim}")).into_owned()),
             rest: Rest::Whole,
             values: OwnedValues::One(value.into()),
         });
@@ -122,7 +122,7 @@ impl KeySet {
     pub fn claims(mut self, issuer: &str, claim: &str, values: Vec<String>) -> Self {
         if !values.is_empty() {
             self.entries.push(Entry {
-                name: Cow::Owned(format!("{issuer}:{claim}").to_lowercase()),
+                name: Cow::Owned(fold_case(&format!("{issuer}:{claim}")).into_owned()),
                 rest: Rest::Whole,
                 values: OwnedValues::Many(values),
             });
@@ -142,7 +142,7 @@ impl ConditionKeys for KeySet {
         let entry = self.entries.iter().find(|entry| match &entry.rest {
             Rest::None => entry.name == key.name() && key.suffix().is_none(),
             Rest::Suffix(have) => {
-                let same = |want: &str| have.eq_ignore_ascii_case(want);
+                let same = |want: &str| same_but_for_case(have, want);
                 entry.name == key.name() && key.suffix().is_some_and(same)
             }
             Rest::Whole => entry.name == key.as_str(),
@@ -191,7 +191,7 @@ impl ConditionKeys for RequestKeys<'_> {
                     .identity
                     .tags
                     .iter()
-                    .find(|(name, _)| name.to_lowercase() == tag.to_lowercase())?;
+                    .find(|(name, _)| same_but_for_case(name, tag))?;
                 Some(borrowed(value))
             }
             (name, None) => self
@@ -366,4 +366,30 @@ fn borrowed(value: &str) -> Values<'_> {
 
 fn truth(value: bool) -> Values<'static> {
     Values::One(Cow::Borrowed(if value { "true" } else { "false" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, expected: Option<&str>) {
+        let pairs = [("équipe", "1"), ("TASK", "2"), ("ris\u{212A}", "3")];
+        let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let keys = KeySet::default()
+            .map("aws:requesttag", &BTreeMap::from(pairs))
+            .claim("idp.example/É", "sub", "4");
+        let found = keys.lookup(&ConditionKey::new(name));
+        let found = found.as_ref().map(|values| values.as_slice()[0].as_ref());
+        assert_eq!(found, expected, "{name}");
+    }
+
+    #[test]
+    fn suffixes_are_found_in_any_case_and_not_by_look_alikes() {
+        check("aws:RequestTag/ÉQUIPE", Some("1"));
+        check("aws:RequestTag/task", Some("2"));
+        check("aws:RequestTag/tas\u{212A}", None);
+        check("aws:RequestTag/risk", None);
+        check("AWS:requesttag/RIS\u{212A}", Some("3"));
+        check("IDP.example/é:SUB", Some("4"));
+    }
 }

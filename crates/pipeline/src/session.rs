@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use policy::{Beside, Document, DocumentKind};
-use types::{Arn, ErrorKind, Principal, Service, Timestamp};
+use types::{Arn, ErrorKind, Principal, Service, Timestamp, same_but_for_case};
 
 use crate::sources::{AttachedDocument, IdentityPolicies};
 use crate::{Caller, Ctx, Failure};
@@ -106,7 +106,7 @@ pub(crate) fn policies_of(ctx: &Ctx) -> Arc<IdentityPolicies> {
     });
     policies.tags.retain(|(key, _)| {
         let mut own = session.tags.iter();
-        !own.any(|(other, _)| other.to_lowercase() == key.to_lowercase())
+        !own.any(|(other, _)| same_but_for_case(other, key))
     });
     policies.tags.extend(session.tags.iter().cloned());
     Arc::new(policies)

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use types::Timestamp;
+use types::{Timestamp, same_but_for_case};
 
 use crate::address::Range;
 use crate::context::{ConditionKey, ConditionKeys, Values};
@@ -279,7 +279,7 @@ impl Test {
                 .any(|text| text.literal(keys).is_some_and(|text| *text == *value)),
             Self::EqualsIgnoreCase(texts) => texts.iter().any(|text| {
                 text.literal(keys)
-                    .is_some_and(|text| equal_ignoring_case(&text, value))
+                    .is_some_and(|text| same_but_for_case(&text, value))
             }),
             Self::Like(texts) => texts
                 .iter()
@@ -320,24 +320,6 @@ fn truth(text: &str) -> Option<bool> {
     } else {
         None
     }
-}
-
-/// Equal letter by letter in lower case. A letter outside ASCII never equals one inside, so
-/// that no look-alike (the Kelvin sign) passes for a letter of a name.
-fn equal_ignoring_case(left: &str, right: &str) -> bool {
-    let fold = |text: &str| -> Vec<char> {
-        text.chars()
-            .flat_map(|c| {
-                let lower: Vec<char> = c.to_lowercase().collect();
-                let keeps_its_kind = lower.iter().all(|l| l.is_ascii() == c.is_ascii());
-                if keeps_its_kind { lower } else { vec![c] }
-            })
-            .collect()
-    };
-    if left.is_ascii() && right.is_ascii() {
-        return left.eq_ignore_ascii_case(right);
-    }
-    left == right || fold(left) == fold(right)
 }
 
 #[cfg(test)]

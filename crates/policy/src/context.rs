@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use types::fold_case;
+
 /// The value of a condition key in a request.
 ///
 /// Keys that AWS types `ArrayOf…` are [`Values::Many`] even when they hold one value; without
@@ -67,11 +69,11 @@ pub struct ConditionKey {
 impl ConditionKey {
     /// The key of this name, as a policy or an implementer writes it.
     pub fn new(text: &str) -> Self {
-        let lower = text.to_lowercase();
+        let lower = fold_case(text);
         let name_ends = name_end(text).zip(name_end(&lower));
         Self {
             original: Box::from(text),
-            lower: lower.into_boxed_str(),
+            lower: Box::from(&*lower),
             name_ends,
         }
     }
@@ -81,7 +83,7 @@ impl ConditionKey {
         &self.original
     }
 
-    /// The whole key in lower case.
+    /// The whole key, folded by [`fold_case`].
     pub fn as_str(&self) -> &str {
         &self.lower
     }
@@ -93,16 +95,11 @@ impl ConditionKey {
             .unwrap_or(&self.lower)
     }
 
-    /// The part behind the name as it was written: a tag key, an encryption context key.
+    /// The part behind the name as it was written: a tag key, an encryption context key. It
+    /// compares by [`types::same_but_for_case`].
     pub fn suffix(&self) -> Option<&str> {
         let (end, _) = self.name_ends?;
         self.original.get(end + 1..)
-    }
-
-    /// The part behind the name in lower case.
-    pub fn suffix_lower(&self) -> Option<&str> {
-        let (_, end) = self.name_ends?;
-        self.lower.get(end + 1..)
     }
 }
 
@@ -168,7 +165,8 @@ mod tests {
         let key = ConditionKey::new("AWS:PrincipalTag/ÉQUIPE");
         assert_eq!(key, ConditionKey::new("aws:principaltag/équipe"));
         assert_eq!(key.suffix(), Some("ÉQUIPE"));
-        assert_eq!(key.suffix_lower(), Some("équipe"));
+        let look_alike = ConditionKey::new("aws:PrincipalTag/ris\u{212A}");
+        assert_ne!(look_alike, ConditionKey::new("aws:PrincipalTag/risk"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use policy::{ConditionKey, ConditionKeys, ValueType, Values};
 use shapes::iam::{ContextEntry, ContextKeyTypeEnum};
-use types::{AccountId, Principal};
+use types::{AccountId, Principal, same_but_for_case};
 
 use super::fault::Fault;
 use super::sources::Caller;
@@ -103,9 +103,7 @@ impl ConditionKeys for SimulatedKeys<'_> {
         match (key.name(), key.suffix()) {
             ("aws:principaltag", Some(tag)) => {
                 let (_, tags) = self.caller.own.as_ref()?;
-                let (_, value) = tags
-                    .iter()
-                    .find(|(name, _)| name.to_lowercase() == tag.to_lowercase())?;
+                let (_, value) = tags.iter().find(|(name, _)| same_but_for_case(name, tag))?;
                 Some(one(value))
             }
             (name, None) => self.of_the_caller(name),

@@ -13,7 +13,8 @@ use super::role::NamedRole;
 use super::token::{Bounds, Holder};
 use super::{actions, bounds};
 use crate::event::{self, Fields};
-use crate::{lookup, tags};
+use crate::lookup;
+use crate::tags::{self, is_reserved};
 
 /// Returns temporary credentials of a role whose trust policy admits the caller.
 ///
@@ -183,7 +184,7 @@ fn source_identity(
     role: &NamedRole,
 ) -> Result<Option<String>, Error> {
     let asked = input.source_identity.as_ref();
-    if let Some(asked) = asked.filter(|asked| asked.to_lowercase().starts_with("aws:")) {
+    if let Some(asked) = asked.filter(|asked| is_reserved(asked)) {
         return Err(Error::Reserved(asked.clone()));
     }
     let session = ctx.caller().session.as_deref();

@@ -1,16 +1,15 @@
 //! Session policies and session tags: reading what a request passes, and its measure.
 
-use std::collections::HashSet;
-
 use pipeline::Session;
 use policy::{Document, DocumentKind};
 use shapes::sts::{PolicyDescriptorType, Tag};
 use store::View;
-use types::AccountId;
+use types::{AccountId, differ_in_case_only, same_but_for_case};
 
 use super::error::Error;
 use super::token::Bounds;
 use crate::managed::{self, Managed};
+use crate::tags::is_reserved;
 
 /// Managed session policies of one session.
 const MOST_POLICIES: usize = 10;
@@ -51,19 +50,15 @@ pub(crate) fn policies(
 /// Fails with `InvalidParameterValue` if two keys differ in case only, and with
 /// `ValidationError` if one is reserved.
 pub(crate) fn tags(tags: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error> {
-    let mut seen = HashSet::new();
-    let mut read = Vec::new();
-    for tag in tags.unwrap_or_default() {
-        let lower = tag.key.to_lowercase();
-        if lower.starts_with("aws:") {
-            return Err(Error::Reserved(tag.key.clone()));
-        }
-        if !seen.insert(lower) {
-            return Err(Error::DuplicateTags);
-        }
-        read.push((tag.key.clone(), tag.value.clone()));
+    let tags = tags.unwrap_or_default();
+    if let Some(tag) = tags.iter().find(|tag| is_reserved(&tag.key)) {
+        return Err(Error::Reserved(tag.key.clone()));
     }
-    Ok(read)
+    if differ_in_case_only(tags.iter().map(|tag| tag.key.as_str())) {
+        return Err(Error::DuplicateTags);
+    }
+    let pair = |tag: &Tag| (tag.key.clone(), tag.value.clone());
+    Ok(tags.iter().map(pair).collect())
 }
 
 /// Adds to `bounds` the tags of a request with the keys that it calls transitive, and what the
@@ -78,8 +73,7 @@ pub(crate) fn add_tags(
     from: Option<&Session>,
 ) -> Result<(), Error> {
     let has = |tags: &[(String, String)], wanted: &str| {
-        let wanted = wanted.to_lowercase();
-        tags.iter().any(|(key, _)| key.to_lowercase() == wanted)
+        tags.iter().any(|(key, _)| same_but_for_case(key, wanted))
     };
     if transitive.iter().any(|key| !has(tags, key)) {
         return Err(Error::TransitiveWithoutTag);
@@ -103,7 +97,7 @@ pub(crate) fn add_tags(
 pub(crate) fn inherited(session: &Session) -> Vec<(String, String)> {
     let handed_down = |key: &str| {
         let mut keys = session.transitive.iter();
-        keys.any(|other| other.to_lowercase() == key.to_lowercase())
+        keys.any(|other| same_but_for_case(other, key))
     };
     let tags = session.tags.iter().filter(|(key, _)| handed_down(key));
     tags.cloned().collect()

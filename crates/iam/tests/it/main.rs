@@ -24,6 +24,7 @@ mod session_power;
 mod sessions;
 mod simulation;
 mod sources;
+mod tag_keys;
 mod users;
 mod web_identity;
 mod web_identity_tokens;

@@ -7,12 +7,12 @@ use crate::world::{
     ACCOUNT, Outcome, World, account, allow, check_denied, check_refused, statement, user_arn,
 };
 
-fn role_arn(name: &str) -> String {
+pub(crate) fn role_arn(name: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/{name}")
 }
 
 /// A trust policy that lets these principals do everything with the session.
-fn trust(principal: &str, more: &Value) -> String {
+pub(crate) fn trust(principal: &str, more: &Value) -> String {
     let mut trusting = json!({
         "Effect": "Allow", "Principal": { "AWS": principal },
         "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
@@ -25,11 +25,11 @@ fn trust(principal: &str, more: &Value) -> String {
 
 impl World {
     /// A role that trusts the account, with an inline policy.
-    fn role(&self, name: &str, policy: &Value) {
+    pub(crate) fn role(&self, name: &str, policy: &Value) {
         self.trusting(name, &trust(ACCOUNT, &json!({})), policy);
     }
 
-    fn trusting(&self, name: &str, trust: &str, policy: &Value) {
+    pub(crate) fn trusting(&self, name: &str, trust: &str, policy: &Value) {
         self.ok(
             "CreateRole",
             json!({ "RoleName": name, "AssumeRolePolicyDocument": trust, "MaxSessionDuration": 7200 }),
@@ -40,7 +40,7 @@ impl World {
         self.ok("PutRolePolicy", input);
     }
 
-    fn assume_as(&self, caller: &Caller, role: &str, more: &Value) -> Outcome {
+    pub(crate) fn assume_as(&self, caller: &Caller, role: &str, more: &Value) -> Outcome {
         let mut input = json!({ "RoleArn": role_arn(role), "RoleSessionName": "tester" });
         for (key, value) in more.as_object().unwrap() {
             input[key] = value.clone();
@@ -53,7 +53,7 @@ impl World {
     }
 
     /// A session of the role that the administrator assumes.
-    fn enter(&self, role: &str, more: &Value) -> Caller {
+    pub(crate) fn enter(&self, role: &str, more: &Value) -> Caller {
         self.session(&self.assume(role, more).unwrap()).unwrap()
     }
 }

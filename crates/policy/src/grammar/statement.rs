@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use types::fold_case;
+
 use super::Reader;
 use crate::action::{ActionPattern, Actions};
 use crate::condition::{Condition, Quantifier};
@@ -379,7 +381,7 @@ fn conditions(reader: &Reader<'_>, effect: Option<Effect>, node: Node) -> Option
             let condition = reader
                 .values(node, "Condition")
                 .and_then(|values| condition(reader, at, &operator, &name, values));
-            if !known.insert(name.to_lowercase()) {
+            if !known.insert(fold_case(&name).into_owned()) {
                 reader.report(at, Fault::DuplicateKey(name));
                 continue;
             }

@@ -1,5 +1,7 @@
 //! Names of actions, condition keys and variables that no request has.
 
+use types::fold_case;
+
 use super::{Report, Subject, Vocabulary};
 use crate::Action;
 use crate::action::ActionPattern;
@@ -87,13 +89,13 @@ pub(super) fn variable(report: &mut Report<'_>, at: usize, key: &str, names: &Vo
 
 /// `; did you mean …?` where a known name is close to the written one.
 pub(super) fn suggestion<'a>(written: &str, known: impl Iterator<Item = &'a &'a str>) -> String {
-    let written = written.to_lowercase();
+    let written = fold_case(written);
     // Names this long are not misspelt, and comparing them would take its time.
     if written.len() > 64 {
         return String::new();
     }
     let far = (written.len() / 4).clamp(1, 3);
-    let distances = known.map(|name| (distance(&written, &name.to_lowercase(), far), *name));
+    let distances = known.map(|name| (distance(&written, &fold_case(name), far), *name));
     let nearest = distances
         .filter(|(distance, _)| *distance <= far)
         .min_by_key(|(distance, _)| *distance);

@@ -9,7 +9,7 @@ struct Context;
 impl ConditionKeys for Context {
     fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {
         let one = |value| Some(Values::One(Cow::Borrowed(value)));
-        match (key.name(), key.suffix_lower()) {
+        match (key.name(), key.suffix()) {
             ("aws:username", None) => one("Bob"),
             ("aws:principaltag", Some("star")) => one("*"),
             ("aws:principaltag", Some("colon")) => one("a:b"),

@@ -118,7 +118,7 @@ pub(crate) struct Expected {
 
 impl ConditionKeys for Context {
     fn lookup(&self, key: &ConditionKey) -> Option<Values<'_>> {
-        let same = |name: &str| name.to_lowercase() == key.as_str();
+        let same = |name: &str| ConditionKey::new(name) == *key;
         let (_, found) = self.0.iter().find(|(name, _)| same(name))?;
         Some(match found {
             Found::One(value) => Values::One(Cow::Borrowed(value)),

@@ -198,7 +198,7 @@ fn as_seen_by(case: &Case, document: &Value) -> Case {
         });
     if of_a_key {
         case.context.0.retain(|key, _| {
-            let key = key.to_lowercase();
+            let key = fold(key);
             !key.starts_with("aws:resourcetag/") && key != "kms:resourcealiases"
         });
     }
@@ -457,11 +457,24 @@ fn symbols(case: &Case, text: &str, new: bool, wildcards: bool) -> Option<Vec<Sy
 
 fn context(case: &Case, name: &str) -> Option<Found> {
     let entries = &case.context.0;
-    let (_, found) = entries
-        .iter()
-        .find(|(key, _)| key.to_lowercase() == name.to_lowercase())?;
+    let (_, found) = entries.iter().find(|(key, _)| fold(key) == fold(name))?;
     Some(found.clone())
 }
+/// Lower case, letter by letter; but a letter that would become an ASCII one stays what it is.
+fn fold(text: &str) -> String {
+    let mut folded = String::new();
+    for letter in text.chars() {
+        let lower: String = letter.to_lowercase().collect();
+        let disguised = !letter.is_ascii() && lower.chars().any(|l| l.is_ascii());
+        if disguised {
+            folded.push(letter);
+        } else {
+            folded.push_str(&lower);
+        }
+    }
+    folded
+}
+
 
 fn glob(pattern: &[Symbol], text: &[Symbol]) -> bool {
     match pattern.first() {
@@ -545,7 +558,7 @@ fn compare(case: &Case, operator: &str, want: &str, found: &str, new: bool) -> b
                 })
                 .collect();
             if ignore_case {
-                want.to_lowercase() == found.to_lowercase()
+                fold(&want) == fold(found)
             } else {
                 want == found
             }

@@ -92,7 +92,8 @@ fn resources() -> impl Strategy<Value = (&'static str, Value)> {
     )
 }
 
-const KEYS: [&str; 7] = [
+/// Condition keys as policies write them; the last two have other case in requests.
+const KEYS: [&str; 9] = [
     "aws:username",
     "aws:PrincipalTag/t",
     "aws:principaltag/T2",
@@ -100,6 +101,22 @@ const KEYS: [&str; 7] = [
     "aws:SourceIp",
     "aws:CurrentTime",
     "kms:EncryptionContext:App",
+    "aws:principaltag/ÉQUIPE",
+    "aws:PrincipalTag/TASK",
+];
+
+/// The same as requests have them, and one that looks alike: its last letter is the Kelvin sign.
+const REQUEST_KEYS: [&str; 10] = [
+    "aws:username",
+    "aws:PrincipalTag/t",
+    "aws:principaltag/T2",
+    "aws:TagKeys",
+    "aws:SourceIp",
+    "aws:CurrentTime",
+    "kms:EncryptionContext:App",
+    "aws:PrincipalTag/équipe",
+    "aws:PrincipalTag/Task",
+    "aws:PrincipalTag/tas\u{212A}",
 ];
 
 fn test() -> impl Strategy<Value = (String, Value)> {
@@ -123,6 +140,11 @@ fn test() -> impl Strategy<Value = (String, Value)> {
         "*bucket*",
         "a:b:c:d:e:*",
         "arn:aws:kms:${aws:PrincipalTag/t}:*:a",
+        "k",
+        "É",
+        "ß",
+        "i",
+        "${aws:PrincipalTag/task}",
     ]);
     let strings = any_of(&[
         "StringEquals",
@@ -333,6 +355,12 @@ fn found() -> impl Strategy<Value = Value> {
         "arn:aws:s3:::bucket/a",
         "arn:aws:s3:::bucket:x/a",
         "arn:aws:kms:x:y:1:a",
+        "K",
+        "\u{212A}",
+        "é",
+        "ß",
+        "SS",
+        "\u{130}",
     ]);
     prop_oneof![
         3 => one.prop_map(|value| json!(value)),
@@ -342,7 +370,7 @@ fn found() -> impl Strategy<Value = Value> {
 }
 
 pub(crate) fn context() -> impl Strategy<Value = Value> {
-    prop::collection::hash_map(select(KEYS.as_slice()), found(), 0..6)
+    prop::collection::hash_map(select(REQUEST_KEYS.as_slice()), found(), 0..8)
         .prop_map(|entries| json!(entries))
 }
 

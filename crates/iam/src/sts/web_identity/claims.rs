@@ -12,6 +12,7 @@ use types::{Arn, Timestamp, WebIdentity};
 use super::Error;
 use crate::sts::bounds;
 use crate::sts::token::Bounds;
+use crate::tags::is_reserved;
 
 /// The claim with session tags; flattened, what their claims begin with.
 const TAGS: &str = "https://aws.amazon.com/tags";
@@ -175,7 +176,7 @@ impl Claims {
             return Ok(());
         };
         let rejected = Error::Rejected(SOURCE_IDENTITY);
-        let reserved = identity.to_lowercase().starts_with("aws:");
+        let reserved = is_reserved(identity);
         match call(json!({ "SourceIdentity": identity })) {
             Ok(_) if !reserved => Ok(()),
             Ok(_) | Err(_) => Err(rejected),
