@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use pipeline::KeySet;
 use shapes::sagemaker::Tag;
+use types::{differ_in_case_only, fold_case};
 
 use crate::Error;
 
 /// Tags of one group.
-pub(crate) const MOST_TAGS: usize = 50;
+const MOST_TAGS: usize = 50;
 
 /// The tags, each key once.
+///
+/// Fails with `ValidationException` for a key that is reserved or appears twice, be it in another
+/// case.
 pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
     let mut map = BTreeMap::new();
     for tag in tags {
@@ -22,11 +26,41 @@ pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
             )));
         }
     }
+    check_case(&map)?;
     Ok(map)
 }
 
+/// `own` with `added`, which replace tags of exactly the same keys.
+///
+/// Fails with `ValidationException` beyond 50, and for keys that then differ in case only.
+pub(crate) fn with(
+    own: &BTreeMap<String, String>,
+    added: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut tags = own.clone();
+    tags.extend(added);
+    if tags.len() > MOST_TAGS {
+        return Err(Error::validation(format!(
+            "a feature group has at most {MOST_TAGS} tags."
+        )));
+    }
+    check_case(&tags)?;
+    Ok(tags)
+}
+
+/// Condition keys do not tell keys apart that differ in case only: of two such tags nobody could
+/// say which one `aws:ResourceTag` and `aws:RequestTag` decide on.
+fn check_case(tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    if differ_in_case_only(tags.keys().map(String::as_str)) {
+        return Err(Error::validation(
+            "tag keys must differ in more than the case of their letters.",
+        ));
+    }
+    Ok(())
+}
+
 fn check_key(key: &str) -> Result<(), Error> {
-    if key.to_lowercase().starts_with("aws:") {
+    if fold_case(key).starts_with("aws:") {
         return Err(Error::validation(
             "tag keys that begin with aws: are reserved.",
         ));

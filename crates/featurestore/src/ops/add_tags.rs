@@ -15,8 +15,8 @@ use crate::{Error, tags};
 /// Adds tags to the feature group with this ARN, or gives them other values; returns all that
 /// it has. Policies see them from the next request on.
 ///
-/// Fails with `ValidationException` for a key that is reserved or sent twice, for more than 50
-/// tags, and for what does not exist.
+/// Fails with `ValidationException` for a key that is reserved or sent twice, for keys that then
+/// differ in case only, for more than 50 tags, and for what does not exist.
 #[derive(Debug)]
 pub struct AddTags;
 
@@ -45,13 +45,7 @@ impl Operation for AddTags {
         let group = permit.into_target().group;
         let group = group.ok_or_else(|| Error::not_found_undeclared(&input.resource_arn))?;
         let mut changed = group.to_change();
-        changed.tags.extend(tags::checked(&input.tags)?);
-        if changed.tags.len() > tags::MOST_TAGS {
-            return Err(Error::validation(format!(
-                "a feature group has at most {} tags.",
-                tags::MOST_TAGS
-            )));
-        }
+        changed.tags = tags::with(&changed.tags, tags::checked(&input.tags)?)?;
         let output = AddTagsOutput {
             tags: Some(tags::shape(&changed.tags)),
         };

@@ -81,6 +81,23 @@ fn who_may_set_which_tags_is_decided_by_their_keys_and_values() {
 }
 
 #[test]
+fn a_group_never_has_two_tags_whose_keys_differ_in_case_only() {
+    let world = World::new();
+    world.group("g");
+    world.ok("AddTags", add(&[tag("team", "blue")]));
+    // Policies would see the first of the two: the group would change teams.
+    for together in [
+        vec![tag("Team", "red")],
+        vec![tag("cost", "1"), tag("COST", "2")],
+        vec![tag("é", "1"), tag("É", "2")],
+    ] {
+        let (invalid, reason) = ("ValidationException", "case of their letters");
+        world.refuses("AddTags", add(&together), invalid, reason);
+    }
+    assert_eq!(tags(&world), json!([tag("team", "blue")]));
+}
+
+#[test]
 fn wrong_tags_are_refused() {
     let world = World::new();
     world.group("g");

@@ -2,6 +2,7 @@
 
 use pipeline::KeySet;
 use shapes::organizations::Tag;
+use types::differ_in_case_only;
 
 use super::error::{Constraint, Error, Invalid};
 use crate::tags;
@@ -11,26 +12,23 @@ const MOST: usize = 50;
 
 /// Checks and takes over the tags of a request.
 ///
-/// Fails with `InvalidInputException` for a key that appears twice or that is AWS's, and with
-/// `ConstraintViolationException` beyond fifty.
-pub(crate) fn read(tags: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error> {
-    let mut read: Vec<(String, String)> = Vec::new();
-    for tag in tags.unwrap_or_default() {
-        if is_aws(&tag.key) {
-            return Err(Invalid::SystemTag.into());
-        }
-        if read.iter().any(|(key, _)| *key == tag.key) {
-            return Err(Invalid::DuplicateTag.into());
-        }
-        read.push((tag.key.clone(), tag.value.clone()));
+/// Fails with `InvalidInputException` for a key that is AWS's or that appears twice, be it in
+/// another case, and with `ConstraintViolationException` beyond fifty.
+pub(crate) fn read(given: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error> {
+    let given = given.unwrap_or_default();
+    if given.iter().any(|tag| tags::is_reserved(&tag.key)) {
+        return Err(Invalid::SystemTag.into());
     }
-    fits(&read)?;
+    let pair = |tag: &Tag| (tag.key.clone(), tag.value.clone());
+    let read: Vec<_> = given.iter().map(pair).collect();
+    check(&read)?;
     Ok(read)
 }
 
-/// `old` with `new` on top.
+/// `old` with `new` on top, which replace tags of exactly the same keys.
 ///
-/// Fails with `ConstraintViolationException` beyond fifty.
+/// Fails with `InvalidInputException` for keys that then differ in case only, and with
+/// `ConstraintViolationException` beyond fifty.
 pub(crate) fn merged(
     old: &[(String, String)],
     new: Vec<(String, String)>,
@@ -42,7 +40,7 @@ pub(crate) fn merged(
             None => all.push((key, value)),
         }
     }
-    fits(&all)?;
+    check(&all)?;
     Ok(all)
 }
 
@@ -51,7 +49,7 @@ pub(crate) fn without(
     old: &[(String, String)],
     keys: &[String],
 ) -> Result<Vec<(String, String)>, Error> {
-    if keys.iter().any(|key| is_aws(key)) {
+    if keys.iter().any(|key| tags::is_reserved(key)) {
         return Err(Invalid::SystemTag.into());
     }
     let left = old.iter().filter(|(key, _)| !keys.contains(key));
@@ -63,13 +61,14 @@ pub(crate) fn request_keys(tags: &[(String, String)]) -> KeySet {
     tags::request_keys(tags)
 }
 
-fn is_aws(key: &str) -> bool {
-    key.to_lowercase().starts_with("aws:")
-}
-
-fn fits(tags: &[(String, String)]) -> Result<(), Error> {
+/// Condition keys do not tell keys apart that differ in case only: of two such tags nobody could
+/// say which one `aws:ResourceTag` and `aws:RequestTag` decide on.
+fn check(tags: &[(String, String)]) -> Result<(), Error> {
     if tags.len() > MOST {
         return Err(Constraint::Tags.into());
+    }
+    if differ_in_case_only(tags.iter().map(|(key, _)| key.as_str())) {
+        return Err(Invalid::DuplicateTag.into());
     }
     Ok(())
 }
@@ -83,7 +82,7 @@ mod tests {
         (0..count).map(pair).collect()
     }
 
-    fn check(keys: &[&str], expected: Result<usize, &str>) {
+    fn check_read(keys: &[&str], expected: Result<usize, &str>) {
         let tag = |key: &&str| Tag {
             key: (*key).to_owned(),
             value: String::new(),
@@ -98,9 +97,20 @@ mod tests {
 
     #[test]
     fn keys_differ_and_are_not_those_of_aws() {
-        check(&["a", "A"], Ok(2));
-        check(&["a", "a"], Err("DUPLICATE_TAG_KEY"));
-        check(&["AWS:a"], Err("INVALID_SYSTEM_TAGS_PARAMETER"));
+        check_read(&["a", "b"], Ok(2));
+        check_read(&["a", "a"], Err("DUPLICATE_TAG_KEY"));
+        check_read(&["a", "A"], Err("DUPLICATE_TAG_KEY"));
+        check_read(&["é", "É"], Err("DUPLICATE_TAG_KEY"));
+        check_read(&["AWS:a"], Err("INVALID_SYSTEM_TAGS_PARAMETER"));
+    }
+
+    #[test]
+    fn a_tag_is_not_added_beside_one_that_differs_in_case_only() {
+        let blue = vec![("team".to_owned(), "blue".to_owned())];
+        let added = |key: &str| merged(&blue, vec![(key.to_owned(), "red".to_owned())]);
+        assert!(added("Team").is_err());
+        assert_eq!(added("team").unwrap()[0].1, "red");
+        assert_eq!(added("teams").unwrap().len(), 2);
     }
 
     #[test]
