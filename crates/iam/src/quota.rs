@@ -1,6 +1,6 @@
 //! IAM's quotas.
 
-use store::{Record, Table, View};
+use store::{Batch, Key, Record, Table, View};
 use types::AccountId;
 
 use crate::records::EntityKind;
@@ -32,6 +32,8 @@ pub(crate) const GROUPS: usize = 300;
 pub(crate) const ROLES: usize = 1000;
 /// Customer managed policies of an account.
 pub(crate) const POLICIES: usize = 1500;
+/// Deletions of service-linked roles of an account whose status is remembered.
+pub(crate) const DELETION_TASKS: usize = 100;
 
 /// Inline policies together, in characters that are not white space.
 pub(crate) fn inline_size(kind: EntityKind) -> usize {
@@ -70,6 +72,27 @@ pub(crate) fn room(count: usize, quota: &'static str, limit: usize) -> Result<()
         Ok(())
     } else {
         Err(Error::Quota { quota, limit })
+    }
+}
+
+/// Deletes the oldest of the rows that nobody else deletes, so that with one more there are at
+/// most `most`: those of `table` below `prefix` whose records count.
+///
+/// No precondition: calls that run together may leave some more, which the next one takes off.
+pub(crate) fn make_room<R: Record>(
+    view: &View,
+    batch: &mut Batch,
+    (table, prefix): (&'static Table<R>, &Key),
+    most: usize,
+    counts: impl Fn(&R) -> bool,
+) {
+    let rows = view.snapshot().scan(table, prefix);
+    let rows = rows.filter(|(_, row)| counts(row.record));
+    let mut rows: Vec<_> = rows.map(|(key, row)| (row.revision, key)).collect();
+    let over = rows.len().saturating_add(1).saturating_sub(most);
+    rows.sort_unstable_by_key(|(revision, _)| *revision);
+    for (_, key) in rows.into_iter().take(over) {
+        batch.delete(table, key.clone());
     }
 }
 

@@ -9,10 +9,10 @@ use types::{RequestId, Service};
 use crate::event::{self, Fields};
 use crate::lookup::{self, NamedRole};
 use crate::records::DeletionTaskRecord;
-use crate::{Error, actions, inline, linked, tables};
+use crate::{Error, actions, inline, linked, quota, tables};
 
 /// Deletes the role of a service at once, and returns the id under which AWS lets callers ask how
-/// far the deletion is.
+/// far the deletion is. The newest hundred of an account are remembered.
 ///
 /// Fails with `NoSuchEntity` if there is no such role, and with `InvalidInput` if it is linked
 /// to no service.
@@ -59,6 +59,10 @@ impl Operation for DeleteServiceLinkedRole {
         let mut batch = Batch::default();
         lookup::delete(&mut batch, &**role);
         batch.delete(&tables::ROLE_LAST_USED, tables::principal_id(&role.id));
+        let tasks = (&tables::DELETION_TASKS, &tables::account(role.account));
+        quota::make_room(ctx.view(), &mut batch, tasks, quota::DELETION_TASKS, |_| {
+            true
+        });
         batch.put(
             &tables::DELETION_TASKS,
             tables::task(role.account, &id),

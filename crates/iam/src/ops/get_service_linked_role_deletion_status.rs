@@ -15,7 +15,7 @@ use crate::{Error, actions, linked, lookup, tables};
 /// Says that the deletion has succeeded: roles of services are deleted at once.
 ///
 /// Fails with `InvalidInput` if the id is none, and with `NoSuchEntity` if it names no deletion
-/// of the account.
+/// of the account, or none of its newest hundred.
 #[derive(Debug)]
 pub(crate) struct GetServiceLinkedRoleDeletionStatus;
 

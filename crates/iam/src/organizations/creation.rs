@@ -8,6 +8,7 @@ use super::error::{Conflict, Constraint, Error, Invalid, Missing};
 use super::records::{CreationRecord, NodeKind, OrganizationRecord};
 use super::{ids, quota, tables, tree};
 use crate::managed::{ADMINISTRATOR_ACCESS, read_arn};
+use crate::quota::make_room;
 use crate::records::{AccountRecord, EntityKind, RoleRecord, TrustPolicy};
 use crate::tables::{self as iam_tables, Use};
 use crate::{attachments, lookup};
@@ -20,6 +21,10 @@ const RESERVED: &str = "AWSServiceRoleFor";
 
 /// Accounts that an organization may always close within thirty days.
 const CLOSINGS: usize = 250;
+
+/// Requests to create accounts that came to nothing and are remembered; those that did not are as
+/// many as accounts.
+const FAILURES: usize = 100;
 
 /// Thirty days, in seconds.
 const CLOSING_WINDOW: i64 = 30 * 24 * 60 * 60;
@@ -36,7 +41,8 @@ pub(crate) struct Wanted<'a> {
 
 /// Makes an account below the root with its first role, and says what became of it.
 ///
-/// Nothing but the failed request is written if another account has the address. Fails with
+/// Nothing but the failed request is written if another account has the address, and the oldest of
+/// a hundred such requests forgotten. Fails with
 /// `ConstraintViolationException` if there are too many accounts, and with
 /// `InvalidInputException` for a reserved role name.
 pub(crate) fn create(
@@ -78,6 +84,11 @@ pub(crate) fn create(
         at: now,
         account,
     };
+    if account.is_none() {
+        let failed = |record: &CreationRecord| record.account.is_none();
+        let creations = (&tables::CREATIONS, &tables::all());
+        make_room(view, &mut batch, creations, FAILURES, failed);
+    }
     batch.put(
         &tables::CREATIONS,
         tables::by_id(&record.id),

@@ -256,6 +256,23 @@ fn nobody_changes_the_role_of_a_service() {
 }
 
 #[test]
+fn of_many_deletions_the_newest_are_remembered() {
+    let world = World::new();
+    let status = |id: &Value| {
+        let input = json!({ "DeletionTaskId": id });
+        world.call("GetServiceLinkedRoleDeletionStatus", input)
+    };
+    let round = || {
+        world.ok("CreateServiceLinkedRole", ram());
+        world.ok("DeleteServiceLinkedRole", json!({ "RoleName": RAM }))["DeletionTaskId"].clone()
+    };
+    let tasks: Vec<Value> = (0..103).map(|_| round()).collect();
+    for (number, task) in tasks.iter().enumerate() {
+        assert_eq!(status(task).is_ok(), number >= 3, "{number}");
+    }
+}
+
+#[test]
 fn the_role_of_a_service_has_a_deletion_of_its_own() {
     let world = World::new();
     world.ok("CreateServiceLinkedRole", ram());

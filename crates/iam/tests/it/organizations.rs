@@ -198,6 +198,27 @@ fn a_request_for_an_account_is_remembered() {
 }
 
 #[test]
+fn of_many_failed_requests_the_newest_are_remembered() {
+    let tree = Tree::new();
+    let request = |name: &str| {
+        let input = json!({ "AccountName": name, "Email": "a@example.com" });
+        tree.ok("CreateAccount", input)["CreateAccountStatus"].clone()
+    };
+    let made = request("made");
+    let failed: Vec<Value> = (0..102).map(|_| request("failed")).collect();
+    let is_known = |status: &Value| {
+        let input = json!({ "CreateAccountRequestId": status["Id"] });
+        tree.call("DescribeCreateAccountStatus", input).is_ok()
+    };
+    assert_eq!(made["State"], "SUCCEEDED");
+    assert!(is_known(&made));
+    for (number, status) in failed.iter().enumerate() {
+        assert_eq!(status["State"], "FAILED");
+        assert_eq!(is_known(status), number >= 2, "{number}");
+    }
+}
+
+#[test]
 fn two_accounts_do_not_share_an_address() {
     let tree = Tree::new();
     tree.account("team");
