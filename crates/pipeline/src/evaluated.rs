@@ -97,6 +97,9 @@ pub(crate) struct KeptNeed {
     pub(crate) resource: Option<Arn>,
     pub(crate) named: Option<Arn>,
     keys: KeySet,
+    /// The tags that counted instead of the resource's own with the same keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    handed_down: Vec<(String, String)>,
     via: Option<String>,
     /// How the resource's policy counted, if not in the way of all such resources.
     pub(crate) rule: KeptRule,
@@ -316,6 +319,7 @@ impl KeptNeed {
             resource: need.resource.clone(),
             named: need.named.clone(),
             keys: need.keys.clone().and(shared),
+            handed_down: need.handed_down.clone(),
             via: need.via.map(name_of),
             rule: match rule {
                 Some(ResourceRule::Trust(_)) => KeptRule::Trust,
@@ -335,6 +339,7 @@ impl KeptNeed {
             resource: self.resource.clone(),
             named: self.named.clone(),
             keys: self.keys.clone(),
+            handed_down: self.handed_down.clone(),
             via: self.via.as_deref().and_then(service),
             grants: self.grants.clone(),
             same_account_only: self.same_account_only,

@@ -199,13 +199,26 @@ impl ConditionKeys for RequestKeys<'_> {
                 .or_else(|| self.request_key(name))
                 .or_else(|| self.service_key(name))
                 .or_else(|| self.organization_key(name))
-                .or_else(|| self.facts.keys.as_ref()?.lookup(key)),
-            (_, Some(_)) => self.facts.keys.as_ref()?.lookup(key),
+                .or_else(|| self.resource_key(key)),
+            (_, Some(_)) => self.resource_key(key),
         }
     }
 }
 
 impl RequestKeys<'_> {
+    /// What the resource says of itself. Of its tags those count as they are handed down that the
+    /// caller's session hands down.
+    fn resource_key(&self, key: &ConditionKey) -> Option<Values<'_>> {
+        let own = self.facts.keys.as_ref()?.lookup(key)?;
+        let tag = match (key.name(), key.suffix()) {
+            ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => tag,
+            _ => return Some(own),
+        };
+        let mut handed_down = self.need.handed_down.iter();
+        let instead = handed_down.find(|(name, _)| same_but_for_case(name, tag));
+        Some(instead.map_or(own, |(_, value)| borrowed(value)))
+    }
+
     fn principal_key(&self, name: &str) -> Option<Values<'_>> {
         let principal = &self.ctx.caller().principal;
         match name {

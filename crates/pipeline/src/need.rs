@@ -35,6 +35,8 @@ pub struct Need {
     pub keys: KeySet,
     /// Condition keys that a resource keeps ready, such as its encryption context.
     pub shared_keys: Option<Arc<KeySet>>,
+    /// Tags that policies see instead of the resource's own with the same keys.
+    pub handed_down: Vec<(String, String)>,
     /// The service that needs it on the caller's behalf.
     pub via: Option<Service>,
     /// What is known of the resource, if `resolve` has loaded it in this view already; else
@@ -70,6 +72,7 @@ impl Need {
             named: None,
             keys: KeySet::default(),
             shared_keys: None,
+            handed_down: Vec::new(),
             via: None,
             facts: None,
             grants: None,
@@ -96,6 +99,13 @@ impl Need {
     /// With condition keys that a resource keeps ready.
     pub fn with_shared(mut self, keys: Arc<KeySet>) -> Self {
         self.shared_keys = Some(keys);
+        self
+    }
+
+    /// With the tags that the caller's session hands down to a session of the role that is the
+    /// resource: policies see them instead of the role's own with the same keys.
+    pub fn handing_down(mut self, tags: Vec<(String, String)>) -> Self {
+        self.handed_down = tags;
         self
     }
 

@@ -57,7 +57,7 @@ impl Operation for AssumeRole {
         let transitive = input.transitive_tag_keys.as_deref().unwrap_or_default();
         bounds::add_tags(&mut bounds, &passed, transitive, from)?;
         let inherited = from.map(bounds::inherited).unwrap_or_default();
-        let role = NamedRole::of(ctx, &input.role_arn, &inherited)?;
+        let role = NamedRole::of(ctx, &input.role_arn, inherited)?;
         let source_identity = source_identity(ctx, input, &role)?;
         let keys = tags::request_keys(&passed)
             .many("sts:transitivetagkeys", transitive.to_vec())

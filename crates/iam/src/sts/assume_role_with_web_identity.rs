@@ -58,7 +58,7 @@ impl Operation for AssumeRoleWithWebIdentity {
         let identity = WebIdentity::clone(identity);
         let mut bounds = bounds::policies(input.policy.as_deref(), input.policy_arns.as_deref())?;
         bounds::add_tags(&mut bounds, &identity.tags, &identity.transitive, None)?;
-        let role = NamedRole::of(ctx, &input.role_arn, &[])?;
+        let role = NamedRole::of(ctx, &input.role_arn, Vec::new())?;
         let keys = keys(input, &identity);
         let mut needs = Needs::one(role.need(&actions::ASSUME_ROLE_WITH_WEB_IDENTITY, &keys));
         if !bounds.tags.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipeline::sources::{ResourceFacts, ResourceKeys};
+use pipeline::sources::ResourceFacts;
 use pipeline::{Ctx, KeySet, Need};
 use policy::Action;
 use types::{AccountId, Arn, Principal};
@@ -11,7 +11,6 @@ use super::error::Error;
 use crate::lookup;
 use crate::records::{EntityKind, RoleRecord};
 use crate::resources::trust_facts;
-use crate::tags::ResourceTags;
 
 /// How long a session lasts if nobody says: an hour.
 pub(crate) const DEFAULT_DURATION: u32 = 3600;
@@ -25,30 +24,28 @@ pub(crate) struct NamedRole {
     pub(crate) arn: Arn,
     role: Option<Arc<RoleRecord>>,
     facts: ResourceFacts,
+    inherited: Vec<(String, String)>,
 }
 
 impl NamedRole {
-    /// Looks the role up. Of its tags those are replaced that the caller's session hands down,
-    /// `inherited`, under the same key: so the trust policy sees them.
+    /// Looks the role up. The caller's session hands `inherited` down to the role's session: its
+    /// trust policy sees these tags instead of the role's own with the same keys.
     ///
     /// Fails with `ValidationError` if `text` is not the ARN of a role.
-    pub(crate) fn of(ctx: &Ctx, text: &str, inherited: &[(String, String)]) -> Result<Self, Error> {
+    pub(crate) fn of(
+        ctx: &Ctx,
+        text: &str,
+        inherited: Vec<(String, String)>,
+    ) -> Result<Self, Error> {
         let (arn, _) = read_arn(text)?;
         let role = lookup::at::<RoleRecord>(ctx.view(), &arn);
-        let mut facts = trust_facts(ctx.view(), &arn);
-        if let Some(role) = &role {
-            let mut tags = role.tags.clone();
-            for (key, value) in &mut tags {
-                let same =
-                    |(other, _): &&(String, String)| other.to_lowercase() == key.to_lowercase();
-                if let Some((_, handed_down)) = inherited.iter().find(same) {
-                    value.clone_from(handed_down);
-                }
-            }
-            let keys: Arc<dyn ResourceKeys> = Arc::new(ResourceTags(tags));
-            facts.keys = Some(keys);
-        }
-        Ok(Self { arn, role, facts })
+        let facts = trust_facts(ctx.view(), &arn);
+        Ok(Self {
+            arn,
+            role,
+            facts,
+            inherited,
+        })
     }
 
     /// The need of `action` on the role. A denial does not tell whether the role exists.
@@ -56,6 +53,7 @@ impl NamedRole {
         Need::on(action, self.arn.clone())
             .with(keys.clone())
             .known(self.facts.clone())
+            .handing_down(self.inherited.clone())
             .across_accounts()
             .reticent()
     }

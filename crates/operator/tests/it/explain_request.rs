@@ -198,12 +198,7 @@ fn sessions_are_decided_within_their_policies() {
             .to_string()
             .contains("role trust policy")
     );
-    let credentials = &assumed["Credentials"];
-    let part = |name: &str| credentials[name].as_str().unwrap();
-    let tokens = world.services.part::<iam::SessionTokens>().unwrap();
-    let id = part("AccessKeyId").parse().unwrap();
-    let session = iam::find_session(&world.view(), tokens, &id, part("SessionToken"));
-    let session = session.unwrap().caller;
+    let session = world.session(&assumed);
     world.call_as(&session, "ListUsers", json!({})).unwrap_err();
     let need = need(&world.explain(&world.last_request(), json!({})));
     assert_eq!(need["Decision"], "implicitDeny");
@@ -212,6 +207,66 @@ fn sessions_are_decided_within_their_policies() {
         need["SmallestChange"],
         json!(["allow the action in the session policy"])
     );
+}
+
+#[test]
+fn a_tag_that_a_session_hands_down_counts_again() {
+    let world = World::new();
+    let role = |name: &str, more: Value| {
+        let mut statement = json!({
+            "Effect": "Allow", "Principal": { "AWS": ACCOUNT },
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+        });
+        statement["Condition"] = more;
+        let trust = json!({ "Version": "2012-10-17", "Statement": statement });
+        let tags = json!([{ "Key": "Project", "Value": "B" }]);
+        let input = json!({
+            "RoleName": name, "AssumeRolePolicyDocument": trust.to_string(), "Tags": tags,
+        });
+        world.ok("CreateRole", input);
+    };
+    role("First", json!({}));
+    let own = json!({ "aws:ResourceTag/project": "${aws:PrincipalTag/project}" });
+    role("Same", json!({ "StringEquals": own }));
+    role("Other", json!({ "StringNotEquals": own }));
+    let all = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": "*", "Resource": "*",
+    } });
+    let put = json!({
+        "RoleName": "First", "PolicyName": "p", "PolicyDocument": all.to_string(),
+    });
+    world.ok("PutRolePolicy", put);
+    let assume = |name: &str, more: Value| {
+        let mut input = json!({
+            "RoleArn": format!("arn:aws:iam::{ACCOUNT}:role/{name}"), "RoleSessionName": "s1",
+        });
+        input
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        input
+    };
+    let tags = json!({
+        "Tags": [{ "Key": "PROJECT", "Value": "A" }], "TransitiveTagKeys": ["project"],
+    });
+    let session = world.session(&world.ok("AssumeRole", assume("First", tags)));
+    let decisions = |at: &str| {
+        let answer = world.explain(&world.last_request_of("AssumeRole"), json!({ "At": at }));
+        let needs = answer["Calls"][0]["Needs"].as_array().unwrap().clone();
+        let decision = |need: &Value| need["Decision"].as_str().unwrap().to_owned();
+        needs.iter().map(decision).collect::<Vec<_>>()
+    };
+    world
+        .call_as(&session, "AssumeRole", assume("Same", json!({})))
+        .unwrap();
+    for at in ["request", "now"] {
+        assert_eq!(decisions(at), ["allowed", "allowed"], "{at}");
+    }
+    let refused = world.call_as(&session, "AssumeRole", assume("Other", json!({})));
+    assert_eq!(refused.unwrap_err().code, "AccessDenied");
+    for at in ["request", "now"] {
+        assert_eq!(decisions(at), ["implicitDeny", "implicitDeny"], "{at}");
+    }
 }
 
 #[test]

@@ -119,6 +119,29 @@ impl World {
         records[0].request_id.clone()
     }
 
+    /// The id of the newest recorded request of the first account for `operation`.
+    pub(crate) fn last_request_of(&self, operation: &str) -> String {
+        let records = self.records_of(ACCOUNT.parse().unwrap());
+        let mut records = records.iter();
+        let found = records.find(|record| record.event_name == operation);
+        found.unwrap().request_id.clone()
+    }
+
+    /// The id of the newest recorded request of the first account, if it is one for `operation`.
+    pub(crate) fn newest_request_if(&self, operation: &str) -> Option<String> {
+        let newest = self.records_of(ACCOUNT.parse().unwrap()).swap_remove(0);
+        (newest.event_name == operation).then_some(newest.request_id)
+    }
+
+    /// Who signs with the temporary credentials that `answer` holds.
+    pub(crate) fn session(&self, answer: &Value) -> Caller {
+        let part = |name: &str| answer["Credentials"][name].as_str().unwrap();
+        let tokens = self.services.part::<SessionTokens>().unwrap();
+        let id = part("AccessKeyId").parse().unwrap();
+        let found = iam::find_session(&self.view(), tokens, &id, part("SessionToken"));
+        found.unwrap().caller
+    }
+
     /// Explains a request as the administrator; at is `now` if nothing else is said.
     pub(crate) fn explain(&self, request: &str, more: Value) -> Value {
         self.explain_as(&self.administrator, request, more).unwrap()
