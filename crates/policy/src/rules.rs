@@ -130,17 +130,15 @@ impl Facts<'_> {
         Err(limit)
     }
 
-    /// A role's trust policy must name the caller or its account. A user's boundary counts
-    /// even where it names the user. Root users assume no roles.
+    /// A role's trust policy must name the caller or its account. Boundary and session policies
+    /// count however it names the caller: nobody leaves them by assuming a role. Root users
+    /// assume no roles.
     fn by_trust_policy(&self) -> Result<AllowedBy, PolicyType> {
         if self.namings.is_empty() || matches!(self.principal, Principal::Root { .. }) {
             return Err(PolicyType::Trust);
         }
         match self.by_resource_policy() {
-            Ok(_) if !self.boundary && matches!(self.principal, Principal::User { .. }) => {
-                Err(PolicyType::Boundary)
-            }
-            Ok(allowed) => Ok(allowed),
+            Ok(allowed) => self.missing_limit().map_or(Ok(allowed), Err),
             Err(limit) if self.namings.contains(Naming::Account) => {
                 self.by_own_policies().map_err(|own| limit.unwrap_or(own))
             }

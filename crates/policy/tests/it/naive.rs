@@ -85,7 +85,6 @@ fn something_allows(case: &Case) -> bool {
     let root = matches!(case.principal, Who::Root { .. });
     let federated = matches!(case.principal, Who::Federated { .. });
     let service = matches!(case.principal, Who::Service { .. });
-    let is_user = matches!(case.principal, Who::User { .. });
 
     let identity = root || any_allows(case, &policies.identity);
     let boundary = match &policies.boundary {
@@ -139,7 +138,7 @@ fn something_allows(case: &Case) -> bool {
             "general" => own || by_resource,
             "key" => by_resource || grant(&|_, to_account| !to_account || own),
             "key, grants only" => grant(&|_, to_account| !to_account || own),
-            "trust" => by_resource && !root && (boundary || !is_user),
+            "trust" => by_resource && !root && boundary && session,
             other => panic!("unknown rule {other}"),
         };
     }
@@ -460,6 +459,7 @@ fn context(case: &Case, name: &str) -> Option<Found> {
     let (_, found) = entries.iter().find(|(key, _)| fold(key) == fold(name))?;
     Some(found.clone())
 }
+
 /// Lower case, letter by letter; but a letter that would become an ASCII one stays what it is.
 fn fold(text: &str) -> String {
     let mut folded = String::new();
@@ -474,7 +474,6 @@ fn fold(text: &str) -> String {
     }
     folded
 }
-
 
 fn glob(pattern: &[Symbol], text: &[Symbol]) -> bool {
     match pattern.first() {
