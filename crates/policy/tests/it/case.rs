@@ -17,6 +17,8 @@ use types::{AccountId, Arn, Principal};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case {
     pub(crate) name: String,
+    /// Where AWS documents it, if the file does not say.
+    pub(crate) source: Option<String>,
     pub(crate) principal: Who,
     pub(crate) action: String,
     pub(crate) resource: Option<String>,
