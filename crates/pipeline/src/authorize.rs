@@ -413,7 +413,7 @@ fn attach(attached: &AttachedDocument) -> Attached<'_> {
 }
 
 /// The levels with their policies as evaluation takes them; nothing is allocated for none.
-fn attach_levels(documents: &[LevelDocuments]) -> Vec<(&str, Vec<Attached<'_>>)> {
+pub(crate) fn attach_levels(documents: &[LevelDocuments]) -> Vec<(&str, Vec<Attached<'_>>)> {
     let levels = documents.iter();
     levels
         .map(|level| {
@@ -423,7 +423,7 @@ fn attach_levels(documents: &[LevelDocuments]) -> Vec<(&str, Vec<Attached<'_>>)>
         .collect()
 }
 
-fn levels<'a>(attached: &'a [(&'a str, Vec<Attached<'a>>)]) -> Vec<Level<'a>> {
+pub(crate) fn levels<'a>(attached: &'a [(&'a str, Vec<Attached<'a>>)]) -> Vec<Level<'a>> {
     let levels = attached.iter();
     levels
         .map(|(name, policies)| Level { name, policies })

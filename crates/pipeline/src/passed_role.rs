@@ -3,13 +3,14 @@
 use policy::{Action, Policies, Request, ResourcePolicy};
 use types::{Arn, Principal, Service};
 
+use crate::authorize::{attach_levels, levels};
 use crate::sources::Principals;
 use crate::{Ctx, KeySet, MissingPart};
 
 static ASSUME_ROLE: Action = Action::from_static("sts:AssumeRole");
 
-/// Whether the trust policy of the role at `role` lets `service` assume it on behalf of the
-/// resource at `source`.
+/// Whether the trust policy of the role at `role` and the resource control policies of its account
+/// let `service` assume it on behalf of the resource at `source`.
 ///
 /// This grants nothing. It serves operations that were already granted `iam:PassRole`, and
 /// that AWS refuses for a role which does not exist or does not trust the service.
@@ -57,8 +58,14 @@ pub fn service_may_assume(
         resource_account: role.account(),
         keys: &keys,
     };
+    let bounds = role.account().map(|account| ctx.bounds(account));
+    let resource_control = bounds
+        .as_ref()
+        .map_or(&[][..], |bounds| &bounds.resource_control);
+    let resource_control = attach_levels(resource_control);
     let policies = Policies {
         resource: ResourcePolicy::Trust(&trust),
+        resource_control: &levels(&resource_control),
         ..Policies::NONE
     };
     Ok(policy::evaluate(&request, &policies).is_allowed())

@@ -130,6 +130,52 @@ fn a_resource_control_policy_binds_callers_of_other_accounts() {
 }
 
 #[test]
+fn a_role_that_a_resource_control_policy_keeps_from_the_service_is_not_passed() {
+    let world = World::new();
+    let member = member(&world);
+    let which = json!({ "RootId": tree_root(&world), "PolicyType": "RESOURCE_CONTROL_POLICY" });
+    world.ok("organizations:EnablePolicyType", which);
+    let trust = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "Service": "sagemaker.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+    } });
+    let role = json!({ "RoleName": "r", "AssumeRolePolicyDocument": trust.to_string() });
+    let role = world.call_as(&member.root, "CreateRole", role).unwrap();
+    let pass = |name: &str| {
+        let mut request = group_under(name, &member.key);
+        request["RoleArn"] = role["Role"]["Arn"].clone();
+        let outcome = world.call_as(&member.root, "CreateFeatureGroup", request);
+        outcome.map_err(|refused| refused.code)
+    };
+    let organization = world.ok("organizations:DescribeOrganization", json!({}));
+    for (id, expected) in [
+        (organization["Organization"]["Id"].clone(), None),
+        (json!("o-another000"), Some("ValidationException")),
+    ] {
+        let statement = json!({
+            "Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Resource": "*",
+            "Condition": {
+                "StringNotEqualsIfExists": { "aws:SourceOrgID": id },
+                "Bool": { "aws:PrincipalIsAWSService": "true" },
+            },
+        });
+        let attachment = attach(&world, "RESOURCE_CONTROL_POLICY", &statement);
+        assert_eq!(pass("passed").err().as_deref(), expected, "{id}");
+        world.ok("organizations:DetachPolicy", attachment.clone());
+        let policy = json!({ "PolicyId": attachment["PolicyId"] });
+        world.ok("organizations:DeletePolicy", policy);
+        pass(&format!("free-{}", expected.is_some())).unwrap();
+        let gone = json!({ "FeatureGroupName": "passed" });
+        assert_eq!(
+            world
+                .call_as(&member.root, "DeleteFeatureGroup", gone)
+                .is_ok(),
+            expected.is_none()
+        );
+    }
+}
+
+#[test]
 fn what_a_closed_account_owns_nobody_uses() {
     let world = World::new();
     let member = member(&world);
