@@ -167,6 +167,17 @@ pub(crate) fn account(ctx: &Ctx) -> Result<AccountId, Error> {
     ctx.account().ok_or(Error::NoAccount)
 }
 
+/// The need of an action that lists the users, groups or roles below `path`: on what AWS names in
+/// denials, `user/` and the path, for which its reference lists no resource.
+pub(crate) fn listing_need(
+    action: &'static Action,
+    kind: EntityKind,
+    account: AccountId,
+    path: Option<&str>,
+) -> Need {
+    Need::on(action, kind.arn(account, path.unwrap_or("/"), ""))
+}
+
 /// The user, group or role at exactly this ARN.
 pub(crate) fn at<E: Entity>(view: &View, arn: &Arn) -> Option<Arc<E>> {
     let name = last_segment(arn.resource_of(E::KIND.word())?);

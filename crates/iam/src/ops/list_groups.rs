@@ -1,12 +1,13 @@
 //! `ListGroups`: the groups of the caller's account.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListGroupsRequest, ListGroupsResponse};
 use types::{AccountId, Service};
 
 use crate::event::{self, Fields};
 use crate::paging::Page;
+use crate::records::EntityKind;
 use crate::{Error, actions, lookup, shape, tables};
 
 /// Lists groups by name, all or those below a path.
@@ -26,10 +27,11 @@ impl Operation for ListGroups {
     type Target = AccountId;
     type Error = Error;
 
-    async fn resolve(ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        // The action cannot be limited to some of them: it has no resource.
-        let need = Need::anywhere(&actions::LIST_GROUPS);
-        Ok((Needs::one(need), lookup::account(ctx)?))
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
+        let account = lookup::account(ctx)?;
+        let path = input.path_prefix.as_deref();
+        let need = lookup::listing_need(&actions::LIST_GROUPS, EntityKind::Group, account, path);
+        Ok((Needs::one(need), account))
     }
 
     async fn handle(

@@ -6,7 +6,7 @@ use shapes::iam::{
     ListOpenIDConnectProvidersRequest, ListOpenIDConnectProvidersResponse,
     OpenIDConnectProviderListEntry,
 };
-use types::{AccountId, Service};
+use types::{AccountId, Arn, Service};
 
 use crate::event::{self, Fields};
 use crate::{Error, actions, lookup, tables};
@@ -27,8 +27,11 @@ impl Operation for ListOpenIDConnectProviders {
     type Error = Error;
 
     async fn resolve(ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, AccountId), Error> {
-        let need = Need::anywhere(&actions::LIST_OPEN_ID_CONNECT_PROVIDERS);
-        Ok((Needs::one(need), lookup::account(ctx)?))
+        let account = lookup::account(ctx)?;
+        // What AWS names in denials; its reference lists no resource.
+        let all = Arn::new("iam", None, Some(account), "oidc-provider/*");
+        let need = Need::on(&actions::LIST_OPEN_ID_CONNECT_PROVIDERS, all);
+        Ok((Needs::one(need), account))
     }
 
     async fn handle(

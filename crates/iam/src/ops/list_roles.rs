@@ -1,12 +1,13 @@
 //! `ListRoles`: the roles of the caller's account.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListRolesRequest, ListRolesResponse};
 use types::{AccountId, Service};
 
 use crate::event::{self, Fields};
 use crate::paging::Page;
+use crate::records::EntityKind;
 use crate::{Error, actions, lookup, shape, tables};
 
 /// Lists roles by name, all or those below a path, without tags, boundaries and last uses.
@@ -26,10 +27,11 @@ impl Operation for ListRoles {
     type Target = AccountId;
     type Error = Error;
 
-    async fn resolve(ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        // The action cannot be limited to some of them: it has no resource.
-        let need = Need::anywhere(&actions::LIST_ROLES);
-        Ok((Needs::one(need), lookup::account(ctx)?))
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
+        let account = lookup::account(ctx)?;
+        let path = input.path_prefix.as_deref();
+        let need = lookup::listing_need(&actions::LIST_ROLES, EntityKind::Role, account, path);
+        Ok((Needs::one(need), account))
     }
 
     async fn handle(

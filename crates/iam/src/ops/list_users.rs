@@ -1,12 +1,13 @@
 //! `ListUsers`: the users of the caller's account.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListUsersRequest, ListUsersResponse};
 use types::{AccountId, Service};
 
 use crate::event::{self, Fields};
 use crate::paging::Page;
+use crate::records::EntityKind;
 use crate::{Error, actions, lookup, shape, tables};
 
 /// Lists users by name, all or those below a path, without tags and boundaries.
@@ -26,12 +27,11 @@ impl Operation for ListUsers {
     type Target = AccountId;
     type Error = Error;
 
-    async fn resolve(ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, AccountId), Error> {
-        // The action cannot be limited to some users: it has no resource.
-        Ok((
-            Needs::one(Need::anywhere(&actions::LIST_USERS)),
-            lookup::account(ctx)?,
-        ))
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, AccountId), Error> {
+        let account = lookup::account(ctx)?;
+        let path = input.path_prefix.as_deref();
+        let need = lookup::listing_need(&actions::LIST_USERS, EntityKind::User, account, path);
+        Ok((Needs::one(need), account))
     }
 
     async fn handle(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Outcome, World, allow, check_denied, policy_arn, statement, user_arn};
+use crate::world::{ACCOUNT, Outcome, World, allow, check_denied, policy_arn, statement, user_arn};
 
 /// Every operation with an input that the administrator may send, and the action and resource
 /// that it needs first.
@@ -31,7 +31,7 @@ fn every_operation(world: &World) -> Vec<(&'static str, Value, &'static str, Str
             &user_arn("New"),
         ),
         on_user("GetUser", "iam:GetUser"),
-        call("ListUsers", json!({}), "iam:ListUsers", "*"),
+        call("ListUsers", json!({}), "iam:ListUsers", &user_arn("")),
         on_user("DeleteUser", "iam:DeleteUser"),
         on_user("CreateAccessKey", "iam:CreateAccessKey"),
         on_user("ListAccessKeys", "iam:ListAccessKeys"),
@@ -124,6 +124,45 @@ fn exactly_the_named_need_is_enough() {
             _ => None,
         };
         assert_eq!(code.as_deref(), expected, "{operation}");
+    }
+}
+
+#[test]
+fn a_listing_is_decided_on_what_it_lists() {
+    let world = World::new();
+    let caller = world.user("Caller", None);
+    let arn = |resource: &str| format!("arn:aws:iam::{ACCOUNT}:{resource}");
+    let below = json!({ "PathPrefix": "/team/" });
+    for (operation, input, listed, other) in [
+        ("ListUsers", json!({}), "user/", "user/Caller"),
+        ("ListUsers", below.clone(), "user/team/", "user/"),
+        ("ListGroups", json!({}), "group/", "user/"),
+        ("ListGroups", below.clone(), "group/team/", "group/teams/*"),
+        ("ListRoles", json!({}), "role/", "role/team/*"),
+        ("ListRoles", below.clone(), "role/team/", "role/Caller"),
+        (
+            "ListOpenIDConnectProviders",
+            json!({}),
+            "oidc-provider/*",
+            "oidc-provider/a",
+        ),
+    ] {
+        let action = format!("iam:{operation}");
+        let call = || world.call_as(&caller, operation, input.clone());
+        for nothing in [allow(&action, &arn(other)), allow("iam:GetUser", "*")] {
+            world.put_policy("Caller", "inline", &nothing);
+            check_denied(call(), &action, &arn(listed));
+        }
+        for enough in ["*".to_owned(), arn(listed), arn("*")] {
+            world.put_policy("Caller", "inline", &allow(&action, &enough));
+            call().unwrap();
+        }
+        let but = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": "*", "Resource": "*" },
+            { "Effect": "Deny", "Action": action, "Resource": arn(listed) },
+        ] });
+        world.put_policy("Caller", "inline", &but);
+        check_denied(call(), &action, &arn(listed));
     }
 }
 
@@ -372,16 +411,13 @@ fn nobody_can_be_denied_its_own_identity() {
     assert_eq!(
         identity,
         json!({
-            "Account": crate::world::ACCOUNT, "Arn": user_arn("Alice"),
+            "Account": ACCOUNT, "Arn": user_arn("Alice"),
             "UserId": crate::world::id_of(&alice),
         })
     );
     let root = world
         .call_as(&world.root(), "GetCallerIdentity", json!({}))
         .unwrap();
-    assert_eq!(
-        root["Arn"],
-        format!("arn:aws:iam::{}:root", crate::world::ACCOUNT)
-    );
-    assert_eq!(root["UserId"], crate::world::ACCOUNT);
+    assert_eq!(root["Arn"], format!("arn:aws:iam::{ACCOUNT}:root"));
+    assert_eq!(root["UserId"], ACCOUNT);
 }
