@@ -106,7 +106,8 @@ class Server:
                 "SecretAccessKey": re.search(r"aws_secret_access_key = (\S+)", text)[1],
             }
         return session_of(aws_access_key_id=key["AccessKeyId"],
-                          aws_secret_access_key=key["SecretAccessKey"])
+                          aws_secret_access_key=key["SecretAccessKey"],
+                          aws_session_token=key.get("SessionToken"))
 
     def client(self, service: str, key: dict | None = None, region_name: str | None = None):
         # LookupEvents is throttled as at AWS: there the SDK waits, everywhere else nothing is tried twice.

@@ -733,6 +733,81 @@ def call(world, key, parameters, signed=True):
     return errors[0]["ErrorCode"] if errors else "ok"
 
 
+EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": {
+    "Effect": "Allow", "Action": "*", "Resource": "*"}})
+READING = json.dumps({"Version": "2012-10-17", "Statement": {
+    "Effect": "Allow", "Action": ["iam:Get*", "iam:List*", "organizations:Describe*", "organizations:List*"],
+    "Resource": "*"}})
+# A session of a user calls nothing of IAM, whatever its policies say.
+REFUSED = DENIED | {"InvalidClientTokenId"}
+KINDS = {
+    "iam": ["a reader", "a bounded user", "a reader's session", "a role session that reads",
+            "a role session with a policy", "an administrator's session",
+            "an administrator's federated session"],
+    "organizations": ["a reader", "a bounded user", "a role session that reads",
+                      "a role session with a policy", "a member's administrator"],
+}
+WRITES = [key for key in CALLS if key[0] in KINDS and not re.match("Get|List|Describe|Simulate", key[1])]
+
+
+@pytest.fixture(scope="module")
+def others(world):
+    """Clients of principals of every kind that may not change the account, though some of them have
+    the identity policies of an administrator."""
+    server, iam = world.server, world.iam
+    bound = iam.create_policy(PolicyName="Reading", PolicyDocument=READING)["Policy"]["Arn"]
+
+    def user(called, policy, **more):
+        iam.create_user(UserName=called, **more)
+        iam.put_user_policy(UserName=called, PolicyName="p", PolicyDocument=policy)
+        return iam.create_access_key(UserName=called)["AccessKey"]
+
+    def enter(key, role, **more):
+        arn = role if role.startswith("arn:") else f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        return server.client("sts", key).assume_role(
+            RoleArn=arn, RoleSessionName="other", **more)["Credentials"]
+
+    for role, policy in (("reading", READING), ("everything", EVERYTHING)):
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=ACCOUNT_TRUST)
+        iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=policy)
+    reader = user("reader", READING)
+    chief = user("chief", EVERYTHING)
+    theirs = server.client("sts", chief)
+    account = world.account()["AccountId"]
+    keys = {
+        "a reader": reader,
+        "a bounded user": user("bounded", EVERYTHING, PermissionsBoundary=bound),
+        "a reader's session": server.client("sts", reader).get_session_token()["Credentials"],
+        "a role session that reads": enter(chief, "reading"),
+        "a role session with a policy": enter(chief, "everything", Policy=READING),
+        "an administrator's session": theirs.get_session_token()["Credentials"],
+        "an administrator's federated session": theirs.get_federation_token(
+            Name="other", Policy=EVERYTHING)["Credentials"],
+        "a member's administrator": enter(
+            chief, f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"),
+    }
+    return {(kind, service): server.client(service, keys[kind])
+            for service, kinds in KINDS.items() for kind in kinds}
+
+
+def state(world):
+    """Everything about users, groups, roles and policies of the account."""
+    pages = world.iam.get_paginator("get_account_authorization_details").paginate()
+    return [{name: part for name, part in page.items() if name.endswith("List")} for page in pages]
+
+
+@pytest.mark.parametrize("key", WRITES, ids=lambda key: f"{key[0]}-{key[1]}")
+def test_no_kind_of_principal_writes_without_the_right_to(world, others, key):
+    service, operation = key
+    parameters = CALLS[key](world)
+    before = state(world)
+    for kind in KINDS[service]:
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            getattr(others[kind, service], botocore.xform_name(operation))(**parameters)
+        assert refused.value.response["Error"]["Code"] in REFUSED, kind
+    assert state(world) == before
+
+
 def test_every_operation_has_a_call():
     assert set(declared()) == set(CALLS) | set(UNSIGNED)
 
