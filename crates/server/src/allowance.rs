@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use types::Monotonic;
-
-use crate::pace::network;
+use types::{Monotonic, network};
 
 /// How many calls one counts for beside itself if it is refused.
 const REFUSED: u32 = 9;

@@ -2,10 +2,10 @@
 //! address that keeps being wrong.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use types::Monotonic;
+use types::{Monotonic, network};
 
 /// The least time between the beginnings of two attempts, whoever makes them.
 const APART: Duration = Duration::from_secs(1);
@@ -83,14 +83,6 @@ impl Pace {
 
 fn left(until: Monotonic, now: Monotonic) -> Duration {
     until.0.saturating_sub(now.0)
-}
-
-/// The address, or the network that one host of IPv6 has to itself.
-pub(crate) fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(peer) => peer.into(),
-        IpAddr::V6(peer) => Ipv6Addr::from_bits(peer.to_bits() & (u128::MAX << 64)).into(),
-    }
 }
 
 #[cfg(test)]

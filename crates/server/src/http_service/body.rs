@@ -9,11 +9,10 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use types::ErrorKind;
+use types::{ErrorKind, network};
 use wire::{Protocol, Refusal};
 
 use crate::config::Limits;
-use crate::pace::network;
 
 /// What part of the memory of callers' bodies strangers have for theirs, beside it; those who
 /// send a form without a signature, which may be the exempt one, have as much again.
@@ -53,13 +52,38 @@ pub(super) enum Sender {
 }
 
 /// A body, and its room in the memory of all bodies.
-pub(super) type Held<'b> = (Bytes, Vec<Room<'b>>);
+pub(super) type Held<'b> = (Bytes, Room<'b>);
 
-/// Room for a part of a body, which is given back when it is dropped.
+/// Room for a body, which grows while it arrives and is given back when it is dropped.
+///
+/// One for each body and not for each part of it: senders decide how small the parts are.
 #[derive(Debug)]
 pub(super) struct Room<'b> {
-    _permit: SemaphorePermit<'b>,
+    memory: &'b Semaphore,
+    permit: Option<SemaphorePermit<'b>>,
+    /// The share of the sender's network, and how much of it this is.
     share: Option<(&'b Pool, IpAddr, usize)>,
+}
+
+impl Room<'_> {
+    /// Takes room for `bytes` more; false if there is none, or the sender's network has its share.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let count = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let Ok(more) = self.memory.try_acquire_many(count) else {
+            return false;
+        };
+        if let Some((pool, network, held)) = &mut self.share {
+            if !pool.take(*network, bytes) {
+                return false;
+            }
+            *held += bytes;
+        }
+        match &mut self.permit {
+            Some(permit) => permit.merge(more),
+            None => self.permit = Some(more),
+        }
+        true
+    }
 }
 
 impl Drop for Room<'_> {
@@ -79,23 +103,24 @@ impl Pool {
         }
     }
 
-    /// Room for `bytes` of `peer`, if there is some and its network has not got its share.
-    fn take(&self, peer: IpAddr, bytes: usize) -> Option<Room<'_>> {
-        let network = network(peer);
-        let permit = permit(&self.room, bytes)?;
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_network = held.entry(network).or_default();
-        if *of_network + bytes > self.most {
-            if *of_network == 0 {
-                held.remove(&network);
-            }
-            return None;
+    /// No room yet, for a body of `peer`.
+    fn begin(&self, peer: IpAddr) -> Room<'_> {
+        Room {
+            memory: &self.room,
+            permit: None,
+            share: Some((self, network(peer), 0)),
         }
-        *of_network += bytes;
-        Some(Room {
-            _permit: permit,
-            share: Some((self, network, bytes)),
-        })
+    }
+
+    /// Takes `bytes` from the share of `network`, if it has not got all of it.
+    fn take(&self, network: IpAddr, bytes: usize) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_network = held.get(&network).copied().unwrap_or_default();
+        let within = of_network.saturating_add(bytes) <= self.most;
+        if within && bytes > 0 {
+            held.insert(network, of_network + bytes);
+        }
+        within
     }
 
     fn give_back(&self, network: IpAddr, bytes: usize) {
@@ -107,11 +132,6 @@ impl Pool {
             }
         }
     }
-}
-
-fn permit(room: &Semaphore, bytes: usize) -> Option<SemaphorePermit<'_>> {
-    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-    room.try_acquire_many(bytes).ok()
 }
 
 impl Bodies {
@@ -136,11 +156,11 @@ impl Bodies {
         limit: usize,
         sender: Sender,
     ) -> Result<Held<'_>, BodyRefused> {
+        let mut room = self.begin(sender);
         if body.is_end_stream() {
-            return Ok((Bytes::new(), Vec::new()));
+            return Ok((Bytes::new(), room));
         }
         let read = async {
-            let mut memory = Vec::new();
             let mut bytes = BytesMut::new();
             while let Some(frame) = body.frame().await {
                 let frame = frame.map_err(|_source| BodyRefused::Broken)?;
@@ -150,24 +170,27 @@ impl Bodies {
                 if bytes.len() + data.len() > limit {
                     return Err(BodyRefused::TooLarge);
                 }
-                let room = self.room(sender, data.len());
-                memory.push(room.ok_or(BodyRefused::NoMemory)?);
+                if !room.grow(data.len()) {
+                    return Err(BodyRefused::NoMemory);
+                }
                 bytes.extend_from_slice(&data);
             }
-            Ok((bytes.freeze(), memory))
+            Ok((bytes.freeze(), room))
         };
         let timeout = tokio::time::timeout(self.patience, read);
         timeout.await.unwrap_or(Err(BodyRefused::Slow))
     }
 
-    fn room(&self, sender: Sender, bytes: usize) -> Option<Room<'_>> {
+    /// No room yet, for a body of `sender`.
+    fn begin(&self, sender: Sender) -> Room<'_> {
         match sender {
-            Sender::Caller => Some(Room {
-                _permit: permit(&self.callers, bytes)?,
+            Sender::Caller => Room {
+                memory: &self.callers,
+                permit: None,
                 share: None,
-            }),
-            Sender::Stranger(peer) => self.strangers.take(peer, bytes),
-            Sender::Unsigned(peer) => self.unsigned.take(peer, bytes),
+            },
+            Sender::Stranger(peer) => self.strangers.begin(peer),
+            Sender::Unsigned(peer) => self.unsigned.begin(peer),
         }
     }
 }
@@ -208,9 +231,13 @@ impl BodyRefused {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
     use std::net::Ipv4Addr;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     use http_body_util::Full;
+    use hyper::body::Frame;
 
     use super::*;
 
@@ -285,6 +312,53 @@ mod tests {
             .await;
         assert!(stranger.is_ok());
         drop(held);
+    }
+
+    /// A body that arrives one byte at a time.
+    struct Trickle(usize);
+
+    impl Body for Trickle {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if self.0 == 0 {
+                return Poll::Ready(None);
+            }
+            self.0 -= 1;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"7")))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_in_small_pieces_takes_no_more_memory_than_one_in_a_piece() {
+        let bodies = bodies();
+        for sender in [Sender::Caller, Sender::Stranger(peer(1))] {
+            let (bytes, room) = bodies.read(Trickle(1_000), 2_000, sender).await.unwrap();
+            // One entry, however many pieces there were: what it says is the body's length.
+            let permits = room.permit.as_ref().map(SemaphorePermit::num_permits);
+            assert_eq!((bytes.len(), permits), (1_000, Some(1_000)));
+            assert!(size_of_val(&room) <= 96);
+        }
+        let whole = bodies.read(Trickle(64 * 1024), 128_000, Sender::Caller);
+        let (bytes, room) = whole.await.unwrap();
+        assert_eq!(bytes.len(), 64 * 1024);
+        assert_eq!(bodies.callers.available_permits(), 128_000 - 64 * 1024);
+        drop(room);
+        assert_eq!(bodies.callers.available_permits(), 128_000);
+    }
+
+    #[tokio::test]
+    async fn a_network_that_has_its_share_takes_nothing_from_others() {
+        let bodies = bodies();
+        let sender = Sender::Stranger(peer(1));
+        let refused = bodies.read(Trickle(1_001), 2_000, sender).await;
+        assert_eq!(refused.unwrap_err(), BodyRefused::NoMemory);
+        assert_eq!(bodies.strangers.room.available_permits(), 8_000);
+        assert!(bodies.strangers.held.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -42,7 +42,7 @@ impl HttpService {
             return self.throttled(peer, id);
         }
         let sender = Sender::Unsigned(peer);
-        let (body, _memory) = match self.bodies.read(body, STRANGERS_BODY, sender).await {
+        let (body, _room) = match self.bodies.read(body, STRANGERS_BODY, sender).await {
             Ok(read) => read,
             Err(unread) => {
                 let refusal = unread.refusal(STRANGERS_BODY, protocol);
