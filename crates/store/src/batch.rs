@@ -5,14 +5,22 @@ use std::sync::Arc;
 
 use crate::{AnyTable, ErasedRecord, Key, Log, Read, Record, Space, Table};
 
-/// Which of the committer's two queues a batch waits in.
+/// Which of the committer's two queues a batch waits in, and how long it is accepted while the
+/// disk fills up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lane {
-    /// Metadata and its audit events; goes first and is never held up by data.
+    /// Metadata and the events of its changes; goes first, is never held up by data, and is
+    /// accepted longest.
     #[default]
     Metadata,
-    /// Online cells and outbox entries.
+    /// Events of calls that changed nothing, which anybody can cause: in the queue of metadata,
+    /// but refused before it, so that changes have a reserve.
+    Events,
+    /// Online cells and outbox entries; refused first.
     Data,
+    /// Removals of cells, which give space back: in the queue of data, and accepted as long as
+    /// metadata is. What removes them bounds how many there are at a time.
+    Relief,
 }
 
 /// A new version of a metadata row, or its deletion.

@@ -263,7 +263,10 @@ impl Drop for StopOnPanic<'_> {
 fn tell(room: Room) {
     match room {
         Room::Enough => tracing::info!("disk space returned; all writes are accepted"),
-        Room::MetadataOnly => tracing::warn!("the disk is filling up; data writes are refused"),
+        Room::NoData => tracing::warn!("the disk is filling up; data writes are refused"),
+        Room::ChangesOnly => tracing::error!(
+            "the disk is nearly full; only changes of metadata and removals are accepted"
+        ),
         Room::None => tracing::error!("the disk is full; all writes are refused"),
     }
 }

@@ -88,6 +88,9 @@ pub struct Tuning {
     pub data_patience: Duration,
     /// Below this much free disk data batches are refused (at most a quarter of the disk).
     pub data_reserve_bytes: u64,
+    /// Below this much the events of calls that changed nothing are refused as well (at most an
+    /// eighth of the disk).
+    pub event_reserve_bytes: u64,
     /// Below this much every batch is refused (at most a sixteenth of the disk).
     pub metadata_reserve_bytes: u64,
     /// How often memory and journals are looked after; every fourth time the mark is synced.
@@ -110,6 +113,7 @@ impl Default for Tuning {
             data_lane_bytes: 64 << 20,
             data_patience: Duration::from_secs(2),
             data_reserve_bytes: 256 * MIB,
+            event_reserve_bytes: 128 * MIB,
             metadata_reserve_bytes: 64 * MIB,
             upkeep_interval: Duration::from_millis(250),
         }

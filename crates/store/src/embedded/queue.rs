@@ -107,17 +107,19 @@ impl Queue {
         let mut lanes = self.lock();
         lanes.accepts()?;
         match request.prepared.lane {
-            Lane::Metadata if lanes.metadata.len() < self.limits.lane_batches => {
+            Lane::Metadata | Lane::Events if lanes.metadata.len() < self.limits.lane_batches => {
                 lanes.metadata.push_back(request);
             }
-            Lane::Data
+            Lane::Data | Lane::Relief
                 if lanes.data.len() < self.limits.lane_batches
                     && lanes.data_bytes + request.bytes <= self.limits.data_lane_bytes =>
             {
                 lanes.data_bytes += request.bytes;
                 lanes.data.push_back(request);
             }
-            Lane::Metadata | Lane::Data => return Err(CommitError::Busy),
+            Lane::Metadata | Lane::Events | Lane::Data | Lane::Relief => {
+                return Err(CommitError::Busy);
+            }
         }
         let enough = !lanes.metadata.is_empty() || lanes.data.len() >= lanes.wanted;
         let wakes = enough && std::mem::take(&mut lanes.asleep);

@@ -43,8 +43,10 @@ pub(super) struct Shared {
 pub(super) enum Room {
     /// Everything.
     Enough,
-    /// Metadata; data is refused.
-    MetadataOnly,
+    /// All but data.
+    NoData,
+    /// Changes of metadata and removals: neither data nor events of what changed nothing.
+    ChangesOnly,
     /// Nothing.
     None,
 }
@@ -76,11 +78,14 @@ impl Shared {
         match self.disk.space(&self.directory) {
             Ok(space) => {
                 let metadata = self.tuning.metadata_reserve_bytes.min(space.total / 16);
+                let events = self.tuning.event_reserve_bytes.min(space.total / 8);
                 let data = self.tuning.data_reserve_bytes.min(space.total / 4);
                 if space.free < metadata {
                     Room::None
+                } else if space.free < events {
+                    Room::ChangesOnly
                 } else if space.free < data {
-                    Room::MetadataOnly
+                    Room::NoData
                 } else {
                     Room::Enough
                 }
@@ -98,7 +103,8 @@ impl Room {
     pub(super) fn admits(self, lane: Lane) -> bool {
         match self {
             Self::Enough => true,
-            Self::MetadataOnly => lane == Lane::Metadata,
+            Self::NoData => lane != Lane::Data,
+            Self::ChangesOnly => matches!(lane, Lane::Metadata | Lane::Relief),
             Self::None => false,
         }
     }

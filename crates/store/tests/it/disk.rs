@@ -123,30 +123,63 @@ fn a_store_whose_mark_cannot_be_written_does_not_open() {
     ));
 }
 
+/// What is accepted with so much free: changes, events of what changed nothing, data, removals.
+fn accepted(disk: &FaultyDisk, store: &dyn Store, free: u64) -> [bool; 4] {
+    disk.free.store(free, Ordering::SeqCst);
+    [Lane::Metadata, Lane::Events, Lane::Data, Lane::Relief].map(|lane| {
+        let result = commit(store, lane, |batch| {
+            batch.cell(cell(b"k", (lane != Lane::Relief).then_some(b"v")));
+        });
+        match result {
+            Ok(_) => true,
+            Err(CommitError::NotWritable { .. }) => false,
+            Err(error) => panic!("{error}"),
+        }
+    })
+}
+
 #[test]
-fn data_is_refused_before_metadata_when_the_disk_fills_up() {
+fn data_is_refused_first_when_the_disk_fills_up_and_changes_and_removals_last() {
     let disk = FaultyDisk::new();
     let home = home(&disk);
     let store = home.open();
-    let accepts = |free: u64| {
-        disk.free.store(free, Ordering::SeqCst);
-        [Lane::Metadata, Lane::Data].map(|lane| {
-            let result = commit(&store, lane, |batch| batch.cell(cell(b"k", Some(b"v"))));
-            match result {
-                Ok(_) => true,
-                Err(CommitError::NotWritable { .. }) => false,
-                Err(error) => panic!("{error}"),
-            }
-        })
-    };
-    assert_eq!(accepts(TOTAL), [true, true]);
-    assert_eq!(accepts(home.tuning.data_reserve_bytes - 1), [true, false]);
+    let accepts = |free| accepted(&disk, &store, free);
+    let tuning = &home.tuning;
+    assert_eq!(accepts(TOTAL), [true; 4]);
     assert_eq!(
-        accepts(home.tuning.metadata_reserve_bytes - 1),
-        [false, false]
+        accepts(tuning.data_reserve_bytes - 1),
+        [true, true, false, true]
     );
-    assert_eq!(accepts(u64::MAX), [false, false]);
+    assert_eq!(
+        accepts(tuning.event_reserve_bytes),
+        [true, true, false, true]
+    );
+    assert_eq!(
+        accepts(tuning.event_reserve_bytes - 1),
+        [true, false, false, true]
+    );
+    assert_eq!(
+        accepts(tuning.metadata_reserve_bytes),
+        [true, false, false, true]
+    );
+    assert_eq!(accepts(tuning.metadata_reserve_bytes - 1), [false; 4]);
+    assert_eq!(accepts(u64::MAX), [false; 4]);
     // Nothing was damaged: writes go on when space returns.
     assert!(store.is_writable());
-    assert_eq!(accepts(TOTAL), [true, true]);
+    assert_eq!(accepts(TOTAL), [true; 4]);
+}
+
+#[test]
+fn a_batch_that_changes_metadata_has_the_reserve_whatever_it_was_made_for() {
+    let disk = FaultyDisk::new();
+    let home = home(&disk);
+    let store = home.open();
+    disk.free
+        .store(home.tuning.metadata_reserve_bytes, Ordering::SeqCst);
+    for lane in [Lane::Events, Lane::Data] {
+        commit(&store, lane, |batch| {
+            batch.put(&NOTES, Key::of(&["a"]), note("kept"));
+        })
+        .unwrap();
+    }
 }

@@ -47,8 +47,8 @@ fn taken(queue: &Queue, admits_data: bool) -> Vec<i64> {
     let size = |request: &Request| {
         let bytes = i64::try_from(request.bytes).unwrap();
         match request.prepared.lane {
-            Lane::Metadata => -bytes,
-            Lane::Data => bytes,
+            Lane::Metadata | Lane::Events => -bytes,
+            Lane::Data | Lane::Relief => bytes,
         }
     };
     group.iter().map(size).collect()
