@@ -168,8 +168,9 @@ impl Committer {
         shared.syncs.fetch_add(1, Ordering::Relaxed);
         shared.written.fetch_add(bytes, Ordering::Relaxed);
         self.head = decided.link.head(hash);
-        // INVARIANT: nobody sees or hears of a commit that the mark does not hold, so that its
-        // loss is noticed even if this process is killed right after.
+        // INVARIANT: nobody hears of a commit that the mark does not hold, and nobody sees its
+        // metadata, so that its loss is noticed even if this process is killed right after. Its
+        // cells and log entries show to readers a moment earlier, once they are durable.
         let marked = shared.mark.write(&Mark::from(&self.head), &shared.sealer);
         if let Err(error) = marked.map_err(WriteError::Mark) {
             fail(&shared, decided.answers, &error);

@@ -233,6 +233,13 @@ impl Store for EmbeddedStore {
         if !self.shared.engine.has_log(log) {
             return Err(Error::Undeclared { what: log.name });
         }
+        let segments = self.shared.engine.segments(log).unwrap_or_default();
+        if segments
+            .iter()
+            .all(|(segment, _)| *segment >= oldest_segment)
+        {
+            return Ok(());
+        }
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Engine {
             what: log.name,
             source,

@@ -16,6 +16,7 @@ use fjall::UserValue;
 
 use super::chain::{Head, Link, ring_key};
 use super::codec::add;
+use super::disk::sync_directory;
 use super::engine::Engine;
 use super::entry::{Entry, EntryKey, LogHead, head_place};
 use super::journal::{self, Damage, Scan};
@@ -287,8 +288,13 @@ fn set_aside(options: &Options<'_>, engine: &Path, sealer: &Sealer) -> io::Resul
     };
     for journal in damage.later.iter().chain([&damage.path]) {
         let name = journal.file_name().unwrap_or_default();
-        fs::copy(journal, target.join(name))?;
+        let copy = target.join(name);
+        fs::copy(journal, &copy)?;
+        File::open(copy)?.sync_all()?;
     }
+    // The originals go next: not before their copies would survive a power cut.
+    sync_directory(&target)?;
+    sync_directory(&options.directory)?;
     Ok(Some(target))
 }
 

@@ -101,6 +101,18 @@ fn dropped_segments_leave_a_whole_log_and_may_begin_anew() {
     assert_eq!(verify(&store), whole(&[(2, 1), (3, 3), (4, 3)]));
 }
 
+#[test]
+fn dropping_where_nothing_is_old_writes_nothing() {
+    let home = Home::new();
+    let store = home.open();
+    append(&store, 3, 1);
+    let before = store.syncs();
+    store.drop_log_segments(&EVENTS, 3).unwrap();
+    assert_eq!(store.syncs(), before);
+    store.drop_log_segments(&EVENTS, 4).unwrap();
+    assert_eq!((store.syncs(), sequences(&store, 3)), (before + 1, vec![]));
+}
+
 /// Changes segment 1, which is not the newest, and says what is found wrong with it.
 fn check(change: impl FnOnce(&mut Rows), expected: LogFault) {
     let home = at_rest(|store| {
