@@ -160,7 +160,7 @@ impl EmbeddedCells {
             more: keys.len() >= limit,
         };
         let last = keys.last().cloned();
-        let mut batch = Batch::new(Lane::Data);
+        let mut batch = Batch::new(Lane::Relief);
         for key in keys {
             // The row of a cell that does not tell its expiry goes when its hour is swept.
             let value = match self.store.cell(CELLS, &key) {

@@ -166,7 +166,7 @@ impl EmbeddedCells {
         if rows.is_empty() {
             return Ok(0);
         }
-        let mut batch = Batch::new(Lane::Data);
+        let mut batch = Batch::new(Lane::Relief);
         for row in rows {
             // The rule decides at the commit: whatever has been written to the cell by then
             // is removed if its own time is over, and else survives.

@@ -234,6 +234,17 @@ async fn purging_removes_one_group_and_its_bucket_rows() {
 }
 
 #[tokio::test]
+async fn what_frees_space_is_accepted_as_long_as_metadata_is() {
+    let world = World::new().await;
+    world.apply(&put("a", 1, 1).expiring(10), 0).await;
+    world.apply(&put("b", 1, 1).of_group(2), 0).await;
+    world.store.lanes.lock().unwrap().clear();
+    assert_eq!(sweep(&world, HOUR).await.removed, 1);
+    world.cells.purge(GroupNumber(2), 10).await.unwrap();
+    assert_eq!(*world.store.lanes.lock().unwrap(), [Lane::Relief; 2]);
+}
+
+#[tokio::test]
 async fn the_last_group_number_has_cells_too() {
     let world = World::new().await;
     world.apply(&put("a", 1, 1).of_group(u64::MAX), 0).await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use store::{
     AnyTable, Batch, CellOutcome, Cells, CommitError, CommitFuture, Committed, ErasedRecord, Error,
-    Key, Log, LogCursor, LogEntry, Revision, Snapshot, SnapshotBuilder, Space, Store,
+    Key, Lane, Log, LogCursor, LogEntry, Revision, Snapshot, SnapshotBuilder, Space, Store,
 };
 use tokio::sync::Semaphore;
 
@@ -19,6 +19,8 @@ pub(crate) struct MemoryStore {
     /// Commits wait here between being submitted and being published.
     pub(crate) gate: Semaphore,
     pub(crate) cell_reads: AtomicUsize,
+    /// The lanes of all commits so far.
+    pub(crate) lanes: Mutex<Vec<Lane>>,
 }
 
 impl MemoryStore {
@@ -28,6 +30,7 @@ impl MemoryStore {
             state: Mutex::new((snapshot, CellMap::new())),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             cell_reads: AtomicUsize::new(0),
+            lanes: Mutex::default(),
         }
     }
 
@@ -41,6 +44,7 @@ impl MemoryStore {
     }
 
     fn publish(&self, batch: Batch) -> Result<Committed, CommitError> {
+        self.lanes.lock().unwrap().push(batch.lane());
         let mut state = self.state.lock().unwrap();
         let (snapshot, cells) = &mut *state;
         if !batch
