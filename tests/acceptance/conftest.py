@@ -51,8 +51,8 @@ def session_of(**credentials) -> boto3.Session:
 class Server:
     """A running strongroom and the clients of its administrator."""
 
-    # The tests call KMS more often than one account may.
-    quotas = ("--kms-request-quota-factor", "10000")
+    # The tests call more often than one account, and one principal, may.
+    quotas = ("--kms-request-quota-factor", "10000", "--calls-per-second", "100000")
 
     def __init__(self, directory: pathlib.Path, *flags: str, env: dict | None = None):
         self.directory = directory

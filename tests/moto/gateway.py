@@ -41,6 +41,7 @@ class Server:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="strongroom-moto-", dir=SCRATCH))
         command = [binary, "serve", "--data", self.directory / "data", "--listen", "127.0.0.1:0",
                    "--account", ACCOUNT, "--kms-request-quota-factor", "10000",
+                   "--calls-per-second", "100000",
                    *(f"--region={region}" for region in REGIONS)]
         self.log = open(self.directory / "log", "wb")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)

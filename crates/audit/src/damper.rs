@@ -14,8 +14,16 @@ const RECORDED_PER_SECOND: u32 = 10;
 /// Failures of one principal with one code recorded within a second, whatever they were about.
 const RECORDED_PER_PRINCIPAL: u32 = 50;
 
+/// Failures of strangers with one code recorded within a second in one account and region,
+/// wherever they come from: whoever is not authenticated may have any number of addresses.
+const RECORDED_OF_STRANGERS: u32 = 100;
+
 /// Distinct failures tracked at a time; beyond it, those of a principal share one slot.
 const TRACKED: usize = 4096;
+
+/// Slots at a time; beyond it, the failures of all further principals share one for each account,
+/// region and code, of which there are as many as exist.
+const SLOTS: usize = 4 * TRACKED;
 
 /// What makes two failures identical: who, where, what, on which resource, with which code.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,7 +32,7 @@ pub struct DenialKey {
     pub account: AccountId,
     /// The region.
     pub region: Region,
-    /// The principal's ARN, or the address that nobody was authenticated at.
+    /// The principal's ARN, or the network that nobody was authenticated in; `*` for several.
     pub principal: String,
     /// Service and operation.
     pub action: String,
@@ -67,33 +75,69 @@ struct Slot {
 }
 
 /// Decides which of many identical failures are recorded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Damper {
+    /// Failures with one code recorded within a second in one account and region.
+    most: u32,
     slots: Mutex<HashMap<DenialKey, Slot>>,
 }
 
+impl Default for Damper {
+    /// For failures of authenticated callers, of whom there are as many as exist.
+    fn default() -> Self {
+        Self {
+            most: u32::MAX,
+            slots: Mutex::default(),
+        }
+    }
+}
+
 impl Damper {
+    /// For failures that nobody is authenticated for: also bounded over all that cause them.
+    pub fn of_strangers() -> Self {
+        Self {
+            most: RECORDED_OF_STRANGERS,
+            ..Self::default()
+        }
+    }
+
     /// Accounts for one failure of `identity` at `now`.
     ///
     /// Beyond a rate per principal and code, and while too many distinct failures are
-    /// tracked, only action and resource are given up: the principal is always kept.
+    /// tracked, only action and resource are given up; the principal only beyond the rate of
+    /// strangers, and while too many principals are tracked.
     pub fn admit(&self, key: DenialKey, identity: &UserIdentity, now: Monotonic) -> Damped {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = key.of_principal();
-        let full = slots.len() >= TRACKED && !slots.contains_key(&key);
-        let within = slot(&mut slots, all.clone(), now).take(RECORDED_PER_PRINCIPAL);
-        if !within || full {
-            slot(&mut slots, all, now).count(identity);
+        let (principal, everyone) = (key.of_principal(), key.of_everyone());
+        // The narrowest that has had its share counts.
+        let levels = [
+            (&key, RECORDED_PER_SECOND),
+            (&principal, RECORDED_PER_PRINCIPAL),
+            (&everyone, self.most),
+        ];
+        let mut spent = levels.iter().filter(|(level, limit)| {
+            let slot = slots.get(*level);
+            slot.is_some_and(|slot| !slot.has_room(*limit, now))
+        });
+        let counts = match spent.next() {
+            Some((level, _)) => Some((*level).clone()),
+            None if slots.len() < TRACKED || slots.contains_key(&key) => None,
+            None if slots.len() < SLOTS || slots.contains_key(&principal) => {
+                Some(principal.clone())
+            }
+            None => Some(everyone.clone()),
+        };
+        if let Some(counts) = counts {
+            slot(&mut slots, counts, now).count(identity);
             return Damped::Count;
         }
+        for level in [everyone, principal] {
+            slot(&mut slots, level, now).recorded += 1;
+        }
         let own = slot(&mut slots, key, now);
-        if own.take(RECORDED_PER_SECOND) {
-            Damped::Record {
-                suppressed: std::mem::take(&mut own.suppressed),
-            }
-        } else {
-            own.count(identity);
-            Damped::Count
+        own.recorded += 1;
+        Damped::Record {
+            suppressed: std::mem::take(&mut own.suppressed),
         }
     }
 
@@ -103,7 +147,7 @@ impl Damper {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted = Vec::new();
         slots.retain(|key, slot| {
-            let over = now.0.saturating_sub(slot.window.0) >= Duration::from_secs(1);
+            let over = slot.is_over(now);
             if over && slot.suppressed > 0 {
                 let identity = slot.identity.take().map(|identity| *identity);
                 counted.push(Counted {
@@ -130,14 +174,24 @@ impl DenialKey {
             code: self.code.clone(),
         }
     }
+
+    /// All failures with the same code in the same account and region.
+    fn of_everyone(&self) -> Self {
+        Self {
+            principal: "*".to_owned(),
+            ..self.of_principal()
+        }
+    }
 }
 
 impl Slot {
-    /// Whether one more may be recorded in this second.
-    fn take(&mut self, limit: u32) -> bool {
-        let within = self.recorded < limit;
-        self.recorded += u32::from(within);
-        within
+    /// Whether one more may be recorded at `now`, with so many within a second.
+    fn has_room(&self, limit: u32, now: Monotonic) -> bool {
+        self.is_over(now) || self.recorded < limit
+    }
+
+    fn is_over(&self, now: Monotonic) -> bool {
+        now.0.saturating_sub(self.window.0) >= Duration::from_secs(1)
     }
 
     fn count(&mut self, identity: &UserIdentity) {
@@ -154,7 +208,7 @@ fn slot(slots: &mut HashMap<DenialKey, Slot>, key: DenialKey, now: Monotonic) ->
         suppressed: 0,
         identity: None,
     });
-    if now.0.saturating_sub(slot.window.0) >= Duration::from_secs(1) {
+    if slot.is_over(now) {
         slot.window = now;
         slot.recorded = 0;
     }
@@ -285,5 +339,43 @@ mod tests {
                 .iter()
                 .any(|it| it.key.principal == "me" && it.count == 1)
         );
+    }
+
+    #[test]
+    fn strangers_from_any_number_of_addresses_leave_a_bounded_number_of_records() {
+        let damper = Damper::of_strangers();
+        let recorded = (0..10_000)
+            .filter(|number| {
+                damper.admit(key(&number.to_string()), &who("first"), at(0)) != Damped::Count
+            })
+            .count();
+        assert_eq!(recorded, 100);
+        assert_eq!(damper.slots.lock().unwrap().len(), 201);
+        let everyone = key("a").of_everyone();
+        assert_eq!(damper.flush(at(1000)), [counted(everyone, 9_900)]);
+    }
+
+    #[test]
+    fn one_address_does_not_use_up_the_records_of_strangers() {
+        let damper = Damper::of_strangers();
+        for _ in 0..1000 {
+            damper.admit(key("a"), &who("first"), at(0));
+        }
+        let others = (0..90).filter(|number| {
+            damper.admit(key(&number.to_string()), &who("first"), at(0)) != Damped::Count
+        });
+        assert_eq!(others.count(), 90);
+        assert_eq!(damper.flush(at(1000)), [counted(key("a"), 990)]);
+    }
+
+    #[test]
+    fn what_is_tracked_is_bounded_whoever_fails() {
+        let damper = Damper::default();
+        for number in 0..3 * SLOTS {
+            damper.admit(key(&number.to_string()), &who("first"), at(0));
+        }
+        assert!(damper.slots.lock().unwrap().len() <= SLOTS + 1);
+        let flushed = damper.flush(at(1000));
+        assert!(flushed.iter().any(|it| it.key.principal == "*"));
     }
 }

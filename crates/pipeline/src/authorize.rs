@@ -45,6 +45,9 @@ const ALLOWS_EVERYBODY: &str = r#"{
 /// How the needs of a call were decided.
 #[derive(Debug, Default)]
 pub(crate) struct Authorization {
+    /// Whether there was something to decide and no denial failed the call: only then somebody
+    /// has entrusted the caller with it.
+    pub(crate) granted: bool,
     /// Batch items that were denied.
     pub(crate) denied_items: Vec<(usize, Denial)>,
     /// What the call needs only if it comes to it.
@@ -114,6 +117,7 @@ pub(crate) fn authorize(
             },
         }
     }
+    authorization.granted = needs.iter().len() > authorization.denied_items.len();
     Ok(authorization)
 }
 

@@ -15,6 +15,7 @@ use types::{
 
 use crate::Session;
 use crate::error::Failure;
+use crate::lines::Lines;
 use crate::sources::{AccountBounds, Sources};
 
 /// Who calls, as authentication found it.
@@ -79,6 +80,8 @@ pub struct Services {
     pub(crate) damper: Damper,
     /// Damps what nobody was authenticated for; kept apart so that a flood hides no caller.
     pub(crate) strangers: Damper,
+    /// Bounds the lines of the log about what callers were refused.
+    pub(crate) lines: Lines,
     parts: Parts,
 }
 
@@ -106,7 +109,8 @@ impl ServicesBuilder {
             entropy: self.entropy,
             sources: self.sources,
             damper: Damper::default(),
-            strangers: Damper::default(),
+            strangers: Damper::of_strangers(),
+            lines: Lines::default(),
             parts: self.parts,
         })
     }

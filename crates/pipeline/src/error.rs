@@ -88,6 +88,19 @@ impl Failure {
         }
     }
 
+    /// The failure of a call beyond what its caller may make in a second, as AWS words it.
+    pub(crate) fn throttled() -> Self {
+        Self {
+            kind: ErrorKind::Throttled,
+            code: Cow::Borrowed("ThrottlingException"),
+            message: "Rate exceeded".to_owned(),
+            status: None,
+            reason: None,
+            denial: None,
+            source: None,
+        }
+    }
+
     /// The failure of a call whose every attempt lost to others that changed the same, with the
     /// code that AWS's model has for that: `ConcurrentModification` (IAM) or
     /// `ConcurrentModificationException` (Organizations) where the operation declares it, and

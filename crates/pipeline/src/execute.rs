@@ -71,7 +71,7 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
                     ctx.committed();
                     let follow = pin!(O::follow(&ctx, &input, output));
                     if let Err(panicked) = CatchPanic(follow).await {
-                        log_failure::<O>(&ctx, &panicked, true);
+                        log_failure::<O>(&ctx, &panicked);
                     }
                 }
                 return Executed {
@@ -85,7 +85,7 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
                 yield_once().await;
             }
             Err(failed) => {
-                error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
+                ctx.log_uncommitted(O::NAME, &failed);
                 // A failure stays what it was; a success that cannot be recorded is none.
                 let result = result.and_then(|_| Err(Failure::from(failed)));
                 return Executed {
@@ -107,13 +107,17 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
 /// Records a call that was never committed, since others always came first.
 async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failure) {
     let mut batch = Batch::new(lane_of_failures(&ctx.caller().principal));
-    let (detail, nothing) = (detail::<O>(input, None), Authorization::default());
-    if let Err(unrecorded) = record::failure::<O>(ctx, detail, &nothing, failure, &mut batch) {
+    let detail = detail::<O>(input, None);
+    let granted = Authorization {
+        granted: true,
+        ..Authorization::default()
+    };
+    if let Err(unrecorded) = record::failure::<O>(ctx, detail, &granted, failure, &mut batch) {
         error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
     } else if !batch.is_empty()
         && let Err(failed) = ctx.services().store.commit(batch).await
     {
-        error!(request = %ctx.id(), operation = O::NAME, error = %failed, "commit failed");
+        ctx.log_uncommitted(O::NAME, &failed);
     }
 }
 
@@ -169,8 +173,7 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
             batch.merge(ctx.take_effects().only_appends());
             let detail = detail::<O>(&input, None);
             let recorded = record::failure::<O>(ctx, detail, &authorization, &failure, &mut batch);
-            let was_recorded = *recorded.as_ref().unwrap_or(&true);
-            log_failure::<O>(ctx, &failure, was_recorded);
+            log_failure::<O>(ctx, &failure);
             if let Err(unrecorded) = recorded {
                 error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
             }
@@ -183,8 +186,8 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
     }
 }
 
-/// The lane of the records of failed calls. Strangers whom a provider vouches for can make any
-/// number of them: theirs take nothing of what is reserved for administrators' calls.
+/// The lane of the records of failed calls, which take nothing of what is reserved for changes.
+/// Strangers whom a provider vouches for can make any number of them: theirs go with the data.
 fn lane_of_failures(principal: &Principal) -> Lane {
     match principal {
         Principal::WebIdentity(_) => Lane::Data,
@@ -192,14 +195,8 @@ fn lane_of_failures(principal: &Principal) -> Lane {
         | Principal::User { .. }
         | Principal::AssumedRole { .. }
         | Principal::FederatedUser { .. }
-        | Principal::Service { .. } => Lane::Metadata,
+        | Principal::Service { .. } => Lane::Events,
     }
-}
-
-/// Whether a denial is a line of the log: those of web identities only as far as they are
-/// recorded too.
-fn is_logged(principal: &Principal, was_recorded: bool) -> bool {
-    was_recorded || !matches!(principal, Principal::WebIdentity(_))
 }
 
 /// What the record tells of the call; data calls are recorded by trails, and not here.
@@ -244,7 +241,9 @@ async fn decide_and_handle<O: Operation>(
     for (item, denial) in &authorization.denied_items {
         count_denial::<O>();
         record_on_behalf::<O>(ctx, denial, &needs);
-        warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
+        if ctx.log_admits("item") {
+            warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
+        }
     }
     count_request::<O>(ctx, &needs)?;
     if !O::KIND.is_data() {
@@ -257,20 +256,33 @@ async fn decide_and_handle<O: Operation>(
     CatchPanic(handle).await?.map_err(Failure::of)
 }
 
-/// Takes the call from the quotas of its service. Those that are denied are not counted: who
-/// may nothing cannot use up what others of the account need.
+/// Takes the call from the quotas of its service, or from what its caller may make of services
+/// without. Those that are denied are not counted: who may nothing cannot use up what others of
+/// the account need.
 fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs) -> Result<(), Failure> {
     if ctx.is_repeated() {
         return Ok(());
     }
-    let Some(quotas) = ctx.services().sources.quotas_of(O::SERVICE) else {
-        return Ok(());
+    let sources = &ctx.services().sources;
+    let admitted = match sources.quotas_of(O::SERVICE) {
+        Some(quotas) => quotas.admit(ctx, O::NAME, needs),
+        None if O::KIND.is_data() || is_of_a_service(ctx) => return Ok(()),
+        None => {
+            let principal = ctx.caller().principal.standing_name();
+            let admitted = sources.pace.admit(principal, ctx.monotonic());
+            admitted.then_some(()).ok_or_else(Failure::throttled)
+        }
     };
-    quotas.admit(ctx, O::NAME, needs).inspect_err(|_| {
+    admitted.inspect_err(|_| {
         let (service, operation) = (O::SERVICE.model_name(), O::NAME);
         metrics::counter!("strongroom_throttled_total", "service" => service, "operation" => operation)
             .increment(1);
     })
+}
+
+/// Whether a service makes the call, of its own accord or on the way: the caller was counted.
+fn is_of_a_service(ctx: &Ctx) -> bool {
+    ctx.via().is_some() || matches!(ctx.caller().principal, Principal::Service { .. })
 }
 
 /// A data call has no record of its own; what a service was refused on its behalf has, and
@@ -295,7 +307,7 @@ fn inactive() -> Failure {
     }
 }
 
-fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure, was_recorded: bool) {
+fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
     let (request, operation, code) = (ctx.id(), O::NAME, failure.code.as_ref());
     match failure.kind {
         ErrorKind::Internal => {
@@ -304,7 +316,7 @@ fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure, was_recorded: bool) {
         }
         ErrorKind::Denied | ErrorKind::Unauthenticated => {
             count_denial::<O>();
-            if is_logged(&ctx.caller().principal, was_recorded) {
+            if ctx.log_admits(code) {
                 warn!(%request, operation, code, reason = ?failure.message, "call denied");
             }
         }
@@ -402,15 +414,8 @@ mod tests {
     }
 
     #[test]
-    fn refused_web_identities_take_nothing_of_what_is_reserved() {
+    fn failures_take_nothing_of_what_is_reserved_for_changes() {
         assert_eq!(lane_of_failures(&web_identity()), Lane::Data);
-        assert_eq!(lane_of_failures(&root()), Lane::Metadata);
-    }
-
-    #[test]
-    fn a_flood_of_web_identities_is_no_flood_of_the_log() {
-        assert!(is_logged(&web_identity(), true));
-        assert!(!is_logged(&web_identity(), false));
-        assert!(is_logged(&root(), false));
+        assert_eq!(lane_of_failures(&root()), Lane::Events);
     }
 }

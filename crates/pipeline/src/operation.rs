@@ -6,7 +6,7 @@ use std::future::Future;
 use audit::Resource;
 use policy::Action;
 use serde_json::Value;
-use store::Batch;
+use store::{Batch, Lane};
 use types::{Service, ServiceError};
 
 use crate::{Ctx, Needs, Permit};
@@ -49,10 +49,12 @@ pub struct Reply<T> {
 
 impl<T> Reply<T> {
     /// An answer that changes nothing.
+    ///
+    /// Its record takes nothing of the disk that is reserved for changes.
     pub fn read(output: T) -> Self {
         Self {
             output,
-            effect: Batch::default(),
+            effect: Batch::new(Lane::Events),
             insists: false,
             notes: Vec::new(),
         }

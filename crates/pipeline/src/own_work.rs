@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{Batch, CommitError, Committed, View};
+use store::{Batch, CommitError, Committed, Lane, View};
 use tracing::error;
 use types::{Arn, Entropy, Region, RequestId, Service, Timestamp};
 
@@ -128,7 +128,8 @@ impl OwnWork {
         let explained = authorize(&self.ctx, needs, None, true).err();
         let denial = explained.as_ref().unwrap_or(denial);
         record::denied_on_behalf(&self.ctx, denial, needs);
-        let batch = self.ctx.take_effects();
+        let mut batch = Batch::new(Lane::Events);
+        batch.merge(self.ctx.take_effects());
         if batch.is_empty() {
             return;
         }

@@ -2,8 +2,8 @@
 
 use audit::{Category, Counted, Damped, DenialKey, Record, Resource, UserIdentity};
 use serde_json::Value;
-use store::{Batch, Lane};
-use tracing::error;
+use store::{Batch, CommitError, Lane};
+use tracing::{error, warn};
 use types::{AccountId, Arn, ErrorKind, Principal, Region, RequestId, Service};
 
 use crate::authorize::{Authorization, Decided};
@@ -81,24 +81,27 @@ fn owners(ctx: &Ctx, record: &Record) -> Vec<AccountId> {
         .collect()
 }
 
-/// Records a call that failed; identical denials beyond a rate are only counted.
+/// Records a call that failed; identical denials beyond a rate are only counted, and so is what
+/// else fails before anything is granted: nobody has entrusted the caller with that either.
 ///
 /// A denial is recorded for the caller's account only; whoever owns the resource that an
-/// allowed call failed on gets a copy. Returns whether there is a record, if calls of this kind
-/// have one, and not only a count.
+/// allowed call failed on gets a copy.
 pub(crate) fn failure<O: Operation>(
     ctx: &Ctx,
     detail: EventDetail,
     authorization: &Authorization,
     failure: &Failure,
     batch: &mut Batch,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     if O::KIND.is_data() {
-        return Ok(true);
+        return Ok(());
     }
     let record = base::<O>(ctx, detail);
     // Nobody asked for what a service does on the way; data calls can cause any number of it.
-    let damped = is_denial(failure) || failure.kind == ErrorKind::Throttled || ctx.via().is_some();
+    let damped = is_denial(failure)
+        || failure.kind == ErrorKind::Throttled
+        || ctx.via().is_some()
+        || !authorization.granted;
     refused(ctx, record, authorization, failure, damped, batch)
 }
 
@@ -131,7 +134,7 @@ pub(crate) fn denied_on_behalf(ctx: &Ctx, denial: &Denial, needs: &Needs) {
         ..Authorization::default()
     };
     match refused(inner, record, &denied, &failure, true, &mut batch) {
-        Ok(_) => ctx.absorb(batch),
+        Ok(()) => ctx.absorb(batch),
         Err(unrecorded) => {
             error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
         }
@@ -151,7 +154,7 @@ pub async fn record_refused(
         return;
     }
     let record = base_of(ctx, service, operation, kind, EventDetail::default());
-    let mut batch = Batch::default();
+    let mut batch = Batch::new(Lane::Events);
     let made = refused(
         ctx,
         record,
@@ -165,12 +168,11 @@ pub async fn record_refused(
     } else if !batch.is_empty()
         && let Err(failed) = ctx.services().store.commit(batch).await
     {
-        error!(request = %ctx.id(), operation, error = %failed, "commit failed");
+        ctx.log_uncommitted(operation, &failed);
     }
 }
 
-/// Completes the record of a failed call, unless the damper only counts it. Returns whether there
-/// is a record.
+/// Completes the record of a failed call, unless the damper only counts it.
 fn refused(
     ctx: &Ctx,
     mut record: Record,
@@ -178,7 +180,7 @@ fn refused(
     failure: &Failure,
     damped: bool,
     batch: &mut Batch,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     let denied = is_denial(failure);
     record.response_elements = Value::Null;
     record.error_message = Some(failure.message.clone());
@@ -209,7 +211,7 @@ fn refused(
         let now = ctx.services().clock.monotonic();
         let admitted = ctx.services().damper.admit(key, &record.user_identity, now);
         let Damped::Record { suppressed } = admitted else {
-            return Ok(false);
+            return Ok(());
         };
         let additional = &mut record.additional_event_data;
         if suppressed > 0 {
@@ -225,13 +227,13 @@ fn refused(
         name_resources(&mut record, authorization);
         to = owners(ctx, &record);
     }
-    append_copies(ctx, record, &to, (authorization, &[]), batch)?;
-    Ok(true)
+    append_copies(ctx, record, &to, (authorization, &[]), batch)
 }
 
-/// Who was refused: a service for each resource that it acts for apart.
+/// Who was refused: a service for each resource that it acts for apart, the sessions of a role
+/// together.
 fn who(ctx: &Ctx) -> String {
-    let name = ctx.caller().principal.display_name();
+    let name = ctx.caller().principal.standing_name();
     match ctx.source() {
         Some(source) => format!("{name} for {source}"),
         None => name,
@@ -254,13 +256,13 @@ pub async fn record_unauthenticated(
     id: RequestId,
     attempt: UnauthenticatedCall<'_>,
 ) {
-    // What a stranger can invent is not part of the key: only the address, the code, and the
+    // What a stranger can invent is not part of the key: only the network, the code, and the
     // account and region, which exist.
-    let address = origin.source_ip.map(|ip| ip.to_string());
+    let network = origin.source_ip.map(|ip| types::network(ip).to_string());
     let key = DenialKey {
         account: recipient,
         region: region.clone(),
-        principal: address.unwrap_or_default(),
+        principal: network.unwrap_or_default(),
         action: "*".to_owned(),
         resource: String::new(),
         code: attempt.code.to_owned(),
@@ -314,51 +316,115 @@ impl UnauthenticatedCall<'_> {
     }
 }
 
+/// Records of counts in one commit.
+const COUNTS: usize = 256;
+
 /// Writes one record for each flood of identical failures whose second is over, in the history
-/// and the region that they belong to; the maintenance task calls it once a second.
+/// and the region that they belong to, and a line of the log for the lines that were left out;
+/// the maintenance task calls it once a second.
 pub async fn flush_damped(services: &Services) {
+    let left_out = services.lines.left_out();
+    if left_out > 0 {
+        warn!(left_out, "more calls were refused");
+    }
     let now = services.clock.monotonic();
     let mut counted = services.damper.flush(now);
     counted.extend(services.strangers.flush(now));
-    for Counted {
-        key,
-        identity,
-        count,
-    } in counted
-    {
-        let mut record = Record::new(identity, services.clock.now());
-        let (source, operation) = key.action.split_once(':').unwrap_or(("", &key.action));
-        let source = if source.is_empty() {
-            "unknown.amazonaws.com"
-        } else {
-            source
-        };
-        source.clone_into(&mut record.event_source);
-        record.event_name = operation.to_owned();
-        record.error_code = Some(key.code);
-        record.request_id = RequestId::generate(services.entropy()).to_string();
-        let additional = &mut record.additional_event_data;
-        add(additional, "suppressedCount", count.into());
-        add(additional, "principal", key.principal.into());
-        add(additional, "resource", key.resource.into());
-        commit_alone(services, record, key.account, &key.region).await;
+    // Few commits for many floods: whatever else the task has to do waits for them.
+    while !counted.is_empty() {
+        let rest = counted.split_off(counted.len().min(COUNTS));
+        let mut batch = batch_of_counts();
+        let lost = counted.len() + rest.len();
+        for count in counted {
+            append_count(services, &mut batch, count);
+        }
+        if let Err(failed) = services.store.commit(batch).await {
+            error!(error = %failed, lost, "counts of refused calls could not be committed");
+            return;
+        }
+        counted = rest;
     }
 }
 
-async fn commit_alone(services: &Services, mut record: Record, to: AccountId, region: &Region) {
+fn append_count(services: &Services, batch: &mut Batch, counted: Counted) {
+    let Counted {
+        key,
+        identity,
+        count,
+    } = counted;
+    let mut record = Record::new(identity, services.clock.now());
+    let (source, operation) = key.action.split_once(':').unwrap_or(("", &key.action));
+    let source = if source.is_empty() {
+        "unknown.amazonaws.com"
+    } else {
+        source
+    };
+    source.clone_into(&mut record.event_source);
+    record.event_name = operation.to_owned();
+    record.error_code = Some(key.code);
+    record.request_id = RequestId::generate(services.entropy()).to_string();
+    let additional = &mut record.additional_event_data;
+    add(additional, "suppressedCount", count.into());
+    add(additional, "principal", key.principal.into());
+    add(additional, "resource", key.resource.into());
+    append_alone(services, batch, record, key.account, &key.region);
+}
+
+/// Refused first when the disk is short: the reserve is for changes.
+fn batch_of_counts() -> Batch {
+    Batch::new(Lane::Data)
+}
+
+fn append_alone(
+    services: &Services,
+    batch: &mut Batch,
+    mut record: Record,
+    to: AccountId,
+    region: &Region,
+) {
     record.event_id = RequestId::generate(services.entropy()).to_string();
     record.recipient_account_id = to.to_string();
     region.as_str().clone_into(&mut record.aws_region);
-    // Refused first when the disk is short: the reserve is for administrators' calls.
-    let mut batch = Batch::new(Lane::Data);
     let record = record.truncated();
-    let appended = audit::append(&mut batch, Some(to), region, services.clock.now(), &record);
+    let appended = audit::append(batch, Some(to), region, services.clock.now(), &record);
     if let Err(failed) = appended {
         error!(error = %failed, "audit record could not be made");
-        return;
     }
-    if let Err(failed) = services.store.commit(batch).await {
+}
+
+async fn commit_alone(services: &Services, record: Record, to: AccountId, region: &Region) {
+    let mut batch = batch_of_counts();
+    append_alone(services, &mut batch, record, to, region);
+    if let Err(failed) = services.store.commit(batch).await
+        && services.log_admits(String::new(), UNCOMMITTED)
+    {
         error!(error = %failed, "audit record could not be committed");
+    }
+}
+
+/// What lines about records that were not committed have for a code.
+const UNCOMMITTED: &str = "uncommitted";
+
+impl Services {
+    /// Whether a line about `principal` and `code` may be written now.
+    fn log_admits(&self, principal: String, code: &str) -> bool {
+        self.lines.admit(principal, code, self.clock.monotonic())
+    }
+}
+
+impl Ctx {
+    /// Whether a line of the log about this caller and `code` may be written now: a caller decides
+    /// how many there could be.
+    pub(crate) fn log_admits(&self, code: &str) -> bool {
+        let principal = self.caller().principal.standing_name();
+        self.services().log_admits(principal, code)
+    }
+
+    /// Logs that what this call would commit was not.
+    pub(crate) fn log_uncommitted(&self, operation: &str, failed: &CommitError) {
+        if self.log_admits(UNCOMMITTED) {
+            error!(request = %self.id(), operation, error = %failed, "commit failed");
+        }
     }
 }
 

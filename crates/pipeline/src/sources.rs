@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use store::View;
 use types::{AccountId, Arn, Principal, Service, UniqueId};
 
+use crate::pace::Pace;
 use crate::{Ctx, Failure, Needs};
+
+pub use crate::pace::CALLS_PER_SECOND;
 
 /// A policy document with the name that explanations use.
 #[derive(Debug, Clone)]
@@ -203,10 +206,13 @@ pub struct Sources {
     pub(crate) organization: Arc<dyn OrganizationSource>,
     resources: Vec<(&'static str, Arc<dyn ResourceSource>)>,
     quotas: Vec<(Service, Arc<dyn RequestQuotas>)>,
+    /// Bounds the management calls of services without quotas.
+    pub(crate) pace: Pace,
 }
 
 impl Sources {
-    /// Sources with the given identities and organization, and no resources yet.
+    /// Sources with the given identities and organization, and no resources yet. Each principal
+    /// may make [`CALLS_PER_SECOND`] of services without quotas.
     pub fn new(
         identities: Arc<dyn IdentitySource>,
         organization: Arc<dyn OrganizationSource>,
@@ -216,7 +222,15 @@ impl Sources {
             organization,
             resources: Vec::new(),
             quotas: Vec::new(),
+            pace: Pace::new(CALLS_PER_SECOND),
         }
+    }
+
+    /// Lets each principal make `per_second` management calls a second of services without
+    /// quotas.
+    pub fn calls_per_second(mut self, per_second: u32) -> Self {
+        self.pace = Pace::new(per_second);
+        self
     }
 
     /// Bounds how often the operations of `service` are called.

@@ -505,6 +505,15 @@ pub struct ServeArgs {
     /// Raise every request quota of KMS so many times [default: 1].
     #[arg(long, value_name = "N", env = "STRONGROOM_KMS_REQUEST_QUOTA_FACTOR")]
     pub kms_request_quota_factor: Option<u32>,
+    /// Let each principal make so many management calls a second of services other than KMS
+    /// [default: 200].
+    #[arg(
+        long,
+        value_name = "N",
+        env = "STRONGROOM_CALLS_PER_SECOND",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub calls_per_second: Option<u32>,
 }
 
 /// Flags of `strongroom recover`.

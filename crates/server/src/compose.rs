@@ -82,7 +82,8 @@ pub(crate) async fn deployment(
         .resources("kms", Arc::new(kms::KeyPolicies))
         .resources("ram", Arc::new(ram::Shares))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups))
-        .quotas(Service::Kms, Arc::new(quotas));
+        .quotas(Service::Kms, Arc::new(quotas))
+        .calls_per_second(config.limits.calls_per_second);
     let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store.snapshot())?;
@@ -142,10 +143,8 @@ pub(crate) async fn deployment(
         sources,
         parts,
     };
-    Ok(Deployment {
-        services: builder.build(),
-        engine,
-    })
+    let services = builder.build();
+    Ok(Deployment { services, engine })
 }
 
 /// Makes SageMaker's AWS owned key in `region`, under which groups without a key are kept.

@@ -257,7 +257,10 @@ impl Config {
                 .or_else(|| file.log.filter.map(toml::Spanned::into_inner))
                 .unwrap_or_else(|| "info".to_owned()),
             log_json: file.log.json,
-            limits: file.limits,
+            limits: Limits {
+                calls_per_second: (args.calls_per_second).unwrap_or(file.limits.calls_per_second),
+                ..file.limits
+            },
             quotas: (file.kms)
                 .quotas(args.kms_request_quota_factor)
                 .map_err(|(_, reason)| ConfigError::Quotas { reason })?,

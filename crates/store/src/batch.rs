@@ -157,7 +157,7 @@ impl Batch {
     pub fn only_appends(self) -> Self {
         Self {
             appends: self.appends,
-            ..Self::default()
+            ..Self::new(Lane::Events)
         }
     }
 

@@ -111,6 +111,21 @@ impl Principal {
             | Self::FederatedUser { .. } => self.arn().map(String::from).unwrap_or_default(),
         }
     }
+
+    /// The name of what stands behind the principal: of a session the role, or that it is one of
+    /// a federated user, since whoever makes sessions gives them any number of names. For bounds
+    /// on what one principal may do.
+    pub fn standing_name(&self) -> String {
+        match self {
+            Self::AssumedRole { role_arn, .. } => role_arn.to_string(),
+            Self::FederatedUser { account, .. } => {
+                Arn::new("sts", None, Some(*account), "federated-user/*").to_string()
+            }
+            Self::Root { .. } | Self::User { .. } | Self::WebIdentity(_) | Self::Service { .. } => {
+                self.display_name()
+            }
+        }
+    }
 }
 
 /// What the token of an identity provider says of whom it was issued to.
@@ -145,5 +160,33 @@ impl WebIdentity {
     /// `principalId` of audit records: provider, audience and subject.
     pub fn id(&self) -> String {
         format!("{}:{}:{}", self.provider, self.audience, self.subject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_of_a_role_stand_together_whatever_they_are_called() {
+        let session = |name: &str| Principal::AssumedRole {
+            account: "111122223333".parse().unwrap(),
+            role_arn: "arn:aws:iam::111122223333:role/team/Reader"
+                .parse()
+                .unwrap(),
+            role_id: "AROAQ3EGRTY7XAMPLE7QA".parse().unwrap(),
+            role_name: "Reader".to_owned(),
+            session: name.to_owned(),
+        };
+        assert_ne!(session("a").display_name(), session("b").display_name());
+        assert_eq!(session("a").standing_name(), session("b").standing_name());
+        let federated = |name: &str| Principal::FederatedUser {
+            account: "111122223333".parse().unwrap(),
+            name: name.to_owned(),
+        };
+        assert_eq!(
+            federated("a").standing_name(),
+            federated("b").standing_name()
+        );
     }
 }

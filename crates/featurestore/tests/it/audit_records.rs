@@ -1,9 +1,11 @@
 //! What calls leave in the event history.
 
+use pipeline::{Origin, UnauthenticatedCall};
 use serde_json::{Value, json};
 use store::CommitError;
+use types::{RequestId, Service};
 
-use crate::world::{World, day, group_arn, group_under, read};
+use crate::world::{World, account, day, group, group_arn, group_under, read, region};
 
 #[test]
 fn creating_a_group_is_recorded_with_its_parameters_and_the_use_of_its_key() {
@@ -72,9 +74,7 @@ fn creating_a_group_is_recorded_with_its_parameters_and_the_use_of_its_key() {
 fn a_failed_creation_is_recorded_with_its_code() {
     let world = World::new();
     world.group("g");
-    world
-        .call("CreateFeatureGroup", crate::world::group("g"))
-        .unwrap_err();
+    world.call("CreateFeatureGroup", group("g")).unwrap_err();
     let record = serde_json::to_value(&world.records_of("CreateFeatureGroup")[0]).unwrap();
     assert_eq!(
         (&record["errorCode"], &record["responseElements"]),
@@ -230,6 +230,67 @@ fn a_flood_of_calls_on_a_disabled_key_is_damped() {
     assert_eq!(newest["additionalEventData"]["suppressedCount"], 20);
 }
 
+#[test]
+fn what_fails_before_anything_is_granted_is_damped_and_keeps_no_parameters() {
+    let world = World::new();
+    let elsewhere = json!({ "Effect": "Allow", "Action": "kms:ListKeys", "Resource": "*" });
+    let user = world.user("Nobody", &elsewhere);
+    let tag = json!({ "Key": "a", "Value": "b" });
+    let mut request = group("g");
+    request["Tags"] = json!([tag, tag]);
+    for _ in 0..300 {
+        let refused = world.call_as(&user, "CreateFeatureGroup", request.clone());
+        assert_eq!(refused.unwrap_err().code, "ValidationException");
+    }
+    world.wait(1);
+    world.block_on(pipeline::flush_damped(&world.services));
+    let records = world.records_of("CreateFeatureGroup");
+    assert_eq!(records.len(), 11);
+    assert!(records.iter().all(|it| it.request_parameters.is_null()));
+    let counted = serde_json::to_value(&records[0]).unwrap();
+    assert_eq!(counted["additionalEventData"]["suppressedCount"], 290);
+    // Whoever may make the call has all of it recorded, however it ends.
+    world.group("g");
+    world.call("CreateFeatureGroup", group("g")).unwrap_err();
+    let failed = &world.records_of("CreateFeatureGroup")[0];
+    assert_eq!(failed.error_code.as_deref(), Some("ResourceInUse"));
+    assert_eq!(failed.request_parameters["featureGroupName"], "g");
+}
+
+#[test]
+fn strangers_of_one_network_are_one_stranger() {
+    let world = World::new();
+    let attempt = UnauthenticatedCall {
+        access_key_id: None,
+        service: Some(Service::Kms),
+        operation: "ListKeys",
+        read_only: true,
+        code: "MissingAuthenticationTokenException",
+        message: "Missing Authentication Token",
+    };
+    let before = world.records().len();
+    for host in 0..1_000_u32 {
+        let origin = Origin {
+            source_ip: Some(format!("2001:db8::{host:x}").parse().unwrap()),
+            ..Origin::default()
+        };
+        let id = RequestId::generate(world.services.entropy());
+        let (to, region) = (account(), region());
+        let recorded =
+            pipeline::record_unauthenticated(&world.services, to, &region, &origin, id, attempt);
+        world.block_on(recorded);
+    }
+    assert_eq!(world.records().len(), before + 10);
+    world.wait(1);
+    world.block_on(pipeline::flush_damped(&world.services));
+    let records = world.records();
+    assert_eq!(records.len(), before + 11);
+    let counted = serde_json::to_value(&records[0]).unwrap();
+    let additional = &counted["additionalEventData"];
+    assert_eq!(additional["suppressedCount"], 990);
+    assert_eq!(additional["principal"], "2001:db8::");
+}
+
 /// Calls `operation` while others always come first, and checks how it fails and that it is
 /// recorded.
 fn check_lost_to_others(operation: &str, input: Value, code: &str) {
@@ -253,9 +314,5 @@ fn calls_that_always_lose_to_others_fail_as_their_service_does() {
     // Not among what AWS declares for this one.
     check_lost_to_others("PutUserPolicy", policy, "ServiceUnavailable");
     check_lost_to_others("CreateKey", json!({}), "KMSInternalException");
-    check_lost_to_others(
-        "CreateFeatureGroup",
-        crate::world::group("g"),
-        "ServiceUnavailable",
-    );
+    check_lost_to_others("CreateFeatureGroup", group("g"), "ServiceUnavailable");
 }

@@ -239,7 +239,9 @@ async fn start(
     .resources("organizations", Arc::new(iam::OrganizationResources))
     .resources("kms", Arc::new(kms::KeyPolicies))
     .resources("ram", Arc::new(ram::Shares))
-    .resources("sagemaker", Arc::new(FeatureGroups));
+    .resources("sagemaker", Arc::new(FeatureGroups))
+    // The clock stands still.
+    .calls_per_second(1_000_000);
     ServicesBuilder {
         store,
         clock,

@@ -174,3 +174,41 @@ fn a_membership_is_recorded_with_group_and_user() {
         format!("arn:aws:iam::{}:group/G", crate::world::ACCOUNT)
     );
 }
+
+#[test]
+fn a_principal_makes_no_more_calls_than_its_rate_and_keeps_nobody_else_from_theirs() {
+    let world = World::paced(20);
+    let (alice, bob) = (world.user("Alice", None), world.user("Bob", None));
+    world.wait(1);
+    let calls = |caller: &_, times| {
+        let calls = (0..times).map(|_| world.call_as(caller, "GetCallerIdentity", json!({})));
+        calls.filter(Result::is_ok).count()
+    };
+    assert_eq!(calls(&alice, 60), 20);
+    assert_eq!(calls(&bob, 60), 20);
+    let refused = world.call_as(&alice, "GetCallerIdentity", json!({}));
+    let refused = refused.unwrap_err();
+    assert_eq!(
+        (refused.code.as_str(), refused.message.as_str()),
+        ("ThrottlingException", "Rate exceeded")
+    );
+    // Those beyond it are damped as denials are.
+    let mut records = world.records();
+    records.retain(|it| it.error_code.as_deref() == Some("ThrottlingException"));
+    assert_eq!(records.len(), 20);
+    world.wait(1);
+    assert_eq!(calls(&alice, 60), 20);
+}
+
+#[test]
+fn who_may_nothing_uses_up_no_rate() {
+    let world = World::paced(20);
+    let alice = world.user("Alice", None);
+    for _ in 0..60 {
+        let refused = world.call_as(&alice, "ListUsers", json!({})).unwrap_err();
+        assert_eq!(refused.code, "AccessDenied");
+    }
+    world
+        .call_as(&alice, "GetCallerIdentity", json!({}))
+        .unwrap();
+}

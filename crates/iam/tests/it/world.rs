@@ -33,8 +33,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A new deployment on an empty directory.
+    /// A new deployment on an empty directory, whose clock stands still.
     pub(crate) fn new() -> Self {
+        Self::paced(1_000_000)
+    }
+
+    /// The same where each principal may make so many calls a second.
+    pub(crate) fn paced(calls_per_second: u32) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0)));
         let entropy = Arc::new(Seeded::default());
@@ -54,7 +59,8 @@ impl World {
             Arc::new(OrganizationTree::default()),
         )
         .resources("iam", Arc::new(IamResources))
-        .resources("organizations", Arc::new(OrganizationResources));
+        .resources("organizations", Arc::new(OrganizationResources))
+        .calls_per_second(calls_per_second);
         let services = ServicesBuilder {
             store,
             clock: clock.clone(),

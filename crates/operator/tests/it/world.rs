@@ -51,7 +51,9 @@ impl World {
             Arc::new(OrganizationTree::default()),
         )
         .resources("iam", Arc::new(IamResources))
-        .resources("organizations", Arc::new(OrganizationResources));
+        .resources("organizations", Arc::new(OrganizationResources))
+        // The clock stands still.
+        .calls_per_second(1_000_000);
         let services = ServicesBuilder {
             store,
             clock: clock.clone(),

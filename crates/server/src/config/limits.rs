@@ -20,6 +20,8 @@ pub struct Limits {
     pub response_memory: usize,
     /// Bytes of sealed records kept in memory for reading; `None` is a share of what there is.
     pub cache_memory: Option<usize>,
+    /// Management calls a second that each principal may make of services other than KMS.
+    pub calls_per_second: u32,
     /// Calls of `LookupEvents` a second, for each account and region.
     pub lookups_per_second: u32,
     /// Seconds for which data keys are kept unwrapped whose KMS keys are held outside.
@@ -48,6 +50,7 @@ impl Default for Limits {
             body_memory: 64 << 20,
             response_memory: 256 << 20,
             cache_memory: None,
+            calls_per_second: pipeline::sources::CALLS_PER_SECOND,
             lookups_per_second: cloudtrail::PER_SECOND,
             outside_key_seconds: 10,
             data_key_days: 90,
@@ -77,6 +80,8 @@ impl Limits {
         within("response_memory", self.response_memory, 64 << 20, 1 << 40)?;
         let cache = self.cache_memory.unwrap_or_default();
         within("cache_memory", cache, 0, 1 << 40)?;
+        let calls = usize::try_from(self.calls_per_second).unwrap_or(usize::MAX);
+        within("calls_per_second", calls, 1, 1_000_000)?;
         let lookups = usize::try_from(self.lookups_per_second).unwrap_or(usize::MAX);
         within("lookups_per_second", lookups, 1, 1000)?;
         let calls = usize::try_from(self.unsigned_calls).unwrap_or(usize::MAX);

@@ -3,7 +3,8 @@
 /// The reference page of all settings; `docs/configuration.md` is made from it.
 pub const REFERENCE: &str = "\
 Settings come from flags, then environment variables, then the file given by `--config`, then
-defaults: the first that says something counts. The file is TOML; an unknown setting or a wrong
+defaults: the first that says something counts. What has no flag and no variable in this table is
+set in the file alone. The file is TOML; an unknown setting or a wrong
 value is refused with its line.
 
 | File | Flag | Variable | Default | Meaning |
@@ -55,12 +56,13 @@ value is refused with its line.
 | `kms.requests_per_second` | | | AWS's | a table: calls of KMS that each account may make a second in a region. `symmetric` (HMAC included), `rsa`, `ecc` and `ml` for cryptographic operations by the kind of key, `\"GenerateDataKeyPair/RSA_2048\"` and so on, and the names of the other operations |
 | `kms.prices` | | | AWS's, in USD | a table: what `strongroom usage` counts with. `currency`; for a month `key_month` (1.00) and `rotation_month` (1.00, the first two rotations of a key); for 10,000 calls `requests` (0.03; symmetric, HMAC and RSA-2048 keys), `asymmetric_requests` (0.15), `ecc_data_key_pairs` (0.10) and `rsa_data_key_pairs` (12.00) |
 | `limits.connections` | | | 4096 | connections open at a time |
-| `limits.header_seconds` | | | 10 | time for a request's head |
+| `limits.header_seconds` | | | 10 | time for a request's head, from the connection or the answer before it on: so a connection on which nothing is asked for that long is closed. Clients that pool connections should give them up sooner, or retry a connection that was closed, as SDKs do |
 | `limits.body_seconds` | | | 30 | time for a request's body |
 | `limits.write_seconds` | | | 30 | time that a client has to read each MiB of its answer |
 | `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections; beside it a sixteenth for requests with an unknown access key, and one for forms without a signature, of either an eighth for one network |
 | `limits.response_memory` | | | 268435456 | bytes of answers above 16 KiB that clients have not read yet, over all connections |
 | `limits.cache_memory` | | | an eighth of the memory | bytes of sealed records kept in memory for reading, taken as they are read; where its control group allows the process less than the machine has, the eighth is of that |
+| `limits.calls_per_second` | `--calls-per-second N` | `STRONGROOM_CALLS_PER_SECOND` | 200 | management calls that each principal may make a second of services other than KMS, which has quotas of its own, and as many at once; all sessions of a role together |
 | `limits.lookups_per_second` | | | 2 | calls of `LookupEvents` that each account may make in a region; 2 is AWS's rate |
 | `limits.outside_key_seconds` | | | 10 | time for which a data key is kept unwrapped whose KMS key is in a custom key store; at most 10, and 0 asks the store for every request |
 | `limits.data_key_days` | | | 90 | days after which a feature group gets a new data key, under which its records are then sealed anew in the background; 1 to 3650 ([renewal](key-lifecycle.md#renewal)) |

@@ -251,7 +251,8 @@ fn the_limits_have_the_defaults_of_the_reference() {
             "None" => "an eighth of the memory",
             value => value,
         };
-        let row = format!("| `limits.{name}` | | | {value} |");
-        assert!(REFERENCE.contains(&row), "{row}");
+        let (begin, default) = (format!("| `limits.{name}` |"), format!(" | {value} | "));
+        let mut rows = REFERENCE.lines().filter(|row| row.starts_with(&begin));
+        assert!(rows.any(|row| row.contains(&default)), "{begin}…{default}");
     }
 }
