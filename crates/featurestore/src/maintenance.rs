@@ -86,7 +86,7 @@ fn until(services: &Services) -> Monotonic {
 async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Result<(), Error> {
     let (mut damaged, end) = (0, until(services));
     for _ in 0..STEPS {
-        let (gate, now) = (Gate::new(services), services.clock().now());
+        let (gate, now) = (Gate::new(services), services.settled_time());
         let open = |group: online::GroupNumber| gate.is_open(group.0);
         let swept = runtime.cells.sweep(now, STEP, &open).await?;
         damaged += swept.damaged;

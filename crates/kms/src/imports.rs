@@ -245,7 +245,7 @@ fn loses_material(state: KeyState) -> bool {
 /// that holds up nothing else.
 pub async fn expire(services: &Services) -> Vec<Undone> {
     let snapshot = services.store().snapshot();
-    let now = services.clock().now();
+    let now = services.settled_time();
     let all = Key::of(&[]);
     let ends = snapshot.scan(&IMPORT_ENDS, &all);
     let mut round = Round::of(STEP);

@@ -49,9 +49,13 @@ const STEPS: usize = 16;
 /// written or something is damaged. That holds up nothing else.
 pub async fn maintain(services: &Services) -> Vec<Undone> {
     let now = services.clock().now();
+    let times = Times {
+        now,
+        settled: services.settled_time(),
+    };
     let mut round = Round::of(KEYS_AT_ONCE);
-    for row in due(services, now) {
-        let outcome = carry_out_due(services, &row, now).await;
+    for row in due(services, times) {
+        let outcome = carry_out_due(services, &row, times).await;
         round.note(outcome, || key_of(&row));
         if round.is_over() {
             break;
@@ -66,8 +70,27 @@ pub async fn maintain(services: &Services) -> Vec<Undone> {
     for row in discarded_shred_keys(services) {
         round.note(overwrite(services, &row).await, shred_file);
     }
-    round.note(end_tokens(services, now), shred_file);
+    round.note(end_tokens(services, times.settled), shred_file);
     round.undone()
+}
+
+/// What is due goes by the clock, but for what cannot be undone.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    now: Timestamp,
+    /// See [`Services::settled_time`].
+    settled: Timestamp,
+}
+
+impl Times {
+    /// Whether the time of `key` has come.
+    fn have_come(self, key: &KeyRecord) -> bool {
+        let time = match key.state {
+            KeyState::PendingDeletion => self.settled,
+            _ => self.now,
+        };
+        key.due().is_some_and(|at| at <= time)
+    }
 }
 
 /// The key that a row of what is due is for, as far as it can be told.
@@ -75,8 +98,8 @@ fn key_of(row: &Key) -> String {
     dated(row).map_or_else(String::new, |(_, key)| key.text_parts().join("/"))
 }
 
-async fn carry_out_due(services: &Services, row: &Key, now: Timestamp) -> Result<(), Error> {
-    let batch = carry_out(services, row, now)?;
+async fn carry_out_due(services: &Services, row: &Key, times: Times) -> Result<(), Error> {
+    let batch = carry_out(services, row, times)?;
     commit(services, batch).await
 }
 
@@ -143,23 +166,32 @@ fn end_tokens(services: &Services, now: Timestamp) -> Result<(), Error> {
     ended.map_err(material::unwritable)
 }
 
-/// The rows of what is due.
-fn due(services: &Services, now: Timestamp) -> Vec<Key> {
-    let snapshot = services.store().snapshot();
+/// The rows of what is due. Keys whose deletion waits for the clock to settle take no place.
+fn due(services: &Services, times: Times) -> Vec<Key> {
+    let view = View::plain(services.store().snapshot());
     let all = Key::of(&[]);
-    let seconds = u64::try_from(now.seconds()).unwrap_or(0);
+    let seconds = |time: Timestamp| u64::try_from(time.seconds()).unwrap_or(0);
+    let (now, settled) = (seconds(times.now), seconds(times.settled));
+    let waits = |row: &Key| {
+        let later = dated(row).filter(|(at, _)| *at > settled);
+        let key = later.and_then(|(_, key)| KeyRow::in_row(&view, &key));
+        key.is_some_and(|key| key.record.state == KeyState::PendingDeletion)
+    };
+    let snapshot = view.snapshot();
     let rows = snapshot.scan(&KEY_DATES, &all).map(|(row, _)| row);
-    let due = rows.take_while(|row| dated(row).is_some_and(|(at, _)| at <= seconds));
+    let due = rows.take_while(|row| dated(row).is_some_and(|(at, _)| at <= now));
+    let due = due.filter(|row| !waits(row));
     due.take(KEYS_AT_ONCE + MOST_UNDONE).cloned().collect()
 }
 
 /// What makes true that the time of the key in this row has come.
-fn carry_out(services: &Services, row: &Key, now: Timestamp) -> Result<Batch, Error> {
+fn carry_out(services: &Services, row: &Key, times: Times) -> Result<Batch, Error> {
+    let now = times.now;
     let view = View::recording(services.store().snapshot());
     let key = dated(row).and_then(|(_, key)| KeyRow::in_row(&view, &key));
     let mut batch = Batch::default();
     match key.as_ref().map(|key| &key.record) {
-        Some(key) if key.due().is_some_and(|at| at <= now) => {
+        Some(key) if times.have_come(key) => {
             let (id, place) = (&key.id, (key.account, &key.region));
             match key.state {
                 KeyState::PendingDeletion => remove(&view, key, now, &mut batch),
@@ -179,7 +211,7 @@ fn carry_out(services: &Services, row: &Key, now: Timestamp) -> Result<Batch, Er
                 }
             }
         }
-        // The clock was set back: what the row says is still to come.
+        // The clock was set back, or is not believed: what the row says is still to come.
         Some(key) if key.date_row().as_ref() == Some(row) => {}
         // Another commit was first; its own row says when the key is due now.
         _ => batch.delete(&KEY_DATES, row.clone()),

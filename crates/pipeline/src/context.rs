@@ -16,6 +16,7 @@ use types::{
 use crate::Session;
 use crate::error::Failure;
 use crate::lines::Lines;
+use crate::settled::Settled;
 use crate::sources::{AccountBounds, Sources};
 
 /// Who calls, as authentication found it.
@@ -82,6 +83,7 @@ pub struct Services {
     pub(crate) strangers: Damper,
     /// Bounds the lines of the log about what callers were refused.
     pub(crate) lines: Lines,
+    settled: Settled,
     parts: Parts,
 }
 
@@ -111,6 +113,7 @@ impl ServicesBuilder {
             damper: Damper::default(),
             strangers: Damper::of_strangers(),
             lines: Lines::default(),
+            settled: Settled::default(),
             parts: self.parts,
         })
     }
@@ -125,6 +128,20 @@ impl Services {
     /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// The time that what cannot be undone goes by: that of the clock, unless it is more than an
+    /// hour ahead of what the time that has passed explains, and has not been so for an hour. It
+    /// is never ahead of the clock.
+    pub fn settled_time(&self) -> Timestamp {
+        self.settled.read(self.clock.now(), self.clock.monotonic())
+    }
+
+    /// Says at a start until when the deployment was at work: if that is more than a day ago, the
+    /// clock is believed after an hour (see [`Self::settled_time`]).
+    pub fn resume(&self, last: Timestamp) {
+        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
+        self.settled.resume(last, now, monotonic);
     }
 
     /// The source of randomness.

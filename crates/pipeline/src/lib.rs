@@ -23,6 +23,7 @@ mod passed_role;
 mod record;
 mod replay;
 mod session;
+mod settled;
 pub mod sources;
 mod told;
 

@@ -67,6 +67,7 @@ pub(crate) async fn deployment(
 ) -> Result<Deployment, ComposeError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let last_written = directory.last_written();
     let engine = Arc::new(EmbeddedStore::open(&options(directory, &clock, &entropy))?);
     let memory = config
         .limits
@@ -144,6 +145,9 @@ pub(crate) async fn deployment(
         parts,
     };
     let services = builder.build();
+    if let Some(last) = last_written {
+        services.resume(last);
+    }
     Ok(Deployment { services, engine })
 }
 

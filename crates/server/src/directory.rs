@@ -8,10 +8,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use crypto::lock::LockedKey32;
 use crypto::secret::Key32;
-use types::Entropy;
+use types::{Entropy, Timestamp};
 
 use crate::config::{DirectoryConfig, SealConfig};
 use crate::file::{self, FileError};
@@ -19,6 +20,9 @@ use crate::seal::{self, Opened, SealError};
 
 /// The store's directory in the data directory.
 const STORE: &str = "store";
+
+/// The file in the store's directory that says how far it has come.
+const MARK: &str = "commit.mark";
 
 /// The locked file's name in the data directory.
 const LOCK: &str = "lock";
@@ -223,6 +227,14 @@ impl DataDirectory {
         self.path.join(STORE)
     }
 
+    /// When the store was last written, by the time of its mark's file; `None` of a new one.
+    pub(crate) fn last_written(&self) -> Option<Timestamp> {
+        let mark = fs::metadata(self.store().join(MARK)).ok()?;
+        let since = mark.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        let seconds = i64::try_from(since.as_secs()).ok()?;
+        Some(Timestamp::new(seconds, since.subsec_nanos()))
+    }
+
     /// Where what wraps key material is kept.
     pub(crate) fn shred(&self) -> PathBuf {
         self.path.join("shred.keys")
@@ -320,7 +332,7 @@ fn start(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, Directo
 
 fn check_store(data: &Path) -> Result<(), DirectoryError> {
     let path = data.join(STORE);
-    if path.join("commit.mark").exists() {
+    if path.join(MARK).exists() {
         Ok(())
     } else {
         Err(DirectoryError::StoreMissing { path })

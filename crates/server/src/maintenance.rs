@@ -1,12 +1,13 @@
 //! What the server does of its own accord: counts, expiry, retention. One task, once a second.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::Services;
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// Ticks between runs of the slower duties.
 const SLOW: u64 = 60;
@@ -17,38 +18,103 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
     let mut ticks: u64 = 0;
     let mut timer = tokio::time::interval(Duration::from_secs(1));
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut clock = ClockWatch::default();
     loop {
         tokio::select! {
             _now = timer.tick() => {}
             _changed = stop.changed() => break,
         }
-        if let Ok(keyring) = services.part::<kms::Keyring>() {
-            keyring.sweep(&services.store().snapshot());
-        }
-        for undone in kms::maintain(&services).await {
-            let what = &undone.what;
-            warn!(what, error = %Causes(&undone.source), "key maintenance will be tried again");
-            count_undone("keys");
-        }
-        for undone in kms::expire_imports(&services).await {
-            let what = &undone.what;
-            warn!(what, error = %Causes(&undone.source), "expired key material will be destroyed later");
-            count_undone("imports");
-        }
-        pipeline::flush_damped(&services).await;
-        for undone in featurestore::maintain(&services).await {
-            let what = &undone.what;
-            warn!(what, error = %Causes(&undone.source), "feature store maintenance will be tried again");
-            count_undone("records");
-        }
+        clock.look(&services);
+        duty("unwrapped", wipe(Arc::clone(&services))).await;
+        duty("keys", keys(Arc::clone(&services))).await;
+        duty("imports", imports(Arc::clone(&services))).await;
+        duty("floods", floods(Arc::clone(&services))).await;
+        duty("records", records(Arc::clone(&services))).await;
         if ticks.is_multiple_of(SLOW) {
-            slow_duties(&services).await;
+            duty("log", old_events(Arc::clone(&services))).await;
+            duty("usage", last_used(Arc::clone(&services))).await;
         }
         ticks = ticks.wrapping_add(1);
+        note_run(&services);
     }
-    keep_last_used(&services).await;
+    duty("usage", last_used(services)).await;
     if let Err(failed) = key_stores.await {
         error!(error = %failed, "tending key stores ended early");
+    }
+}
+
+/// Does one duty to its end. One that panics, which is a bug, is told and counted, and holds up
+/// no other: it is begun anew the next time.
+async fn duty(name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    if let Err(panicked) = tokio::spawn(work).await {
+        error!(duty = name, error = %panicked, "maintenance ran into a bug");
+        count_undone(name);
+    }
+}
+
+/// Says when all duties were last done, so that who watches sees if they are not any more.
+fn note_run(services: &Services) {
+    let now = services.clock().now();
+    metrics::gauge!("strongroom_maintenance_run_timestamp_seconds").set(now.as_epoch_seconds());
+}
+
+/// What was said of the clock.
+#[derive(Debug, Default)]
+struct ClockWatch {
+    is_disbelieved: bool,
+}
+
+impl ClockWatch {
+    /// Says when nothing is destroyed by the clock, and when it is again.
+    fn look(&mut self, services: &Services) {
+        let settled = services.settled_time();
+        let ahead = services.clock().now().since(settled).as_secs();
+        let seconds = u32::try_from(ahead).unwrap_or(u32::MAX);
+        metrics::gauge!("strongroom_clock_ahead_seconds").set(f64::from(seconds));
+        match (self.is_disbelieved, ahead > 0) {
+            (false, true) => error!(
+                ahead_seconds = ahead,
+                "the clock is suddenly ahead: until it has kept to that for an hour, nothing is \
+                 destroyed by it"
+            ),
+            (true, false) => info!("the clock is believed again"),
+            (true, true) | (false, false) => {}
+        }
+        self.is_disbelieved = ahead > 0;
+    }
+}
+
+async fn wipe(services: Arc<Services>) {
+    if let Ok(keyring) = services.part::<kms::Keyring>() {
+        keyring.sweep(&services.store().snapshot());
+    }
+}
+
+async fn keys(services: Arc<Services>) {
+    for undone in kms::maintain(&services).await {
+        let what = &undone.what;
+        warn!(what, error = %Causes(&undone.source), "key maintenance will be tried again");
+        count_undone("keys");
+    }
+}
+
+async fn imports(services: Arc<Services>) {
+    for undone in kms::expire_imports(&services).await {
+        let what = &undone.what;
+        warn!(what, error = %Causes(&undone.source), "expired key material will be destroyed later");
+        count_undone("imports");
+    }
+}
+
+async fn floods(services: Arc<Services>) {
+    pipeline::flush_damped(&services).await;
+}
+
+async fn records(services: Arc<Services>) {
+    for undone in featurestore::maintain(&services).await {
+        let what = &undone.what;
+        warn!(what, error = %Causes(&undone.source), "feature store maintenance will be tried again");
+        count_undone("records");
     }
 }
 
@@ -62,9 +128,13 @@ async fn tend_key_stores(services: Arc<Services>, mut stop: watch::Receiver<bool
             _now = timer.tick() => {}
             _changed = stop.changed() => return,
         }
-        if let Err(failed) = kms::tend_key_stores(&services).await {
-            warn!(error = %failed, "key stores will be tended again");
-        }
+        duty("key_stores", key_stores(Arc::clone(&services))).await;
+    }
+}
+
+async fn key_stores(services: Arc<Services>) {
+    if let Err(failed) = kms::tend_key_stores(&services).await {
+        warn!(error = %failed, "key stores will be tended again");
     }
 }
 
@@ -88,17 +158,24 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
-async fn slow_duties(services: &Arc<Services>) {
-    keep_last_used(services).await;
-    let oldest = audit::oldest_kept_segment(services.clock().now());
-    if let Err(failed) = services.store().drop_log_segments(&audit::EVENTS, oldest) {
-        error!(error = %failed, "old audit segments could not be dropped");
-    }
+/// Drops the events that are older than the history reaches.
+async fn old_events(services: Arc<Services>) {
+    // The committer answers, and files are removed: nothing for a thread that serves requests.
+    let dropping = tokio::task::spawn_blocking(move || {
+        let oldest = audit::oldest_kept_segment(services.settled_time());
+        services.store().drop_log_segments(&audit::EVENTS, oldest)
+    });
+    let failed = match dropping.await {
+        Ok(Ok(())) => return,
+        Ok(Err(failed)) => failed.to_string(),
+        Err(panicked) => panicked.to_string(),
+    };
+    error!(error = failed, "old audit segments could not be dropped");
 }
 
 /// Persists when access keys and KMS keys were last used, and how often KMS keys and data keys
 /// were.
-async fn keep_last_used(services: &Arc<Services>) {
+async fn last_used(services: Arc<Services>) {
     let snapshot = services.store().snapshot();
     let access_keys = services.part::<iam::LastUsed>().ok();
     let access_keys = access_keys.and_then(|used| used.flush(&snapshot));
@@ -109,10 +186,23 @@ async fn keep_last_used(services: &Arc<Services>) {
             warn!(error = %failed, "last-used times of keys could not be kept");
         }
     }
-    if let Err(failed) = kms::keep_usage(services).await {
+    if let Err(failed) = kms::keep_usage(&services).await {
         warn!(error = %failed, "the usage of keys will be written down later");
     }
-    if let Err(failed) = featurestore::keep_counts(services).await {
+    if let Err(failed) = featurestore::keep_counts(&services).await {
         warn!(error = %failed, "the usage of data keys will be written down later");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_duty_that_panics_holds_up_no_other() {
+        duty("first", async { panic!("a bug") }).await;
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        duty("second", async move { done.send(7).unwrap() }).await;
+        assert_eq!(is_done.await, Ok(7));
     }
 }

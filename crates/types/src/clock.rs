@@ -87,6 +87,24 @@ impl ManualClock {
         state.0 = state.0.saturating_add(span);
         state.1 = state.1.saturating_add(span);
     }
+
+    /// Sets the wall clock ahead by `span`, as a time server does: no time passes.
+    pub fn set_ahead(&self, span: Duration) {
+        self.set(|now| now.saturating_add(span));
+    }
+
+    /// Sets the wall clock back by `span`.
+    pub fn set_back(&self, span: Duration) {
+        self.set(|now| now.saturating_sub(span));
+    }
+
+    fn set(&self, change: impl FnOnce(Timestamp) -> Timestamp) {
+        let mut state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.0 = change(state.0);
+    }
 }
 
 impl Clock for ManualClock {
@@ -117,6 +135,10 @@ mod tests {
         assert_eq!(clock.now(), clock.now());
         clock.advance(Duration::from_millis(1500));
         assert_eq!(clock.now(), Timestamp::new(11, 500_000_000));
+        assert_eq!(clock.monotonic(), Monotonic(Duration::from_millis(1500)));
+        clock.set_ahead(Duration::from_secs(5));
+        clock.set_back(Duration::from_secs(2));
+        assert_eq!(clock.now(), Timestamp::new(14, 500_000_000));
         assert_eq!(clock.monotonic(), Monotonic(Duration::from_millis(1500)));
     }
 }

@@ -99,6 +99,24 @@ fn numbers_of_groups_are_never_used_again() {
 }
 
 #[test]
+fn a_clock_that_is_wrong_for_a_minute_sweeps_nothing() {
+    let world = World::new();
+    let mut request = group("g");
+    request["OnlineStoreConfig"]["TtlDuration"] = json!({ "Unit": "Days", "Value": 1 });
+    world.ok("CreateFeatureGroup", request);
+    world.put("g", &[("id", "a"), ("at", &day(10))]).unwrap();
+    world.maintain();
+    let ahead = std::time::Duration::from_hours(100 * 24);
+    world.clock.set_ahead(ahead);
+    world.wait(60);
+    world.maintain();
+    assert_eq!(world.get("g", "a"), None);
+    assert_eq!(world.cells(CELLS), 1);
+    world.clock.set_back(ahead);
+    assert!(world.get("g", "a").is_some());
+}
+
+#[test]
 fn expired_records_are_swept() {
     let world = World::new();
     let mut request = group("g");

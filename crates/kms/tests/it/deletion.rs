@@ -59,6 +59,68 @@ async fn a_key_ends_though_maintenance_came_early_in_its_last_second() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_wrong_for_a_minute_destroys_no_key() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let id = key.key_id.as_str();
+    let scheduled = schedule(id, Some(7));
+    world
+        .call::<ScheduleKeyDeletion>(&admin, scheduled)
+        .await
+        .unwrap();
+    world.maintain().await;
+    let state = async || {
+        let shown = world.call::<DescribeKey>(&admin, describe(id)).await;
+        shown
+            .ok()
+            .map(|shown| shown.key_metadata.unwrap().key_state)
+    };
+    let waits = Some(Some(KeyState::PendingDeletion));
+    world.set_days_ahead(100);
+    for _ in 0..60 {
+        world.advance(1);
+        world.maintain().await;
+        assert_eq!(state().await, waits);
+    }
+    world.set_days_back(100);
+    world.maintain().await;
+    assert_eq!(state().await, waits);
+    // A clock that keeps to its new time is right.
+    world.set_days_ahead(100);
+    world.maintain().await;
+    assert_eq!(state().await, waits);
+    world.advance(3600);
+    world.maintain().await;
+    assert_eq!(state().await, None);
+}
+
+#[tokio::test]
+async fn what_can_be_undone_goes_by_the_clock_as_it_is() {
+    let world = World::new();
+    let admin = world.admin();
+    let waiting = create(&world, &admin).await;
+    let scheduled = schedule(&waiting.key_id, Some(7));
+    world
+        .call::<ScheduleKeyDeletion>(&admin, scheduled)
+        .await
+        .unwrap();
+    world.maintain().await;
+    world.set_days_ahead(100);
+    let other = create(&world, &admin).await;
+    world
+        .put_in_state(other.arn.as_deref().unwrap(), kms::KeyState::Creating)
+        .await;
+    world.advance(60);
+    world.maintain().await;
+    let shown = world
+        .call::<DescribeKey>(&admin, describe(&other.key_id))
+        .await;
+    let state = shown.unwrap().key_metadata.unwrap().key_state;
+    assert_eq!(state, Some(KeyState::Enabled));
+}
+
+#[tokio::test]
 async fn a_key_waits_for_its_end_and_can_be_kept() {
     let world = World::new();
     let admin = world.admin();

@@ -167,6 +167,16 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    /// Sets the wall clock so many days ahead; no time passes.
+    pub(crate) fn set_days_ahead(&self, days: u64) {
+        self.clock.set_ahead(Duration::from_secs(days * 86_400));
+    }
+
+    /// Sets the wall clock so many days back.
+    pub(crate) fn set_days_back(&self, days: u64) {
+        self.clock.set_back(Duration::from_secs(days * 86_400));
+    }
+
     /// Lets a part of a second pass.
     pub(crate) fn advance_millis(&self, millis: u64) {
         self.clock.advance(Duration::from_millis(millis));

@@ -245,6 +245,24 @@ async fn material_ends_at_its_time_and_the_end_is_recorded() {
 }
 
 #[tokio::test]
+async fn material_that_a_wrong_clock_ends_is_refused_but_not_destroyed() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    lend(&world, &admin, &key, &[7; 32], 60).await;
+    expire(&world).await;
+    world.set_days_ahead(100);
+    expire(&world).await;
+    let refused = world.failure::<Encrypt>(&admin, encrypt(&key.key_id)).await;
+    assert_eq!(refused, pending(&key));
+    world.set_days_back(100);
+    world
+        .call::<Encrypt>(&admin, encrypt(&key.key_id))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn importing_again_changes_the_end() {
     let world = World::new();
     let admin = world.admin();
