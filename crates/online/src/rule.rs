@@ -17,6 +17,9 @@ pub enum Rule {
     Put,
     /// The event time is later than the stored one.
     Delete,
+    /// The same, and the new cell lives as long as the stored one would have: else what was
+    /// deleted could be written again by whoever delivers it late.
+    SoftDelete,
     /// The stored version is exactly this, or there is none.
     IfVersion(Option<Version>),
     /// The stored cell has exactly this header, whether it has expired or not: the same record
@@ -44,8 +47,10 @@ impl Rule {
         let stored = stored.filter(|header| !header.is_expired(now));
         match (self, stored) {
             (Self::Put, Some(stored)) => version > stored.version,
-            (Self::Delete, Some(stored)) => version.event_time > stored.version.event_time,
-            (Self::Put | Self::Delete, None) => true,
+            (Self::Delete | Self::SoftDelete, Some(stored)) => {
+                version.event_time > stored.version.event_time
+            }
+            (Self::Put | Self::Delete | Self::SoftDelete, None) => true,
             (Self::IfVersion(expected), stored) => *expected == stored.map(|stored| stored.version),
             (Self::IfHeader(expected), stored) => stored == Some(expected),
         }
@@ -54,7 +59,7 @@ impl Rule {
     /// The outcome of a write that was not admitted.
     pub(crate) fn refused(&self) -> Outcome {
         match self {
-            Self::Put | Self::Delete => Outcome::Stale,
+            Self::Put | Self::Delete | Self::SoftDelete => Outcome::Stale,
             Self::IfVersion(_) | Self::IfHeader(_) => Outcome::Conflict,
         }
     }
@@ -70,11 +75,27 @@ pub(crate) struct Bound {
     pub(crate) now: Timestamp,
 }
 
+impl Bound {
+    /// Whether the new cell lives as long as `stored`, where that counts.
+    fn outlives(&self, stored: &Header) -> bool {
+        if self.rule != Rule::SoftDelete || stored.is_expired(self.now) {
+            return true;
+        }
+        match (self.expires_at, stored.expires_at) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(stored)) => own >= stored,
+        }
+    }
+}
+
 impl CellRule for Bound {
     fn replaces(&self, stored: Option<&[u8]>) -> bool {
         match stored.map(Header::read) {
             None => self.rule.admits(self.version, self.now, None),
-            Some(Ok(header)) => self.rule.admits(self.version, self.now, Some(&header)),
+            Some(Ok(header)) => {
+                self.rule.admits(self.version, self.now, Some(&header)) && self.outlives(&header)
+            }
             // The store vouches for the bytes, so this is a format of a newer release: it has no
             // version to respect, but nobody expected it.
             Some(Err(_)) => !matches!(self.rule, Rule::IfVersion(_) | Rule::IfHeader(_)),
@@ -177,6 +198,33 @@ mod tests {
         check(Rule::Delete, version(10, 6), old, false);
         check(Rule::Delete, version(9, 6), old, false);
         check(Rule::Delete, version(9, 6), None, true);
+    }
+
+    #[test]
+    fn a_soft_delete_must_live_as_long_as_what_it_deletes() {
+        let outlives = |own: Option<i64>, old: Option<i64>| {
+            let bound = Bound {
+                key: key(),
+                expires_at: own.map(|seconds| EventTime::new(Timestamp::new(seconds, 0)).unwrap()),
+                rule: Rule::SoftDelete,
+                version: version(11, 1),
+                now: NOW,
+            };
+            bound.replaces(Some(&stored(version(10, 5), old).to_bytes()))
+        };
+        assert!(outlives(None, None));
+        assert!(outlives(None, Some(50)));
+        assert!(outlives(Some(50), Some(50)));
+        assert!(!outlives(Some(49), Some(50)));
+        assert!(!outlives(Some(50), None));
+        // What has expired is not there.
+        assert!(outlives(Some(50), Some(0)));
+        check(
+            Rule::SoftDelete,
+            version(10, 6),
+            Some(stored(version(10, 5), None)),
+            false,
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use online::Rule;
+use online::{CellKey, Rule};
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
@@ -137,7 +137,16 @@ async fn staged(
         rule: Rule::Put,
     };
     let access = DataKeys::check(ctx, &group).await?;
-    Ok(stage(ctx, runtime, keys, (&group, &access), version).await?)
+    let write = stage(ctx, runtime, keys, (&group, &access), version).await?;
+    // What is damaged where an entry goes is that entry's error: the commit of all would fail.
+    let keys = write.cells().iter();
+    let keys: Vec<CellKey> = keys
+        .filter_map(|cell| CellKey::from_bytes(&cell.key))
+        .collect();
+    for key in keys {
+        runtime.cells.get(&key).await.map_err(Error::from)?;
+    }
+    Ok(write)
 }
 
 /// The bytes of the cells that a change writes.

@@ -1,10 +1,11 @@
 //! `DeleteRecord`: hides or removes one record.
 
-use online::{CellKey, EventTime, GroupNumber, Rule};
+use online::{CellKey, EventTime, GroupNumber, Header, Rule};
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::featurestore_runtime::{DeleteRecordRequest, DeletionMode};
-use types::Service;
+use store::{Batch, Lane};
+use types::{Service, Timestamp};
 
 use crate::actions::{DECRYPT, DELETE_RECORD};
 use crate::answer::Written;
@@ -12,6 +13,7 @@ use crate::data_keys::{DataKeys, Keys};
 use crate::input::Shared;
 use crate::name::Found;
 use crate::put::{NewVersion, check_target_stores, event_time_of, identifier_of, stage, tombstone};
+use crate::records::GroupRecord;
 use crate::{Error, Runtime, RuntimeError, event};
 
 /// Deletes a record from the online store.
@@ -20,7 +22,9 @@ use crate::{Error, Runtime, RuntimeError, event};
 /// record is not returned any more, and only versions as new as the deletion count. It does
 /// nothing, and succeeds, if the stored event time is not earlier. `HardDelete` leaves nothing
 /// behind, and fails with `ValidationError` if the stored event time is not earlier. Deleting
-/// a record that does not exist succeeds, and softly leaves the deletion's event time.
+/// a record that does not exist succeeds, and softly leaves the deletion's event time. A newer
+/// version that is written between the look and the commit of a `HardDelete` survives it, as if
+/// it had been written after it.
 #[derive(Debug)]
 pub struct DeleteRecord;
 
@@ -57,22 +61,31 @@ impl Operation for DeleteRecord {
         let runtime: &Runtime = ctx.part()?;
         let mut keys = Keys::new(ctx, runtime);
         let hard = input.deletion_mode == Some(DeletionMode::HardDelete);
-        if hard {
-            let index = keys.index(&group, &access).await?;
-            let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
-            check_later(ctx, runtime, &key, event_time).await?;
+        let index = keys.index(&group, &access).await?;
+        let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
+        let stored = runtime.cells.get(&key).await.map_err(Error::from)?;
+        let stored = stored.map(|cell| *cell.header());
+        let stored = stored.filter(|header| !header.is_expired(ctx.time()));
+        if stored.is_some_and(|header| event_time <= header.version.event_time) {
+            return if hard {
+                Err(not_later().into())
+            } else {
+                let nothing = Batch::new(Lane::Data);
+                Ok(Reply::write(Written::new(keys.into_fresh()), nothing))
+            };
         }
         let version = NewVersion {
             identifier: &identifier,
             event_time,
             payload: (!hard).then(|| tombstone(&group, &identifier, &input.event_time)),
             deleted: true,
-            // What a deletion leaves lives as long as what it deletes would have.
-            expires_at: (group.online.ttl).map(|ttl| event_time.saturating_add(ttl.duration())),
-            rule: Rule::Delete,
+            expires_at: tombstone_expiry(&group, event_time, ctx.time(), stored.as_ref()),
+            rule: if hard { Rule::Delete } else { Rule::SoftDelete },
         };
         let batch = stage(ctx, runtime, &mut keys, (&group, &access), version).await?;
-        Ok(Reply::write(Written::new(keys.into_fresh()), batch))
+        let reply = Reply::write(Written::new(keys.into_fresh()), batch);
+        // Whoever has written the record meanwhile: that may live longer.
+        Ok(if hard { reply } else { reply.or_again() })
     }
 
     fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {
@@ -80,26 +93,26 @@ impl Operation for DeleteRecord {
     }
 }
 
-/// Fails if what is stored is as new as the deletion.
-///
-/// A newer version that is written between this look and the commit survives the deletion,
-/// as if it had been written after it.
-async fn check_later(
-    ctx: &Ctx,
-    runtime: &Runtime,
-    key: &CellKey,
+/// When what a deletion leaves expires: not before what it deletes would have, and not before
+/// the group's time to live has passed since, so that whoever delivers the record once more
+/// does not bring it back. Without a time to live, or of a record without one, never.
+fn tombstone_expiry(
+    group: &GroupRecord,
     event_time: EventTime,
-) -> Result<(), Error> {
-    let stored = runtime.cells.get(key).await?;
-    let later = stored.is_none_or(|cell| {
-        let header = cell.header();
-        header.is_expired(ctx.time()) || event_time > header.version.event_time
-    });
-    if later {
-        Ok(())
-    } else {
-        Err(Error::validation(
-            "the EventTime of a HardDelete must be later than the event time of the stored record.",
-        ))
+    now: Timestamp,
+    stored: Option<&Header>,
+) -> Option<EventTime> {
+    let ttl = group.online.ttl?.duration();
+    let since = EventTime::new(now).map_or(event_time, |now| now.max(event_time));
+    let own = since.saturating_add(ttl);
+    match stored {
+        Some(stored) => Some(stored.expires_at?.max(own)),
+        None => Some(own),
     }
+}
+
+fn not_later() -> Error {
+    Error::validation(
+        "the EventTime of a HardDelete must be later than the event time of the stored record.",
+    )
 }
