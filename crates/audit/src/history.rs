@@ -138,6 +138,21 @@ fn contains(payload: &[u8], part: &[u8]) -> bool {
     !part.is_empty() && payload.windows(part.len()).any(|window| window == part)
 }
 
+/// The place in the log behind everything that had happened by `at`: events are appended a moment
+/// after they happened, on the next day at the latest.
+pub fn behind(at: Timestamp) -> LogCursor {
+    LogCursor {
+        segment: segment_of(at).saturating_add(2),
+        revision: 0,
+        index: 0,
+    }
+}
+
+/// Whether what stands at `cursor` is of a day before that of `at`, and so is all behind it.
+pub fn is_of_a_day_before(cursor: LogCursor, at: Timestamp) -> bool {
+    cursor.segment < segment_of(at)
+}
+
 /// Reads records of `account` in `region`, newest first, older than `before`.
 ///
 /// At most `limit` entries are opened.

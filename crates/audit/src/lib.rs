@@ -13,8 +13,8 @@ mod record;
 pub use damper::{Counted, Damped, Damper, DenialKey};
 pub use error::Error;
 pub use history::{
-    EVENTS, EventPage, RETENTION_DAYS, append, append_with, newest_first, of_request,
-    oldest_kept_segment, verify,
+    EVENTS, EventPage, RETENTION_DAYS, append, append_with, behind, is_of_a_day_before,
+    newest_first, of_request, oldest_kept_segment, verify,
 };
 pub use identity::{SessionContext, UserIdentity};
 pub use lookups::{Lookups, PER_SECOND};

@@ -1,6 +1,7 @@
 //! `LookupEvents`: management events of the last 90 days, newest first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use audit::Record;
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
@@ -18,6 +19,14 @@ static LOOKUP: Action = Action::from_static("cloudtrail:LookupEvents");
 
 /// Events of a page when the caller names no number, and the most there can be.
 const PAGE: usize = 50;
+
+/// How much older than the start of the range an event is that ends a listing, if all around it
+/// are. Events stand in the order of their commits, not quite in that of their times: some wait,
+/// and a clock is set back now and then.
+const OLDER: Duration = Duration::from_hours(1);
+
+/// How many such events, one behind the other, end a listing.
+const OLD_ONES: usize = 1000;
 
 /// Entries opened for one page; a rare match continues with the next token.
 const OPENED: usize = 5000;
@@ -194,17 +203,27 @@ impl History {
         page: usize,
     ) -> Result<(Vec<Event>, Option<LogCursor>), Error> {
         let mut events = Vec::new();
-        let mut cursor = before;
-        let mut opened = 0;
+        let mut cursor = before.or_else(|| query.end.map(audit::behind));
+        let (mut opened, mut old_ones) = (0, 0);
         while opened < OPENED {
             let (store, account, region) = (&*self.store, self.account, &self.region);
             let chunk = audit::newest_first(store, account, region, cursor, self.now, 2 * page)?;
             for (at, record) in chunk.events {
                 let time = Timestamp::parse_iso8601(&record.event_time).unwrap_or(Timestamp::EPOCH);
-                if query.start.is_some_and(|start| time < start) {
-                    return Ok((events, None));
-                }
                 cursor = Some(at);
+                if let Some(start) = query.start {
+                    old_ones = if time < start.saturating_sub(OLDER) {
+                        old_ones + 1
+                    } else {
+                        0
+                    };
+                    if audit::is_of_a_day_before(at, start) || old_ones >= OLD_ONES {
+                        return Ok((events, None));
+                    }
+                    if time < start {
+                        continue;
+                    }
+                }
                 if query.end.is_none_or(|end| time <= end) && query.matches(&record) {
                     events.push(event(&record, time));
                     if events.len() == page {
@@ -240,5 +259,118 @@ fn resource(resource: &audit::Resource) -> Resource {
     Resource {
         resource_type: Some(resource.kind.clone()),
         resource_name: Some(resource.arn.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audit::UserIdentity;
+    use crypto::{Key32, SystemEntropy};
+    use store::embedded::Options;
+    use store::{Batch, EmbeddedStore};
+    use types::ManualClock;
+
+    use super::*;
+
+    const DAY: i64 = 86_400;
+    /// The beginning of a day.
+    const TODAY: i64 = 20_000 * DAY;
+
+    /// A history, and where its store is.
+    struct Past(
+        History,
+        #[expect(dead_code, reason = "removed when dropped")] tempfile::TempDir,
+    );
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::new(TODAY + seconds, 0)
+    }
+
+    impl Past {
+        /// Events of these names and times, committed in this order, on the days of their times.
+        fn of(events: impl IntoIterator<Item = (&'static str, i64)>) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let clock = Arc::new(ManualClock::new(at(0)));
+            let root = Key32::generate(&SystemEntropy);
+            let mut options = Options::new(directory.path(), &root, clock, Arc::new(SystemEntropy));
+            options.logs = vec![&audit::EVENTS];
+            let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
+            let account: AccountId = "111122223333".parse().unwrap();
+            let region: Region = "us-east-1".parse().unwrap();
+            let mut batch = Batch::default();
+            for (name, seconds) in events {
+                let mut record = Record::new(UserIdentity::unknown(None), at(seconds));
+                record.event_name = name.to_owned();
+                record.recipient_account_id = account.to_string();
+                record.aws_region = region.to_string();
+                audit::append(&mut batch, Some(account), &region, at(seconds), &record).unwrap();
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(store.commit(batch)).unwrap();
+            let now = at(10 * DAY);
+            let history = History {
+                store,
+                account,
+                region,
+                now,
+            };
+            Self(history, directory)
+        }
+
+        /// The names of the first page, and whether another follows.
+        fn names(&self, start: Option<i64>, end: Option<i64>) -> (Vec<String>, bool) {
+            let query = Query {
+                attribute: None,
+                start: start.map(at),
+                end: end.map(at),
+                binding: Vec::new(),
+            };
+            let (events, next) = self.0.page(&query, None, PAGE).unwrap();
+            let names = events.into_iter().filter_map(|event| event.event_name);
+            (names.collect(), next.is_some())
+        }
+    }
+
+    #[test]
+    fn an_event_that_waited_longer_hides_none() {
+        let past = Past::of([("first", 100), ("second", 102), ("late", 98)]);
+        assert_eq!(past.names(Some(99), None).0, ["second", "first"]);
+        assert_eq!(past.names(Some(98), None).0, ["late", "second", "first"]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_hides_none() {
+        let now = 20 * 3600;
+        let past = Past::of([
+            ("before", now),
+            ("while", now - 4 * 3600),
+            ("while", now - 4 * 3600 + 9),
+        ]);
+        assert_eq!(
+            past.names(Some(now - 60), None),
+            (vec!["before".to_owned()], false)
+        );
+    }
+
+    #[test]
+    fn a_listing_ends_where_only_older_events_are_left() {
+        let old = std::iter::repeat_n(("old", 100), OLD_ONES);
+        let past = Past::of([("behind", 20_000)].into_iter().chain(old));
+        assert_eq!(past.names(Some(19_000), None), (vec![], false));
+        let past = Past::of([("yesterday", 5), ("today", DAY + 5)]);
+        assert_eq!(
+            past.names(Some(DAY), None),
+            (vec!["today".to_owned()], false)
+        );
+    }
+
+    #[test]
+    fn a_look_at_last_week_does_not_read_what_has_happened_since() {
+        let since = std::iter::repeat_n(("since", 7 * DAY), 2 * OPENED);
+        let past = Past::of([("then", 100)].into_iter().chain(since));
+        assert_eq!(
+            past.names(None, Some(DAY)),
+            (vec!["then".to_owned()], false)
+        );
     }
 }
