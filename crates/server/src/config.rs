@@ -140,10 +140,12 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The key file lies where a stolen data directory would take it along.
-    #[error("the key file `{path}` is inside the data directory: it must be elsewhere")]
-    KeyInsideData {
-        /// The key file.
+    /// What opens the seal lies where a stolen data directory would take it along.
+    #[error("the {what} `{path}` is inside the data directory: it must be elsewhere")]
+    SecretInsideData {
+        /// What it is.
+        what: &'static str,
+        /// Where it is.
         path: PathBuf,
     },
 }

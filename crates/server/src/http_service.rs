@@ -21,12 +21,12 @@ use types::{AccountId, Principal, Region, RequestId, Service, SystemClock};
 use wire::sigv4::{AuthError, PayloadHash, Unverified, Verifier};
 use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
-use self::body::{Bodies, Sender};
+use self::body::{Bodies, BodyRefused, Sender};
 use crate::allowance::Allowances;
 use crate::config::Config;
 use crate::credentials::{Known, KnownCredentials};
 use crate::refusals::Refusals;
-use crate::router::{Answer, Router, failure_of};
+use crate::router::{Answer, Committed, Router, failure_of};
 use crate::unread::Unread;
 
 /// Signing keys kept: one per access key, day, region and service in use.
@@ -131,7 +131,11 @@ impl HttpService {
         let spent = now.0.saturating_sub(started.0);
         self.seconds.record(spent);
         debug!(request = %id, peer = %peer.address, status = response.status().as_u16(), "answered");
-        self.unread.hold(response, parts, id)
+        if response.extensions().get::<Committed>().is_some() {
+            self.unread.hold_committed(response)
+        } else {
+            self.unread.hold(response, parts, id)
+        }
     }
 
     async fn answer(
@@ -167,14 +171,42 @@ impl HttpService {
             // Their signature cannot be right.
             Sender::Stranger(_) | Sender::Unsigned(_) => rule.limit.min(STRANGERS_BODY),
         };
-        let (body, _memory) = match self.bodies.read(body, limit, sender).await {
+        let (body, _room) = match self.bodies.read(body, limit, sender).await {
             Ok(read) => read,
+            Err(BodyRefused::TooLarge) if matches!(sender, Sender::Stranger(_)) => {
+                return self.stranger(&arrived, origin, id).await;
+            }
             Err(refused) => {
                 let refusal = refused.refusal(limit, protocol);
                 return self.turned_away(peer, protocol, &refusal, id);
             }
         };
         self.dispatch(arrived, &body, origin, id).await
+    }
+
+    /// Answers and records a request that is signed with an access key that may not sign, and
+    /// whose body is longer than is read for it: what is wrong is the key and not the body.
+    async fn stranger(
+        &self,
+        arrived: &Arrived<'_>,
+        origin: Origin,
+        id: RequestId,
+    ) -> Response<Bytes> {
+        let Arrived {
+            signature,
+            envelope,
+            region,
+        } = arrived;
+        let refused = Refused {
+            error: AuthError::UnrecognizedClient.into(),
+            service: Some(envelope.service()),
+            operation: envelope.operation().unwrap_or_default().to_owned(),
+            access_key: Some(signature.access_key().to_string()),
+            owner: self.owner(signature),
+            region: Some(region.clone()),
+        };
+        let answer = self.refuse(envelope.protocol(), refused, origin, id);
+        closing(answer.await)
     }
 
     /// Answers and logs a request whose head or body is refused, and closes.

@@ -107,6 +107,10 @@ impl Registry for Router {
     }
 }
 
+/// Marks the answer to a call that has changed something: no refusal may take its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Committed;
+
 struct Typed<O> {
     operation: PhantomData<fn() -> O>,
     answered: Answered,
@@ -178,7 +182,13 @@ impl<O: Operation> Route for Typed<O> {
                 }
             };
             let mut response = match executed.result {
-                Ok(output) => answer_with(&reply, output),
+                Ok(output) => {
+                    let mut response = answer_with(&reply, output);
+                    if !O::KIND.is_read_only() {
+                        response.extensions_mut().insert(Committed);
+                    }
+                    response
+                }
                 Err(failure) => refuse(&reply, &services, failure),
             };
             set_revision(&mut response, executed.revision);

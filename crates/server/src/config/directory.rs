@@ -118,8 +118,8 @@ pub(super) fn read(args: &DirectoryArgs) -> Result<(File, DirectoryConfig), Conf
             })
         }
     };
-    if let SealConfig::KeyFile(path) = &seal {
-        refuse_inside(&data, path)?;
+    if let Some((what, path)) = secret_of(&seal) {
+        refuse_inside(&data, what, path)?;
     }
     Ok((file, DirectoryConfig { data, seal }))
 }
@@ -131,15 +131,31 @@ fn beside(data: &Path) -> PathBuf {
     data.with_file_name(name)
 }
 
-fn refuse_inside(data: &Path, key: &Path) -> Result<(), ConfigError> {
+/// The file that opens the seal, if one does, and what it is.
+fn secret_of(seal: &SealConfig) -> Option<(&'static str, &Path)> {
+    match seal {
+        SealConfig::KeyFile(path) | SealConfig::Unnamed { key_file: path } => {
+            Some(("key file", path))
+        }
+        SealConfig::PassphraseFile(path) => Some(("passphrase file", path)),
+        SealConfig::Kms(settings) => {
+            let path = settings.credentials_file.as_deref()?;
+            Some(("credentials file", path))
+        }
+        SealConfig::Token(settings) => Some(("PIN file", &settings.pin_file)),
+    }
+}
+
+fn refuse_inside(data: &Path, what: &'static str, key: &Path) -> Result<(), ConfigError> {
     let parent = std::path::absolute(key)
         .ok()
         .and_then(|path| path.parent().map(Path::to_path_buf));
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     match parent {
-        Some(parent) if real(&parent).starts_with(real(data)) => Err(ConfigError::KeyInsideData {
-            path: key.to_path_buf(),
-        }),
+        Some(parent) if real(&parent).starts_with(real(data)) => {
+            let path = key.to_path_buf();
+            Err(ConfigError::SecretInsideData { what, path })
+        }
         _ => Ok(()),
     }
 }

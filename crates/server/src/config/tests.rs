@@ -55,6 +55,8 @@ fn limits_that_no_server_could_work_with_are_refused() {
 fn a_log_filter_that_is_none_is_refused_with_its_line() {
     let text = refusal("[log]\nfilter = \"==\"\n");
     assert!(text.contains(":2: `==` is not a log filter"), "{text}");
+    let text = refusal("[log]\nfilter = \"inof\"\n");
+    assert!(text.contains(":2: `inof` is not a log filter"), "{text}");
 }
 
 #[test]
@@ -153,7 +155,46 @@ fn the_key_file_is_beside_the_data_directory_by_default() {
 #[test]
 fn a_key_file_inside_the_data_directory_is_refused() {
     let refused = DirectoryConfig::of(&args("/srv/strongroom", Some("/srv/strongroom/sub/k")));
-    assert!(matches!(refused, Err(ConfigError::KeyInsideData { .. })));
+    assert!(matches!(refused, Err(ConfigError::SecretInsideData { .. })));
+}
+
+#[test]
+fn whatever_opens_the_seal_is_refused_inside_the_data_directory() {
+    let refused_inside = |args: &DirectoryArgs| {
+        let refused = DirectoryConfig::of(args);
+        matches!(refused, Err(ConfigError::SecretInsideData { .. }))
+    };
+    let phrase = |path: &str| DirectoryArgs {
+        passphrase_file: Some(path.into()),
+        ..args("/srv/strongroom", None)
+    };
+    assert!(refused_inside(&phrase("/srv/strongroom/phrase")));
+    assert!(!refused_inside(&phrase("/srv/phrase")));
+    // Beside a directory that is named by what is above it is within it.
+    assert!(refused_inside(&args("/srv/strongroom/..", None)));
+    let scratch = tempfile::tempdir().unwrap();
+    let configured = |seal: &str| {
+        let path = scratch.path().join("c.toml");
+        std::fs::write(&path, seal).unwrap();
+        DirectoryArgs {
+            config: Some(path),
+            ..args("/srv/strongroom", None)
+        }
+    };
+    for (place, refused) in [("/srv/strongroom/sub", true), ("/srv", false)] {
+        let kms = format!(
+            "[seal.kms]\nendpoint = \"https://kms.example.com\"\nregion = \"us-east-1\"\n\
+             key = \"k\"\ncredentials_file = \"{place}/c\"\n"
+        );
+        let token = format!(
+            "[seal.token]\nmodule = \"/m.so\"\ntoken = \"t\"\npin_file = \"{place}/pin\"\n"
+        );
+        let passphrase = format!("[seal]\npassphrase_file = \"{place}/p\"\n");
+        let key = format!("[seal]\nkey_file = \"{place}/k\"\n");
+        for seal in [kms, token, passphrase, key] {
+            assert_eq!(refused_inside(&configured(&seal)), refused, "{seal}");
+        }
+    }
 }
 
 #[test]
