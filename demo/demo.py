@@ -23,6 +23,8 @@ import botocore.exceptions
 CONFIG = botocore.config.Config(max_pool_connections=16, retries={"max_attempts": 1})
 WORKERS = 4
 CHUNK = 100
+# Records that one BatchWriteRecord may have.
+BATCH = 25
 
 
 def main():
@@ -48,10 +50,8 @@ def main():
     for record in shuffled:
         del record["station_hour"]
     random.Random(2013).shuffle(shuffled)
-    sample = shuffled[:1000] + [newest(shuffled, airport) for airport in ("EWR", "JFK", "LGA")]
-    random.Random(42).shuffle(sample)
-    say(f"a shuffled sample of {len(sample):,} rows, the newest of each airport among them")
-    ingest("weather-latest", sample, latest_columns)
+    say("the same rows by airport, shuffled, 25 with each BatchWriteRecord")
+    ingest("weather-latest", shuffled, latest_columns, put_batches)
     for airport in ("EWR", "JFK", "LGA"):
         stored = get(runtime, "weather-latest", airport)
         expected = newest(shuffled, airport)["hour"]
@@ -146,13 +146,13 @@ def create_group(sagemaker, name, identifier, event_time, sample, key=None):
     return features
 
 
-def ingest(group, records, columns):
+def ingest(group, records, columns, put=None):
     """Puts all records from a few processes, with a progress bar; prints the rate."""
     chunks = [(group, records[start:start + CHUNK], columns)
               for start in range(0, len(records), CHUNK)]
     started, done = time.time(), 0
     with multiprocessing.Pool(WORKERS, initializer=connect) as workers:
-        for written in workers.imap_unordered(put_chunk, chunks):
+        for written in workers.imap_unordered(put or put_records, chunks):
             done += written
             progress(done, len(records))
     seconds = time.time() - started
@@ -168,13 +168,24 @@ def connect():
     worker_runtime = boto3.Session().client("sagemaker-featurestore-runtime", config=config)
 
 
-def put_chunk(chunk):
+def features(record, columns):
+    return [{"FeatureName": name, "ValueAsString": record[name]} for name in columns if name in record]
+
+
+def put_records(chunk):
     group, records, columns = chunk
     for record in records:
-        worker_runtime.put_record(
-            FeatureGroupName=group,
-            Record=[{"FeatureName": name, "ValueAsString": record[name]}
-                    for name in columns if name in record])
+        worker_runtime.put_record(FeatureGroupName=group, Record=features(record, columns))
+    return len(records)
+
+
+def put_batches(chunk):
+    group, records, columns = chunk
+    for start in range(0, len(records), BATCH):
+        answer = worker_runtime.batch_write_record(Entries=[
+            {"FeatureGroupName": group, "Record": features(record, columns)}
+            for record in records[start:start + BATCH]])
+        check(not answer["Errors"] and not answer["UnprocessedEntries"], f"a batch failed: {answer}")
     return len(records)
 
 

@@ -1,6 +1,7 @@
 """Bad input: AWS's error in the right shape, and the server lives on."""
 
 import json
+import re
 import socket
 import time
 import urllib.parse
@@ -197,16 +198,33 @@ def test_a_body_that_does_not_arrive_in_time_is_answered(tmp_path):
     assert slow.stop() == 0
 
 
-def test_many_slow_clients_do_not_stop_others(server):
+def test_many_slow_clients_do_not_stop_others(tmp_path):
+    """All but a few of the connections that the server takes are held by clients that send no more."""
+    (tmp_path / "s.toml").write_text("[limits]\nconnections = 210\n")
+    server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
     address = urllib.parse.urlparse(server.url)
     slow = [socket.create_connection((address.hostname, address.port)) for _ in range(200)]
     try:
         for connection in slow:
             connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Le")
         assert server.client("sts").get_caller_identity()
+        more = [socket.create_connection((address.hostname, address.port)) for _ in range(20)]
+        slow += more
+        for connection in more:
+            connection.settimeout(10)
+        assert any(closed(connection) for connection in more), "there is a bound, and it was near"
     finally:
         for connection in slow:
             connection.close()
+    assert server.stop() == 0
+
+
+def closed(connection) -> bool:
+    """Whether the server has closed a connection that it did not take."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 @pytest.mark.parametrize("path", [
@@ -222,19 +240,40 @@ def test_strange_paths_are_refused(server, key, path):
 
 def test_announced_bodies_of_strangers_hold_no_memory(server, key):
     stranger = {"AccessKeyId": "AKIASTRANGERSTRANGER", "SecretAccessKey": "x" * 40}
-    head = raw.request(server, "sagemaker", None, b"", stranger, path="/FeatureGroup/x", method="PUT")
-    head = head.replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    body = b"{" + b" " * 64_000
+    whole = raw.request(server, "sagemaker", None, body, stranger, path="/FeatureGroup/x", method="PUT")
+    head = whole.removesuffix(body)
+    assert b"Content-Length: 64001" in head and head.endswith(b"\r\n\r\n")
     address = urllib.parse.urlparse(server.url)
     waiting = [socket.create_connection((address.hostname, address.port)) for _ in range(64)]
     try:
         for connection in waiting:
             connection.sendall(head)
-        started = time.monotonic()
+        # Together they have announced eight times what their network may hold.
+        answer = raw.exchange(server, whole)
+        assert (answer.status, answer.headers["x-amzn-errortype"]) == (403, "UnrecognizedClientException")
         assert kms(server, key, b"{}", operation="ListKeys").status == 200
-        assert time.monotonic() - started < 5
     finally:
         for connection in waiting:
             connection.close()
+
+
+def test_a_long_body_under_a_key_that_was_rotated_away_is_told_that(server):
+    """What is wrong is the key, not the body; and the key's owner finds it."""
+    iam = server.client("iam")
+    iam.create_user(UserName="rotated")
+    old = iam.create_access_key(UserName="rotated")["AccessKey"]
+    iam.update_access_key(UserName="rotated", AccessKeyId=old["AccessKeyId"], Status="Inactive")
+    for length in (100, 100_000):
+        answer = raw.exchange(server, raw.request(server, "kms", "CreateKey", b" " * length, old))
+        assert (answer.status, answer.code()) == (400, "UnrecognizedClientException")
+        record = json.loads(server.client("cloudtrail").lookup_events(LookupAttributes=[
+            {"AttributeKey": "AccessKeyId", "AttributeValue": old["AccessKeyId"]}])["Events"][0]["CloudTrailEvent"])
+        assert (record["eventName"], record["errorCode"]) == ("CreateKey", "UnrecognizedClientException")
+        assert record["requestID"] == answer.headers["x-amzn-requestid"]
+    put = raw.request(server, "sagemaker", None, b" " * 100_000, old, path="/FeatureGroup/x", method="PUT")
+    answer = raw.exchange(server, put)
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (403, "UnrecognizedClientException")
 
 
 @pytest.mark.parametrize("signed", [True, False])
@@ -306,3 +345,28 @@ def test_a_client_that_does_not_read_its_answers_is_given_up(tmp_path):
                 silent.sendall(data)
     assert slow.client("kms").list_keys()["Keys"]
     assert slow.stop() == 0
+
+
+def test_a_flood_of_denied_calls_is_no_flood_of_the_log(tmp_path):
+    """Ten lines a second of one caller and code, and a line for the rest; the counter has them all."""
+    server = Server(tmp_path)
+    iam = server.client("iam")
+    iam.create_user(UserName="flooding")
+    key = iam.create_access_key(UserName="flooding")["AccessKey"]
+    data = raw.request(server, "sagemaker", None, b"", key, method="GET",
+                       path="/FeatureGroup/secret?RecordIdentifierValueAsString=a")
+    started = time.monotonic()
+    for _ in range(400):
+        assert raw.exchange(server, data).status == 403
+    seconds = time.monotonic() - started
+    deadline = time.monotonic() + 20
+    while True:
+        log = re.sub(r"\x1b\[[0-9;]*m", "", server.log_text())
+        lines = sum("call denied" in line for line in log.splitlines())
+        left_out = sum(int(n) for n in re.findall(r"more calls were refused left_out=(\d+)", log))
+        if lines + left_out == 400:
+            break
+        assert lines + left_out < 400 and time.monotonic() < deadline, (lines, left_out)
+    # A second of the server's is begun when the first call of it is refused.
+    assert 10 <= lines <= 10 * (seconds + 1), (lines, seconds)
+    assert server.stop() == 0

@@ -784,7 +784,7 @@ def told(tmp_path_factory, request):
     needles = {}
 
     def canary(name):
-        needles[name] = f"canary-{name}-{secrets.token_hex(12)}".encode()
+        needles[name] = f"canary-{name}-{secrets.token_hex(16)}".encode()
         return needles[name].decode()
 
     phrase = directory / "phrase"
@@ -813,7 +813,7 @@ def told(tmp_path_factory, request):
     policy = lambda sid: json.dumps({"Version": "2012-10-17", "Statement": {
         "Sid": sid, "Effect": "Allow", "Action": "kms:*", "Resource": "*",
         "Condition": {"StringEquals": {"aws:username": canary("condition")}}}})
-    sid = secrets.token_hex(12)
+    sid = secrets.token_hex(16)
     needles["policy text"] = sid.encode()
     iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=policy(sid))
     iam.create_policy(PolicyName=next(names), PolicyDocument=policy(sid))
