@@ -175,6 +175,8 @@ pub struct Ctx {
     via: Option<Service>,
     /// The resource that a service acts for.
     source: Option<Arn>,
+    /// The service that assumed the role which calls, in this very snapshot.
+    assumed: Option<Service>,
     /// The metadata revision that the caller's signature was verified on, if it was.
     authenticated: Option<Revision>,
     /// Whether an attempt before this one was in vain.
@@ -250,6 +252,7 @@ impl Ctx {
             shared,
             via: None,
             source: None,
+            assumed: None,
             authenticated: None,
             repeated: false,
             outdated: AtomicBool::new(false),
@@ -281,6 +284,7 @@ impl Ctx {
             shared: Arc::clone(&self.shared),
             via: self.via,
             source: self.source.clone(),
+            assumed: self.assumed,
             authenticated: self.authenticated,
             repeated: self.repeated,
             outdated: AtomicBool::new(false),
@@ -341,7 +345,7 @@ impl Ctx {
         ByService {
             parent: self,
             service,
-            about: None,
+            actor: Actor::Caller,
             region: None,
         }
     }
@@ -352,7 +356,18 @@ impl Ctx {
         ByService {
             parent: self,
             service,
-            about: Some(source),
+            actor: Actor::Service(source),
+            region: None,
+        }
+    }
+
+    /// The same in the session of a role that `service` has assumed on this request's snapshot:
+    /// the role's rights count, and neither the caller's nor the service's.
+    pub(crate) fn in_role(self: &Ctx, service: Service, role: Arc<Caller>) -> ByService<'_> {
+        ByService {
+            parent: self,
+            service,
+            actor: Actor::Role(role),
             region: None,
         }
     }
@@ -447,6 +462,17 @@ impl Ctx {
         self.via
     }
 
+    /// The service that assumed the role which calls, if one did. Nobody signed then: the
+    /// role's trust policy has let the service in, in the snapshot that this request sees.
+    pub(crate) fn assumed(&self) -> Option<Service> {
+        self.assumed
+    }
+
+    /// The service that made this call, for the caller or as a role that it assumed.
+    pub(crate) fn invoked_by(&self) -> Option<Service> {
+        self.via.or(self.assumed)
+    }
+
     /// The resource that a service acts for, if it said so.
     pub fn source(&self) -> Option<&Arn> {
         self.source.as_ref()
@@ -500,14 +526,25 @@ impl Ctx {
     }
 }
 
-/// A request as a service makes it, on the caller's behalf or in its own name; see
-/// [`crate::call`].
+/// As whom a service calls.
+#[derive(Debug)]
+enum Actor {
+    /// As the caller.
+    Caller,
+    /// As itself, for this resource.
+    Service(Arn),
+    /// As a role that it assumed.
+    Role(Arc<Caller>),
+}
+
+/// A request as a service makes it: on the caller's behalf, in its own name, or in the session
+/// of a role; see [`crate::call`].
 #[derive(Debug)]
 pub struct ByService<'a> {
     pub(crate) parent: &'a Ctx,
     service: Service,
-    /// In the service's own name: the resource that it acts for.
-    about: Option<Arn>,
+    /// As whom it calls.
+    actor: Actor,
     /// Where the service calls, if not in the region of the request.
     region: Option<Region>,
 }
@@ -525,34 +562,53 @@ impl ByService<'_> {
     pub(crate) fn context(&self) -> Ctx {
         let view = View::recording(Arc::clone(self.parent.view.snapshot()));
         let inner = self.parent.again(view);
-        let Some(source) = &self.about else {
-            let mut ctx = Ctx {
+        let region = self.region.as_ref().unwrap_or(&inner.shared.region).clone();
+        let (caller, origin) = match &self.actor {
+            Actor::Caller => (
+                Arc::clone(&inner.shared.caller),
+                inner.shared.origin.clone(),
+            ),
+            Actor::Service(_) => (
+                Arc::new(Caller::of_service(self.service)),
+                Origin::default(),
+            ),
+            // What a service does never leaves this process.
+            Actor::Role(caller) => {
+                let origin = Origin {
+                    secure_transport: true,
+                    ..Origin::default()
+                };
+                (Arc::clone(caller), origin)
+            }
+        };
+        let shared = Arc::new(RequestShared {
+            caller,
+            origin,
+            region,
+            ..*inner.shared
+        });
+        match &self.actor {
+            Actor::Caller => Ctx {
+                shared,
                 via: Some(self.service),
                 ..inner
-            };
-            if let Some(region) = &self.region {
-                ctx.shared = Arc::new(RequestShared {
-                    caller: Arc::clone(&ctx.shared.caller),
-                    origin: ctx.shared.origin.clone(),
-                    region: region.clone(),
-                    ..*ctx.shared
-                });
-            }
-            return ctx;
-        };
-        let region = self.region.as_ref().unwrap_or(&inner.shared.region);
-        let shared = RequestShared {
-            caller: Arc::new(Caller::of_service(self.service)),
-            origin: Origin::default(),
-            region: region.clone(),
-            ..*inner.shared
-        };
-        Ctx {
-            shared: Arc::new(shared),
-            via: None,
-            source: Some(source.clone()),
-            authenticated: None,
-            ..inner
+            },
+            Actor::Service(source) => Ctx {
+                shared,
+                via: None,
+                source: Some(source.clone()),
+                assumed: None,
+                authenticated: None,
+                ..inner
+            },
+            Actor::Role(_) => Ctx {
+                shared,
+                via: None,
+                source: None,
+                assumed: Some(self.service),
+                authenticated: None,
+                ..inner
+            },
         }
     }
 }

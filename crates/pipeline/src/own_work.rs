@@ -8,7 +8,9 @@ use types::{Arn, Entropy, Region, RequestId, Service, Timestamp};
 
 use crate::authorize::authorize;
 use crate::error::Denial;
-use crate::{Caller, Ctx, Failure, Needs, Operation, Origin, Services, record};
+use crate::{
+    Caller, Ctx, Failure, MissingPart, Needs, Operation, Origin, PassedRole, Services, record,
+};
 
 /// Work of a service for one resource, in the service's own name.
 ///
@@ -19,6 +21,29 @@ pub struct OwnWork {
     ctx: Ctx,
     service: Service,
     source: Arn,
+}
+
+/// What a role that was passed to a service may do: its rights count, not the service's.
+#[derive(Debug)]
+pub struct RoleWork {
+    ctx: Ctx,
+}
+
+impl RoleWork {
+    /// What the work sees.
+    pub fn view(&self) -> &View {
+        self.ctx.view()
+    }
+
+    /// Decides `needs`; grants nothing, and records nothing.
+    ///
+    /// Fails with the first denial.
+    pub fn decide(&self, needs: &Needs) -> Result<(), Box<Denial>> {
+        let bounds = self.ctx.caller_bounds();
+        authorize(&self.ctx, needs, bounds.as_deref(), false)
+            .map(drop)
+            .map_err(Box::new)
+    }
 }
 
 impl OwnWork {
@@ -62,6 +87,19 @@ impl OwnWork {
             service,
             source,
         }
+    }
+
+    /// The session of the role at `role`, which was passed to the service for the resource that
+    /// it works for.
+    ///
+    /// `None` if the service may not assume the role now.
+    pub fn in_role(&self, role: &Arn, session: &str) -> Result<Option<RoleWork>, MissingPart> {
+        let of = (&self.source, session);
+        let role = PassedRole::unrecorded(&self.ctx, role, self.service, of)?;
+        let ctx = role.map(|role| role.by().context());
+        // In a closed account nobody acts.
+        let open = |ctx: &Ctx| ctx.caller_bounds().is_none_or(|bounds| !bounds.closed);
+        Ok(ctx.filter(open).map(|ctx| RoleWork { ctx }))
     }
 
     /// What the work sees.

@@ -1,11 +1,14 @@
-//! Whether a service may assume the role that a caller passes to it.
+//! The role that a caller passes to a service: whether the service may assume it, and what it
+//! then does as that role.
+
+use std::sync::Arc;
 
 use policy::{Action, Policies, Request, ResourcePolicy};
 use types::{Arn, Principal, Service};
 
 use crate::authorize::{attach_levels, levels};
 use crate::sources::Principals;
-use crate::{Ctx, KeySet, MissingPart};
+use crate::{ByService, Caller, Ctx, Failure, KeySet, MissingPart, record};
 
 static ASSUME_ROLE: Action = Action::from_static("sts:AssumeRole");
 
@@ -69,6 +72,76 @@ pub fn service_may_assume(
         ..Policies::NONE
     };
     Ok(policy::evaluate(&request, &policies).is_allowed())
+}
+
+/// The session of a role that a service has assumed.
+///
+/// It belongs to the request on whose snapshot the role's trust policy let the service in, and
+/// acts on that snapshot only.
+#[derive(Debug)]
+pub struct PassedRole<'c> {
+    ctx: &'c Ctx,
+    caller: Arc<Caller>,
+    service: Service,
+}
+
+impl<'c> PassedRole<'c> {
+    /// Assumes the role at `role` as `service`, for the resource at `source`, in a session of
+    /// this name; leaves the record of an `AssumeRole` in the history of the role's account.
+    ///
+    /// `None` if there is no such role or its trust policy does not let the service assume it.
+    /// Only for operations that were granted `iam:PassRole` on the role, then or when the
+    /// resource was made.
+    pub fn assume(
+        ctx: &'c Ctx,
+        role: &Arn,
+        service: Service,
+        (source, session): (&Arn, &str),
+    ) -> Result<Option<Self>, Failure> {
+        let assumed = Self::unrecorded(ctx, role, service, (source, session))?;
+        if let Some(assumed) = &assumed {
+            let caller = &assumed.caller.principal;
+            record::role_assumed(ctx, (service, source), (role, session), caller)?;
+        }
+        Ok(assumed)
+    }
+
+    /// The same without a record: for looking at what the role may do, and doing nothing.
+    pub(crate) fn unrecorded(
+        ctx: &'c Ctx,
+        role: &Arn,
+        service: Service,
+        (source, session): (&Arn, &str),
+    ) -> Result<Option<Self>, MissingPart> {
+        if !service_may_assume(ctx, role, service, source)? {
+            return Ok(None);
+        }
+        let directory = &ctx.part::<Principals>()?.0;
+        let name = role.resource().rsplit('/').next();
+        let (Some(account), Some(role_id), Some(name)) =
+            (role.account(), directory.unique_id(ctx.view(), role), name)
+        else {
+            return Ok(None);
+        };
+        let principal = Principal::AssumedRole {
+            account,
+            role_arn: role.clone(),
+            role_id,
+            role_name: name.to_owned(),
+            session: session.to_owned(),
+        };
+        let caller = Arc::new(Caller::new(principal, None));
+        Ok(Some(Self {
+            ctx,
+            caller,
+            service,
+        }))
+    }
+
+    /// What the service does in this session; see [`crate::call`].
+    pub fn by(&self) -> ByService<'c> {
+        self.ctx.in_role(self.service, Arc::clone(&self.caller))
+    }
 }
 
 /// Adds where the account that `arn` names is in the organization, under the names of the two

@@ -64,6 +64,8 @@ fn resource_kind(arn: &Arn) -> &'static str {
         ("cloudtrail", _) => "AWS::CloudTrail::Trail",
         ("ram", "resource-share") => "AWS::RAM::ResourceShare",
         ("ram", "permission") => "AWS::RAM::Permission",
+        ("s3", bucket) if bucket == arn.resource() => "AWS::S3::Bucket",
+        ("s3", _) => "AWS::S3::Object",
         _ => "AWS::Resource",
     }
 }
@@ -100,7 +102,7 @@ pub(crate) fn failure<O: Operation>(
     // Nobody asked for what a service does on the way; data calls can cause any number of it.
     let damped = is_denial(failure)
         || failure.kind == ErrorKind::Throttled
-        || ctx.via().is_some()
+        || ctx.invoked_by().is_some()
         || !authorization.granted;
     refused(ctx, record, authorization, failure, damped, batch)
 }
@@ -170,6 +172,33 @@ pub async fn record_refused(
     {
         ctx.log_uncommitted(operation, &failed);
     }
+}
+
+/// Records that a service has assumed a role that was passed to it, for the resource at
+/// `source`. Committed with the call.
+pub(crate) fn role_assumed(
+    ctx: &Ctx,
+    (service, source): (Service, &Arn),
+    (role, session): (&Arn, &str),
+    assumed: &Principal,
+) -> Result<(), Failure> {
+    let inner = ctx.in_own_name(service, source.clone()).context();
+    let identity = UserIdentity::of(assumed, None, None);
+    let detail = EventDetail {
+        request: serde_json::json!({ "roleArn": role, "roleSessionName": session }),
+        response: serde_json::json!({ "assumedRoleUser": {
+            "assumedRoleId": identity.principal_id, "arn": identity.arn,
+        } }),
+        ..EventDetail::default()
+    };
+    let detail = detail.resource(role, "AWS::IAM::Role");
+    let record = base_of(&inner, Service::Sts, "AssumeRole", Kind::ReadOnly, detail);
+    let owners = owners(&inner, &record);
+    let mut batch = Batch::default();
+    let nothing = Authorization::default();
+    append_copies(&inner, record, &owners, (&nothing, &[]), &mut batch)?;
+    ctx.absorb(batch);
+    Ok(())
 }
 
 /// Completes the record of a failed call, unless the damper only counts it.
@@ -440,7 +469,8 @@ fn base_of(
     detail: EventDetail,
 ) -> Record {
     let caller = ctx.caller();
-    let identity = UserIdentity::of(&caller.principal, caller.access_key.as_ref(), ctx.via());
+    let (key, invoked_by) = (caller.access_key.as_ref(), ctx.invoked_by());
+    let identity = UserIdentity::of(&caller.principal, key, invoked_by);
     let identity = match caller.session.as_deref() {
         Some(session) => identity.in_session(
             session.issued,
@@ -466,7 +496,7 @@ fn base_of(
     } else {
         Category::Management
     };
-    fill_origin(&mut record, ctx.origin(), ctx.via());
+    fill_origin(&mut record, ctx.origin(), ctx.invoked_by());
     if let Some(source) = ctx.source() {
         add(
             &mut record.additional_event_data,

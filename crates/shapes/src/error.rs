@@ -62,7 +62,11 @@ impl ReadError {
             (Self::Validation { .. }, Service::Ram) => "InvalidParameterException",
             (
                 Self::Validation { .. },
-                Service::SageMaker | Service::Kms | Service::CloudTrail | Service::Strongroom,
+                Service::SageMaker
+                | Service::Kms
+                | Service::CloudTrail
+                | Service::S3
+                | Service::Strongroom,
             ) => "ValidationException",
             (Self::Serialization(_), Service::Iam | Service::Sts) => "MalformedInput",
             (
@@ -73,6 +77,7 @@ impl ReadError {
                 | Service::Organizations
                 | Service::CloudTrail
                 | Service::Ram
+                | Service::S3
                 | Service::Strongroom,
             ) => "SerializationException",
         }

@@ -20,13 +20,16 @@ pub enum Service {
     CloudTrail,
     /// Resource Access Manager, REST-JSON.
     Ram,
+    /// Simple Storage Service: bucket records, and what other services ask of them. It has no
+    /// endpoint yet.
+    S3,
     /// Our own operations, JSON 1.1.
     Strongroom,
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SageMaker,
         Self::FeatureStoreRuntime,
         Self::Kms,
@@ -35,6 +38,7 @@ impl Service {
         Self::Organizations,
         Self::CloudTrail,
         Self::Ram,
+        Self::S3,
         Self::Strongroom,
     ];
 
@@ -49,6 +53,7 @@ impl Service {
             Self::Organizations => "organizations",
             Self::CloudTrail => "cloudtrail",
             Self::Ram => "ram",
+            Self::S3 => "s3",
             Self::Strongroom => "strongroom",
         }
     }
@@ -63,6 +68,7 @@ impl Service {
             Self::Organizations => "organizations.amazonaws.com",
             Self::CloudTrail => "cloudtrail.amazonaws.com",
             Self::Ram => "ram.amazonaws.com",
+            Self::S3 => "s3.amazonaws.com",
             Self::Strongroom => "strongroom.amazonaws.com",
         }
     }
@@ -78,6 +84,7 @@ impl Service {
             Self::Organizations => "organizations",
             Self::CloudTrail => "cloudtrail",
             Self::Ram => "ram",
+            Self::S3 => "s3",
             Self::Strongroom => "strongroom",
         }
     }

@@ -205,9 +205,9 @@ fn named<'r>(parts: &Parts, service: Service, target: &'r str) -> Result<&'r str
 }
 
 fn target_prefix(service: Service) -> Option<&'static str> {
-    match service_model(service) {
-        Some(model) => model.target_prefix,
-        None => Some("Strongroom"),
+    match service {
+        Service::Strongroom => Some("Strongroom"),
+        _ => service_model(service)?.target_prefix,
     }
 }
 
