@@ -4,12 +4,15 @@
 //! identifier names a key that exists is told to those only whom the policies let have it:
 //! `resolve` asks the policies about the ARN, and [`KeyTarget::key`] fails later.
 
+use std::sync::Arc;
+
+use pipeline::sources::{ResourceFacts, ResourceRule};
 use pipeline::{Ctx, KeySet, Need};
 use policy::Action;
 use store::{Batch, View};
-use types::{AccountId, Arn, KeyId, PARTITION, Region};
+use types::{AccountId, Arn, KeyId, PARTITION, Region, Service};
 
-use crate::new_key::Managed;
+use crate::new_key::{Managed, NewKey};
 use crate::records::{ALIASES, KeyRecord, KeyRow, alias_arn, alias_row, key_arn};
 use crate::{Error, Keyring};
 
@@ -147,15 +150,28 @@ pub struct PredefinedAlias {
 }
 
 impl PredefinedAlias {
-    /// The need of `action` on the key that will exist.
-    pub(crate) fn need(&self, ctx: &Ctx, action: &'static Action) -> Need {
-        Need::on(action, key_arn(self.account, ctx.region(), &self.id))
+    /// The need of `action` on the key that will exist, decided by the policy that it will have.
+    pub(crate) fn need(&self, ctx: &Ctx, action: &'static Action) -> Result<Need, Error> {
+        let policy = self.managed.policy(self.account, ctx.region())?;
+        let facts = ResourceFacts {
+            account: Some(self.account),
+            rule: ResourceRule::Key(Arc::clone(policy.document())),
+            keys: None,
+        };
+        let need = Need::on(action, key_arn(self.account, ctx.region(), &self.id));
+        Ok(need
             .named(self.named.clone())
-            .with(KeySet::default().one("kms:requestalias", self.named.resource()))
+            .known(facts)
+            .with(KeySet::default().one("kms:requestalias", self.named.resource())))
+    }
+
+    /// Whether it is the key's own service that makes this call for somebody.
+    pub(crate) fn is_called_by_its_service(&self, ctx: &Ctx) -> bool {
+        ctx.via().map(Service::action_prefix) == Some(self.managed.service())
     }
 
     /// The key, and the change that makes it.
-    pub(crate) fn create(&self, ctx: &Ctx) -> Result<(KeyRecord, Batch), Error> {
+    pub(crate) fn create(&self, ctx: &Ctx) -> Result<(NewKey, Batch), Error> {
         let place = (self.account, ctx.region(), self.id.clone());
         let shred = ctx.part::<Keyring>()?.shred();
         let seen = (ctx.view(), &**shred);

@@ -15,7 +15,7 @@ use crate::context::EncryptionContext;
 use crate::last_usage::LastUsage;
 use crate::material::{self, Unwrapped};
 use crate::records::{
-    KeyRow, KeySpec, MATERIALS, MaterialId, OWNED_KEYS, SHRED_GENERATIONS, revision_in,
+    KeyRecord, KeyRow, KeySpec, MATERIALS, MaterialId, OWNED_KEYS, SHRED_GENERATIONS, revision_in,
 };
 use crate::shred::{ShredError, ShredKeys};
 use crate::specs::Family;
@@ -187,25 +187,8 @@ impl Keyring {
         context: &EncryptionContext,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let record = &key.record;
         let current = self.current(view, key)?;
-        let Unwrapped::Symmetric(sealing) = &*current else {
-            return Err(Error::broken("not a symmetric key"));
-        };
-        let (account, id) = (record.account, record.id.clone());
-        let material = record.material.ok_or_else(no_material)?;
-        let header = Header {
-            form: Form::Own,
-            account,
-            key: id,
-            material,
-        }
-        .encode()
-        .map_err(|_malformed| Error::broken("a key id does not fit the ciphertext's header"))?;
-        let mut blob = header.to_vec();
-        let aad = associated_data(&header, context)?;
-        blob.extend_from_slice(&sealing.seal(&*self.entropy, &aad, plaintext));
-        Ok(blob)
+        encrypt_with(&*self.entropy, (&key.record, &current), context, plaintext)
     }
 
     /// Decrypts `blob` under the material of `key` that it names, and says which that was.
@@ -375,6 +358,30 @@ impl Keyring {
             );
         }
     }
+}
+
+/// Encrypts under the symmetric `material`, which is the current one of `key`.
+pub(crate) fn encrypt_with(
+    entropy: &dyn Entropy,
+    (key, material): (&KeyRecord, &Unwrapped),
+    context: &EncryptionContext,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let Unwrapped::Symmetric(sealing) = material else {
+        return Err(Error::broken("not a symmetric key"));
+    };
+    let header = Header {
+        form: Form::Own,
+        account: key.account,
+        key: key.id.clone(),
+        material: key.material.ok_or_else(no_material)?,
+    }
+    .encode()
+    .map_err(|_malformed| Error::broken("a key id does not fit the ciphertext's header"))?;
+    let mut blob = header.to_vec();
+    let aad = associated_data(&header, context)?;
+    blob.extend_from_slice(&sealing.seal(entropy, &aad, plaintext));
+    Ok(blob)
 }
 
 fn no_material() -> Error {

@@ -8,7 +8,8 @@ use types::{AccountId, Entropy, KeyId, Region, Service, Timestamp};
 
 use crate::key_policy::KeyPolicy;
 use crate::key_stores::{Held, Seen};
-use crate::keyring::owned_row;
+use crate::keyring::{encrypt_with, owned_row};
+use crate::material::Unwrapped;
 use crate::multi_region::Siblings;
 use crate::records::{
     ALIASES, KeyManager, KeyRecord, KeyState, MaterialEntry, OWNED_KEYS, OwnedKeyRecord,
@@ -16,7 +17,7 @@ use crate::records::{
 };
 use crate::shred::ShredKeys;
 use crate::specs::KeyForm;
-use crate::{Error, aliases, material};
+use crate::{EncryptionContext, Error, aliases, material};
 
 /// What sets one new key apart from another.
 #[derive(Debug)]
@@ -116,6 +117,20 @@ impl NewKey {
         self
     }
 
+    /// Encrypts under the material, before anything of the key is stored.
+    pub(crate) fn encrypt(
+        &self,
+        entropy: &dyn Entropy,
+        context: &EncryptionContext,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let material = self.material.as_ref();
+        let material = material.ok_or_else(|| Error::broken("a new key has no material"))?;
+        let ready = Unwrapped::new(&self.record.id, self.record.spec, material)
+            .map_err(|unfit| Error::internal("the material of a new key is unfit", unfit))?;
+        encrypt_with(entropy, (&self.record, &ready), context, plaintext)
+    }
+
     /// Adds the key and its wrapped material to `batch`.
     ///
     /// Fails if the account's first shred key cannot be written.
@@ -200,14 +215,25 @@ impl Managed {
         MANAGED.into_iter().find(|managed| managed.alias == alias)
     }
 
-    /// The change that makes this key with the id `id`, provided its alias does not exist.
+    /// The service that uses this key, by the prefix of its actions.
+    pub(crate) fn service(self) -> &'static str {
+        self.service
+    }
+
+    /// The policy of this key in `account`, whether it exists or not.
+    pub(crate) fn policy(self, account: AccountId, region: &Region) -> Result<KeyPolicy, Error> {
+        KeyPolicy::managed_by(self.service, account, region)
+    }
+
+    /// This key with the id `id`, and the change that makes it, provided its alias does not
+    /// exist.
     pub(crate) fn create(
         self,
         (view, shred): (&View, &ShredKeys),
         entropy: &dyn Entropy,
         (account, region, id): (AccountId, &Region, KeyId),
         at: Timestamp,
-    ) -> Result<(KeyRecord, Batch), Error> {
+    ) -> Result<(NewKey, Batch), Error> {
         let blueprint = Blueprint {
             account,
             region: region.clone(),
@@ -219,7 +245,7 @@ impl Managed {
             manager: KeyManager::Aws,
             owned: false,
             tags: BTreeMap::new(),
-            policy: KeyPolicy::managed_by(self.service, account, region)?,
+            policy: self.policy(account, region)?,
             form: KeyForm::SYMMETRIC,
         };
         let key = NewKey::generate(entropy, blueprint, at);
@@ -232,6 +258,6 @@ impl Managed {
             revision: None,
         });
         aliases::point(&key.record, self.alias, at, &mut batch);
-        Ok((key.record, batch))
+        Ok((key, batch))
     }
 }

@@ -130,6 +130,20 @@ pub(crate) struct DataKey {
     pub(crate) blob: Vec<u8>,
 }
 
+impl DataKey {
+    /// Draws a data key of `length` bytes, which `encrypt` encrypts.
+    pub(crate) fn draw(
+        ctx: &Ctx,
+        length: usize,
+        encrypt: impl FnOnce(&[u8]) -> Result<Vec<u8>, Error>,
+    ) -> Result<Self, Error> {
+        let mut plaintext = Zeroizing::new(vec![0; length]);
+        ctx.entropy().fill(&mut plaintext);
+        let blob = encrypt(&plaintext)?;
+        Ok(Self { plaintext, blob })
+    }
+}
+
 /// Draws a data key of `length` bytes and encrypts it under `key` for `operation`.
 pub(crate) async fn data_key(
     ctx: &Ctx,

@@ -41,7 +41,7 @@ impl Operation for DescribeKey {
         let target = KeyTarget::find(ctx, &input.key_id, Forms::KeysAndAliases)?;
         let (need, target) = match target.predefined(ctx) {
             Some(predefined) => (
-                predefined.need(ctx, &actions::DESCRIBE_KEY),
+                predefined.need(ctx, &actions::DESCRIBE_KEY)?,
                 DescribeKeyTarget::Predefined(Box::new(predefined)),
             ),
             None => (
@@ -65,7 +65,7 @@ impl Operation for DescribeKey {
             DescribeKeyTarget::Key(target) => Ok(Reply::read(answer(&target.key()?.record))),
             DescribeKeyTarget::Predefined(alias) => {
                 let (key, effect) = alias.create(ctx)?;
-                Ok(Reply::write(answer(&key), effect))
+                Ok(Reply::write(answer(&key.record), effect))
             }
         }
     }
