@@ -85,6 +85,8 @@ pub struct Batch {
     metadata: Vec<MetadataWrite>,
     cells: Vec<CellWrite>,
     appends: Vec<LogAppend>,
+    /// Of appends that belong to a cell: their places, and the cell's.
+    bound: Vec<(usize, usize)>,
     preconditions: Vec<Read>,
 }
 
@@ -94,6 +96,7 @@ pub(crate) struct Parts {
     pub(crate) metadata: Vec<MetadataWrite>,
     pub(crate) cells: Vec<CellWrite>,
     pub(crate) appends: Vec<LogAppend>,
+    pub(crate) bound: Vec<(usize, usize)>,
     pub(crate) preconditions: Vec<Read>,
 }
 
@@ -135,6 +138,15 @@ impl Batch {
         self.appends.push(append);
     }
 
+    /// Appends to a log if the cell that was added last is written: not if its rule keeps what
+    /// is stored.
+    pub fn append_with_cell(&mut self, append: LogAppend) {
+        if let Some(cell) = self.cells.len().checked_sub(1) {
+            self.bound.push((self.appends.len(), cell));
+        }
+        self.appends.push(append);
+    }
+
     /// Adds something that must still hold when the batch commits.
     pub fn require(&mut self, read: Read) {
         self.preconditions.push(read);
@@ -147,16 +159,27 @@ impl Batch {
 
     /// Takes over all changes and preconditions of `other`.
     pub fn merge(&mut self, other: Self) {
+        let (appends, cells) = (self.appends.len(), self.cells.len());
+        let bound = other.bound.into_iter();
+        self.bound
+            .extend(bound.map(|(append, cell)| (append + appends, cell + cells)));
         self.metadata.extend(other.metadata);
         self.cells.extend(other.cells);
         self.appends.extend(other.appends);
         self.preconditions.extend(other.preconditions);
     }
 
-    /// What is left when the call fails: its log entries, without changes and conditions.
+    /// What is left when the call fails: its log entries, without changes and conditions, and
+    /// without those that belong to cells.
     pub fn only_appends(self) -> Self {
+        let bound = self.bound;
+        let belongs = |place: usize| bound.iter().any(|(append, _)| *append == place);
+        let appends = self.appends.into_iter().enumerate();
         Self {
-            appends: self.appends,
+            appends: appends
+                .filter(|(place, _)| !belongs(*place))
+                .map(|(_, append)| append)
+                .collect(),
             ..Self::new(Lane::Events)
         }
     }
@@ -202,6 +225,7 @@ impl Batch {
             metadata: self.metadata,
             cells: self.cells,
             appends: self.appends,
+            bound: self.bound,
             preconditions: self.preconditions,
         }
     }

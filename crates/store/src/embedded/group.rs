@@ -187,10 +187,15 @@ impl<'a> Group<'a> {
         if !metadata.is_empty() {
             staged.snapshot = Some(self.snapshot.with(revision, &metadata));
         }
+        let mut written = Vec::with_capacity(cells.len());
         for cell in cells {
-            self.stage_cell(cell, &mut staged)?;
+            written.push(self.stage_cell(cell, &mut staged)?);
         }
-        for (index, append) in (0..).zip(appends) {
+        let is_due = |append: &PreparedAppend| {
+            let cell = append.with_cell;
+            cell.is_none_or(|cell| written.get(cell) == Some(&CellOutcome::Applied))
+        };
+        for (index, append) in (0..).zip(appends.into_iter().filter(is_due)) {
             self.stage_append(revision, index, append, &mut staged)?;
         }
         Ok(staged)
@@ -248,7 +253,11 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn stage_cell(&self, cell: PreparedCell, staged: &mut Staged) -> Result<(), CommitError> {
+    fn stage_cell(
+        &self,
+        cell: PreparedCell,
+        staged: &mut Staged,
+    ) -> Result<CellOutcome, CommitError> {
         let PreparedCell {
             space,
             keyspace,
@@ -277,7 +286,7 @@ impl<'a> Group<'a> {
             };
             if !rule.replaces(stored) {
                 staged.outcomes.push(CellOutcome::Kept);
-                return Ok(());
+                return Ok(CellOutcome::Kept);
             }
             staged.outcomes.push(CellOutcome::Applied);
             for write in rule.beside(stored) {
@@ -288,7 +297,7 @@ impl<'a> Group<'a> {
             }
         }
         staged.writes.set(&keyspace, key, value);
-        Ok(())
+        Ok(CellOutcome::Applied)
     }
 
     fn stage_append(

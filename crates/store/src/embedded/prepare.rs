@@ -33,6 +33,8 @@ pub(super) struct PreparedAppend {
     pub(super) segment: u64,
     pub(super) stream: u32,
     pub(super) entry: Vec<u8>,
+    /// The place of the cell without whose write there is no entry.
+    pub(super) with_cell: Option<usize>,
 }
 
 /// Looks up where `batch` writes authenticates its cells and seals its log entries.
@@ -46,6 +48,7 @@ pub(super) fn prepare(
         metadata,
         cells,
         appends,
+        bound,
         preconditions,
     } = batch.into_parts();
     let cells = cells
@@ -54,7 +57,8 @@ pub(super) fn prepare(
         .collect::<Result<_, _>>()?;
     let appends = appends
         .into_iter()
-        .map(|append| {
+        .enumerate()
+        .map(|(place, append)| {
             let (log, segment, stream) = (append.log, append.segment, append.stream);
             // The first entry's files are made here, so that the committer does not stop for it.
             match engine.segment(log, segment) {
@@ -69,6 +73,10 @@ pub(super) fn prepare(
                 segment,
                 stream,
                 entry,
+                with_cell: bound
+                    .iter()
+                    .find(|(append, _)| *append == place)
+                    .map(|(_, cell)| *cell),
             })
         })
         .collect::<Result<_, _>>()?;

@@ -51,6 +51,10 @@ pub(crate) const CASES: &[(&str, Case)] = &[
         cells_are_read_in_order_and_within_bounds,
     ),
     ("logs are read from both ends", logs_are_read_from_both_ends),
+    (
+        "entries that go with a cell are appended with it or not at all",
+        entries_that_go_with_a_cell_are_appended_with_it_or_not_at_all,
+    ),
     ("segments are dropped whole", segments_are_dropped_whole),
     ("history lists every version", history_lists_every_version),
     ("secrets keep no history", secrets_keep_no_history),
@@ -318,6 +322,25 @@ fn texts(entries: Vec<store::LogEntry>) -> String {
         .map(|entry| String::from_utf8(entry.payload).unwrap())
         .collect();
     texts.join(" ")
+}
+
+fn entries_that_go_with_a_cell_are_appended_with_it_or_not_at_all(store: &dyn Store) {
+    use CellOutcome::{Applied, Kept};
+    let write = |batch: &mut store::Batch, value: &[u8], text: &[u8]| {
+        batch.append(event(1, 1, b"first"));
+        batch.cell(newer(b"k", value));
+        batch.append_with_cell(event(1, 1, text));
+    };
+    commit(store, Lane::Data, |batch| write(batch, b"2", b"new")).unwrap();
+    let committed = commit(store, Lane::Data, |batch| {
+        let mut other = store::Batch::new(Lane::Data);
+        write(&mut other, b"3", b"newer");
+        write(batch, b"1", b"old");
+        batch.merge(other);
+    });
+    assert_eq!(committed.unwrap().cells, [Kept, Applied]);
+    let entries = store.log_oldest_first(&EVENTS, 1, None, 99).unwrap();
+    assert_eq!(texts(entries), "first new first first newer");
 }
 
 fn segments_are_dropped_whole(store: &dyn Store) {
