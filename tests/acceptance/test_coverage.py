@@ -71,6 +71,22 @@ class World:
         self.shared_key = self.kms.create_key()["KeyMetadata"]["Arn"]
         self.kinds = {}
 
+    def bucket(self) -> str:
+        bucket = f"sagemaker-{name()}"
+        self.server.client("strongroom").create_bucket(Bucket=bucket)
+        return bucket
+
+    def bucket_policy(self, stored: bool = False) -> dict:
+        """A bucket and a policy for it; only the bucket, if that policy is stored."""
+        bucket = self.bucket()
+        policy = json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*"}})
+        if not stored:
+            return {"Bucket": bucket, "Policy": policy}
+        self.server.client("strongroom").put_bucket_policy(Bucket=bucket, Policy=policy)
+        return {"Bucket": bucket}
+
     def key(self):
         return self.kms.create_key()["KeyMetadata"]["KeyId"]
 
@@ -637,6 +653,16 @@ CALLS = {
     ("strongroom", "CreateBackup"): lambda w: {"Name": name()},
     ("strongroom", "RewrapSeal"): lambda w: w.rewrap(),
     ("strongroom", "RotateRootKey"): lambda w: {"Current": w.seal()[1]},
+    ("strongroom", "CreateBucket"): lambda w: {
+        "Bucket": f"sagemaker-{name()}", "ObjectOwnership": "BucketOwnerPreferred"},
+    ("strongroom", "DeleteBucket"): lambda w: {"Bucket": w.bucket()},
+    ("strongroom", "ListBuckets"): lambda w: {},
+    ("strongroom", "PutBucketPolicy"): lambda w: w.bucket_policy(),
+    ("strongroom", "GetBucketPolicy"): lambda w: w.bucket_policy(stored=True),
+    ("strongroom", "DeleteBucketPolicy"): lambda w: w.bucket_policy(stored=True),
+    ("strongroom", "PutBucketEncryption"): lambda w: {
+        "Bucket": w.bucket(), "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": w.shared_key},
+    ("strongroom", "GetBucketEncryption"): lambda w: {"Bucket": w.bucket()},
     ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.key_alias()),
     ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "ListFeatureGroups"): lambda w: {},

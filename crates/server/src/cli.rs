@@ -70,6 +70,13 @@ pub enum Command {
     /// that the server wrote into its data directory.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Set up the buckets that the offline stores of feature groups are in.
+    ///
+    /// Calls a running server, signed with the credentials of the environment or with those
+    /// that the server wrote into its data directory. The rights are those of S3:
+    /// `s3:CreateBucket`, `s3:PutBucketPolicy` and so on.
+    #[command(subcommand)]
+    Bucket(BucketCommand),
     /// Check policy documents, without a server.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -91,14 +98,15 @@ pub enum Command {
         after_help = "EXAMPLES:\n  strongroom usage\n  strongroom usage --month 2026-11 --json"
     )]
     Usage(UsageArgs),
-    /// Look at the feature groups under customers' keys, and say what helps where something is
-    /// wrong: a grant that was revoked, a key that cannot be used.
+    /// Look at the feature groups under customers' keys and those with an offline store, and say
+    /// what helps where something is wrong: a grant that was revoked, a key that cannot be used, a
+    /// bucket that cannot be written.
     ///
     /// Asks a running server, signed with the credentials of the environment or with those
     /// that the server wrote into its data directory.
     #[command(
-        after_help = "EXIT STATUS:\n  0  background work goes on for every group\n  \
-        1  it is stopped for some, or the server could not be asked\n\n\
+        after_help = "EXIT STATUS:\n  0  background work goes on for every group, and every offline store can be written\n  \
+        1  not so, or the server could not be asked\n\n\
         EXAMPLE:\n  strongroom doctor --data ./data"
     )]
     Doctor(DoctorArgs),
@@ -245,6 +253,82 @@ pub enum AccountCommand {
         #[command(flatten)]
         client: ClientArgs,
     },
+}
+
+/// What to do with buckets.
+#[derive(Debug, Subcommand)]
+pub enum BucketCommand {
+    /// Create a bucket in a region, and print its ARN.
+    #[command(after_help = "EXAMPLE:\n  strongroom bucket create --data ./data my-sagemaker-store")]
+    Create {
+        /// Where.
+        #[command(flatten)]
+        args: BucketArgs,
+        /// The bucket's name, unlike that of any other bucket.
+        #[arg(value_name = "BUCKET")]
+        name: String,
+    },
+    /// Delete a bucket.
+    Delete {
+        /// Where.
+        #[command(flatten)]
+        args: BucketArgs,
+        /// The bucket's name.
+        #[arg(value_name = "BUCKET")]
+        name: String,
+    },
+    /// Print the buckets of the account: name, region and time of creation, separated by tabs.
+    List {
+        /// Where.
+        #[command(flatten)]
+        args: BucketArgs,
+    },
+    /// Print a bucket's policy, or set it.
+    Policy {
+        /// Where.
+        #[command(flatten)]
+        args: BucketArgs,
+        /// The bucket's name.
+        #[arg(value_name = "BUCKET")]
+        name: String,
+        /// The file with the policy that it is to have; `-` is standard input.
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
+    },
+    /// Print a bucket's default encryption, or set it.
+    Encryption {
+        /// Where.
+        #[command(flatten)]
+        args: BucketArgs,
+        /// The bucket's name.
+        #[arg(value_name = "BUCKET")]
+        name: String,
+        /// The encryption that it is to have: `AES256` or `aws:kms`.
+        #[arg(long, value_name = "ALGORITHM")]
+        algorithm: Option<String>,
+        /// With `aws:kms` the key: id, ARN, alias or alias ARN.
+        #[arg(long, value_name = "KEY", requires = "algorithm")]
+        key: Option<String>,
+        /// Let the bucket's objects share a data key.
+        #[arg(long, requires = "algorithm")]
+        bucket_key: bool,
+    },
+}
+
+/// What every subcommand of `strongroom bucket` takes.
+#[derive(Debug, Args)]
+pub struct BucketArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// The bucket's region.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AWS_REGION",
+        default_value = "us-east-1"
+    )]
+    pub region: types::Region,
 }
 
 /// What to do with policies.

@@ -82,6 +82,7 @@ pub(crate) async fn deployment(
         .resources("organizations", Arc::new(iam::OrganizationResources))
         .resources("kms", Arc::new(kms::KeyPolicies))
         .resources("ram", Arc::new(ram::Shares))
+        .resources("s3", Arc::new(s3::Buckets))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups))
         .quotas(Service::Kms, Arc::new(quotas))
         .calls_per_second(config.limits.calls_per_second);
@@ -112,6 +113,7 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
     let mut actions = KnownActions::default();
     router::register(&mut actions);
+    s3::register_internal(&mut actions);
     parts.insert(Arc::new(actions));
     let keyring = Arc::new(keyring);
     parts.insert(Arc::clone(&keyring));
@@ -179,6 +181,7 @@ pub(crate) fn options<'a>(
     );
     options.tables.extend(iam::tables());
     options.tables.extend(kms::tables());
+    options.tables.extend(s3::tables());
     options.tables.extend(featurestore::tables());
     options.tables.extend(ram::tables());
     options.spaces.extend(online::spaces());

@@ -39,6 +39,9 @@ fn compatibility() -> String {
         let Some(model) = shapes::service_model(service) else {
             let own = here.iter().filter(|(known, _)| *known == service);
             let own: Vec<&str> = own.map(|(_, name)| *name).collect();
+            if own.is_empty() {
+                continue;
+            }
             let _infallible = write!(
                 text,
                 "\n### {} (our own)\n\nHere: {}.\n",

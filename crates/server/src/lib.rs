@@ -16,6 +16,7 @@ mod backup;
 pub mod backup_commands;
 mod backup_maker;
 mod bootstrap;
+pub mod buckets;
 pub mod cli;
 mod compose;
 pub mod config;

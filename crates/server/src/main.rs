@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Seal(command) => server::seal_commands::run(&command),
         Command::Unseal(args) => server::unseal_client::run(&args),
         Command::Account(command) => server::account::run(&command),
+        Command::Bucket(command) => server::buckets::run(&command),
         Command::Policy(PolicyCommand::Check(args)) => return check_policies(&args),
         Command::Explain(args) => server::explain::run(&args),
         Command::Usage(args) => server::usage::run(&args),

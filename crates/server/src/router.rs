@@ -48,6 +48,7 @@ pub(crate) fn register(registry: &mut impl Registry) {
     iam::register(registry);
     kms::register(registry);
     cloudtrail::register(registry);
+    s3::register(registry);
     featurestore::register(registry);
     ram::register(registry);
     operator::register(registry);

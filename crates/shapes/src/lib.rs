@@ -9,6 +9,7 @@
 //! [`service_model`] and [`operation`] are the tables of what AWS has and what exists here.
 
 mod blob;
+pub mod buckets;
 mod constraint;
 mod enumeration;
 mod error;

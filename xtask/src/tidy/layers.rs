@@ -39,12 +39,18 @@ pub(super) const CRATES: &[Crate] = &[
             "types", "policy", "crypto", "shapes", "store", "audit", "pipeline", "iam",
         ],
     ),
+    row(
+        "s3",
+        &[
+            "types", "policy", "shapes", "store", "audit", "pipeline", "kms",
+        ],
+    ),
     row("online", &["types", "crypto", "store"]),
     row(
         "featurestore",
         &[
             "types", "policy", "crypto", "shapes", "store", "audit", "pipeline", "iam", "kms",
-            "ram", "online",
+            "ram", "s3", "online",
         ],
     ),
     row(
@@ -64,6 +70,7 @@ pub(super) const CRATES: &[Crate] = &[
             "cloudtrail",
             "ram",
             "operator",
+            "s3",
             "online",
             "featurestore",
         ],
@@ -85,6 +92,7 @@ pub(super) const CRATES: &[Crate] = &[
             "cloudtrail",
             "ram",
             "operator",
+            "s3",
             "online",
             "featurestore",
             "server",

@@ -74,7 +74,9 @@ impl Names {
         let actions: BTreeSet<&str> = operations
             .iter()
             .flat_map(|operation| operation.actions)
-            .map(|action| action.as_str())
+            .copied()
+            .chain(s3::internal_actions())
+            .map(policy::Action::as_str)
             .collect();
         let models = Service::ALL
             .into_iter()
@@ -92,6 +94,7 @@ impl Names {
             keys: [
                 iam::CONDITION_KEYS,
                 kms::CONDITION_KEYS,
+                s3::CONDITION_KEYS,
                 featurestore::CONDITION_KEYS,
                 ram::CONDITION_KEYS,
             ]
@@ -146,10 +149,17 @@ mod tests {
     #[test]
     fn every_condition_key_that_an_operation_sets_is_known() {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let prefixes = ["iam:", "kms:", "organizations:", "sagemaker:", "sts:"];
+        let prefixes = [
+            "iam:",
+            "kms:",
+            "organizations:",
+            "s3:",
+            "sagemaker:",
+            "sts:",
+        ];
         let names = Names::known();
         let mut set = BTreeSet::new();
-        for file in ["iam", "kms", "featurestore", "pipeline"]
+        for file in ["iam", "kms", "s3", "featurestore", "pipeline"]
             .iter()
             .flat_map(|name| sources(&crates.join(name).join("src")))
         {

@@ -1,0 +1,48 @@
+//! The condition keys that AWS has for S3.
+
+use policy::{KeyType, KnownKey};
+
+/// The condition keys of S3, those of operations that do not exist here included.
+pub const CONDITION_KEYS: &[KnownKey<'static>] = &[
+    KnownKey::one("s3:AccessPointNetworkOrigin"),
+    KnownKey::one("s3:BucketTag/"),
+    KnownKey::one("s3:DataAccessPointAccount"),
+    KnownKey::of("s3:DataAccessPointArn", KeyType::Arn),
+    KnownKey::one("s3:ExistingObjectTag/"),
+    KnownKey::one("s3:ExistingJobOperation"),
+    KnownKey::of("s3:ExistingJobPriority", KeyType::Number),
+    KnownKey::one("s3:JobSuspendedCause"),
+    KnownKey::one("s3:RequestJobOperation"),
+    KnownKey::of("s3:RequestJobPriority", KeyType::Number),
+    KnownKey::one("s3:RequestObjectTag/"),
+    KnownKey::many("s3:RequestObjectTagKeys"),
+    KnownKey::one("s3:ResourceAccount"),
+    KnownKey::of("s3:TlsVersion", KeyType::Number),
+    KnownKey::one("s3:authType"),
+    KnownKey::one("s3:delimiter"),
+    KnownKey::one("s3:locationconstraint"),
+    KnownKey::of("s3:max-keys", KeyType::Number),
+    KnownKey::of("s3:object-lock-remaining-retention-days", KeyType::Number),
+    KnownKey::one("s3:prefix"),
+    KnownKey::of("s3:signatureAge", KeyType::Number),
+    KnownKey::one("s3:signatureversion"),
+    KnownKey::one("s3:versionid"),
+    KnownKey::one("s3:x-amz-acl"),
+    KnownKey::one("s3:x-amz-content-sha256"),
+    KnownKey::one("s3:x-amz-copy-source"),
+    KnownKey::one("s3:x-amz-grant-full-control"),
+    KnownKey::one("s3:x-amz-grant-read"),
+    KnownKey::one("s3:x-amz-grant-read-acp"),
+    KnownKey::one("s3:x-amz-grant-write"),
+    KnownKey::one("s3:x-amz-grant-write-acp"),
+    KnownKey::one("s3:x-amz-metadata-directive"),
+    KnownKey::one("s3:x-amz-object-ownership"),
+    KnownKey::one("s3:x-amz-server-side-encryption"),
+    KnownKey::of(
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+        KeyType::Arn,
+    ),
+    KnownKey::one("s3:x-amz-server-side-encryption-customer-algorithm"),
+    KnownKey::one("s3:x-amz-storage-class"),
+    KnownKey::one("s3:x-amz-website-redirect-location"),
+];
