@@ -70,7 +70,10 @@ fn generate(root: &Path, source: &Source) -> Result<BTreeMap<String, String>> {
         toml::from_str(&text).with_context(|| format!("{} is not valid", list.display()))?;
     let mut files = BTreeMap::new();
     for (service, choice) in &choices {
-        let model = source.model(root, service)?;
+        let mut model = source.model(root, service)?;
+        choice
+            .narrow(&mut model)
+            .with_context(|| format!("in the model of {service}"))?;
         let plan =
             Plan::new(&model, choice).with_context(|| format!("in the model of {service}"))?;
         let code = emit::service(service, source.version(), &plan)

@@ -19,8 +19,30 @@ pub(super) struct Choice {
     /// String shapes that hold customers' data.
     #[serde(default)]
     pub(super) unquoted: BTreeSet<String>,
+    /// Structures of responses of which only some members are generated.
+    #[serde(default)]
+    pub(super) only: BTreeMap<String, BTreeSet<String>>,
     /// The operations to generate.
     pub(super) operations: Vec<String>,
+}
+
+impl Choice {
+    /// Takes out of `model` the members that are not to be generated.
+    ///
+    /// Fails if a structure or a member does not exist.
+    pub(super) fn narrow(&self, model: &mut Model) -> Result<()> {
+        for (name, kept) in &self.only {
+            let shape = (model.shapes.get_mut(name))
+                .with_context(|| format!("`only` names {name}, which does not exist"))?;
+            let members = &mut shape.members.0;
+            let unknown = |kept: &&String| members.iter().all(|(member, _)| member != *kept);
+            if let Some(member) = kept.iter().find(unknown) {
+                bail!("`only` names {name}.{member}, which does not exist");
+            }
+            members.retain(|(member, _)| kept.contains(member));
+        }
+        Ok(())
+    }
 }
 
 /// What to generate for one service.
@@ -93,6 +115,11 @@ impl<'m> Plan<'m> {
                 bail!("`unquoted` names {shape}, which is no string");
             }
         }
+        for shape in choice.only.keys() {
+            if plan.read.contains(shape.as_str()) {
+                bail!("`only` names {shape}, which is in requests: nothing of those is left out");
+            }
+        }
         plan.check_names()?;
         Ok(plan)
     }
@@ -148,8 +175,8 @@ impl<'m> Plan<'m> {
     }
 
     fn reach(&mut self, name: &'m str, reading: bool, above: &mut Vec<&'m str>) -> Result<()> {
-        if above.contains(&name) {
-            bail!("{name} contains itself: not supported");
+        if let Some(first) = above.iter().position(|one| *one == name) {
+            return self.check_circle(above.get(first..).unwrap_or_default());
         }
         let shape = self.shape(name)?;
         self.check_shape(name, shape, reading)?;
@@ -182,6 +209,16 @@ impl<'m> Plan<'m> {
         }
         above.pop();
         Ok(())
+    }
+
+    /// A structure may contain itself in a list or a map, which is as large as any other.
+    fn check_circle(&self, circle: &[&str]) -> Result<()> {
+        for name in circle {
+            if matches!(self.shape(name)?.kind, Kind::List | Kind::Map) {
+                return Ok(());
+            }
+        }
+        bail!("{} contains itself: not supported", circle.join(", "))
     }
 
     fn check_shape(&self, name: &str, shape: &Shape, reading: bool) -> Result<()> {

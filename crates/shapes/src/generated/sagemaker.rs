@@ -29,8 +29,10 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &DELETE_TAGS,
         &DESCRIBE_FEATURE_GROUP,
         &DESCRIBE_FEATURE_METADATA,
+        &GET_SEARCH_SUGGESTIONS,
         &LIST_FEATURE_GROUPS,
         &LIST_TAGS,
+        &SEARCH,
         &UPDATE_FEATURE_GROUP,
         &UPDATE_FEATURE_METADATA,
     ],
@@ -126,6 +128,20 @@ pub static DESCRIBE_FEATURE_METADATA: OperationModel = OperationModel {
     read_only: false,
 };
 
+/// `GetSearchSuggestions`: [`GetSearchSuggestionsRequest`] to [`GetSearchSuggestionsResponse`].
+pub static GET_SEARCH_SUGGESTIONS: OperationModel = OperationModel {
+    name: "GetSearchSuggestions",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
 /// `ListFeatureGroups`: [`ListFeatureGroupsRequest`] to [`ListFeatureGroupsResponse`].
 pub static LIST_FEATURE_GROUPS: OperationModel = OperationModel {
     name: "ListFeatureGroups",
@@ -143,6 +159,20 @@ pub static LIST_FEATURE_GROUPS: OperationModel = OperationModel {
 /// `ListTags`: [`ListTagsInput`] to [`ListTagsOutput`].
 pub static LIST_TAGS: OperationModel = OperationModel {
     name: "ListTags",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `Search`: [`SearchRequest`] to [`SearchResponse`].
+pub static SEARCH: OperationModel = OperationModel {
+    name: "Search",
     service: Service::SageMaker,
     http_method: "POST",
     uri: "/",
@@ -448,7 +478,7 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("GetModelPackageGroupPolicy"),
     KnownOperation::missing("GetSagemakerServicecatalogPortfolioStatus"),
     KnownOperation::missing("GetScalingConfigurationRecommendation"),
-    KnownOperation::missing("GetSearchSuggestions"),
+    KnownOperation::generated("GetSearchSuggestions"),
     KnownOperation::missing("ImportHubContent"),
     KnownOperation::missing("ListAIBenchmarkJobs"),
     KnownOperation::missing("ListAIRecommendationJobs"),
@@ -551,7 +581,7 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("RegisterDevices"),
     KnownOperation::missing("RenderUiTemplate"),
     KnownOperation::missing("RetryPipelineExecution"),
-    KnownOperation::missing("Search"),
+    KnownOperation::generated("Search"),
     KnownOperation::missing("SearchTrainingPlanOfferings"),
     KnownOperation::missing("SendPipelineExecutionStepFailure"),
     KnownOperation::missing("SendPipelineExecutionStepSuccess"),
@@ -1527,6 +1557,136 @@ impl FromTree for FeatureParameter {
     }
 }
 
+/// The request of `GetSearchSuggestions`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetSearchSuggestionsRequest {
+    /// `Resource`.
+    pub resource: ResourceType,
+    /// `SuggestionQuery`.
+    pub suggestion_query: Option<SuggestionQuery>,
+}
+
+impl Input for GetSearchSuggestionsRequest {}
+
+impl FromTree for GetSearchSuggestionsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let resource = object.required("Resource", &(), cx, at)?;
+        let suggestion_query = object.optional("SuggestionQuery", &(), cx, at)?;
+        let Some(resource) = resource else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            resource,
+            suggestion_query,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `ResourceType`.
+    ResourceType {
+        TrainingJob = "TrainingJob",
+        Experiment = "Experiment",
+        ExperimentTrial = "ExperimentTrial",
+        ExperimentTrialComponent = "ExperimentTrialComponent",
+        Endpoint = "Endpoint",
+        Model = "Model",
+        ModelPackage = "ModelPackage",
+        ModelPackageGroup = "ModelPackageGroup",
+        Pipeline = "Pipeline",
+        PipelineExecution = "PipelineExecution",
+        FeatureGroup = "FeatureGroup",
+        FeatureMetadata = "FeatureMetadata",
+        Image = "Image",
+        ImageVersion = "ImageVersion",
+        Project = "Project",
+        HyperParameterTuningJob = "HyperParameterTuningJob",
+        ModelCard = "ModelCard",
+        PipelineVersion = "PipelineVersion",
+        Job = "Job",
+        HubContent = "HubContent",
+    }
+}
+
+/// AWS's `SuggestionQuery`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SuggestionQuery {
+    /// `PropertyNameQuery`.
+    pub property_name_query: Option<PropertyNameQuery>,
+}
+
+impl FromTree for SuggestionQuery {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let property_name_query = object.optional("PropertyNameQuery", &(), cx, at)?;
+        Ok(Some(Self {
+            property_name_query,
+        }))
+    }
+}
+
+/// AWS's `PropertyNameQuery`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PropertyNameQuery {
+    /// `PropertyNameHint`, length 0 to 100.
+    pub property_name_hint: String,
+}
+
+impl FromTree for PropertyNameQuery {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let property_name_hint =
+            object.required("PropertyNameHint", &PROPERTY_NAME_HINT, cx, at)?;
+        let Some(property_name_hint) = property_name_hint else {
+            return Ok(None);
+        };
+        Ok(Some(Self { property_name_hint }))
+    }
+}
+
+/// The response of `GetSearchSuggestions`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct GetSearchSuggestionsResponse {
+    /// `PropertyNameSuggestions`.
+    #[serde(
+        rename = "PropertyNameSuggestions",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub property_name_suggestions: Option<Vec<PropertyNameSuggestion>>,
+}
+
+impl Output for GetSearchSuggestionsResponse {}
+
+/// AWS's `PropertyNameSuggestion`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct PropertyNameSuggestion {
+    /// `PropertyName`, length 1 to 255.
+    #[serde(rename = "PropertyName", skip_serializing_if = "Option::is_none")]
+    pub property_name: Option<String>,
+}
+
 /// The request of `ListFeatureGroups`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ListFeatureGroupsRequest {
@@ -1688,6 +1848,383 @@ pub struct ListTagsOutput {
 }
 
 impl Output for ListTagsOutput {}
+
+/// The request of `Search`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchRequest {
+    /// `Resource`.
+    pub resource: ResourceType,
+    /// `SearchExpression`.
+    pub search_expression: Option<SearchExpression>,
+    /// `SortBy`, length 1 to 255.
+    pub sort_by: Option<String>,
+    /// `SortOrder`.
+    pub sort_order: Option<SearchSortOrder>,
+    /// `NextToken`, length 0 to 8192.
+    pub next_token: Option<String>,
+    /// `MaxResults`, value 1 to 100.
+    pub max_results: Option<i32>,
+    /// `CrossAccountFilterOption`.
+    pub cross_account_filter_option: Option<CrossAccountFilterOption>,
+    /// `VisibilityConditions`, length 1 to 5.
+    pub visibility_conditions: Option<Vec<VisibilityConditions>>,
+}
+
+impl Input for SearchRequest {}
+
+impl FromTree for SearchRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let resource = object.required("Resource", &(), cx, at)?;
+        let search_expression = object.optional("SearchExpression", &(), cx, at)?;
+        let sort_by = object.optional("SortBy", &RESOURCE_PROPERTY_NAME, cx, at)?;
+        let sort_order = object.optional("SortOrder", &(), cx, at)?;
+        let next_token = object.optional("NextToken", &NEXT_TOKEN, cx, at)?;
+        let max_results = object.optional("MaxResults", &MAX_RESULTS, cx, at)?;
+        let cross_account_filter_option =
+            object.optional("CrossAccountFilterOption", &(), cx, at)?;
+        let visibility_conditions =
+            object.optional("VisibilityConditions", &VISIBILITY_CONDITIONS_LIST, cx, at)?;
+        let Some(resource) = resource else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            resource,
+            search_expression,
+            sort_by,
+            sort_order,
+            next_token,
+            max_results,
+            cross_account_filter_option,
+            visibility_conditions,
+        }))
+    }
+}
+
+/// AWS's `SearchExpression`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SearchExpression {
+    /// `Filters`, length 1 to 20.
+    pub filters: Option<Vec<Filter>>,
+    /// `NestedFilters`, length 1 to 20.
+    pub nested_filters: Option<Vec<NestedFilters>>,
+    /// `SubExpressions`, length 1 to 20.
+    pub sub_expressions: Option<Vec<SearchExpression>>,
+    /// `Operator`.
+    pub operator: Option<BooleanOperator>,
+}
+
+impl FromTree for SearchExpression {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let filters = object.optional("Filters", &FILTER_LIST, cx, at)?;
+        let nested_filters = object.optional("NestedFilters", &NESTED_FILTERS_LIST, cx, at)?;
+        let sub_expressions = object.optional("SubExpressions", &SEARCH_EXPRESSION_LIST, cx, at)?;
+        let operator = object.optional("Operator", &(), cx, at)?;
+        Ok(Some(Self {
+            filters,
+            nested_filters,
+            sub_expressions,
+            operator,
+        }))
+    }
+}
+
+/// AWS's `Filter`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Filter {
+    /// `Name`, length 1 to 255.
+    pub name: String,
+    /// `Operator`.
+    pub operator: Option<Operator>,
+    /// `Value`, length 1 to 1024.
+    pub value: Option<String>,
+}
+
+impl FromTree for Filter {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let name = object.required("Name", &RESOURCE_PROPERTY_NAME, cx, at)?;
+        let operator = object.optional("Operator", &(), cx, at)?;
+        let value = object.optional("Value", &FILTER_VALUE, cx, at)?;
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            name,
+            operator,
+            value,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `Operator`.
+    Operator {
+        Equals = "Equals",
+        NotEquals = "NotEquals",
+        GreaterThan = "GreaterThan",
+        GreaterThanOrEqualTo = "GreaterThanOrEqualTo",
+        LessThan = "LessThan",
+        LessThanOrEqualTo = "LessThanOrEqualTo",
+        Contains = "Contains",
+        Exists = "Exists",
+        NotExists = "NotExists",
+        In = "In",
+    }
+}
+
+/// AWS's `NestedFilters`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NestedFilters {
+    /// `NestedPropertyName`, length 1 to 255.
+    pub nested_property_name: String,
+    /// `Filters`, length 1 to 20.
+    pub filters: Vec<Filter>,
+}
+
+impl FromTree for NestedFilters {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let nested_property_name =
+            object.required("NestedPropertyName", &RESOURCE_PROPERTY_NAME, cx, at)?;
+        let filters = object.required("Filters", &FILTER_LIST, cx, at)?;
+        let (Some(nested_property_name), Some(filters)) = (nested_property_name, filters) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            nested_property_name,
+            filters,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `BooleanOperator`.
+    BooleanOperator {
+        And = "And",
+        Or = "Or",
+    }
+}
+
+enumeration! {
+    /// AWS's `SearchSortOrder`.
+    SearchSortOrder {
+        Ascending = "Ascending",
+        Descending = "Descending",
+    }
+}
+
+enumeration! {
+    /// AWS's `CrossAccountFilterOption`.
+    CrossAccountFilterOption {
+        SameAccount = "SameAccount",
+        CrossAccount = "CrossAccount",
+    }
+}
+
+/// AWS's `VisibilityConditions`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct VisibilityConditions {
+    /// `Key`, length 1 to 128.
+    pub key: Option<String>,
+    /// `Value`, length 0 to 256.
+    pub value: Option<String>,
+}
+
+impl FromTree for VisibilityConditions {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let key = object.optional("Key", &VISIBILITY_CONDITIONS_KEY, cx, at)?;
+        let value = object.optional("Value", &VISIBILITY_CONDITIONS_VALUE, cx, at)?;
+        Ok(Some(Self { key, value }))
+    }
+}
+
+/// The response of `Search`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct SearchResponse {
+    /// `Results`.
+    #[serde(rename = "Results", skip_serializing_if = "Option::is_none")]
+    pub results: Option<Vec<SearchRecord>>,
+    /// `NextToken`, length 0 to 8192.
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `TotalHits`.
+    #[serde(rename = "TotalHits", skip_serializing_if = "Option::is_none")]
+    pub total_hits: Option<TotalHits>,
+}
+
+impl Output for SearchResponse {}
+
+/// AWS's `SearchRecord`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct SearchRecord {
+    /// `FeatureGroup`.
+    #[serde(rename = "FeatureGroup", skip_serializing_if = "Option::is_none")]
+    pub feature_group: Option<FeatureGroup>,
+    /// `FeatureMetadata`.
+    #[serde(rename = "FeatureMetadata", skip_serializing_if = "Option::is_none")]
+    pub feature_metadata: Option<FeatureMetadata>,
+}
+
+/// AWS's `FeatureGroup`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct FeatureGroup {
+    /// `FeatureGroupArn`, length 0 to 256.
+    #[serde(rename = "FeatureGroupArn", skip_serializing_if = "Option::is_none")]
+    pub feature_group_arn: Option<String>,
+    /// `FeatureGroupName`, length 1 to 64.
+    #[serde(rename = "FeatureGroupName", skip_serializing_if = "Option::is_none")]
+    pub feature_group_name: Option<String>,
+    /// `RecordIdentifierFeatureName`, length 1 to 64.
+    #[serde(
+        rename = "RecordIdentifierFeatureName",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub record_identifier_feature_name: Option<String>,
+    /// `EventTimeFeatureName`, length 1 to 64.
+    #[serde(
+        rename = "EventTimeFeatureName",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub event_time_feature_name: Option<String>,
+    /// `FeatureDefinitions`, length 1 to 2500.
+    #[serde(rename = "FeatureDefinitions", skip_serializing_if = "Option::is_none")]
+    pub feature_definitions: Option<Vec<FeatureDefinition>>,
+    /// `CreationTime`.
+    #[serde(
+        rename = "CreationTime",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    #[serde(
+        rename = "LastModifiedTime",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub last_modified_time: Option<Timestamp>,
+    /// `OnlineStoreConfig`.
+    #[serde(rename = "OnlineStoreConfig", skip_serializing_if = "Option::is_none")]
+    pub online_store_config: Option<OnlineStoreConfig>,
+    /// `OfflineStoreConfig`.
+    #[serde(rename = "OfflineStoreConfig", skip_serializing_if = "Option::is_none")]
+    pub offline_store_config: Option<OfflineStoreConfig>,
+    /// `RoleArn`, length 20 to 2048.
+    #[serde(rename = "RoleArn", skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// `FeatureGroupStatus`.
+    #[serde(rename = "FeatureGroupStatus", skip_serializing_if = "Option::is_none")]
+    pub feature_group_status: Option<FeatureGroupStatus>,
+    /// `OfflineStoreStatus`.
+    #[serde(rename = "OfflineStoreStatus", skip_serializing_if = "Option::is_none")]
+    pub offline_store_status: Option<OfflineStoreStatus>,
+    /// `LastUpdateStatus`.
+    #[serde(rename = "LastUpdateStatus", skip_serializing_if = "Option::is_none")]
+    pub last_update_status: Option<LastUpdateStatus>,
+    /// `FailureReason`, length 0 to 1024.
+    #[serde(rename = "FailureReason", skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    /// `Description`, length 0 to 128.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `Tags`, length 0 to 50.
+    #[serde(rename = "Tags", skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// AWS's `FeatureMetadata`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct FeatureMetadata {
+    /// `FeatureGroupArn`, length 0 to 256.
+    #[serde(rename = "FeatureGroupArn", skip_serializing_if = "Option::is_none")]
+    pub feature_group_arn: Option<String>,
+    /// `FeatureGroupName`, length 1 to 64.
+    #[serde(rename = "FeatureGroupName", skip_serializing_if = "Option::is_none")]
+    pub feature_group_name: Option<String>,
+    /// `FeatureName`, length 1 to 64.
+    #[serde(rename = "FeatureName", skip_serializing_if = "Option::is_none")]
+    pub feature_name: Option<String>,
+    /// `FeatureType`.
+    #[serde(rename = "FeatureType", skip_serializing_if = "Option::is_none")]
+    pub feature_type: Option<FeatureType>,
+    /// `CreationTime`.
+    #[serde(
+        rename = "CreationTime",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub creation_time: Option<Timestamp>,
+    /// `LastModifiedTime`.
+    #[serde(
+        rename = "LastModifiedTime",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::write_option"
+    )]
+    pub last_modified_time: Option<Timestamp>,
+    /// `Description`, length 0 to 255.
+    #[serde(rename = "Description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `Parameters`, length 0 to 25.
+    #[serde(rename = "Parameters", skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Vec<FeatureParameter>>,
+}
+
+/// AWS's `TotalHits`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct TotalHits {
+    /// `Value`.
+    #[serde(rename = "Value", skip_serializing_if = "Option::is_none")]
+    pub value: Option<i64>,
+    /// `Relation`.
+    #[serde(rename = "Relation", skip_serializing_if = "Option::is_none")]
+    pub relation: Option<Relation>,
+}
+
+enumeration! {
+    /// AWS's `Relation`.
+    Relation {
+        EqualTo = "EqualTo",
+        GreaterThanOrEqualTo = "GreaterThanOrEqualTo",
+    }
+}
 
 /// The request of `UpdateFeatureGroup`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -2010,6 +2547,20 @@ static FEATURE_PARAMETER_VALUE: Text = Text {
     echo: true,
 };
 
+static PROPERTY_NAME_HINT: Text = Text {
+    min: Some(0),
+    max: Some(100),
+    pattern: Some(&NEXT_TOKEN_PATTERN),
+    echo: true,
+};
+
+static RESOURCE_PROPERTY_NAME: Text = Text {
+    min: Some(1),
+    max: Some(255),
+    pattern: Some(&RESOURCE_PROPERTY_NAME_PATTERN),
+    echo: true,
+};
+
 static FEATURE_GROUP_NAME_CONTAINS: Text = Text {
     min: Some(1),
     max: Some(64),
@@ -2025,6 +2576,64 @@ static FEATURE_GROUP_MAX_RESULTS: Range = Range {
 static LIST_TAGS_MAX_RESULTS: Range = Range {
     min: Some(50),
     max: None,
+};
+
+static FILTER_LIST: List<()> = List {
+    size: Size {
+        min: Some(1),
+        max: Some(20),
+    },
+    member: &(),
+};
+
+static FILTER_VALUE: Text = Text {
+    min: Some(1),
+    max: Some(1_024),
+    pattern: Some(&RESOURCE_PROPERTY_NAME_PATTERN),
+    echo: true,
+};
+
+static NESTED_FILTERS_LIST: List<()> = List {
+    size: Size {
+        min: Some(1),
+        max: Some(20),
+    },
+    member: &(),
+};
+
+static SEARCH_EXPRESSION_LIST: List<()> = List {
+    size: Size {
+        min: Some(1),
+        max: Some(20),
+    },
+    member: &(),
+};
+
+static MAX_RESULTS: Range = Range {
+    min: Some(1),
+    max: Some(100),
+};
+
+static VISIBILITY_CONDITIONS_LIST: List<()> = List {
+    size: Size {
+        min: Some(1),
+        max: Some(5),
+    },
+    member: &(),
+};
+
+static VISIBILITY_CONDITIONS_KEY: Text = Text {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&TAG_KEY_PATTERN),
+    echo: true,
+};
+
+static VISIBILITY_CONDITIONS_VALUE: Text = Text {
+    min: Some(0),
+    max: Some(256),
+    pattern: Some(&TAG_KEY_PATTERN),
+    echo: true,
 };
 
 static FEATURE_ADDITIONS: List<()> = List {
@@ -2178,6 +2787,22 @@ static FEATURE_PARAMETER_KEY_PATTERN: Pattern = Pattern {
 static FEATURE_PARAMETER_KEY_REGEX: LazyRegex =
     LazyLock::new(|| compile(r"(?:[\x{2b}\x{2d}-\x{2f}\x{3a}\x{3d}\x{5f}\p{L}\p{Z}\p{N}]*)"));
 
+static RESOURCE_PROPERTY_NAME_PATTERN: Pattern = Pattern {
+    text: ".+",
+    test: Test::Set {
+        set: CharSet {
+            ascii: 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_dbff,
+            others: &[
+                ('\u{80}', '\u{84}'),
+                ('\u{86}', '\u{2027}'),
+                ('\u{202a}', '\u{d7ff}'),
+                ('\u{e000}', '\u{10ffff}'),
+            ],
+        },
+        min: 1,
+    },
+};
+
 /// Every pattern, so that a test can prove that each compiles.
 #[cfg(test)]
 pub(super) static PATTERNS: crate::pattern::Patterns = &[
@@ -2186,6 +2811,7 @@ pub(super) static PATTERNS: crate::pattern::Patterns = &[
     &FEATURE_GROUP_NAME_OR_ARN_PATTERN,
     &S3_URI_PATTERN,
     &NEXT_TOKEN_PATTERN,
+    &RESOURCE_PROPERTY_NAME_PATTERN,
     &TABLE_NAME_PATTERN,
     &KMS_KEY_ID_PATTERN,
     &FEATURE_NAME_PATTERN,
