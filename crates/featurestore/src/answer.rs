@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use online::{EventTime, Record};
+use online::{Elements, EventTime, Record, Value};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::Error;
+use crate::collections::Collection;
 use crate::data_keys::Fresh;
+use crate::meter::Charge;
 use crate::records::GroupRecord;
 
 /// A JSON body, written here and not by a serialiser.
@@ -15,6 +17,7 @@ use crate::records::GroupRecord;
 pub struct JsonBody {
     json: Vec<u8>,
     fresh: Fresh,
+    charges: Vec<Charge>,
 }
 
 /// The answer of a write, which has no body.
@@ -22,20 +25,28 @@ pub struct JsonBody {
 pub struct Written {
     #[serde(skip)]
     fresh: Fresh,
+    #[serde(skip)]
+    charge: Option<Charge>,
 }
 
 impl Written {
-    /// The answer of a request that has unwrapped `fresh`.
-    pub(crate) fn new(fresh: Fresh) -> Self {
-        Self { fresh }
+    /// The answer of a request that has unwrapped `fresh` and costs `charge`.
+    pub(crate) fn new(fresh: Fresh, charge: Charge) -> Self {
+        Self {
+            fresh,
+            charge: Some(charge),
+        }
     }
 }
 
 /// The pipeline hands an answer out once the commit is done: then what the request has
-/// unwrapped may serve others.
+/// unwrapped may serve others, and what it has used is taken.
 impl shapes::Output for Written {
     fn take_written(&mut self) -> Option<Vec<u8>> {
         self.fresh.keep();
+        if let Some(charge) = self.charge.take() {
+            charge.take();
+        }
         None
     }
 }
@@ -50,12 +61,19 @@ impl JsonBody {
         Self {
             json: Vec::with_capacity(capacity),
             fresh: Fresh::default(),
+            charges: Vec::new(),
         }
     }
 
     /// The body of a request that has unwrapped `fresh`.
     pub(crate) fn with_fresh(mut self, fresh: Fresh) -> Self {
         self.fresh = fresh;
+        self
+    }
+
+    /// The body of a request that costs `charges` when its commit is done.
+    pub(crate) fn with_charges(mut self, charges: Vec<Charge>) -> Self {
+        self.charges = charges;
         self
     }
 
@@ -109,7 +127,13 @@ impl JsonBody {
                 self.json.push(b',');
             }
             self.json.extend_from_slice(&definition.json_head);
-            push_string(&mut self.json, feature.value);
+            match (feature.value, definition.collection) {
+                (Value::Text(text), None) => push_string(&mut self.json, text),
+                (Value::List(elements), Some(_)) => push_list(&mut self.json, elements)?,
+                (Value::Text(_), Some(_)) | (Value::List(_), None) => {
+                    return Err(Error::broken("a value is not of the kind of its feature"));
+                }
+            }
             self.json.push(b'}');
         }
         self.json.push(b']');
@@ -163,11 +187,27 @@ pub(crate) fn unknown_feature(name: &str) -> Error {
 }
 
 /// The JSON of a feature's value, up to the value itself.
-pub(crate) fn json_head(name: &str) -> Box<[u8]> {
+pub(crate) fn json_head(name: &str, collection: Option<Collection>) -> Box<[u8]> {
     let mut head = br#"{"FeatureName":"#.to_vec();
     push_string(&mut head, name.as_bytes());
-    head.extend_from_slice(br#","ValueAsString":"#);
+    head.extend_from_slice(match collection {
+        None => br#","ValueAsString":"#.as_slice(),
+        Some(_) => br#","ValueAsStringList":"#.as_slice(),
+    });
     head.into_boxed_slice()
+}
+
+/// Appends the elements of a collection as a JSON list.
+fn push_list(out: &mut Vec<u8>, elements: Elements<'_>) -> Result<(), Error> {
+    out.push(b'[');
+    for (number, element) in elements.enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        push_string(out, element?);
+    }
+    out.push(b']');
+    Ok(())
 }
 
 /// Appends `text`, which is UTF-8, as a JSON string.
@@ -238,6 +278,7 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
 impl shapes::Output for JsonBody {
     fn take_written(&mut self) -> Option<Vec<u8>> {
         self.fresh.keep();
+        self.charges.drain(..).for_each(Charge::take);
         Some(std::mem::take(&mut self.json))
     }
 }
@@ -283,8 +324,12 @@ mod tests {
     #[test]
     fn the_head_of_a_feature_is_the_json_up_to_its_value() {
         assert_eq!(
-            &*json_head("temp"),
+            &*json_head("temp", None),
             br#"{"FeatureName":"temp","ValueAsString":"#
+        );
+        assert_eq!(
+            &*json_head("temps", Some(Collection::Set)),
+            br#"{"FeatureName":"temps","ValueAsStringList":"#
         );
     }
 

@@ -59,17 +59,24 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// The account has as many groups in the region as it may have.
+    /// The account would have more in the region than it may have.
     #[error(
-        "The account-level service limit 'Maximum number of feature groups' is {limit} \
-         FeatureGroups, with current utilization of {limit} FeatureGroups and a request delta \
-         of 1 FeatureGroups. Please use AWS Service Quotas to request an increase for this \
-         quota. If AWS Service Quotas is not available, contact AWS support to request an \
-         increase for this quota."
+        "The account-level service limit '{name}' is {limit} {unit}, with current utilization \
+         of {used} {unit} and a request delta of {asked} {unit}. Please use AWS Service Quotas \
+         to request an increase for this quota. If AWS Service Quotas is not available, contact \
+         AWS support to request an increase for this quota."
     )]
-    GroupLimit {
+    Quota {
+        /// What the quota is called.
+        name: Cow<'static, str>,
+        /// What is counted.
+        unit: &'static str,
         /// How many it may have.
-        limit: usize,
+        limit: u64,
+        /// How many it has.
+        used: u64,
+        /// How many the call would add.
+        asked: u64,
     },
     /// A group has as many features as it may have.
     #[error("a feature group has at most {limit} features")]
@@ -95,6 +102,22 @@ pub enum Error {
     #[error("{message}")]
     KeyDenied {
         /// KMS's text.
+        message: String,
+    },
+    /// KMS, or what holds the key, takes no more calls now or cannot be reached.
+    #[error("{code}: {message}")]
+    KeyBusy {
+        /// Whether too many calls are made.
+        throttled: bool,
+        /// KMS's code.
+        code: Cow<'static, str>,
+        /// KMS's text.
+        message: String,
+    },
+    /// The group's throughput is exceeded.
+    #[error("{message}")]
+    OverThroughput {
+        /// What is exceeded.
         message: String,
     },
     /// The caller belongs to no account, but the call is about the caller's account.
@@ -144,17 +167,19 @@ impl Error {
     /// Why KMS does not let a key be used.
     pub(crate) fn of_key(error: kms::Error) -> Self {
         match error.kind() {
-            ErrorKind::Internal | ErrorKind::Unavailable => {
-                Self::internal("the state of a key cannot be told", error)
-            }
+            ErrorKind::Internal => Self::internal("the state of a key cannot be told", error),
             ErrorKind::Denied | ErrorKind::Unauthenticated => Self::KeyDenied {
+                message: error.public_message(),
+            },
+            kind @ (ErrorKind::Throttled | ErrorKind::Unavailable) => Self::KeyBusy {
+                throttled: kind == ErrorKind::Throttled,
+                code: error.code(),
                 message: error.public_message(),
             },
             ErrorKind::Validation
             | ErrorKind::NotFound
             | ErrorKind::Conflict
             | ErrorKind::LimitExceeded
-            | ErrorKind::Throttled
             | ErrorKind::Unsupported => Self::Key {
                 code: error.code(),
                 message: error.public_message(),
@@ -165,23 +190,32 @@ impl Error {
     /// Why a call of KMS on the caller's behalf failed.
     pub(crate) fn of_key_call(failure: Failure) -> Self {
         match failure.kind {
-            ErrorKind::Internal | ErrorKind::Unavailable => Self::Internal {
+            ErrorKind::Internal => Self::Internal {
                 what: "a call of KMS failed",
                 source: failure.source,
             },
             ErrorKind::Denied | ErrorKind::Unauthenticated => Self::KeyDenied {
                 message: failure.message,
             },
+            kind @ (ErrorKind::Throttled | ErrorKind::Unavailable) => Self::KeyBusy {
+                throttled: kind == ErrorKind::Throttled,
+                code: failure.code,
+                message: failure.message,
+            },
             ErrorKind::Validation
             | ErrorKind::NotFound
             | ErrorKind::Conflict
             | ErrorKind::LimitExceeded
-            | ErrorKind::Throttled
             | ErrorKind::Unsupported => Self::Key {
                 code: failure.code,
                 message: failure.message,
             },
         }
+    }
+
+    /// Whether the same call may succeed when it is made again later.
+    pub(crate) fn is_for_now(&self) -> bool {
+        matches!(self, Self::OverThroughput { .. } | Self::KeyBusy { .. })
     }
 
     /// For operations whose model has no "not found": AWS answers with a broken rule and the
@@ -205,10 +239,15 @@ impl ServiceError for Error {
             Self::GroupExists { .. } | Self::UpdateInProgress { .. } | Self::StaleUpdate => {
                 ErrorKind::Conflict
             }
-            Self::GroupLimit { .. } | Self::FeatureLimit { .. } => ErrorKind::LimitExceeded,
+            Self::Quota { .. } | Self::FeatureLimit { .. } => ErrorKind::LimitExceeded,
             Self::Throttled => ErrorKind::Throttled,
             Self::Outdated => ErrorKind::Unavailable,
             Self::KeyDenied { .. } | Self::NoAccount => ErrorKind::Denied,
+            Self::OverThroughput { .. }
+            | Self::KeyBusy {
+                throttled: true, ..
+            } => ErrorKind::Throttled,
+            Self::KeyBusy { .. } => ErrorKind::Unavailable,
             Self::Online(error) => error.kind(),
             Self::Internal { .. } => ErrorKind::Internal,
         }
@@ -224,10 +263,15 @@ impl ServiceError for Error {
             | Self::RecordNotFound { .. } => "ResourceNotFound",
             Self::StaleUpdate => "ConflictException",
             Self::GroupExists { .. } | Self::UpdateInProgress { .. } => "ResourceInUse",
-            Self::GroupLimit { .. } | Self::FeatureLimit { .. } => "ResourceLimitExceeded",
+            Self::Quota { .. } | Self::FeatureLimit { .. } => "ResourceLimitExceeded",
             Self::Throttled => "ThrottlingException",
             Self::Outdated => "ServiceUnavailable",
             Self::KeyDenied { .. } | Self::NoAccount => "AccessDeniedException",
+            Self::OverThroughput { .. }
+            | Self::KeyBusy {
+                throttled: true, ..
+            } => "ThrottlingException",
+            Self::KeyBusy { .. } => "ServiceUnavailable",
             Self::Online(error) => of_the_store(error),
             Self::Internal { .. } => "InternalFailure",
         })
@@ -247,12 +291,14 @@ impl ServiceError for Error {
             | Self::StaleUpdate
             | Self::UpdateInProgress { .. }
             | Self::GroupExists { .. }
-            | Self::GroupLimit { .. }
+            | Self::Quota { .. }
             | Self::FeatureLimit { .. }
             | Self::Throttled
             | Self::Outdated
             | Self::Key { .. }
             | Self::KeyDenied { .. }
+            | Self::KeyBusy { .. }
+            | Self::OverThroughput { .. }
             | Self::NoAccount => self.to_string(),
         }
     }
@@ -278,6 +324,8 @@ impl ServiceError for RuntimeError {
     fn kind(&self) -> ErrorKind {
         if matches!(self.0, Error::Key { .. }) {
             ErrorKind::Denied
+        } else if matches!(self.0, Error::KeyBusy { .. }) {
+            ErrorKind::Unavailable
         } else {
             self.0.kind()
         }
@@ -290,7 +338,7 @@ impl ServiceError for RuntimeError {
             | Error::Unsupported(_)
             | Error::GroupExists { .. }
             | Error::UpdateInProgress { .. }
-            | Error::GroupLimit { .. }
+            | Error::Quota { .. }
             | Error::FeatureLimit { .. } => "ValidationError",
             Error::GroupNotFound { .. }
             | Error::FeatureNotFound { .. }
@@ -299,6 +347,9 @@ impl ServiceError for RuntimeError {
             Error::Throttled | Error::Outdated => "ServiceUnavailable",
             // A key that cannot be used forbids access, whoever asks.
             Error::Key { .. } | Error::KeyDenied { .. } | Error::NoAccount => "AccessForbidden",
+            Error::OverThroughput { .. } => "ThrottlingException",
+            // The runtime's own error for what can be tried again.
+            Error::KeyBusy { .. } => "ServiceUnavailable",
             Error::Online(error) => of_the_store(error),
             Error::Internal { .. } => "InternalFailure",
         })
@@ -313,6 +364,7 @@ impl ServiceError for RuntimeError {
             "ResourceNotFound" => 404,
             "AccessForbidden" => 403,
             "ConflictException" => 409,
+            "ThrottlingException" => 429,
             "InternalFailure" => 500,
             "ServiceUnavailable" => 503,
             _ => 400,
@@ -350,5 +402,63 @@ impl From<online::Error> for RuntimeError {
 impl From<MissingPart> for RuntimeError {
     fn from(missing: MissingPart) -> Self {
         Self(missing.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_kms(kind: ErrorKind, code: &'static str) -> Error {
+        Error::of_key_call(Failure {
+            kind,
+            code: Cow::Borrowed(code),
+            message: "said KMS".to_owned(),
+            status: None,
+            reason: None,
+            denial: None,
+            source: None,
+        })
+    }
+
+    fn check(kind: ErrorKind, code: &'static str, control: (&str, u16), record: (&str, u16)) {
+        let (error, runtime) = (of_kms(kind, code), RuntimeError(of_kms(kind, code)));
+        let shown = (error.code(), error.status().unwrap());
+        assert_eq!((&*shown.0, shown.1), control, "{code}");
+        let shown = (runtime.code(), runtime.status().unwrap());
+        assert_eq!((&*shown.0, shown.1), record, "{code}");
+    }
+
+    #[test]
+    fn what_kms_may_do_later_is_to_be_tried_again() {
+        check(
+            ErrorKind::Throttled,
+            "ThrottlingException",
+            ("ThrottlingException", 400),
+            ("ServiceUnavailable", 503),
+        );
+        for code in ["KeyUnavailableException", "DependencyTimeoutException"] {
+            check(
+                ErrorKind::Unavailable,
+                code,
+                ("ServiceUnavailable", 503),
+                ("ServiceUnavailable", 503),
+            );
+        }
+        let busy = of_kms(ErrorKind::Unavailable, "KeyUnavailableException");
+        assert!(busy.is_for_now());
+        assert_eq!(busy.public_message(), "KeyUnavailableException: said KMS");
+    }
+
+    #[test]
+    fn what_kms_will_not_do_forbids_access_to_records() {
+        let code = "DisabledException";
+        check(
+            ErrorKind::Validation,
+            code,
+            ("ValidationException", 400),
+            ("AccessForbidden", 403),
+        );
+        assert!(!of_kms(ErrorKind::Validation, code).is_for_now());
     }
 }

@@ -5,22 +5,55 @@ use std::collections::{BTreeMap, HashSet};
 use shapes::sagemaker::{self, FeatureDefinition};
 
 use crate::Error;
-use crate::records::Definition;
+use crate::collections::Collection;
+use crate::records::{Definition, Storage};
 use crate::values::FeatureType;
-
-/// Features of one group.
-pub(crate) const MOST_FEATURES: usize = 2500;
 
 /// Names that the offline store gives to columns of its own.
 const RESERVED: [&str; 3] = ["is_deleted", "write_time", "api_invocation_time"];
 
-/// Checks features that a group is to have beside those whose `names`, in lower case, it has
-/// already; adds theirs.
-pub(crate) fn check(
-    features: &[FeatureDefinition],
-    names: &mut HashSet<String>,
-) -> Result<(), Error> {
-    for feature in features {
+/// Vectors of one group.
+const MOST_VECTORS: usize = 1;
+
+/// What a group has already, beside which features are to come.
+#[derive(Debug)]
+pub(crate) struct Known {
+    storage: Storage,
+    /// The names of its features, in lower case.
+    names: HashSet<String>,
+    vectors: usize,
+}
+
+impl Known {
+    /// The features of a group with this storage type.
+    pub(crate) fn of(storage: Storage, definitions: &[Definition]) -> Self {
+        let is_vector = |known: &&Definition| is_vector(known.collection);
+        Self {
+            storage,
+            names: (definitions.iter())
+                .map(|known| known.name.to_lowercase())
+                .collect(),
+            vectors: definitions.iter().filter(is_vector).count(),
+        }
+    }
+
+    /// How many features there are.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Checks features that are to be added, and counts them in.
+    ///
+    /// Names differ in more than case and are not reserved. Collections need a group in
+    /// memory, which may have one vector.
+    pub(crate) fn add(&mut self, features: &[FeatureDefinition]) -> Result<(), Error> {
+        for feature in features {
+            self.add_one(feature)?;
+        }
+        Ok(())
+    }
+
+    fn add_one(&mut self, feature: &FeatureDefinition) -> Result<(), Error> {
         let name = &feature.feature_name;
         let lower = name.to_lowercase();
         if RESERVED.contains(&lower.as_str()) {
@@ -28,38 +61,61 @@ pub(crate) fn check(
                 "FeatureName `{name}` is reserved."
             )));
         }
-        if feature.collection_type.is_some() || feature.collection_config.is_some() {
+        let collection = Collection::of(feature)?;
+        if collection.is_some() && self.storage != Storage::InMemory {
             return Err(Error::validation(format!(
                 "FeatureName `{name}` is a collection; collections need an online store of type \
                  InMemory."
             )));
         }
-        if !names.insert(lower) {
+        self.vectors += usize::from(is_vector(collection));
+        if self.vectors > MOST_VECTORS {
+            return Err(Error::validation(format!(
+                "FeatureName `{name}` is a second Vector; a feature group has at most one."
+            )));
+        }
+        if !self.names.insert(lower) {
             return Err(Error::validation(format!(
                 "FeatureName `{name}` is defined more than once; names differ in more than case."
             )));
         }
+        Ok(())
     }
-    Ok(())
+}
+
+fn is_vector(collection: Option<Collection>) -> bool {
+    matches!(collection, Some(Collection::Vector { .. }))
 }
 
 /// The definitions as they are stored.
-pub(crate) fn definitions(features: &[FeatureDefinition]) -> Vec<Definition> {
-    features
-        .iter()
-        .map(|feature| Definition {
+pub(crate) fn definitions(features: &[FeatureDefinition]) -> Result<Vec<Definition>, Error> {
+    let definition = |feature: &FeatureDefinition| {
+        Ok(Definition {
             name: feature.feature_name.clone(),
             kind: match feature.feature_type {
                 sagemaker::FeatureType::Integral => FeatureType::Integral,
                 sagemaker::FeatureType::Fractional => FeatureType::Fractional,
                 sagemaker::FeatureType::String => FeatureType::String,
             },
+            collection: Collection::of(feature)?,
             added: None,
             changed: None,
             description: None,
             parameters: BTreeMap::new(),
         })
-        .collect()
+    };
+    features.iter().map(definition).collect()
+}
+
+/// A definition as AWS shows it.
+pub(crate) fn definition(definition: &Definition) -> FeatureDefinition {
+    let collection = definition.collection;
+    FeatureDefinition {
+        feature_name: definition.name.clone(),
+        feature_type: shape(definition.kind),
+        collection_type: collection.map(Collection::shape),
+        collection_config: collection.and_then(Collection::config),
+    }
 }
 
 /// The type as AWS shows it.

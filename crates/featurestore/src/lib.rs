@@ -8,6 +8,7 @@
 
 mod actions;
 mod answer;
+mod collections;
 mod condition_keys;
 mod data_keys;
 mod error;
@@ -19,21 +20,26 @@ mod input;
 mod key_records;
 mod lifecycle;
 mod maintenance;
+mod meter;
 mod name;
+mod opened;
 pub mod ops;
 mod pending;
+mod paging;
 mod put;
 mod records;
 mod renewal;
 mod reseal;
 mod runtime;
 mod schema;
+mod sent;
 mod source;
 mod tags;
 #[cfg(test)]
 mod testing;
 mod ttl;
 mod upkeep;
+mod throughput;
 mod values;
 mod wrapping;
 
@@ -44,7 +50,7 @@ pub use maintenance::{Undone, maintain};
 pub use pending::{PendingUpdate, Update};
 pub use records::{GroupRecord, tables};
 pub use renewal::{RenewalLimits, keep_counts};
-pub use runtime::{Options, Runtime};
+pub use runtime::{Extensions, Options, Quotas, Runtime};
 pub use source::FeatureGroups;
 
 use pipeline::Registry;

@@ -156,6 +156,7 @@ pub(crate) async fn purge_group(
             return Ok(());
         }
     }
+    runtime.meters.forget(purge.number);
     commit(services, lifecycle::deleted(services, purge)).await
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::records::{Definition, GroupRecord, Storage};
+use crate::throughput::Throughput;
 use crate::ttl::Ttl;
 
 /// The last update of a group that is not simply done.
@@ -25,6 +26,9 @@ pub struct PendingUpdate {
     pub ttl: Option<Ttl>,
     /// The storage type that is to be.
     pub storage: Storage,
+    /// The throughput that is to be.
+    #[serde(default, skip_serializing_if = "Throughput::is_default")]
+    pub throughput: Throughput,
 }
 
 impl PendingUpdate {
@@ -35,6 +39,7 @@ impl PendingUpdate {
             features: added.unwrap_or_default().to_vec(),
             ttl: after.online.ttl,
             storage: after.online.storage,
+            throughput: after.throughput,
         }
     }
 
@@ -43,5 +48,6 @@ impl PendingUpdate {
         group.definitions.extend(self.features);
         group.online.ttl = self.ttl;
         group.online.storage = self.storage;
+        group.throughput = self.throughput;
     }
 }

@@ -1,21 +1,16 @@
-//! From a record on the wire to a sealed cell.
+//! From a record on the wire to the version of it that is to be stored.
 
 use std::borrow::Cow;
-use std::sync::atomic::Ordering;
 
-use online::{
-    CellKey, EventTime, GroupNumber, Header, Payload, PayloadWriter, Rule, SealedCell, Version,
-    Write,
-};
-use pipeline::Ctx;
+use online::{EventTime, Payload, Rule};
 use shapes::featurestore_runtime::{FeatureValue, TargetStore};
-use store::{Batch, Lane};
 
+use crate::Error;
 use crate::answer::unknown_feature;
-use crate::data_keys::{Access, Keys};
 use crate::records::GroupRecord;
+use crate::sent::Sent;
+use crate::ttl::Ttl;
 use crate::values::{FeatureType, IDENTIFIER_BYTES, RECORD_BYTES};
-use crate::{Error, Runtime};
 
 /// A record that follows every rule of its group.
 #[derive(Debug)]
@@ -23,6 +18,20 @@ pub(crate) struct Accepted<'a> {
     pub(crate) identifier: Cow<'a, str>,
     pub(crate) event_time: EventTime,
     pub(crate) payload: Payload,
+}
+
+impl Accepted<'_> {
+    /// The version of the record that a put stores, which lives for `ttl`.
+    pub(crate) fn version(&self, ttl: Option<Ttl>) -> NewVersion<'_> {
+        NewVersion {
+            identifier: &self.identifier,
+            event_time: self.event_time,
+            payload: Some(&self.payload),
+            deleted: false,
+            expires_at: ttl.map(|ttl| self.event_time.saturating_add(ttl.duration())),
+            rule: Rule::Put,
+        }
+    }
 }
 
 /// Checks a record and lays it out.
@@ -35,34 +44,20 @@ pub(crate) fn accept<'a>(
 ) -> Result<Accepted<'a>, Error> {
     let schema = &group.schema;
     let mut seen = vec![false; schema.len()];
-    let mut features: Vec<(usize, &'a str)> = Vec::with_capacity(record.len());
+    let mut features: Vec<(usize, Sent<'a>)> = Vec::with_capacity(record.len());
     let mut size = 0_usize;
     for feature in record {
-        let name = &feature.feature_name;
         let guess = features.last().map_or(0, |(index, _)| index + 1);
-        let index = schema
-            .find(name, guess)
-            .ok_or_else(|| unknown_feature(name))?;
-        let kind = schema
-            .feature(index)
-            .map_or(FeatureType::String, |feature| feature.kind);
-        let value = value_of(feature, kind)?;
+        let (index, value) = sent(group, feature, guess)?;
         match seen.get_mut(index) {
             Some(slot) if !*slot => *slot = true,
-            _ => {
-                return Err(Error::validation(format!(
-                    "FeatureName `{name}` appears more than once in the record."
-                )));
-            }
+            _ => return Err(sent_twice(feature)),
         }
-        size = size.saturating_add(name.len()).saturating_add(value.len());
+        let name = feature.feature_name.len();
+        size = size.saturating_add(name).saturating_add(value.size());
         features.push((index, value));
     }
-    if size > RECORD_BYTES {
-        return Err(Error::validation(format!(
-            "the record has {size} bytes; at most {RECORD_BYTES} are allowed."
-        )));
-    }
+    check_size(size)?;
     let identifier = identifier_of(
         group,
         required(group, &features, schema.identifier(), "record identifier")?,
@@ -71,12 +66,12 @@ pub(crate) fn accept<'a>(
         group,
         required(group, &features, schema.event_time(), "event time")?,
     )?;
-    let mut payload = PayloadWriter::new(&identifier, size);
+    let mut payload = schema.writer(&identifier, size);
     for (index, value) in features {
-        if index == schema.identifier() && value == identifier {
+        if index == schema.identifier() && value == Sent::Text(&identifier) {
             payload.identifier_feature(index);
         } else {
-            payload.feature(index, value);
+            value.put(&mut payload, index)?;
         }
     }
     Ok(Accepted {
@@ -86,10 +81,41 @@ pub(crate) fn accept<'a>(
     })
 }
 
+/// The place of the feature that `value` is of, and its value; tries `guess` first.
+pub(crate) fn sent<'a>(
+    group: &GroupRecord,
+    value: &'a FeatureValue,
+    guess: usize,
+) -> Result<(usize, Sent<'a>), Error> {
+    let name = &value.feature_name;
+    let unknown = || unknown_feature(name);
+    let index = group.schema.find(name, guess).ok_or_else(unknown)?;
+    let known = group.schema.feature(index).ok_or_else(unknown)?;
+    Ok((index, Sent::of(value, known)?))
+}
+
+/// The record has two values for one feature.
+pub(crate) fn sent_twice(value: &FeatureValue) -> Error {
+    Error::validation(format!(
+        "FeatureName `{}` appears more than once in the record.",
+        value.feature_name
+    ))
+}
+
+/// Checks the size of a record: the bytes of all names and values.
+pub(crate) fn check_size(size: usize) -> Result<(), Error> {
+    if size <= RECORD_BYTES {
+        return Ok(());
+    }
+    Err(Error::validation(format!(
+        "the record has {size} bytes; at most {RECORD_BYTES} are allowed."
+    )))
+}
+
 /// What a soft delete leaves: identifier and event time, all else null.
 pub(crate) fn tombstone(group: &GroupRecord, identifier: &str, event_time: &str) -> Payload {
     let schema = &group.schema;
-    let mut payload = PayloadWriter::new(identifier, event_time.len());
+    let mut payload = schema.writer(identifier, event_time.len());
     payload.identifier_feature(schema.identifier());
     if schema.event_time() != schema.identifier() {
         payload.feature(schema.event_time(), event_time);
@@ -97,36 +123,14 @@ pub(crate) fn tombstone(group: &GroupRecord, identifier: &str, event_time: &str)
     payload.finish()
 }
 
-/// The value of a feature of type `kind`.
-pub(crate) fn value_of(feature: &FeatureValue, kind: FeatureType) -> Result<&str, Error> {
-    let name = &feature.feature_name;
-    if feature.value_as_string_list.is_some() {
-        return Err(Error::validation(format!(
-            "FeatureName `{name}` is not a collection: ValueAsStringList is not allowed."
-        )));
-    }
-    let value = feature.value_as_string.as_deref().ok_or_else(|| {
-        Error::validation(format!(
-            "FeatureName `{name}` has no value; leave the feature out to set it to null."
-        ))
-    })?;
-    if kind.admits(value) {
-        Ok(value)
-    } else {
-        Err(Error::validation(format!(
-            "the value of FeatureName `{name}` is not of type {kind}."
-        )))
-    }
-}
-
 fn required<'a>(
     group: &GroupRecord,
-    features: &[(usize, &'a str)],
+    features: &[(usize, Sent<'a>)],
     index: usize,
     what: &str,
 ) -> Result<&'a str, Error> {
     let found = features.iter().find(|(place, _)| *place == index);
-    found.map(|(_, value)| *value).ok_or_else(|| {
+    found.and_then(|(_, value)| value.text()).ok_or_else(|| {
         let name = group
             .schema
             .feature(index)
@@ -189,58 +193,11 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) identifier: &'a str,
     pub(crate) event_time: EventTime,
     /// What is stored; nothing for a hard delete.
-    pub(crate) payload: Option<Payload>,
+    pub(crate) payload: Option<&'a Payload>,
     /// Whether the payload is a tombstone.
     pub(crate) deleted: bool,
     pub(crate) expires_at: Option<EventTime>,
     pub(crate) rule: Rule,
-}
-
-/// The change that writes `version`, sealed under the group's current data key, which
-/// `access` lets be used.
-pub(crate) async fn stage(
-    ctx: &Ctx,
-    runtime: &Runtime,
-    keys: &mut Keys<'_>,
-    (group, access): (&GroupRecord, &Access),
-    version: NewVersion<'_>,
-) -> Result<Batch, Error> {
-    let index = keys.index(group, access).await?;
-    let key = CellKey::new(GroupNumber(group.number), &index, version.identifier);
-    let number = Version {
-        event_time: version.event_time,
-        sequence: runtime.cells.next_sequence()?,
-    };
-    let cell = match &version.payload {
-        None => None,
-        Some(payload) => {
-            let data_key = keys.data(group, access, group.data_key).await?;
-            group.schema.sealed.fetch_add(1, Ordering::Relaxed);
-            let header = Header {
-                data_key: group.data_key,
-                version: number,
-                expires_at: version.expires_at,
-                deleted: version.deleted,
-            };
-            Some(SealedCell::seal(
-                ctx.entropy(),
-                &data_key,
-                &key,
-                header,
-                payload,
-            )?)
-        }
-    };
-    let mut batch = Batch::new(Lane::Data);
-    let write = Write {
-        key,
-        version: number,
-        cell,
-        rule: version.rule,
-        now: ctx.time(),
-    };
-    runtime.cells.stage(&mut batch, write);
-    Ok(batch)
 }
 
 #[cfg(test)]

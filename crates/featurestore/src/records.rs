@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shapes::sagemaker::FeatureParameter;
 use store::{AnyTable, Key, KeyBuilder, Record, RecordError, Table, View};
 use types::{AccountId, Arn, Region, Timestamp};
 
 use crate::Error;
+use crate::collections::Collection;
 use crate::key_records::{GROUP_KEYS, GroupKeys, KEY_USES, RENEWALS};
 use crate::pending::Update;
 use crate::schema::Schema;
+use crate::throughput::Throughput;
 use crate::ttl::Ttl;
 use crate::values::FeatureType;
 
@@ -96,6 +99,9 @@ pub struct GroupRecord {
     /// Its last update, if that is still to be done or has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Update>,
+    /// How many request units a second it may use.
+    #[serde(default, skip_serializing_if = "Throughput::is_default")]
+    pub throughput: Throughput,
     /// What is computed from the rest when the record is loaded.
     #[serde(skip)]
     pub(crate) schema: Schema,
@@ -109,6 +115,9 @@ pub struct Definition {
     /// The type.
     #[serde(rename = "type")]
     pub kind: FeatureType,
+    /// Of which kind of collection, if it has several values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collection: Option<Collection>,
     /// When it was added, if it was not there from the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added: Option<Timestamp>,
@@ -121,6 +130,27 @@ pub struct Definition {
     /// What else is said of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
+}
+
+impl Definition {
+    /// When the feature came to be.
+    pub(crate) fn created(&self, group: &GroupRecord) -> Timestamp {
+        self.added.unwrap_or(group.created)
+    }
+
+    /// When the feature, or what is said of it, was changed last.
+    pub(crate) fn modified(&self, group: &GroupRecord) -> Timestamp {
+        self.changed.unwrap_or_else(|| self.created(group))
+    }
+
+    /// What is said of it, as AWS shows it.
+    pub(crate) fn parameters(&self) -> Vec<FeatureParameter> {
+        let parameter = |(key, value): (&String, &String)| FeatureParameter {
+            key: Some(key.clone()),
+            value: Some(value.clone()),
+        };
+        self.parameters.iter().map(parameter).collect()
+    }
 }
 
 /// A KMS key that a group moves away from.
@@ -143,7 +173,8 @@ pub struct OnlineStore {
     pub storage: Storage,
 }
 
-/// The kind of online store. Both behave alike here.
+/// The kind of online store. All keep their records in the same cells; what a group may have
+/// and do depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Storage {
     /// `Standard`.
@@ -151,6 +182,18 @@ pub enum Storage {
     /// `Standard_V2`.
     #[serde(rename = "Standard_V2")]
     StandardV2,
+    /// `InMemory`.
+    InMemory,
+}
+
+impl Storage {
+    /// Whether `UpdateRecord` may change records.
+    pub(crate) fn takes_updates(self) -> bool {
+        match self {
+            Self::Standard => false,
+            Self::StandardV2 | Self::InMemory => true,
+        }
+    }
 }
 
 /// Where a group is in its life, as at AWS. When it is gone it has no record.
@@ -236,6 +279,7 @@ impl GroupRecord {
             failure: self.failure.clone(),
             updated: self.updated,
             update: self.update.clone(),
+            throughput: self.throughput,
             schema: Schema::counting(&self.schema.sealed),
         }
     }

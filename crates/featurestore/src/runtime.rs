@@ -8,6 +8,7 @@ use online::{Cells, EmbeddedCells};
 use store::Store;
 
 use crate::data_keys::DataKeys;
+use crate::meter::Meters;
 use crate::renewal::RenewalLimits;
 use crate::reseal::Turn;
 use crate::upkeep::Upkeep;
@@ -18,11 +19,47 @@ pub struct Runtime {
     pub(crate) cells: Arc<dyn Cells>,
     pub(crate) keys: Arc<DataKeys>,
     pub(crate) upkeep: Upkeep,
-    pub(crate) group_limit: usize,
     pub(crate) renewal: RenewalLimits,
     pub(crate) turn: Turn,
     /// How often groups are diagnosed.
     pub(crate) diagnoses: Lookups,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) quotas: Quotas,
+    pub(crate) extensions: Extensions,
+}
+
+/// How much an account may have in a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quotas {
+    /// Feature groups.
+    pub groups: usize,
+    /// Features of one group; no request makes more than 2,500 at once.
+    pub features: usize,
+    /// Provisioned units a second of one group, each for reading and for writing.
+    pub units_per_group: u32,
+    /// The same of all groups together.
+    pub units_per_region: u32,
+}
+
+impl Default for Quotas {
+    /// AWS's.
+    fn default() -> Self {
+        Self {
+            groups: 100,
+            features: 2500,
+            units_per_group: 40_000,
+            units_per_region: 80_000,
+        }
+    }
+}
+
+/// What AWS refuses and this deployment allows; nothing, unless the operator says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extensions {
+    /// Online stores of type `InMemory` may have a customer managed key.
+    pub in_memory_cmk: bool,
+    /// Groups with an online store of type `InMemory` may have an offline store.
+    pub in_memory_offline: bool,
 }
 
 /// Pages of `DiagnoseFeatureGroups` a second, for each account and region.
@@ -35,8 +72,10 @@ pub struct Options {
     pub key_lifetime: Duration,
     /// The same where the KMS key is in a custom key store, at most as long.
     pub outside_key_lifetime: Duration,
-    /// How many groups an account may have in a region.
-    pub group_limit: usize,
+    /// How much an account may have.
+    pub quotas: Quotas,
+    /// What is allowed beyond AWS's rules.
+    pub extensions: Extensions,
     /// When data keys are renewed.
     pub renewal: RenewalLimits,
 }
@@ -46,7 +85,8 @@ impl Default for Options {
         Self {
             key_lifetime: Duration::from_mins(5),
             outside_key_lifetime: Duration::from_secs(10),
-            group_limit: 100,
+            quotas: Quotas::default(),
+            extensions: Extensions::default(),
             renewal: RenewalLimits::default(),
         }
     }
@@ -54,7 +94,8 @@ impl Default for Options {
 
 impl Runtime {
     /// Opens the online cells in `store`, which must hold [`crate::tables`] and
-    /// [`online::spaces`] and should be an [`online::CachedStore`].
+    /// [`online::spaces`] and should be an [`online::CachedStore`]. The recorder of
+    /// metrics must be installed before.
     pub async fn open(store: Arc<dyn Store>, options: Options) -> Result<Self, online::OpenError> {
         let cells = EmbeddedCells::open(store).await?;
         Ok(Self {
@@ -64,7 +105,9 @@ impl Runtime {
                 options.outside_key_lifetime,
             )),
             upkeep: Upkeep::default(),
-            group_limit: options.group_limit,
+            meters: Arc::default(),
+            quotas: options.quotas,
+            extensions: options.extensions,
             renewal: options.renewal,
             turn: Turn::default(),
             diagnoses: Lookups::new(DIAGNOSES),

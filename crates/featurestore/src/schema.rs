@@ -1,12 +1,15 @@
 //! What is computed from a group's record once per load, for requests to use.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
+use online::PayloadWriter;
 use pipeline::KeySet;
 
 use crate::answer;
+use crate::collections::Collection;
+use crate::meter::Meter;
 use crate::records::GroupRecord;
 use crate::values::FeatureType;
 
@@ -15,10 +18,14 @@ use crate::values::FeatureType;
 pub(crate) struct Schema {
     by_name: HashMap<Box<str>, usize>,
     features: Vec<Feature>,
+    /// Whether any feature is a collection.
+    has_lists: bool,
     identifier: usize,
     event_time: usize,
     /// How many records the newest data key has sealed since that was last written down.
     pub(crate) sealed: Arc<AtomicU64>,
+    /// What the group uses of its throughput, if it was asked for.
+    pub(crate) meter: OnceLock<Arc<Meter>>,
     /// The encryption context of every key of the group.
     pub(crate) context: BTreeMap<String, String>,
     /// The condition keys that KMS sees when a key of the group is unwrapped.
@@ -32,6 +39,7 @@ pub(crate) struct Schema {
 pub(crate) struct Feature {
     pub(crate) name: Box<str>,
     pub(crate) kind: FeatureType,
+    pub(crate) collection: Option<Collection>,
     /// The JSON of a value of this feature, up to the value itself.
     pub(crate) json_head: Box<[u8]>,
 }
@@ -53,7 +61,8 @@ impl Schema {
             .map(|definition| Feature {
                 name: Box::from(definition.name.as_str()),
                 kind: definition.kind,
-                json_head: answer::json_head(&definition.name),
+                collection: definition.collection,
+                json_head: answer::json_head(&definition.name, definition.collection),
             })
             .collect();
         let named = features.iter().enumerate();
@@ -67,7 +76,9 @@ impl Schema {
             sealed: Arc::clone(&group.schema.sealed),
             identifier,
             event_time,
+            meter: OnceLock::new(),
             by_name,
+            has_lists: features.iter().any(|feature| feature.collection.is_some()),
             features,
             decrypt_keys: Arc::new(kms::encryption_context_keys(&context)),
             context,
@@ -91,6 +102,15 @@ impl Schema {
     /// The feature at `index`.
     pub(crate) fn feature(&self, index: usize) -> Option<&Feature> {
         self.features.get(index)
+    }
+
+    /// The beginning of a record's payload; `capacity` guesses the length of all values.
+    pub(crate) fn writer(&self, identifier: &str, capacity: usize) -> PayloadWriter {
+        if self.has_lists {
+            PayloadWriter::with_lists(identifier, capacity)
+        } else {
+            PayloadWriter::new(identifier, capacity)
+        }
     }
 
     /// How many features there are.

@@ -8,6 +8,7 @@ use types::Timestamp;
 
 use crate::records::{Definition, GroupRecord, OnlineStore, Status, Storage, group_arn};
 use crate::schema::Schema;
+use crate::throughput::Throughput;
 use crate::ttl::{Ttl, TtlUnit};
 use crate::values::FeatureType;
 
@@ -18,6 +19,7 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
     let definition = |(name, kind): &(&str, FeatureType)| Definition {
         name: (*name).to_owned(),
         kind: *kind,
+        collection: None,
         added: None,
         changed: None,
         description: None,
@@ -56,9 +58,17 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
         failure: None,
         updated: None,
         update: None,
+        throughput: Throughput::default(),
         schema: Schema::default(),
     };
     group.loaded();
+    group
+}
+
+/// The usual group, whose records live for ever.
+pub(crate) fn group_without_ttl() -> GroupRecord {
+    let mut group = group(&[("id", FeatureType::String), ("at", FeatureType::String)]);
+    group.online.ttl = None;
     group
 }
 

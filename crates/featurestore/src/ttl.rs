@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use shapes::{featurestore_runtime, sagemaker};
 
 use crate::Error;
+use crate::records::GroupRecord;
 
 /// A time to live, as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,15 @@ impl Ttl {
             Unit::Weeks => TtlUnit::Weeks,
         };
         Self::new(unit, ttl.value)
+    }
+
+    /// The time to live of a record that is put into `group`: `asked`, else the group's.
+    pub(crate) fn of_put(
+        asked: Option<&featurestore_runtime::TtlDuration>,
+        group: &GroupRecord,
+    ) -> Result<Option<Self>, Error> {
+        let asked = asked.map(Self::of_record).transpose()?;
+        Ok(asked.or(group.online.ttl))
     }
 
     fn new(unit: TtlUnit, value: i32) -> Result<Self, Error> {

@@ -36,6 +36,17 @@ impl FeatureType {
         }
     }
 
+    /// What makes two values of this type equal: the number, where it is one.
+    pub(crate) fn comparable(self, text: &str) -> Cow<'_, str> {
+        let number = match self {
+            Self::String => None,
+            Self::Integral => text.parse::<i64>().ok().map(|number| number.to_string()),
+            // Adding zero makes one of the two zeros.
+            Self::Fractional => (text.parse::<f64>().ok()).map(|number| (number + 0.0).to_string()),
+        };
+        number.map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
     /// The event time that `text` says, by the forms of this type.
     pub(crate) fn event_time(self, text: &str) -> Result<EventTime, InvalidEventTime> {
         match self {

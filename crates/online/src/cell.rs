@@ -6,7 +6,7 @@ use crypto::aead::{NONCE_LEN, TAG_LEN};
 use crypto::{HmacSha256Key, Key32, XaesKey};
 use types::Entropy;
 
-use crate::header::Header;
+use crate::header::{Format, Header};
 use crate::{Error, Payload};
 
 /// The number of a feature group among all that ever were; never used twice.
@@ -36,6 +36,7 @@ pub struct CellKey([u8; Self::LENGTH]);
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedCell {
     header: Header,
+    format: Format,
     bytes: Vec<u8>,
 }
 
@@ -111,20 +112,29 @@ impl SealedCell {
         if header.data_key != data_key.number {
             return Err(Error::Sealing);
         }
-        let clear = header.to_bytes();
+        let format = payload.format();
+        let clear = header.encoded(format);
         let plaintext = payload.as_bytes();
         let mut bytes = Vec::with_capacity(Header::LENGTH + NONCE_LEN + plaintext.len() + TAG_LEN);
         bytes.extend_from_slice(&clear);
         let aad = associated_data(key, &clear);
         data_key.key.seal_into(entropy, &aad, plaintext, &mut bytes);
-        Ok(Self { header, bytes })
+        Ok(Self {
+            header,
+            format,
+            bytes,
+        })
     }
 
     /// A cell as the store returned it, which has authenticated the header and its place
     /// ([`crate::CELLS`]); the payload is authenticated by [`Self::open`].
     pub fn from_stored(bytes: Vec<u8>) -> Result<Self, Error> {
-        let header = Header::read(&bytes)?;
-        Ok(Self { header, bytes })
+        let (header, format) = Header::read_with_format(&bytes)?;
+        Ok(Self {
+            header,
+            format,
+            bytes,
+        })
     }
 
     /// The header.
@@ -142,7 +152,11 @@ impl SealedCell {
     /// Fails with [`Error::Damaged`] if this is not what was sealed under `data_key` for
     /// `key`.
     pub fn open(self, data_key: &DataKey, key: &CellKey) -> Result<Payload, Error> {
-        let Self { header, mut bytes } = self;
+        let Self {
+            header,
+            format,
+            mut bytes,
+        } = self;
         if header.data_key != data_key.number {
             return Err(Error::Damaged);
         }
@@ -153,7 +167,7 @@ impl SealedCell {
         let opened = data_key.key.open_in_place(&aad, sealed);
         let length = opened.map_err(|_opaque| Error::Damaged)?.len();
         let start = Header::LENGTH + NONCE_LEN;
-        Ok(Payload::new(bytes, start..start + length))
+        Ok(Payload::new(bytes, start..start + length, format))
     }
 }
 

@@ -4,8 +4,15 @@ use types::Timestamp;
 
 use crate::{Error, EventTime};
 
-/// The format that is written: this header, and the payload of [`crate::Payload`].
-const FORMAT: u8 = 1;
+/// The format of a cell: this header is the same in both, the payload is not
+/// ([`crate::Payload`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// 1: every value is one text.
+    Texts,
+    /// 2: values may be lists.
+    Lists,
+}
 
 const DELETED: u8 = 1;
 const EXPIRES: u8 = 2;
@@ -37,9 +44,14 @@ impl Header {
     /// The length of the encoding.
     pub const LENGTH: usize = 38;
 
-    /// The encoding: format, flags, data key number, event time, sequence, expiry (zeros
-    /// if there is none); numbers big-endian.
+    /// The encoding in front of a payload of texts: format, flags, data key number, event
+    /// time, sequence, expiry (zeros if there is none); numbers big-endian.
     pub fn to_bytes(&self) -> [u8; Self::LENGTH] {
+        self.encoded(Format::Texts)
+    }
+
+    /// The encoding in front of a payload of this format.
+    pub(crate) fn encoded(&self, format: Format) -> [u8; Self::LENGTH] {
         let mut flags = 0;
         if self.deleted {
             flags |= DELETED;
@@ -49,7 +61,7 @@ impl Header {
         }
         let expiry = self.expires_at.map_or([0; 12], EventTime::to_bytes);
         let parts: [&[u8]; 6] = [
-            &[FORMAT],
+            &[format.number()],
             &[flags],
             &self.data_key.to_be_bytes(),
             &self.version.event_time.to_bytes(),
@@ -69,10 +81,13 @@ impl Header {
     /// Fails with [`Error::Format`] for a format of a newer release and with
     /// [`Error::Damaged`] if the bytes are no header.
     pub fn read(value: &[u8]) -> Result<Self, Error> {
-        let (format, rest) = take(value)?;
-        if format != [FORMAT] {
-            return Err(Error::Format { found: format[0] });
-        }
+        Self::read_with_format(value).map(|(header, _)| header)
+    }
+
+    /// The same, and the format of the payload behind it.
+    pub(crate) fn read_with_format(value: &[u8]) -> Result<(Self, Format), Error> {
+        let ([found], rest) = take(value)?;
+        let format = Format::of(found).ok_or(Error::Format { found })?;
         let ([flags], rest) = take(rest)?;
         let (data_key, rest) = take(rest)?;
         let (event_time, rest) = take(rest)?;
@@ -93,8 +108,8 @@ impl Header {
             deleted: flags & DELETED != 0,
         };
         // INVARIANT: one header, one encoding.
-        if value.starts_with(&header.to_bytes()) {
-            Ok(header)
+        if value.starts_with(&header.encoded(format)) {
+            Ok((header, format))
         } else {
             Err(Error::Damaged)
         }
@@ -108,6 +123,32 @@ impl Header {
     /// Whether readers see the record at `now`: neither deleted nor expired.
     pub fn is_visible(&self, now: Timestamp) -> bool {
         !self.deleted && !self.is_expired(now)
+    }
+}
+
+impl Format {
+    fn of(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Texts),
+            2 => Some(Self::Lists),
+            _ => None,
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Texts => 1,
+            Self::Lists => 2,
+        }
+    }
+
+    /// How many bits of a feature's number say what follows.
+    #[inline]
+    pub(crate) fn kind_bits(self) -> u32 {
+        match self {
+            Self::Texts => 1,
+            Self::Lists => 2,
+        }
     }
 }
 
@@ -145,6 +186,10 @@ mod tests {
             header(Some(time(100)), true),
         ] {
             assert_eq!(Header::read(&header.to_bytes()).unwrap(), header);
+            for format in [Format::Texts, Format::Lists] {
+                let read = Header::read_with_format(&header.encoded(format)).unwrap();
+                assert_eq!(read, (header, format));
+            }
         }
     }
 
@@ -164,10 +209,10 @@ mod tests {
     #[test]
     fn formats_of_newer_releases_are_named() {
         let mut newer = header(None, false).to_bytes();
-        newer[0] = 2;
+        newer[0] = 3;
         assert!(matches!(
             Header::read(&newer),
-            Err(Error::Format { found: 2 })
+            Err(Error::Format { found: 3 })
         ));
     }
 

@@ -26,7 +26,7 @@ pub use embedded::{Cells, EmbeddedCells, Fetch, Open, Purged, Swept, Write};
 pub use error::{Error, OpenError};
 pub use event_time::{EventTime, InvalidEventTime};
 pub use header::{Header, Version};
-pub use payload::{Features, Payload, PayloadWriter, Record, RecordFeature};
+pub use payload::{Elements, Features, Payload, PayloadWriter, Record, RecordFeature, Value};
 pub use rule::{Outcome, Rule};
 
 use store::{AnyTable, Space};

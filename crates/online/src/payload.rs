@@ -4,10 +4,15 @@
 //! number, twice the feature's index in the group's definitions, and its value with a
 //! length before it. For the feature that is the identifier the number is one more and no
 //! value follows. Lengths and numbers are of variable length ([`crate::varint`]).
+//!
+//! Format 2, for groups that have collections: the number is four times the index, and one
+//! more for the identifier. Two more says that the value is a list: its elements, each with
+//! its length before it. Which format it is stands in the header of the cell.
 
 use std::fmt;
 use std::ops::Range;
 
+use crate::header::Format;
 use crate::{Error, varint};
 
 /// The plaintext of a record.
@@ -17,25 +22,45 @@ pub struct Payload {
     bytes: Vec<u8>,
     /// Where in `bytes` the plaintext stands: a cell is opened in place.
     plaintext: Range<usize>,
+    format: Format,
 }
 
 /// Builds a [`Payload`].
-pub struct PayloadWriter(Vec<u8>);
+pub struct PayloadWriter {
+    bytes: Vec<u8>,
+    format: Format,
+}
 
 /// A record that borrows from its payload.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
     identifier: &'a [u8],
     features: &'a [u8],
+    format: Format,
 }
 
 /// A feature of a record.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RecordFeature<'a> {
     /// The feature's place in the group's definitions.
     pub index: usize,
-    /// The value's text, as the caller wrote it.
-    pub value: &'a [u8],
+    /// The value.
+    pub value: Value<'a>,
+}
+
+/// The value of a feature, as the caller wrote it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// One text.
+    Text(&'a [u8]),
+    /// The texts of a collection.
+    List(Elements<'a>),
+}
+
+/// The elements of a collection, in the order they were put.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Elements<'a> {
+    rest: &'a [u8],
 }
 
 /// The features of a record, in the order they were put.
@@ -43,38 +68,89 @@ pub struct RecordFeature<'a> {
 pub struct Features<'a> {
     identifier: &'a [u8],
     rest: &'a [u8],
+    format: Format,
 }
 
+/// Of a feature's number in format 2: the value is a list.
+const LIST: u64 = 2;
+
 impl PayloadWriter {
-    /// A record with this identifier; `capacity` guesses the length of all values.
+    /// A record with this identifier, of texts only; `capacity` guesses the length of all
+    /// values.
     pub fn new(identifier: &str, capacity: usize) -> Self {
+        Self::of(Format::Texts, identifier, capacity)
+    }
+
+    /// A record with this identifier, whose values may be lists.
+    pub fn with_lists(identifier: &str, capacity: usize) -> Self {
+        Self::of(Format::Lists, identifier, capacity)
+    }
+
+    fn of(format: Format, identifier: &str, capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(capacity.saturating_add(identifier.len()) + 16);
         push_bytes(&mut bytes, identifier);
-        Self(bytes)
+        Self { bytes, format }
     }
 
     /// Appends the feature at `index` of the definitions.
     pub fn feature(&mut self, index: usize, value: &str) {
-        varint::push(&mut self.0, number(index) << 1);
-        push_bytes(&mut self.0, value);
+        self.head(index, 0);
+        push_bytes(&mut self.bytes, value);
     }
 
     /// Appends the feature that is the identifier.
     pub fn identifier_feature(&mut self, index: usize) {
-        varint::push(&mut self.0, (number(index) << 1) | 1);
+        self.head(index, 1);
+    }
+
+    /// Appends the feature at `index` of the definitions, which is a collection.
+    ///
+    /// Fails with [`Error::Sealing`] if the record was begun for texts only.
+    pub fn list<'e>(
+        &mut self,
+        index: usize,
+        elements: impl Iterator<Item = &'e str> + Clone,
+    ) -> Result<(), Error> {
+        if self.format != Format::Lists {
+            return Err(Error::Sealing);
+        }
+        self.head(index, LIST);
+        let lengths = elements.clone().map(|element| {
+            let length = number(element.len());
+            varint::length(length) + element.len()
+        });
+        varint::push(&mut self.bytes, number(lengths.sum()));
+        for element in elements {
+            push_bytes(&mut self.bytes, element);
+        }
+        Ok(())
+    }
+
+    fn head(&mut self, index: usize, kind: u64) {
+        let shift = self.format.kind_bits();
+        varint::push(&mut self.bytes, (number(index) << shift) | kind);
     }
 
     /// The payload.
     pub fn finish(self) -> Payload {
-        let plaintext = 0..self.0.len();
-        Payload::new(self.0, plaintext)
+        let plaintext = 0..self.bytes.len();
+        Payload::new(self.bytes, plaintext, self.format)
     }
 }
 
 impl Payload {
     /// A payload that stands at `plaintext` in `bytes`.
-    pub(crate) fn new(bytes: Vec<u8>, plaintext: Range<usize>) -> Self {
-        Self { bytes, plaintext }
+    pub(crate) fn new(bytes: Vec<u8>, plaintext: Range<usize>, format: Format) -> Self {
+        Self {
+            bytes,
+            plaintext,
+            format,
+        }
+    }
+
+    /// The format that it is laid out by.
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     /// The plaintext.
@@ -97,6 +173,7 @@ impl Payload {
         Ok(Record {
             identifier,
             features: rest,
+            format: self.format,
         })
     }
 }
@@ -112,6 +189,7 @@ impl<'a> Record<'a> {
         Features {
             identifier: self.identifier,
             rest: self.features,
+            format: self.format,
         }
     }
 }
@@ -136,15 +214,44 @@ impl<'a> Features<'a> {
     #[inline]
     fn take(&mut self) -> Option<RecordFeature<'a>> {
         let head = varint::take(&mut self.rest)?;
-        let value = if head & 1 == 1 {
-            self.identifier
-        } else {
-            take_bytes(&mut self.rest)?
+        let shift = self.format.kind_bits();
+        let value = match head & ((1 << shift) - 1) {
+            0 => Value::Text(take_bytes(&mut self.rest)?),
+            1 => Value::Text(self.identifier),
+            2 => Value::List(Elements {
+                rest: take_bytes(&mut self.rest)?,
+            }),
+            _ => return None,
         };
         Some(RecordFeature {
-            index: head >> 1,
+            index: head >> shift,
             value,
         })
+    }
+}
+
+impl Value<'_> {
+    /// The bytes that it takes in the payload, without what stands before them.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(elements) => elements.rest.len(),
+        }
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Result<&'a [u8], Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let element = take_bytes(&mut self.rest);
+        if element.is_none() {
+            self.rest = &[];
+        }
+        Some(element.ok_or(Error::Damaged))
     }
 }
 
@@ -174,7 +281,7 @@ impl fmt::Debug for Payload {
 
 impl fmt::Debug for PayloadWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PayloadWriter({} bytes)", self.0.len())
+        write!(f, "PayloadWriter({} bytes)", self.bytes.len())
     }
 }
 
@@ -190,8 +297,20 @@ impl fmt::Debug for RecordFeature<'_> {
             f,
             "RecordFeature({}, {} bytes)",
             self.index,
-            self.value.len()
+            self.value.size()
         )
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({} bytes)", self.size())
+    }
+}
+
+impl fmt::Debug for Elements<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Elements({} bytes)", self.rest.len())
     }
 }
 
@@ -207,27 +326,59 @@ mod tests {
 
     use super::*;
 
-    fn listed(payload: &Payload) -> Vec<(usize, String)> {
+    /// A value as the tests compare it.
+    #[derive(Debug, Clone, PartialEq)]
+    enum Known {
+        Text(String),
+        List(Vec<String>),
+    }
+
+    fn text(value: &str) -> Known {
+        Known::Text(value.to_owned())
+    }
+
+    fn string(bytes: &[u8]) -> String {
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    fn listed(payload: &Payload) -> Vec<(usize, Known)> {
         let features = payload.record().unwrap().features();
         features
             .map(|feature| {
                 let feature = feature.unwrap();
-                (
-                    feature.index,
-                    String::from_utf8(feature.value.to_vec()).unwrap(),
-                )
+                let known = match feature.value {
+                    Value::Text(bytes) => Known::Text(string(bytes)),
+                    Value::List(elements) => {
+                        Known::List(elements.map(|element| string(element.unwrap())).collect())
+                    }
+                };
+                (feature.index, known)
             })
             .collect()
     }
 
     fn payload(bytes: &[u8]) -> Payload {
-        Payload::new(bytes.to_vec(), 0..bytes.len())
+        Payload::new(bytes.to_vec(), 0..bytes.len(), Format::Texts)
+    }
+
+    fn payload_with_lists(bytes: &[u8]) -> Payload {
+        Payload::new(bytes.to_vec(), 0..bytes.len(), Format::Lists)
+    }
+
+    fn is_damaged(payload: &Payload) -> bool {
+        payload.record().is_ok_and(|record| {
+            record.features().any(|feature| match feature {
+                Err(_) => true,
+                Ok(feature) => match feature.value {
+                    Value::Text(_) => false,
+                    Value::List(mut elements) => elements.any(|element| element.is_err()),
+                },
+            })
+        })
     }
 
     fn damaged(bytes: &[u8]) -> bool {
-        payload(bytes)
-            .record()
-            .is_ok_and(|record| record.features().any(|feature| feature.is_err()))
+        is_damaged(&payload(bytes))
     }
 
     #[test]
@@ -240,10 +391,52 @@ mod tests {
         let expected = [(2, "39.02"), (0, "EWR"), (300, "")];
         assert_eq!(
             listed(&payload),
-            expected.map(|(index, value)| (index, value.to_owned()))
+            expected.map(|(index, value)| (index, text(value)))
         );
         assert_eq!(payload.record().unwrap().identifier(), b"EWR");
         assert_eq!(payload.as_bytes(), b"\x03EWR\x04\x0539.02\x01\xd8\x04\x00");
+    }
+
+    #[test]
+    fn lists_keep_their_elements() {
+        let mut writer = PayloadWriter::with_lists("a", 16);
+        writer.identifier_feature(0);
+        writer.list(1, ["x", "", "yz"].into_iter()).unwrap();
+        writer.feature(2, "t");
+        writer.list(3, [].into_iter()).unwrap();
+        let payload = writer.finish();
+        let list =
+            |elements: &[&str]| Known::List(elements.iter().map(|one| (*one).to_owned()).collect());
+        let expected = [
+            (0, text("a")),
+            (1, list(&["x", "", "yz"])),
+            (2, text("t")),
+            (3, list(&[])),
+        ];
+        assert_eq!(listed(&payload), expected);
+        assert_eq!(
+            payload.as_bytes(),
+            b"\x01a\x01\x06\x06\x01x\x00\x02yz\x08\x01t\x0e\x00"
+        );
+    }
+
+    #[test]
+    fn a_record_of_texts_takes_no_list() {
+        let mut writer = PayloadWriter::new("a", 16);
+        let refused = writer.list(1, ["x"].into_iter());
+        assert!(matches!(refused, Err(Error::Sealing)));
+    }
+
+    #[test]
+    fn cut_lists_and_unknown_kinds_are_damaged() {
+        for bytes in [
+            &b"\x01a\x06\x02\x02x"[..],
+            b"\x01a\x06\x03\x01x\x80",
+            b"\x01a\x06\x04\x01x",
+            b"\x01a\x07",
+        ] {
+            assert!(is_damaged(&payload_with_lists(bytes)), "{bytes:?}");
+        }
     }
 
     #[test]
@@ -277,12 +470,33 @@ mod tests {
             }
             let payload = writer.finish();
             prop_assert_eq!(payload.record().unwrap().identifier(), identifier.as_bytes());
+            let features: Vec<_> = features
+                .iter()
+                .map(|(index, value)| (*index, text(value)))
+                .collect();
             prop_assert_eq!(listed(&payload), features);
+        }
+
+        #[test]
+        fn payloads_with_lists_read_back(
+            features in proptest::collection::vec(
+                (0_usize..2500, proptest::collection::vec(".{0,5}", 0..200)), 0..5),
+        ) {
+            let mut writer = PayloadWriter::with_lists("a", 0);
+            for (index, elements) in &features {
+                writer.list(*index, elements.iter().map(String::as_str)).unwrap();
+            }
+            let features: Vec<_> = features
+                .into_iter()
+                .map(|(index, elements)| (index, Known::List(elements)))
+                .collect();
+            prop_assert_eq!(listed(&writer.finish()), features);
         }
 
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             damaged(&bytes);
+            is_damaged(&payload_with_lists(&bytes));
         }
     }
 }

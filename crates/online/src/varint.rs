@@ -13,6 +13,12 @@ pub(crate) fn push(target: &mut Vec<u8>, mut number: u64) {
     }
 }
 
+/// How many bytes `number` takes.
+pub(crate) fn length(number: u64) -> usize {
+    let bits = u64::BITS - number.leading_zeros();
+    usize::try_from(bits.div_ceil(7).max(1)).unwrap_or(1)
+}
+
 /// Takes a number from the front of `bytes`.
 ///
 /// `None` if the bytes end within it, or if it has more than five bytes: nothing that is
@@ -39,6 +45,7 @@ mod tests {
         let mut bytes = Vec::new();
         push(&mut bytes, number);
         assert_eq!(bytes, expected);
+        assert_eq!(length(number), expected.len());
         let mut rest = &*bytes;
         assert_eq!(take(&mut rest), usize::try_from(number).ok());
         assert!(rest.is_empty());

@@ -94,7 +94,11 @@ pub(crate) async fn deployment(
     }
     let options = featurestore::Options {
         outside_key_lifetime: Duration::from_secs(config.limits.outside_key_seconds),
-        group_limit: config.limits.feature_groups,
+        quotas: featurestore::Quotas {
+            groups: config.limits.feature_groups,
+            ..config.feature_store
+        },
+        extensions: config.extensions,
         renewal: featurestore::RenewalLimits {
             age: Duration::from_secs(config.limits.data_key_days * 24 * 60 * 60),
             records: config.limits.data_key_records,

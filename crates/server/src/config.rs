@@ -4,6 +4,7 @@
 //! over defaults. A file that is wrong is refused with the line and the reason.
 
 mod directory;
+mod feature_store;
 mod issuers;
 mod kms;
 mod limits;
@@ -25,6 +26,7 @@ pub use self::outside::OutsideConfig;
 pub use self::reference::REFERENCE;
 
 use self::directory::{SealFile, read};
+use self::feature_store::{ExtensionsFile, FeatureStoreFile};
 use self::issuers::{IssuerFile, issuers};
 use self::kms::KmsFile;
 pub(crate) use self::outside::ProxyConfig;
@@ -71,6 +73,10 @@ pub struct Config {
     pub quotas: QuotaConfig,
     /// What KMS keys and calls cost.
     pub prices: ::kms::Prices,
+    /// How many feature groups, features and provisioned units an account may have.
+    pub feature_store: featurestore::Quotas,
+    /// What the feature store allows beyond AWS's rules.
+    pub extensions: featurestore::Extensions,
 }
 
 /// TLS certificate chain and private key, both PEM.
@@ -128,7 +134,7 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A request quota or a price of KMS is wrong.
+    /// A quota of the feature store, or a request quota or a price of KMS, is wrong.
     #[error("{reason}")]
     Quotas {
         /// What is wrong with it.
@@ -176,6 +182,10 @@ struct File {
     issuers: Vec<toml::Spanned<IssuerFile>>,
     #[serde(default)]
     kms: KmsFile,
+    #[serde(default)]
+    feature_store: FeatureStoreFile,
+    #[serde(default)]
+    extensions: ExtensionsFile,
     #[serde(default)]
     tokens: Vec<toml::Spanned<TokenFile>>,
     #[serde(default)]
@@ -269,6 +279,10 @@ impl Config {
             prices: (file.kms.prices)
                 .read()
                 .map_err(|(_, reason)| ConfigError::Quotas { reason })?,
+            feature_store: (file.feature_store)
+                .read()
+                .map_err(|(_, reason)| ConfigError::Quotas { reason })?,
+            extensions: file.extensions.read(),
         })
     }
 }
@@ -326,6 +340,9 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
         logging::filter(filter.get_ref())
             .map_err(|refused| invalid(filter.span().start, refused.to_string()))?;
     }
+    file.feature_store
+        .read()
+        .map_err(|(name, reason)| invalid(setting_at(text, name), reason))?;
     issuers(&file.issuers).map_err(|(at, reason)| invalid(at, reason))?;
     outside::read(&file.outside()).map_err(|(at, reason)| invalid(at, reason))?;
     file.seal

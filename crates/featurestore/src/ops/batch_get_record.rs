@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use online::{CellKey, GroupNumber, SealedCell};
+use online::{EventTime, Payload};
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
@@ -13,9 +13,11 @@ use types::{Service, ServiceError};
 
 use crate::actions::{BATCH_GET_RECORD, DECRYPT};
 use crate::answer::{JsonBody, Selection};
-use crate::data_keys::{Access, DataKeys, Keys};
+use crate::data_keys::Keys;
 use crate::input::Shared;
+use crate::meter::Side;
 use crate::name::Found;
+use crate::opened::Opened;
 use crate::put::identifier_of;
 use crate::records::GroupRecord;
 use crate::{Error, Runtime, RuntimeError};
@@ -25,7 +27,8 @@ use crate::{Error, Runtime, RuntimeError};
 /// Records that do not exist are left out. A group that does not exist, or whose key the
 /// caller may not use or cannot be used, makes errors of its identifiers and of no others; a
 /// caller who may not read one of the groups gets nothing. What would make the answer larger
-/// than 16 MiB comes back unprocessed.
+/// than 16 MiB comes back unprocessed, and so does what KMS or the throughput of a group
+/// throttles.
 #[derive(Debug)]
 pub struct BatchGetRecord;
 
@@ -76,17 +79,17 @@ impl Operation for BatchGetRecord {
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
         let runtime: &Runtime = ctx.part()?;
-        let keys = Keys::reading(ctx, runtime, permit.conditions());
-        let mut answer = Answer::new(keys, input.expiration_time_response);
+        let mut keys = Keys::reading(ctx, runtime, permit.conditions());
+        let mut answer = Answer::new(input.expiration_time_response);
         for (number, (item, found)) in input.identifiers.iter().zip(permit.target()).enumerate() {
             if let Some(denial) = permit.denied(number) {
                 let message = denial.message.clone();
                 answer.fail(item, &RuntimeError(Error::KeyDenied { message }));
-            } else if let Err(error) = read(ctx, found, item, &mut answer).await {
+            } else if let Err(error) = read(ctx, &mut keys, found, item, &mut answer).await {
                 answer.fail(item, &error);
             }
         }
-        Ok(Reply::read(answer.finish()?))
+        Ok(Reply::read(answer.finish()?.with_fresh(keys.into_fresh())))
     }
 
     fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
@@ -103,8 +106,7 @@ impl Operation for BatchGetRecord {
 }
 
 /// The answer, as far as it is written.
-struct Answer<'a> {
-    keys: Keys<'a>,
+struct Answer {
     body: JsonBody,
     any: bool,
     with_expiry: bool,
@@ -112,48 +114,37 @@ struct Answer<'a> {
     unprocessed: Vec<BatchGetRecordIdentifier>,
 }
 
-/// The keys and choices for the records of one group.
-struct Reading<'a> {
-    group: &'a Arc<GroupRecord>,
-    access: Access,
-    selection: Selection,
-}
-
 /// Reads the records of one item.
 ///
 /// Fails with what concerns all of them; what concerns one goes into the answer.
-async fn read(
-    ctx: &Ctx,
+async fn read<'a>(
+    ctx: &'a Ctx,
+    keys: &mut Keys<'a>,
     found: &Found,
     item: &BatchGetRecordIdentifier,
-    answer: &mut Answer<'_>,
+    answer: &mut Answer,
 ) -> Result<(), RuntimeError> {
     let group = found.group(&item.feature_group_name)?;
     let selection = Selection::of(group, item.feature_names.as_deref())?;
-    let reading = Reading {
-        group,
-        access: DataKeys::check(ctx, group).await?,
-        selection,
-    };
     let runtime: &Runtime = ctx.part()?;
-    let index = answer.keys.index(group, &reading.access).await?;
-    let mut texts = Vec::new();
-    let mut identifiers = Vec::new();
-    let mut keys = Vec::new();
+    let (meters, side) = (&runtime.meters, (Side::Read, BatchGetRecord::NAME));
+    meters.admit(ctx, group, side, 0)?;
+    let mut opened = Opened::new(ctx, runtime, keys, group).await?;
+    let (mut asked, mut places, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for text in &item.record_identifiers_value_as_string {
         match identifier_of(group, text) {
             Ok(identifier) => {
-                keys.push(CellKey::new(GroupNumber(group.number), &index, &identifier));
-                identifiers.push(identifier);
-                texts.push(text);
+                places.push(opened.place(&identifier).await?);
+                asked.push((identifier, text));
             }
-            Err(error) => answer.fail_one(item, text, &error.into()),
+            Err(error) => wrong.push((text, error)),
         }
     }
-    let cells = runtime.cells.multi_get(&keys).await?;
-    for (((cell, key), identifier), text) in
-        cells.into_iter().zip(&keys).zip(&identifiers).zip(texts)
-    {
+    for (text, error) in wrong {
+        answer.fail_one(item, text, &error.into());
+    }
+    let cells = runtime.cells.multi_get(&places).await?;
+    for ((cell, place), (identifier, text)) in cells.into_iter().zip(&places).zip(asked) {
         let Some(cell) = cell.filter(|cell| cell.header().is_visible(ctx.time())) else {
             continue;
         };
@@ -161,16 +152,20 @@ async fn read(
             answer.postpone(item, text);
             continue;
         }
-        let start = answer.body.len();
-        let written = write(&reading, cell, key, (identifier, text), item, answer).await;
+        let expires_at = cell.header().expires_at;
+        let opening = match meters.admit(ctx, group, side, 0) {
+            Ok(()) => opened.open_record(cell, place, &identifier).await,
+            Err(throttled) => Err(throttled),
+        };
+        let written = opening.and_then(|payload| {
+            meters.charge_read(ctx, group, payload.size());
+            answer.write((item, text), (group, &selection), &payload, expires_at)
+        });
         if let Err(error) = written {
-            if let Error::KeyDenied { message } = &error.0 {
+            if let Error::KeyDenied { message } = &error {
                 denied(ctx, message);
             }
-            answer.body.truncate(start);
-            answer.fail_one(item, text, &error);
-        } else {
-            answer.any = true;
+            answer.fail_one(item, text, &error.into());
         }
     }
     Ok(())
@@ -185,53 +180,47 @@ fn denied(ctx: &Ctx, reason: &str) {
     tracing::debug!(request = %ctx.id(), operation, reason, "a record of a batch is denied");
 }
 
-/// Opens one cell and writes its record.
-async fn write(
-    reading: &Reading<'_>,
-    cell: SealedCell,
-    key: &CellKey,
-    (identifier, text): (&str, &str),
-    item: &BatchGetRecordIdentifier,
-    answer: &mut Answer<'_>,
-) -> Result<(), RuntimeError> {
-    let header = *cell.header();
-    let number = header.data_key;
-    let data_key = answer
-        .keys
-        .data(reading.group, &reading.access, number)
-        .await?;
-    let payload = cell.open(&data_key, key)?;
-    let record = payload.record()?;
-    if record.identifier() != identifier.as_bytes() {
-        return Err(Error::broken("a cell holds another record than its key says").into());
-    }
-    let body = &mut answer.body;
-    body.raw(if answer.any { ",{" } else { "{" });
-    body.raw(r#""FeatureGroupName":"#);
-    body.string(&item.feature_group_name);
-    body.raw(r#","RecordIdentifierValueAsString":"#);
-    body.string(text);
-    body.raw(r#","Record":"#);
-    body.record(reading.group, &record, &reading.selection)?;
-    if answer.with_expiry {
-        body.expires_at(header.expires_at);
-    }
-    body.raw("}");
-    Ok(())
-}
-
-impl<'a> Answer<'a> {
-    fn new(keys: Keys<'a>, expiration: Option<ExpirationTimeResponse>) -> Self {
+impl Answer {
+    fn new(expiration: Option<ExpirationTimeResponse>) -> Self {
         let mut body = JsonBody::with_capacity(4096);
         body.raw(r#"{"Records":["#);
         Self {
-            keys,
             body,
             any: false,
             with_expiry: expiration == Some(ExpirationTimeResponse::Enabled),
             errors: Vec::new(),
             unprocessed: Vec::new(),
         }
+    }
+
+    /// Writes one record; nothing of it, if that fails.
+    fn write(
+        &mut self,
+        (item, text): (&BatchGetRecordIdentifier, &str),
+        (group, selection): (&Arc<GroupRecord>, &Selection),
+        payload: &Payload,
+        expires_at: Option<EventTime>,
+    ) -> Result<(), Error> {
+        let record = payload.record()?;
+        let (any, with_expiry) = (self.any, self.with_expiry);
+        let body = &mut self.body;
+        let start = body.len();
+        body.raw(if any { ",{" } else { "{" });
+        body.raw(r#""FeatureGroupName":"#);
+        body.string(&item.feature_group_name);
+        body.raw(r#","RecordIdentifierValueAsString":"#);
+        body.string(text);
+        body.raw(r#","Record":"#);
+        if let Err(error) = body.record(group, &record, selection) {
+            body.truncate(start);
+            return Err(error);
+        }
+        if with_expiry {
+            body.expires_at(expires_at);
+        }
+        body.raw("}");
+        self.any = true;
+        Ok(())
     }
 
     /// All identifiers of `item` failed.
@@ -241,7 +230,11 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// One identifier of `item` failed; it may be sent again, if only too much was asked for.
     fn fail_one(&mut self, item: &BatchGetRecordIdentifier, text: &str, error: &RuntimeError) {
+        if error.0.is_for_now() {
+            return self.postpone(item, text);
+        }
         if matches!(error.0, Error::Internal { .. } | Error::Online(_)) {
             tracing::error!(error = ?error.0, "a record of a batch cannot be read");
         }
@@ -277,6 +270,6 @@ impl<'a> Answer<'a> {
         body.raw(r#","UnprocessedIdentifiers":"#);
         body.value(&self.unprocessed)?;
         body.raw("}");
-        Ok(body.with_fresh(self.keys.into_fresh()))
+        Ok(body)
     }
 }

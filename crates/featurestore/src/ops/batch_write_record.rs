@@ -1,8 +1,6 @@
 //! `BatchWriteRecord`: writes records of several groups.
 
-use std::sync::Arc;
-
-use online::{CellKey, Rule};
+use online::CellKey;
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
@@ -14,10 +12,12 @@ use types::{Service, ServiceError};
 
 use crate::actions::{BATCH_WRITE_RECORD, DECRYPT, PUT_RECORD};
 use crate::answer::JsonBody;
-use crate::data_keys::{DataKeys, Keys};
+use crate::data_keys::Keys;
 use crate::input::Shared;
+use crate::meter::{Charge, Side};
 use crate::name::Found;
-use crate::put::{NewVersion, accept, check_target_stores, stage};
+use crate::opened::Opened;
+use crate::put::{accept, check_target_stores};
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, RuntimeError};
 
@@ -28,7 +28,8 @@ use crate::{Error, Runtime, RuntimeError};
 /// rule, whose group does not exist, or whose group's key the caller may not use or cannot be
 /// used, come back as errors. A caller who may not write to one of the groups writes nothing:
 /// each needs both `sagemaker:BatchWriteRecord` and `sagemaker:PutRecord`. What would make the
-/// call write more than 3 MiB, and every entry behind it, comes back unprocessed.
+/// call write more than 3 MiB, and every entry behind it, comes back unprocessed, and so does
+/// what KMS or the throughput of a group throttles.
 #[derive(Debug)]
 pub struct BatchWriteRecord;
 
@@ -72,24 +73,27 @@ impl Operation for BatchWriteRecord {
         let mut keys = Keys::new(ctx, runtime);
         let mut batch = Batch::new(Lane::Data);
         let (mut errors, mut bytes) = (Vec::new(), 0);
-        let mut unprocessed: &[BatchWriteRecordEntry] = &[];
+        let mut unprocessed: Vec<&BatchWriteRecordEntry> = Vec::new();
+        let mut charges = Vec::new();
         let ttl = input.ttl_duration.as_ref();
         for (number, (entry, found)) in input.entries.iter().zip(permit.target()).enumerate() {
             let staged = match permit.denied(number) {
                 Some(denial) => Err(RuntimeError(Error::KeyDenied {
                     message: denial.message.clone(),
                 })),
-                None => staged(ctx, runtime, &mut keys, (entry, found), ttl).await,
+                None => staged(ctx, (&mut keys, &charges), (entry, found), ttl).await,
             };
             match staged {
-                Ok(write) if bytes + size_of(&write) > MOST_BYTES => {
-                    unprocessed = input.entries.get(number..).unwrap_or_default();
+                Ok((write, _)) if bytes + size_of(&write) > MOST_BYTES => {
+                    unprocessed.extend(input.entries.iter().skip(number));
                     break;
                 }
-                Ok(write) => {
+                Ok((write, charge)) => {
                     bytes += size_of(&write);
+                    charges.push(charge);
                     batch.merge(write);
                 }
+                Err(error) if error.0.is_for_now() => unprocessed.push(entry),
                 Err(error) => errors.push(failed(entry, &error)),
             }
         }
@@ -99,7 +103,10 @@ impl Operation for BatchWriteRecord {
         body.raw(r#","UnprocessedEntries":"#);
         body.value(&unprocessed)?;
         body.raw("}");
-        Ok(Reply::write(body.with_fresh(keys.into_fresh()), batch))
+        Ok(Reply::write(
+            body.with_fresh(keys.into_fresh()).with_charges(charges),
+            batch,
+        ))
     }
 
     fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
@@ -114,30 +121,23 @@ impl Operation for BatchWriteRecord {
     }
 }
 
-/// The change that writes one entry; `ttl` is the request's.
-async fn staged(
-    ctx: &Ctx,
-    runtime: &Runtime,
-    keys: &mut Keys<'_>,
+/// The change that writes one entry, and what it costs beside `charges`; `ttl` is the request's.
+async fn staged<'a>(
+    ctx: &'a Ctx,
+    (keys, charges): (&mut Keys<'a>, &[Charge]),
     (entry, found): (&BatchWriteRecordEntry, &Found),
     ttl: Option<&TtlDuration>,
-) -> Result<Batch, RuntimeError> {
-    let group = found.group(&entry.feature_group_name).map(Arc::clone)?;
+) -> Result<(Batch, Charge), RuntimeError> {
+    let group = found.group(&entry.feature_group_name)?;
     check_target_stores(entry.target_stores.as_deref())?;
-    let ttl = entry.ttl_duration.as_ref().or(ttl);
-    let ttl = ttl.map(Ttl::of_record).transpose()?.or(group.online.ttl);
-    let accepted = accept(&group, &entry.record)?;
-    let event_time = accepted.event_time;
-    let version = NewVersion {
-        identifier: &accepted.identifier,
-        event_time,
-        payload: Some(accepted.payload),
-        deleted: false,
-        expires_at: ttl.map(|ttl| event_time.saturating_add(ttl.duration())),
-        rule: Rule::Put,
-    };
-    let access = DataKeys::check(ctx, &group).await?;
-    let write = stage(ctx, runtime, keys, (&group, &access), version).await?;
+    let ttl = Ttl::of_put(entry.ttl_duration.as_ref().or(ttl), group)?;
+    let accepted = accept(group, &entry.record)?;
+    let runtime: &Runtime = ctx.part()?;
+    let pending = charges.iter().map(|charge| charge.units_of(group.number));
+    let side = (Side::Write, BatchWriteRecord::NAME);
+    (runtime.meters).admit(ctx, group, side, pending.sum())?;
+    let mut opened = Opened::new(ctx, runtime, keys, group).await?;
+    let write = opened.stage(accepted.version(ttl)).await?;
     // What is damaged where an entry goes is that entry's error: the commit of all would fail.
     let keys = write.cells().iter();
     let keys: Vec<CellKey> = keys
@@ -146,7 +146,8 @@ async fn staged(
     for key in keys {
         runtime.cells.get(&key).await.map_err(Error::from)?;
     }
-    Ok(write)
+    let charge = (runtime.meters).write(ctx, group, accepted.payload.size());
+    Ok((write, charge))
 }
 
 /// The bytes of the cells that a change writes.

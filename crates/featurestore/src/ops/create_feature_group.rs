@@ -6,7 +6,7 @@ mod rules;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
-use shapes::sagemaker::{CreateFeatureGroupRequest, CreateFeatureGroupResponse};
+use shapes::sagemaker::{CreateFeatureGroupRequest, CreateFeatureGroupResponse, ThroughputConfig};
 use store::{Batch, Lane};
 use types::{AccountId, Arn, Service};
 
@@ -23,8 +23,9 @@ use crate::records::{
     number_row,
 };
 use crate::schema::{Schema, encryption_context};
+use crate::throughput::Throughput;
 use crate::wrapping::Wrapping;
-use crate::{Error, Runtime, features, grant, lifecycle, tags};
+use crate::{Error, Runtime, features, grant, lifecycle, tags, throughput};
 
 /// The number of a group's first data key.
 const FIRST_DATA_KEY: u32 = 1;
@@ -39,8 +40,7 @@ const FIRST_DATA_KEY: u32 = 1;
 /// symmetric key of this region. Nothing is left behind by a call that fails. A `RoleArn` needs `iam:PassRole`, and has to be a role that SageMaker may
 /// assume. Fails with `ResourceInUse` if the name is taken in any case of its
 /// letters, with `ResourceLimitExceeded`, and with `ValidationException` for what breaks a
-/// rule and for offline stores, in-memory stores and provisioned throughput, which this
-/// release does not have.
+/// rule and for offline stores, which this release does not have.
 #[derive(Debug)]
 pub struct CreateFeatureGroup;
 
@@ -101,7 +101,9 @@ impl Operation for CreateFeatureGroup {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let new = permit.into_target();
-        let online = rules::check(&input)?;
+        let runtime: &Runtime = ctx.part()?;
+        let online = rules::check(&input, runtime)?;
+        let throughput = Throughput::of_new(input.throughput_config.as_ref(), online.storage)?;
         let row = group_row(
             new.account.as_str(),
             ctx.region().as_str(),
@@ -112,14 +114,9 @@ impl Operation for CreateFeatureGroup {
                 name: input.feature_group_name,
             });
         }
-        let limit = ctx.part::<Runtime>()?.group_limit;
-        let others = ctx
-            .view()
-            .scan(&GROUPS, &groups_of(new.account, ctx.region()), None)
-            .count();
-        if others >= limit {
-            return Err(Error::GroupLimit { limit });
-        }
+        check_quota(ctx, new.account, runtime.quotas.groups)?;
+        let named = (new.account, &*input.feature_group_name.to_lowercase());
+        throughput::check_quotas(ctx, &runtime.quotas, named, throughput)?;
         if let Some(role) = &new.role
             && !pipeline::service_may_assume(ctx, role, Self::SERVICE, &new.arn)?
         {
@@ -162,7 +159,7 @@ impl Operation for CreateFeatureGroup {
             arn: new.arn,
             number,
             id: new.id,
-            definitions: features::definitions(&input.feature_definitions),
+            definitions: features::definitions(&input.feature_definitions)?,
             identifier: input.record_identifier_feature_name,
             event_time: input.event_time_feature_name,
             name: input.feature_group_name,
@@ -180,6 +177,7 @@ impl Operation for CreateFeatureGroup {
             failure: None,
             updated: None,
             update: None,
+            throughput,
             schema: Schema::default(),
         };
         let keys = GroupKeys {
@@ -213,6 +211,10 @@ impl Operation for CreateFeatureGroup {
             .with("featureDefinitions", &input.feature_definitions)
             .with("onlineStoreConfig", &input.online_store_config)
             .with("offlineStoreConfig", &input.offline_store_config)
+            .with(
+                "throughputConfig",
+                input.throughput_config.as_ref().map(throughput_in_event),
+            )
             .with("roleArn", &input.role_arn)
             .with("description", &input.description)
             .request();
@@ -224,6 +226,31 @@ impl Operation for CreateFeatureGroup {
             ..detail
         }
     }
+}
+
+fn throughput_in_event(asked: &ThroughputConfig) -> serde_json::Value {
+    json!({
+        "throughputMode": asked.throughput_mode,
+        "provisionedReadCapacityUnits": asked.provisioned_read_capacity_units,
+        "provisionedWriteCapacityUnits": asked.provisioned_write_capacity_units,
+    })
+}
+
+/// Checks that the account may have one more group in the region.
+fn check_quota(ctx: &Ctx, account: AccountId, limit: usize) -> Result<(), Error> {
+    let groups = groups_of(account, ctx.region());
+    let others = ctx.view().scan(&GROUPS, &groups, None).count();
+    if others < limit {
+        return Ok(());
+    }
+    let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+    Err(Error::Quota {
+        name: "Maximum number of feature groups".into(),
+        unit: "FeatureGroups",
+        limit: number(limit),
+        used: number(others),
+        asked: 1,
+    })
 }
 
 /// The key that the caller chose, as text; an empty one is refused later.

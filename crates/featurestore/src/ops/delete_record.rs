@@ -1,6 +1,6 @@
 //! `DeleteRecord`: hides or removes one record.
 
-use online::{CellKey, EventTime, GroupNumber, Header, Rule};
+use online::{EventTime, Header, Rule};
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::featurestore_runtime::{DeleteRecordRequest, DeletionMode};
@@ -9,10 +9,12 @@ use types::{Service, Timestamp};
 
 use crate::actions::{DECRYPT, DELETE_RECORD};
 use crate::answer::Written;
-use crate::data_keys::{DataKeys, Keys};
+use crate::data_keys::Keys;
 use crate::input::Shared;
+use crate::meter::Side;
 use crate::name::Found;
-use crate::put::{NewVersion, check_target_stores, event_time_of, identifier_of, stage, tombstone};
+use crate::opened::Opened;
+use crate::put::{NewVersion, check_target_stores, event_time_of, identifier_of, tombstone};
 use crate::records::GroupRecord;
 use crate::{Error, Runtime, RuntimeError, event};
 
@@ -24,7 +26,8 @@ use crate::{Error, Runtime, RuntimeError, event};
 /// behind, and fails with `ValidationError` if the stored event time is not earlier. Deleting
 /// a record that does not exist succeeds, and softly leaves the deletion's event time. A newer
 /// version that is written between the look and the commit of a `HardDelete` survives it, as if
-/// it had been written after it.
+/// it had been written after it. Fails with `ThrottlingException` beyond the group's provisioned
+/// throughput.
 #[derive(Debug)]
 pub struct DeleteRecord;
 
@@ -57,12 +60,15 @@ impl Operation for DeleteRecord {
         check_target_stores(input.target_stores.as_deref())?;
         let identifier = identifier_of(&group, &input.record_identifier_value_as_string)?;
         let event_time = event_time_of(&group, &input.event_time)?;
-        let access = DataKeys::check(ctx, &group).await?;
         let runtime: &Runtime = ctx.part()?;
+        let meters = &runtime.meters;
+        meters.admit(ctx, &group, (Side::Write, Self::NAME), 0)?;
         let mut keys = Keys::new(ctx, runtime);
+        let mut opened = Opened::new(ctx, runtime, &mut keys, &group).await?;
         let hard = input.deletion_mode == Some(DeletionMode::HardDelete);
-        let index = keys.index(&group, &access).await?;
-        let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
+        let key = opened.place(&identifier).await?;
+        let tombstone = tombstone(&group, &identifier, &input.event_time);
+        let charge = meters.write(ctx, &group, tombstone.size());
         let stored = runtime.cells.get(&key).await.map_err(Error::from)?;
         let stored = stored.map(|cell| *cell.header());
         let stored = stored.filter(|header| !header.is_expired(ctx.time()));
@@ -71,19 +77,22 @@ impl Operation for DeleteRecord {
                 Err(not_later().into())
             } else {
                 let nothing = Batch::new(Lane::Data);
-                Ok(Reply::write(Written::new(keys.into_fresh()), nothing))
+                Ok(Reply::write(
+                    Written::new(keys.into_fresh(), charge),
+                    nothing,
+                ))
             };
         }
         let version = NewVersion {
             identifier: &identifier,
             event_time,
-            payload: (!hard).then(|| tombstone(&group, &identifier, &input.event_time)),
+            payload: (!hard).then_some(&tombstone),
             deleted: true,
             expires_at: tombstone_expiry(&group, event_time, ctx.time(), stored.as_ref()),
             rule: if hard { Rule::Delete } else { Rule::SoftDelete },
         };
-        let batch = stage(ctx, runtime, &mut keys, (&group, &access), version).await?;
-        let reply = Reply::write(Written::new(keys.into_fresh()), batch);
+        let batch = opened.stage(version).await?;
+        let reply = Reply::write(Written::new(keys.into_fresh(), charge), batch);
         // Whoever has written the record meanwhile: that may live longer.
         Ok(if hard { reply } else { reply.or_again() })
     }

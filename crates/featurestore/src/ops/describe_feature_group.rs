@@ -4,9 +4,9 @@ use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::Value;
 use shapes::sagemaker::{
-    DescribeFeatureGroupRequest, DescribeFeatureGroupResponse, FeatureDefinition,
-    FeatureGroupStatus, LastUpdateStatus, LastUpdateStatusValue, OnlineStoreConfig,
-    OnlineStoreSecurityConfig, StorageType, ThroughputConfigDescription, ThroughputMode,
+    DescribeFeatureGroupRequest, DescribeFeatureGroupResponse, FeatureGroupStatus,
+    LastUpdateStatus, LastUpdateStatusValue, OnlineStoreConfig, OnlineStoreSecurityConfig,
+    StorageType,
 };
 use types::Service;
 
@@ -15,7 +15,7 @@ use crate::answer::JsonBody;
 use crate::event::Fields;
 use crate::name::Found;
 use crate::pending::Update;
-use crate::records::{Definition, GroupRecord, OnlineStore, Status, Storage};
+use crate::records::{GroupRecord, OnlineStore, Status, Storage};
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, features};
 
@@ -77,7 +77,7 @@ impl Operation for DescribeFeatureGroup {
 }
 
 /// How the last update has ended, if there was one.
-pub(super) fn last_update(group: &GroupRecord) -> Option<LastUpdateStatus> {
+pub(crate) fn last_update(group: &GroupRecord) -> Option<LastUpdateStatus> {
     let (status, failure_reason) = match (&group.update, group.updated) {
         (Some(Update::Pending(_)), _) => (LastUpdateStatusValue::InProgress, None),
         (Some(Update::Failed(why)), _) => (LastUpdateStatusValue::Failed, Some(why.clone())),
@@ -100,35 +100,36 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         feature_group_name: group.name.clone(),
         record_identifier_feature_name: group.identifier.clone(),
         event_time_feature_name: group.event_time.clone(),
-        feature_definitions: group.definitions.iter().map(definition).collect(),
+        feature_definitions: group.definitions.iter().map(features::definition).collect(),
         creation_time: group.created,
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
         online_store_config: Some(online_store(&group.online)),
         offline_store_config: None,
-        throughput_config: Some(ThroughputConfigDescription {
-            throughput_mode: ThroughputMode::OnDemand,
-            provisioned_read_capacity_units: None,
-            provisioned_write_capacity_units: None,
-        }),
+        throughput_config: Some(group.throughput.shape()),
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(status(group)),
         offline_store_status: None,
         last_update_status: last_update(group),
-        failure_reason: group.failure.clone().or(stopped.map(failure_reason)),
+        failure_reason: failure(group, stopped),
         description: group.description.clone(),
         next_token: String::new(),
         online_store_total_size_bytes: None,
     }
 }
 
-/// At most 1,024 characters.
+/// Why the group could not be made or deleted, or else why its store is not maintained.
+pub(crate) fn failure(group: &GroupRecord, stopped: Option<&str>) -> Option<String> {
+    group.failure.clone().or(stopped.map(failure_reason))
+}
+
+/// In at most 1,024 characters.
 fn failure_reason(stopped: &str) -> String {
     let text = format!("the online store is not maintained: {stopped}");
     text.chars().take(MOST_REASON).collect()
 }
 
 /// The status as AWS shows it.
-pub(super) fn status(group: &GroupRecord) -> FeatureGroupStatus {
+pub(crate) fn status(group: &GroupRecord) -> FeatureGroupStatus {
     match group.status {
         Status::Creating => FeatureGroupStatus::Creating,
         Status::Created => FeatureGroupStatus::Created,
@@ -138,25 +139,23 @@ pub(super) fn status(group: &GroupRecord) -> FeatureGroupStatus {
     }
 }
 
-fn definition(definition: &Definition) -> FeatureDefinition {
-    FeatureDefinition {
-        feature_name: definition.name.clone(),
-        feature_type: features::shape(definition.kind),
-        collection_type: None,
-        collection_config: None,
-    }
-}
-
-fn online_store(online: &OnlineStore) -> OnlineStoreConfig {
+/// The online store as AWS shows it.
+pub(super) fn online_store(online: &OnlineStore) -> OnlineStoreConfig {
     OnlineStoreConfig {
         security_config: online.key.as_ref().map(|key| OnlineStoreSecurityConfig {
             kms_key_id: Some(key.to_string()),
         }),
         enable_online_store: Some(true),
         ttl_duration: online.ttl.map(Ttl::shape),
-        storage_type: Some(match online.storage {
-            Storage::Standard => StorageType::Standard,
-            Storage::StandardV2 => StorageType::StandardV2,
-        }),
+        storage_type: Some(storage(online.storage)),
+    }
+}
+
+/// The storage type as AWS shows it.
+pub(crate) fn storage(storage: Storage) -> StorageType {
+    match storage {
+        Storage::Standard => StorageType::Standard,
+        Storage::StandardV2 => StorageType::StandardV2,
+        Storage::InMemory => StorageType::InMemory,
     }
 }

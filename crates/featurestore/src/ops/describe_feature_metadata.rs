@@ -2,9 +2,7 @@
 
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::sagemaker::{
-    DescribeFeatureMetadataRequest, DescribeFeatureMetadataResponse, FeatureParameter,
-};
+use shapes::sagemaker::{DescribeFeatureMetadataRequest, DescribeFeatureMetadataResponse};
 use types::Service;
 
 use crate::actions::DESCRIBE_FEATURE_METADATA;
@@ -47,24 +45,15 @@ impl Operation for DescribeFeatureMetadata {
             group: group.name.clone(),
             name: name.clone(),
         })?;
-        let added = feature.added.unwrap_or(group.created);
-        let parameters = feature.parameters.iter();
         Ok(Reply::read(DescribeFeatureMetadataResponse {
             feature_group_arn: group.arn.to_string(),
             feature_group_name: group.name.clone(),
             feature_name: feature.name.clone(),
             feature_type: features::shape(feature.kind),
-            creation_time: added,
-            last_modified_time: feature.changed.unwrap_or(added),
+            creation_time: feature.created(group),
+            last_modified_time: feature.modified(group),
             description: feature.description.clone(),
-            parameters: Some(
-                parameters
-                    .map(|(key, value)| FeatureParameter {
-                        key: Some(key.clone()),
-                        value: Some(value.clone()),
-                    })
-                    .collect(),
-            ),
+            parameters: Some(feature.parameters()),
         }))
     }
 

@@ -1,6 +1,5 @@
 //! `GetRecord`: reads one record.
 
-use online::{CellKey, GroupNumber};
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::featurestore_runtime::{ExpirationTimeResponse, GetRecordRequest};
@@ -8,18 +7,20 @@ use types::Service;
 
 use crate::actions::{DECRYPT, GET_RECORD};
 use crate::answer::{JsonBody, Selection};
-use crate::data_keys::{DataKeys, Keys};
+use crate::data_keys::Keys;
 use crate::input::Shared;
+use crate::meter::Side;
 use crate::name::Found;
+use crate::opened::Opened;
 use crate::put::identifier_of;
-use crate::{Error, Runtime, RuntimeError, event};
+use crate::{Runtime, RuntimeError, event};
 
 /// Returns the latest version of a record from the online store.
 ///
 /// The answer has no `Record` if there is none, or if it was deleted or has expired; features
 /// that are null are left out. Fails with `ResourceNotFound` if the group does not exist,
 /// with `ValidationError` for features that it does not have, with `AccessForbidden` if its
-/// key cannot be used.
+/// key cannot be used, with `ThrottlingException` beyond its provisioned throughput.
 #[derive(Debug)]
 pub struct GetRecord;
 
@@ -47,30 +48,27 @@ impl Operation for GetRecord {
         let group = permit.target().group(&input.feature_group_name)?;
         let selection = Selection::of(group, input.feature_names.as_deref())?;
         let identifier = identifier_of(group, &input.record_identifier_value_as_string)?;
-        let access = DataKeys::check(ctx, group).await?;
         let runtime: &Runtime = ctx.part()?;
+        let meters = &runtime.meters;
+        meters.admit(ctx, group, (Side::Read, Self::NAME), 0)?;
         let mut keys = Keys::reading(ctx, runtime, permit.conditions());
-        let index = keys.index(group, &access).await?;
-        let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
-        let cell = runtime.cells.get(&key).await?;
-        let Some(cell) = cell.filter(|cell| cell.header().is_visible(ctx.time())) else {
+        let mut opened = Opened::new(ctx, runtime, &mut keys, group).await?;
+        let key = opened.place(&identifier).await?;
+        let Some(cell) = opened.visible(&key).await? else {
             let mut body = JsonBody::default();
             body.raw("{}");
             return Ok(Reply::read(body.with_fresh(keys.into_fresh())));
         };
-        let header = *cell.header();
-        let data_key = keys.data(group, &access, header.data_key).await?;
-        let payload = cell.open(&data_key, &key)?;
+        let expires_at = cell.header().expires_at;
+        let payload = opened.open_record(cell, &key, &identifier).await?;
+        meters.charge_read(ctx, group, payload.size());
         let record = payload.record()?;
-        if record.identifier() != identifier.as_bytes() {
-            return Err(Error::broken("a cell holds another record than its key says").into());
-        }
         let mut body =
             JsonBody::with_capacity(payload.size() + 48 * group.schema.len().min(64) + 64);
         body.raw(r#"{"Record":"#);
         body.record(group, &record, &selection)?;
         if input.expiration_time_response == Some(ExpirationTimeResponse::Enabled) {
-            body.expires_at(header.expires_at);
+            body.expires_at(expires_at);
         }
         body.raw("}");
         Ok(Reply::read(body.with_fresh(keys.into_fresh())))

@@ -1,7 +1,5 @@
 //! `ListFeatureGroups`: the groups of an account in a region.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde::{Deserialize, Serialize};
@@ -14,13 +12,14 @@ use types::{Service, Timestamp};
 use crate::Error;
 use crate::actions::LIST_FEATURE_GROUPS;
 use crate::event::Fields;
+use crate::paging::List;
 use crate::records::{GROUPS, GroupRecord, groups_of};
 
 /// Returns a page of the groups that pass the filters, sorted.
 ///
 /// Sorts by creation time, ascending, unless told otherwise; names decide between equals. A
-/// page has ten groups unless told otherwise. A token belongs to the order that it was given
-/// for. No group has an offline store, so a filter for its status finds none.
+/// page has ten groups unless told otherwise. A token belongs to the filters and the order that
+/// it was given for. No group has an offline store, so a filter for its status finds none.
 #[derive(Debug)]
 pub struct ListFeatureGroups;
 
@@ -47,11 +46,9 @@ impl Operation for ListFeatureGroups {
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let order = Order::of(&input);
-        let after = input
-            .next_token
-            .as_deref()
-            .map(|token| order.read_token(token))
-            .transpose()?;
+        let asked = List::of(account, ctx.region(), &without_page(&input));
+        let token = input.next_token.as_deref();
+        let after: Option<Place> = token.map(|token| asked.read(token)).transpose()?;
         let prefix = groups_of(account, ctx.region());
         let groups = ctx
             .view()
@@ -78,7 +75,7 @@ impl Operation for ListFeatureGroups {
         found.truncate(size);
         let last = found.last().filter(|_| more);
         Ok(Reply::read(ListFeatureGroupsResponse {
-            next_token: last.map(|(place, _)| order.token(place)).transpose()?,
+            next_token: last.map(|(place, _)| asked.token(place)).transpose()?,
             feature_group_summaries: found.iter().map(|(_, group)| summary(group)).collect(),
         }))
     }
@@ -102,6 +99,15 @@ impl Operation for ListFeatureGroups {
             .with("maxResults", input.max_results)
             .with("nextToken", &input.next_token)
             .request()
+    }
+}
+
+/// The request without what differs between the pages of one list.
+fn without_page(input: &ListFeatureGroupsRequest) -> ListFeatureGroupsRequest {
+    ListFeatureGroupsRequest {
+        next_token: None,
+        max_results: None,
+        ..input.clone()
     }
 }
 
@@ -142,16 +148,8 @@ struct Order {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Place {
     created: Option<Timestamp>,
+    status: Option<String>,
     name: String,
-}
-
-/// What a token says, as JSON in base64.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Token {
-    by: String,
-    descending: bool,
-    after: Place,
 }
 
 impl Order {
@@ -164,13 +162,10 @@ impl Order {
 
     fn place(&self, group: &GroupRecord) -> Place {
         Place {
-            created: match self.by {
-                FeatureGroupSortBy::CreationTime => Some(group.created),
-                // All groups have the same status, and no offline store.
-                FeatureGroupSortBy::Name
-                | FeatureGroupSortBy::FeatureGroupStatus
-                | FeatureGroupSortBy::OfflineStoreStatus => None,
-            },
+            created: (self.by == FeatureGroupSortBy::CreationTime).then_some(group.created),
+            // No group has an offline store, whose status could be sorted by.
+            status: (self.by == FeatureGroupSortBy::FeatureGroupStatus)
+                .then(|| super::describe_feature_group::status(group).to_string()),
             name: group.name.clone(),
         }
     }
@@ -181,25 +176,5 @@ impl Order {
         } else {
             place > after
         }
-    }
-
-    fn token(&self, last: &Place) -> Result<String, Error> {
-        let token = Token {
-            by: self.by.to_string(),
-            descending: self.descending,
-            after: last.clone(),
-        };
-        let json = serde_json::to_vec(&token)
-            .map_err(|source| Error::internal("a token cannot be written", source))?;
-        Ok(URL_SAFE_NO_PAD.encode(json))
-    }
-
-    fn read_token(&self, text: &str) -> Result<Place, Error> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-        let token: Option<Token> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        token
-            .filter(|token| token.by == self.by.as_str() && token.descending == self.descending)
-            .map(|token| token.after)
-            .ok_or_else(|| Error::validation("the NextToken is not valid for this list."))
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use online::{CellKey, GroupNumber, SealedCell};
+use online::{CellKey, GroupNumber, Payload};
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::featurestore_runtime::ListRecordsRequest;
@@ -10,9 +10,11 @@ use types::Service;
 
 use crate::actions::{DECRYPT, LIST_RECORDS};
 use crate::answer::JsonBody;
-use crate::data_keys::{Access, DataKeys, Keys};
+use crate::data_keys::Keys;
 use crate::input::Shared;
+use crate::meter::Side;
 use crate::name::Found;
+use crate::opened::Opened;
 use crate::records::GroupRecord;
 use crate::{Error, Runtime, RuntimeError, event};
 
@@ -23,7 +25,7 @@ use crate::{Error, Runtime, RuntimeError, event};
 /// token. A token is good for the group that it was given for, and not for a later one of the
 /// same name. Fails with `ResourceNotFound` if the group does not exist, with
 /// `ValidationError` for another token, with `AccessForbidden` if the group's key cannot be
-/// used.
+/// used, with `ThrottlingException` beyond its provisioned throughput.
 #[derive(Debug)]
 pub struct ListRecords;
 
@@ -61,9 +63,12 @@ impl Operation for ListRecords {
             .and_then(|size| usize::try_from(size).ok());
         let wanted = wanted.unwrap_or(PAGE);
         let deleted_too = input.include_soft_deleted_records == Some(true);
-        let access = DataKeys::check(ctx, group).await?;
         let runtime: &Runtime = ctx.part()?;
+        let meters = &runtime.meters;
+        meters.admit(ctx, group, (Side::Read, Self::NAME), 0)?;
+        let mut bytes = 0;
         let mut keys = Keys::reading(ctx, runtime, permit.conditions());
+        let mut opened = Opened::new(ctx, runtime, &mut keys, group).await?;
         let (mut identifiers, mut looked_at) = (Vec::new(), 0);
         let more = loop {
             let step = wanted.saturating_sub(identifiers.len()).max(1);
@@ -77,8 +82,9 @@ impl Operation for ListRecords {
                 if header.is_expired(ctx.time()) || (header.deleted && !deleted_too) {
                     continue;
                 }
-                let opened = identifier(&mut keys, group, &access, (key, cell)).await?;
-                identifiers.push(opened);
+                let payload = opened.open(cell, &key).await?;
+                bytes += payload.size();
+                identifiers.push(identifier(&payload)?);
             }
             if last {
                 break false;
@@ -87,6 +93,7 @@ impl Operation for ListRecords {
                 break true;
             }
         };
+        meters.charge_read(ctx, group, bytes);
         let mut body = JsonBody::default();
         body.raw(r#"{"RecordIdentifiers":"#);
         body.value(&identifiers)?;
@@ -103,16 +110,8 @@ impl Operation for ListRecords {
     }
 }
 
-/// The identifier that a cell holds.
-async fn identifier(
-    keys: &mut Keys<'_>,
-    group: &GroupRecord,
-    access: &Access,
-    (key, cell): (CellKey, SealedCell),
-) -> Result<String, Error> {
-    let number = cell.header().data_key;
-    let data_key = keys.data(group, access, number).await?;
-    let payload = cell.open(&data_key, &key)?;
+/// The identifier of an opened record.
+fn identifier(payload: &Payload) -> Result<String, Error> {
     let identifier = payload.record()?.identifier().to_vec();
     String::from_utf8(identifier)
         .map_err(|source| Error::internal("an identifier is no text", source))

@@ -7,7 +7,7 @@ mod create_feature_group;
 mod delete_feature_group;
 mod delete_record;
 mod delete_tags;
-mod describe_feature_group;
+pub(crate) mod describe_feature_group;
 mod describe_feature_group_keys;
 mod describe_feature_metadata;
 mod diagnose_feature_groups;
@@ -59,11 +59,17 @@ use crate::source::{facts_of, rule_of};
 /// What every call about the records of a group needs: the action on the group and, if the
 /// group has a key of its own, `kms:Decrypt` on that through SageMaker.
 fn record_needs(action: &'static Action, found: &Found) -> Needs {
-    let mut needs = Needs::with_capacity(2).and(shared_need(action, found));
+    let mut needs = with_key_need(shared_need(action, found), found);
+    former_needs(found, &mut needs);
+    needs
+}
+
+/// `need`, and that of the group's own key.
+fn with_key_need(need: Need, found: &Found) -> Needs {
+    let mut needs = Needs::with_capacity(2).and(need);
     if let Some(need) = key_need(found) {
         needs.push(need);
     }
-    former_needs(found, &mut needs);
     needs
 }
 

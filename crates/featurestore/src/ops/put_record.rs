@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::LazyLock;
 
-use online::Rule;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::featurestore_runtime::PutRecordRequest;
@@ -11,10 +10,12 @@ use types::Service;
 
 use crate::actions::{DECRYPT, PUT_RECORD};
 use crate::answer::Written;
-use crate::data_keys::{DataKeys, Keys};
+use crate::data_keys::Keys;
 use crate::input::Shared;
+use crate::meter::Side;
 use crate::name::Found;
-use crate::put::{NewVersion, accept, check_target_stores, stage};
+use crate::opened::Opened;
+use crate::put::{accept, check_target_stores};
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, RuntimeError, event};
 
@@ -23,7 +24,8 @@ use crate::{Error, Runtime, RuntimeError, event};
 /// A record with an event time equal to or later than the stored one replaces it; an older
 /// one changes nothing and succeeds. Its time to live is the request's, else the group's.
 /// Fails with `ValidationError` for a record that breaks a rule of its group, and, as at AWS,
-/// for a group that does not exist; with `AccessForbidden` if the group's key cannot be used.
+/// for a group that does not exist; with `AccessForbidden` if the group's key cannot be used;
+/// with `ThrottlingException` beyond the group's provisioned throughput.
 #[derive(Debug)]
 pub struct PutRecord;
 
@@ -46,11 +48,7 @@ impl Operation for PutRecord {
         let found = Found::find(ctx, &input.feature_group_name)?;
         let keys = Arc::clone(&NO_UPDATE);
         let need = super::shared_need(&PUT_RECORD, &found).with_shared(keys);
-        let mut needs = Needs::one(need);
-        if let Some(need) = super::key_need(&found) {
-            needs.push(need);
-        }
-        Ok((needs, found))
+        Ok((super::with_key_need(need, &found), found))
     }
 
     async fn handle(
@@ -64,26 +62,16 @@ impl Operation for PutRecord {
             .group
             .ok_or_else(|| Error::not_found_undeclared(name))?;
         check_target_stores(input.target_stores.as_deref())?;
-        let ttl = input
-            .ttl_duration
-            .as_ref()
-            .map(Ttl::of_record)
-            .transpose()?
-            .or(group.online.ttl);
+        let ttl = Ttl::of_put(input.ttl_duration.as_ref(), &group)?;
         let accepted = accept(&group, &input.record)?;
-        let version = NewVersion {
-            identifier: &accepted.identifier,
-            event_time: accepted.event_time,
-            payload: Some(accepted.payload),
-            deleted: false,
-            expires_at: ttl.map(|ttl| accepted.event_time.saturating_add(ttl.duration())),
-            rule: Rule::Put,
-        };
-        let access = DataKeys::check(ctx, &group).await?;
         let runtime: &Runtime = ctx.part()?;
+        let meters = &runtime.meters;
+        meters.admit(ctx, &group, (Side::Write, Self::NAME), 0)?;
+        let charge = meters.write(ctx, &group, accepted.payload.size());
         let mut keys = Keys::new(ctx, runtime);
-        let batch = stage(ctx, runtime, &mut keys, (&group, &access), version).await?;
-        Ok(Reply::write(Written::new(keys.into_fresh()), batch))
+        let mut opened = Opened::new(ctx, runtime, &mut keys, &group).await?;
+        let batch = opened.stage(accepted.version(ttl)).await?;
+        Ok(Reply::write(Written::new(keys.into_fresh(), charge), batch))
     }
 
     fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {

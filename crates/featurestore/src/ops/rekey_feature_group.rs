@@ -16,10 +16,10 @@ use crate::data_keys::{MOST_FORMER, unwrap_for};
 use crate::event::Fields;
 use crate::key_records::{GROUP_KEYS, GroupKeys, RENEWALS, Renewal, WrappedKey};
 use crate::name::Found;
-use crate::records::{FormerKey, GROUPS, GroupRecord, number_row};
+use crate::records::{FormerKey, GROUPS, GroupRecord, Storage, number_row};
 use crate::renewal::next_data_key;
 use crate::wrapping::Wrapping;
-use crate::{Error, grant};
+use crate::{Error, Runtime, grant};
 
 /// Puts a group under another KMS key of a customer, or under the AWS owned key, while it is read
 /// and written.
@@ -101,6 +101,12 @@ impl Operation for RekeyFeatureGroup {
             return Err(Error::validation(format!(
                 "the feature group is still on its way from {MOST_FORMER} other keys."
             )));
+        }
+        let in_memory = group.online.storage == Storage::InMemory;
+        if key.is_some() && in_memory && !ctx.part::<Runtime>()?.extensions.in_memory_cmk {
+            return Err(Error::validation(
+                "an online store of type InMemory cannot have a customer managed key.",
+            ));
         }
         let key = match key {
             Some(key) => Some(key.checked(ctx).await?),

@@ -1,37 +1,35 @@
 //! `UpdateFeatureGroup`: more features, another time to live, or the newer storage type.
 
-use std::collections::HashSet;
-
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::{Value, json};
 use shapes::sagemaker::{
     FeatureDefinition, OnlineStoreConfigUpdate, StorageType, ThroughputConfigUpdate,
-    ThroughputMode, UpdateFeatureGroupRequest, UpdateFeatureGroupResponse,
+    UpdateFeatureGroupRequest, UpdateFeatureGroupResponse,
 };
 use store::{Batch, Lane};
 use types::{Service, Timestamp};
 
 use crate::actions::UPDATE_FEATURE_GROUP;
 use crate::event::Fields;
-use crate::features::{self, MOST_FEATURES};
+use crate::features::{self, Known};
 use crate::name::Found;
 use crate::pending::{PendingUpdate, Update};
 use crate::records::{GROUPS, GroupRecord, Storage};
 use crate::ttl::Ttl;
-use crate::{Error, lifecycle};
+use crate::{Error, Runtime, lifecycle, throughput};
 
 /// Changes one thing of a feature group; records that are there stay as they are.
 ///
-/// Features can be added, at most 2,500 in all, and never changed or removed. The time to live
+/// Features can be added, 2,500 in all unless the operator says otherwise, and never changed or removed. The time to live
 /// of records to come can be changed, or ended by a `TtlDuration` without members. The storage
-/// type can go from `Standard` to `Standard_V2`, and not back. What breaks no rule is made by the
+/// type can go from `Standard` to `Standard_V2`, and not back. Provisioned throughput can be
+/// changed, given up, once in 24 hours, and begun. What breaks no rule is made by the
 /// service in its own name, which the answer waits for: `LastUpdateStatus` is `InProgress` until
 /// then, and `Failed` where the service may not maintain the online store. Fails with
 /// `ResourceInUse` while another update is in progress, with `ResourceNotFound` if there is no such group, with
-/// `ResourceLimitExceeded` beyond the number of features, and with `ValidationException` for
-/// no change or several, for what breaks a rule, and for in-memory stores and provisioned
-/// throughput, which this release does not have.
+/// `ResourceLimitExceeded` beyond the number of features and of provisioned units, and with
+/// `ValidationException` for no change or several and for what breaks a rule.
 #[derive(Debug)]
 pub struct UpdateFeatureGroup;
 
@@ -70,9 +68,12 @@ impl Operation for UpdateFeatureGroup {
             &input.throughput_config,
         );
         match asked {
-            (Some(features), None, None) => add_features(&mut changed, features, ctx.time())?,
+            (Some(features), None, None) => {
+                let limit = ctx.part::<Runtime>()?.quotas.features;
+                add_features(&mut changed, (features, limit), ctx.time())?;
+            }
             (None, Some(online), None) => change_store(&mut changed, online)?,
-            (None, None, Some(throughput)) => check_throughput(throughput)?,
+            (None, None, Some(throughput)) => change_throughput(ctx, &mut changed, throughput)?,
             _ => {
                 return Err(Error::validation(
                     "exactly one of FeatureAdditions, OnlineStoreConfig and ThroughputConfig must \
@@ -133,22 +134,32 @@ fn throughput_in_event(asked: &ThroughputConfigUpdate) -> Value {
 
 fn add_features(
     group: &mut GroupRecord,
-    features: &[FeatureDefinition],
+    (features, limit): (&[FeatureDefinition], usize),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let names = group.definitions.iter();
-    let mut names: HashSet<String> = names.map(|known| known.name.to_lowercase()).collect();
-    features::check(features, &mut names)?;
-    if names.len() > MOST_FEATURES {
-        return Err(Error::FeatureLimit {
-            limit: MOST_FEATURES,
-        });
+    let mut known = Known::of(group.online.storage, &group.definitions);
+    known.add(features)?;
+    if known.len() > limit {
+        return Err(Error::FeatureLimit { limit });
     }
-    let mut added = features::definitions(features);
+    let mut added = features::definitions(features)?;
     for feature in &mut added {
         feature.added = Some(now);
     }
     group.definitions.extend(added);
+    Ok(())
+}
+
+fn change_throughput(
+    ctx: &Ctx,
+    group: &mut GroupRecord,
+    asked: &ThroughputConfigUpdate,
+) -> Result<(), Error> {
+    let storage = group.online.storage;
+    let throughput = group.throughput.changed(asked, storage, ctx.time())?;
+    let named = (group.account, &*group.name.to_lowercase());
+    throughput::check_quotas(ctx, &ctx.part::<Runtime>()?.quotas, named, throughput)?;
+    group.throughput = throughput;
     Ok(())
 }
 
@@ -168,30 +179,23 @@ fn change_store(group: &mut GroupRecord, asked: &OnlineStoreConfigUpdate) -> Res
     }
     match (asked.storage_type, group.online.storage) {
         (None, _) | (Some(StorageType::Standard), Storage::Standard) => Ok(()),
-        (Some(StorageType::StandardV2), _) => {
+        (Some(StorageType::StandardV2), _) if group.throughput.provisioned.is_some() => {
+            Err(Error::validation(
+                "the ThroughputMode Provisioned needs an online store of type Standard.",
+            ))
+        }
+        (Some(StorageType::StandardV2), Storage::Standard | Storage::StandardV2) => {
             group.online.storage = Storage::StandardV2;
             Ok(())
         }
         (Some(StorageType::Standard), Storage::StandardV2) => Err(Error::validation(
             "a StorageType of Standard_V2 cannot be changed back to Standard.",
         )),
-        (Some(StorageType::InMemory), _) => Err(Error::validation(
-            "the StorageType of a feature group cannot be changed to InMemory.",
+        (Some(_), Storage::InMemory) => Err(Error::validation(
+            "the StorageType InMemory of a feature group cannot be changed.",
         )),
-    }
-}
-
-fn check_throughput(asked: &ThroughputConfigUpdate) -> Result<(), Error> {
-    match asked.throughput_mode {
-        Some(ThroughputMode::Provisioned) => Err(Error::Unsupported("provisioned throughput is")),
-        _ if asked.provisioned_read_capacity_units.is_some()
-            || asked.provisioned_write_capacity_units.is_some() =>
-        {
-            Err(Error::validation(
-                "capacity units need the ThroughputMode Provisioned.",
-            ))
-        }
-        Some(ThroughputMode::OnDemand) => Ok(()),
-        None => Err(Error::validation("ThroughputConfig is empty.")),
+        (Some(StorageType::InMemory), Storage::Standard | Storage::StandardV2) => Err(
+            Error::validation("the StorageType of a feature group cannot be changed to InMemory."),
+        ),
     }
 }

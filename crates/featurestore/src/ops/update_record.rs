@@ -1,33 +1,36 @@
 //! `UpdateRecord`: changes some features of one record.
 
-use std::borrow::Cow;
-
-use online::{CellKey, EventTime, GroupNumber, Header, Payload, PayloadWriter, Record, Rule};
+use online::{EventTime, Header, Payload, PayloadWriter, Record, Rule, Value};
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::featurestore_runtime::{FeatureValue, UpdateRecordRequest};
 use types::Service;
 
 use crate::actions::{DECRYPT, PUT_RECORD};
-use crate::answer::{Written, unknown_feature};
-use crate::data_keys::{DataKeys, Keys};
+use crate::answer::Written;
+use crate::data_keys::Keys;
 use crate::input::Shared;
+use crate::meter::Side;
 use crate::name::Found;
-use crate::put::{NewVersion, check_target_stores, event_time_of, identifier_of, stage, value_of};
-use crate::records::{GroupRecord, Storage};
+use crate::opened::Opened;
+use crate::put::{
+    NewVersion, check_size, check_target_stores, event_time_of, identifier_of, sent, sent_twice,
+};
+use crate::records::GroupRecord;
+use crate::sent::Sent;
 use crate::ttl::Ttl;
-use crate::values::{FeatureType, RECORD_BYTES};
 use crate::{Error, Runtime, RuntimeError, event};
 
 /// Changes the features that are sent, and leaves the others as they are, at once: of two
 /// updates at the same time none undoes the other.
 ///
-/// The group's storage type must be `Standard_V2`. An event time is sent as one of the
+/// The group's storage type must be `Standard_V2` or `InMemory`. An event time is sent as one of the
 /// features; without one the record keeps its own. The identifier cannot be changed. What is
 /// not sent keeps its time to live. Fails with `ResourceNotFound` if the group does not exist
 /// or the record does not, was deleted or has expired; with `ConflictException` if the event
 /// time is earlier than the stored one; with `ValidationError` for what breaks a rule of the
-/// group; with `AccessForbidden` if the group's key cannot be used.
+/// group; with `AccessForbidden` if the group's key cannot be used; with `ThrottlingException`
+/// beyond the group's provisioned throughput, of which it takes what the whole record does.
 #[derive(Debug)]
 pub struct UpdateRecord;
 
@@ -51,10 +54,8 @@ impl Operation for UpdateRecord {
         let keys = KeySet::default()
             .one("sagemaker:isupdaterecord", "true")
             .many("sagemaker:updatablefeatures", names.collect());
-        let mut needs = Needs::one(super::shared_need(&PUT_RECORD, &found).with(keys));
-        if let Some(need) = super::key_need(&found) {
-            needs.push(need);
-        }
+        let need = super::shared_need(&PUT_RECORD, &found).with(keys);
+        let mut needs = super::with_key_need(need, &found);
         super::former_needs(&found, &mut needs);
         Ok((needs, found))
     }
@@ -79,28 +80,24 @@ impl Operation for UpdateRecord {
                 Error::validation("TtlDuration needs an event time among the Features.").into(),
             );
         }
-        let access = DataKeys::check(ctx, group).await?;
         let runtime: &Runtime = ctx.part()?;
+        let meters = &runtime.meters;
+        meters.admit(ctx, group, (Side::Write, Self::NAME), 0)?;
         let mut keys = Keys::reading(ctx, runtime, permit.conditions());
-        let index = keys.index(group, &access).await?;
-        let key = CellKey::new(GroupNumber(group.number), &index, &identifier);
-        let cell = runtime.cells.get(&key).await?;
-        let cell = cell.filter(|cell| cell.header().is_visible(ctx.time()));
+        let mut opened = Opened::new(ctx, runtime, &mut keys, group).await?;
+        let key = opened.place(&identifier).await?;
+        let cell = opened.visible(&key).await?;
         let cell = cell.ok_or_else(|| Error::RecordNotFound {
             group: group.name.clone(),
         })?;
         let stored = *cell.header();
-        let data_key = keys.data(group, &access, stored.data_key).await?;
-        let opened = cell.open(&data_key, &key)?;
-        let record = opened.record()?;
-        if record.identifier() != identifier.as_bytes() {
-            return Err(Error::broken("a cell holds another record than its key says").into());
-        }
+        let before = opened.open_record(cell, &key, &identifier).await?;
         let event_time = changes.later_than(&stored)?;
+        let merged = changes.merged(group, &before.record()?, &identifier)?;
         let version = NewVersion {
             identifier: &identifier,
             event_time,
-            payload: Some(changes.merged(group, &record, &identifier)?),
+            payload: Some(&merged),
             deleted: false,
             expires_at: match ttl {
                 Some(ttl) => Some(event_time.saturating_add(ttl.duration())),
@@ -108,9 +105,10 @@ impl Operation for UpdateRecord {
             },
             rule: Rule::IfVersion(Some(stored.version)),
         };
-        let batch = stage(ctx, runtime, &mut keys, (group, &access), version).await?;
+        let batch = opened.stage(version).await?;
+        let charge = meters.write(ctx, group, merged.size());
         // Whoever has written the record meanwhile: the changes are merged into that.
-        Ok(Reply::write(Written::new(keys.into_fresh()), batch).or_again())
+        Ok(Reply::write(Written::new(keys.into_fresh(), charge), batch).or_again())
     }
 
     fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {
@@ -119,9 +117,9 @@ impl Operation for UpdateRecord {
 }
 
 fn check(group: &GroupRecord, input: &UpdateRecordRequest) -> Result<(), Error> {
-    if group.online.storage != Storage::StandardV2 {
+    if !group.online.storage.takes_updates() {
         return Err(Error::validation(
-            "UpdateRecord needs an online store of type Standard_V2.",
+            "UpdateRecord needs an online store of type Standard_V2 or InMemory.",
         ));
     }
     if input.features.len() > MOST_FEATURES {
@@ -136,7 +134,7 @@ fn check(group: &GroupRecord, input: &UpdateRecordRequest) -> Result<(), Error> 
 /// What is to change.
 struct Changes<'a> {
     /// By place in the definitions, in the order they were sent.
-    values: Vec<(usize, &'a str)>,
+    values: Vec<(usize, Sent<'a>)>,
     event_time: Option<EventTime>,
 }
 
@@ -149,27 +147,21 @@ impl<'a> Changes<'a> {
         features: &'a [FeatureValue],
     ) -> Result<Self, Error> {
         let schema = &group.schema;
-        let mut values: Vec<(usize, &'a str)> = Vec::with_capacity(features.len());
+        let mut values: Vec<(usize, Sent<'a>)> = Vec::with_capacity(features.len());
         let mut event_time = None;
         for feature in features {
-            let name = &feature.feature_name;
-            let index = schema.find(name, 0).ok_or_else(|| unknown_feature(name))?;
-            let kind = schema
-                .feature(index)
-                .map_or(FeatureType::String, |known| known.kind);
-            let value = value_of(feature, kind)?;
+            let (index, value) = sent(group, feature, 0)?;
             if values.iter().any(|(known, _)| *known == index) {
-                return Err(Error::validation(format!(
-                    "FeatureName `{name}` appears more than once in the record."
-                )));
+                return Err(sent_twice(feature));
             }
             if index == schema.event_time() {
-                event_time = Some(event_time_of(group, value)?);
+                let text = value.text().unwrap_or_default();
+                event_time = Some(event_time_of(group, text)?);
             }
-            let same = || identifier_of(group, value).is_ok_and(|sent| *sent == *identifier);
-            if index == schema.identifier() && !same() {
+            if index == schema.identifier() && !is_same(group, identifier, value) {
                 return Err(Error::validation(format!(
-                    "FeatureName `{name}` identifies the record and cannot be changed."
+                    "FeatureName `{}` identifies the record and cannot be changed.",
+                    feature.feature_name
                 )));
             }
             values.push((index, value));
@@ -197,41 +189,93 @@ impl<'a> Changes<'a> {
         identifier: &str,
     ) -> Result<Payload, Error> {
         let schema = &group.schema;
-        let mut features: Vec<(usize, Cow<'_, str>)> = Vec::new();
+        let mut features: Vec<(usize, Merged<'_>)> = Vec::new();
         for feature in record.features() {
             let feature = feature?;
-            let value = std::str::from_utf8(feature.value)
-                .map_err(|source| Error::internal("a value is no text", source))?;
-            features.push((feature.index, Cow::Borrowed(value)));
+            features.push((feature.index, Merged::Stored(feature.value)));
         }
         for (index, value) in &self.values {
             match features.iter_mut().find(|(known, _)| known == index) {
-                Some((_, old)) => *old = Cow::Borrowed(value),
-                None => features.push((*index, Cow::Borrowed(value))),
+                Some((_, old)) => *old = Merged::Sent(*value),
+                None => features.push((*index, Merged::Sent(*value))),
             }
         }
-        let length = |index: usize| {
+        let name = |index: usize| {
             schema
                 .feature(index)
                 .map_or(0, |feature| feature.name.len())
         };
-        let size = features
-            .iter()
-            .map(|(index, value)| length(*index) + value.len());
-        let size: usize = size.sum();
-        if size > RECORD_BYTES {
-            return Err(Error::validation(format!(
-                "the record would have {size} bytes; at most {RECORD_BYTES} are allowed."
-            )));
+        let mut size = 0_usize;
+        for (index, value) in &features {
+            size = size.saturating_add(name(*index) + value.size()?);
         }
-        let mut payload = PayloadWriter::new(identifier, size);
+        check_size(size)?;
+        let mut payload = schema.writer(identifier, size);
         for (index, value) in features {
-            if index == schema.identifier() && value == identifier {
+            if index == schema.identifier() && value.is_text(identifier) {
                 payload.identifier_feature(index);
             } else {
-                payload.feature(index, &value);
+                value.put(&mut payload, index)?;
             }
         }
         Ok(payload.finish())
     }
+}
+
+/// Whether `value` is another text for the identifier that the record has.
+fn is_same(group: &GroupRecord, identifier: &str, value: Sent<'_>) -> bool {
+    let text = value.text().unwrap_or_default();
+    identifier_of(group, text).is_ok_and(|sent| *sent == *identifier)
+}
+
+/// A value of the new version.
+enum Merged<'a> {
+    /// The record had it.
+    Stored(Value<'a>),
+    /// The request has it.
+    Sent(Sent<'a>),
+}
+
+impl Merged<'_> {
+    /// The bytes of its text or of all its elements.
+    fn size(&self) -> Result<usize, Error> {
+        match self {
+            Self::Stored(Value::Text(text)) => Ok(text.len()),
+            Self::Stored(Value::List(elements)) => {
+                let mut size = 0;
+                for element in elements.clone() {
+                    size += element?.len();
+                }
+                Ok(size)
+            }
+            Self::Sent(sent) => Ok(sent.size()),
+        }
+    }
+
+    fn is_text(&self, text: &str) -> bool {
+        match self {
+            Self::Stored(value) => *value == Value::Text(text.as_bytes()),
+            Self::Sent(sent) => *sent == Sent::Text(text),
+        }
+    }
+
+    /// Writes it as the value of the feature at `index`.
+    fn put(self, payload: &mut PayloadWriter, index: usize) -> Result<(), Error> {
+        match self {
+            Self::Stored(Value::Text(text)) => payload.feature(index, text_of(text)?),
+            Self::Stored(Value::List(elements)) => {
+                let mut texts = Vec::new();
+                for element in elements {
+                    texts.push(text_of(element?)?);
+                }
+                payload.list(index, texts.iter().copied())?;
+            }
+            Self::Sent(sent) => sent.put(payload, index)?,
+        }
+        Ok(())
+    }
+}
+
+fn text_of(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|source| Error::internal("a value is no text", source))
 }

@@ -136,21 +136,6 @@ fn what_this_release_lacks_is_refused_and_not_ignored() {
     );
     check_wrong(
         &world,
-        |request| request["OnlineStoreConfig"]["StorageType"] = "InMemory".into(),
-        "online stores of type InMemory are not available in this release",
-    );
-    check_wrong(
-        &world,
-        |request| {
-            request["ThroughputConfig"] = json!({
-                "ThroughputMode": "Provisioned",
-                "ProvisionedReadCapacityUnits": 1, "ProvisionedWriteCapacityUnits": 1,
-            });
-        },
-        "provisioned throughput is not available in this release",
-    );
-    check_wrong(
-        &world,
         |request| {
             request["ThroughputConfig"] =
                 json!({ "ThroughputMode": "OnDemand", "ProvisionedReadCapacityUnits": 1 });
@@ -262,7 +247,10 @@ fn other_wrong_requests_are_refused() {
 #[test]
 fn the_number_of_groups_and_of_features_is_limited() {
     let world = World::with(featurestore::Options {
-        group_limit: 2,
+        quotas: featurestore::Quotas {
+            groups: 2,
+            ..featurestore::Quotas::default()
+        },
         ..featurestore::Options::default()
     });
     world.group("a");
@@ -388,7 +376,7 @@ fn a_summary_tells_name_arn_time_and_status() {
 }
 
 #[test]
-fn a_token_belongs_to_its_order() {
+fn a_token_belongs_to_its_filters_and_its_order() {
     let world = World::new();
     world.group("a");
     world.group("b");
@@ -400,6 +388,8 @@ fn a_token_belongs_to_its_order() {
     for query in [
         json!({ "NextToken": token, "SortBy": "CreationTime" }),
         json!({ "NextToken": token, "SortBy": "Name", "SortOrder": "Descending" }),
+        json!({ "NextToken": token, "SortBy": "Name", "NameContains": "b" }),
+        json!({ "NextToken": token, "SortBy": "Name", "FeatureGroupStatusEquals": "Created" }),
         json!({ "NextToken": "x" }),
         json!({ "NextToken": "e30" }),
     ] {

@@ -532,7 +532,7 @@ fn wrong_changes_of_a_group_are_refused() {
     let memory = json!({ "OnlineStoreConfig": { "StorageType": "InMemory" } });
     refused_change(&world, memory, invalid, "InMemory");
     let provisioned = json!({ "ThroughputConfig": { "ThroughputMode": "Provisioned" } });
-    refused_change(&world, provisioned, invalid, "not available");
+    refused_change(&world, provisioned, invalid, "Provisioned needs");
     world.refuses(
         "UpdateFeatureGroup",
         json!({ "FeatureGroupName": "none", "FeatureAdditions": feature("x") }),

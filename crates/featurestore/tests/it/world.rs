@@ -1,5 +1,6 @@
 //! A deployment with IAM, KMS and the feature store, called by the names of operations.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,13 +47,22 @@ impl World {
     }
 
     pub(crate) fn with(options: featurestore::Options) -> Self {
+        Self::with_quotas(options, &BTreeMap::new())
+    }
+
+    /// A deployment whose KMS takes so many calls a second, by family of operations.
+    pub(crate) fn with_quotas(
+        options: featurestore::Options,
+        quotas: &BTreeMap<String, f64>,
+    ) -> Self {
+        let quotas = (!quotas.is_empty()).then(|| kms::RequestQuotas::new(quotas, 1).unwrap());
         let home = Home {
             directory: tempfile::tempdir().unwrap(),
             root: Key32::generate(&SystemEntropy),
         };
         let clock = Arc::new(ManualClock::new(Timestamp::new(NOW, 0)));
         let faults = Arc::new(Faults::default());
-        let starting = start(&home, clock.clone(), faults.clone(), options);
+        let starting = start(&home, clock.clone(), faults.clone(), options, quotas);
         let deployment = Deployment::start(clock.clone(), region(), operations(), starting);
         let mut batch = Batch::default();
         let (now, entropy) = (clock.now(), deployment.services.entropy());
@@ -77,7 +87,13 @@ impl World {
             home,
         } = self;
         let options = featurestore::Options::default();
-        let starting = start(&home, deployment.clock.clone(), faults.clone(), options);
+        let starting = start(
+            &home,
+            deployment.clock.clone(),
+            faults.clone(),
+            options,
+            None,
+        );
         Self {
             deployment: deployment.restarted(starting),
             administrator,
@@ -209,6 +225,7 @@ async fn start(
     clock: Arc<ManualClock>,
     faults: Arc<Faults>,
     options: featurestore::Options,
+    quotas: Option<kms::RequestQuotas>,
 ) -> Arc<Services> {
     let entropy = Arc::new(SystemEntropy);
     let store = Arc::new(CachedStore::new(
@@ -242,6 +259,10 @@ async fn start(
     .resources("sagemaker", Arc::new(FeatureGroups))
     // The clock stands still.
     .calls_per_second(1_000_000);
+    let sources = match quotas {
+        Some(quotas) => sources.quotas(Service::Kms, Arc::new(quotas)),
+        None => sources,
+    };
     ServicesBuilder {
         store,
         clock,
@@ -321,6 +342,20 @@ pub(crate) fn group(name: &str) -> Value {
         ],
         "OnlineStoreConfig": { "EnableOnlineStore": true },
     })
+}
+
+/// The request for a group in memory: the usual features, and a collection of each kind.
+pub(crate) fn group_in_memory(name: &str) -> Value {
+    let collection = |name: &str, kind: &str, collection: &str| json!({ "FeatureName": name, "FeatureType": kind, "CollectionType": collection });
+    let mut request = group(name);
+    request["OnlineStoreConfig"]["StorageType"] = "InMemory".into();
+    let features = request["FeatureDefinitions"].as_array_mut().unwrap();
+    features.push(collection("list", "String", "List"));
+    features.push(collection("set", "Integral", "Set"));
+    let mut vector = collection("vector", "Fractional", "Vector");
+    vector["CollectionConfig"] = json!({ "VectorConfig": { "Dimension": 3 } });
+    features.push(vector);
+    request
 }
 
 /// The request for a group under the KMS key `key`.

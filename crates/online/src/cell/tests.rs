@@ -1,4 +1,4 @@
-//! Sealing and opening, and the fixture of format 1.
+//! Sealing and opening, and the fixtures of the formats.
 
 use crypto::SystemEntropy;
 use types::Timestamp;
@@ -126,10 +126,44 @@ fn cells_of_one_group_are_neighbours_in_the_order_of_groups() {
     assert_ne!(cell_key(1, "a"), cell_key(1, "b"));
 }
 
-/// A cell as the first release wrote it must open for ever.
+/// A payload with lists.
+fn payload_with_lists() -> Payload {
+    let mut writer = PayloadWriter::with_lists("EWR", 64);
+    writer.identifier_feature(0);
+    writer.feature(1, "2013-01-01T05:00:00.123Z");
+    writer.list(2, ["39.02", "", "40"].into_iter()).unwrap();
+    writer.finish()
+}
+
+#[test]
+fn a_payload_with_lists_opens_to_what_was_sealed_and_to_no_other_format() {
+    let key = cell_key(1, "EWR");
+    let payload = payload_with_lists();
+    let sealed = SealedCell::seal(&SystemEntropy, &data_key(3), &key, header(), &payload);
+    let stored = sealed.unwrap().into_stored();
+    assert_eq!(stored[0], 2);
+    let cell = SealedCell::from_stored(stored.clone()).unwrap();
+    let opened = cell.open(&data_key(3), &key).unwrap();
+    assert_eq!(opened.as_bytes(), payload.as_bytes());
+    assert_eq!(opened.format(), Format::Lists);
+    let mut other = stored;
+    other[0] = 1;
+    assert!(!opens(other, &data_key(3), &key));
+}
+
+/// Cells as earlier releases wrote them must open for ever.
 #[test]
 fn the_fixture_of_format_1_opens() {
-    let fixture = include_str!("../../testdata/cell-format-1.txt");
+    check_fixture(include_str!("../../testdata/cell-format-1.txt"), &payload());
+}
+
+#[test]
+fn the_fixture_of_format_2_opens() {
+    let fixture = include_str!("../../testdata/cell-format-2.txt");
+    check_fixture(fixture, &payload_with_lists());
+}
+
+fn check_fixture(fixture: &str, payload: &Payload) {
     let field = |name: &str| {
         let line = fixture
             .lines()
@@ -142,5 +176,5 @@ fn the_fixture_of_format_1_opens() {
     let cell = SealedCell::from_stored(field("value:")).unwrap();
     assert_eq!(*cell.header(), header());
     let opened = cell.open(&data_key(3), &key).unwrap();
-    assert_eq!(opened.as_bytes(), payload().as_bytes());
+    assert_eq!(opened.as_bytes(), payload.as_bytes());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crypto::{Key32, SystemEntropy};
 use online::{
     CellKey, Cells, DataKey, EmbeddedCells, EventTime, GroupNumber, Header, IndexKey, Outcome,
-    PayloadWriter, Rule, SealedCell, Version, Write,
+    PayloadWriter, Rule, SealedCell, Value, Version, Write,
 };
 use store::{Batch, Lane};
 use types::Timestamp;
@@ -158,7 +158,10 @@ impl<S> World<S> {
         let payload = cell.open(&self.keys.data, key).unwrap();
         let record = payload.record().unwrap();
         assert_eq!(record.identifier(), identifier.as_bytes());
-        let value = record.features().nth(1).unwrap().unwrap().value;
-        Some(std::str::from_utf8(value).unwrap().parse().unwrap())
+        let text = match record.features().nth(1).unwrap().unwrap().value {
+            Value::Text(text) => Some(text),
+            Value::List(_) => None,
+        };
+        Some(std::str::from_utf8(text.unwrap()).unwrap().parse().unwrap())
     }
 }

@@ -52,6 +52,28 @@ fn limits_that_no_server_could_work_with_are_refused() {
 }
 
 #[test]
+fn quotas_of_the_feature_store_are_refused_with_their_line() {
+    let text = refusal("[feature_store]\nprovisioned_units_per_group = 1\nfeatures = 0\n");
+    let reason = "`feature_store.features` must be between 1 and 10000";
+    assert_eq!(text, format!("c.toml:3: {reason}"));
+    let file = parse("c.toml", "feature_store.features = 3000\n").unwrap();
+    let quotas = file.feature_store.read().unwrap();
+    let aws = featurestore::Quotas::default();
+    assert_eq!(quotas.features, 3000);
+    assert_eq!(quotas.units_per_group, aws.units_per_group);
+}
+
+#[test]
+fn extensions_are_off_unless_they_are_named() {
+    let file = parse("c.toml", "").unwrap();
+    assert_eq!(file.extensions.read(), featurestore::Extensions::default());
+    let file = parse("c.toml", "[extensions]\nin_memory_cmk = true\n").unwrap();
+    let extensions = file.extensions.read();
+    assert!(extensions.in_memory_cmk && !extensions.in_memory_offline);
+    assert!(refusal("[extensions]\nin_memory = true\n").contains("unknown field"));
+}
+
+#[test]
 fn a_log_filter_that_is_none_is_refused_with_its_line() {
     let text = refusal("[log]\nfilter = \"==\"\n");
     assert!(text.contains(":2: `==` is not a log filter"), "{text}");

@@ -1,18 +1,18 @@
 //! The rules of a new group that the service model does not express.
 
-use std::collections::HashSet;
+use shapes::sagemaker::{self, CreateFeatureGroupRequest, OnlineStoreConfig, StorageType};
 
-use shapes::sagemaker::{
-    self, CreateFeatureGroupRequest, OnlineStoreConfig, StorageType, ThroughputConfig,
-    ThroughputMode,
-};
-
+use crate::features::Known;
 use crate::records::{OnlineStore, Storage};
 use crate::ttl::Ttl;
-use crate::{Error, features};
+use crate::{Error, Extensions, Runtime};
 
 /// Checks the request, and returns the online store that it asks for, without its key.
-pub(super) fn check(input: &CreateFeatureGroupRequest) -> Result<OnlineStore, Error> {
+pub(super) fn check(
+    input: &CreateFeatureGroupRequest,
+    runtime: &Runtime,
+) -> Result<OnlineStore, Error> {
+    let extensions = runtime.extensions;
     let online = input.online_store_config.as_ref();
     let enabled = online.and_then(|online| online.enable_online_store) == Some(true);
     if !enabled && input.offline_store_config.is_none() {
@@ -21,17 +21,27 @@ pub(super) fn check(input: &CreateFeatureGroupRequest) -> Result<OnlineStore, Er
              them and retry the request.",
         ));
     }
+    let in_memory = online.is_some_and(|online| online.storage_type == Some(StorageType::InMemory));
+    if in_memory && input.offline_store_config.is_some() && !extensions.in_memory_offline {
+        return Err(Error::validation(
+            "a feature group with an online store of type InMemory cannot have an OfflineStore.",
+        ));
+    }
     if input.offline_store_config.is_some() {
         return Err(Error::Unsupported("offline stores are"));
     }
     let online =
         online.ok_or_else(|| Error::broken("an enabled online store has no configuration"))?;
-    check_features(input)?;
-    check_throughput(input.throughput_config.as_ref())?;
-    online_store(online)
+    let store = online_store(online, extensions)?;
+    check_features(input, store.storage)?;
+    let (features, limit) = (input.feature_definitions.len(), runtime.quotas.features);
+    if features > limit {
+        return Err(Error::FeatureLimit { limit });
+    }
+    Ok(store)
 }
 
-fn online_store(online: &OnlineStoreConfig) -> Result<OnlineStore, Error> {
+fn online_store(online: &OnlineStoreConfig, extensions: Extensions) -> Result<OnlineStore, Error> {
     let key = online
         .security_config
         .as_ref()
@@ -49,33 +59,19 @@ fn online_store(online: &OnlineStoreConfig) -> Result<OnlineStore, Error> {
         storage: match online.storage_type {
             None | Some(StorageType::Standard) => Storage::Standard,
             Some(StorageType::StandardV2) => Storage::StandardV2,
-            Some(StorageType::InMemory) => {
-                return Err(Error::Unsupported("online stores of type InMemory are"));
+            Some(StorageType::InMemory) if key.is_some() && !extensions.in_memory_cmk => {
+                return Err(Error::validation(
+                    "an online store of type InMemory cannot have a customer managed key: \
+                     KmsKeyId is not allowed.",
+                ));
             }
+            Some(StorageType::InMemory) => Storage::InMemory,
         },
     })
 }
 
-fn check_throughput(config: Option<&ThroughputConfig>) -> Result<(), Error> {
-    let Some(config) = config else {
-        return Ok(());
-    };
-    match config.throughput_mode {
-        ThroughputMode::Provisioned => Err(Error::Unsupported("provisioned throughput is")),
-        ThroughputMode::OnDemand
-            if config.provisioned_read_capacity_units.is_some()
-                || config.provisioned_write_capacity_units.is_some() =>
-        {
-            Err(Error::validation(
-                "capacity units need the ThroughputMode Provisioned.",
-            ))
-        }
-        ThroughputMode::OnDemand => Ok(()),
-    }
-}
-
-fn check_features(input: &CreateFeatureGroupRequest) -> Result<(), Error> {
-    features::check(&input.feature_definitions, &mut HashSet::new())?;
+fn check_features(input: &CreateFeatureGroupRequest, storage: Storage) -> Result<(), Error> {
+    Known::of(storage, &[]).add(&input.feature_definitions)?;
     check_role(
         input,
         "RecordIdentifierFeatureName",
@@ -112,6 +108,11 @@ fn check_role(
             "{member} `{name}` is not among the FeatureDefinitions."
         )));
     };
+    if feature.collection_type.is_some() {
+        return Err(Error::validation(format!(
+            "{member} `{name}` must not be a collection."
+        )));
+    }
     if types.contains(&feature.feature_type) {
         return Ok(());
     }

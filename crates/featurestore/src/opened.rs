@@ -1,0 +1,125 @@
+//! A group whose records a request reads or writes: the frame that all record operations share.
+
+use std::sync::atomic::Ordering;
+
+use online::{CellKey, GroupNumber, Header, Payload, SealedCell, Version, Write};
+use pipeline::Ctx;
+use store::{Batch, Lane};
+
+use crate::data_keys::{Access, DataKeys, Keys};
+use crate::put::NewVersion;
+use crate::records::GroupRecord;
+use crate::{Error, Runtime};
+
+/// A group whose key could be used when this was made, with the keys that the request unwraps.
+pub(crate) struct Opened<'k, 'a> {
+    ctx: &'a Ctx,
+    runtime: &'a Runtime,
+    keys: &'k mut Keys<'a>,
+    group: &'k GroupRecord,
+    access: Access,
+}
+
+impl<'k, 'a> Opened<'k, 'a> {
+    /// Asks whether the group's key can be used.
+    ///
+    /// Fails with KMS's own code and text if it cannot.
+    pub(crate) async fn new(
+        ctx: &'a Ctx,
+        runtime: &'a Runtime,
+        keys: &'k mut Keys<'a>,
+        group: &'k GroupRecord,
+    ) -> Result<Self, Error> {
+        let access = DataKeys::check(ctx, group).await?;
+        Ok(Self {
+            ctx,
+            runtime,
+            keys,
+            group,
+            access,
+        })
+    }
+
+    /// Where the record `identifier` stands.
+    pub(crate) async fn place(&mut self, identifier: &str) -> Result<CellKey, Error> {
+        let index = self.keys.index(self.group, &self.access).await?;
+        let group = GroupNumber(self.group.number);
+        Ok(CellKey::new(group, &index, identifier))
+    }
+
+    /// The cell at `key`, unless readers must not see it: deleted, expired, or not there.
+    pub(crate) async fn visible(&self, key: &CellKey) -> Result<Option<SealedCell>, Error> {
+        let cell = self.runtime.cells.get(key).await?;
+        Ok(cell.filter(|cell| cell.header().is_visible(self.ctx.time())))
+    }
+
+    /// Opens a cell that was found at `key`.
+    pub(crate) async fn open(&mut self, cell: SealedCell, key: &CellKey) -> Result<Payload, Error> {
+        let number = cell.header().data_key;
+        let data_key = self.keys.data(self.group, &self.access, number).await?;
+        Ok(cell.open(&data_key, key)?)
+    }
+
+    /// Opens the cell of the record `identifier`, which was found at `key`.
+    ///
+    /// Fails if it holds another record.
+    pub(crate) async fn open_record(
+        &mut self,
+        cell: SealedCell,
+        key: &CellKey,
+        identifier: &str,
+    ) -> Result<Payload, Error> {
+        let payload = self.open(cell, key).await?;
+        if payload.record()?.identifier() == identifier.as_bytes() {
+            Ok(payload)
+        } else {
+            Err(Error::broken(
+                "a cell holds another record than its key says",
+            ))
+        }
+    }
+
+    /// The change that writes `version`, sealed under the group's current data key.
+    pub(crate) async fn stage(&mut self, version: NewVersion<'_>) -> Result<Batch, Error> {
+        let key = self.place(version.identifier).await?;
+        let number = Version {
+            event_time: version.event_time,
+            sequence: self.runtime.cells.next_sequence()?,
+        };
+        let cell = match version.payload {
+            None => None,
+            Some(payload) => {
+                let header = Header {
+                    data_key: self.group.data_key,
+                    version: number,
+                    expires_at: version.expires_at,
+                    deleted: version.deleted,
+                };
+                Some(self.seal(&key, header, payload).await?)
+            }
+        };
+        let mut batch = Batch::new(Lane::Data);
+        let write = Write {
+            key,
+            version: number,
+            cell,
+            rule: version.rule,
+            now: self.ctx.time(),
+        };
+        self.runtime.cells.stage(&mut batch, write);
+        Ok(batch)
+    }
+
+    async fn seal(
+        &mut self,
+        key: &CellKey,
+        header: Header,
+        payload: &Payload,
+    ) -> Result<SealedCell, Error> {
+        let (group, number) = (self.group, header.data_key);
+        let data_key = self.keys.data(group, &self.access, number).await?;
+        group.schema.sealed.fetch_add(1, Ordering::Relaxed);
+        let entropy = self.ctx.entropy();
+        Ok(SealedCell::seal(entropy, &data_key, key, header, payload)?)
+    }
+}

@@ -1,0 +1,64 @@
+//! The settings of the feature store: quotas, and what is allowed beyond AWS's rules.
+
+use serde::Deserialize;
+
+/// How much an account may have in a region, where not AWS's.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeatureStoreFile {
+    features: Option<u32>,
+    provisioned_units_per_group: Option<u32>,
+    provisioned_units_per_region: Option<u32>,
+}
+
+/// What the feature store allows beyond AWS's rules.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ExtensionsFile {
+    in_memory_cmk: bool,
+    in_memory_offline: bool,
+}
+
+/// The most features of a group that a quota can admit.
+const MOST_FEATURES: u32 = 10_000;
+/// The most units that AWS's model has.
+const MOST_UNITS: u32 = 10_000_000;
+
+impl FeatureStoreFile {
+    /// The quotas but that of feature groups, which is a limit; or the name of a setting and
+    /// what is wrong with it.
+    pub(super) fn read(self) -> Result<featurestore::Quotas, (&'static str, String)> {
+        let aws = featurestore::Quotas::default();
+        let checked = |name: &'static str, given: Option<u32>, most: u32| match given {
+            Some(given) if !(1..=most).contains(&given) => {
+                let reason = format!("`feature_store.{name}` must be between 1 and {most}");
+                Err((name, reason))
+            }
+            given => Ok(given),
+        };
+        let (group, region) = (
+            self.provisioned_units_per_group,
+            self.provisioned_units_per_region,
+        );
+        let group = checked("provisioned_units_per_group", group, MOST_UNITS)?;
+        let region = checked("provisioned_units_per_region", region, u32::MAX)?;
+        let features = checked("features", self.features, MOST_FEATURES)?;
+        let features = features.and_then(|features| usize::try_from(features).ok());
+        Ok(featurestore::Quotas {
+            features: features.unwrap_or(aws.features),
+            units_per_group: group.unwrap_or(aws.units_per_group),
+            units_per_region: region.unwrap_or(aws.units_per_region),
+            ..aws
+        })
+    }
+}
+
+impl ExtensionsFile {
+    /// The extensions; none, unless the file says so.
+    pub(super) fn read(self) -> featurestore::Extensions {
+        featurestore::Extensions {
+            in_memory_cmk: self.in_memory_cmk,
+            in_memory_offline: self.in_memory_offline,
+        }
+    }
+}
