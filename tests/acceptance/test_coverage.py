@@ -666,6 +666,8 @@ CALLS = {
     ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.key_alias()),
     ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "ListFeatureGroups"): lambda w: {},
+    ("sagemaker", "Search"): lambda w: {"Resource": "FeatureGroup"},
+    ("sagemaker", "GetSearchSuggestions"): lambda w: {"Resource": "FeatureGroup"},
     ("sagemaker", "DeleteFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "UpdateFeatureGroup"): lambda w: {
         "FeatureGroupName": w.group(), "FeatureAdditions": [{"FeatureName": "x", "FeatureType": "String"}]},

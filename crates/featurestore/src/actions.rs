@@ -23,6 +23,8 @@ actions! {
     DESCRIBE_FEATURE_METADATA = "sagemaker:DescribeFeatureMetadata";
     LIST_FEATURE_GROUPS = "sagemaker:ListFeatureGroups";
     LIST_RECORDS = "sagemaker:ListRecords";
+    SEARCH = "sagemaker:Search";
+    GET_SEARCH_SUGGESTIONS = "sagemaker:GetSearchSuggestions";
     LIST_TAGS = "sagemaker:ListTags";
     UPDATE_FEATURE_GROUP = "sagemaker:UpdateFeatureGroup";
     UPDATE_FEATURE_METADATA = "sagemaker:UpdateFeatureMetadata";

@@ -24,22 +24,23 @@ mod meter;
 mod name;
 mod opened;
 pub mod ops;
-mod pending;
 mod paging;
+mod pending;
 mod put;
 mod records;
 mod renewal;
 mod reseal;
 mod runtime;
 mod schema;
+mod search;
 mod sent;
 mod source;
 mod tags;
 #[cfg(test)]
 mod testing;
+mod throughput;
 mod ttl;
 mod upkeep;
-mod throughput;
 mod values;
 mod wrapping;
 
@@ -65,9 +66,11 @@ pub fn register(registry: &mut impl Registry) {
     registry.add::<ops::DescribeFeatureGroupKeys>();
     registry.add::<ops::DescribeFeatureMetadata>();
     registry.add::<ops::DiagnoseFeatureGroups>();
+    registry.add::<ops::GetSearchSuggestions>();
     registry.add::<ops::ListFeatureGroups>();
     registry.add::<ops::ListTags>();
     registry.add::<ops::RekeyFeatureGroup>();
+    registry.add::<ops::Search>();
     registry.add::<ops::UpdateFeatureGroup>();
     registry.add::<ops::UpdateFeatureMetadata>();
     registry.add::<ops::BatchGetRecord>();

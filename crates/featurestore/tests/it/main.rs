@@ -19,6 +19,7 @@ mod permissions;
 mod records;
 mod rekey;
 mod renewal;
+mod search;
 mod sharing;
 mod tags;
 mod throttled_keys;

@@ -1,0 +1,307 @@
+//! `Search`: feature groups and features that an expression is true of.
+
+use std::task::Poll;
+
+use pipeline::{Ctx, EventDetail, Kind as CallKind, Need, Needs, Operation, Permit, Reply};
+use policy::Action;
+use serde_json::{Value, json};
+use shapes::sagemaker::{
+    BooleanOperator, CrossAccountFilterOption, FeatureGroup, FeatureMetadata, Filter,
+    NestedFilters, Operator, Relation, ResourceType, SearchExpression, SearchRecord, SearchRequest,
+    SearchResponse, SearchSortOrder, TotalHits, VisibilityConditions,
+};
+use types::Service;
+
+use super::describe_feature_group as described;
+use crate::actions::SEARCH;
+use crate::event::Fields;
+use crate::paging::List;
+use crate::records::{GROUPS, GroupRecord, groups_of};
+use crate::search::{
+    Budget, Entity, Expression, Kind, Page, Place, Property, Spent, Visibility, check_size,
+};
+use crate::{Error, Runtime, features, tags};
+
+/// Returns a page of the feature groups or features of the account and region for which the
+/// expression is true, sorted by a property; by the last change, newest first, unless told
+/// otherwise. Names decide between equals, and what has no value comes first.
+///
+/// As at AWS the action has no resource: whoever may search sees what is said of every group,
+/// whatever else they may not, and nothing of records. `VisibilityConditions` leave out what
+/// has another value for one of their tags; a policy can demand them. Other resources than
+/// these two there are none, so none are found; and none of other accounts are, since nothing
+/// can be made discoverable. A page has ten entries unless told otherwise, and a token is good
+/// for the same search only. Fails with `ValidationException` for what breaks a rule of
+/// expressions, and for a search that would look at more than five million values.
+#[derive(Debug)]
+pub struct Search;
+
+const PAGE: usize = 10;
+
+/// How many values one search looks at.
+const MOST_LOOKS: u64 = 5_000_000;
+
+/// After how many looks others get their turn.
+const LOOKS_AT_ONCE: u64 = 10_000;
+
+impl Operation for Search {
+    const SERVICE: Service = Service::SageMaker;
+    const NAME: &'static str = "Search";
+    const ACTIONS: &'static [&'static Action] = &[&SEARCH];
+    const KIND: CallKind = CallKind::ReadOnly;
+    type Input = SearchRequest;
+    type Output = SearchResponse;
+    type Target = ();
+    type Error = Error;
+
+    async fn resolve(_ctx: &Ctx, input: &Self::Input) -> Result<(Needs, ()), Error> {
+        let visible = Visibility::of(input.visibility_conditions.as_deref())?;
+        let need = Need::anywhere(&SEARCH).with(visible.condition_keys());
+        Ok((Needs::one(need), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Error> {
+        let account = ctx.account().ok_or(Error::NoAccount)?;
+        let asked = List::of(account, ctx.region(), &without_page(&input));
+        let token = input.next_token.as_deref();
+        let after: Option<Place<'_>> = token.map(|token| asked.read(token)).transpose()?;
+        let size = (input.max_results).and_then(|size| usize::try_from(size).ok());
+        let descending = input.sort_order != Some(SearchSortOrder::Ascending);
+        let mut page = Page::new(size.unwrap_or(PAGE), descending, after);
+        let kind = kind(input.resource);
+        match kind {
+            Some(kind) => find(ctx, kind, &input, &mut page).await?,
+            None => (input.search_expression.as_ref()).map_or(Ok(()), check_size)?,
+        }
+        let (found, last, hits) = page.finish();
+        Ok(Reply::read(SearchResponse {
+            results: Some(found.iter().map(shape).collect()),
+            next_token: last.map(|last| asked.token(&last)).transpose()?,
+            total_hits: Some(TotalHits {
+                value: Some(hits),
+                relation: Some(Relation::EqualTo),
+            }),
+        }))
+    }
+
+    fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        let visible = input.visibility_conditions.as_ref();
+        let visible: Option<Vec<Value>> = visible.map(|conditions| {
+            let pair = |one: &VisibilityConditions| json!({ "key": one.key, "value": one.value });
+            conditions.iter().map(pair).collect()
+        });
+        Fields::default()
+            .with("resource", input.resource)
+            .with(
+                "searchExpression",
+                input.search_expression.as_ref().map(in_event),
+            )
+            .with("sortBy", &input.sort_by)
+            .with("sortOrder", input.sort_order)
+            .with("maxResults", input.max_results)
+            .with("nextToken", &input.next_token)
+            .with(
+                "crossAccountFilterOption",
+                input.cross_account_filter_option,
+            )
+            .with("visibilityConditions", visible)
+            .request()
+    }
+}
+
+/// An expression as records show it.
+fn in_event(expression: &SearchExpression) -> Value {
+    let filters = |filters: &Vec<Filter>| -> Vec<Value> {
+        let filter = |one: &Filter| {
+            let operator = one.operator.map(Operator::as_str);
+            json!({ "name": one.name, "operator": operator, "value": one.value })
+        };
+        filters.iter().map(filter).collect()
+    };
+    let nested = |nested: &Vec<NestedFilters>| -> Vec<Value> {
+        let one = |one: &NestedFilters| {
+            let name = &one.nested_property_name;
+            json!({ "nestedPropertyName": name, "filters": filters(&one.filters) })
+        };
+        nested.iter().map(one).collect()
+    };
+    let inner = |all: &Vec<SearchExpression>| -> Vec<Value> { all.iter().map(in_event).collect() };
+    json!({
+        "filters": expression.filters.as_ref().map(filters),
+        "nestedFilters": expression.nested_filters.as_ref().map(nested),
+        "subExpressions": expression.sub_expressions.as_ref().map(inner),
+        "operator": expression.operator.map(BooleanOperator::as_str),
+    })
+}
+
+/// The request without what differs between the pages of one search.
+fn without_page(input: &SearchRequest) -> SearchRequest {
+    SearchRequest {
+        next_token: None,
+        max_results: None,
+        ..input.clone()
+    }
+}
+
+/// What is searched for; `None` for what does not exist here.
+pub(super) fn kind(resource: ResourceType) -> Option<Kind> {
+    match resource {
+        ResourceType::FeatureGroup => Some(Kind::Groups),
+        ResourceType::FeatureMetadata => Some(Kind::Features),
+        _ => None,
+    }
+}
+
+/// Looks at everything and puts what is found on the page.
+async fn find<'a>(
+    ctx: &'a Ctx,
+    kind: Kind,
+    input: &SearchRequest,
+    page: &mut Page<'a>,
+) -> Result<(), Error> {
+    let account = ctx.account().ok_or(Error::NoAccount)?;
+    let expression = (input.search_expression.as_ref())
+        .map(|expression| Expression::parse(kind, expression))
+        .transpose()?;
+    let search = Searching {
+        expression,
+        visible: Visibility::of(input.visibility_conditions.as_deref())?,
+        sort: sort(kind, input.sort_by.as_deref())?,
+        runtime: ctx.part()?,
+    };
+    if input.cross_account_filter_option == Some(CrossAccountFilterOption::CrossAccount) {
+        return Ok(());
+    }
+    let mut budget = Budget(MOST_LOOKS);
+    let mut pause_at = MOST_LOOKS - LOOKS_AT_ONCE;
+    let prefix = groups_of(account, ctx.region());
+    for (_, row) in ctx.view().scan(&GROUPS, &prefix, None) {
+        search.look(kind, row.record, &mut budget, page).map_err(|Spent| {
+            Error::validation(format!(
+                "the search would look at more than {MOST_LOOKS} values; fewer filters, or those \
+                 first that most do not pass, make it smaller."
+            ))
+        })?;
+        if budget.0 < pause_at {
+            pause_at = budget.0.saturating_sub(LOOKS_AT_ONCE);
+            give_way().await;
+        }
+    }
+    Ok(())
+}
+
+/// Lets other requests of this thread run.
+async fn give_way() {
+    let mut waited = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The property to sort by.
+fn sort(kind: Kind, name: Option<&str>) -> Result<Property, Error> {
+    let name = name.unwrap_or("LastModifiedTime");
+    let property = Property::parse(kind, name).filter(|property| !property.is_list());
+    property.ok_or_else(|| {
+        Error::validation(format!(
+            "`{name}` is not a property that this resource can be sorted by."
+        ))
+    })
+}
+
+/// What is the same for everything that is looked at.
+struct Searching<'a> {
+    expression: Option<Expression>,
+    visible: Visibility,
+    sort: Property,
+    runtime: &'a Runtime,
+}
+
+impl Searching<'_> {
+    /// Looks at a group, or at its features.
+    fn look<'a>(
+        &self,
+        kind: Kind,
+        group: &'a GroupRecord,
+        budget: &mut Budget,
+        page: &mut Page<'a>,
+    ) -> Result<(), Spent> {
+        if !self.visible.shows(group) {
+            return Ok(());
+        }
+        match kind {
+            Kind::Groups => self.look_at(Entity::of(group, self.runtime), budget, page),
+            Kind::Features => (group.definitions.iter())
+                .try_for_each(|one| self.look_at(Entity::Feature(group, one), budget, page)),
+        }
+    }
+
+    fn look_at<'a>(
+        &self,
+        entity: Entity<'a>,
+        budget: &mut Budget,
+        page: &mut Page<'a>,
+    ) -> Result<(), Spent> {
+        budget.spend()?;
+        let admitted = match &self.expression {
+            Some(expression) => expression.admits(&entity, budget)?,
+            None => true,
+        };
+        if admitted {
+            page.add(Place::of(&entity, &self.sort), entity);
+        }
+        Ok(())
+    }
+}
+
+fn shape(entity: &Entity<'_>) -> SearchRecord {
+    match entity {
+        Entity::Group { group, stopped } => SearchRecord {
+            feature_group: Some(shape_of_group(group, stopped.as_deref())),
+            feature_metadata: None,
+        },
+        Entity::Feature(group, feature) => SearchRecord {
+            feature_group: None,
+            feature_metadata: Some(FeatureMetadata {
+                feature_group_arn: Some(group.arn.to_string()),
+                feature_group_name: Some(group.name.clone()),
+                feature_name: Some(feature.name.clone()),
+                feature_type: Some(features::shape(feature.kind)),
+                creation_time: Some(feature.created(group)),
+                last_modified_time: Some(feature.modified(group)),
+                description: feature.description.clone(),
+                parameters: Some(feature.parameters()),
+            }),
+        },
+    }
+}
+
+fn shape_of_group(group: &GroupRecord, stopped: Option<&str>) -> FeatureGroup {
+    FeatureGroup {
+        feature_group_arn: Some(group.arn.to_string()),
+        feature_group_name: Some(group.name.clone()),
+        record_identifier_feature_name: Some(group.identifier.clone()),
+        event_time_feature_name: Some(group.event_time.clone()),
+        feature_definitions: Some(group.definitions.iter().map(features::definition).collect()),
+        creation_time: Some(group.created),
+        last_modified_time: Some(group.updated.unwrap_or(group.created)),
+        online_store_config: Some(described::online_store(&group.online)),
+        offline_store_config: None,
+        role_arn: group.role_arn.clone(),
+        feature_group_status: Some(described::status(group)),
+        offline_store_status: None,
+        last_update_status: described::last_update(group),
+        failure_reason: described::failure(group, stopped),
+        description: group.description.clone(),
+        tags: Some(tags::shape(&group.tags)),
+    }
+}

@@ -1,0 +1,99 @@
+//! Searching feature groups and features: properties, expressions over them, and order.
+
+mod expression;
+mod page;
+mod property;
+mod visibility;
+
+pub(crate) use expression::{Budget, Expression, Spent, check_size};
+pub(crate) use page::Page;
+pub(crate) use property::{Property, names};
+pub(crate) use visibility::Visibility;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use types::Timestamp;
+
+use crate::Runtime;
+use crate::records::{Definition, GroupRecord};
+
+/// What is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Feature groups.
+    Groups,
+    /// The features of feature groups.
+    Features,
+}
+
+/// Something that may be found.
+#[derive(Debug, Clone)]
+pub(crate) enum Entity<'a> {
+    /// A feature group.
+    Group {
+        /// The group.
+        group: &'a GroupRecord,
+        /// Why background work for it is stopped, if it is.
+        stopped: Option<String>,
+    },
+    /// A feature, and the group that it belongs to.
+    Feature(&'a GroupRecord, &'a Definition),
+}
+
+impl<'a> Entity<'a> {
+    /// The group, as `runtime` knows it.
+    pub(crate) fn of(group: &'a GroupRecord, runtime: &Runtime) -> Self {
+        Self::Group {
+            group,
+            stopped: runtime.upkeep.reason(group),
+        }
+    }
+
+    /// The group itself, or that of the feature.
+    pub(crate) fn group(&self) -> &'a GroupRecord {
+        match self {
+            Self::Group { group, .. } | Self::Feature(group, _) => group,
+        }
+    }
+}
+
+/// One value of a property.
+///
+/// Ordered within a kind; absent values come before all others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Value<'a> {
+    /// A number.
+    Number(i64),
+    /// A point in time.
+    Time(Timestamp),
+    /// A text.
+    Text(Cow<'a, str>),
+}
+
+/// Where something found stands in the order: what is sorted by, then its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Place<'a> {
+    by: Option<Value<'a>>,
+    group: Cow<'a, str>,
+    feature: Option<Cow<'a, str>>,
+}
+
+impl<'a> Place<'a> {
+    /// The place of `entity` if it is sorted by `property`.
+    pub(crate) fn of(entity: &Entity<'a>, property: &Property) -> Self {
+        let mut by = None;
+        property.any(entity, &mut |value| {
+            by = Some(value);
+            true
+        });
+        Self {
+            by,
+            group: Cow::Borrowed(&entity.group().name),
+            feature: match entity {
+                Entity::Group { .. } => None,
+                Entity::Feature(_, feature) => Some(Cow::Borrowed(&feature.name)),
+            },
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Filters of every kind, and how they are joined.
+
+use super::*;
+use crate::records::GroupRecord;
+use crate::testing;
+use crate::ttl::{Ttl, TtlUnit};
+use crate::values::FeatureType;
+
+fn group() -> GroupRecord {
+    testing::group(&[
+        ("station", FeatureType::String),
+        ("hour", FeatureType::Fractional),
+        ("wind", FeatureType::Integral),
+    ])
+}
+
+fn filter(name: &str, operator: Option<Operator>, value: Option<&str>) -> Filter {
+    Filter {
+        name: name.to_owned(),
+        operator,
+        value: value.map(str::to_owned),
+    }
+}
+
+fn of_filters(filters: Vec<Filter>, operator: Option<BooleanOperator>) -> SearchExpression {
+    SearchExpression {
+        filters: Some(filters),
+        operator,
+        ..SearchExpression::default()
+    }
+}
+
+fn admits(kind: Kind, expression: &SearchExpression) -> Result<bool, String> {
+    let group = group();
+    let entity = match kind {
+        Kind::Groups => Entity::Group {
+            group: &group,
+            stopped: None,
+        },
+        Kind::Features => Entity::Feature(&group, &group.definitions[2]),
+    };
+    let expression = Expression::parse(kind, expression).map_err(|error| error.to_string())?;
+    let mut budget = Budget(1_000_000);
+    Ok(expression.admits(&entity, &mut budget).unwrap())
+}
+
+fn check(name: &str, operator: Operator, value: Option<&str>, expected: bool) {
+    let filter = filter(name, Some(operator), value);
+    let found = admits(Kind::Groups, &of_filters(vec![filter], None));
+    assert_eq!(found, Ok(expected), "{name} {operator} {value:?}");
+}
+
+fn check_feature(name: &str, operator: Operator, value: Option<&str>, expected: bool) {
+    let filter = filter(name, Some(operator), value);
+    let found = admits(Kind::Features, &of_filters(vec![filter], None));
+    assert_eq!(found, Ok(expected), "{name} {operator} {value:?}");
+}
+
+fn check_wrong(name: &str, operator: Operator, value: Option<&str>, part: &str) {
+    let filter = filter(name, Some(operator), value);
+    let refused = admits(Kind::Groups, &of_filters(vec![filter], None)).unwrap_err();
+    assert!(refused.contains(part), "{refused}");
+}
+
+#[test]
+fn texts_are_equal_contained_or_in_a_list() {
+    check("FeatureGroupName", Operator::Equals, Some("Weather"), true);
+    check("FeatureGroupName", Operator::Equals, Some("weather"), false);
+    check("FeatureGroupName", Operator::NotEquals, Some("x"), true);
+    check("FeatureGroupName", Operator::Contains, Some("eath"), true);
+    check("FeatureGroupName", Operator::Contains, Some("x"), false);
+    check("FeatureGroupName", Operator::In, Some("a, Weather,b"), true);
+    check("FeatureGroupName", Operator::In, Some("Weather2"), false);
+}
+
+#[test]
+fn equals_is_the_operator_of_a_filter_without_one() {
+    let equal = filter("Description", None, Some("hourly"));
+    let found = admits(Kind::Groups, &of_filters(vec![equal], None));
+    assert_eq!(found, Ok(true));
+}
+
+#[test]
+fn times_are_compared_in_whole_seconds() {
+    // The group was created a few nanoseconds after this.
+    let at = Some("2023-11-14T22:13:20");
+    check("CreationTime", Operator::Equals, at, true);
+    check("CreationTime", Operator::GreaterThan, at, false);
+    check("CreationTime", Operator::GreaterThanOrEqualTo, at, true);
+    check("CreationTime", Operator::LessThanOrEqualTo, at, true);
+    check("CreationTime", Operator::LessThan, at, false);
+    let later = Some("2023-11-14T22:13:21Z");
+    check("CreationTime", Operator::LessThan, later, true);
+    check("LastModifiedTime", Operator::NotEquals, later, true);
+    for wrong in ["2023-11-14", "2023-11-14T22:13:20.5", "x"] {
+        check_wrong("CreationTime", Operator::Equals, Some(wrong), "the form");
+    }
+}
+
+#[test]
+fn numbers_are_compared_as_numbers() {
+    let value = "OnlineStoreConfig.TtlDuration.Value";
+    assert_eq!(
+        group().online.ttl,
+        Some(Ttl {
+            unit: TtlUnit::Days,
+            value: 3
+        })
+    );
+    check(value, Operator::Equals, Some("3.0"), true);
+    check(value, Operator::GreaterThan, Some("2.5"), true);
+    check(value, Operator::LessThan, Some("3"), false);
+    check(value, Operator::LessThanOrEqualTo, Some("3"), true);
+    check_wrong(value, Operator::Equals, Some("many"), "must be a number");
+}
+
+#[test]
+fn what_is_absent_exists_not_and_is_neither_smaller_nor_larger() {
+    check("OfflineStoreStatus", Operator::Exists, None, false);
+    check("OfflineStoreStatus", Operator::NotExists, None, true);
+    check("OfflineStoreStatus", Operator::NotEquals, Some("x"), true);
+    check("Description", Operator::Exists, None, true);
+    check("Tags.nothing", Operator::NotExists, None, true);
+    let without = |operator, value| {
+        let group = testing::group_without_ttl();
+        let entity = Entity::Group {
+            group: &group,
+            stopped: None,
+        };
+        let name = "OnlineStoreConfig.TtlDuration.Value";
+        let filter = filter(name, Some(operator), Some(value));
+        let parsed = Expression::parse(Kind::Groups, &of_filters(vec![filter], None)).unwrap();
+        parsed.admits(&entity, &mut Budget(10)).unwrap()
+    };
+    assert!(!without(Operator::LessThanOrEqualTo, "3"));
+    assert!(!without(Operator::GreaterThanOrEqualTo, "3"));
+    assert!(without(Operator::NotEquals, "3"));
+}
+
+#[test]
+fn tags_and_features_are_searched_too() {
+    check("Tags.team", Operator::Equals, Some("met"), true);
+    check("AllTags", Operator::Contains, Some("tea"), true);
+    check("AllTags", Operator::Equals, Some("met"), true);
+    let names = "FeatureDefinitions.FeatureName";
+    check(names, Operator::Contains, Some("win"), true);
+    check(names, Operator::NotEquals, Some("wind"), false);
+    check(
+        "FeatureDefinitions",
+        Operator::Equals,
+        Some("Integral"),
+        true,
+    );
+    check(
+        "OnlineStoreConfig.StorageType",
+        Operator::Equals,
+        Some("Standard_V2"),
+        true,
+    );
+}
+
+#[test]
+fn features_have_properties_of_their_own() {
+    check_feature("FeatureName", Operator::Equals, Some("wind"), true);
+    check_feature("FeatureType", Operator::Equals, Some("Integral"), true);
+    check_feature("FeatureGroupName", Operator::Contains, Some("Wea"), true);
+    check_feature("Description", Operator::Exists, None, false);
+    check_feature("Parameters.unit", Operator::Exists, None, false);
+    check_feature("AllParameters", Operator::Contains, Some("x"), false);
+}
+
+#[test]
+fn properties_of_other_resources_are_unknown() {
+    let unknown = "is not a property of this resource";
+    for name in [
+        "TrainingJobName",
+        "FeatureName",
+        "Parameters.x",
+        "Tags.",
+        "Tags",
+        "",
+    ] {
+        check_wrong(name, Operator::Exists, None, unknown);
+    }
+    let of_groups = of_filters(vec![filter("Tags.x", None, Some("y"))], None);
+    assert!(admits(Kind::Features, &of_groups).is_err());
+}
+
+#[test]
+fn operators_go_with_the_kind_of_the_property() {
+    let (name, time) = ("FeatureGroupName", "CreationTime");
+    for operator in [
+        Operator::GreaterThan,
+        Operator::GreaterThanOrEqualTo,
+        Operator::LessThan,
+        Operator::LessThanOrEqualTo,
+    ] {
+        check_wrong(name, operator, Some("x"), "not for texts");
+    }
+    check_wrong(time, Operator::Contains, Some("2023"), "for texts only");
+    check_wrong(time, Operator::In, Some("2023"), "for texts only");
+    check_wrong(name, Operator::Exists, Some("x"), "takes no Value");
+    check_wrong(name, Operator::Equals, None, "needs a Value");
+}
+
+#[test]
+fn filters_are_joined_by_and_unless_by_or() {
+    let (yes, no) = (
+        filter("FeatureGroupName", None, Some("Weather")),
+        filter("FeatureGroupName", None, Some("x")),
+    );
+    let joined = |operator, filters| admits(Kind::Groups, &of_filters(filters, operator));
+    let both = || vec![yes.clone(), no.clone()];
+    assert_eq!(joined(None, both()), Ok(false));
+    assert_eq!(joined(Some(BooleanOperator::And), both()), Ok(false));
+    assert_eq!(joined(Some(BooleanOperator::Or), both()), Ok(true));
+    assert_eq!(joined(None, vec![yes.clone(), yes.clone()]), Ok(true));
+    let none = vec![no.clone(), no.clone()];
+    assert_eq!(joined(Some(BooleanOperator::Or), none), Ok(false));
+    let nested = SearchExpression {
+        filters: Some(vec![yes.clone()]),
+        sub_expressions: Some(vec![of_filters(both(), Some(BooleanOperator::Or))]),
+        ..SearchExpression::default()
+    };
+    assert_eq!(admits(Kind::Groups, &nested), Ok(true));
+}
+
+fn nested(name: &str, filters: Vec<Filter>) -> SearchExpression {
+    SearchExpression {
+        nested_filters: Some(vec![NestedFilters {
+            nested_property_name: name.to_owned(),
+            filters,
+        }]),
+        ..SearchExpression::default()
+    }
+}
+
+#[test]
+fn a_nested_filter_is_true_of_one_feature_as_a_whole() {
+    let named = |name| filter("FeatureDefinitions.FeatureName", None, Some(name));
+    let typed = |kind| filter("FeatureDefinitions.FeatureType", None, Some(kind));
+    let admitted = |name, kind| {
+        admits(
+            Kind::Groups,
+            &nested("FeatureDefinitions", vec![named(name), typed(kind)]),
+        )
+    };
+    assert_eq!(admitted("wind", "Integral"), Ok(true));
+    assert_eq!(admitted("wind", "String"), Ok(false));
+    // Each is true of some feature, but both of none.
+    let apart = of_filters(vec![named("wind"), typed("String")], None);
+    assert_eq!(admits(Kind::Groups, &apart), Ok(true));
+}
+
+#[test]
+fn nested_filters_are_about_features_of_groups_only() {
+    let inside = filter("FeatureDefinitions.FeatureName", None, Some("x"));
+    let outside = filter("Description", None, Some("x"));
+    assert!(admits(Kind::Groups, &nested("Tags", vec![inside.clone()])).is_err());
+    assert!(admits(Kind::Groups, &nested("FeatureDefinitions", vec![outside])).is_err());
+    assert!(admits(Kind::Features, &nested("FeatureDefinitions", vec![inside])).is_err());
+}
+
+#[test]
+fn expressions_are_neither_empty_nor_too_large() {
+    let one = || filter("Description", None, Some("x"));
+    let wrong = |expression: &SearchExpression, part: &str| {
+        let refused = admits(Kind::Groups, expression).unwrap_err();
+        assert!(refused.contains(part), "{refused}");
+    };
+    wrong(&SearchExpression::default(), "at least one");
+    let many = |count| of_filters(vec![one(); count], None);
+    assert!(admits(Kind::Groups, &many(20)).is_ok());
+    let with_inner = |inner| SearchExpression {
+        filters: Some(vec![one()]),
+        sub_expressions: Some(inner),
+        ..SearchExpression::default()
+    };
+    let full = SearchExpression {
+        filters: Some(vec![one(); 20]),
+        sub_expressions: Some(vec![many(1)]),
+        ..SearchExpression::default()
+    };
+    wrong(&full, "at most 20 elements; 21 are given");
+    // 1 + 2 + 20 + 20 and 1 + 3 + 20 + 20 + 20.
+    assert!(admits(Kind::Groups, &with_inner(vec![many(20), many(20)])).is_ok());
+    let large = with_inner(vec![many(20), many(20), many(20)]);
+    wrong(&large, "at most 50 Filters");
+    wrong(
+        &with_inner(vec![SearchExpression::default()]),
+        "at least one",
+    );
+}
+
+#[test]
+fn a_search_ends_when_its_budget_is_spent() {
+    let group = group();
+    let entity = Entity::Group {
+        group: &group,
+        stopped: None,
+    };
+    let filter = filter("FeatureDefinitions.FeatureName", None, Some("none"));
+    let parsed = Expression::parse(Kind::Groups, &of_filters(vec![filter], None)).unwrap();
+    // One for the filter, and one for each of three names.
+    assert!(matches!(parsed.admits(&entity, &mut Budget(3)), Err(Spent)));
+    assert!(matches!(parsed.admits(&entity, &mut Budget(4)), Ok(false)));
+}

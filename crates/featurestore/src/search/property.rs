@@ -1,0 +1,338 @@
+//! The properties of feature groups and features that can be searched, by their names.
+
+use std::borrow::Cow;
+
+use shapes::sagemaker::{self, LastUpdateStatusValue};
+
+use super::{Entity, Kind, Value};
+use crate::collections::Collection;
+use crate::features;
+use crate::ops::describe_feature_group as described;
+use crate::records::{Definition, GroupRecord};
+
+/// A property.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Property {
+    /// One that has a name of its own.
+    Fixed(Fixed),
+    /// `Tags.<key>` of a group.
+    Tag(String),
+    /// `Parameters.<key>` of a feature.
+    Parameter(String),
+}
+
+/// How the values of a property are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Type {
+    Text,
+    Time,
+    Number,
+}
+
+/// A property that has a name of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fixed {
+    GroupArn,
+    GroupName,
+    Created,
+    Modified,
+    Description,
+    // Of groups only.
+    RecordIdentifier,
+    EventTime,
+    RoleArn,
+    Status,
+    LastUpdateStatus,
+    FailureReason,
+    OnlineEnabled,
+    OnlineKey,
+    StorageType,
+    TtlUnit,
+    TtlValue,
+    /// Whatever an offline store has: no group has one.
+    OfAnOfflineStore,
+    /// Names and types of all features.
+    Definitions,
+    DefinedNames,
+    DefinedTypes,
+    DefinedCollections,
+    /// Keys and values of all tags.
+    AllTags,
+    // Of features only.
+    FeatureName,
+    FeatureType,
+    /// Keys and values of all parameters.
+    AllParameters,
+}
+
+const OF_GROUPS: &[(&str, Fixed)] = &[
+    ("AllTags", Fixed::AllTags),
+    ("CreationTime", Fixed::Created),
+    ("Description", Fixed::Description),
+    ("EventTimeFeatureName", Fixed::EventTime),
+    ("FailureReason", Fixed::FailureReason),
+    ("FeatureDefinitions", Fixed::Definitions),
+    (
+        "FeatureDefinitions.CollectionType",
+        Fixed::DefinedCollections,
+    ),
+    ("FeatureDefinitions.FeatureName", Fixed::DefinedNames),
+    ("FeatureDefinitions.FeatureType", Fixed::DefinedTypes),
+    ("FeatureGroupArn", Fixed::GroupArn),
+    ("FeatureGroupName", Fixed::GroupName),
+    ("FeatureGroupStatus", Fixed::Status),
+    ("LastModifiedTime", Fixed::Modified),
+    ("LastUpdateStatus", Fixed::LastUpdateStatus),
+    ("LastUpdateStatus.Status", Fixed::LastUpdateStatus),
+    ("OfflineStoreConfig", Fixed::OfAnOfflineStore),
+    (
+        "OfflineStoreConfig.DataCatalogConfig.Catalog",
+        Fixed::OfAnOfflineStore,
+    ),
+    (
+        "OfflineStoreConfig.DataCatalogConfig.Database",
+        Fixed::OfAnOfflineStore,
+    ),
+    (
+        "OfflineStoreConfig.DataCatalogConfig.TableName",
+        Fixed::OfAnOfflineStore,
+    ),
+    (
+        "OfflineStoreConfig.DisableGlueTableCreation",
+        Fixed::OfAnOfflineStore,
+    ),
+    (
+        "OfflineStoreConfig.S3StorageConfig.KmsKeyId",
+        Fixed::OfAnOfflineStore,
+    ),
+    (
+        "OfflineStoreConfig.S3StorageConfig.ResolvedOutputS3Uri",
+        Fixed::OfAnOfflineStore,
+    ),
+    (
+        "OfflineStoreConfig.S3StorageConfig.S3Uri",
+        Fixed::OfAnOfflineStore,
+    ),
+    ("OfflineStoreConfig.TableFormat", Fixed::OfAnOfflineStore),
+    ("OfflineStoreStatus", Fixed::OfAnOfflineStore),
+    ("OfflineStoreStatus.Status", Fixed::OfAnOfflineStore),
+    ("OnlineStoreConfig.EnableOnlineStore", Fixed::OnlineEnabled),
+    (
+        "OnlineStoreConfig.SecurityConfig.KmsKeyId",
+        Fixed::OnlineKey,
+    ),
+    ("OnlineStoreConfig.StorageType", Fixed::StorageType),
+    ("OnlineStoreConfig.TtlDuration.Unit", Fixed::TtlUnit),
+    ("OnlineStoreConfig.TtlDuration.Value", Fixed::TtlValue),
+    ("RecordIdentifierFeatureName", Fixed::RecordIdentifier),
+    ("RoleArn", Fixed::RoleArn),
+];
+
+const OF_FEATURES: &[(&str, Fixed)] = &[
+    ("AllParameters", Fixed::AllParameters),
+    ("CreationTime", Fixed::Created),
+    ("Description", Fixed::Description),
+    ("FeatureGroupArn", Fixed::GroupArn),
+    ("FeatureGroupName", Fixed::GroupName),
+    ("FeatureName", Fixed::FeatureName),
+    ("FeatureType", Fixed::FeatureType),
+    ("LastModifiedTime", Fixed::Modified),
+];
+
+/// The properties of `kind` that have names of their own, in the order of these.
+pub(crate) fn names(kind: Kind) -> impl Iterator<Item = &'static str> {
+    table(kind).iter().map(|(name, _)| *name)
+}
+
+fn table(kind: Kind) -> &'static [(&'static str, Fixed)] {
+    match kind {
+        Kind::Groups => OF_GROUPS,
+        Kind::Features => OF_FEATURES,
+    }
+}
+
+impl Property {
+    /// The property of `kind` called `name`; `None` if there is none.
+    pub(crate) fn parse(kind: Kind, name: &str) -> Option<Self> {
+        let found = table(kind).iter().find(|(known, _)| *known == name);
+        if let Some((_, fixed)) = found {
+            return Some(Self::Fixed(*fixed));
+        }
+        let key = |prefix| {
+            name.strip_prefix(prefix)
+                .filter(|key: &&str| !key.is_empty())
+        };
+        match kind {
+            Kind::Groups => key("Tags.").map(|key| Self::Tag(key.to_owned())),
+            Kind::Features => key("Parameters.").map(|key| Self::Parameter(key.to_owned())),
+        }
+    }
+
+    /// How its values are compared.
+    pub(crate) fn kind(&self) -> Type {
+        match self {
+            Self::Fixed(Fixed::Created | Fixed::Modified) => Type::Time,
+            Self::Fixed(Fixed::TtlValue) => Type::Number,
+            Self::Fixed(_) | Self::Tag(_) | Self::Parameter(_) => Type::Text,
+        }
+    }
+
+    /// Whether it may have several values.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Fixed(
+                Fixed::Definitions
+                    | Fixed::DefinedNames
+                    | Fixed::DefinedTypes
+                    | Fixed::DefinedCollections
+                    | Fixed::AllTags
+                    | Fixed::AllParameters
+            )
+        )
+    }
+
+    /// Whether `test` is true of one of the values that `entity` has.
+    pub(crate) fn any<'a>(
+        &self,
+        entity: &Entity<'a>,
+        test: &mut dyn FnMut(Value<'a>) -> bool,
+    ) -> bool {
+        match (self, entity) {
+            (Self::Fixed(fixed), Entity::Group { group, stopped }) => {
+                of_group(*fixed, group, stopped.as_deref(), test)
+            }
+            (Self::Fixed(fixed), Entity::Feature(group, feature)) => {
+                of_feature(*fixed, group, feature, test)
+            }
+            (Self::Tag(key), _) => one(entity.group().tags.get(key), test),
+            (Self::Parameter(key), Entity::Feature(_, feature)) => {
+                one(feature.parameters.get(key), test)
+            }
+            (Self::Parameter(_), Entity::Group { .. }) => false,
+        }
+    }
+}
+
+impl Property {
+    /// The same of one feature of a group, for what is within `FeatureDefinitions`.
+    pub(crate) fn any_of_definition<'a>(
+        &self,
+        feature: &'a Definition,
+        test: &mut dyn FnMut(Value<'a>) -> bool,
+    ) -> bool {
+        match self {
+            Self::Fixed(Fixed::DefinedNames) => test(text(&feature.name)),
+            Self::Fixed(Fixed::DefinedTypes) => test(type_of(feature)),
+            Self::Fixed(Fixed::DefinedCollections) => collection(feature, test),
+            Self::Fixed(_) | Self::Tag(_) | Self::Parameter(_) => false,
+        }
+    }
+}
+
+type Test<'t, 'a> = &'t mut dyn FnMut(Value<'a>) -> bool;
+
+fn text(value: &str) -> Value<'_> {
+    Value::Text(Cow::Borrowed(value))
+}
+
+fn one<'a>(value: Option<&'a String>, test: Test<'_, 'a>) -> bool {
+    value.is_some_and(|value| test(text(value)))
+}
+
+fn of_group<'a>(
+    fixed: Fixed,
+    group: &'a GroupRecord,
+    stopped: Option<&str>,
+    test: Test<'_, 'a>,
+) -> bool {
+    let online = &group.online;
+    match fixed {
+        Fixed::GroupArn => test(text(group.arn.as_str())),
+        Fixed::GroupName => test(text(&group.name)),
+        Fixed::Created => test(Value::Time(group.created)),
+        Fixed::Modified => test(Value::Time(group.updated.unwrap_or(group.created))),
+        Fixed::Description => one(group.description.as_ref(), test),
+        Fixed::RecordIdentifier => test(text(&group.identifier)),
+        Fixed::EventTime => test(text(&group.event_time)),
+        Fixed::RoleArn => one(group.role_arn.as_ref(), test),
+        Fixed::Status => test(text(described::status(group).as_str())),
+        Fixed::LastUpdateStatus => described::last_update(group)
+            .is_some_and(|update| test(text(LastUpdateStatusValue::as_str(update.status)))),
+        Fixed::FailureReason => described::failure(group, stopped)
+            .is_some_and(|reason| test(Value::Text(Cow::Owned(reason)))),
+        Fixed::OnlineEnabled => test(text("true")),
+        Fixed::OnlineKey => (online.key.as_ref()).is_some_and(|key| test(text(key.as_str()))),
+        Fixed::StorageType => test(text(described::storage(online.storage).as_str())),
+        Fixed::TtlUnit => {
+            let unit = online.ttl.and_then(|ttl| ttl.shape().unit);
+            unit.is_some_and(|unit| test(text(unit.as_str())))
+        }
+        Fixed::TtlValue => {
+            (online.ttl).is_some_and(|ttl| test(Value::Number(i64::from(ttl.value))))
+        }
+        Fixed::Definitions => group.definitions.iter().any(|feature| {
+            test(text(&feature.name)) || test(type_of(feature)) || collection(feature, test)
+        }),
+        Fixed::DefinedNames => (group.definitions.iter()).any(|feature| test(text(&feature.name))),
+        Fixed::DefinedTypes => (group.definitions.iter()).any(|feature| test(type_of(feature))),
+        Fixed::DefinedCollections => {
+            (group.definitions.iter()).any(|feature| collection(feature, test))
+        }
+        Fixed::AllTags => pairs(&group.tags, test),
+        Fixed::OfAnOfflineStore
+        | Fixed::FeatureName
+        | Fixed::FeatureType
+        | Fixed::AllParameters => false,
+    }
+}
+
+fn of_feature<'a>(
+    fixed: Fixed,
+    group: &'a GroupRecord,
+    feature: &'a Definition,
+    test: Test<'_, 'a>,
+) -> bool {
+    match fixed {
+        Fixed::GroupArn => test(text(group.arn.as_str())),
+        Fixed::GroupName => test(text(&group.name)),
+        Fixed::FeatureName => test(text(&feature.name)),
+        Fixed::FeatureType => test(type_of(feature)),
+        Fixed::Created => test(Value::Time(feature.created(group))),
+        Fixed::Modified => test(Value::Time(feature.modified(group))),
+        Fixed::Description => one(feature.description.as_ref(), test),
+        Fixed::AllParameters => pairs(&feature.parameters, test),
+        Fixed::RecordIdentifier
+        | Fixed::EventTime
+        | Fixed::RoleArn
+        | Fixed::Status
+        | Fixed::LastUpdateStatus
+        | Fixed::FailureReason
+        | Fixed::OnlineEnabled
+        | Fixed::OnlineKey
+        | Fixed::StorageType
+        | Fixed::TtlUnit
+        | Fixed::TtlValue
+        | Fixed::OfAnOfflineStore
+        | Fixed::Definitions
+        | Fixed::DefinedNames
+        | Fixed::DefinedTypes
+        | Fixed::DefinedCollections
+        | Fixed::AllTags => false,
+    }
+}
+
+fn type_of(feature: &Definition) -> Value<'static> {
+    text(sagemaker::FeatureType::as_str(features::shape(
+        feature.kind,
+    )))
+}
+
+fn collection(feature: &Definition, test: Test<'_, '_>) -> bool {
+    let shape = feature.collection.map(Collection::shape);
+    shape.is_some_and(|shape| test(text(shape.as_str())))
+}
+
+fn pairs<'a>(pairs: &'a std::collections::BTreeMap<String, String>, test: Test<'_, 'a>) -> bool {
+    (pairs.iter()).any(|(key, value)| test(text(key)) || test(text(value)))
+}
