@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::world::{ACCOUNT, Outcome, World, allow, check_denied, policy_arn, statement, user_arn};
 
-/// Every operation with an input that the administrator may send, and the action and resource
-/// that it needs first.
-fn every_operation(world: &World) -> Vec<(&'static str, Value, &'static str, String)> {
+/// Calls about users, keys and policies with an input that the administrator may send, and the action and resource
+/// that each needs first. All operations, by every kind of caller, are in `test_coverage.py`.
+fn calls_on_users_and_policies(world: &World) -> Vec<(&'static str, Value, &'static str, String)> {
     let key = world.user("Target", None).access_key.unwrap();
     let arn = world.policy("Policy", &allow("kms:*", "*"));
     let document = allow("kms:*", "*").to_string();
@@ -87,7 +87,7 @@ fn every_operation(world: &World) -> Vec<(&'static str, Value, &'static str, Str
 fn without_a_policy_everything_is_denied() {
     let world = World::new();
     let nobody = world.user("Nobody", None);
-    for (operation, input, action, resource) in every_operation(&world) {
+    for (operation, input, action, resource) in calls_on_users_and_policies(&world) {
         check_denied(world.call_as(&nobody, operation, input), action, &resource);
     }
 }
@@ -96,7 +96,7 @@ fn without_a_policy_everything_is_denied() {
 fn everything_but_the_one_action_is_not_enough() {
     let world = World::new();
     let caller = world.user("Caller", None);
-    for (operation, input, action, resource) in every_operation(&world) {
+    for (operation, input, action, resource) in calls_on_users_and_policies(&world) {
         let others = statement(&json!({
             "Effect": "Allow", "NotAction": action, "Resource": "*",
         }));
@@ -107,12 +107,13 @@ fn everything_but_the_one_action_is_not_enough() {
 
 #[test]
 fn exactly_the_named_need_is_enough() {
-    let count = every_operation(&World::new()).len();
+    let count = calls_on_users_and_policies(&World::new()).len();
     for number in 0..count {
         // One world each: some of the calls delete what others read.
         let world = World::new();
         let caller = world.user("Caller", None);
-        let (operation, input, action, resource) = every_operation(&world).swap_remove(number);
+        let (operation, input, action, resource) =
+            calls_on_users_and_policies(&world).swap_remove(number);
         world.put_policy("Caller", "inline", &allow(action, &resource));
         let code = world
             .call_as(&caller, operation, input)
