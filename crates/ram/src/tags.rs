@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pipeline::KeySet;
 use shapes::ram::Tag;
+use types::{differ_in_case_only, fold_case};
 
 use crate::Error;
 
@@ -13,7 +14,7 @@ const MOST_TAGS: usize = 50;
 /// Checks the tags of a request.
 ///
 /// Fails with `InvalidParameterException` for a key that is missing, too long, reserved or sent
-/// twice, and for a value that is missing or too long.
+/// twice, be it in another case, and for a value that is missing or too long.
 pub(crate) fn checked(tags: Option<&[Tag]>) -> Result<BTreeMap<String, String>, Error> {
     let mut checked = BTreeMap::new();
     for tag in tags.unwrap_or_default() {
@@ -27,6 +28,7 @@ pub(crate) fn checked(tags: Option<&[Tag]>) -> Result<BTreeMap<String, String>, 
             return Err(Error::invalid("a tag key is given more than once"));
         }
     }
+    check_case(&checked)?;
     Ok(checked)
 }
 
@@ -35,7 +37,7 @@ fn check_key(key: &str) -> Result<(), Error> {
     if !(1..=128).contains(&key.chars().count()) {
         return Err(Error::invalid("a tag key has 1 to 128 characters"));
     }
-    if key.to_lowercase().starts_with("aws:") {
+    if fold_case(key).starts_with("aws:") {
         return Err(Error::invalid("tag keys that begin with aws: are reserved"));
     }
     Ok(())
@@ -45,6 +47,32 @@ fn check_key(key: &str) -> Result<(), Error> {
 pub(crate) fn check_count(tags: &BTreeMap<String, String>) -> Result<(), Error> {
     if tags.len() > MOST_TAGS {
         return Err(Error::TagLimit { limit: MOST_TAGS });
+    }
+    Ok(())
+}
+
+/// `own` with `added`, which replace tags of exactly the same keys.
+///
+/// Fails as [`check_count`] does, and with `InvalidParameterException` for keys that then differ in
+/// case only.
+pub(crate) fn with(
+    own: &BTreeMap<String, String>,
+    added: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut tags = own.clone();
+    tags.extend(added);
+    check_count(&tags)?;
+    check_case(&tags)?;
+    Ok(tags)
+}
+
+/// Condition keys do not tell keys apart that differ in case only: of two such tags nobody could
+/// say which one `aws:ResourceTag` and `aws:RequestTag` decide on.
+fn check_case(tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    if differ_in_case_only(tags.keys().map(String::as_str)) {
+        return Err(Error::invalid(
+            "tag keys must differ in more than the case of their letters",
+        ));
     }
     Ok(())
 }
@@ -64,4 +92,30 @@ pub(crate) fn shape(tags: &BTreeMap<String, String>) -> Vec<Tag> {
         value: Some(value.clone()),
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(own: &[&str], added: &[&str], expected: Option<usize>) {
+        let tag = |key: &&str| Tag {
+            key: Some((*key).to_owned()),
+            value: Some("v".to_owned()),
+        };
+        let read = |keys: &[&str]| checked(Some(&keys.iter().map(tag).collect::<Vec<_>>()));
+        let own = read(own).unwrap();
+        let with = read(added).and_then(|added| with(&own, added));
+        assert_eq!(with.ok().map(|tags| tags.len()), expected, "{added:?}");
+    }
+
+    #[test]
+    fn keys_differ_in_more_than_case() {
+        check(&[], &["team", "cost"], Some(2));
+        check(&[], &["team", "Team"], None);
+        check(&["team"], &["Team"], None);
+        check(&["équipe"], &["ÉQUIPE"], None);
+        check(&["team"], &["team"], Some(1));
+        check(&[], &["AWS:x"], None);
+    }
 }

@@ -15,7 +15,8 @@ use crate::{Error, tags};
 /// Adds tags to a share, or gives them other values.
 ///
 /// Fails with `InvalidParameterException` unless exactly one of the two parameters names a
-/// share, and with `TagLimitExceededException` beyond 50 tags.
+/// share, and for keys that then differ in case only; with `TagLimitExceededException` beyond 50
+/// tags.
 #[derive(Debug)]
 pub(crate) struct TagResource;
 
@@ -46,8 +47,7 @@ impl Operation for TagResource {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let mut changed = ShareRecord::clone(permit.target().share()?);
-        changed.tags.extend(tags::checked(Some(&input.tags))?);
-        tags::check_count(&changed.tags)?;
+        changed.tags = tags::with(&changed.tags, tags::checked(Some(&input.tags))?)?;
         changed.updated = ctx.time();
         let mut batch = Batch::new(Lane::Metadata);
         batch.put(&SHARES, changed.row(), changed);
