@@ -210,9 +210,8 @@ impl RequestKeys<'_> {
     /// caller's session hands down.
     fn resource_key(&self, key: &ConditionKey) -> Option<Values<'_>> {
         let own = self.facts.keys.as_ref()?.lookup(key)?;
-        let tag = match (key.name(), key.suffix()) {
-            ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => tag,
-            _ => return Some(own),
+        let ("aws:resourcetag" | "iam:resourcetag", Some(tag)) = (key.name(), key.suffix()) else {
+            return Some(own);
         };
         let mut handed_down = self.need.handed_down.iter();
         let instead = handed_down.find(|(name, _)| same_but_for_case(name, tag));

@@ -389,7 +389,7 @@ fn append_count(services: &Services, batch: &mut Batch, counted: Counted) {
         source
     };
     source.clone_into(&mut record.event_source);
-    record.event_name = operation.to_owned();
+    operation.clone_into(&mut record.event_name);
     record.error_code = Some(key.code);
     record.request_id = RequestId::generate(services.entropy()).to_string();
     let additional = &mut record.additional_event_data;

@@ -140,7 +140,7 @@ mod tests {
         }
         assert_eq!(
             read(&settled, &clock),
-            before.saturating_add(Duration::from_mins(480))
+            before.saturating_add(Duration::from_hours(8))
         );
     }
 
