@@ -25,6 +25,8 @@ pub(crate) struct Size {
     pub switching: Duration,
     /// Starts of the server.
     pub starts: usize,
+    /// Feature groups, each with a key of its own.
+    pub groups: u64,
 }
 
 impl Size {
@@ -37,6 +39,7 @@ impl Size {
             overwritten,
             switching: Duration::from_secs(15),
             starts: 7,
+            groups: 10_000,
         }
     }
 
@@ -49,6 +52,7 @@ impl Size {
             overwritten: 10_000,
             switching: Duration::from_secs(3),
             starts: 5,
+            groups: 300,
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::client::{Answer, Client};
 use crate::process::Process;
 use crate::sign::Credentials;
 
+/// Quotas that a measurement would run into; everything else is as it is by default.
+const CONFIG: &str = "[limits]\nfeature_groups = 20000\n";
+
 /// A running strongroom and its administrator.
 #[derive(Debug)]
 pub(crate) struct Subject {
@@ -28,9 +31,13 @@ impl Subject {
             .append(true)
             .create(true)
             .open(directory.join("server.log"))?;
+        let config = directory.join("strongroom.toml");
+        std::fs::write(&config, CONFIG)?;
         let mut command = Command::new(binary);
         command
             .arg("serve")
+            .arg("--config")
+            .arg(config)
             .arg("--data")
             .arg(directory.join("data"))
             .args(["--listen", "127.0.0.1:0", "--account", "111122223333"])

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, element, json_draft};
 use crate::load::{Load, Until};
-use crate::requests::{Draft, slot};
+use crate::requests::{Draft, record_name, slot};
 use crate::sign::Credentials;
 use crate::subject::Subject;
 
@@ -121,6 +121,15 @@ impl World {
         Ok(crate::numbers::float(count) / time.as_secs_f64())
     }
 
+    /// Puts record 0 into the group.
+    pub(crate) fn load_one(&self, group: &str) -> anyhow::Result<()> {
+        let mut load = Load::connect(self.user.address, 1)?;
+        let requests = self.user.sign(&put_record(group, LOADED_AT), [[0]]);
+        let measured = load.run(&requests, Until::answers(1))?;
+        ensure!(measured.answers == 1, "no record of `{group}` was put");
+        Ok(())
+    }
+
     /// Reads records 0 to `count` of the group once, a hundred at a time, as a server that has
     /// run for a while has read them.
     pub(crate) fn read(&self, group: &str, count: u64) -> anyhow::Result<()> {
@@ -215,17 +224,28 @@ pub(crate) fn put_record(group: &str, event_time: &str) -> Draft {
 
 /// `GetRecord` of the record in slot 0.
 pub(crate) fn get_record(group: &str) -> Draft {
+    get_record_at(group, &slot(0))
+}
+
+fn get_record_at(group: &str, record: &str) -> Draft {
     Draft {
         method: "GET",
-        target: format!(
-            "/FeatureGroup/{group}?RecordIdentifierValueAsString={}",
-            slot(0)
-        ),
+        target: format!("/FeatureGroup/{group}?RecordIdentifierValueAsString={record}"),
         service: "sagemaker",
         content_type: None,
         operation: None,
         body: String::new(),
     }
+}
+
+/// `GetRecord` of record 0 of the group in slot 0, which [`group_of`] names.
+pub(crate) fn get_record_of_group() -> Draft {
+    get_record_at(&group_of(&slot(0)), &record_name(0))
+}
+
+/// The name of the group with this number, as [`record_name`] writes numbers.
+pub(crate) fn group_of(number: &str) -> String {
+    format!("many-{number}")
 }
 
 /// `BatchGetRecord` of the records in slots 0 to `count`.

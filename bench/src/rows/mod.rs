@@ -4,6 +4,7 @@ mod budget;
 mod decisions;
 mod disk;
 mod engine;
+mod keys;
 mod peers;
 mod puts;
 mod redis;
@@ -30,6 +31,8 @@ pub(crate) enum Row {
     Budget,
     /// Decisions of policies, beside Cedar; alone, without a server.
     Decisions,
+    /// `GetRecord` under a customer key beside the AWS owned key, and over many groups.
+    Keys,
     /// `BatchGetRecord` of 100.
     Batch,
     /// `kms:GenerateDataKey`.
@@ -54,6 +57,7 @@ pub(crate) const STANDARD: &[Row] = &[
     Row::GetHot,
     Row::Budget,
     Row::Decisions,
+    Row::Keys,
     Row::Batch,
     Row::Kms,
     Row::Put,
@@ -77,6 +81,7 @@ impl Row {
                 Ok(())
             }
             Self::Decisions => decisions::measure(report),
+            Self::Keys => keys::measure(stage, report),
             Self::Batch => traffic::batch(stage, report),
             Self::Kms => traffic::generate_data_key(stage, report),
             Self::Put => puts::measure(stage, report),
