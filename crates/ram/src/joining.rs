@@ -2,7 +2,7 @@
 
 use pipeline::Ctx;
 use store::{Batch, View};
-use types::{AccountId, RequestId};
+use types::{AccountId, Region, RequestId};
 
 use crate::Error;
 use crate::permissions::ResourceType;
@@ -126,11 +126,20 @@ pub(crate) fn add(
     if let Some(place) = place
         && let Some(known) = share.principals.get_mut(place)
     {
+        withdraw(batch, &share.region, known);
         *known = participant;
     } else {
         share.principals.push(participant);
     }
     Ok(())
+}
+
+/// Adds to `batch` that an invitation which `known` has not answered is there no longer.
+pub(crate) fn withdraw(batch: &mut Batch, region: &Region, known: &Participant) {
+    if let (Standing::Invited(id), Some(receiver)) = (&known.standing, known.principal.account()) {
+        let row = crate::records::invitation_row(receiver.as_str(), region.as_str(), id);
+        batch.delete(&INVITATIONS, row);
+    }
 }
 
 /// Where in `share` whom `written` names stands.

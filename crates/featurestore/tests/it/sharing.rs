@@ -18,6 +18,9 @@ const ADMIN: &str = "AWSRAMPermissionSagemakerFeatureGroupAdmin";
 const CATALOG: &str =
     "arn:aws:sagemaker:us-east-1:111122223333:sagemaker-catalog/DefaultFeatureGroupCatalog";
 
+/// What is done to the share with this ARN.
+type Change = fn(&World, &Consumer, &str);
+
 /// The world's administrator owns the group `scores`; the others are members of its organization.
 struct Consumer {
     account: String,
@@ -179,6 +182,55 @@ fn a_rejected_invitation_shares_nothing() {
 }
 
 #[test]
+fn an_invitation_that_is_withdrawn_is_there_no_longer() {
+    let withdraw: [Change; 2] = [
+        |world, _, arn| {
+            world.ok(
+                "ram:DeleteResourceShare",
+                json!({ "resourceShareArn": arn }),
+            );
+        },
+        |world, consumer, arn| {
+            let input = json!({ "resourceShareArn": arn, "principals": [consumer.account] });
+            world.ok("ram:DisassociateResourceShare", input);
+        },
+    ];
+    for withdraw in withdraw {
+        let (world, consumer) = owner_and_consumer();
+        let arn = share(&world, &json!([consumer.account]), READ_ONLY);
+        let input = json!({ "resourceShareInvitationArn": consumer.invitation(&world) });
+        withdraw(&world, &consumer, &arn);
+        let left = world
+            .call_as(&consumer.root, "ram:GetResourceShareInvitations", json!({}))
+            .unwrap();
+        assert_eq!(left["resourceShareInvitations"], json!([]));
+        let refused = world.call_as(&consumer.root, "ram:AcceptResourceShareInvitation", input);
+        let code = "ResourceShareInvitationArnNotFoundException";
+        check_refused(refused, code, "could not be found");
+        assert!(!reads(&world, &consumer.root));
+    }
+}
+
+#[test]
+fn nobody_but_the_owner_finds_a_share_by_its_tags() {
+    let (world, consumer) = owner_and_consumer();
+    enable_within_organization(&world);
+    let input = json!({
+        "name": "s", "principals": [consumer.account],
+        "tags": [{ "key": "level", "value": "secret" }],
+    });
+    world.ok("ram:CreateResourceShare", input);
+    let found = |caller: &Caller, owner: &str| {
+        let filter = json!([{ "tagKey": "level", "tagValues": ["secret"] }]);
+        let input = json!({ "resourceOwner": owner, "tagFilters": filter });
+        let found = world.call_as(caller, "ram:GetResourceShares", input);
+        found.unwrap()["resourceShares"].as_array().unwrap().len()
+    };
+    assert_eq!(found(&world.administrator, "SELF"), 1);
+    assert_eq!(found(&consumer.root, "OTHER-ACCOUNTS"), 0);
+}
+
+#[test]
 fn an_invitation_expires_after_a_week() {
     let (world, consumer) = owner_and_consumer();
     let arn = share(&world, &json!([consumer.account]), READ_ONLY);
@@ -250,7 +302,7 @@ fn each_permission_lets_do_what_it_lists() {
         ),
         // What no permission has.
         ("ListRecords", json!({ "FeatureGroupName": group }), 3),
-        ("BatchWriteRecord", json!({ "Entries": [put.clone()] }), 3),
+        ("BatchWriteRecord", json!({ "Entries": [put] }), 3),
         (
             "AddTags",
             json!({ "ResourceArn": group, "Tags": [{ "Key": "k", "Value": "v" }] }),
@@ -285,7 +337,7 @@ fn each_permission_lets_do_what_it_lists() {
 
 #[test]
 fn taking_away_counts_on_the_next_request() {
-    let takes: [(&str, fn(&World, &Consumer, &str)); 4] = [
+    let takes: [(&str, Change); 4] = [
         ("principal", |world, consumer, arn| {
             let input = json!({ "resourceShareArn": arn, "principals": [consumer.account] });
             world.ok("ram:DisassociateResourceShare", input);

@@ -7,13 +7,13 @@ use store::{Batch, Lane};
 use types::Service;
 
 use super::delete_policy;
-use crate::Error;
 use crate::actions::{DELETE_RESOURCE_POLICY, DELETE_RESOURCE_SHARE};
 use crate::event::Fields;
 use crate::records::SHARES;
 use crate::shared::{Change, write_policies};
 use crate::shares::Named;
 use crate::tokens::Token;
+use crate::{Error, joining};
 
 /// Deletes a share: nobody may use its resources because of it any more, from the next request
 /// on. The resources themselves stay.
@@ -66,6 +66,9 @@ impl Operation for DeleteResourceShare {
             Change::Delete(share),
             share.resources.keys(),
         )?;
+        for known in &share.principals {
+            joining::withdraw(&mut batch, &share.region, known);
+        }
         if let Some(token) = token {
             token.keep(ctx, account, &mut batch, &share.id);
         }

@@ -75,6 +75,7 @@ impl Operation for DisassociateResourceShare {
         }
         let share = parts.named.share()?;
         let mut changed = ShareRecord::clone(share);
+        let mut batch = Batch::new(Lane::Metadata);
         let mut ended = Vec::new();
         for arn in &parts.resources {
             let since = changed
@@ -87,10 +88,10 @@ impl Operation for DisassociateResourceShare {
             let place = joining::position(&changed, written);
             let place = place.ok_or_else(|| missing("Principal", written.text()))?;
             let known = changed.principals.remove(place);
+            joining::withdraw(&mut batch, &changed.region, &known);
             ended.push(associations::of_principal(ctx, share, &known));
         }
         changed.updated = ctx.time();
-        let mut batch = Batch::new(Lane::Metadata);
         write_policies(
             &mut batch,
             ctx.view(),

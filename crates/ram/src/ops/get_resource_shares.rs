@@ -47,7 +47,7 @@ impl Operation for GetResourceShares {
         check_version(input.permission_version)?;
         let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
         let shares = shares.into_iter();
-        let passing = shares.filter(|share| passes(&input, share, permission));
+        let passing = shares.filter(|share| passes(&input, share, own, permission));
         let all = passing.map(|share| (share.id.clone(), shape::share(share, own)));
         let page = (input.next_token.as_deref(), input.max_results);
         let cut = listing::page(&[Self::NAME, input.resource_owner.as_str()], page, all)?;
@@ -84,6 +84,7 @@ impl Operation for GetResourceShares {
 fn passes(
     input: &GetResourceSharesRequest,
     share: &ShareRecord,
+    own: bool,
     permission: Option<&Permission>,
 ) -> bool {
     let status = input.resource_share_status;
@@ -95,7 +96,8 @@ fn passes(
             let mut used = share.permissions.values();
             used.any(|name| name == known.name)
         })
-        && tags.iter().all(|filter| has_tag(share, filter))
+        // Tags are their owner's: nobody else finds out about them.
+        && tags.iter().all(|filter| own && has_tag(share, filter))
 }
 
 fn has_tag(share: &ShareRecord, filter: &TagFilter) -> bool {

@@ -79,6 +79,25 @@ fn else_the_kind_decides_by_protocol() {
 }
 
 #[test]
+fn ram_writes_its_message_in_small_letters() {
+    let unknown = refusal(ErrorKind::NotFound, "UnknownResourceException", None);
+    let id = RequestId::generate(&Zeros);
+    for (service, operation, member, status) in [
+        (Service::Ram, "DeleteResourceShare", "message", 400),
+        (Service::FeatureStoreRuntime, "GetRecord", "Message", 404),
+    ] {
+        let answer = ReplyTo::operation(service, operation, id).error(&unknown);
+        let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        assert!(body[member].is_string(), "{body}");
+        assert_eq!(answer.status(), status);
+        assert_eq!(
+            answer.headers()["x-amzn-errortype"],
+            "UnknownResourceException"
+        );
+    }
+}
+
+#[test]
 fn query_has_its_own_names_for_common_errors() {
     for (code, query) in [
         ("AccessDeniedException", "AccessDenied"),

@@ -56,6 +56,9 @@ fn what_an_unsigned_head_is_meant_for_is_told_if_it_exists() {
     }
     let record = Some((Service::FeatureStoreRuntime, "GetRecord"));
     assert_eq!(of("GET", "/FeatureGroup/a", &[]), record);
+    let share = Some((Service::Ram, "CreateResourceShare"));
+    assert_eq!(of("POST", "/createresourceshare", &[]), share);
+    assert_eq!(of("GET", "/createresourceshare", &[]), None);
     assert_eq!(of("GET", "/nothing", &[]), None);
     assert_eq!(of("POST", "/?Action=ListUsers", &[]), None);
 }
