@@ -10,7 +10,7 @@ use ram::ShareableResources;
 use store::View;
 use types::Arn;
 
-use crate::records::{GROUPS, GroupRecord, group_row};
+use crate::records::{GROUPS, GroupRecord, Status, group_row};
 
 /// The catalog of all groups of an account in a region; sharing it lets others search them.
 pub(crate) const CATALOG: &str = "sagemaker-catalog/DefaultFeatureGroupCatalog";
@@ -64,7 +64,8 @@ impl ResourceSource for FeatureGroups {
 }
 
 impl ShareableResources for FeatureGroups {
-    /// Groups are there once they are made; every account has its catalog.
+    /// Groups are there from when they are made until they are deleted, though their names are
+    /// taken longer; every account has its catalog.
     fn exists(&self, view: &View, arn: &Arn) -> bool {
         if arn.service() == "sagemaker" && arn.resource() == CATALOG {
             return true;
@@ -74,7 +75,10 @@ impl ShareableResources for FeatureGroups {
         };
         let row = group_row(arn.account_text(), arn.region(), name);
         let group = view.get(&GROUPS, &row);
-        group.is_some_and(|group| group.record.arn == *arn)
+        group.is_some_and(|group| {
+            let usable = matches!(group.record.status, Status::Creating | Status::Created);
+            group.record.arn == *arn && usable
+        })
     }
 }
 
