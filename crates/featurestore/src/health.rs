@@ -49,14 +49,12 @@ impl Looks {
         group: &GroupRecord,
         key: &Arn,
     ) -> Result<Health, Unseen> {
-        let known = self.0.get(key).cloned();
-        let look = match known {
-            Some(known) => known,
-            None => {
-                let look = KeyLook::at(ctx, group, key).await;
-                self.0.insert(key.clone(), look.clone());
-                look
-            }
+        let look = if let Some(known) = self.0.get(key) {
+            known.clone()
+        } else {
+            let look = KeyLook::at(ctx, group, key).await;
+            self.0.insert(key.clone(), look.clone());
+            look
         };
         let KeyLook { state, rotated } = look?;
         Ok(Health {

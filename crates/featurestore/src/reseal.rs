@@ -8,6 +8,7 @@
 //! noted changes nothing when it is made again.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -116,23 +117,23 @@ async fn advance(
     let (mut steps, mut more) = (0, true);
     while more && steps < most {
         let source = renewal.arn.clone();
-        let Some(work) = Work::begin(services, source, task.number) else {
+        let Some(step) = Step::begin(services, source, task.number) else {
             break;
         };
         // Stopped: the look at the groups has said so, and what helps.
-        if !work.may_go_on() {
+        if !step.may_go_on() {
             break;
         }
-        more = work.step(runtime, &mut renewal).await?;
+        more = step.run(runtime, &mut renewal).await?;
         steps += 1;
     }
     if !more {
         let source = renewal.arn.clone();
-        let Some(work) = Work::begin(services, source, task.number) else {
+        let Some(step) = Step::begin(services, source, task.number) else {
             return Ok(steps);
         };
         if renewal.lost == 0 {
-            work.finish(place).await?;
+            step.finish(place).await?;
             return Ok(steps);
         }
         let (group, lost) = (&renewal.arn, renewal.lost);
@@ -154,14 +155,14 @@ async fn advance(
 }
 
 /// One step, on one snapshot, whose every read is a precondition of its commit.
-struct Work {
+struct Step {
     work: OwnWork,
     group: Arc<GroupRecord>,
     /// The data keys that it has unwrapped, by number.
     keys: HashMap<u32, Arc<DataKey>>,
 }
 
-impl Work {
+impl Step {
     /// `None` if the group is no more.
     fn begin(services: &Arc<Services>, arn: Arn, number: u64) -> Option<Self> {
         let region = arn.region().parse().ok()?;
@@ -188,25 +189,25 @@ impl Work {
     }
 
     /// Seals the next cells anew; says whether there are more.
-    async fn step(mut self, runtime: &Runtime, renewal: &mut Renewal) -> Result<bool, Error> {
+    async fn run(mut self, runtime: &Runtime, renewal: &mut Renewal) -> Result<bool, Error> {
         let number = GroupNumber(self.group.number);
         let after = renewal.after.as_deref().and_then(cell_key);
         let cells = runtime.cells.survey(number, after, STEP).await?;
         let (more, last) = (cells.len() >= STEP, cells.last().map(|(key, _)| *key));
         let mut batch = Batch::new(Lane::Data);
-        let mut lost = 0;
+        let mut unreadable = 0;
         for (key, cell) in cells {
             match cell {
                 Some(cell) if cell.header().data_key >= self.group.data_key => {}
                 Some(cell) => match self.sealed_anew(runtime, &key, cell).await {
                     Ok(Some(write)) => runtime.cells.stage(&mut batch, write),
-                    Ok(None) | Err(Error::Online(Cells::Damaged)) => lost += 1,
+                    Ok(None) | Err(Error::Online(Cells::Damaged)) => unreadable += 1,
                     Err(failed) => {
                         self.work.give_up().await;
                         return Err(failed);
                     }
                 },
-                None => lost += 1,
+                None => unreadable += 1,
             }
         }
         if batch.cells().is_empty() {
@@ -219,7 +220,7 @@ impl Work {
             renewal.moved = renewal.moved.saturating_add(applied);
             metrics::counter!("strongroom_records_resealed_total").increment(applied);
         }
-        renewal.lost += lost;
+        renewal.lost += unreadable;
         if let Some(last) = last {
             renewal.after = Some(hex::encode(last.as_bytes()));
         }
@@ -247,10 +248,9 @@ impl Work {
         }
         let current = (group.online.key.as_ref(), group.data_key);
         for (kms_key, number) in [(kms_key, header.data_key), current] {
-            if !self.keys.contains_key(&number) {
+            if let Entry::Vacant(slot) = self.keys.entry(number) {
                 let wanted = (kms_key, number);
-                let key = runtime.keys.for_service(work, group, wanted).await?;
-                self.keys.insert(number, key);
+                slot.insert(runtime.keys.for_service(work, group, wanted).await?);
             }
         }
         let [from, to] = [header.data_key, group.data_key].map(|number| self.keys.get(&number));

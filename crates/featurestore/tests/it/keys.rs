@@ -399,3 +399,53 @@ fn a_group_that_is_named_twice_in_a_batch_is_unwrapped_once() {
     assert_eq!(answer.unwrap()["Records"].as_array().unwrap().len(), 4);
     assert_eq!(world.records_of("Decrypt").len(), before + 2);
 }
+
+#[test]
+fn a_deleted_key_takes_its_groups_with_it_and_everything_says_so() {
+    let (world, key) = world();
+    let reason = |world: &World| {
+        world.maintain();
+        let described = world.ok("DescribeFeatureGroup", json!({ "FeatureGroupName": "g" }));
+        let doctor = world.ok("DiagnoseFeatureGroups", json!({}));
+        let finding = &doctor["FeatureGroups"][0]["Findings"][0];
+        (text(&described["FailureReason"]), text(&finding["Cure"]))
+    };
+    world.ok(
+        "ScheduleKeyDeletion",
+        json!({ "KeyId": key, "PendingWindowInDays": 7 }),
+    );
+    let (said, cure) = reason(&world);
+    let end = "when it is deleted, what is stored under it cannot be read any more, by nobody";
+    assert!(
+        said.contains("pending deletion") && said.contains(end),
+        "{said}"
+    );
+    assert!(cure.contains("aws kms cancel-key-deletion"), "{cure}");
+    // Until then it can be brought back without loss.
+    key_call(&world, "CancelKeyDeletion", &key);
+    key_call(&world, "EnableKey", &key);
+    assert!(world.get("g", "a").is_some());
+    world.ok(
+        "ScheduleKeyDeletion",
+        json!({ "KeyId": key, "PendingWindowInDays": 7 }),
+    );
+    world.wait(8 * 24 * 3600);
+    let undone = world.block_on(kms::maintain(&world.services));
+    assert!(undone.is_empty(), "{undone:?}");
+    let (said, cure) = reason(&world);
+    let expected = format!("the key {key} was deleted, and what is stored under it cannot be read");
+    assert!(said.contains(&expected), "{said}");
+    assert!(
+        cure.contains("gone") && cure.contains("delete the group"),
+        "{cure}"
+    );
+    let world = world.restarted();
+    let put = world.put("g", &[("id", "b"), ("at", &day(1))]);
+    for refused in [world.call("GetRecord", read("g", "a")), put] {
+        assert_eq!(refused.unwrap_err().code, "AccessForbidden");
+    }
+    let other = json!({ "FeatureGroupName": "g", "AwsOwnedKey": true });
+    let moved = world.call("RekeyFeatureGroup", other).unwrap_err();
+    assert_eq!(moved.code, "AccessDeniedException");
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "g" }));
+}
