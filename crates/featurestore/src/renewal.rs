@@ -48,7 +48,7 @@ const COUNTS: usize = 256;
 /// Begins the renewal of data keys that are due, a bounded number.
 pub(crate) async fn begin_due(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
     let snapshot = services.store().snapshot();
-    let now = services.clock().now();
+    let now = services.settled_time();
     let everywhere = Key::of(&[]);
     let rows = snapshot.scan(&GROUPS, &everywhere);
     let due = rows.filter(|(_, row)| is_due(&snapshot, row.record, runtime.renewal, now));

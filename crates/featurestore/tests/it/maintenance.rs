@@ -317,6 +317,7 @@ fn an_update_of_a_store_that_cannot_be_maintained_fails_and_says_why() {
     for member in [
         "Name",
         "GranteeServicePrincipal",
+        "RetiringServicePrincipal",
         "Operations",
         "Constraints",
     ] {
