@@ -119,7 +119,8 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
 
 /// Why the group could not be made or deleted, or else why its store is not maintained.
 pub(crate) fn failure(group: &GroupRecord, stopped: Option<&str>) -> Option<String> {
-    group.failure.clone().or(stopped.map(failure_reason))
+    let failed = group.failure.clone();
+    failed.or_else(|| stopped.map(failure_reason))
 }
 
 /// In at most 1,024 characters.
