@@ -76,6 +76,8 @@ pub(crate) enum Value<'a> {
 pub(crate) struct Place<'a> {
     by: Option<Value<'a>>,
     group: Cow<'a, str>,
+    /// Groups of several accounts may have one name.
+    arn: Cow<'a, str>,
     feature: Option<Cow<'a, str>>,
 }
 
@@ -90,6 +92,7 @@ impl<'a> Place<'a> {
         Self {
             by,
             group: Cow::Borrowed(&entity.group().name),
+            arn: Cow::Borrowed(entity.group().arn.as_str()),
             feature: match entity {
                 Entity::Group { .. } => None,
                 Entity::Feature(_, feature) => Some(Cow::Borrowed(&feature.name)),

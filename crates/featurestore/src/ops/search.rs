@@ -10,7 +10,7 @@ use shapes::sagemaker::{
     NestedFilters, Operator, Relation, ResourceType, SearchExpression, SearchRecord, SearchRequest,
     SearchResponse, SearchSortOrder, TotalHits, VisibilityConditions,
 };
-use types::Service;
+use types::{AccountId, Arn, Service};
 
 use super::describe_feature_group as described;
 use crate::actions::SEARCH;
@@ -29,8 +29,9 @@ use crate::{Error, Runtime, features, tags};
 /// As at AWS the action has no resource: whoever may search sees what is said of every group,
 /// whatever else they may not, and nothing of records. `VisibilityConditions` leave out what
 /// has another value for one of their tags; a policy can demand them. Other resources than
-/// these two there are none, so none are found; and none of other accounts are, since nothing
-/// can be made discoverable. A page has ten entries unless told otherwise, and a token is good
+/// these two there are none, so none are found. With `CrossAccount` those of other accounts are
+/// found that share the catalog of their groups with the caller's, and none of its own. A page
+/// has ten entries unless told otherwise, and a token is good
 /// for the same search only. Fails with `ValidationException` for what breaks a rule of
 /// expressions, and for a search that would look at more than five million values.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ const PAGE: usize = 10;
 
 /// How many values one search looks at.
 const MOST_LOOKS: u64 = 5_000_000;
+
+/// How many catalogs of other accounts one search looks into, as at AWS.
+const MOST_CATALOGS: usize = 1000;
 
 /// After how many looks others get their turn.
 const LOOKS_AT_ONCE: u64 = 10_000;
@@ -51,18 +55,29 @@ impl Operation for Search {
     const KIND: CallKind = CallKind::ReadOnly;
     type Input = SearchRequest;
     type Output = SearchResponse;
-    type Target = ();
+    type Target = Vec<AccountId>;
     type Error = Error;
 
-    async fn resolve(_ctx: &Ctx, input: &Self::Input) -> Result<(Needs, ()), Error> {
+    /// Whose catalogs are shared is in nobody's answer: those that are not shared with the
+    /// caller are left out, and nothing is said of them.
+    async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Vec<AccountId>), Error> {
         let visible = Visibility::of(input.visibility_conditions.as_deref())?;
-        let need = Need::anywhere(&SEARCH).with(visible.condition_keys());
-        Ok((Needs::one(need), ()))
+        let keys = visible.condition_keys();
+        let mut needs = Needs::one(Need::anywhere(&SEARCH).with(keys.clone()));
+        let mut owners = Vec::new();
+        if is_across(input) {
+            for (catalog, owner) in catalogs(ctx) {
+                let need = Need::on(&SEARCH, catalog).with(keys.clone());
+                needs.push(need.across_accounts().if_used(owners.len()));
+                owners.push(owner);
+            }
+        }
+        Ok((needs, owners))
     }
 
     async fn handle(
         ctx: &Ctx,
-        _permit: Permit<Self>,
+        permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
@@ -73,8 +88,16 @@ impl Operation for Search {
         let descending = input.sort_order != Some(SearchSortOrder::Ascending);
         let mut page = Page::new(size.unwrap_or(PAGE), descending, after);
         let kind = kind(input.resource);
+        let accounts = if is_across(&input) {
+            let conditions = permit.conditions();
+            let owners = permit.target().iter().enumerate();
+            let shared = owners.filter(|(number, _)| conditions.require(ctx, *number).is_ok());
+            shared.map(|(_, owner)| *owner).collect()
+        } else {
+            vec![account]
+        };
         match kind {
-            Some(kind) => find(ctx, kind, &input, &mut page).await?,
+            Some(kind) => find(ctx, (kind, &accounts), &input, &mut page).await?,
             None => (input.search_expression.as_ref()).map_or(Ok(()), check_size)?,
         }
         let (found, last, hits) = page.finish();
@@ -138,6 +161,21 @@ fn in_event(expression: &SearchExpression) -> Value {
     })
 }
 
+fn is_across(input: &SearchRequest) -> bool {
+    input.cross_account_filter_option == Some(CrossAccountFilterOption::CrossAccount)
+}
+
+/// The catalogs that other accounts share with somebody in the region, and these accounts.
+fn catalogs(ctx: &Ctx) -> Vec<(Arn, AccountId)> {
+    let own = ctx.account();
+    let shared = ram::shared_resources(ctx.view(), ctx.region(), "sagemaker", "sagemaker-catalog");
+    let owned = shared.into_iter().filter_map(|catalog| {
+        let owner = catalog.account().filter(|owner| Some(*owner) != own)?;
+        Some((catalog, owner))
+    });
+    owned.take(MOST_CATALOGS).collect()
+}
+
 /// The request without what differs between the pages of one search.
 fn without_page(input: &SearchRequest) -> SearchRequest {
     SearchRequest {
@@ -159,11 +197,10 @@ pub(super) fn kind(resource: ResourceType) -> Option<Kind> {
 /// Looks at everything and puts what is found on the page.
 async fn find<'a>(
     ctx: &'a Ctx,
-    kind: Kind,
+    (kind, accounts): (Kind, &[AccountId]),
     input: &SearchRequest,
     page: &mut Page<'a>,
 ) -> Result<(), Error> {
-    let account = ctx.account().ok_or(Error::NoAccount)?;
     let expression = (input.search_expression.as_ref())
         .map(|expression| Expression::parse(kind, expression))
         .transpose()?;
@@ -173,14 +210,16 @@ async fn find<'a>(
         sort: sort(kind, input.sort_by.as_deref())?,
         runtime: ctx.part()?,
     };
-    if input.cross_account_filter_option == Some(CrossAccountFilterOption::CrossAccount) {
-        return Ok(());
-    }
     let mut budget = Budget(MOST_LOOKS);
     let mut pause_at = MOST_LOOKS - LOOKS_AT_ONCE;
-    let prefix = groups_of(account, ctx.region());
-    for (_, row) in ctx.view().scan(&GROUPS, &prefix, None) {
-        search.look(kind, row.record, &mut budget, page).map_err(|Spent| {
+    let mut groups = Vec::new();
+    for account in accounts {
+        let prefix = groups_of(*account, ctx.region());
+        let rows = ctx.view().scan(&GROUPS, &prefix, None);
+        groups.extend(rows.map(|(_, row)| row.record));
+    }
+    for group in groups {
+        search.look(kind, group, &mut budget, page).map_err(|Spent| {
             Error::validation(format!(
                 "the search would look at more than {MOST_LOOKS} values; fewer filters, or those \
                  first that most do not pass, make it smaller."

@@ -250,7 +250,7 @@ fn a_policy_can_demand_visibility_conditions() {
 }
 
 #[test]
-fn other_accounts_regions_and_resources_are_not_found() {
+fn other_accounts_and_other_resources_are_not_found() {
     let world = world();
     let other = world.other_account("444455556666");
     let search = json!({ "Resource": "FeatureGroup" });

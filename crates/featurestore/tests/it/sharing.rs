@@ -691,6 +691,49 @@ fn a_catalog_is_shared_with_accounts_and_not_with_single_users() {
     assert!(!reads(&world, &consumer.root));
 }
 
+/// The ARNs of the groups that a search across accounts finds.
+fn found_across(world: &World, caller: &Caller) -> Vec<String> {
+    let search = json!({ "Resource": "FeatureGroup", "CrossAccountFilterOption": "CrossAccount" });
+    let answer = world.call_as(caller, "Search", search).unwrap();
+    let results = answer["Results"].as_array().unwrap().iter();
+    let arns = results.map(|found| text(&found["FeatureGroup"]["FeatureGroupArn"]));
+    arns.collect()
+}
+
+#[test]
+fn a_catalog_is_searched_by_those_whom_it_is_shared_with() {
+    let (world, consumer) = owner_and_consumer();
+    enable_within_organization(&world);
+    let stranger = self::consumer(&world, "stranger");
+    assert!(found_across(&world, &consumer.root).is_empty());
+    let input = json!({
+        "name": "c", "resourceArns": [CATALOG], "principals": [consumer.account],
+    });
+    let made = world.ok("ram:CreateResourceShare", input);
+    assert_eq!(found_across(&world, &consumer.root), [group_arn("scores")]);
+    assert!(found_across(&world, &stranger.root).is_empty());
+    // One's own groups are not among those of others.
+    assert!(found_across(&world, &world.administrator).is_empty());
+    let own = json!({ "Resource": "FeatureGroup" });
+    let own = world.call_as(&consumer.root, "Search", own).unwrap();
+    assert_eq!(own["TotalHits"]["Value"], 0);
+    // Whoever may search nothing in its own account finds nothing elsewhere.
+    let bob = consumer.user(&world, "Bob", &json!("sagemaker:GetRecord"));
+    let search = json!({ "Resource": "FeatureGroup", "CrossAccountFilterOption": "CrossAccount" });
+    check_refused(
+        world.call_as(&bob, "Search", search),
+        "AccessDeniedException",
+        "sagemaker:Search",
+    );
+    assert!(!reads(&world, &consumer.root));
+    let share = text(&made["resourceShare"]["resourceShareArn"]);
+    world.ok(
+        "ram:DeleteResourceShare",
+        json!({ "resourceShareArn": share }),
+    );
+    assert!(found_across(&world, &consumer.root).is_empty());
+}
+
 #[test]
 fn a_client_token_makes_one_share() {
     let (world, _) = owner_and_consumer();
