@@ -6,6 +6,7 @@ import botocore.exceptions
 import pytest
 
 from conftest import ACCOUNT, OTHER_REGION, REGION, settled
+from test_audit import events
 
 
 def code(call, **parameters) -> str:
@@ -53,6 +54,35 @@ def test_related_keys_have_one_id_and_open_each_others_ciphertexts(here, there, 
         blob = one.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
         opened = other.decrypt(CiphertextBlob=blob)
         assert opened["Plaintext"] == b"x" and opened["KeyId"] == answering["Arn"]
+
+
+def test_the_first_primary_makes_the_role_that_is_linked_to_multi_region_keys(fresh_server):
+    kms, iam = fresh_server.client("kms"), fresh_server.client("iam")
+    name = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName=name)
+    kms.create_key()
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName=name)
+    made = kms.create_key(MultiRegion=True)["KeyMetadata"]
+    role = iam.get_role(RoleName=name)["Role"]
+    assert role["Path"] == "/aws-service-role/mrk.kms.amazonaws.com/"
+    [statement] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "mrk.kms.amazonaws.com"}
+    kms.create_key(MultiRegion=True)
+    [event] = events(fresh_server.client("cloudtrail"), EventName="CreateServiceLinkedRole")
+    assert event["userIdentity"]["invokedBy"] == "kms.amazonaws.com"
+    assert event["requestParameters"]["aWSServiceName"] == "mrk.kms.amazonaws.com"
+    # A caller who may not make the role makes neither key nor role.
+    iam.delete_service_linked_role(RoleName=name)
+    iam.create_user(UserName="maker")
+    iam.put_user_policy(UserName="maker", PolicyName="keys", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]}))
+    maker = fresh_server.client("kms", iam.create_access_key(UserName="maker")["AccessKey"])
+    assert code(maker.create_key, MultiRegion=True) == "AccessDeniedException"
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName=name)
+    assert kms.describe_key(KeyId=made["KeyId"])["KeyMetadata"]["Enabled"]
 
 
 def test_related_keys_have_states_of_their_own(here, there, pair):

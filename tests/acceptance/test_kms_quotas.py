@@ -6,6 +6,7 @@ import botocore.exceptions
 import pytest
 
 from conftest import Server
+from test_server import one_line, run
 
 
 class Throttling(Server):
@@ -66,3 +67,23 @@ def test_quotas_that_cannot_be_kept_to_are_refused(tmp_path, settings):
     config.write_text(settings)
     with pytest.raises(AssertionError, match=r"strongroom.toml:[12]: "):
         Throttling(tmp_path, "--config", str(config))
+
+
+def test_the_configuration_says_how_much_there_may_be(tmp_path):
+    config = tmp_path / "strongroom.toml"
+    config.write_text("[kms.resource_quotas]\nkeys = 2\naliases_per_key = 1\ngrants_per_key = 1\n")
+    running = Server(tmp_path, "--config", str(config))
+    kms = running.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_key()
+    assert outcome(kms.create_key) == ("LimitExceededException", 400)
+    kms.create_alias(AliasName="alias/one", TargetKeyId=key)
+    assert outcome(kms.create_alias, AliasName="alias/two", TargetKeyId=key) == ("LimitExceededException", 400)
+    grant = {"KeyId": key, "GranteePrincipal": running.client("sts").get_caller_identity()["Arn"],
+             "Operations": ["Encrypt"]}
+    kms.create_grant(**grant)
+    assert outcome(kms.create_grant, **grant) == ("LimitExceededException", 400)
+    assert running.stop() == 0
+    config.write_text("[kms.resource_quotas]\nkeys = 2000000\n")
+    line = one_line(run("serve", "--data", str(running.data), "--listen", "127.0.0.1:0", "--config", str(config)))
+    assert "kms.resource_quotas.keys` must be at most 1000000" in line

@@ -1,19 +1,23 @@
 //! IAM's own resources, and which principals exist.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use pipeline::sources::{
-    GrantQuery, MatchedGrant, PrincipalDirectory, ResourceFacts, ResourceKeys, ResourceRule,
-    ResourceSource,
+    GrantQuery, MakeLinkedRole, MatchedGrant, PrincipalDirectory, ResourceFacts, ResourceKeys,
+    ResourceRule, ResourceSource,
 };
+use pipeline::{Ctx, Failure};
 use policy::Document;
+use shapes::iam::CreateServiceLinkedRoleRequest;
 use store::View;
-use types::{AccountId, Arn, UniqueId};
+use types::{AccountId, Arn, Service, UniqueId};
 
 use crate::managed::{self, Managed};
+use crate::ops::CreateServiceLinkedRole;
 use crate::records::{Entity as _, RoleRecord, UserRecord};
 use crate::tags::ResourceTags;
-use crate::{documents, lookup, providers, tables};
+use crate::{documents, linked, lookup, providers, tables};
 
 /// Users, groups, roles, managed policies and identity providers as resources. Also the directory of accounts and
 /// principals.
@@ -35,6 +39,31 @@ impl ResourceSource for IamResources {
 
     fn grants(&self, _: &View, _: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
+    }
+}
+
+impl MakeLinkedRole for IamResources {
+    fn ensure<'a>(
+        &'a self,
+        ctx: &'a Ctx,
+        service: Service,
+        linked: &'static str,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>> {
+        Box::pin(async move {
+            let account = lookup::account(ctx).map_err(Failure::of)?;
+            let name = linked::name_of(linked, None).map_err(Failure::of)?;
+            if lookup::unused_name::<RoleRecord>(ctx.view(), account, &name).is_err() {
+                return Ok(());
+            }
+            let input = CreateServiceLinkedRoleRequest {
+                aws_service_name: linked.to_owned(),
+                description: None,
+                custom_suffix: None,
+            };
+            let by = ctx.on_behalf_of(service);
+            let made = pipeline::call::<CreateServiceLinkedRole>(by, input).await;
+            made.map(drop)
+        })
     }
 }
 

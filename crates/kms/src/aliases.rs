@@ -4,13 +4,10 @@ use pipeline::Ctx;
 use store::{Batch, View};
 use types::{AccountId, Region, Timestamp};
 
-use crate::Error;
 use crate::records::{
     ALIAS_NAMES, ALIASES, AliasName, AliasRecord, KeyRecord, KeyRow, alias_name_row, alias_row,
 };
-
-/// Aliases of one key.
-const MOST_ALIASES: usize = 50;
+use crate::{Error, ResourceQuotas};
 
 /// An alias, and the key that it stands for.
 #[derive(Debug, Clone)]
@@ -55,12 +52,12 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
 
 /// Fails with `LimitExceededException` if `key` has as many aliases as it may have.
 pub(crate) fn check_quota(ctx: &Ctx, key: &KeyRecord) -> Result<(), Error> {
-    let names = key.row_key();
-    if ctx.view().scan(&ALIAS_NAMES, &names, None).count() < MOST_ALIASES {
+    let (names, most) = (key.row_key(), ResourceQuotas::of(ctx)?.aliases);
+    if ctx.view().scan(&ALIAS_NAMES, &names, None).count() < most {
         return Ok(());
     }
     Err(Error::LimitExceeded(
-        format!("a key has at most {MOST_ALIASES} aliases").into(),
+        format!("a key has at most {most} aliases").into(),
     ))
 }
 

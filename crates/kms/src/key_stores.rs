@@ -29,8 +29,8 @@ pub use xks::{Fault, NoAnswer, ProxyCall, ProxyClient, Sent};
 pub(crate) use connection::{Checked, check_proxy, connect};
 pub(crate) use held::{Use, decrypt, encrypt, note};
 pub(crate) use lookup::{
-    StoreRow, check_connected, check_disconnected, check_new, connection_changed, holds_keys,
-    linked_role, note_store, of_account, of_caller,
+    StoreRow, check_connected, check_disconnected, check_new, connection_changed, event_about,
+    holds_keys, need_about, note_store, of_account, of_caller,
 };
 pub(crate) use new_key::{NewHeld, deleted_in_event, forget, hold, note_new};
 pub(crate) use random::random;

@@ -8,18 +8,18 @@
 use std::collections::BTreeSet;
 
 use audit::EventType;
-use pipeline::{Ctx, Failure, KeySet, Need};
+use pipeline::{Ctx, Failure};
 use serde::{Deserialize, Serialize};
 use shapes::kms::{MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType};
 use store::{Batch, View};
-use types::{AccountId, Arn, Entropy, Region, Service, Timestamp};
+use types::{Entropy, Region, Timestamp};
 
 use crate::imports::ImportedMaterial;
 use crate::records::{
     DESTRUCTIONS, KeyRecord, KeyRow, KeyState, MaterialId, key_arn, key_row, period,
 };
 use crate::shred::ShredKeys;
-use crate::{Error, actions, material, service_events};
+use crate::{Error, material, service_events};
 
 /// The regions that the deployment answers for. A shared part of the server.
 #[derive(Debug, Clone)]
@@ -321,16 +321,6 @@ pub(crate) fn copy_materials(
     Ok(())
 }
 
-/// What whoever makes a primary key needs beside `kms:CreateKey`: at AWS, KMS brings related
-/// keys into line by a role that it may have to make first. Nothing here needs that role.
-pub(crate) fn need_of_linked_role(account: AccountId) -> Need {
-    let role = Arn::new("iam", None, Some(account), LINKED_ROLE);
-    let keys = KeySet::default().one("iam:awsservicename", "mrk.kms.amazonaws.com");
-    Need::on(&actions::CREATE_SERVICE_LINKED_ROLE, role)
-        .with(keys)
-        .via(Service::Kms)
-}
-
 /// What a call that KMS made in another region on the caller's behalf failed with.
 pub(crate) fn failed_elsewhere(failure: Failure) -> Error {
     if failure.denial.is_some() {
@@ -344,10 +334,6 @@ pub(crate) fn failed_elsewhere(failure: Failure) -> Error {
         Err(source) => Error::internal("a call in another region failed", source),
     }
 }
-
-/// The role by which KMS brings related keys into line at AWS.
-const LINKED_ROLE: &str = "role/aws-service-role/mrk.kms.amazonaws.com/\
-     AWSServiceRoleForKeyManagementServiceMultiRegionKeys";
 
 /// The event of KMS bringing related keys into line.
 const SYNCHRONIZED: &str = "SynchronizeMultiRegionKey";

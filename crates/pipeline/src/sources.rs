@@ -8,6 +8,7 @@
 //! later: replays ask with such views on snapshots of the past.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use policy::{ConditionKeys, Document};
@@ -198,6 +199,25 @@ pub trait RequestQuotas: fmt::Debug + Send + Sync {
 /// The directory as a shared part, for services that keep policies naming principals.
 #[derive(Debug, Clone)]
 pub struct Principals(pub Arc<dyn PrincipalDirectory>);
+
+/// Makes the roles that services act by in an account.
+pub trait MakeLinkedRole: fmt::Debug + Send + Sync {
+    /// Makes the role of `linked`, such as `mrk.kms.amazonaws.com`, in the caller's account unless
+    /// it is there, as `service` does on the caller's behalf: decided, recorded and committed with
+    /// the call of `ctx`.
+    ///
+    /// Fails as `CreateServiceLinkedRole` does.
+    fn ensure<'a>(
+        &'a self,
+        ctx: &'a Ctx,
+        service: Service,
+        linked: &'static str,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
+}
+
+/// What makes service-linked roles as a shared part, for services that have one.
+#[derive(Debug, Clone)]
+pub struct LinkedRoles(pub Arc<dyn MakeLinkedRole>);
 
 /// All sources of one deployment.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crypto::SystemEntropy;
 use crypto::lock::LockedKey32;
 use online::CachedStore;
-use pipeline::sources::{Principals, Sources};
+use pipeline::sources::{LinkedRoles, Principals, Sources};
 use pipeline::{KnownActions, Parts, Services, ServicesBuilder};
 use store::embedded::Options;
 use store::{CommitError, EmbeddedStore, OpenError, Store, View};
@@ -115,6 +115,7 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(iam::SessionTokens::new(directory.root())));
     parts.insert(Arc::new(iam::IssuerKeys(issuers)));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
+    parts.insert(Arc::new(LinkedRoles(Arc::new(iam::IamResources))));
     let mut actions = KnownActions::default();
     router::register(&mut actions);
     s3::register_internal(&mut actions);
@@ -136,6 +137,7 @@ pub(crate) async fn deployment(
         config.directory.seal.clone(),
     );
     parts.insert(Arc::new(operator::Seals(Arc::new(keeper))));
+    parts.insert(Arc::new(config.resource_quotas));
     parts.insert(Arc::new(config.prices.clone()));
     parts.insert(Arc::new(kms::Regions(config.regions.clone())));
     parts.insert(Arc::new(outside::load(&config.outside)?));

@@ -71,6 +71,8 @@ pub struct Config {
     pub limits: Limits,
     /// How often KMS may be called.
     pub quotas: QuotaConfig,
+    /// How many keys, aliases and grants there may be.
+    pub resource_quotas: ::kms::ResourceQuotas,
     /// What KMS keys and calls cost.
     pub prices: ::kms::Prices,
     /// How many feature groups, features and provisioned units an account may have.
@@ -276,6 +278,9 @@ impl Config {
             quotas: (file.kms)
                 .quotas(args.kms_request_quota_factor)
                 .map_err(|(_, reason)| ConfigError::Quotas { reason })?,
+            resource_quotas: (file.kms)
+                .resource_quotas()
+                .map_err(|(_, reason)| ConfigError::Quotas { reason })?,
             prices: (file.kms.prices)
                 .read()
                 .map_err(|(_, reason)| ConfigError::Quotas { reason })?,
@@ -351,6 +356,9 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
     file.kms
         .quotas(None)
         .map_err(|(name, reason)| invalid(setting_at(text, &name), reason))?;
+    file.kms
+        .resource_quotas()
+        .map_err(|(name, reason)| invalid(setting_at(text, name), reason))?;
     file.kms
         .prices
         .read()

@@ -245,6 +245,7 @@ async fn start(
     parts.insert(Arc::new(keyring));
     parts.insert(Arc::new(kms::Prices::default()));
     parts.insert(Arc::new(ram::Shareable(vec![Arc::new(FeatureGroups)])));
+    parts.insert(Arc::new(kms::ResourceQuotas::default()));
     parts.insert(Arc::new(
         Runtime::open(store.clone(), options).await.unwrap(),
     ));

@@ -9,9 +9,6 @@ use super::record::GrantedOperation;
 use crate::Error;
 use crate::records::{KeyRecord, KeySpec, KeyUsage};
 
-/// Grants of one key.
-pub(crate) const MOST_GRANTS: usize = 50_000;
-
 /// The operations that a caller asks for.
 ///
 /// Fails with `ValidationException` if there are none.

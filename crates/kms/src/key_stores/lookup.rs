@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use pipeline::{Ctx, KeySet, Need, Reply};
+use pipeline::{Ctx, Need, Needs, Reply};
+use policy::Action;
 use store::{Batch, Revision, View};
-use types::{AccountId, Arn, Region, Service};
+use types::{AccountId, Region};
 
 use super::KeyStoreError;
 use super::record::{
     Connection, KEY_STORES, KeyStoreId, KeyStoreRecord, StoreKind, store_row, stores_prefix,
 };
 use super::secret::{STORE_SECRETS, StoreSecret};
+use crate::Error;
+use crate::event::Fields;
 use crate::records::{KEYS, KeyRecord, region_prefix};
-use crate::{Error, actions};
 
 /// A key store as one snapshot shows it.
 #[derive(Debug, Clone)]
@@ -50,6 +52,16 @@ impl StoreRow {
             .map(|row| row.record.clone())
             .ok_or_else(|| Error::broken("a key store has no credential"))
     }
+}
+
+/// The need of every call about key stores: an action that is for no resource.
+pub(crate) fn need_about(action: &'static Action) -> Needs {
+    Needs::one(Need::anywhere(action))
+}
+
+/// What the record of a call about one store begins with.
+pub(crate) fn event_about(id: &str) -> Fields {
+    Fields::default().with("customKeyStoreId", id)
 }
 
 /// The caller's store with this id.
@@ -126,20 +138,6 @@ pub(crate) fn note_store<T>(reply: Reply<T>, store: &KeyStoreRecord) -> Reply<T>
             .noting("xksProxyUriEndpoint", endpoint.as_str())
             .noting("xksProxyUriPath", path.as_str()),
     }
-}
-
-/// The need of whoever makes a store on a token: KMS has a role for that at AWS, which it makes
-/// with the first one.
-pub(crate) fn linked_role(account: AccountId) -> Need {
-    const ROLE: &str = "role/aws-service-role/cks.kms.amazonaws.com/\
-         AWSServiceRoleForKeyManagementServiceCustomKeyStores";
-    let keys = KeySet::default().one("iam:awsservicename", "cks.kms.amazonaws.com");
-    Need::on(
-        &actions::CREATE_SERVICE_LINKED_ROLE,
-        Arn::new("iam", None, Some(account), ROLE),
-    )
-    .with(keys)
-    .via(Service::Kms)
 }
 
 /// Fails with `CustomKeyStoreNameInUseException` if a store of the account other than `id` has

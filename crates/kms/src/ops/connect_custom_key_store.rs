@@ -1,13 +1,13 @@
 //! `ConnectCustomKeyStore`: makes the keys in a custom key store available.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{ConnectCustomKeyStoreRequest, ConnectCustomKeyStoreResponse};
 use types::Service;
 
-use crate::event::Fields;
 use crate::key_stores::{
-    Connection, KeyStoreError, Outside, StoreKind, connection_changed, note_store, of_caller,
+    Connection, KeyStoreError, Outside, StoreKind, connection_changed, event_about, need_about,
+    note_store, of_caller,
 };
 use crate::{Error, actions};
 
@@ -32,8 +32,7 @@ impl Operation for ConnectCustomKeyStore {
     type Error = Error;
 
     async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        let need = Need::anywhere(&actions::CONNECT_CUSTOM_KEY_STORE);
-        Ok((Needs::one(need), ()))
+        Ok((need_about(&actions::CONNECT_CUSTOM_KEY_STORE), ()))
     }
 
     async fn handle(
@@ -67,8 +66,6 @@ impl Operation for ConnectCustomKeyStore {
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
-        Fields::default()
-            .with("customKeyStoreId", input.custom_key_store_id.clone())
-            .request()
+        event_about(&input.custom_key_store_id).request()
     }
 }

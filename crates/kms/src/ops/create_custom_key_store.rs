@@ -12,10 +12,10 @@ use types::{AccountId, Service};
 use crate::event::Fields;
 use crate::key_stores::{
     Connection, KEY_STORES, KeyStoreError, KeyStoreId, KeyStoreRecord, Outside, STORE_SECRETS,
-    Secret, StoreKind, StoreSecret, check_new, check_proxy, linked_role, note_store, of_account,
+    Secret, StoreKind, StoreSecret, check_new, check_proxy, need_about, note_store, of_account,
     store_row, trust_anchor_of,
 };
-use crate::{Error, actions};
+use crate::{Error, actions, linked_roles};
 
 /// Custom key stores in one region of an account.
 const MOST_STORES: usize = 10;
@@ -49,11 +49,11 @@ impl Operation for CreateCustomKeyStore {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let mut needs = Needs::one(Need::anywhere(&actions::CREATE_CUSTOM_KEY_STORE));
+        let mut needs = need_about(&actions::CREATE_CUSTOM_KEY_STORE);
         match type_of(input) {
             CustomKeyStoreType::AwsCloudhsm => {
                 needs.push(Need::anywhere(&actions::DESCRIBE_CLUSTERS));
-                needs.push(linked_role(account));
+                needs.push(linked_roles::KEY_STORES.need(account));
             }
             CustomKeyStoreType::ExternalKeyStore if is_vpc(input) => {
                 needs.push(Need::anywhere(&actions::DESCRIBE_VPC_ENDPOINT_SERVICES));
@@ -85,6 +85,9 @@ impl Operation for CreateCustomKeyStore {
             return Err(Error::LimitExceeded(text.into()));
         }
         check_behind(ctx, place, &kind, &secret).await?;
+        if matches!(kind, StoreKind::Token { .. }) {
+            linked_roles::KEY_STORES.ensure(ctx).await?;
+        }
         let store = KeyStoreRecord {
             id: KeyStoreId::generate(ctx.entropy()),
             account,

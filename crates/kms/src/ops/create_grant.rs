@@ -15,12 +15,12 @@ use crate::grants::constraints::Constraints;
 use crate::grants::index::{parents, place};
 use crate::grants::party::Party;
 use crate::grants::record::{GrantRecord, GrantedOperation, Terms, number_of};
-use crate::grants::rules::{self, MOST_GRANTS};
+use crate::grants::rules;
 use crate::grants::token::{self, Token};
 use crate::identifiers::{Forms, KeyTarget};
 use crate::records::KeyRecord;
 use crate::symmetric::end_dry_run;
-use crate::{Error, actions, state};
+use crate::{Error, ResourceQuotas, actions, state};
 
 /// Makes a grant, which counts from the next request on. One with the same name and terms is
 /// not made twice: its id is returned with a new token.
@@ -231,10 +231,11 @@ fn terms(
 
 /// Two grants that are made at once may pass the quota by one.
 fn check_quota(ctx: &Ctx, key: &KeyRecord) -> Result<(), Error> {
-    if number_of(ctx.view().snapshot(), key) < MOST_GRANTS {
+    let most = ResourceQuotas::of(ctx)?.grants;
+    if number_of(ctx.view().snapshot(), key) < most {
         return Ok(());
     }
-    let text = format!("a key has at most {MOST_GRANTS} grants");
+    let text = format!("a key has at most {most} grants");
     Err(Error::LimitExceeded(text.into()))
 }
 

@@ -17,10 +17,7 @@ use crate::key_stores::{self, NewHeld};
 use crate::new_key::{Blueprint, NewKey};
 use crate::records::{KEYS, KeyManager, KeyOrigin, key_arn, region_prefix};
 use crate::specs::KeyForm;
-use crate::{Error, Keyring, actions, lockout, metadata, multi_region, tags};
-
-/// Customer managed keys in one region of an account.
-const MOST_KEYS: usize = 100_000;
+use crate::{Error, Keyring, ResourceQuotas, actions, linked_roles, lockout, metadata, tags};
 
 /// Makes a key, with material of its own, waiting for an import, or in a custom key store, and
 /// returns its metadata.
@@ -89,7 +86,7 @@ impl Operation for CreateKey {
             needs.push(Need::on(&actions::TAG_RESOURCE, arn).with(tag_keys));
         }
         if form.multi_region {
-            needs.push(multi_region::need_of_linked_role(account));
+            needs.push(linked_roles::MULTI_REGION.need(account));
         }
         let target = CreateKeyTarget {
             account,
@@ -112,6 +109,9 @@ impl Operation for CreateKey {
             form,
         } = permit.into_target();
         check_quota(ctx, account, ctx.region())?;
+        if form.multi_region {
+            linked_roles::MULTI_REGION.ensure(ctx).await?;
+        }
         let policy = match &input.policy {
             Some(text) => KeyPolicy::accept(text, ctx.view(), ctx.part::<Principals>()?)?,
             None => KeyPolicy::default_for(account)?,
@@ -197,10 +197,11 @@ impl Operation for CreateKey {
 /// Counts without recording the read, or every two new keys of an account would conflict. Two
 /// at once may so pass the quota by one.
 pub(crate) fn check_quota(ctx: &Ctx, account: AccountId, region: &Region) -> Result<(), Error> {
+    let most = ResourceQuotas::of(ctx)?.keys;
     let prefix = region_prefix(account, region);
     let keys = ctx.view().snapshot().scan(&KEYS, &prefix);
     let customer_managed = keys.filter(|(_, row)| row.record.manager == KeyManager::Customer);
-    if customer_managed.take(MOST_KEYS).count() < MOST_KEYS {
+    if customer_managed.take(most).count() < most {
         return Ok(());
     }
     let text = "the account has as many KMS keys in this region as it may have";

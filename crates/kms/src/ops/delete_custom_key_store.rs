@@ -1,15 +1,14 @@
 //! `DeleteCustomKeyStore`: ends a custom key store, and leaves what is behind it as it is.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{DeleteCustomKeyStoreRequest, DeleteCustomKeyStoreResponse};
 use store::Batch;
 use types::Service;
 
-use crate::event::Fields;
 use crate::key_stores::{
-    KEY_STORES, KeyStoreError, STORE_SECRETS, check_disconnected, holds_keys, note_store,
-    of_caller, store_row,
+    KEY_STORES, KeyStoreError, STORE_SECRETS, check_disconnected, event_about, holds_keys,
+    need_about, note_store, of_caller, store_row,
 };
 use crate::{Error, actions};
 
@@ -32,8 +31,7 @@ impl Operation for DeleteCustomKeyStore {
     type Error = Error;
 
     async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        let need = Need::anywhere(&actions::DELETE_CUSTOM_KEY_STORE);
-        Ok((Needs::one(need), ()))
+        Ok((need_about(&actions::DELETE_CUSTOM_KEY_STORE), ()))
     }
 
     async fn handle(
@@ -56,8 +54,6 @@ impl Operation for DeleteCustomKeyStore {
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
-        Fields::default()
-            .with("customKeyStoreId", input.custom_key_store_id.clone())
-            .request()
+        event_about(&input.custom_key_store_id).request()
     }
 }

@@ -1,12 +1,13 @@
 //! `DisconnectCustomKeyStore`: makes the keys in a custom key store unavailable.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{DisconnectCustomKeyStoreRequest, DisconnectCustomKeyStoreResponse};
 use types::Service;
 
-use crate::event::Fields;
-use crate::key_stores::{Connection, KeyStoreError, connection_changed, note_store, of_caller};
+use crate::key_stores::{
+    Connection, KeyStoreError, connection_changed, event_about, need_about, note_store, of_caller,
+};
 use crate::{Error, actions};
 
 /// Disconnects a store, or ends a connection that has failed. Its keys are unavailable when this
@@ -28,8 +29,7 @@ impl Operation for DisconnectCustomKeyStore {
     type Error = Error;
 
     async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        let need = Need::anywhere(&actions::DISCONNECT_CUSTOM_KEY_STORE);
-        Ok((Needs::one(need), ()))
+        Ok((need_about(&actions::DISCONNECT_CUSTOM_KEY_STORE), ()))
     }
 
     async fn handle(
@@ -53,8 +53,6 @@ impl Operation for DisconnectCustomKeyStore {
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
-        Fields::default()
-            .with("customKeyStoreId", input.custom_key_store_id.clone())
-            .request()
+        event_about(&input.custom_key_store_id).request()
     }
 }

@@ -8,11 +8,10 @@ use shapes::kms::{
 use store::Batch;
 use types::Service;
 
-use crate::event::Fields;
 use crate::key_stores::{
     Checked, Connection, KEY_STORES, KeyStoreError, KeyStoreRecord, Outside, STORE_SECRETS, Secret,
-    StoreKind, StoreRow, StoreSecret, check_disconnected, check_new, check_proxy, note_store,
-    of_caller, store_row, trust_anchor_of,
+    StoreKind, StoreRow, StoreSecret, check_disconnected, check_new, check_proxy, event_about,
+    need_about, note_store, of_caller, store_row, trust_anchor_of,
 };
 use crate::{Error, actions};
 
@@ -46,7 +45,7 @@ impl Operation for UpdateCustomKeyStore {
     type Error = Error;
 
     async fn resolve(_ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        let mut needs = Needs::one(Need::anywhere(&actions::UPDATE_CUSTOM_KEY_STORE));
+        let mut needs = need_about(&actions::UPDATE_CUSTOM_KEY_STORE);
         if is_vpc(input) {
             needs.push(Need::anywhere(&actions::DESCRIBE_VPC_ENDPOINT_SERVICES));
         }
@@ -87,8 +86,7 @@ impl Operation for UpdateCustomKeyStore {
         let connectivity = input
             .xks_proxy_connectivity
             .map(XksProxyConnectivityType::as_str);
-        Fields::default()
-            .with("customKeyStoreId", input.custom_key_store_id.clone())
+        event_about(&input.custom_key_store_id)
             .maybe(
                 "newCustomKeyStoreName",
                 input.new_custom_key_store_name.clone(),

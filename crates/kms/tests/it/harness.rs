@@ -2,22 +2,23 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use audit::Record;
 use crypto::{Key32, SystemEntropy};
 use pipeline::sources::{
-    AccountBounds, AttachedDocument, IdentityPolicies, IdentitySource, OrganizationSource,
-    PrincipalDirectory, Principals, Sources,
+    AccountBounds, AttachedDocument, IdentityPolicies, IdentitySource, LinkedRoles, MakeLinkedRole,
+    OrganizationSource, PrincipalDirectory, Principals, Sources,
 };
-use pipeline::{Caller, Executed, Failure, Operation, Parts, Services, ServicesBuilder};
+use pipeline::{Caller, Ctx, Executed, Failure, Operation, Parts, Services, ServicesBuilder};
 use policy::{Document, DocumentKind};
 use store::embedded::Options;
 use store::{EmbeddedStore, Store, View};
 use tempfile::TempDir;
 use types::{
-    AccountId, Arn, Clock, Entropy, ManualClock, Principal, Region, Timestamp, UniqueId,
+    AccountId, Arn, Clock, Entropy, ManualClock, Principal, Region, Service, Timestamp, UniqueId,
     UniqueIdKind,
 };
 
@@ -46,18 +47,29 @@ pub(crate) struct World {
     outside: Arc<kms::Outside>,
 }
 
-/// Calls a second by family, and by how much all are raised.
-type Quotas = (BTreeMap<String, f64>, u32);
+/// Calls a second by family, by how much all are raised, and how much there may be.
+type Quotas = (BTreeMap<String, f64>, u32, kms::ResourceQuotas);
 
-/// Users with one inline policy each.
+/// Users with one inline policy each, and the services whose role was asked for.
 #[derive(Debug, Default)]
-struct Users(Mutex<HashMap<UniqueId, (Arn, Arc<IdentityPolicies>)>>);
+struct Users(
+    Mutex<HashMap<UniqueId, (Arn, Arc<IdentityPolicies>)>>,
+    Mutex<Vec<&'static str>>,
+);
 
 impl World {
     /// A deployment whose clock stands, and which therefore throttles nobody.
     pub(crate) fn new() -> Self {
         Self::beside(
-            (BTreeMap::new(), 1_000_000),
+            (BTreeMap::new(), 1_000_000, kms::ResourceQuotas::default()),
+            kms::Outside::new(Vec::new(), Vec::new(), Arc::new(NoProxies)),
+        )
+    }
+
+    /// A deployment in which there may be so much.
+    pub(crate) fn holding(most: kms::ResourceQuotas) -> Self {
+        Self::beside(
+            (BTreeMap::new(), 1_000_000, most),
             kms::Outside::new(Vec::new(), Vec::new(), Arc::new(NoProxies)),
         )
     }
@@ -65,14 +77,15 @@ impl World {
     /// A deployment with these request quotas.
     pub(crate) fn throttling(quotas: &BTreeMap<String, f64>, factor: u32) -> Self {
         Self::beside(
-            (quotas.clone(), factor),
+            (quotas.clone(), factor, kms::ResourceQuotas::default()),
             kms::Outside::new(Vec::new(), Vec::new(), Arc::new(NoProxies)),
         )
     }
 
     /// A deployment whose custom key stores may connect to `outside`.
     pub(crate) fn connecting_to(outside: kms::Outside) -> Self {
-        Self::beside((BTreeMap::new(), 1_000_000), outside)
+        let quotas = (BTreeMap::new(), 1_000_000, kms::ResourceQuotas::default());
+        Self::beside(quotas, outside)
     }
 
     fn beside(quotas: Quotas, outside: kms::Outside) -> Self {
@@ -121,7 +134,7 @@ impl World {
         let principals: Arc<dyn PrincipalDirectory> = users.clone();
         let sources = Sources::new(identities, users.clone())
             .resources("kms", Arc::new(kms::KeyPolicies))
-            .quotas(types::Service::Kms, throttle);
+            .quotas(Service::Kms, throttle);
         let shred = directory.path().join("shred.keys");
         let shred = kms::ShredKeys::open(shred, &root, Arc::clone(&entropy)).unwrap();
         let shred = Arc::new(shred);
@@ -133,7 +146,10 @@ impl World {
             REGIONS.map(|name| name.parse().unwrap()).into(),
         )));
         parts.insert(Arc::new(kms::Prices::default()));
+        parts.insert(Arc::new(quotas.2));
         parts.insert(Arc::new(Principals(principals)));
+        let roles: Arc<dyn MakeLinkedRole> = users.clone();
+        parts.insert(Arc::new(LinkedRoles(roles)));
         parts.insert(Arc::clone(&outside));
         let services = ServicesBuilder {
             store,
@@ -311,8 +327,13 @@ impl World {
         input: O::Input,
     ) -> Result<O::Output, Failure> {
         let ctx = testkit::context(&self.services, caller, &self.region);
-        let on_behalf = ctx.on_behalf_of(types::Service::SageMaker);
+        let on_behalf = ctx.on_behalf_of(Service::SageMaker);
         pipeline::call::<O>(on_behalf, input).await
+    }
+
+    /// The services whose linked role was asked for, in order.
+    pub(crate) fn linked_roles(&self) -> Vec<&'static str> {
+        self.users.1.lock().unwrap().clone()
     }
 
     /// Deletes a user.
@@ -385,6 +406,19 @@ fn copy_directory(from: &Path, to: &Path) {
         } else {
             std::fs::copy(entry.path(), target).unwrap();
         }
+    }
+}
+
+/// Notes what is asked for; there is no IAM here to make it.
+impl MakeLinkedRole for Users {
+    fn ensure<'a>(
+        &'a self,
+        _ctx: &'a Ctx,
+        _service: Service,
+        linked: &'static str,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>> {
+        self.1.lock().unwrap().push(linked);
+        Box::pin(async { Ok(()) })
     }
 }
 

@@ -856,6 +856,8 @@ async fn a_primary_needs_the_right_to_the_linked_role_and_moving_it_a_right_in_b
             .await;
         assert!(single.is_ok());
     }
+    // For the one key that was made, and no other.
+    assert_eq!(world.linked_roles(), ["mrk.kms.amazonaws.com"]);
     let key = set(&world, &admin, CreateKeyRequest::default(), &[1]).await;
     let id = key.key_id.as_str();
     let allow = |conditions: &str| {

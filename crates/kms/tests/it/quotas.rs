@@ -211,3 +211,51 @@ async fn futures_of<F: Future>(calls: impl Iterator<Item = F>) -> Vec<F::Output>
     .await;
     waiting.into_iter().filter_map(|(_, done)| done).collect()
 }
+
+fn too_many(text: &str) -> (String, String) {
+    ("LimitExceededException".to_owned(), text.to_owned())
+}
+
+#[tokio::test]
+async fn there_are_as_many_keys_aliases_and_grants_as_the_configuration_says() {
+    let world = World::holding(kms::ResourceQuotas {
+        keys: 2,
+        aliases: 1,
+        grants: 3,
+    });
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    create(&world, &admin).await;
+    let input = shape::CreateKeyRequest::default();
+    let failure = world.failure::<CreateKey>(&admin, input.clone()).await;
+    let text = "the account has as many KMS keys in this region as it may have";
+    assert_eq!(failure, too_many(text));
+    // Another region and another account have their own.
+    let elsewhere = REGIONS[1].parse().unwrap();
+    let there = world.call_in::<CreateKey>(&elsewhere, &admin, input);
+    there.await.unwrap();
+    create(&world, &world.user(AWAY, "Foreign", Some(ALL_OF_KMS))).await;
+    let alias = |name: &str| shape::CreateAliasRequest {
+        alias_name: name.to_owned(),
+        target_key_id: key.key_id.clone(),
+    };
+    world
+        .call::<kms::CreateAlias>(&admin, alias("alias/one"))
+        .await
+        .unwrap();
+    let failure = world.failure::<kms::CreateAlias>(&admin, alias("alias/two"));
+    assert_eq!(failure.await, too_many("a key has at most 1 aliases"));
+    let arn = key.arn.as_deref().unwrap();
+    let grant = || {
+        let grantee = admin.principal.arn().unwrap().to_string();
+        crate::grants::grant(arn, &grantee, &[shape::GrantOperation::Encrypt])
+    };
+    for _ in 0..3 {
+        world
+            .call::<kms::CreateGrant>(&admin, grant())
+            .await
+            .unwrap();
+    }
+    let failure = world.failure::<kms::CreateGrant>(&admin, grant()).await;
+    assert_eq!(failure, too_many("a key has at most 3 grants"));
+}

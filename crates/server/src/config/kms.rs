@@ -13,6 +13,11 @@ pub struct QuotaConfig {
     pub factor: u32,
 }
 
+/// Beyond these the server is not measured: all of it is held in memory.
+const MOST_KEYS: usize = 1_000_000;
+const MOST_ALIASES: usize = 10_000;
+const MOST_GRANTS: usize = 1_000_000;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KmsFile {
@@ -20,7 +25,18 @@ pub(super) struct KmsFile {
     #[serde(default)]
     requests_per_second: BTreeMap<String, f64>,
     #[serde(default)]
+    resource_quotas: ResourceQuotasFile,
+    #[serde(default)]
     pub(super) prices: PricesFile,
+}
+
+/// How much there may be, where not as much as at AWS.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResourceQuotasFile {
+    keys: Option<usize>,
+    aliases_per_key: Option<usize>,
+    grants_per_key: Option<usize>,
 }
 
 /// Prices, where not AWS's.
@@ -77,6 +93,35 @@ impl PricesFile {
 }
 
 impl KmsFile {
+    /// How much there may be; or the name of a setting and what is wrong with it.
+    pub(super) fn resource_quotas(&self) -> Result<kms::ResourceQuotas, (&'static str, String)> {
+        let mut quotas = kms::ResourceQuotas::default();
+        let file = &self.resource_quotas;
+        for (name, given, most, quota) in [
+            ("keys", file.keys, MOST_KEYS, &mut quotas.keys),
+            (
+                "aliases_per_key",
+                file.aliases_per_key,
+                MOST_ALIASES,
+                &mut quotas.aliases,
+            ),
+            (
+                "grants_per_key",
+                file.grants_per_key,
+                MOST_GRANTS,
+                &mut quotas.grants,
+            ),
+        ] {
+            let Some(given) = given else { continue };
+            if given > most {
+                let text = format!("`kms.resource_quotas.{name}` must be at most {most}");
+                return Err((name, text));
+            }
+            *quota = given;
+        }
+        Ok(quotas)
+    }
+
     /// The quotas, where `factor` wins over the file's; or the name of a setting and what is
     /// wrong with it.
     pub(super) fn quotas(&self, factor: Option<u32>) -> Result<QuotaConfig, (String, String)> {
