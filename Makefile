@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test race torture check docs tools bench bench-large bench-peers fuzz policy-cases nightly
+.PHONY: help demo test race torture check docs tools bench bench-large bench-peers fuzz policy-cases nightly kms-nightly
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -65,9 +65,11 @@ fuzz: tools ## fuzz every parser (SECONDS=20 each; ONLY=name: one; the short for
 policy-cases: ## 200,000 random decisions beside the naive evaluator (CASES=…; SEED=… repeats a run)
 	@CASES=$(or $(CASES),200000) SEED=$(SEED) scripts/policy-cases.sh
 
+kms-nightly: ## 20,000 random steps of KMS beside its models, 10 million nonces (STEPS=…; NONCES=…; SEED=… repeats a run)
+	@STEPS=$(or $(STEPS),20000) NONCES=$(or $(NONCES),10000000) SEED=$(SEED) scripts/kms-nightly.sh
+
 nightly: ## the long forms of the tests, for every night: decisions, the KMS model, fuzzing, faults
 	$(MAKE) policy-cases
-	@seed=$$(date +%s); echo "20,000 steps of the KMS model from seed $$seed (KMS_MODEL_SEED)"; \
-	KMS_MODEL_STEPS=20000 KMS_MODEL_SEED=$$seed $(CARGO) test --quiet --release -p strongroom-kms --test it model
+	$(MAKE) kms-nightly
 	$(MAKE) fuzz
 	$(MAKE) torture

@@ -357,3 +357,47 @@ fn a_material_whose_shred_key_is_gone_is_noticed_before_it_is_needed() {
         .check(&commit(&testing::empty(), 9, &batch))
         .unwrap();
 }
+
+/// The random values of so many ciphertexts under one key, from which their keys are derived.
+/// They are 256 bits; half of each is enough to tell whether two are the same.
+fn random_values(keyring: &Keyring, number: usize) -> Vec<u128> {
+    let snapshot = with_keys(&[KEY_ID]);
+    let view = view(&snapshot);
+    let (key, none) = (row(&view, KEY_ID), context(&[]));
+    let value = |_| {
+        let blob = keyring.encrypt(&view, &key, &none, b"").unwrap();
+        u128::from_be_bytes(blob[56..72].try_into().unwrap())
+    };
+    (0..number).map(value).collect()
+}
+
+fn has_repetition(mut values: Vec<u128>) -> bool {
+    values.sort_unstable();
+    values.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// `make kms-nightly` draws ten million.
+#[test]
+fn no_random_value_repeats_under_one_key() {
+    let number = std::env::var("KMS_NONCES").ok();
+    let number = number.map_or(20_000, |text| text.parse().unwrap());
+    assert!(!has_repetition(random_values(&ring().keyring, number)));
+}
+
+/// Draws 24 bits, which repeat within some thousand drawings.
+#[derive(Debug)]
+struct Short;
+
+impl Entropy for Short {
+    fn fill(&self, target: &mut [u8]) {
+        target.fill(0);
+        SystemEntropy.fill(&mut target[..3]);
+    }
+}
+
+#[test]
+fn random_values_that_are_too_short_would_be_found() {
+    let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
+    let keyring = Keyring::new(clock, Arc::new(Short), testing::shred());
+    assert!(has_repetition(random_values(&keyring, 30_000)));
+}

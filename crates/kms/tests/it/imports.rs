@@ -34,6 +34,14 @@ pub(crate) async fn symmetric(world: &World, admin: &Caller) -> KeyMetadata {
     external(world, admin, CreateKeyRequest::default()).await
 }
 
+/// A deployment, its administrator, and a symmetric key that waits for its material.
+pub(crate) async fn begin() -> (World, Caller, KeyMetadata) {
+    let world = World::new();
+    let admin = world.admin();
+    let key = symmetric(&world, &admin).await;
+    (world, admin, key)
+}
+
 fn parameters(key: &KeyMetadata) -> GetParametersForImportRequest {
     GetParametersForImportRequest {
         key_id: key.key_id.clone(),
@@ -142,9 +150,7 @@ pub(crate) fn pending(key: &KeyMetadata) -> (String, String) {
 
 #[tokio::test]
 async fn a_key_waits_for_its_material_and_takes_only_that_one_back() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     assert_eq!(key.key_state, Some(KeyState::PendingImport));
     assert_eq!(
         (key.enabled, key.current_key_material_id.clone()),
@@ -211,9 +217,7 @@ async fn keys_with_the_same_material_do_not_read_each_other() {
 
 #[tokio::test]
 async fn material_ends_at_its_time_and_the_end_is_recorded() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     let end = world.now().saturating_add(Duration::from_mins(1));
     lend(&world, &admin, &key, &[7; 32], 60).await;
     let found = world
@@ -264,9 +268,7 @@ async fn material_that_a_wrong_clock_ends_is_refused_but_not_destroyed() {
 
 #[tokio::test]
 async fn importing_again_changes_the_end() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     lend(&world, &admin, &key, &[7; 32], 60).await;
     give(&world, &admin, &key, &[7; 32]).await;
     world.clock.advance(Duration::from_hours(1));
@@ -279,9 +281,7 @@ async fn importing_again_changes_the_end() {
 
 #[tokio::test]
 async fn a_disabled_key_without_material_is_pending_import() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     give(&world, &admin, &key, &[7; 32]).await;
     world
         .call::<DisableKey>(&admin, disable(&key))
@@ -327,9 +327,7 @@ async fn a_private_key_signs_as_it_does_outside() {
 
 #[tokio::test]
 async fn what_is_wrong_with_an_import_is_said() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     let good = import(&world, &admin, &key, &[7; 32]).await;
     let now = world.now();
     let expires = |valid_to| ImportKeyMaterialRequest {
@@ -404,9 +402,7 @@ async fn keys_with_material_of_their_own_take_none() {
 
 #[tokio::test]
 async fn condition_keys_decide_over_wrapping_and_expiry() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     let user = |action: &str, condition: &str| {
         let policy = format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{action}",
@@ -472,9 +468,7 @@ async fn condition_keys_decide_over_wrapping_and_expiry() {
 
 #[tokio::test]
 async fn an_import_is_recorded_without_token_and_material() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     let request = import(&world, &admin, &key, &[7; 32]).await;
     let event = world.newest_record(HOME);
     assert_eq!(
@@ -641,9 +635,7 @@ async fn deleted_material_cannot_be_recovered_from_a_copy_of_the_directory() {
 
 #[tokio::test]
 async fn expired_material_cannot_be_recovered_once_its_end_is_recorded() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     lend(&world, &admin, &key, &[7; 32], 60).await;
     let stored = stored(&world, &key);
     world.advance(60);
@@ -658,9 +650,7 @@ async fn expired_material_cannot_be_recovered_once_its_end_is_recorded() {
 
 #[tokio::test]
 async fn a_server_that_stopped_while_it_deleted_goes_on_when_it_starts() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     give(&world, &admin, &key, &[7; 32]).await;
     let stored = stored(&world, &key);
     let before = world.copied();
@@ -677,9 +667,7 @@ async fn a_server_that_stopped_while_it_deleted_goes_on_when_it_starts() {
 
 #[tokio::test]
 async fn a_deleted_key_takes_its_imported_material_along() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     give(&world, &admin, &key, &[7; 32]).await;
     let stored = stored(&world, &key);
     let request = shapes::kms::ScheduleKeyDeletionRequest {
@@ -699,9 +687,7 @@ async fn a_deleted_key_takes_its_imported_material_along() {
 
 #[tokio::test]
 async fn material_that_has_ended_counts_on_the_next_request() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     lend(&world, &admin, &key, &[7; 32], 60).await;
     let usable = |at| kms::usable(&world.view(), &arn(&key), at).is_ok();
     let end = world.now().saturating_add(Duration::from_mins(1));
@@ -720,9 +706,7 @@ async fn material_that_has_ended_counts_on_the_next_request() {
 
 #[tokio::test]
 async fn imports_that_come_to_nothing_leave_no_shred_key_behind() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     let single = |world: &World| kms::fuzzing::single_shred_keys(&world.services, &arn(&key));
     let request = import(&world, &admin, &key, &[7; 32]).await;
     let before = world.copied();
@@ -757,9 +741,7 @@ async fn imports_that_come_to_nothing_leave_no_shred_key_behind() {
 
 #[tokio::test]
 async fn material_that_has_ended_counts_while_a_key_changes_its_role() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     lend(&world, &admin, &key, &[7; 32], 60).await;
     world
         .put_in_state(key.arn.as_deref().unwrap(), kms::KeyState::Updating)

@@ -287,3 +287,32 @@ async fn what_is_thirteen_months_old_is_removed() {
         assert_eq!(of(&found, &key).calls, calls, "after {days} days");
     }
 }
+
+#[tokio::test]
+async fn a_public_key_is_counted_like_a_use_and_is_none() {
+    let world = World::new();
+    let admin = world.user(HOME, "Admin", Some(ALL));
+    let input = shape::CreateKeyRequest {
+        key_spec: Some(shape::KeySpec::EccNistP256),
+        key_usage: Some(shape::KeyUsageType::SignVerify),
+        ..Default::default()
+    };
+    let made = world.call::<CreateKey>(&admin, input).await.unwrap();
+    let arn = made.key_metadata.unwrap().arn.unwrap();
+    let input = shape::GetPublicKeyRequest {
+        key_id: arn.clone(),
+        grant_tokens: None,
+    };
+    world
+        .call::<kms::GetPublicKey>(&admin, input)
+        .await
+        .unwrap();
+    kms::keep_usage(&world.services).await.unwrap();
+    let found = report(&world, &admin, None).await;
+    let used = of(&found, &arn);
+    assert_eq!(rows(used), [("Admin", "GetPublicKey", 1)]);
+    assert_eq!(used.cost_of_calls, "0.000015000");
+    let input = shape::GetKeyLastUsageRequest { key_id: arn };
+    let last = world.call::<kms::GetKeyLastUsage>(&admin, input).await;
+    assert_eq!(last.unwrap().key_last_usage, None);
+}

@@ -1,19 +1,16 @@
 //! Random steps against a small model of multi-Region keys: replicas, roles, states, rotation and
-//! ends in three regions. Driven by `KMS_MODEL_STEPS` and `KMS_MODEL_SEED`, as the model of
-//! single keys is.
+//! ends in three regions.
 
 use std::collections::BTreeSet;
 
-use pipeline::{Caller, Operation};
+use pipeline::Operation;
 use shapes::kms as shape;
-use types::Region;
 
 use crate::decryption::decrypt;
-use crate::harness::{REGIONS, World};
+use crate::harness::REGIONS;
 use crate::keys::{describe, encrypt};
+use crate::walk::{self, DAY, Walk};
 
-const DAY: u64 = 86_400;
-const START: u64 = 1_795_466_820;
 const INVALID: &str = "KMSInvalidStateException";
 const MISSING: &str = "NotFoundException";
 const UNSUPPORTED: &str = "UnsupportedOperationException";
@@ -60,81 +57,42 @@ impl Set {
         }
     }
 
+    fn lives(&self) -> bool {
+        self.members.iter().any(Option::is_some)
+    }
+
     fn has_replicas(&self) -> bool {
         self.members.iter().flatten().count() > 1
     }
 }
 
 struct Model {
-    world: Option<World>,
-    admin: Caller,
+    walk: Walk,
     sets: Vec<Set>,
     /// Ciphertexts: of which set, and the bytes.
     sealed: Vec<(usize, shapes::Blob)>,
-    now: u64,
-    seed: u64,
-    random: u64,
-    reached: BTreeSet<&'static str>,
 }
 
-impl Model {
-    fn new(seed: u64) -> Self {
-        let world = World::new();
-        let admin = world.admin();
+impl walk::Model for Model {
+    fn new(walk: Walk) -> Self {
         Self {
-            world: Some(world),
-            admin,
+            walk,
             sets: Vec::new(),
             sealed: Vec::new(),
-            now: START,
-            seed,
-            random: seed | 1,
-            reached: BTreeSet::new(),
         }
     }
 
-    fn world(&self) -> &World {
-        self.world.as_ref().unwrap()
-    }
-
-    /// A number below `bound`.
-    fn draw(&mut self, bound: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        usize::try_from(self.random >> 33).unwrap() % bound
-    }
-
-    /// Calls `O` in a region and compares how it ends.
-    async fn expect<O: Operation>(
-        &mut self,
-        number: usize,
-        input: O::Input,
-        expected: &'static str,
-    ) -> Option<O::Output> {
-        self.reached.insert(expected);
-        let region: Region = REGIONS[number].parse().unwrap();
-        let call = self.world().call_in::<O>(&region, &self.admin, input);
-        let found = Box::pin(call).await;
-        let code = found
-            .as_ref()
-            .map_or_else(|failure| &*failure.code, |_| "ok");
-        let (seed, name, failure) = (self.seed, O::NAME, found.as_ref().err());
-        assert_eq!(
-            code, expected,
-            "KMS_MODEL_SEED={seed}: {name} in {region} {failure:?} {:?}",
-            self.sets
-        );
-        found.ok()
+    fn walk(&self) -> &Walk {
+        &self.walk
     }
 
     async fn step(&mut self) {
         if self.sets.is_empty() {
             return self.create().await;
         }
-        let (set, region) = (self.draw_set(), self.draw(REGIONS.len()));
-        match self.draw(16) {
-            0 if self.sets.len() < 8 => self.create().await,
+        let (set, region) = (self.draw_set(), self.walk.draw(REGIONS.len()));
+        match self.walk.draw(16) {
+            0 if self.living() < 8 => self.create().await,
             1..=3 => self.replicate(set).await,
             4 => self.move_primary(set).await,
             5 => self.switch(set, region).await,
@@ -148,22 +106,48 @@ impl Model {
         }
         self.happen().await;
     }
+}
 
+impl Model {
+    /// Calls `O` in a region and compares how it ends.
+    async fn expect<O: Operation>(
+        &mut self,
+        region: usize,
+        input: O::Input,
+        expected: &'static str,
+    ) -> Option<O::Output> {
+        let admin = self.walk.admin.clone();
+        let living: Vec<_> = self.sets.iter().filter(|set| set.lives()).collect();
+        let call = self
+            .walk
+            .expect::<O>((region, &admin), input, expected, &living);
+        call.await
+    }
+
+    fn living(&self) -> usize {
+        self.sets.iter().filter(|set| set.lives()).count()
+    }
+
+    /// Mostly a set of which there is a key.
     fn draw_set(&mut self) -> usize {
-        let bound = self.sets.len();
-        self.draw(bound)
+        let living = (0..self.sets.len()).filter(|number| self.sets[*number].lives());
+        let living: Vec<_> = living.collect();
+        if living.is_empty() || self.walk.draw(8) == 0 {
+            return self.walk.draw(self.sets.len());
+        }
+        living[self.walk.draw(living.len())]
     }
 
     /// Mostly the region of the primary, or calls for primaries would hardly ever succeed.
     fn draw_caller(&mut self, set: usize) -> usize {
-        match self.draw(3) {
-            0 => self.draw(REGIONS.len()),
+        match self.walk.draw(3) {
+            0 => self.walk.draw(REGIONS.len()),
             _ => self.sets[set].primary,
         }
     }
 
     async fn create(&mut self) {
-        let region = self.draw(REGIONS.len());
+        let region = self.walk.draw(REGIONS.len());
         let input = shape::CreateKeyRequest {
             multi_region: Some(true),
             ..Default::default()
@@ -182,7 +166,7 @@ impl Model {
     }
 
     async fn replicate(&mut self, set: usize) {
-        let (from, to) = (self.draw_caller(set), self.draw(REGIONS.len()));
+        let (from, to) = (self.draw_caller(set), self.walk.draw(REGIONS.len()));
         let known = &self.sets[set];
         let expected = match known.of_primary(from) {
             "ok" if known.members[to].is_some() => "AlreadyExistsException",
@@ -202,7 +186,7 @@ impl Model {
     }
 
     async fn move_primary(&mut self, set: usize) {
-        let (from, to) = (self.draw_caller(set), self.draw(REGIONS.len()));
+        let (from, to) = (self.draw_caller(set), self.walk.draw(REGIONS.len()));
         let known = &self.sets[set];
         let expected = match known.of_primary(from) {
             "ok" if from == to => "ValidationException",
@@ -222,7 +206,7 @@ impl Model {
     async fn switch(&mut self, set: usize, region: usize) {
         let key_id = self.sets[set].id.clone();
         let expected = self.sets[set].outcome(region, "ok");
-        let enable = self.draw(3) > 0;
+        let enable = self.walk.draw(3) > 0;
         let done = if enable {
             let input = shape::EnableKeyRequest { key_id };
             self.expect::<kms::EnableKey>(region, input, expected)
@@ -244,7 +228,7 @@ impl Model {
     }
 
     async fn schedule(&mut self, set: usize, region: usize) {
-        let days = 7 + self.draw(24);
+        let days = 7 + self.walk.draw(24);
         let known = &self.sets[set];
         let input = shape::ScheduleKeyDeletionRequest {
             key_id: known.id.clone(),
@@ -255,7 +239,7 @@ impl Model {
         let state = if region == known.primary && known.has_replicas() {
             State::Waiting(days)
         } else {
-            State::Pending(self.now + days * DAY)
+            State::Pending(self.walk.now + days * DAY)
         };
         let done = self.expect::<kms::ScheduleKeyDeletion>(region, input, expected);
         if done.await.is_some() {
@@ -291,7 +275,7 @@ impl Model {
         if self.sealed.is_empty() {
             return;
         }
-        let number = self.draw(self.sealed.len());
+        let number = self.sealed.len() - 1 - self.walk.draw(self.sealed.len().min(64));
         let (set, blob) = self.sealed[number].clone();
         let expected = match self.sets[set].outcome(region, "DisabledException") {
             MISSING => "InvalidCiphertextException",
@@ -304,15 +288,15 @@ impl Model {
     }
 
     async fn rotate(&mut self, set: usize, region: usize) {
-        let region = match self.draw(3) {
+        let region = match self.walk.draw(3) {
             0 => region,
             _ => self.sets[set].primary,
         };
         let key_id = self.sets[set].id.clone();
         let expected = self.sets[set].of_primary(region);
-        match self.draw(3) {
+        match self.walk.draw(3) {
             0 => {
-                let days = 90 + self.draw(3);
+                let days = 90 + self.walk.draw(3);
                 let input = shape::EnableKeyRotationRequest {
                     key_id,
                     rotation_period_in_days: Some(i32::try_from(days).unwrap()),
@@ -322,7 +306,7 @@ impl Model {
                 let done = done.await.is_some();
                 let known = self.sets[set].rotation;
                 if done && known.is_none_or(|(known, _)| known != days) {
-                    self.sets[set].rotation = Some((days, self.now + days * DAY));
+                    self.sets[set].rotation = Some((days, self.walk.now + days * DAY));
                 }
             }
             1 => {
@@ -350,20 +334,17 @@ impl Model {
     }
 
     async fn pass_time(&mut self) {
-        let days = u64::try_from(1 + self.draw(20)).unwrap();
-        self.now += days * DAY;
-        self.world().advance(days * DAY);
+        let restarts = self.walk.pass_days();
         self.happen().await;
-        if self.draw(8) == 0 {
-            let world = self.world.take().unwrap();
-            self.world = Some(world.restarted());
+        if restarts {
+            self.walk.restart();
         }
     }
 
     /// What the maintenance task does, here and in the model.
     async fn happen(&mut self) {
-        self.world().maintain().await;
-        let now = self.now;
+        self.walk.world().maintain().await;
+        let now = self.walk.now;
         for set in &mut self.sets {
             for member in &mut set.members {
                 if matches!(member, Some(State::Pending(end)) if *end <= now) {
@@ -378,13 +359,7 @@ impl Model {
                 }
                 (Some(State::Enabled), Some((days, next))) if next <= now => {
                     set.materials += 1;
-                    let regular = next + days * DAY;
-                    let next = if regular > now {
-                        regular
-                    } else {
-                        now + days * DAY
-                    };
-                    set.rotation = Some((days, next));
+                    set.rotation = Some((days, self.walk.next_rotation(days, next)));
                 }
                 _ => {}
             }
@@ -443,14 +418,7 @@ impl Model {
 
 #[tokio::test]
 async fn random_steps_with_multi_region_keys_end_as_the_model_says() {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let steps = number("KMS_MODEL_STEPS").unwrap_or(500);
-    let seed = number("KMS_MODEL_SEED").unwrap_or(0x5eed_cafe);
-    let mut model = Model::new(seed);
-    for _ in 0..steps {
-        model.step().await;
-    }
-    for wanted in [
+    walk::take::<Model>(&[
         "ok",
         "AlreadyExistsException",
         "DisabledException",
@@ -459,10 +427,6 @@ async fn random_steps_with_multi_region_keys_end_as_the_model_says() {
         INVALID,
         MISSING,
         UNSUPPORTED,
-    ] {
-        assert!(
-            model.reached.contains(wanted),
-            "no step ended with {wanted}"
-        );
-    }
+    ])
+    .await;
 }

@@ -16,8 +16,8 @@ use types::Timestamp;
 use crate::decryption::decrypt;
 use crate::harness::World;
 use crate::imports::{
-    bring, delete, expire, external, give, import, lend, pending, recovers, signing, state, stored,
-    symmetric, until,
+    begin, bring, delete, expire, external, give, import, lend, pending, recovers, signing, state,
+    stored, until,
 };
 use crate::keys::{describe, disable, encrypt};
 
@@ -43,15 +43,16 @@ fn rotate(key: &KeyMetadata) -> RotateKeyOnDemandRequest {
     }
 }
 
-/// A key with material, and other material that waits; with the ids of both.
-async fn waiting(world: &World, admin: &Caller) -> (KeyMetadata, [String; 2]) {
-    let key = symmetric(world, admin).await;
-    let first = import(world, admin, &key, &FIRST).await;
-    let first = bring(world, admin, first).await;
-    let second = fresh(world, admin, &key, &SECOND).await;
-    let second = bring(world, admin, second).await;
+/// A deployment, its administrator, a key with material and other material that waits, with the
+/// ids of both.
+async fn begin_waiting() -> (World, Caller, KeyMetadata, [String; 2]) {
+    let (world, admin, key) = begin().await;
+    let first = import(&world, &admin, &key, &FIRST).await;
+    let first = bring(&world, &admin, first).await;
+    let second = fresh(&world, &admin, &key, &SECOND).await;
+    let second = bring(&world, &admin, second).await;
     assert_ne!(first, second);
-    (key, [first, second])
+    (world, admin, key, [first, second])
 }
 
 async fn metadata(world: &World, admin: &Caller, key: &KeyMetadata) -> KeyMetadata {
@@ -100,9 +101,7 @@ async fn sealed(world: &World, admin: &Caller, key: &KeyMetadata) -> DecryptRequ
 async fn new_material_waits_for_the_rotation_that_brings_it_in() {
     use ImportState::Imported;
     use KeyMaterialState::{Current, NonCurrent, PendingRotation};
-    let world = World::new();
-    let admin = world.admin();
-    let (key, [first, second]) = waiting(&world, &admin).await;
+    let (world, admin, key, [first, second]) = begin_waiting().await;
     let old = sealed(&world, &admin, &key).await;
     let current = async || metadata(&world, &admin, &key).await.current_key_material_id;
     assert_eq!(current().await.as_ref(), Some(&first));
@@ -143,9 +142,7 @@ async fn new_material_waits_for_the_rotation_that_brings_it_in() {
 
 #[tokio::test]
 async fn only_one_new_material_waits_at_a_time() {
-    let world = World::new();
-    let admin = world.admin();
-    let (key, [_, second]) = waiting(&world, &admin).await;
+    let (world, admin, key, [_, second]) = begin_waiting().await;
     let third = fresh(&world, &admin, &key, &[9; 32]).await;
     let (code, text) = world.failure::<ImportKeyMaterial>(&admin, third).await;
     assert_eq!(code, "KMSInvalidStateException");
@@ -177,9 +174,7 @@ async fn only_one_new_material_waits_at_a_time() {
 
 #[tokio::test]
 async fn what_is_said_to_be_new_or_known_must_be() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     give(&world, &admin, &key, &FIRST).await;
     let known = ImportKeyMaterialRequest {
         import_type: Some(ImportType::ExistingKeyMaterial),
@@ -223,9 +218,7 @@ async fn other_keys_take_no_second_material() {
 async fn a_key_waits_until_each_of_its_materials_is_back() {
     use ImportState::{Imported, PendingImport};
     use KeyMaterialState::{Current, NonCurrent};
-    let world = World::new();
-    let admin = world.admin();
-    let (key, [first, second]) = waiting(&world, &admin).await;
+    let (world, admin, key, [first, second]) = begin_waiting().await;
     let old = sealed(&world, &admin, &key).await;
     world
         .call::<RotateKeyOnDemand>(&admin, rotate(&key))
@@ -267,9 +260,7 @@ async fn a_key_waits_until_each_of_its_materials_is_back() {
 
 #[tokio::test]
 async fn material_that_waits_can_go_and_leaves_the_key_as_it_is() {
-    let world = World::new();
-    let admin = world.admin();
-    let (key, [_, second]) = waiting(&world, &admin).await;
+    let (world, admin, key, [_, second]) = begin_waiting().await;
     let before = stored(&world, &key);
     let named = DeleteImportedKeyMaterialRequest {
         key_material_id: Some(second),
@@ -301,9 +292,7 @@ async fn material_that_waits_can_go_and_leaves_the_key_as_it_is() {
 
 #[tokio::test]
 async fn each_material_has_an_end_of_its_own() {
-    let world = World::new();
-    let admin = world.admin();
-    let key = symmetric(&world, &admin).await;
+    let (world, admin, key) = begin().await;
     lend(&world, &admin, &key, &FIRST, 300).await;
     let second = until(&world, fresh(&world, &admin, &key, &SECOND).await, 100);
     bring(&world, &admin, second).await;
