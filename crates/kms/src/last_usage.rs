@@ -108,8 +108,19 @@ pub(crate) fn note_as(
 ) -> Result<(), Error> {
     let keyring = ctx.part::<Keyring>()?;
     keyring.usage().note(ctx, &key.record, operation);
+    count(ctx, key, operation, class)
+}
+
+/// Counts that `operation` has succeeded with `key`, of which it is no use.
+pub(crate) fn count(
+    ctx: &Ctx,
+    key: &KeyRow,
+    operation: &'static str,
+    class: Class,
+) -> Result<(), Error> {
     if !key.record.owned {
-        keyring.counts().count(ctx, &key.record, operation, class);
+        let counts = ctx.part::<Keyring>()?.counts();
+        counts.count(ctx, &key.record, operation, class);
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use types::Service;
 
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget};
+use crate::prices::Class;
 use crate::specs::{Algorithms, Family};
 use crate::uses::{Demand, key_for, with_pair};
-use crate::{Error, actions};
+use crate::{Error, actions, last_usage};
 
 /// Returns the public key as `SubjectPublicKeyInfo` in DER, with what it may be used for.
 ///
@@ -53,6 +54,8 @@ impl Operation for GetPublicKey {
             return Err(Error::Unsupported(text.into()));
         }
         let public_key = with_pair(ctx, key, |pair, _| pair.public_key()).await?;
+        // Billed at AWS like the uses of a pair, but none of them.
+        last_usage::count(ctx, key, Self::NAME, Class::of(record))?;
         let (key_spec, customer_master_key_spec) = record.spec.on_wire();
         let algorithms = Algorithms::of(record.spec, record.usage);
         Ok(Reply::read(GetPublicKeyResponse {
