@@ -83,6 +83,8 @@ pub struct Services {
     pub(crate) strangers: Damper,
     /// Bounds the lines of the log about what callers were refused.
     pub(crate) lines: Lines,
+    /// The same of what went wrong here; kept apart so that no caller's denials hide it.
+    pub(crate) errors: Lines,
     settled: Settled,
     parts: Parts,
 }
@@ -113,6 +115,7 @@ impl ServicesBuilder {
             damper: Damper::default(),
             strangers: Damper::of_strangers(),
             lines: Lines::default(),
+            errors: Lines::default(),
             settled: Settled::default(),
             parts: self.parts,
         })

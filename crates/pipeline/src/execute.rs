@@ -312,7 +312,7 @@ fn inactive() -> Failure {
 fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
     let (request, operation, code) = (ctx.id(), O::NAME, failure.code.as_ref());
     match failure.kind {
-        ErrorKind::Internal => {
+        ErrorKind::Internal if ctx.log_admits_error(code) => {
             let cause = failure.source.as_deref().map(causes).unwrap_or_default();
             error!(%request, operation, code, cause, "call failed");
         }
@@ -328,7 +328,8 @@ fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
         | ErrorKind::LimitExceeded
         | ErrorKind::Throttled
         | ErrorKind::Unsupported
-        | ErrorKind::Unavailable => {
+        | ErrorKind::Unavailable
+        | ErrorKind::Internal => {
             tracing::debug!(%request, operation, code, "call failed");
         }
     }

@@ -356,6 +356,10 @@ pub async fn flush_damped(services: &Services) {
     if left_out > 0 {
         warn!(left_out, "more calls were refused");
     }
+    let left_out = services.errors.left_out();
+    if left_out > 0 {
+        error!(left_out, "more calls failed");
+    }
     let now = services.clock.monotonic();
     let mut counted = services.damper.flush(now);
     counted.extend(services.strangers.flush(now));
@@ -425,7 +429,7 @@ async fn commit_alone(services: &Services, record: Record, to: AccountId, region
     let mut batch = batch_of_counts();
     append_alone(services, &mut batch, record, to, region);
     if let Err(failed) = services.store.commit(batch).await
-        && services.log_admits(String::new(), UNCOMMITTED)
+        && services.log_admits_error(String::new(), UNCOMMITTED)
     {
         error!(error = %failed, "audit record could not be committed");
     }
@@ -435,9 +439,9 @@ async fn commit_alone(services: &Services, record: Record, to: AccountId, region
 const UNCOMMITTED: &str = "uncommitted";
 
 impl Services {
-    /// Whether a line about `principal` and `code` may be written now.
-    fn log_admits(&self, principal: String, code: &str) -> bool {
-        self.lines.admit(principal, code, self.clock.monotonic())
+    /// Whether a line about an error of `code` in a call of `principal` may be written now.
+    fn log_admits_error(&self, principal: String, code: &str) -> bool {
+        self.errors.admit(principal, code, self.clock.monotonic())
     }
 }
 
@@ -445,13 +449,20 @@ impl Ctx {
     /// Whether a line of the log about this caller and `code` may be written now: a caller decides
     /// how many there could be.
     pub(crate) fn log_admits(&self, code: &str) -> bool {
+        let (services, principal) = (self.services(), self.caller().principal.standing_name());
+        let now = services.clock.monotonic();
+        services.lines.admit(principal, code, now)
+    }
+
+    /// The same of a line about what went wrong here.
+    pub(crate) fn log_admits_error(&self, code: &str) -> bool {
         let principal = self.caller().principal.standing_name();
-        self.services().log_admits(principal, code)
+        self.services().log_admits_error(principal, code)
     }
 
     /// Logs that what this call would commit was not.
     pub(crate) fn log_uncommitted(&self, operation: &str, failed: &CommitError) {
-        if self.log_admits(UNCOMMITTED) {
+        if self.log_admits_error(UNCOMMITTED) {
             error!(request = %self.id(), operation, error = %failed, "commit failed");
         }
     }
