@@ -9,14 +9,17 @@ use crate::must;
 
 /// The cryptographically secure generator of this machine.
 ///
-/// Aborts the process if the operating system gives no entropy. Short targets (ids, nonces,
-/// nothing as long as a key) are filled from bytes that each thread draws in advance and
-/// wipes as they are used: the generator costs about a microsecond a call.
+/// Aborts the process if the operating system gives no entropy. Short targets, which are ids and
+/// nothing as long as a nonce or a key, are filled from bytes that each thread draws in advance and
+/// wipes as they are used: the generator costs about a microsecond a call. Nonces and keys are
+/// drawn when they are needed: a virtual machine that is resumed twice from one snapshot of its
+/// memory has the same stock twice, and the generator takes care of that where it can.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 
-/// The longest target that is filled from a thread's stock.
-const SHORT: usize = 24;
+/// The longest target that is filled from a thread's stock: an id, of which two that are equal
+/// in two copies of a machine do no harm.
+const SHORT: usize = 16;
 
 thread_local! {
     // INVARIANT: this process does not fork, so no two processes share a stock.
@@ -108,6 +111,18 @@ mod tests {
             let used = stock.bytes.get(..stock.used).unwrap();
             assert!(used.iter().all(|byte| *byte == 0));
         }
+    }
+
+    #[test]
+    fn a_nonce_is_drawn_when_it_is_needed() {
+        SystemEntropy.fill(&mut [0; 16]);
+        let used = || STOCK.with(|stock| stock.borrow().used);
+        let before = used();
+        SystemEntropy.fill(&mut [0; 24]);
+        SystemEntropy.fill(&mut [0; 32]);
+        assert_eq!(used(), before);
+        SystemEntropy.fill(&mut [0; 16]);
+        assert_eq!(used(), before + 16);
     }
 
     #[test]
