@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crypto::mac::HmacSha256Key;
@@ -24,8 +25,13 @@ pub(crate) struct Module {
     path: PathBuf,
     loaded: Mutex<Option<Pkcs11>>,
     /// Tags of the PINs with which slots were logged in to. All sessions of a process with a token
-    /// share its login, so that a second user of the token has to be asked for the PIN here.
-    logins: Mutex<HashMap<u64, SecretBytes>>,
+    /// share its login, so that a second user of the token has to be asked for the PIN here. Each
+    /// slot has a lock of its own: one that does not answer holds up no other.
+    logins: Mutex<HashMap<u64, Arc<Mutex<Option<SecretBytes>>>>>,
+    /// Where tokens were found by their labels: the other slots need not be asked again.
+    found: Mutex<HashMap<String, RawSlot>>,
+    /// Threads that work on a token, and those that wait for one that never answers.
+    threads: Mutex<HashMap<String, Arc<AtomicUsize>>>,
     /// What the tags are made with; no PIN is kept.
     tagging: HmacSha256Key,
 }
@@ -65,6 +71,8 @@ impl Module {
                 path: path.to_path_buf(),
                 loaded: Mutex::default(),
                 logins: Mutex::default(),
+                found: Mutex::default(),
+                threads: Mutex::default(),
                 tagging: HmacSha256Key::new(Key32::generate(&SystemEntropy).expose()),
             })
         });
@@ -90,10 +98,10 @@ impl Module {
     /// Fails if the token is not there or lacks a mechanism.
     pub(crate) fn slot(&self, settings: &Settings) -> Result<(Pkcs11, RawSlot), Error> {
         let pkcs11 = self.loaded()?;
-        let slot = match find(&pkcs11, &settings.slot) {
+        let slot = match self.find(&pkcs11, &settings.slot) {
             Err(Error::Failed(Pkcs11Error::Pkcs11(RvError::CryptokiNotInitialized, _))) => {
                 self.start(&pkcs11)?;
-                find(&pkcs11, &settings.slot)?
+                self.find(&pkcs11, &settings.slot)?
             }
             found => found?,
         };
@@ -105,6 +113,28 @@ impl Module {
             return Err(Error::Mechanism { name });
         }
         Ok((pkcs11, slot))
+    }
+
+    /// The slot of the token that is meant, where it was before if it is still there.
+    fn find(&self, pkcs11: &Pkcs11, wanted: &Slot) -> Result<RawSlot, Error> {
+        let Slot::Label(label) = wanted else {
+            return find(pkcs11, wanted);
+        };
+        let before = lock(&self.found).get(label).copied();
+        if let Some(slot) = before
+            && let Ok(true) = is_it(pkcs11, slot, wanted)
+        {
+            return Ok(slot);
+        }
+        let slot = find(pkcs11, wanted)?;
+        lock(&self.found).insert(label.clone(), slot);
+        Ok(slot)
+    }
+
+    /// The threads that work on the token `slot`, however often it was opened.
+    pub(crate) fn threads(&self, slot: &Slot) -> Arc<AtomicUsize> {
+        let mut threads = lock(&self.threads);
+        Arc::clone(threads.entry(slot.to_string()).or_default())
     }
 
     fn loaded(&self) -> Result<Pkcs11, Error> {
@@ -137,8 +167,9 @@ impl Module {
         slot: u64,
         (pin, refused): (&SecretBytes, &Refused),
     ) -> Result<(), Error> {
-        // One session at a time logs in, so that the others learn what became of it.
-        let mut logins = lock(&self.logins);
+        // One session of a token at a time logs in, so that the others learn what became of it.
+        let known = Arc::clone(lock(&self.logins).entry(slot).or_default());
+        let mut known = lock(&known);
         let mut refused = lock(&refused.0);
         if let Some(refusal) = *refused {
             return Err(refusal.error());
@@ -147,7 +178,7 @@ impl Module {
         let given = RawAuthPin::new(Box::new(pin.expose().to_vec()));
         let (code, function) = match session.login_with_raw(UserType::User, &given) {
             Ok(()) => {
-                logins.insert(slot, tag);
+                *known = Some(tag);
                 return Ok(());
             }
             Err(Pkcs11Error::Pkcs11(code, function)) => (code, function),
@@ -155,8 +186,7 @@ impl Module {
         };
         let refusal = match code {
             RvError::UserAlreadyLoggedIn => {
-                let known = logins.get(&slot);
-                if known.is_some_and(|known| known.ct_eq(&tag)) {
+                if known.as_ref().is_some_and(|known| known.ct_eq(&tag)) {
                     return Ok(());
                 }
                 Refusal::Wrong
@@ -173,24 +203,98 @@ impl Module {
 
 /// The slot of the token that is meant.
 fn find(pkcs11: &Pkcs11, wanted: &Slot) -> Result<RawSlot, Error> {
-    let mut found = Vec::new();
-    for slot in pkcs11.get_slots_with_initialized_token()? {
-        let is_it = match wanted {
-            Slot::Number(number) => slot.id() == *number,
-            Slot::Label(label) => pkcs11.get_token_info(slot)?.label() == label,
-        };
-        if is_it {
-            found.push(slot);
+    let slots = pkcs11.get_slots_with_token()?;
+    // No other slot is asked than the one of the number.
+    let possible = slots.into_iter().filter(|slot| match wanted {
+        Slot::Number(number) => slot.id() == *number,
+        Slot::Label(_) => true,
+    });
+    choose(
+        possible.map(|slot| (slot, is_it(pkcs11, slot, wanted))),
+        wanted,
+    )
+}
+
+/// Whether the token in `slot` is the one that is meant.
+fn is_it(pkcs11: &Pkcs11, slot: RawSlot, wanted: &Slot) -> Result<bool, Error> {
+    let token = pkcs11.get_token_info(slot)?;
+    let is_it = match wanted {
+        Slot::Number(_) => true,
+        Slot::Label(label) => token.label() == label,
+    };
+    Ok(is_it && token.token_initialized())
+}
+
+/// The one slot that was found to be it. What is wrong with others matters only if there is none.
+fn choose(
+    slots: impl Iterator<Item = (RawSlot, Result<bool, Error>)>,
+    wanted: &Slot,
+) -> Result<RawSlot, Error> {
+    let (mut found, mut failed) = (Vec::new(), None);
+    for (slot, is_it) in slots {
+        match is_it {
+            Ok(true) => found.push(slot),
+            Ok(false) => {}
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
     let slot = || wanted.to_string();
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] => Err(Error::NoToken { slot: slot() }),
+    match (found.as_slice(), failed) {
+        ([one], _) => Ok(*one),
+        ([], Some(failed)) => Err(failed),
+        ([], None) => Err(Error::NoToken { slot: slot() }),
         _ => Err(Error::SeveralTokens { slot: slot() }),
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(number: u64) -> RawSlot {
+        RawSlot::try_from(number).unwrap()
+    }
+
+    #[test]
+    fn a_slot_that_fails_is_in_no_other_token_s_way() {
+        let wanted = Slot::Label("mine".to_owned());
+        let failed = || Err(Error::Timeout);
+        let found = choose(
+            [
+                (slot(1), failed()),
+                (slot(2), Ok(true)),
+                (slot(3), Ok(false)),
+            ]
+            .into_iter(),
+            &wanted,
+        );
+        assert_eq!(found.unwrap(), slot(2));
+        let refused = choose(
+            [(slot(1), failed()), (slot(3), Ok(false))].into_iter(),
+            &wanted,
+        );
+        assert!(matches!(refused, Err(Error::Timeout)));
+        let refused = choose([(slot(3), Ok(false))].into_iter(), &wanted);
+        assert!(matches!(refused, Err(Error::NoToken { .. })));
+        let refused = choose(
+            [(slot(1), Ok(true)), (slot(3), Ok(true))].into_iter(),
+            &wanted,
+        );
+        assert!(matches!(refused, Err(Error::SeveralTokens { .. })));
+    }
+
+    #[test]
+    fn tokens_of_one_module_log_in_each_for_itself() {
+        let module = Module::at(Path::new("/nowhere/at/all.so"));
+        let of = |slot: u64| Arc::clone(lock(&module.logins).entry(slot).or_default());
+        let first = of(1);
+        let _held = lock(&first);
+        // Would wait for ever.
+        assert!(of(2).try_lock().is_ok());
+        assert!(of(1).try_lock().is_err());
+    }
 }

@@ -1,6 +1,7 @@
 //! The threads that call a token, so that nobody else waits for it longer than allowed.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -14,6 +15,10 @@ use crate::{Error, Session, Settings};
 
 /// Calls that may wait for each session.
 const QUEUE: usize = 64;
+
+/// How often a token may be open at a time, those counted that its owner has given up because it
+/// does not answer: whoever opens it again and again gets no more threads.
+const OPENED: usize = 16;
 
 /// A token that is used with a PIN.
 ///
@@ -35,13 +40,30 @@ struct Worker {
     pin: Arc<SecretBytes>,
     refused: Arc<Refused>,
     session: Option<Session>,
+    _counted: Counted,
+}
+
+/// One thread that works on a token, until it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn one_of(threads: &Arc<AtomicUsize>) -> Self {
+        threads.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(threads))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Token {
     /// Takes the token for use. Nothing is asked of it yet; if it refuses the PIN when it is, it is
     /// not asked with this PIN again, until it is opened once more.
     ///
-    /// Fails if the threads cannot be started.
+    /// Fails if the threads cannot be started, or if too many wait for this token already.
     pub fn open(settings: Settings, pin: SecretBytes) -> Result<Self, Error> {
         let sessions = settings.sessions.max(1);
         let (jobs, queue) = sync_channel(sessions.saturating_mul(QUEUE));
@@ -49,8 +71,15 @@ impl Token {
         let (shared, pin) = (Arc::new(settings.clone()), Arc::new(pin));
         let refused = Arc::new(Refused::default());
         let module = Module::at(&settings.module);
+        let threads = module.threads(&settings.slot);
+        let most = sessions.saturating_mul(OPENED);
+        if threads.load(Ordering::Acquire).saturating_add(sessions) > most {
+            return Err(Error::Threads);
+        }
         for _ in 0..sessions {
+            let counted = Counted::one_of(&threads);
             let worker = Worker {
+                _counted: counted,
                 settings: Arc::clone(&shared),
                 module: Arc::clone(&module),
                 pin: Arc::clone(&pin),
@@ -206,5 +235,30 @@ fn work(mut worker: Worker, queue: &Mutex<Receiver<Job>>) {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({})", self.settings.slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::Slot;
+
+    #[test]
+    fn whoever_opens_a_token_again_and_again_gets_no_more_threads() {
+        let open = || {
+            let slot = Slot::Label("hangs".to_owned());
+            let settings = Settings::new("/nowhere/hangs.so".into(), slot);
+            Token::open(settings, SecretBytes::from(b"pin".to_vec()))
+        };
+        let opened: Vec<Token> = (0..OPENED).map(|_| open().unwrap()).collect();
+        assert!(matches!(open(), Err(Error::Threads)));
+        drop(opened);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while open().is_err() {
+            assert!(Instant::now() < deadline);
+            thread::yield_now();
+        }
     }
 }
