@@ -12,6 +12,9 @@ use crate::Error;
 /// records. No context and an empty one are the same.
 pub type EncryptionContext = BTreeMap<String, String>;
 
+/// Bytes that the keys and values of a context may have.
+pub(crate) const MOST_BYTES: usize = 8192;
+
 /// The bytes that a context adds to a ciphertext's associated data.
 ///
 /// The number of pairs, then every key and value behind its length, in the order of the
@@ -37,8 +40,8 @@ pub(crate) fn canonical(context: &EncryptionContext) -> Result<Vec<u8>, Error> {
 /// Checks that `context` can be bound by `algorithm`.
 ///
 /// Fails with `ValidationException` for keys that differ in case only: condition keys do not
-/// tell them apart, so no policy could say which of their values it decides on. And for any
-/// context if the algorithm is none of symmetric encryption, which alone binds it.
+/// tell them apart, so no policy could say which of their values it decides on. For more than
+/// 8,192 bytes of keys and values. And for any context if the algorithm is none of symmetric encryption, which alone binds it.
 pub(crate) fn check(
     context: &EncryptionContext,
     algorithm: EncryptionAlgorithmSpec,
@@ -46,6 +49,14 @@ pub(crate) fn check(
     let invalid = |text: &'static str| Err(Error::Validation(text.into()));
     if algorithm != EncryptionAlgorithmSpec::SymmetricDefault && !context.is_empty() {
         return invalid("an encryption context cannot be used with an asymmetric KMS key");
+    }
+    let pairs = context.iter();
+    if pairs
+        .map(|(key, value)| key.len() + value.len())
+        .sum::<usize>()
+        > MOST_BYTES
+    {
+        return invalid("the encryption context has more than 8192 bytes");
     }
     if differ_in_case_only(context.keys().map(String::as_str)) {
         return invalid("the encryption context has keys that differ in case only");
@@ -112,6 +123,13 @@ mod tests {
             assert!(matches!(refused, Err(Error::Validation(_))), "{pairs:?}");
         }
         assert!(canonical(&context(&[("a", "Team"), ("b", "team")])).is_ok());
+    }
+
+    #[test]
+    fn a_context_has_8192_bytes_at_most() {
+        let of = |length: usize| canonical(&context(&[("a", &"x".repeat(length))]));
+        assert!(of(8191).is_ok());
+        assert!(matches!(of(8192), Err(Error::Validation(_))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use pipeline::Services;
-use store::{AnyTable, Batch, Key, View};
+use store::{AnyTable, Batch, Key, Snapshot, View};
 use types::Arn;
 
 use crate::ciphertext::Header;
@@ -18,7 +18,14 @@ use crate::records::{
     ALIAS_NAMES, DESTRUCTIONS, KEYS, KeyRecord, KeyRow, KeyState, MATERIALS, MaterialRecord,
 };
 use crate::shred::is_own;
+use crate::usage::KEY_USES;
 use crate::{Keyring, material};
+
+/// How many rows the usage of keys has.
+pub fn rows_of_usage(snapshot: &Snapshot) -> usize {
+    let all = Key::of(&[]);
+    snapshot.scan(&KEY_USES, &all).count()
+}
 
 /// Whether this has the header of a ciphertext. What reads must be what would be written.
 ///

@@ -18,6 +18,11 @@ use crate::{Error, Keyring, material, service_events};
 /// Materials that expire, by the time of their end.
 pub(crate) static IMPORT_ENDS: Table<ImportEnd> = Table::without_history("kms_import_ends");
 
+/// Imported materials that were deleted or have expired, and were not imported again: what a
+/// restored backup must not bring back. [account, region, key, material].
+pub(crate) static DELETED_MATERIAL: Table<DeletedMaterial> =
+    Table::without_history("kms_deleted_material");
+
 /// How many materials one call of [`expire`] destroys.
 const STEP: usize = 256;
 
@@ -76,6 +81,21 @@ impl ImportedMaterial {
     pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
         self.valid_to.is_some_and(|end| end <= now)
     }
+}
+
+/// That a material is gone, though its key is not.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct DeletedMaterial {
+    /// The ARN of the key.
+    pub arn: Arn,
+    /// When the key was made.
+    pub created: Timestamp,
+    /// The material.
+    pub material: MaterialId,
+}
+
+impl Record for DeletedMaterial {
+    const VERSION: u16 = 1;
 }
 
 /// When a material ends; the row's key begins with that time.
@@ -171,6 +191,7 @@ impl KeyRecord {
         batch: &mut Batch,
     ) -> Self {
         self.forget_end(import.id, batch);
+        batch.delete(&DELETED_MATERIAL, material_row(self, import.id));
         if let Some(at) = import.valid_to {
             let end = ImportEnd {
                 account: self.account,
@@ -207,6 +228,12 @@ impl KeyRecord {
     pub(crate) fn without_import(&self, id: MaterialId, batch: &mut Batch) -> Self {
         self.forget_end(id, batch);
         batch.delete(&MATERIALS, material_row(self, id));
+        let gone = DeletedMaterial {
+            arn: self.arn.clone(),
+            created: self.created,
+            material: id,
+        };
+        batch.put(&DELETED_MATERIAL, material_row(self, id), gone);
         let mut key = self.clone();
         if key.siblings.is_none() {
             key.imports

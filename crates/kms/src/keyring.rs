@@ -1,14 +1,17 @@
 //! The key ring: encrypts and decrypts under KMS keys, with unwrapped materials in a cache
 //! that time and every change of the key empty.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+mod cache;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crypto::{KeyPair, PairSpec, SecretBytes};
 use store::{Batch, Key, Revision, Snapshot, View};
 use types::{Clock, Entropy, KeyId, Monotonic, Region, Service};
 
+use self::cache::{Cache, Place};
 use crate::beside::{Beside, Owner};
 use crate::ciphertext::{Form, Header, associated_data};
 use crate::context::EncryptionContext;
@@ -39,18 +42,7 @@ pub struct Keyring {
     beside: Beside,
     counts: UsageCounts,
     lifetime: Duration,
-    cache: RwLock<HashMap<Place, Entry>>,
-}
-
-/// Which material: the row of its key, and its id.
-type Place = (Key, MaterialId);
-
-#[derive(Debug)]
-struct Entry {
-    /// The version of the key's row that the material was unwrapped for.
-    revision: Revision,
-    until: Monotonic,
-    key: Arc<Unwrapped>,
+    cache: Cache,
 }
 
 impl Keyring {
@@ -64,7 +56,7 @@ impl Keyring {
             beside: Beside::default(),
             counts: UsageCounts::default(),
             lifetime: LIFETIME,
-            cache: RwLock::default(),
+            cache: Cache::default(),
         }
     }
 
@@ -126,12 +118,7 @@ impl Keyring {
     /// Maintenance calls it every few seconds.
     pub fn sweep(&self, snapshot: &Snapshot) {
         let now = self.clock.monotonic();
-        self.cache
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(row, _), entry| {
-                entry.until > now && revision_in(snapshot, row) == Some(entry.revision)
-            });
+        self.cache.sweep(now, |row| revision_in(snapshot, row));
     }
 
     /// Encrypts under the AWS owned key of `service`, for what belongs to no customer key.
@@ -237,7 +224,7 @@ impl Keyring {
         let material = key.record.material.ok_or_else(no_material)?;
         let now = self.clock.monotonic();
         let place = (key.record.row_key(), material);
-        let cached = self.cached(&place, key.revision, now);
+        let cached = self.cache.get(&place, key.revision, now);
         let entropy = Arc::clone(&self.entropy);
         let on = move |unwrapped: &Unwrapped| match unwrapped {
             Unwrapped::Pair(pair) => Ok(compute(pair, &*entropy)),
@@ -317,7 +304,7 @@ impl Keyring {
     ) -> Result<Option<Arc<Unwrapped>>, Error> {
         let now = self.clock.monotonic();
         let place = (key.record.row_key(), material);
-        if let Some(unwrapped) = self.cached(&place, key.revision, now) {
+        if let Some(unwrapped) = self.cache.get(&place, key.revision, now) {
             return Ok(Some(unwrapped));
         }
         let Some(unwrapped) =
@@ -329,34 +316,12 @@ impl Keyring {
         Ok(Some(unwrapped))
     }
 
-    fn cached(&self, place: &Place, revision: Revision, now: Monotonic) -> Option<Arc<Unwrapped>> {
-        let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = cache.get(place)?;
-        let serves = entry.revision == revision && entry.until > now;
-        serves.then(|| Arc::clone(&entry.key))
-    }
-
     fn keep(&self, place: Place, revision: Revision, now: Monotonic, key: &Arc<Unwrapped>) {
         if self.lifetime.is_zero() {
             return;
         }
         let until = Monotonic(now.0.saturating_add(self.lifetime));
-        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
-        cache.retain(|_, entry| entry.until > now);
-        // A request on an older snapshot must not push out what newer ones use.
-        if cache
-            .get(&place)
-            .is_none_or(|entry| entry.revision <= revision)
-        {
-            cache.insert(
-                place,
-                Entry {
-                    revision,
-                    until,
-                    key: Arc::clone(key),
-                },
-            );
-        }
+        self.cache.put(place, revision, until, key);
     }
 }
 

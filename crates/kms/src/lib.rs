@@ -23,6 +23,7 @@ mod event;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grants;
+mod hold;
 mod identifiers;
 mod import_token;
 mod imports;
@@ -64,6 +65,7 @@ mod uses;
 pub use condition_keys::CONDITION_KEYS;
 pub use context::{EncryptionContext, encryption_context_keys};
 pub use error::Error;
+pub use hold::{Held, held, held_since, hold, release};
 pub use identifiers::resolve_key_arn;
 pub use imports::expire as expire_imports;
 pub use key_policies::KeyPolicies;

@@ -12,6 +12,8 @@
 //!    material that the store's files still hold is worthless;
 //! 5. one commit ends the destruction and records the `DeleteKey` event.
 //!
+//! After a restore none of it begins before whoever restored has said so: see [`hold`].
+//!
 //! Each step can be repeated, so that a server which stops in between goes on where it was.
 //! Imported material has a shred key of its own: for a key that has no other material steps 3
 //! and 4 are to overwrite that.
@@ -21,6 +23,7 @@ use store::{Batch, CommitError, Key, View};
 use types::{AccountId, KeyId, Region, Timestamp};
 
 use crate::grants::record::{GRANT_COUNTS, GRANTS, Pointer};
+use crate::imports::DELETED_MATERIAL;
 use crate::last_usage::KEY_USAGE;
 use crate::new_key::owner_account;
 use crate::records::{
@@ -31,7 +34,8 @@ use crate::records::{
 use crate::round::{MOST_UNDONE, Round, Undone};
 use crate::shred::{Name, is_own};
 use crate::{
-    Error, Keyring, import_token, key_stores, material, multi_region, rotation, service_events,
+    Error, Keyring, hold, import_token, key_stores, material, multi_region, rotation,
+    service_events,
 };
 
 /// Keys looked at in one run.
@@ -181,6 +185,8 @@ fn due(services: &Services, times: Times) -> Vec<Key> {
     let rows = snapshot.scan(&KEY_DATES, &all).map(|(row, _)| row);
     let due = rows.take_while(|row| dated(row).is_some_and(|(at, _)| at <= now));
     let due = due.filter(|row| !waits(row));
+    let is_held = hold::held_since(snapshot).is_some();
+    let due = due.filter(|row| !is_held || hold::ending(snapshot, row).is_none());
     due.take(KEYS_AT_ONCE + MOST_UNDONE).cloned().collect()
 }
 
@@ -249,6 +255,9 @@ pub(crate) fn remove(view: &View, key: &KeyRecord, now: Timestamp, batch: &mut B
     }
     for (row, _) in view.scan(&GRANT_COUNTS, &key.row_key(), None) {
         batch.delete(&GRANT_COUNTS, row.clone());
+    }
+    for (row, _) in view.scan(&DELETED_MATERIAL, &key.row_key(), None) {
+        batch.delete(&DELETED_MATERIAL, row.clone());
     }
     batch.delete(&KEY_USAGE, key.row_key());
     multi_region::leave(view, key, now, batch);

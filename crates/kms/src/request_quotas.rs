@@ -16,6 +16,7 @@ use pipeline::{Ctx, Failure, Need, Needs};
 use types::{AccountId, Region, Service};
 
 use crate::Error;
+use crate::key_stores::KeyStoreId;
 use crate::records::KeyRow;
 use crate::specs::Family as Kind;
 
@@ -27,6 +28,8 @@ const RSA: &str = "rsa";
 const ECC: &str = "ecc";
 /// Cryptographic operations of ML-DSA and ML-KEM keys.
 const ML: &str = "ml";
+/// Cryptographic operations of the keys in one custom key store, whoever calls them.
+const CUSTOM_KEY_STORE: &str = "custom-key-store";
 
 const SECOND: u64 = 1_000_000_000;
 /// Thousandths of a call.
@@ -52,6 +55,7 @@ const FAMILIES: &[(&str, u64)] = &[
     (RSA, 500 * CALL),
     (ECC, 300 * CALL),
     (ML, 300 * CALL),
+    (CUSTOM_KEY_STORE, 1_800 * CALL),
     ("GenerateDataKeyPair/ECC_NIST_P256", 25 * CALL),
     ("GenerateDataKeyPair/ECC_NIST_P384", 10 * CALL),
     ("GenerateDataKeyPair/ECC_NIST_P521", 5 * CALL),
@@ -69,6 +73,7 @@ const FAMILIES: &[(&str, u64)] = &[
     ("GetKeyPolicy", 1_000 * CALL),
     ("GetKeyRotationStatus", 1_000 * CALL),
     ("GetKeyLastUsage", 1_000 * CALL),
+    ("GetKeyUsage", 5 * CALL),
     ("ListAliases", 500 * CALL),
     ("ListKeys", 500 * CALL),
     ("ListGrants", 100 * CALL),
@@ -120,8 +125,15 @@ pub struct RequestQuotas {
     numbers: HashMap<&'static str, usize>,
     /// Accounts and regions that have called: there are as many as exist.
     places: ArcSwap<Places>,
+    /// Custom key stores whose keys were used.
+    stores: ArcSwap<Stores>,
 }
 
+/// Custom key stores that are remembered. One that was deleted is forgotten with all others; what
+/// a store has left of its second then counts from the beginning.
+const STORES: usize = 10_000;
+
+type Stores = HashMap<KeyStoreId, Arc<Place>>;
 type Places = HashMap<(AccountId, Region), Arc<[Place]>>;
 
 /// One family of one account in one region, in nanoseconds.
@@ -173,6 +185,7 @@ impl RequestQuotas {
             factor: factor.into(),
             numbers,
             places: ArcSwap::default(),
+            stores: ArcSwap::default(),
         })
     }
 
@@ -191,6 +204,33 @@ impl RequestQuotas {
         // Another call may have been first.
         let known = self.places.load();
         known.get(&key).map_or(made, Arc::clone)
+    }
+
+    /// The place of the custom key store that holds the key of a cryptographic call, if one does.
+    fn store(&self, ctx: &Ctx, need: &Need) -> Option<Arc<Place>> {
+        let key = KeyRow::at(ctx.view(), need.resource.as_ref()?)?;
+        let id = &key.record.held.as_ref()?.store;
+        if let Some(place) = self.stores.load().get(id) {
+            return Some(Arc::clone(place));
+        }
+        let number = self.number(CUSTOM_KEY_STORE)?;
+        let each = self.places(key.record.account, &key.record.region);
+        let place = Arc::new(Place {
+            each: each.get(number)?.each,
+            paid: AtomicU64::new(0),
+        });
+        self.stores.rcu(|known| {
+            let mut more = if known.len() < STORES {
+                Stores::clone(known)
+            } else {
+                Stores::new()
+            };
+            more.entry(id.clone()).or_insert_with(|| Arc::clone(&place));
+            more
+        });
+        // Another call may have been first.
+        let known = self.stores.load();
+        Some(known.get(id).map_or(place, Arc::clone))
     }
 
     fn made(&self, region: &Region) -> Arc<[Place]> {
@@ -214,20 +254,11 @@ impl RequestQuotas {
     /// The family that a need of a call counts in; `None` for the needs of other services.
     fn family(&self, ctx: &Ctx, operation: &str, need: &Need) -> Option<usize> {
         let name = match operation {
+            // Our own, whose need is none of KMS.
+            "GetKeyUsage" => operation,
             _ if !need.is_for("kms") => return None,
             "GenerateRandom" => SYMMETRIC,
-            "Encrypt"
-            | "Decrypt"
-            | "ReEncrypt"
-            | "GenerateDataKey"
-            | "GenerateDataKeyWithoutPlaintext"
-            | "GenerateMac"
-            | "VerifyMac"
-            | "Sign"
-            | "Verify"
-            | "DeriveSharedSecret"
-            | "Encapsulate"
-            | "Decapsulate" => {
+            _ if is_cryptographic(operation) => {
                 let key = need.resource.as_ref();
                 let key = key.and_then(|arn| KeyRow::at(ctx.view(), arn));
                 key.map_or(SYMMETRIC, |key| by_kind(key.record.spec.family()))
@@ -244,6 +275,25 @@ impl RequestQuotas {
     fn number(&self, name: &str) -> Option<usize> {
         self.numbers.get(name).copied()
     }
+}
+
+/// Whether an operation uses the material of the key that it names.
+fn is_cryptographic(operation: &str) -> bool {
+    matches!(
+        operation,
+        "Encrypt"
+            | "Decrypt"
+            | "ReEncrypt"
+            | "GenerateDataKey"
+            | "GenerateDataKeyWithoutPlaintext"
+            | "GenerateMac"
+            | "VerifyMac"
+            | "Sign"
+            | "Verify"
+            | "DeriveSharedSecret"
+            | "Encapsulate"
+            | "Decapsulate"
+    )
 }
 
 /// The family of the cryptographic operations of a key.
@@ -303,6 +353,14 @@ impl pipeline::sources::RequestQuotas for RequestQuotas {
                 return Err(Failure::of(Error::OverQuota));
             }
         }
+        if is_cryptographic(operation) {
+            // After the account's own: whoever is beyond that takes nothing from other users of
+            // the store.
+            let mut stores = needs.into_iter().filter_map(|need| self.store(ctx, need));
+            if stores.any(|store| !store.take(1, now)) {
+                return Err(Failure::of(Error::OverQuota));
+            }
+        }
         Ok(())
     }
 }
@@ -355,6 +413,7 @@ mod tests {
         check("us-east-1", "DescribeKey", 2_000);
         check("us-east-1", "CreateGrant", 50);
         check("us-east-1", "CreateKey", 5);
+        check("us-east-1", CUSTOM_KEY_STORE, 1_800);
     }
 
     #[test]

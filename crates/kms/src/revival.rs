@@ -1,4 +1,4 @@
-//! Keys that were deleted, and stay so when an old backup is restored.
+//! Keys and imported materials that were deleted, and stay so when an old backup is restored.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,18 +8,25 @@ use pipeline::Services;
 use store::{Batch, Key, Snapshot, View};
 use types::{Arn, Timestamp};
 
-use crate::Error;
+use crate::grants::record::Pointer;
+use crate::imports::DELETED_MATERIAL;
 use crate::maintenance::{commit, discarded_shred_keys, maintain, remove};
-use crate::records::{DELETED, DESTRUCTIONS, KEYS, KeyManager, KeyRow};
+use crate::records::{
+    DELETED, DESTRUCTIONS, DISCARDED, KEYS, KeyManager, KeyRecord, KeyRow, MaterialId,
+    discarded_row,
+};
+use crate::{Error, material};
 
 /// A key that was deleted: its ARN, and when it was made. A replica may be made again under the
-/// ARN of one that was deleted; that is another key.
+/// ARN of one that was deleted; that is another key. Or one imported material of a key.
 ///
-/// As text `ARN seconds.nanoseconds`; without the time, whichever key has the ARN.
+/// As text `ARN seconds.nanoseconds`, and behind it the id of the material if it is one;
+/// without the time, whichever key has the ARN.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeletedKey {
     arn: Arn,
     created: Option<(i64, u32)>,
+    material: Option<MaterialId>,
 }
 
 /// The text is no deleted key.
@@ -30,9 +37,10 @@ pub struct NotADeletedKey;
 impl fmt::Display for DeletedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.created {
-            Some((seconds, nanos)) => write!(f, "{} {seconds}.{nanos}", self.arn),
-            None => write!(f, "{}", self.arn),
+            Some((seconds, nanos)) => write!(f, "{} {seconds}.{nanos}", self.arn)?,
+            None => write!(f, "{}", self.arn)?,
         }
+        self.material.map_or(Ok(()), |id| write!(f, " {id}"))
     }
 }
 
@@ -40,30 +48,58 @@ impl FromStr for DeletedKey {
     type Err = NotADeletedKey;
 
     fn from_str(text: &str) -> Result<Self, NotADeletedKey> {
-        let (arn, created) = match text.split_once(' ') {
+        let (arn, rest) = match text.split_once(' ') {
             None => (text, None),
-            Some((arn, created)) => {
+            Some((arn, rest)) => (arn, Some(rest)),
+        };
+        let (created, material) = match rest.map(|rest| rest.split_once(' ')) {
+            Some(Some((created, material))) => (Some(created), Some(material)),
+            Some(None) => (rest, None),
+            None => (None, None),
+        };
+        let material = material.map(id_of).transpose()?;
+        let created = match created {
+            None => None,
+            Some(created) => {
                 let (seconds, nanos) = created.split_once('.').ok_or(NotADeletedKey)?;
                 let seconds = seconds.parse().map_err(|_source| NotADeletedKey)?;
                 let nanos = nanos.parse().map_err(|_source| NotADeletedKey)?;
-                (arn, Some((seconds, nanos)))
+                Some((seconds, nanos))
             }
         };
         let arn: Arn = arn.parse().map_err(|_source| NotADeletedKey)?;
         arn.resource_of("key").ok_or(NotADeletedKey)?;
-        Ok(Self { arn, created })
+        Ok(Self {
+            arn,
+            created,
+            material,
+        })
     }
 }
 
-/// The keys that were ever deleted.
+/// The material that 64 hexadecimal digits name.
+fn id_of(text: &str) -> Result<MaterialId, NotADeletedKey> {
+    let mut id = [0; 32];
+    hex::decode_to_slice(text, &mut id).map_err(|_source| NotADeletedKey)?;
+    Ok(MaterialId(id))
+}
+
+/// The keys that were ever deleted, and the imported materials that are.
 pub fn deleted_keys(snapshot: &Snapshot) -> BTreeSet<DeletedKey> {
     let all = Key::of(&[]);
-    let rows = snapshot.scan(&DELETED, &all);
-    rows.map(|(_, row)| DeletedKey {
+    let keys = snapshot.scan(&DELETED, &all);
+    let keys = keys.map(|(_, row)| DeletedKey {
         arn: row.record.arn.clone(),
         created: Some(incarnation(row.record.created)),
-    })
-    .collect()
+        material: None,
+    });
+    let materials = snapshot.scan(&DELETED_MATERIAL, &all);
+    let materials = materials.map(|(_, row)| DeletedKey {
+        arn: row.record.arn.clone(),
+        created: Some(incarnation(row.record.created)),
+        material: Some(row.record.material),
+    });
+    keys.chain(materials).collect()
 }
 
 fn incarnation(created: Timestamp) -> (i64, u32) {
@@ -77,18 +113,33 @@ pub fn has_customer_keys(snapshot: &Snapshot) -> bool {
     rows.any(|(_, row)| !row.record.owned && row.record.manager == KeyManager::Customer)
 }
 
-/// Deletes those of `keys` that are there, whatever their state, and destroys their material.
+/// Adds to `batch` that an imported material is gone; false if it is not there.
+fn remove_material(view: &View, key: &KeyRecord, id: MaterialId, batch: &mut Batch) -> bool {
+    if !key.import(id).is_some_and(|import| import.present) {
+        return false;
+    }
+    if let Some(number) = material::own_shred_key(view, key, id) {
+        let row = discarded_row(key.account, number);
+        batch.put(&DISCARDED, row, Pointer {});
+    }
+    key.without_import(id, batch).replace(key, batch);
+    true
+}
+
+/// Deletes those of `keys` that are there, whatever their state, and destroys their material; of
+/// the others that name one, that material alone.
 ///
 /// For a restored backup that nobody is served from yet. Each key leaves the record of its end
-/// like any deleted key. Returns those that were there; when this returns, nothing that is left
+/// like any deleted key. Returns those that were there, in words; when this returns, nothing that is left
 /// opens their ciphertexts. Fails if the store or the file of shred keys cannot be written.
 pub async fn delete_now(
     services: &Services,
     keys: &BTreeSet<DeletedKey>,
-) -> Result<Vec<Arn>, Error> {
+) -> Result<Vec<String>, Error> {
     let now = services.clock().now();
     let mut found = Vec::new();
-    for DeletedKey { arn, created } in keys {
+    for gone in keys {
+        let DeletedKey { arn, created, .. } = gone;
         let view = View::recording(services.store().snapshot());
         let key = KeyRow::at(&view, arn);
         let key = key.filter(|key| {
@@ -99,10 +150,19 @@ pub async fn delete_now(
             continue;
         };
         let mut batch = Batch::default();
-        remove(&view, &key.record, now, &mut batch);
+        let said = match gone.material {
+            None => {
+                remove(&view, &key.record, now, &mut batch);
+                arn.to_string()
+            }
+            Some(material) if remove_material(&view, &key.record, material, &mut batch) => {
+                format!("{arn} (imported material {material})")
+            }
+            Some(_) => continue,
+        };
         batch.require_all(view.reads());
         commit(services, batch).await?;
-        found.push(arn.clone());
+        found.push(said);
     }
     let is_left = || {
         let (snapshot, all) = (services.store().snapshot(), Key::of(&[]));

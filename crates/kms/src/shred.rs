@@ -28,7 +28,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crypto::kdf::derive_key;
 use crypto::{CommittingKey, Key32};
@@ -66,13 +66,16 @@ pub struct ShredKeys {
     path: PathBuf,
     sealing: CommittingKey,
     entropy: Arc<dyn Entropy>,
+    /// Where each key is, and the key. Whoever needs one waits for no disk.
+    ///
+    /// INVARIANT: changed only with `state` locked, after the file is.
+    keys: RwLock<BTreeMap<Name, (u64, Arc<CommittingKey>)>>,
+    /// Locked while the file is written.
     state: Mutex<State>,
 }
 
 struct State {
     file: File,
-    /// Where each key is, and the key.
-    keys: BTreeMap<Name, (u64, Arc<CommittingKey>)>,
     /// The slots that hold no key.
     free: BTreeSet<u64>,
     /// The number of slots in the file.
@@ -181,7 +184,6 @@ impl ShredKeys {
         }
         let state = Mutex::new(State {
             file,
-            keys,
             free,
             slots,
             abandoned: BTreeMap::new(),
@@ -190,21 +192,22 @@ impl ShredKeys {
             path,
             sealing,
             entropy,
+            keys: RwLock::new(keys),
             state,
         })
     }
 
     /// The shred key of an account, unless it was destroyed.
     pub(crate) fn get(&self, account: AccountId, generation: u64) -> Option<Arc<CommittingKey>> {
-        let state = self.lock();
-        let (_, key) = state.keys.get(&(account, generation))?;
+        let keys = self.keys();
+        let (_, key) = keys.get(&(account, generation))?;
         Some(Arc::clone(key))
     }
 
     /// The numbers of an account's shred keys, of every kind.
     pub(crate) fn numbers(&self, account: AccountId) -> Vec<u64> {
-        let state = self.lock();
-        let of_account = state.keys.range((account, 0)..=(account, u64::MAX));
+        let keys = self.keys();
+        let of_account = keys.range((account, 0)..=(account, u64::MAX));
         of_account.map(|((_, number), _)| *number).collect()
     }
 
@@ -231,7 +234,8 @@ impl ShredKeys {
     /// the server that it was made to.
     pub(crate) fn abandon_others(&self, named: &BTreeSet<Name>) {
         let mut state = self.lock();
-        let own = state.keys.keys().filter(|(_, number)| is_own(*number));
+        let keys = self.keys();
+        let own = keys.keys().filter(|(_, number)| is_own(*number));
         let others: Vec<Name> = own.filter(|name| !named.contains(name)).copied().collect();
         let others = others.into_iter().map(|name| (name, None));
         state.abandoned.extend(others);
@@ -257,8 +261,8 @@ impl ShredKeys {
         generation: u64,
     ) -> Result<Arc<CommittingKey>, ShredError> {
         let mut state = self.lock();
-        if let Some((_, key)) = state.keys.get(&(account, generation)) {
-            return Ok(Arc::clone(key));
+        if let Some(key) = self.get(account, generation) {
+            return Ok(key);
         }
         let slot = state.free.first().copied().unwrap_or(state.slots);
         let key = Key32::generate(&*self.entropy);
@@ -267,8 +271,7 @@ impl ShredKeys {
         let key = Arc::new(CommittingKey::new(&key));
         state.free.remove(&slot);
         state.slots = state.slots.max(slot.saturating_add(1));
-        state
-            .keys
+        self.keys_mut()
             .insert((account, generation), (slot, Arc::clone(&key)));
         Ok(key)
     }
@@ -292,10 +295,13 @@ impl ShredKeys {
     /// Overwrites a shred key; on the disk when this returns. Nothing to do if it is gone.
     pub(crate) fn destroy(&self, account: AccountId, generation: u64) -> Result<(), ShredError> {
         let mut state = self.lock();
-        let Some((slot, _)) = state.keys.get(&(account, generation)) else {
+        let slot = self
+            .keys()
+            .get(&(account, generation))
+            .map(|(slot, _)| *slot);
+        let Some(slot) = slot else {
             return Ok(());
         };
-        let slot = *slot;
         // Noise: a disk that compresses or deduplicates must write it.
         let mut noise = [0; SLOT];
         self.entropy.fill(&mut noise);
@@ -303,7 +309,7 @@ impl ShredKeys {
             *byte = value;
         }
         self.write(&state.file, slot, &noise)?;
-        state.keys.remove(&(account, generation));
+        self.keys_mut().remove(&(account, generation));
         state.free.insert(slot);
         Ok(())
     }
@@ -312,8 +318,8 @@ impl ShredKeys {
     pub(crate) fn end_tokens(&self, holder: AccountId, today: u32) -> Result<(), ShredError> {
         let past = (holder, of_tokens(0))..(holder, of_tokens(today));
         let ended: Vec<Name> = {
-            let state = self.lock();
-            state.keys.range(past).map(|(name, _)| *name).collect()
+            let keys = self.keys();
+            keys.range(past).map(|(name, _)| *name).collect()
         };
         ended
             .into_iter()
@@ -349,6 +355,14 @@ impl ShredKeys {
             *byte = *value;
         }
         bytes
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, BTreeMap<Name, (u64, Arc<CommittingKey>)>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<Name, (u64, Arc<CommittingKey>)>> {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -457,6 +471,19 @@ mod tests {
         for part in before[..141].windows(8) {
             assert!(!after.windows(8).any(|found| found == part));
         }
+    }
+
+    #[test]
+    fn who_needs_a_key_does_not_wait_for_the_disk() {
+        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &root).unwrap();
+        keys.create(account(), 1).unwrap();
+        let found = keys.copied(|| {
+            // Locked, as while something is written: this would wait for ever.
+            assert!(keys.state.try_lock().is_err());
+            keys.get(account(), 1).is_some() && keys.numbers(account()) == [1]
+        });
+        assert!(found.unwrap().1);
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! How often keys were used, by whom and for what: counted in memory, written down once a
 //! minute, kept by the month.
 //!
+//! What an account can make rows of is bounded: beyond so many rows of a month and region its
+//! callers are counted by their accounts, and beyond as many again its keys together. No call
+//! goes uncounted.
+//!
 //! A use is a cryptographic call that succeeded. It is counted for the account that holds the
 //! key and, if that is another, for the caller's. Calls that a service makes on somebody's behalf
 //! are that caller's. What belongs to AWS owned keys is not counted.
 
-use std::collections::{BTreeMap, HashMap};
+mod report;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,10 +19,11 @@ use std::time::Duration;
 use pipeline::{Ctx, Services};
 use serde::{Deserialize, Serialize};
 use store::{Batch, Key, Record, Snapshot, Table};
-use types::{AccountId, Arn, KeyId, Principal, Region, Timestamp};
+use types::{AccountId, Arn, Principal, Timestamp};
 
-use crate::prices::{Class, Money, Prices};
-use crate::records::{KEYS, KeyManager, KeyRecord, KeyState, key_arn, key_row, region_prefix};
+pub(crate) use self::report::{KeyUsage, UsageQuery, is_kept_month, usage};
+use crate::prices::Class;
+use crate::records::KeyRecord;
 use crate::specs::Family;
 use crate::{Error, Keyring};
 
@@ -38,6 +45,13 @@ impl Record for Uses {
 const SHARDS: usize = 16;
 /// Rows of one commit.
 const ROWS_AT_ONCE: usize = 2048;
+/// Rows of a month, account and region whose callers are told apart; and as many again whose keys
+/// are.
+const DETAILED: usize = 10_000;
+/// The same for what one shard counts between two commits.
+const DETAILED_IN_SHARD: usize = 4096;
+/// In the place of a key: those that are not told apart.
+const ANY: &str = "*";
 /// How long uses are kept: thirteen months.
 const KEPT: Duration = Duration::from_hours(400 * 24);
 const DAY: i64 = 86_400;
@@ -102,6 +116,14 @@ impl Caller {
             Self::Service(name) => name,
         }
     }
+
+    /// All of the caller's account together.
+    fn of_account(&self) -> Self {
+        match self {
+            Self::Principal(arn) => Self::Principal(Arn::new("iam", None, arn.account(), ANY)),
+            Self::Service(name) => Self::Service(name),
+        }
+    }
 }
 
 impl Class {
@@ -150,9 +172,9 @@ impl UsageCounts {
                 account,
                 ..owners.clone()
             };
-            *uses.entry(callers).or_default() += 1;
+            add(&mut uses, callers);
         }
-        *uses.entry(owners).or_default() += 1;
+        add(&mut uses, owners);
     }
 
     /// The counters of one thread or another: which does not matter.
@@ -204,7 +226,33 @@ impl UsageCounts {
     }
 }
 
+/// Counts a use, as exactly as there is room for.
+fn add(uses: &mut HashMap<Use, u64>, used: Use) {
+    let fits = |used: &Use, most: usize| uses.len() < most || uses.contains_key(used);
+    let used = if fits(&used, DETAILED_IN_SHARD) {
+        used
+    } else {
+        let coarse = Use {
+            caller: used.caller.of_account(),
+            ..used
+        };
+        if fits(&coarse, 2 * DETAILED_IN_SHARD) {
+            coarse
+        } else {
+            coarse.of_any_key()
+        }
+    };
+    *uses.entry(used).or_default() += 1;
+}
+
 impl Use {
+    /// Whichever key of the account it was with.
+    fn of_any_key(self) -> Self {
+        let region = self.key.region().parse().ok();
+        let key = Arn::new("kms", region.as_ref(), Some(self.account), "key/*");
+        Self { key, ..self }
+    }
+
     fn row(&self) -> Option<Key> {
         let month = month_of(Timestamp::new(self.day.saturating_mul(DAY), 0));
         Some(Key::of(&[
@@ -238,13 +286,19 @@ pub async fn keep_usage(services: &Services) -> Result<(), Error> {
             break;
         }
         let snapshot = services.store().snapshot();
-        let mut batch = Batch::default();
+        let mut room = Room::in_rows(&snapshot);
+        let mut found: BTreeMap<Key, u64> = BTreeMap::new();
         for (row, count) in &rows {
+            let row = room.row(row);
+            *found.entry(row).or_default() += count;
+        }
+        let mut batch = Batch::default();
+        for (row, count) in found {
             let known = snapshot
-                .get(&KEY_USES, row)
+                .get(&KEY_USES, &row)
                 .map_or(0, |row| row.record.count);
-            let count = known.saturating_add(*count);
-            batch.put(&KEY_USES, row.clone(), Uses { count });
+            let count = known.saturating_add(count);
+            batch.put(&KEY_USES, row, Uses { count });
         }
         commit(services, batch).await?;
         counts.written(&rows);
@@ -256,17 +310,90 @@ pub async fn keep_usage(services: &Services) -> Result<(), Error> {
     Ok(())
 }
 
+/// How many rows there are, as far as that was asked.
+struct Room<'a> {
+    snapshot: &'a Snapshot,
+    /// Rows of an account, region and month, with those that were given out.
+    rows: HashMap<Key, usize>,
+    given: HashSet<Key>,
+}
+
+impl<'a> Room<'a> {
+    fn in_rows(snapshot: &'a Snapshot) -> Self {
+        Self {
+            snapshot,
+            rows: HashMap::new(),
+            given: HashSet::new(),
+        }
+    }
+
+    /// The row for what belongs into `row`: that, or one that tells less apart.
+    fn row(&mut self, row: &Key) -> Key {
+        let parts = row.text_parts();
+        let [
+            account,
+            region,
+            month,
+            key_account,
+            key,
+            caller,
+            operation,
+            class,
+        ] = parts.as_slice()
+        else {
+            return row.clone();
+        };
+        let month_of = (account.as_str(), region.as_str(), month.as_str());
+        if self.has(row, month_of, DETAILED) {
+            return row.clone();
+        }
+        let of_account = match caller.parse::<Arn>() {
+            Ok(arn) => Arn::new("iam", None, arn.account(), ANY).to_string(),
+            Err(_service) => caller.clone(),
+        };
+        let row_of = |key_account: &str, key: &str| {
+            let of_key = [account.as_str(), region, month, key_account, key];
+            let what = [of_account.as_str(), operation, class];
+            Key::of(&[&of_key[..], &what[..]].concat())
+        };
+        let coarse = row_of(key_account, key);
+        if self.has(&coarse, month_of, 2 * DETAILED) {
+            return coarse;
+        }
+        row_of(account, ANY)
+    }
+
+    /// Whether `row` is there, or there are fewer than `most`: then it counts as there.
+    fn has(
+        &mut self,
+        row: &Key,
+        (account, region, month): (&str, &str, &str),
+        most: usize,
+    ) -> bool {
+        if self.given.contains(row) || self.snapshot.row_revision(&KEY_USES, row).is_some() {
+            return true;
+        }
+        let prefix = Key::of(&[account, region, month]);
+        let snapshot = self.snapshot;
+        let count = || snapshot.scan(&KEY_USES, &prefix).take(2 * DETAILED).count();
+        let rows = self.rows.entry(prefix.clone()).or_insert_with(count);
+        let fits = *rows < most;
+        if fits {
+            *rows += 1;
+            self.given.insert(row.clone());
+        }
+        fits
+    }
+}
+
 /// Removes what is thirteen months old.
 async fn sweep(services: &Services, now: Timestamp) -> Result<(), Error> {
     let oldest = month_of(now.saturating_sub(KEPT));
     loop {
         let snapshot = services.store().snapshot();
-        let all = Key::of(&[]);
-        let rows = snapshot.scan(&KEY_USES, &all).map(|(row, _)| row);
-        let old = rows.filter(|row| row.text_parts().get(2).is_some_and(|month| *month < oldest));
         let mut batch = Batch::default();
-        for row in old.take(ROWS_AT_ONCE) {
-            batch.delete(&KEY_USES, row.clone());
+        for row in before(&snapshot, &oldest) {
+            batch.delete(&KEY_USES, row);
         }
         if batch.is_empty() {
             return Ok(());
@@ -275,267 +402,36 @@ async fn sweep(services: &Services, now: Timestamp) -> Result<(), Error> {
     }
 }
 
+/// Rows of months before `oldest`; those of a region that are not are passed over together.
+fn before(snapshot: &Snapshot, oldest: &str) -> Vec<Key> {
+    let all = Key::of(&[]);
+    let (mut found, mut after): (Vec<Key>, Option<Key>) = (Vec::new(), None);
+    let next = |after: Option<&Key>| {
+        let mut rows = snapshot.scan_after(&KEY_USES, &all, after);
+        rows.next().map(|(row, _)| row)
+    };
+    while let Some(row) = next(after.as_ref()) {
+        let parts = row.text_parts();
+        let [account, region, month, ..] = parts.as_slice() else {
+            break;
+        };
+        if month.as_str() >= oldest {
+            after = Some(Key::of(&[account, region]).behind());
+            continue;
+        }
+        found.push(row.clone());
+        after = Some(row.clone());
+        if found.len() >= ROWS_AT_ONCE {
+            break;
+        }
+    }
+    found
+}
+
 async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
     let done = services.store().commit(batch).await;
     done.map(drop)
         .map_err(|failed| Error::internal("the usage of keys cannot be written", failed))
-}
-
-/// Whose usage of which month is asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct UsageQuery<'a> {
-    /// The account.
-    pub account: AccountId,
-    /// The region.
-    pub region: &'a Region,
-    /// The month, as [`month_of`] writes it.
-    pub month: &'a str,
-    /// Only of this key.
-    pub key: Option<&'a Arn>,
-    /// Only of keys behind this one, in the order of the report.
-    pub after: Option<&'a Arn>,
-    /// Of how many keys at most.
-    pub limit: usize,
-}
-
-/// The usage of one key in one month.
-#[derive(Debug, Clone)]
-pub(crate) struct KeyUsage {
-    /// The key.
-    pub key: Arn,
-    /// Who manages it; `None` for keys of other accounts and those that are gone.
-    pub manager: Option<KeyManager>,
-    /// What the key itself costs, as far as the month has come.
-    pub storage: Money,
-    /// What it was used for.
-    pub uses: Vec<UseOfKey>,
-}
-
-/// One caller's calls of one operation with a key.
-#[derive(Debug, Clone)]
-pub(crate) struct UseOfKey {
-    /// The caller's ARN, that of the role for its sessions; or the service's name.
-    pub caller: String,
-    /// The operation.
-    pub operation: String,
-    /// Calls.
-    pub count: u64,
-    /// What they cost the account: nothing if another account called.
-    pub cost: Money,
-}
-
-/// The usage of keys in one month, as far as it is written down: first of the account's own keys
-/// in the order of their ids, then of keys that it used and that are another account's or gone.
-///
-/// AWS owned keys are free and never there.
-pub(crate) fn usage(
-    snapshot: &Snapshot,
-    prices: &Prices,
-    now: Timestamp,
-    query: UsageQuery<'_>,
-) -> Vec<KeyUsage> {
-    let report = Report {
-        snapshot,
-        prices,
-        query,
-        now,
-    };
-    let mut keys = report.own_keys();
-    let room = query.limit.saturating_sub(keys.len());
-    if room > 0 {
-        keys.extend(report.other_keys(room));
-    }
-    keys
-}
-
-struct Report<'a> {
-    snapshot: &'a Snapshot,
-    prices: &'a Prices,
-    query: UsageQuery<'a>,
-    now: Timestamp,
-}
-
-impl Report<'_> {
-    /// The key at `arn`, if the account holds it here.
-    fn own(&self, arn: &Arn) -> Option<std::sync::Arc<KeyRecord>> {
-        let own = arn.account() == Some(self.query.account);
-        let id: KeyId = arn.resource_of("key").filter(|_| own)?.parse().ok()?;
-        let row = key_row(self.query.account, self.query.region, &id);
-        self.snapshot.get_shared(&KEYS, &row)
-    }
-
-    fn own_keys(&self) -> Vec<KeyUsage> {
-        let query = self.query;
-        if let Some(arn) = query.key {
-            let own = self.own(arn).filter(|key| self.is_wanted(key));
-            return own.iter().map(|key| self.of_own(key)).collect();
-        }
-        let prefix = region_prefix(query.account, query.region);
-        let row_of = |arn: &Arn| {
-            let id = arn.resource_of("key")?;
-            let parts = [query.account.as_str(), query.region.as_str(), id];
-            Some(Key::of(&parts))
-        };
-        let after = match query.after {
-            // The report is among the others already.
-            Some(arn) if self.own(arn).is_none() => return Vec::new(),
-            after => after.and_then(row_of),
-        };
-        let keys = self.snapshot.scan_after(&KEYS, &prefix, after.as_ref());
-        let keys = keys.map(|(_, row)| row.record);
-        let wanted = keys.filter(|key| self.is_wanted(key)).take(query.limit);
-        wanted.map(|key| self.of_own(key)).collect()
-    }
-
-    fn is_wanted(&self, key: &KeyRecord) -> bool {
-        !key.owned && month_of(key.created).as_str() <= self.query.month
-    }
-
-    fn of_own(&self, key: &KeyRecord) -> KeyUsage {
-        KeyUsage {
-            key: key.arn.clone(),
-            manager: Some(key.manager),
-            storage: self.storage(key),
-            uses: self.uses_of(&key.arn),
-        }
-    }
-
-    fn other_keys(&self, room: usize) -> Vec<KeyUsage> {
-        let query = self.query;
-        let of = |arn: Arn| KeyUsage {
-            manager: None,
-            storage: Money::default(),
-            uses: self.uses_of(&arn),
-            key: arn,
-        };
-        if let Some(arn) = query.key {
-            let other = Some(arn).filter(|arn| self.own(arn).is_none());
-            let used = other.map(|arn| of(arn.clone()));
-            return used
-                .into_iter()
-                .filter(|key| !key.uses.is_empty())
-                .collect();
-        }
-        let after = query.after.filter(|arn| self.own(arn).is_none());
-        let prefix = self.prefix(&[]);
-        let mut found: Vec<KeyUsage> = Vec::new();
-        for (row, _) in self.snapshot.scan(&KEY_USES, &prefix) {
-            let Some(arn) = key_of(row) else { continue };
-            let behind = after.is_none_or(|after| order(&arn) > order(after));
-            let known = found.last().is_some_and(|last| last.key == arn);
-            if behind && !known && self.own(&arn).is_none() {
-                if found.len() == room {
-                    break;
-                }
-                found.push(of(arn));
-            }
-        }
-        found
-    }
-
-    fn prefix(&self, more: &[&str]) -> Key {
-        let UsageQuery {
-            account,
-            region,
-            month,
-            ..
-        } = self.query;
-        let parts = [account.as_str(), region.as_str(), month];
-        Key::of(&[parts.as_slice(), more].concat())
-    }
-
-    fn uses_of(&self, key: &Arn) -> Vec<UseOfKey> {
-        let account = self.query.account;
-        let id = key.resource_of("key").unwrap_or_default();
-        let prefix = self.prefix(&[key.account_text(), id]);
-        let rows = self.snapshot.scan(&KEY_USES, &prefix);
-        let uses = rows.filter_map(|(row, uses)| {
-            let parts = row.text_parts();
-            let [.., caller, operation, class] = parts.as_slice() else {
-                return None;
-            };
-            let count = uses.record.count;
-            let class = Class::ALL
-                .iter()
-                .find(|known| known.as_str() == class.as_str())?;
-            let paying = caller.parse::<Arn>().ok().and_then(|arn| arn.account());
-            let cost = if paying.is_none_or(|it| it == account) {
-                self.prices.of_calls(*class, count)
-            } else {
-                Money::default()
-            };
-            Some(UseOfKey {
-                caller: caller.clone(),
-                operation: operation.clone(),
-                count,
-                cost,
-            })
-        });
-        uses.collect()
-    }
-
-    /// What a key itself costs: so much of a month as it existed, once for the key and once
-    /// for each of its first two rotations. AWS managed keys and those that are being deleted
-    /// cost nothing.
-    fn storage(&self, key: &KeyRecord) -> Money {
-        let ends = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
-        if key.manager == KeyManager::Aws || ends.contains(&key.state) {
-            return Money::default();
-        }
-        let Some((begin, end)) = bounds(self.query.month) else {
-            return Money::default();
-        };
-        let part = |from: Timestamp| {
-            let from = from.max(begin);
-            self.now.min(end).since(from).as_secs()
-        };
-        let month = end.since(begin).as_secs();
-        let rotations = key.materials.iter().filter(|it| it.by.is_some()).take(2);
-        let rotations = rotations.map(|material| {
-            let price = self.prices.rotation_month;
-            price.for_part(part(material.made), month)
-        });
-        let key = self.prices.key_month.for_part(part(key.created), month);
-        key + rotations.sum::<Money>()
-    }
-}
-
-/// The first moment of a month, and that of the next.
-fn bounds(month: &str) -> Option<(Timestamp, Timestamp)> {
-    let (year, number) = month.split_once('-')?;
-    let (year, number): (u16, u8) = (year.parse().ok()?, number.parse().ok()?);
-    let first = |year: u16, number: u8| {
-        let text = format!("{year:04}-{number:02}-01T00:00:00Z");
-        Timestamp::parse_iso8601(&text).ok()
-    };
-    let next = match number {
-        12 => first(year.checked_add(1)?, 1)?,
-        number => first(year, number.checked_add(1)?)?,
-    };
-    Some((first(year, number)?, next))
-}
-
-/// Whether `text` is a month as [`month_of`] writes it.
-pub(crate) fn is_month(text: &str) -> bool {
-    bounds(text).is_some_and(|(begin, _)| month_of(begin) == text)
-}
-
-/// The key that a row is about.
-fn key_of(row: &Key) -> Option<Arn> {
-    let parts = row.text_parts();
-    let [_, region, _, account, id, ..] = parts.as_slice() else {
-        return None;
-    };
-    let (account, region) = (account.parse().ok()?, region.parse().ok()?);
-    Some(key_arn(account, &region, &id.parse().ok()?))
-}
-
-/// The order of keys in the rows.
-fn order(key: &Arn) -> (&str, &str) {
-    (
-        key.account_text(),
-        key.resource_of("key").unwrap_or_default(),
-    )
 }
 
 impl fmt::Debug for UsageCounts {
@@ -543,3 +439,6 @@ impl fmt::Debug for UsageCounts {
         f.write_str("UsageCounts")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,12 @@ impl<'a> Pairs<'a> {
         other.0.iter().all(|pair| self.0.contains(pair))
     }
 
+    /// Bytes of all keys and values.
+    pub(crate) fn bytes(&self) -> usize {
+        let lengths = self.0.iter().map(|(key, value)| key.len() + value.len());
+        lengths.sum()
+    }
+
     /// A digest of all pairs.
     pub(crate) fn digest(&self) -> String {
         digest(self.0.iter())

@@ -1,7 +1,7 @@
 //! Finds the grants that cover a request, with as many steps for 50,000 grants of a key as
 //! for one.
 //!
-//! A row of the index is `[account, region, key, grantee, place, class, grant]`.
+//! A row of the index is `[account, region, key, grantee, place, class, terms, grant]`.
 //!
 //! - *place* says which requests the grant can cover: those under one exact context (`=` and
 //!   its digest), under a context with one certain pair (`+` and the pair's digest), or all (`*`),
@@ -13,6 +13,10 @@
 //! - *class* is the account that issued the grant and the set of its operations. Grants of one
 //!   class in one place count alike: one that holds is enough, and a class without the
 //!   operation is passed over as a whole.
+//! - *terms* is the digest of the constraint on the context, where that counts. Of grants with
+//!   the same one is looked at: what it does not cover, none of them does.
+//!
+//! What is left to look at one by one is bounded for each request, which is denied beyond it.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +28,7 @@ use types::{AccountId, Principal};
 use super::constraints::{Constraints, ContextConstraint, Pairs, text};
 use super::party::{Party, keys_of};
 use super::record::{GRANTS, GrantRecord, GrantedOperation, Pointer};
+use crate::context::MOST_BYTES;
 use crate::records::KeyRecord;
 
 /// Where grants are found by grantee; see the module.
@@ -34,7 +39,13 @@ const WITHOUT_CONTEXT: &str = "-";
 /// The place of grants that any context is good for.
 const ANYWHERE: &str = "*";
 /// How far places are compared when a grant is put into one.
-const CROWD: usize = 64;
+const CROWD: usize = LOOKS;
+/// Grants that one request looks at. More differ from each other in one place only if they were
+/// made for that.
+const LOOKS: usize = 1024;
+/// Bytes of keys and values of a context that grants are looked for under; one with more is
+/// refused when it is used.
+const CONTEXT: usize = MOST_BYTES;
 
 /// A request that needs a grant.
 #[derive(Debug)]
@@ -114,7 +125,7 @@ pub(crate) fn place(
 /// The rows by which `grant` is found.
 pub(crate) fn rows(grant: &GrantRecord) -> Vec<Key> {
     let class = class(&grant.terms.operations, grant.terms.issuing_account);
-    let row = |place: &str| {
+    let row = |place: &str, terms: &str| {
         Key::of(&[
             grant.account.as_str(),
             grant.region.as_str(),
@@ -122,6 +133,7 @@ pub(crate) fn rows(grant: &GrantRecord) -> Vec<Key> {
             grant.terms.grantee.key(),
             place,
             &class,
+            terms,
             &grant.id,
         ])
     };
@@ -129,10 +141,12 @@ pub(crate) fn rows(grant: &GrantRecord) -> Vec<Key> {
     let without_context = operations.any(|operation| !operation.has_context());
     let source = grant.terms.constraints.source_arn.as_deref();
     let second = without_context.then(|| match source {
-        Some(arn) => row(&from_source(WITHOUT_CONTEXT, arn)),
-        None => row(WITHOUT_CONTEXT),
+        Some(arn) => row(&from_source(WITHOUT_CONTEXT, arn), ""),
+        None => row(WITHOUT_CONTEXT, ""),
     });
-    std::iter::once(row(&grant.place)).chain(second).collect()
+    let terms = terms(&grant.terms.constraints);
+    let first = row(&grant.place, &terms);
+    std::iter::once(first).chain(second).collect()
 }
 
 /// One grant of each class, in each place, that `covers`.
@@ -146,7 +160,7 @@ fn found(
 ) -> Vec<MatchedGrant> {
     let snapshot = view.snapshot();
     let account = principal.account().map(|account| account.to_string());
-    let mut matched = Vec::new();
+    let (mut matched, mut left) = (Vec::new(), LOOKS);
     if is_empty(snapshot, &key.row_key()) {
         return matched;
     }
@@ -157,7 +171,7 @@ fn found(
         let delegates = Some(&grantee) == account.as_ref();
         for place in places() {
             let prefix = prefix(key, &grantee, Some(&place));
-            let grants = in_place(snapshot, &prefix, operation, &covers);
+            let grants = in_place(snapshot, &prefix, operation, &covers, &mut left);
             matched.extend(grants.into_iter().map(|(row, grant)| {
                 // Whatever the call writes is written only if the grant is still there: a
                 // grant that was looked at in vain could not have taken anything away.
@@ -178,6 +192,7 @@ fn in_place<'a>(
     prefix: &Key,
     operation: GrantedOperation,
     covers: &impl Fn(&GrantRecord) -> bool,
+    left: &mut usize,
 ) -> Vec<(Key, &'a GrantRecord)> {
     let next = |after: Option<&Key>| {
         let mut rows = snapshot.scan_after(&GRANT_INDEX, prefix, after);
@@ -187,13 +202,18 @@ fn in_place<'a>(
     let mut after: Option<Key> = None;
     while let Some(row) = next(after.as_ref()) {
         let parts = row.text_parts();
-        let [account, region, key, _, _, class, id] = parts.as_slice() else {
+        let [account, region, key, _, _, class, terms, id] = parts.as_slice() else {
             break;
         };
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let of_class = Key::of(parts.get(..6).unwrap_or_default()).behind();
+        let behind = |count: usize| Key::of(parts.get(..count).unwrap_or_default()).behind();
+        let Some(less) = left.checked_sub(1) else {
+            metrics::counter!("strongroom_kms_grant_looks_exhausted_total").increment(1);
+            break;
+        };
+        *left = less;
         if operations_of(class) & operation.bit() == 0 {
-            after = Some(of_class);
+            after = Some(behind(6));
             continue;
         }
         let grant_row = Key::of(&[account, region, key, id]);
@@ -201,9 +221,10 @@ fn in_place<'a>(
         match grant.filter(|grant| covers(grant.record)) {
             Some(grant) => {
                 matched.push((grant_row, grant.record));
-                after = Some(of_class);
+                after = Some(behind(6));
             }
-            None => after = Some(row.clone()),
+            None if terms.is_empty() => after = Some(row.clone()),
+            None => after = Some(behind(7)),
         }
     }
     matched
@@ -224,6 +245,9 @@ fn prefix(key: &KeyRecord, grantee: &str, place: Option<&str>) -> Key {
 
 fn places_of(asked: &Asked<'_>) -> Vec<String> {
     let places = if asked.operation.has_context() {
+        if asked.context.bytes() > CONTEXT {
+            return Vec::new();
+        }
         let pairs = asked.context.digests().map(|digest| with_pair(&digest));
         let known = [ANYWHERE.to_owned(), exactly(&asked.context)];
         known.into_iter().chain(pairs).collect()
@@ -252,6 +276,15 @@ fn with_pair(digest: &str) -> String {
 
 fn from_source(place: &str, arn: &str) -> String {
     format!("{place}@{}", hex::encode(sha256(arn.as_bytes())))
+}
+
+/// The digest of what a grant asks of the context; nothing if it asks nothing.
+fn terms(constraints: &Constraints) -> String {
+    match &constraints.context {
+        None => String::new(),
+        Some(ContextConstraint::Equals(pairs)) => exactly(&Pairs::of(text(pairs))),
+        Some(ContextConstraint::Subset(pairs)) => with_pair(&Pairs::of(text(pairs)).digest()),
+    }
 }
 
 /// Twelve digits and six of a hexadecimal number.

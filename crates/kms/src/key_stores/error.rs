@@ -70,6 +70,12 @@ pub enum KeyStoreError {
     /// The configuration does not name the token of a key's store any more.
     #[error("the configuration of this deployment does not name the cluster of the key's store")]
     NotConfigured,
+    /// The configuration does not name any more what the store connects to, and a new key needs.
+    #[error("the configuration of this deployment does not allow what the custom key store is for")]
+    StoreNotConfigured,
+    /// The token of the store is out of order, and a new key or random bytes need it.
+    #[error("the cluster of the custom key store does not do what this needs")]
+    OutOfOrder(#[source] token::Error),
     /// The token's key is gone or was tampered with.
     #[error("the key material in the cluster cannot be used: {0}")]
     Material(#[source] token::Error),
@@ -87,7 +93,9 @@ impl KeyStoreError {
         match self {
             Self::NotFound => "CustomKeyStoreNotFoundException",
             Self::NameInUse => "CustomKeyStoreNameInUseException",
-            Self::State { .. } => "CustomKeyStoreInvalidStateException",
+            Self::State { .. } | Self::StoreNotConfigured | Self::OutOfOrder(_) => {
+                "CustomKeyStoreInvalidStateException"
+            }
             Self::HasKeys => "CustomKeyStoreHasCMKsException",
             Self::ClusterNotFound => "CloudHsmClusterNotFoundException",
             Self::ClusterInUse => "CloudHsmClusterInUseException",
@@ -129,6 +137,8 @@ impl KeyStoreError {
             | Self::ProxyKeyConfiguration
             | Self::Cryptographic(_)
             | Self::NotConfigured
+            | Self::StoreNotConfigured
+            | Self::OutOfOrder(_)
             | Self::Material(_) => ErrorKind::Conflict,
             Self::ClusterNotRelated | Self::TrustAnchor | Self::ProxyNotAllowed => {
                 ErrorKind::Validation

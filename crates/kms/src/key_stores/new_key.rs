@@ -10,7 +10,7 @@ use super::record::{
     Backing, Held, PROXY_KEYS, ProxyKey, StoreKind, TOKEN_KEYS, TokenKey, proxy_key_row,
     token_key_row,
 };
-use super::tokens::token_failure;
+use super::tokens::{store_failure, store_lost};
 use super::xks::Xks;
 use super::{KeyStoreError, Outside, StoreRow, check_connected, of_caller};
 use crate::records::{Destruction, KeyOrigin, KeyRecord};
@@ -35,7 +35,8 @@ pub(crate) struct NewHeld<'a> {
 /// Fails with `CustomKeyStoreNotFoundException`, with `CustomKeyStoreInvalidStateException`
 /// unless the store is connected, with `ValidationException` for a store of the other type, and
 /// with `XksKeyAlreadyInUseException`, `XksKeyNotFoundException` and
-/// `XksKeyInvalidConfigurationException`.
+/// `XksKeyInvalidConfigurationException`, and for a token that is out of order as
+/// [`store_failure`] says.
 pub(crate) async fn hold(
     ctx: &Ctx,
     wanted: NewHeld<'_>,
@@ -95,7 +96,8 @@ async fn make(
     let record = &store.record;
     let token = ctx
         .part::<Outside>()?
-        .token(store, cluster, &store.secret(ctx.view())?)?;
+        .token(store, cluster, &store.secret(ctx.view())?)
+        .map_err(store_lost)?;
     let label = label_of(ctx.id());
     let row = token_key_row(record.account, &record.region, &record.id, &label);
     let mut intent = Batch::default();
@@ -104,13 +106,18 @@ async fn make(
     announced.map_err(|source| Error::internal("a key on a token was not announced", source))?;
     let wanted = label.clone();
     let made = token.run(move |session| session.make_key(&wanted)).await;
-    made.map_err(token_failure)?;
+    made.map_err(store_failure)?;
     batch.delete(&TOKEN_KEYS, row);
     Ok(label)
 }
 
 /// Fails unless the external key can be used, and no other KMS key of the store uses it.
 async fn find(ctx: &Ctx, store: &StoreRow, external: &str) -> Result<(), Error> {
+    // In the path of a request these would be other routes than the one that is signed.
+    if matches!(external, "." | "..") {
+        let text = format!("`{external}` at `XksKeyId` is no id of a key");
+        return Err(Error::Validation(text.into()));
+    }
     let record = &store.record;
     let row = proxy_key_row(record.account, &record.region, &record.id, external);
     if ctx.view().get(&PROXY_KEYS, &row).is_some() {
@@ -123,7 +130,8 @@ async fn find(ctx: &Ctx, store: &StoreRow, external: &str) -> Result<(), Error> 
         &record.kind,
         store.secret(ctx.view())?,
         (ctx.services().clock().now(), metadata),
-    )?;
+    )
+    .map_err(|failed| store_lost(failed.into()))?;
     let found = proxy.key_metadata(external).await;
     if found.map_err(KeyStoreError::NewKey)?.is_usable {
         Ok(())

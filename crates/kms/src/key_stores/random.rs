@@ -4,7 +4,7 @@ use crypto::SecretBytes;
 use pipeline::Ctx;
 
 use super::record::StoreKind;
-use super::tokens::token_failure;
+use super::tokens::{store_failure, store_lost};
 use super::{Outside, check_connected, of_caller};
 use crate::Error;
 
@@ -21,7 +21,8 @@ pub(crate) async fn random(ctx: &Ctx, id: &str, length: usize) -> Result<SecretB
     };
     check_connected(&store.record)?;
     let secret = store.secret(ctx.view())?;
-    let token = ctx.part::<Outside>()?.token(&store, cluster, &secret)?;
+    let token = ctx.part::<Outside>()?.token(&store, cluster, &secret);
+    let token = token.map_err(store_lost)?;
     let drawn = token.run(move |session| session.random(length)).await;
-    drawn.map_err(token_failure)
+    drawn.map_err(store_failure)
 }

@@ -14,7 +14,7 @@ use super::record::{
     Connection, KEY_STORES, KeyStoreId, KeyStoreRecord, StoreKind, TOKEN_KEYS, store_row,
 };
 use super::{Outside, StoreRow, connect};
-use crate::Error;
+use crate::{Error, hold};
 
 /// How long a key on a token may be there for a KMS key that is still being made.
 const MAKING: Duration = Duration::from_mins(5);
@@ -100,11 +100,15 @@ async fn settle(services: &Services, store: &KeyStoreRecord) -> Result<(), Error
 }
 
 /// Keys on tokens whose KMS keys are gone, or were never finished: one for each store that is
-/// connected or gone. Best effort, as at AWS: a token that fails is asked again.
+/// connected or gone. Best effort, as at AWS: a token that fails is asked again. None while
+/// deletions are on hold: another server may use the token.
 fn leftovers(services: &Services, view: &View) -> Vec<Key> {
     let now = services.clock().now();
     let all = Key::of(&[]);
     let mut found: Vec<(StoreOf, Key)> = Vec::new();
+    if hold::held_since(view.snapshot()).is_some() {
+        return Vec::new();
+    }
     for (row, leftover) in view.snapshot().scan(&TOKEN_KEYS, &all) {
         let Some((store, _)) = parts_of(row) else {
             continue;
@@ -159,10 +163,14 @@ async fn destroy(services: &Services, row: &Key) -> Result<(), Error> {
         let Ok(token) = outside.token(&store, cluster, &store.secret(&view)?) else {
             return Ok(());
         };
-        let destroyed = token.run(move |session| session.destroy_key(&label)).await;
+        let wanted = label.clone();
+        let destroyed = token.run(move |session| session.destroy_key(&wanted)).await;
         if destroyed.is_err() {
             return Ok(());
         }
+    } else {
+        // Its label is in the record of its end; its owner can destroy it.
+        metrics::counter!("strongroom_kms_token_keys_left_total").increment(1);
     }
     let mut batch = Batch::default();
     batch.delete(&TOKEN_KEYS, row.clone());

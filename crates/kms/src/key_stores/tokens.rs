@@ -28,6 +28,39 @@ pub(crate) fn token_failure(failed: token::Error) -> Error {
     failure.into()
 }
 
+/// The failure of a call that needs the token and uses no key on it: of those that AWS declares
+/// for `CreateKey` and `GenerateRandom`.
+pub(crate) fn store_failure(failed: token::Error) -> Error {
+    use token::Error as Token;
+    let failure = match failed {
+        Token::Timeout | Token::Busy => KeyStoreError::TimedOut(failed),
+        Token::Module { .. }
+        | Token::NoToken { .. }
+        | Token::SeveralTokens { .. }
+        | Token::Mechanism { .. }
+        | Token::WrongPin
+        | Token::PinLocked
+        | Token::NoPin
+        | Token::NoKey { .. }
+        | Token::SeveralKeys { .. }
+        | Token::Unfit { .. }
+        | Token::Sealed(_)
+        | Token::Threads
+        | Token::Failed(_) => KeyStoreError::OutOfOrder(failed),
+    };
+    failure.into()
+}
+
+/// The same for a store that the configuration does not know any more.
+pub(crate) fn store_lost(failed: Error) -> Error {
+    match failed {
+        Error::KeyStore(KeyStoreError::NotConfigured | KeyStoreError::ProxyNotAllowed) => {
+            KeyStoreError::StoreNotConfigured.into()
+        }
+        other => other,
+    }
+}
+
 /// The failure of a call that manages key stores, when the token was looked at.
 pub(crate) fn cluster_failure(failed: token::Error) -> KeyStoreError {
     use token::Error as Token;
@@ -89,6 +122,25 @@ mod tests {
 
     fn check(text: &str, expected: Option<&[u8]>) {
         assert_eq!(certificate(text).as_deref(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_new_key_fails_with_what_its_operation_declares() {
+        use types::ServiceError as _;
+        let code = |failed: Error| failed.code().into_owned();
+        let lost = KeyStoreError::ProxyNotAllowed;
+        let codes = [
+            code(store_failure(token::Error::Timeout)),
+            code(store_failure(token::Error::Mechanism { name: "x" })),
+            code(store_failure(token::Error::PinLocked)),
+            code(store_lost(lost.into())),
+            code(store_lost(KeyStoreError::NotConfigured.into())),
+        ];
+        for operation in ["CreateKey", "GenerateRandom"] {
+            let known = shapes::operation(types::Service::Kms, operation).unwrap();
+            let declares = |code: &String| known.errors.iter().any(|error| error.code == *code);
+            assert!(codes.iter().all(declares), "{operation}: {codes:?}");
+        }
     }
 
     #[test]

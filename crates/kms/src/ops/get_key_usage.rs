@@ -17,10 +17,12 @@ const PAGE: usize = 100;
 /// Says of each key of the account and region, and of each other key that was used from it, who
 /// used it for what and how often in one month, with the cost by the table of prices in the
 /// configuration, in pages of 100 keys. Uses are in it within about a minute, and for thirteen
-/// months.
+/// months. Beyond 10,000 rows of a month the callers of an account are one, `arn:aws:iam::…:*`,
+/// and beyond as many again the keys, `…:key/*`.
 ///
-/// Fails with `ValidationException` for a month that is none, and for an ARN or a token that is
-/// not that of a key of this region.
+/// Fails with `ValidationException` for a month that is none or not kept any more, and for an ARN
+/// or a token that is not that of a key of this region, and with `ThrottlingException` beyond five
+/// calls a second of an account (`kms.requests_per_second`).
 #[derive(Debug)]
 pub struct GetKeyUsage;
 
@@ -45,8 +47,10 @@ impl Operation for GetKeyUsage {
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let month = (input.month).unwrap_or_else(|| usage::month_of(ctx.time()));
-        if !usage::is_month(&month) {
-            let text = format!("`{month}` at `Month` is no month: write 2026-11");
+        if !usage::is_kept_month(&month, ctx.time()) {
+            let text = format!(
+                "`{month}` at `Month` is no month of the last thirteen: write one as 2026-11"
+            );
             return Err(Error::Validation(text.into()));
         }
         let key = key_at(ctx, "KeyArn", input.key_arn.as_deref())?;

@@ -1,14 +1,14 @@
 //! The end of keys: scheduled, taken back, carried out, and final.
 
 use kms::{
-    CancelKeyDeletion, CreateAlias, CreateGrant, Decrypt, DescribeKey, Encrypt, ListAliases,
-    ListRetirableGrants, RotateKeyOnDemand, ScheduleKeyDeletion,
+    CancelKeyDeletion, CreateAlias, CreateGrant, Decrypt, DescribeKey, EnableKeyRotation, Encrypt,
+    ListAliases, ListRetirableGrants, RotateKeyOnDemand, ScheduleKeyDeletion,
 };
 use pipeline::Caller;
 use shapes::kms::{
-    CancelKeyDeletionRequest, CreateAliasRequest, CreateGrantRequest, GrantOperation, KeyState,
-    ListAliasesRequest, ListRetirableGrantsRequest, RotateKeyOnDemandRequest,
-    ScheduleKeyDeletionRequest,
+    CancelKeyDeletionRequest, CreateAliasRequest, CreateGrantRequest, EnableKeyRotationRequest,
+    GrantOperation, KeyState, ListAliasesRequest, ListRetirableGrantsRequest,
+    RotateKeyOnDemandRequest, ScheduleKeyDeletionRequest,
 };
 
 use crate::decryption::decrypt;
@@ -392,7 +392,7 @@ async fn a_copy_from_before_loses_the_keys_that_were_deleted_since() {
     assert!(none.unwrap().is_empty());
     assert!(kms::fuzzing::opens(&before.services, &arn, &wrapped).unwrap());
     let again = kms::delete_now(&before.services, &deleted).await.unwrap();
-    assert_eq!(again.iter().collect::<Vec<_>>(), [&arn]);
+    assert_eq!(again, [arn.to_string()]);
     // With the root key, the wrapped material and all files of the directory.
     assert!(!kms::fuzzing::opens(&before.services, &arn, &wrapped).unwrap());
     assert!(kms::fuzzing::leftovers(&before.view(), &arn).is_empty());
@@ -491,4 +491,55 @@ async fn what_fails_for_one_account_holds_up_no_other() {
     };
     assert_eq!((ended(HOME), ended(AWAY)), (false, true));
     assert!(kms::fuzzing::leftovers(&world.view(), &gone[1]).is_empty());
+}
+
+#[tokio::test]
+async fn after_a_restore_no_key_is_removed_before_somebody_says_so() {
+    let world = World::new();
+    let admin = world.admin();
+    let (one, other) = (create(&world, &admin).await, create(&world, &admin).await);
+    let rotated = create(&world, &admin).await;
+    let rotation = EnableKeyRotationRequest {
+        key_id: rotated.key_id.clone(),
+        rotation_period_in_days: Some(90),
+    };
+    world
+        .call::<EnableKeyRotation>(&admin, rotation)
+        .await
+        .unwrap();
+    for key in [&one, &other] {
+        let scheduled = schedule(&key.key_id, Some(7));
+        world
+            .call::<ScheduleKeyDeletion>(&admin, scheduled)
+            .await
+            .unwrap();
+    }
+    let commit = async |change: &dyn Fn(&mut store::Batch)| {
+        let mut batch = store::Batch::default();
+        change(&mut batch);
+        world.services.store().commit(batch).await.unwrap();
+    };
+    let now = world.now();
+    commit(&|batch| kms::hold(batch, now)).await;
+    world.pass_days(100).await;
+    let snapshot = world.services.store().snapshot();
+    assert_eq!(kms::held_since(&snapshot), Some(now));
+    let held = kms::held(&snapshot, world.now());
+    let arns = [&one, &other].map(|key| key.arn.clone().unwrap().parse().unwrap());
+    assert_eq!(held.keys, arns.into());
+    // What else is due goes on.
+    let told = world.records(HOME);
+    assert!(told.iter().any(|it| it.event_name == "RotateKey"));
+    world
+        .call::<CancelKeyDeletion>(&admin, cancel(&other.key_id))
+        .await
+        .unwrap();
+    commit(&kms::release).await;
+    assert_eq!(kms::held_since(&world.services.store().snapshot()), None);
+    world.maintain().await;
+    let gone = describe(&one.key_id);
+    let (code, _) = world.failure::<DescribeKey>(&admin, gone).await;
+    assert_eq!(code, "NotFoundException");
+    let kept = describe(&other.key_id);
+    world.call::<DescribeKey>(&admin, kept).await.unwrap();
 }

@@ -134,7 +134,8 @@ impl World {
         let principals: Arc<dyn PrincipalDirectory> = users.clone();
         let sources = Sources::new(identities, users.clone())
             .resources("kms", Arc::new(kms::KeyPolicies))
-            .quotas(Service::Kms, throttle);
+            .quotas(Service::Kms, throttle.clone())
+            .quotas(Service::Strongroom, throttle);
         let shred = directory.path().join("shred.keys");
         let shred = kms::ShredKeys::open(shred, &root, Arc::clone(&entropy)).unwrap();
         let shred = Arc::new(shred);

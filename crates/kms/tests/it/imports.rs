@@ -754,3 +754,66 @@ async fn material_that_has_ended_counts_while_a_key_changes_its_role() {
     let refused = world.failure::<Encrypt>(&admin, encrypt(&key.key_id)).await;
     assert_eq!(refused, pending(&key));
 }
+
+#[tokio::test]
+async fn a_restored_backup_does_not_bring_deleted_material_back() {
+    let world = World::new();
+    let admin = world.admin();
+    let (gone, back, kept) = (
+        symmetric(&world, &admin).await,
+        symmetric(&world, &admin).await,
+        symmetric(&world, &admin).await,
+    );
+    for (number, key) in [&gone, &back, &kept].into_iter().enumerate() {
+        let material = [u8::try_from(number + 1).unwrap(); 32];
+        let input = import(&world, &admin, key, &material).await;
+        world
+            .call::<ImportKeyMaterial>(&admin, input)
+            .await
+            .unwrap();
+    }
+    let backup = world.copied();
+    for key in [&gone, &back] {
+        let input = DeleteImportedKeyMaterialRequest {
+            key_id: key.key_id.clone(),
+            key_material_id: None,
+        };
+        world
+            .call::<DeleteImportedKeyMaterial>(&admin, input)
+            .await
+            .unwrap();
+    }
+    let input = import(&world, &admin, &back, &[2; 32]).await;
+    world
+        .call::<ImportKeyMaterial>(&admin, input)
+        .await
+        .unwrap();
+    let listed = kms::deleted_keys(&world.services.store().snapshot());
+    assert_eq!(listed.len(), 1);
+    let as_text: Vec<String> = listed.iter().map(ToString::to_string).collect();
+    let read: std::collections::BTreeSet<kms::DeletedKey> =
+        as_text.iter().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(read, listed);
+    for wrong in ["x", "00", &"zz".repeat(32)] {
+        let line = as_text[0].rsplit_once(' ').unwrap().0.to_owned() + " " + wrong;
+        assert!(line.parse::<kms::DeletedKey>().is_err(), "{line}");
+    }
+    let deleted = kms::delete_now(&backup.services, &read).await.unwrap();
+    assert_eq!(deleted.len(), 1);
+    assert!(deleted[0].starts_with(gone.arn.as_deref().unwrap()));
+    for (key, works) in [(&gone, false), (&back, true), (&kept, true)] {
+        let done = backup.call::<Encrypt>(&admin, encrypt(&key.key_id)).await;
+        assert_eq!(done.is_ok(), works);
+    }
+    // It is on the list of every backup to come, and its shred key is nowhere.
+    assert_eq!(
+        kms::deleted_keys(&backup.services.store().snapshot()),
+        listed
+    );
+    assert!(
+        kms::delete_now(&backup.services, &read)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}

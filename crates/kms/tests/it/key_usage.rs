@@ -274,18 +274,46 @@ async fn the_report_comes_in_pages_and_wants_a_right() {
 }
 
 #[tokio::test]
+async fn the_report_is_asked_for_five_times_a_second_and_not_more() {
+    let world = World::throttling(&std::collections::BTreeMap::new(), 1);
+    let admin = world.user(HOME, "Admin", Some(ALL));
+    for _ in 0..5 {
+        report(&world, &admin, None).await;
+    }
+    let input = GetKeyUsageInput::default();
+    let (code, _) = world.failure::<GetKeyUsage>(&admin, input).await;
+    assert_eq!(code, "ThrottlingException");
+    world.advance(1);
+    report(&world, &admin, None).await;
+}
+
+#[tokio::test]
 async fn what_is_thirteen_months_old_is_removed() {
     let world = World::new();
     let admin = world.user(HOME, "Admin", Some(ALL));
     let key = create(&world, &admin).await.arn.unwrap();
     world.call::<Encrypt>(&admin, encrypt(&key)).await.unwrap();
     kms::keep_usage(&world.services).await.unwrap();
-    for (days, calls) in [(365, 1), (60, 0)] {
-        world.pass_days(days).await;
-        kms::keep_usage(&world.services).await.unwrap();
-        let found = report(&world, &admin, Some("2026-11")).await;
-        assert_eq!(of(&found, &key).calls, calls, "after {days} days");
-    }
+    let rows = || {
+        let snapshot = world.services.store().snapshot();
+        kms::fuzzing::rows_of_usage(&snapshot)
+    };
+    world.pass_days(365).await;
+    world.call::<Encrypt>(&admin, encrypt(&key)).await.unwrap();
+    kms::keep_usage(&world.services).await.unwrap();
+    let found = report(&world, &admin, Some("2026-11")).await;
+    assert_eq!((of(&found, &key).calls, rows()), (1, 2));
+    world.pass_days(60).await;
+    kms::keep_usage(&world.services).await.unwrap();
+    let found = report(&world, &admin, Some("2027-11")).await;
+    assert_eq!((of(&found, &key).calls, rows()), (1, 1));
+    // What is not kept is not looked for.
+    let old = GetKeyUsageInput {
+        month: Some("2026-11".to_owned()),
+        ..GetKeyUsageInput::default()
+    };
+    let (code, _) = world.failure::<GetKeyUsage>(&admin, old).await;
+    assert_eq!(code, "ValidationException");
 }
 
 #[tokio::test]

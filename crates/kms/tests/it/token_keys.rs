@@ -304,6 +304,18 @@ fn a_deleted_key_is_destroyed_on_the_token_too() {
         exists().unwrap();
         outsiders.run(outsiders.world.pass_days(8));
         outsiders.world.advance(600);
+        // A copy that was restored somewhere else with the same token leaves it alone.
+        let commit = |batch| {
+            let committed = outsiders.world.services.store().commit(batch);
+            outsiders.run(committed).unwrap();
+        };
+        let (mut held, mut released) = (store::Batch::default(), store::Batch::default());
+        kms::hold(&mut held, outsiders.world.now());
+        kms::release(&mut released);
+        commit(held);
+        outsiders.tend();
+        exists().unwrap();
+        commit(released);
         outsiders.tend();
         assert!(matches!(exists(), Err(token::Error::NoKey { .. })));
         assert_eq!(

@@ -130,6 +130,52 @@ fn one_grant_among_many_is_found_at_once() {
 }
 
 #[test]
+fn of_equal_grants_one_is_looked_at_whether_it_covers_or_not() {
+    let mut key = Granted::new();
+    for _ in 0..500 {
+        let limits = subset(&[("a", "1"), ("b", "1")]);
+        key.grant(identity(ALICE), &[GrantedOperation::Decrypt], limits);
+    }
+    let decrypt = GrantedOperation::Decrypt;
+    for (request, expected) in [(&[("a", "1")][..], 0), (&[("a", "1"), ("b", "1")], 2)] {
+        let (found, looked) = key.ask(decrypt, request);
+        // One in the place of each pair.
+        assert!(found <= expected && looked <= 2, "{found} {looked}");
+        assert_eq!(found > 0, expected > 0);
+    }
+}
+
+#[test]
+fn what_a_request_looks_at_is_bounded() {
+    let mut key = Granted::new();
+    // All subsets of twelve pairs but the smallest, so that every place is crowded.
+    let names: Vec<String> = (0..12).map(|number| format!("n{number}")).collect();
+    let pairs_of = |bits: u32| {
+        let chosen = names.iter().enumerate();
+        let chosen = chosen.filter(|(place, _)| bits & (1 << place) != 0);
+        chosen
+            .map(|(_, name)| (name.as_str(), "1"))
+            .collect::<Vec<_>>()
+    };
+    for bits in 1..4096_u32 {
+        let mut pairs = pairs_of(bits);
+        if pairs.len() > 7 {
+            continue;
+        }
+        pairs.push(("never", "1"));
+        let limits = subset(&pairs);
+        key.grant(identity(ALICE), &[GrantedOperation::Decrypt], limits);
+    }
+    let (found, looked) = key.ask(GrantedOperation::Decrypt, &pairs_of(4095));
+    assert_eq!(found, 0);
+    assert!(looked <= LOOKS, "{looked}");
+    // None is looked for under a context that no call can use.
+    let long = "x".repeat(CONTEXT + 1);
+    let (found, looked) = key.ask(GrantedOperation::Decrypt, &[("never", &long)]);
+    assert_eq!((found, looked), (0, 0));
+}
+
+#[test]
 fn grants_for_many_sources_are_not_looked_at_one_by_one() {
     let arn =
         |number: usize| format!("arn:aws:sagemaker:us-east-1:111122223333:feature-group/{number}");

@@ -1,0 +1,62 @@
+use store::SnapshotBuilder;
+
+use super::*;
+
+fn caller(number: usize) -> Caller {
+    let account = "111122223333".parse().ok();
+    Caller::Principal(Arn::new("iam", None, account, &format!("user/u{number}")))
+}
+
+fn used(key: usize, by: usize) -> Use {
+    let account = "111122223333".parse().unwrap();
+    let region = "us-east-1".parse().unwrap();
+    let id = format!("key/00000000-0000-4000-8000-{key:012}");
+    Use {
+        account,
+        key: Arn::new("kms", Some(&region), Some(account), &id),
+        caller: caller(by),
+        operation: "Encrypt",
+        class: Class::Usual,
+        day: 20_000,
+    }
+}
+
+#[test]
+fn what_is_counted_in_memory_is_bounded_and_none_is_lost() {
+    let mut uses = HashMap::new();
+    for number in 0..3 * DETAILED_IN_SHARD {
+        add(&mut uses, used(number, number));
+    }
+    assert!(uses.len() <= 2 * DETAILED_IN_SHARD + 1, "{}", uses.len());
+    assert_eq!(uses.values().sum::<u64>(), 3 * 4096);
+    // One that is told apart goes on to be.
+    add(&mut uses, used(0, 0));
+    assert_eq!(uses[&used(0, 0)], 2);
+    let row = used(0, 0).of_any_key().row().unwrap().text_parts();
+    assert_eq!(row[3..5], ["111122223333", "*"]);
+}
+
+#[test]
+fn rows_of_a_month_are_bounded_and_say_less_where_there_are_many() {
+    let snapshot = SnapshotBuilder::new(&[&KEY_USES]).build(1);
+    let mut room = Room::in_rows(&snapshot);
+    let mut rows = HashSet::new();
+    let mut kinds = [0; 3];
+    for number in 0..3 * DETAILED {
+        let row = room.row(&used(number, number).row().unwrap());
+        let parts = row.text_parts();
+        kinds[usize::from(parts[4] == ANY) + usize::from(parts[5].ends_with(":*"))] += 1;
+        rows.insert(row);
+    }
+    assert_eq!(kinds, [DETAILED; 3]);
+    assert_eq!(rows.len(), 2 * DETAILED + 1);
+    // What is there goes on to be told apart; another month has room of its own.
+    let first = used(0, 0).row().unwrap();
+    assert_eq!(room.row(&first), first);
+    let later = Use {
+        day: 20_040,
+        ..used(7, 7)
+    };
+    let later = later.row().unwrap();
+    assert_eq!(room.row(&later), later);
+}
