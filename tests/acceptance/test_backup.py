@@ -310,6 +310,7 @@ def test_a_directory_that_is_not_served_is_backed_up_with_its_seal(backed, tmp_p
 
 def test_a_backup_of_a_directory_with_a_passphrase_asks_for_it(tmp_path):
     phrase = tmp_path / "phrase"
+    phrase.touch(0o600)
     phrase.write_text("correct horse\n")
     server = Server(tmp_path, "--passphrase-file", str(phrase))
     assert server.stop() == 0
@@ -320,3 +321,50 @@ def test_a_backup_of_a_directory_with_a_passphrase_asks_for_it(tmp_path):
     done = run("restore", str(file), "--data", str(out), input="correct horse\n")
     assert done.returncode == 0, done.stderr
     assert json.loads((out / "seal.json").read_text())["seal"]["kind"] == "passphrase"
+
+
+def resume(server, directory):
+    return run("resume", "--data", str(directory), "--key-file", str(server.directory / "data.key"))
+
+
+def test_a_restored_directory_deletes_no_key_before_it_is_resumed(backed, tmp_path):
+    kms = backed.client("kms")
+    lapsed, kept = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    for key in (lapsed, kept):
+        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert create(backed, "old").returncode == 0
+    there = tmp_path / "there"
+    there.mkdir()
+    done = restore(backed, backed.place / "old", there / "data", "--accept-revival")
+    assert "deletions of KMS keys wait for `strongroom resume`" in done.stdout, done
+    copy = served(backed, there)
+    assert "deletions of KMS keys are on hold" in copy.log_text()
+    copy.client("kms").cancel_key_deletion(KeyId=kept)
+    told, = events(copy.client("cloudtrail"), EventName="Restore")
+    details = told["responseElements"]
+    digest = hashlib.sha256((backed.place / "old").read_bytes()).hexdigest()
+    assert details["backup"]["sha256"] == digest
+    assert details["deletions"] == {"listed": 0, "completeUntil": None, "revivalAccepted": True}
+    before, after = details["lineage"]["before"], details["lineage"]["after"]
+    assert before == json.loads((backed.data / "seal.json").read_text())["lineage"]
+    assert after == json.loads((there / "data" / "seal.json").read_text())["lineage"] != before
+    assert "in use" in one_line(resume(backed, there / "data"))
+    assert copy.stop() == 0
+    done = resume(backed, there / "data")
+    assert (done.returncode, done.stdout) == (0, "deletions of KMS keys go on\n"), done
+    assert "nothing waits" in one_line(resume(backed, there / "data"))
+    copy.start()
+    assert len(events(copy.client("cloudtrail"), EventName="Resume")) == 1
+    assert "on hold" not in copy.log_text().split("ready")[-2]
+    assert copy.client("kms").describe_key(KeyId=kept)["KeyMetadata"]["KeyState"] == "Disabled"
+    assert copy.stop() == 0
+
+
+def test_what_is_backed_up_offline_is_recorded(backed, tmp_path):
+    assert backed.stop() == 0
+    file = tmp_path / "offline"
+    assert run("backup", "offline", str(file), "--data", str(backed.data)).returncode == 0
+    backed.start()
+    end, = events(backed.client("cloudtrail"), EventName="EndBackup")
+    assert end["responseElements"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert len(events(backed.client("cloudtrail"), EventName="StartBackup")) == 1

@@ -663,6 +663,7 @@ CALLS = {
     ("strongroom", "PutBucketEncryption"): lambda w: {
         "Bucket": w.bucket(), "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": w.shared_key},
     ("strongroom", "GetBucketEncryption"): lambda w: {"Bucket": w.bucket()},
+    ("strongroom", "SealServer"): lambda w: {},
     ("sagemaker", "CreateFeatureGroup"): lambda w: group_parameters(name(), w.key_alias()),
     ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "ListFeatureGroups"): lambda w: {},
@@ -718,6 +719,8 @@ REFUSED_THOUGH_PERMITTED = {
     ("ram", "AcceptResourceShareInvitation"): "ResourceShareInvitationArnNotFoundException",
     ("ram", "RejectResourceShareInvitation"): "ResourceShareInvitationArnNotFoundException",
     ("ram", "ListPendingInvitationResources"): "ResourceShareInvitationArnNotFoundException",
+    # The server was started with what opens its seal.
+    ("strongroom", "SealServer"): "SealOpensItselfException",
 }
 
 # Operations that every caller may make.

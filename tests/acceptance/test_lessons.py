@@ -788,6 +788,7 @@ def told(tmp_path_factory, request):
         return needles[name].decode()
 
     phrase = directory / "phrase"
+    phrase.touch(0o600)
     phrase.write_text(canary("passphrase") + "\n")
     running = complete_server(directory, "--log", LOUD, "--passphrase-file", str(phrase))
     request.addfinalizer(lambda: running.process.poll() is None and running.kill())

@@ -50,6 +50,7 @@ def test_a_store_that_is_gone_is_not_made_anew(fresh_server, command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_passphrase_is_asked_for_where_none_is_given(tmp_path, command):
     phrase = tmp_path / "phrase"
+    phrase.touch(0o600)
     phrase.write_text("correct horse\n")
     server = Server(tmp_path, "--passphrase-file", str(phrase))
     assert server.stop() == 0

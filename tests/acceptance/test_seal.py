@@ -33,6 +33,7 @@ def test_a_running_server_is_rewrapped_to_a_passphrase_and_to_another_key(fresh_
     kms = fresh_server.client("kms")
     blob = kms.encrypt(KeyId=kms.create_key()["KeyMetadata"]["Arn"], Plaintext=b"kept")["CiphertextBlob"]
     phrase, other = tmp_path / "phrase", tmp_path / "other.key"
+    phrase.touch(0o600)
     phrase.write_text("correct horse\n")
     done = seal(fresh_server, "rewrap", *key_of(fresh_server), "--new-passphrase-file", str(phrase))
     assert (done.returncode, done.stdout.split(":")[0]) == (0, "sealed with a passphrase"), done.stderr
@@ -54,18 +55,53 @@ def test_a_running_server_is_rewrapped_to_a_passphrase_and_to_another_key(fresh_
     assert "does not open" in one_line(run("recover", "--data", str(fresh_server.data), *key_of(fresh_server)))
 
 
+def in_turn(call):
+    """What the call comes to when its turn has come."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return call()
+        except botocore.exceptions.ClientError as refused:
+            if refused.response["Error"]["Code"] != "ThrottlingException" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def test_who_keeps_being_wrong_waits_and_nothing_begins(fresh_server):
+    own = fresh_server.client("strongroom")
+    for _ in range(3):
+        with pytest.raises(botocore.exceptions.ClientError, match="does not open the seal"):
+            in_turn(lambda: own.rotate_root_key(Current="ab" * 32))
+    with pytest.raises(botocore.exceptions.ClientError, match="try again in [1-4] s"):
+        own.rotate_root_key(Current=(fresh_server.directory / "data.key").read_text())
+    told = events(fresh_server.client("cloudtrail"), EventName="StartRotateRootKey")
+    assert len(told) == 3
+    assert stored(fresh_server)["root_key_generation"] == 0
+
+
+def test_a_passphrase_that_others_can_read_seals_nothing(fresh_server, tmp_path):
+    phrase = tmp_path / "phrase"
+    phrase.touch(0o644)
+    phrase.write_text("correct horse\n")
+    done = seal(fresh_server, "rewrap", *key_of(fresh_server), "--new-passphrase-file", str(phrase))
+    assert "can be read by others" in one_line(done)
+    other = tmp_path / "other"
+    done = run("serve", "--data", str(other), "--passphrase-file", str(phrase), "--listen", "127.0.0.1:0")
+    assert "can be read by others" in one_line(done)
+
+
 def test_what_opens_the_seal_is_needed_to_change_it_and_is_in_no_record(fresh_server, tmp_path):
     wrong, before = secrets.token_hex(32), stored(fresh_server)
     own = fresh_server.client("strongroom")
     for call in (lambda: own.rotate_root_key(Current=wrong), lambda: own.rotate_root_key(Current="correct horse"),
                  lambda: own.rewrap_seal(Current=wrong, NewKind="passphrase", New="planted phrase")):
         with pytest.raises(botocore.exceptions.ClientError, match="does not open the seal"):
-            call()
+            in_turn(call)
     right = (fresh_server.directory / "data.key").read_text()
     for kind, new in (("key-file", "00" * 32), ("key-file", "planted phrase"), ("passphrase", "two\nlines"),
                       ("token", "x")):
         with pytest.raises(botocore.exceptions.ClientError, match="new key file must|no kind of seal"):
-            own.rewrap_seal(Current=right, NewKind=kind, New=new)
+            in_turn(lambda: own.rewrap_seal(Current=right, NewKind=kind, New=new))
     assert stored(fresh_server) == before
     own.rewrap_seal(Current=right, NewKind="passphrase", New="planted phrase")
     own.rotate_root_key(Current="planted phrase")
@@ -214,6 +250,7 @@ def test_shares_of_a_passphrase_that_was_changed_open_nothing(sealed, tmp_path):
     for _ in range(3):
         sealed.process.stdout.readline()
     phrase = tmp_path / "phrase2"
+    phrase.touch(0o600)
     phrase.write_text("another horse\n")
     sealed.clients.url = sealed.url
     done = seal(sealed.clients, "rewrap", "--new-passphrase-file", str(phrase), input=Sealed.PHRASE + "\n",
@@ -251,3 +288,41 @@ def test_what_cannot_be_split_is_refused(sealed):
 def test_a_key_file_is_not_split(fresh_server):
     command = ["seal", "split", "--data", str(fresh_server.data), "--shares", "3", "--threshold", "2"]
     assert "sealed with a key file" in one_line(run(*command, input="x\n"))
+
+
+def test_a_running_server_is_sealed_and_opened_again_as_often_as_one_likes(sealed):
+    clients = sealed.clients
+    assert sealed.unseal(Sealed.PHRASE).stdout == "unsealed\n"
+    for _ in range(3):
+        sealed.process.stdout.readline()
+    kms = clients.client("kms")
+    blob = kms.encrypt(KeyId=sealed.key["KeyId"], Plaintext=b"kept")["CiphertextBlob"]
+    for turn in range(2):
+        done = seal(clients, "now")
+        assert (done.returncode, done.stdout.split(":")[0]) == (0, "sealed"), done.stderr
+        deadline = time.monotonic() + 60
+        while clients.get("/health/ready") != (503, "sealed\n"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert clients.get("/health/live") == (200, "ok\n")
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            kms.list_keys()
+        assert refused.value.response["Error"]["Code"] == "ServiceUnavailable"
+        # Nobody else takes the directory meanwhile.
+        assert "in use" in one_line(run("recover", "--data", str(clients.data)))
+        deadline = time.monotonic() + 60
+        while "too many attempts" in (opened := sealed.unseal(Sealed.PHRASE)).stderr:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert opened.stdout == "unsealed\n", opened.stderr
+        assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"kept"
+        told = events(clients.client("cloudtrail"), EventName="SealServer")
+        assert len(told) == turn + 1 and all("errorCode" not in event for event in told)
+    code, log = sealed.stop()
+    assert code == 0 and log.count("sealing: open requests may finish") == 2
+
+
+def test_a_server_that_opens_by_itself_is_not_sealed(fresh_server):
+    done = seal(fresh_server, "now")
+    assert "opens its seal by itself" in one_line(done)
+    assert fresh_server.get("/health/ready") == (200, "ok\n")

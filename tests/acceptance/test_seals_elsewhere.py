@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 
+import botocore.exceptions
 import pytest
 
 from conftest import Server
@@ -33,6 +34,7 @@ def remote(tmp_path):
             "Condition": {"StringEquals": {"kms:EncryptionContext:strongroom:purpose": "root-key"}}}]}))
     made = iam.create_access_key(UserName="seal")["AccessKey"]
     running.credentials = place / "seal.credentials"
+    running.credentials.touch(0o600)
     running.credentials.write_text(
         f"[sealing]\naws_access_key_id = {made['AccessKeyId']}\naws_secret_access_key = {made['SecretAccessKey']}\n")
     yield running
@@ -88,8 +90,11 @@ def test_a_kms_that_cannot_be_asked_is_named_and_why(remote, tmp_path):
     server = sealed_by(tmp_path / "server", settings(remote))
     assert server.stop() == 0
     nobody = tmp_path / "nobody"
+    nobody.touch(0o600)
     nobody.write_text("[sealing]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x\n")
     assert "UnrecognizedClientException" in refusal(server, settings(remote, credentials_file=str(nobody)))
+    nobody.chmod(0o644)
+    assert "can be read by others" in refusal(server, settings(remote, credentials_file=str(nobody)))
     assert "has no access key for the profile" in refusal(server, settings(remote, profile="default"))
     other = remote.client("kms").create_key()["KeyMetadata"]["Arn"]
     assert "AccessDeniedException" in refusal(server, settings(remote, key=other))
@@ -136,6 +141,12 @@ def test_the_root_key_under_a_kms_is_replaced_and_moved(remote, tmp_path):
     assert own.rotate_root_key()["RootKeyGeneration"] == 1
     with pytest.raises(own.exceptions.ClientError, match="opens by itself nothing"):
         own.rotate_root_key(Current="x")
+    before = (server.data / "seal.json").read_bytes()
+    for current in ({}, {"Current": "x"}):
+        with pytest.raises(own.exceptions.ClientError, match="seal move") as refused:
+            own.rewrap_seal(NewKind="passphrase", New="another horse", **current)
+        assert refused.value.response["Error"]["Code"] == "SealHeldElsewhereException"
+    assert (server.data / "seal.json").read_bytes() == before
     key = server.client("kms").create_key()["KeyMetadata"]["Arn"]
     assert server.stop() == 0
     to = tmp_path / "to.toml"
@@ -147,8 +158,9 @@ def test_the_root_key_under_a_kms_is_replaced_and_moved(remote, tmp_path):
     server.flags = ("--key-file", str(tmp_path / "moved.key"))
     server.start()
     assert server.client("kms").describe_key(KeyId=key)
-    moved, = events(server.client("cloudtrail"), EventName="MoveSeal")
-    assert moved["responseElements"] == {"kind": "key file"}
+    for name in ("StartMoveSeal", "EndMoveSeal"):
+        moved, = events(server.client("cloudtrail"), EventName=name)
+        assert moved["responseElements"] == {"from": "key of another KMS", "kind": "key file"}
     assert server.stop() == 0
     # And back.
     done = run("seal", "move", "--data", str(server.data), *server.flags, "--to", str(server.directory / "sealed.toml"))
@@ -206,6 +218,8 @@ def test_a_token_seals_and_without_it_nothing_opens(token, tmp_path):
     key = server.client("kms").create_key()["KeyMetadata"]["Arn"]
     assert json.loads((server.data / "seal.json").read_text())["seal"] == {"kind": "token", "label": "strongroom-root"}
     assert server.client("strongroom").rotate_root_key()["RootKeyGeneration"] == 1
+    with pytest.raises(botocore.exceptions.ClientError, match="held by a KMS elsewhere or a token"):
+        server.client("strongroom").rewrap_seal(NewKind="key-file", New="ab" * 32)
     assert server.stop() == 0
     server.start()
     assert server.client("kms").describe_key(KeyId=key)

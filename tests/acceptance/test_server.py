@@ -107,6 +107,7 @@ def test_the_wrong_key_file_is_refused(fresh_server, tmp_path):
 
 def test_a_passphrase_seals_and_opens(tmp_path):
     phrase = tmp_path / "phrase"
+    phrase.touch(0o600)
     phrase.write_text("correct horse battery staple\n")
     first = Server(tmp_path, "--passphrase-file", str(phrase))
     key = first.client("kms").create_key()["KeyMetadata"]
@@ -125,6 +126,7 @@ class Sealed:
     def __init__(self, directory, config=""):
         self.directory = directory
         phrase = directory / "phrase"
+        phrase.touch(0o600)
         phrase.write_text(self.PHRASE + "\n")
         first = Server(directory, "--passphrase-file", str(phrase))
         self.key = first.client("kms").create_key()["KeyMetadata"]

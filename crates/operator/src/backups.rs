@@ -28,6 +28,8 @@ pub enum Refused {
     Exists,
     /// Another is being made.
     Running,
+    /// The disk that it would be on has less room than the data takes.
+    NoRoom,
     /// Reading or writing failed.
     Failed(Box<dyn std::error::Error + Send + Sync>),
 }

@@ -53,6 +53,9 @@ pub enum Error {
     /// Another backup is being made.
     #[error("another backup is being made")]
     BackupRunning,
+    /// The disk has too little room.
+    #[error("the place for backups has too little room for another one")]
+    NoRoomForBackup,
     /// The backup could not be made.
     #[error("making a backup failed")]
     Backup(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -77,6 +80,27 @@ pub enum Error {
          bytes without control characters, and does not begin like a share"
     )]
     UnusableSeal,
+    /// A KMS elsewhere or a token has the seal.
+    #[error(
+        "the seal is held by a KMS elsewhere or a token: it is moved with `strongroom seal move`, \
+         while the server is stopped"
+    )]
+    SealElsewhere,
+    /// Another change of the seal is under way, or the caller was wrong a short time ago.
+    #[error("the seal cannot be changed now: try again in {seconds} s")]
+    SealTooSoon {
+        /// Whole seconds.
+        seconds: u64,
+    },
+    /// What the call was decided on has changed before it began.
+    #[error("what this call was decided on has changed meanwhile: nothing was done, call again")]
+    Overtaken,
+    /// The server opens its seal by itself.
+    #[error(
+        "this server opens its seal by itself when it starts: to seal it, stop it and take away \
+         what opens the seal"
+    )]
+    OpensItself,
     /// The seal could not be changed.
     #[error("changing the seal failed")]
     Seal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -119,10 +143,14 @@ impl ServiceError for Error {
             | Self::SealSecret
             | Self::UnusableSeal => ErrorKind::Validation,
             Self::WrongSeal | Self::NoAccount | Self::NotTheFirstAccount => ErrorKind::Denied,
-            Self::BackupExists { .. } | Self::BackupRunning => ErrorKind::Conflict,
-            Self::NoBackupDirectory => ErrorKind::Unavailable,
+            Self::BackupExists { .. }
+            | Self::BackupRunning
+            | Self::SealElsewhere
+            | Self::OpensItself
+            | Self::Overtaken => ErrorKind::Conflict,
+            Self::NoBackupDirectory | Self::NoRoomForBackup => ErrorKind::Unavailable,
             Self::Intent(failed) => failed.kind(),
-            Self::Throttled => ErrorKind::Throttled,
+            Self::Throttled | Self::SealTooSoon { .. } => ErrorKind::Throttled,
             Self::History(_)
             | Self::Unreadable(_)
             | Self::Replay(_)
@@ -142,10 +170,14 @@ impl ServiceError for Error {
             }
             Self::WrongSeal | Self::UnusableSeal | Self::SealSecret => "InvalidSealException",
             Self::NoAccount | Self::NotTheFirstAccount => "AccessDeniedException",
+            Self::SealElsewhere => "SealHeldElsewhereException",
+            Self::OpensItself => "SealOpensItselfException",
+            Self::Overtaken => "ConcurrentModificationException",
             Self::NoBackupDirectory => "BackupNotConfiguredException",
             Self::BackupExists { .. } => "BackupAlreadyExistsException",
             Self::BackupRunning => "BackupInProgressException",
-            Self::Throttled => "ThrottlingException",
+            Self::NoRoomForBackup => "BackupStorageFullException",
+            Self::Throttled | Self::SealTooSoon { .. } => "ThrottlingException",
             Self::History(_)
             | Self::Unreadable(_)
             | Self::Replay(_)
@@ -168,10 +200,15 @@ impl ServiceError for Error {
             | Self::NoBackupDirectory
             | Self::BackupExists { .. }
             | Self::BackupRunning
+            | Self::NoRoomForBackup
             | Self::Throttled
             | Self::SealKind { .. }
             | Self::WrongSeal
             | Self::SealSecret
+            | Self::SealElsewhere
+            | Self::SealTooSoon { .. }
+            | Self::OpensItself
+            | Self::Overtaken
             | Self::UnusableSeal => self.to_string(),
             Self::History(_)
             | Self::Unreadable(_)

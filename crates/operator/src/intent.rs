@@ -5,7 +5,7 @@ use std::sync::Arc;
 use audit::{EventType, Record, UserIdentity};
 use pipeline::{Ctx, Services};
 use serde_json::{Value, json};
-use store::Batch;
+use store::{Batch, CommitError, Read};
 use types::{AccountId, Region, RequestId};
 
 use crate::Error;
@@ -21,9 +21,10 @@ struct About {
 /// Records `Start…` of `what`, with `details` and who asked; does `work`; and records `End…` with
 /// what `outcome` says of its result.
 ///
-/// The connection of a caller may end meanwhile, and with it the call and its own record. What
-/// has begun is done all the same, and both records are there. Fails, and does nothing, if the
-/// first cannot be recorded.
+/// What the call was decided on is a precondition of the first: a right that was taken away
+/// before it begins nothing. The connection of a caller may end meanwhile, and with it the call
+/// and its own record. What has begun is done all the same, and both records are there. Fails, and
+/// does nothing, if the first cannot be recorded.
 pub(crate) async fn carry_out<T: Send + 'static>(
     ctx: &Ctx,
     account: AccountId,
@@ -45,12 +46,15 @@ pub(crate) async fn carry_out<T: Send + 'static>(
             "request": details,
         }),
     };
-    about.record(&format!("Start{what}"), None).await?;
+    let decided_on = ctx.view().reads();
+    about
+        .record(&format!("Start{what}"), None, decided_on)
+        .await?;
     let done = tokio::spawn(async move {
         let result = tokio::task::spawn_blocking(work).await;
         let result = result.map_err(|ended| Error::Effect(Box::new(ended)))?;
         about
-            .record(&format!("End{what}"), Some(outcome(&result)))
+            .record(&format!("End{what}"), Some(outcome(&result)), Vec::new())
             .await?;
         Ok(result)
     });
@@ -58,7 +62,12 @@ pub(crate) async fn carry_out<T: Send + 'static>(
 }
 
 impl About {
-    async fn record(&self, event: &str, outcome: Option<&str>) -> Result<(), Error> {
+    async fn record(
+        &self,
+        event: &str,
+        outcome: Option<&str>,
+        only_if: Vec<Read>,
+    ) -> Result<(), Error> {
         let mut details = self.details.clone();
         if let (Some(outcome), Some(details)) = (outcome, details.as_object_mut()) {
             details.insert("outcome".to_owned(), json!(outcome));
@@ -77,8 +86,11 @@ impl About {
         record.service_event_details = Some(details);
         let mut batch = Batch::default();
         audit::append(&mut batch, Some(self.account), &self.region, now, &record)?;
-        let committed = self.services.store().commit(batch).await;
-        committed.map_err(Error::Intent)?;
-        Ok(())
+        batch.require_all(only_if);
+        match self.services.store().commit(batch).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict) => Err(Error::Overtaken),
+            Err(failed) => Err(Error::Intent(failed)),
+        }
     }
 }

@@ -14,7 +14,7 @@ mod words;
 pub use backups::{Backups, Made, MakeBackup, Refused};
 pub use error::Error;
 pub use ops::explain_request::Explanations;
-pub use seals::{KeepSeal, SealKind, SealRefused, SealState, Seals};
+pub use seals::{KeepSeal, SealKind, SealRefused, SealState, SealTurn, Seals};
 
 use pipeline::Registry;
 
@@ -24,4 +24,5 @@ pub fn register(registry: &mut impl Registry) {
     registry.add::<ops::explain_request::ExplainRequest>();
     registry.add::<ops::rewrap_seal::RewrapSeal>();
     registry.add::<ops::rotate_root_key::RotateRootKey>();
+    registry.add::<ops::seal_server::SealServer>();
 }

@@ -4,3 +4,4 @@ pub(crate) mod create_backup;
 pub(crate) mod explain_request;
 pub(crate) mod rewrap_seal;
 pub(crate) mod rotate_root_key;
+pub(crate) mod seal_server;

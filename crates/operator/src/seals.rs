@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::View;
 use types::AccountId;
@@ -33,8 +34,17 @@ pub enum SealRefused {
     Secret,
     /// What is to open it from now on cannot be used.
     Unusable,
+    /// Whoever holds the KMS key or the token has the last word about the seal.
+    Elsewhere,
     /// Reading or writing failed.
     Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A turn at the seal: nobody else has one until it is dropped.
+pub trait SealTurn: Send {
+    /// Says whether what was given opened the seal. Whoever keeps being wrong waits ever longer
+    /// for the next turn; who says nothing waits as before.
+    fn tried(&mut self, was_wrong: bool);
 }
 
 /// Changes the seal of the deployment that it belongs to. Every change is one step: after a
@@ -46,13 +56,27 @@ pub trait KeepSeal: fmt::Debug + Send + Sync {
     /// The account that the deployment belongs to: its first; `None` before there is one.
     fn owner(&self, view: &View) -> Option<AccountId>;
 
+    /// A turn for `who`, which whoever calls one of the others has. Fails with how long to wait
+    /// if somebody else has the turn, or if `who` was wrong a short time ago.
+    fn turn(&self, who: &str) -> Result<Box<dyn SealTurn>, Duration>;
+
     /// Puts the root key under another seal. Blocks; a passphrase takes about a second.
+    ///
+    /// Fails with [`SealRefused::Elsewhere`] if a KMS elsewhere or a token has it now: what the
+    /// server opens by itself would else be anybody's who may call this.
     fn rewrap(
         &self,
         current: Option<&str>,
         kind: SealKind,
         new: &str,
     ) -> Result<SealState, SealRefused>;
+
+    /// Whether the server, once it is sealed, waits for a passphrase, also when it is started
+    /// anew.
+    fn waits_for_a_passphrase(&self) -> Result<bool, Box<dyn std::error::Error + Send + Sync>>;
+
+    /// Has the server sealed. It goes on with what has begun, and tells nobody when it is done.
+    fn seal(&self);
 
     /// Makes a new root key, which takes the place of the one before.
     fn rotate(&self, current: Option<&str>) -> Result<SealState, SealRefused>;

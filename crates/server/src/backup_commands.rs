@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use store::Batch;
 
 use crate::backup::backups_key;
 use crate::backup_maker::Parts;
 use crate::cli::{BackupCommand, BackupFileArgs, CreateBackupArgs};
-use crate::offline::Offline;
+use crate::offline::{self, Offline};
 use crate::restore::{self, print};
 use crate::signed::{self, Api, GLOBAL};
 
@@ -32,11 +33,7 @@ fn create(args: &CreateBackupArgs) -> anyhow::Result<()> {
         target: "Strongroom",
         region: GLOBAL,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    let answer = runtime.block_on(async {
+    let answer = offline::runtime()?.block_on(async {
         let input = json!({ "Name": args.name });
         let asked = signed::call(&args.client, api, "CreateBackup", &input);
         let answer = tokio::time::timeout(PATIENCE, asked).await;
@@ -60,8 +57,14 @@ fn offline(args: &BackupFileArgs) -> anyhow::Result<()> {
     let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store::Store::snapshot(&offline.store))?;
+    let details = json!({ "path": args.file.display().to_string() });
+    offline.record("StartBackup", details, Batch::default())?;
     let parts = Parts::of(&offline.store, &keyring, directory.path(), clock.now())?;
     let made = parts.write(&args.file, &backups_key(directory.root()), &*entropy)?;
+    let details = json!({
+        "path": made.path, "revision": made.revision, "sha256": made.sha256, "outcome": "made",
+    });
+    offline.record("EndBackup", details, Batch::default())?;
     offline.store.close();
     print(&told(made.revision, made.bytes, &made.sha256, &made.path))
 }

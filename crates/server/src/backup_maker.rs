@@ -109,7 +109,8 @@ impl Parts {
         key: &Key32,
         entropy: &dyn Entropy,
     ) -> Result<Made, MakeError> {
-        let partial = partial(path, entropy);
+        let lineage = self.lineage(path)?;
+        let partial = partial(path, &lineage, entropy);
         let written = self.write_partial(&partial, key, entropy);
         let named = written.and_then(|made| {
             let read = read_back(&partial, key)?;
@@ -140,6 +141,12 @@ impl Parts {
         })
     }
 
+    /// Which line of commits it is a backup of.
+    fn lineage(&self, path: &Path) -> Result<String, SealError> {
+        let seal = Seal::parse(&self.seal, path.to_path_buf())?;
+        Ok(seal.lineage().to_owned())
+    }
+
     fn write_partial(
         &self,
         path: &Path,
@@ -158,9 +165,7 @@ impl Parts {
             revision,
             made: self.now.to_iso8601(),
             release: env!("CARGO_PKG_VERSION").to_owned(),
-            lineage: Seal::parse(&self.seal, path.to_path_buf())?
-                .lineage()
-                .to_owned(),
+            lineage: self.lineage(path)?,
         };
         let mut writer = Writer::begin(file, (&self.seal, key), &about, entropy)?;
         writer.deleted(&kms::deleted_keys(&self.snapshot))?;
@@ -173,25 +178,32 @@ impl Parts {
     }
 }
 
-/// Where a backup is written until it is whole: a name that no backup has.
-fn partial(path: &Path, entropy: &dyn Entropy) -> PathBuf {
+/// Where a backup of `lineage` is written until it is whole: a name that no backup has.
+fn partial(path: &Path, lineage: &str, entropy: &dyn Entropy) -> PathBuf {
     let mut suffix = [0; 8];
     entropy.fill(&mut suffix);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}{PARTIAL}", hex::encode(suffix)))
+    let suffix = hex::encode(suffix);
+    path.with_file_name(format!(".{name}.{suffix}{}", ending(lineage)))
+}
+
+/// How the names of such files of `lineage` end: another deployment may use the same place.
+fn ending(lineage: &str) -> String {
+    format!(".{lineage}{PARTIAL}")
 }
 
 /// How the names of such files end.
 const PARTIAL: &str = ".partial";
 
-/// Removes what backups of a server that was killed have left in `directory`.
-fn sweep(directory: &Path) -> Result<(), FileError> {
+/// Removes what backups of a server that was killed have left in `directory`, of this `lineage`.
+fn sweep(directory: &Path, lineage: &str) -> Result<(), FileError> {
+    let ending = ending(lineage);
     let failed = file::failed("reading", directory);
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with('.') && name.ends_with(PARTIAL) {
+        if name.starts_with('.') && name.ends_with(&ending) {
             let path = entry.path();
             fs::remove_file(&path).map_err(file::failed("removing", &path))?;
         }
@@ -203,6 +215,12 @@ fn sweep(directory: &Path) -> Result<(), FileError> {
 fn read_back(path: &Path, key: &Key32) -> Result<(u64, u64, [u8; 32]), MakeError> {
     let mut reader = Sealed::open(path)?.unsealed(key)?;
     while reader.item()?.is_some() {}
+    let (length, digest) = digest(path)?;
+    Ok((reader.about().revision, length, digest))
+}
+
+/// Size and SHA-256 of the file at `path`.
+pub(crate) fn digest(path: &Path) -> Result<(u64, [u8; 32]), FileError> {
     let failed = file::failed("reading", path);
     let mut file = File::open(path).map_err(failed)?;
     let (mut digest, mut length) = (Sha256::new(), 0);
@@ -210,7 +228,7 @@ fn read_back(path: &Path, key: &Key32) -> Result<(u64, u64, [u8; 32]), MakeError
     loop {
         let read = file.read(&mut piece).map_err(failed)?;
         if read == 0 {
-            return Ok((reader.about().revision, length, digest.finish()));
+            return Ok((length, digest.finish()));
         }
         digest.update(piece.get(..read).unwrap_or_default());
         length += u64::try_from(read).unwrap_or(0);
@@ -250,11 +268,17 @@ impl MakeBackup for Maker {
         if self.running.swap(true, Ordering::AcqRel) {
             return Err(Refused::Running);
         }
-        let made = sweep(directory)
+        let _running = Running(&self.running);
+        let room =
+            has_room(directory, &self.data).map_err(|failed| Refused::Failed(Box::new(failed)))?;
+        if !room {
+            return Err(Refused::NoRoom);
+        }
+        let made = Seal::read(&self.data)
             .map_err(MakeError::from)
+            .and_then(|seal| Ok(sweep(directory, seal.lineage())?))
             .and_then(|()| Parts::of(&store, &self.keyring, &self.data, self.clock.now()))
             .and_then(|parts| parts.write(&path, self.key.key(), &*self.entropy));
-        self.running.store(false, Ordering::Release);
         made.map_err(|failed| match failed {
             MakeError::Exists { .. } => Refused::Exists,
             failed => Refused::Failed(Box::new(failed)),
@@ -262,10 +286,88 @@ impl MakeBackup for Maker {
     }
 }
 
+/// One that is being made, however that ends.
+struct Running<'a>(&'a AtomicBool);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Whether a backup of `data` fits into `directory`, and a twentieth of that disk stays free: a
+/// store on the same disk has to go on.
+fn has_room(directory: &Path, data: &Path) -> Result<bool, FileError> {
+    let disk = rustix::fs::statvfs(directory).map_err(io::Error::from);
+    let disk = disk.map_err(file::failed("looking at", directory))?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let spare = disk.f_blocks.saturating_mul(disk.f_frsize) / 20;
+    let needed = size_of(data).map_err(file::failed("looking at", data))?;
+    Ok(free > needed.saturating_add(spare))
+}
+
+/// Bytes of all files in `directory`, those that go away meanwhile left out.
+fn size_of(directory: &Path) -> io::Result<u64> {
+    let mut size = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let Ok(about) = entry.metadata() else {
+            continue;
+        };
+        size += if about.is_dir() {
+            size_of(&entry.path()).unwrap_or(0)
+        } else {
+            about.len()
+        };
+    }
+    Ok(size)
+}
+
 impl std::fmt::Debug for Maker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Maker")
             .field("directory", &self.directory)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::SystemEntropy;
+
+    use super::*;
+
+    #[test]
+    fn what_another_deployment_is_writing_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let [own, other] = ["aa", "bb"]
+            .map(|lineage| partial(&dir.path().join("nightly"), lineage, &SystemEntropy));
+        for file in [&own, &other, &dir.path().join("nightly")] {
+            fs::write(file, "x").unwrap();
+        }
+        sweep(dir.path(), "aa").unwrap();
+        assert!(!own.exists() && other.exists());
+        assert!(dir.path().join("nightly").exists());
+    }
+
+    #[test]
+    fn one_that_ends_in_a_panic_is_not_running_any_more() {
+        let running = AtomicBool::new(true);
+        let ended = std::panic::catch_unwind(|| {
+            let _running = Running(&running);
+            panic!("a bug");
+        });
+        assert!(ended.is_err() && !running.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn a_backup_leaves_room_on_the_disk() {
+        let (place, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        assert!(has_room(place.path(), data.path()).unwrap());
+        // Larger than any disk, and no byte of it written.
+        let file = File::create(data.path().join("large")).unwrap();
+        file.set_len(1 << 43).unwrap();
+        assert!(!has_room(place.path(), data.path()).unwrap());
+        assert_eq!(size_of(data.path()).unwrap(), 1 << 43);
     }
 }

@@ -46,6 +46,13 @@ pub enum Command {
         --deletions gone older.backup"
     )]
     Restore(RestoreArgs),
+    /// Let a restored data directory delete KMS keys again.
+    ///
+    /// After a restore no KMS key is removed, and none on a token destroyed, until this says so:
+    /// a deletion may have been cancelled since the backup, and another server may use the token.
+    /// Needs the directory's lock and its seal, and says what the next start carries out.
+    #[command(after_help = "EXAMPLE:\n  strongroom resume --data ./restored --key-file ./data.key")]
+    Resume(DirectoryArgs),
     /// Check the audit log of a data directory that is not served.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -614,6 +621,11 @@ pub struct RecoverArgs {
 /// What to do with the seal.
 #[derive(Debug, Subcommand)]
 pub enum SealCommand {
+    /// Seal a running server: it forgets every key, and waits for `strongroom unseal`.
+    ///
+    /// A signed call; needs no secret. Refused by a server that opens its seal by itself.
+    #[command(after_help = "EXAMPLE:\n  strongroom seal now --data ./data")]
+    Now(SealNowArgs),
     /// Put the root key of a running server under another key file or passphrase.
     ///
     /// Calls the server, which goes on serving, with what opens its seal now. A key file that
@@ -647,6 +659,14 @@ pub enum SealCommand {
     Split(SplitArgs),
 }
 
+/// Flags of `strongroom seal now`.
+#[derive(Debug, Args)]
+pub struct SealNowArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// Which server, and what opens its seal now.
 #[derive(Debug, Args)]
 pub struct CurrentSealArgs {
@@ -659,9 +679,6 @@ pub struct CurrentSealArgs {
     /// A file whose first line is the passphrase that opens the seal now.
     #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
     pub passphrase_file: Option<PathBuf>,
-    /// The server opens its seal by itself: a KMS or a token.
-    #[arg(long, conflicts_with_all = ["key_file", "passphrase_file"])]
-    pub no_secret: bool,
 }
 
 /// Flags of `strongroom seal move`.
@@ -695,6 +712,9 @@ pub struct RotateRootArgs {
     /// The server and its seal.
     #[command(flatten)]
     pub current: CurrentSealArgs,
+    /// The server opens its seal by itself: a KMS or a token.
+    #[arg(long, conflicts_with_all = ["key_file", "passphrase_file"])]
+    pub no_secret: bool,
 }
 
 /// Flags of `strongroom seal split`.

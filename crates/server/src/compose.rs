@@ -11,6 +11,7 @@ use pipeline::sources::{LinkedRoles, Principals, Sources};
 use pipeline::{KnownActions, Parts, Services, ServicesBuilder};
 use store::embedded::Options;
 use store::{CommitError, EmbeddedStore, OpenError, Store, View};
+use tokio::sync::Notify;
 use types::{Clock, Entropy, Region, Service, SystemClock};
 
 use crate::backup::backups_key;
@@ -59,11 +60,12 @@ pub(crate) enum ComposeError {
 
 /// Opens the store in `directory`, composes the services on it, and makes the AWS owned
 /// keys of the configured regions that are missing. Tokens of identity providers are verified
-/// with the keys that `issuers` has.
+/// with the keys that `issuers` has; `sealing` is told when the server is to be sealed.
 pub(crate) async fn deployment(
     directory: &DataDirectory,
     config: &Config,
     issuers: Arc<Issuers>,
+    sealing: Arc<Notify>,
 ) -> Result<Deployment, ComposeError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -76,7 +78,7 @@ pub(crate) async fn deployment(
     let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), memory));
     let identities = Arc::new(iam::Identities::default());
     let quotas = &config.quotas;
-    let quotas = kms::RequestQuotas::new(&quotas.per_second, quotas.factor)?;
+    let quotas = Arc::new(kms::RequestQuotas::new(&quotas.per_second, quotas.factor)?);
     let sources = Sources::new(identities, Arc::new(iam::OrganizationTree::default()))
         .resources("iam", Arc::new(iam::IamResources))
         .resources("organizations", Arc::new(iam::OrganizationResources))
@@ -84,7 +86,9 @@ pub(crate) async fn deployment(
         .resources("ram", Arc::new(ram::Shares))
         .resources("s3", Arc::new(s3::Buckets))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups))
-        .quotas(Service::Kms, Arc::new(quotas))
+        .quotas(Service::Kms, quotas.clone())
+        // `GetKeyUsage` is there.
+        .quotas(Service::Strongroom, quotas)
         .calls_per_second(config.limits.calls_per_second);
     let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
@@ -135,6 +139,8 @@ pub(crate) async fn deployment(
     let keeper = Keeper::new(
         directory.path().to_path_buf(),
         config.directory.seal.clone(),
+        Arc::clone(&clock),
+        sealing,
     );
     parts.insert(Arc::new(operator::Seals(Arc::new(keeper))));
     parts.insert(Arc::new(config.resource_quotas));

@@ -33,7 +33,7 @@ pub(crate) struct DataDirectory {
     path: PathBuf,
     root: LockedKey32,
     fresh: bool,
-    _lock: Arc<DirectoryLock>,
+    lock: Arc<DirectoryLock>,
 }
 
 /// An empty directory that is being restored, locked until the value is dropped.
@@ -62,7 +62,7 @@ impl Drop for DirectoryLock {
 #[derive(Debug)]
 pub(crate) struct SealedDirectory {
     path: PathBuf,
-    lock: DirectoryLock,
+    lock: Arc<DirectoryLock>,
 }
 
 /// A directory at start.
@@ -193,23 +193,30 @@ impl DataDirectory {
             path,
             root,
             fresh,
-            _lock: lock,
+            lock,
         }
     }
 
     /// Whether the first account has been committed.
     pub(crate) fn is_initialised(&self) -> Result<bool, SealError> {
-        seal::is_initialised(&self.path)
+        let seal = seal::Seal::read(&self.path)?.genuine(self.root())?;
+        Ok(seal.is_initialised())
     }
 
     /// Notes that the first account has been committed.
     pub(crate) fn note_initialised(&self) -> Result<(), SealError> {
-        seal::note_initialised(&self.path)
+        seal::note_initialised(&self.path, self.root())
     }
 
     /// Fails if the store that the directory held is not there: opening would make another.
     pub(crate) fn check_store(&self) -> Result<(), DirectoryError> {
         check_store(&self.path)
+    }
+
+    /// The directory without its data key, which is wiped. It stays locked.
+    pub(crate) fn sealed(self) -> SealedDirectory {
+        let Self { path, lock, .. } = self;
+        SealedDirectory { path, lock }
     }
 
     /// The data key: the root of every key that is derived for the data.
@@ -318,7 +325,7 @@ impl SealedDirectory {
 
     /// The directory, opened with the root key that its passphrase has given.
     pub(crate) fn open(self, root: Key32) -> DataDirectory {
-        DataDirectory::new(self.path, root, false, self.lock)
+        DataDirectory::locked(self.path, root, false, self.lock)
     }
 }
 
@@ -343,7 +350,10 @@ fn unseal(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, Direct
     let path = config.data.clone();
     Ok(match seal::open(&path, &config.seal)? {
         Opened::Data(root) => Start::Open(DataDirectory::new(path, root, false, lock)),
-        Opened::NeedsPassphrase => Start::Sealed(SealedDirectory { path, lock }),
+        Opened::NeedsPassphrase => {
+            let lock = Arc::new(lock);
+            Start::Sealed(SealedDirectory { path, lock })
+        }
     })
 }
 
@@ -435,6 +445,32 @@ mod tests {
         drop(first);
         let second = DataDirectory::open_or_create(&config, &SystemEntropy);
         assert!(matches!(second, Err(DirectoryError::StoreMissing { .. })));
+    }
+
+    #[test]
+    fn whoever_can_write_the_seal_s_file_makes_no_fresh_start_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        let first = opened(&config);
+        first.note_initialised().unwrap();
+        assert!(first.is_initialised().unwrap());
+        drop(first);
+        let path = config.data.join("seal.json");
+        let good = fs::read_to_string(&path).unwrap();
+        let lineage = seal::Seal::read(&config.data).unwrap().lineage().to_owned();
+        for (from, to) in [
+            ("\"initialised\": true", "\"initialised\": false"),
+            (lineage.as_str(), &"0".repeat(32)),
+            ("\"root_key_generation\": 0", "\"root_key_generation\": 7"),
+        ] {
+            assert!(good.contains(from));
+            fs::write(&path, good.replace(from, to)).unwrap();
+            let refused = DataDirectory::open(&config).map(drop);
+            let damaged = DirectoryError::Seal(SealError::Damaged { path: path.clone() });
+            assert_eq!(refused.unwrap_err().to_string(), damaged.to_string());
+        }
+        fs::write(&path, &good).unwrap();
+        assert!(DataDirectory::open(&config).is_ok());
     }
 
     #[test]

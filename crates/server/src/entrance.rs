@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::front::Front;
+use crate::front::{Door, Front};
 use crate::listener::Listener;
 use crate::observability;
 use crate::tls::{self, Tls};
@@ -27,10 +27,10 @@ pub(crate) struct Entrance {
     tls: Option<Arc<Tls>>,
 }
 
-/// The running listeners.
+/// A running listener.
 pub(crate) struct Listening {
-    main: JoinHandle<()>,
-    unseal: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+    close: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
 
 impl Entrance {
@@ -56,37 +56,35 @@ impl Entrance {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// Begins to answer with `front`, until `stopped` changes.
-    ///
-    /// A front that takes passphrases takes them on `unseal_listen` alone, if configured.
-    pub(crate) async fn listen(
+    /// Begins to answer with `front`, which takes passphrases here too unless `unseal_listen` is
+    /// configured.
+    pub(crate) fn listen(
         &mut self,
         config: &Config,
         front: &Arc<Front>,
-        stopped: &watch::Receiver<bool>,
     ) -> anyhow::Result<Listening> {
-        let apart = config.unseal_listen.filter(|_| front.takes_passphrases());
-        let mut unseal = None;
-        if let Some(listen) = apart {
-            let socket = bound(listen).await?;
-            let address = address_of(&socket)?;
-            info!(%address, "passphrases are taken here alone");
-            warn_if_readable(address, self.scheme());
-            let (close, closed) = watch::channel(false);
-            let mut listener = self.listener(config, socket);
-            listener.connections = UNSEAL_CONNECTIONS;
-            let door = front.door(false, true);
-            unseal = Some((close, tokio::spawn(listener.serve(door, closed))));
-        } else if front.takes_passphrases() {
-            warn_if_readable(self.address, self.scheme());
-        }
         let socket = self.socket.take().context("listening already")?;
-        let door = front.door(true, unseal.is_none());
-        let main = self.listener(config, socket).serve(door, stopped.clone());
-        Ok(Listening {
-            main: tokio::spawn(main),
-            unseal,
-        })
+        let door = front.door(true, config.unseal_listen.is_none());
+        Ok(Listening::begin(self.listener(config, socket), door))
+    }
+
+    /// Begins to take passphrases for `front` on `unseal_listen` alone, if that is configured.
+    pub(crate) async fn listen_for_passphrases(
+        &self,
+        config: &Config,
+        front: &Arc<Front>,
+    ) -> anyhow::Result<Option<Listening>> {
+        let Some(listen) = config.unseal_listen else {
+            warn_if_readable(self.address, self.scheme());
+            return Ok(None);
+        };
+        let socket = bound(listen).await?;
+        let address = address_of(&socket)?;
+        info!(%address, "passphrases are taken here alone");
+        warn_if_readable(address, self.scheme());
+        let mut listener = self.listener(config, socket);
+        listener.connections = UNSEAL_CONNECTIONS;
+        Ok(Some(Listening::begin(listener, front.door(false, true))))
     }
 
     fn listener(&self, config: &Config, socket: TcpListener) -> Listener {
@@ -102,20 +100,21 @@ impl Entrance {
 }
 
 impl Listening {
-    /// Closes the listener for passphrases, if there is one: the server is open.
-    pub(crate) fn no_more_passphrases(&mut self) {
-        if let Some((close, _)) = &self.unseal {
-            close.send_replace(true);
-        }
+    fn begin(listener: Listener, door: Door) -> Self {
+        let (close, closed) = watch::channel(false);
+        let task = tokio::spawn(listener.serve(door, closed));
+        Self { close, task }
     }
 
-    /// Waits for the listeners, which have been told to stop.
-    pub(crate) async fn end(mut self) -> anyhow::Result<()> {
-        self.no_more_passphrases();
-        if let Some((_, listener)) = self.unseal {
-            listener.await.context("the unseal listener failed")?;
-        }
-        self.main.await.context("the listener failed")
+    /// Takes no more connections; requests that have begun may end.
+    pub(crate) fn close(&self) {
+        self.close.send_replace(true);
+    }
+
+    /// Closes it and waits for its end.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.close();
+        self.task.await.context("a listener failed")
     }
 }
 

@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::Poll;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::request::Parts;
@@ -28,9 +29,10 @@ use crate::unseal::{Progress, Unsealer};
 pub(crate) struct Front {
     entropy: Arc<dyn Entropy>,
     refusals: Refusals,
-    /// On a server that started sealed.
-    unsealer: Option<Unsealer>,
-    open: OnceLock<HttpService>,
+    /// On a server that is sealed, or was.
+    unsealer: ArcSwapOption<Unsealer>,
+    /// On one that is open.
+    open: ArcSwapOption<HttpService>,
 }
 
 /// What one listener answers.
@@ -43,23 +45,29 @@ pub(crate) struct Door {
 
 impl Front {
     /// A front that answers no calls yet.
-    pub(crate) fn new(entropy: Arc<dyn Entropy>, unsealer: Option<Unsealer>) -> Self {
+    pub(crate) fn new(entropy: Arc<dyn Entropy>) -> Self {
         Self {
             entropy,
             refusals: Refusals::new(Arc::new(SystemClock::new())),
-            unsealer,
-            open: OnceLock::new(),
+            unsealer: ArcSwapOption::empty(),
+            open: ArcSwapOption::empty(),
         }
+    }
+
+    /// From now on `unsealer` tries passphrases, until the front is open.
+    pub(crate) fn take_passphrases(&self, unsealer: Unsealer) {
+        self.unsealer.store(Some(Arc::new(unsealer)));
     }
 
     /// From now on calls are answered by `service`.
     pub(crate) fn open(&self, service: HttpService) {
-        let _already_open = self.open.set(service);
+        self.open.store(Some(Arc::new(service)));
     }
 
-    /// Whether an operator's passphrase is waited for, or has been.
-    pub(crate) fn takes_passphrases(&self) -> bool {
-        self.unsealer.is_some()
+    /// From now on calls are refused. Returns what answered them, which those that have begun
+    /// still hold.
+    pub(crate) fn seal(&self) -> Option<Arc<HttpService>> {
+        self.open.swap(None)
     }
 
     /// The door of a listener that answers calls if `calls`, and takes passphrases if `unseals`.
@@ -67,7 +75,7 @@ impl Front {
         Door {
             front: Arc::clone(self),
             calls,
-            unseals: unseals && self.unsealer.is_some(),
+            unseals,
         }
     }
 }
@@ -82,15 +90,20 @@ impl Door {
         let id = RequestId::generate(&*self.front.entropy);
         let (parts, body) = request.into_parts();
         let exempt = exempt::find(&parts.method, parts.uri.path());
-        let response = match (exempt, self.front.open.get()) {
+        let open = self.front.open.load_full();
+        let unsealer = self.front.unsealer.load_full();
+        let unsealer = unsealer.filter(|_| self.unseals);
+        let response = match (exempt, open.as_deref()) {
             // Calls are checked by the service, which knows their protocols.
             (Some(_), _) if let Err(error) = wire::Limits::default().check(&parts) => {
                 closing(ReplyTo::unknown(None, Protocol::RestJson, id).refuse(&error))
             }
             (Some(Exempt::Live), _) => plain(StatusCode::OK, "ok\n"),
             (Some(Exempt::Ready), open) => ready(open),
-            (Some(Exempt::Unseal), open) if self.unseals => {
-                Box::pin(self.unseal(peer, body, open.is_some(), id)).await
+            (Some(Exempt::Unseal), open) if let Some(unsealer) = &unsealer => {
+                // Once open there is nothing to try a passphrase on.
+                let unsealer = Some(&**unsealer).filter(|_| open.is_none());
+                Box::pin(unseal(unsealer, peer, body, id)).await
             }
             (_, Some(service)) if self.calls => {
                 let call = pin!(service.call(peer, &parts, body, id));
@@ -100,50 +113,6 @@ impl Door {
             (_, None) => self.sealed(peer, &parts, id),
         };
         Ok(response.map(Full::new))
-    }
-
-    async fn unseal(
-        &self,
-        peer: &Peer,
-        body: Incoming,
-        is_open: bool,
-        id: RequestId,
-    ) -> Response<Bytes> {
-        let reply = ReplyTo::unknown(None, Protocol::RestJson, id);
-        // Once open there is nothing to try a passphrase on.
-        let Some(unsealer) = self.front.unsealer.as_ref().filter(|_| !is_open) else {
-            return closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")));
-        };
-        let from = peer.address.ip();
-        match unsealer.attempt(from, body).await {
-            Ok(Progress::Open) => {
-                info!(peer = %peer.address, request = %id, "unsealed");
-                closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")))
-            }
-            Ok(Progress::Collecting {
-                given,
-                needed,
-                sets,
-            }) => {
-                info!(peer = %peer.address, request = %id, given, needed, "a share was given");
-                let text = format!(
-                    "{{\"Sealed\":true,\"Given\":{given},\"Needed\":{needed},\"Sets\":{sets}}}"
-                );
-                closing(reply.written(Bytes::from(text)))
-            }
-            Err(still) => {
-                let refusal = still.refusal();
-                metrics::counter!("strongroom_unseal_refused_total", "code" => refusal.code.to_string())
-                    .increment(1);
-                warn!(peer = %peer.address, request = %id, code = %refusal.code, "still sealed");
-                let mut response = closing(reply.error(&refusal));
-                if let Some(seconds) = still.retry_after() {
-                    let headers = response.headers_mut();
-                    headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-                }
-                response
-            }
-        }
     }
 
     /// The bytes that answer a head which was refused. Nobody knows its protocol: JSON is what
@@ -203,6 +172,49 @@ impl Door {
         let refusals = &self.front.refusals;
         refusals.note(Some(peer.address.ip()), &refusal.code, id);
         closing(ReplyTo::unknown(None, wire::protocol_of(parts), id).error(&refusal))
+    }
+}
+
+/// Has `unsealer` try what is in `body`; without one the server is open.
+async fn unseal(
+    unsealer: Option<&Unsealer>,
+    peer: &Peer,
+    body: Incoming,
+    id: RequestId,
+) -> Response<Bytes> {
+    let reply = ReplyTo::unknown(None, Protocol::RestJson, id);
+    let Some(unsealer) = unsealer else {
+        return closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")));
+    };
+    let from = peer.address.ip();
+    match unsealer.attempt(from, body).await {
+        Ok(Progress::Open) => {
+            info!(peer = %peer.address, request = %id, "unsealed");
+            closing(reply.written(Bytes::from_static(b"{\"Sealed\":false}")))
+        }
+        Ok(Progress::Collecting {
+            given,
+            needed,
+            sets,
+        }) => {
+            info!(peer = %peer.address, request = %id, given, needed, "a share was given");
+            let text = format!(
+                "{{\"Sealed\":true,\"Given\":{given},\"Needed\":{needed},\"Sets\":{sets}}}"
+            );
+            closing(reply.written(Bytes::from(text)))
+        }
+        Err(still) => {
+            let refusal = still.refusal();
+            metrics::counter!("strongroom_unseal_refused_total", "code" => refusal.code.to_string())
+                .increment(1);
+            warn!(peer = %peer.address, request = %id, code = %refusal.code, "still sealed");
+            let mut response = closing(reply.error(&refusal));
+            if let Some(seconds) = still.retry_after() {
+                let headers = response.headers_mut();
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            response
+        }
     }
 }
 

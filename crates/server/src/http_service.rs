@@ -181,7 +181,13 @@ impl HttpService {
                 return self.turned_away(peer, protocol, &refusal, id);
             }
         };
-        self.dispatch(arrived, &body, origin, id).await
+        let is_own = arrived.envelope.service() == Service::Strongroom;
+        let response = self.dispatch(arrived, &body, origin, id).await;
+        if is_own {
+            // It may hold what opens the seal.
+            body::wipe(body);
+        }
+        response
     }
 
     /// Answers and records a request that is signed with an access key that may not sign, and

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Recover(args) => server::recover::run(&args),
         Command::Backup(command) => server::backup_commands::run(&command),
         Command::Restore(args) => server::restore::run(&args),
+        Command::Resume(args) => server::restore::resume(&args),
         Command::Audit(AuditCommand::Verify(args)) => server::audit_log::verify(&args),
         Command::Credentials(CredentialsCommand::Reset(args)) => server::reset::run(&args),
         Command::Seal(command) => server::seal_commands::run(&command),

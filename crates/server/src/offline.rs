@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use crypto::SystemEntropy;
-use store::EmbeddedStore;
-use types::{Clock, Entropy, SystemClock};
+use serde_json::Value;
+use store::{Batch, EmbeddedStore, Store, View};
+use types::{Clock, Entropy, Region, SystemClock};
+
+use crate::bootstrap::{self, BootstrapError};
+use crate::signed::GLOBAL;
 
 use crate::cli::DirectoryArgs;
 use crate::config::DirectoryConfig;
@@ -39,6 +44,42 @@ impl Offline {
             entropy,
         })
     }
+
+    /// Commits `batch`, and with it in the first account's history that whoever has the seal did
+    /// `event`.
+    pub(crate) fn record(&self, event: &str, details: Value, batch: Batch) -> anyhow::Result<()> {
+        record(
+            &self.store,
+            (&*self.clock, &*self.entropy),
+            (event, details),
+            batch,
+        )
+    }
+}
+
+/// See [`Offline::record`].
+pub(crate) fn record(
+    store: &dyn Store,
+    (clock, entropy): (&dyn Clock, &dyn Entropy),
+    (event, details): (&str, Value),
+    mut batch: Batch,
+) -> anyhow::Result<()> {
+    let view = View::recording(store.snapshot());
+    let account = iam::first_account(&view).ok_or(BootstrapError::Lost)?;
+    let (region, now): (Region, _) = (GLOBAL.parse()?, clock.now());
+    let about = (account, event);
+    let record = bootstrap::internal_record(about, details, &region, now, entropy);
+    audit::append(&mut batch, Some(account), &region, now, &record)?;
+    runtime()?.block_on(store.commit(batch))?;
+    Ok(())
+}
+
+/// What a command waits on.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime failed")
 }
 
 /// Locks a data directory and opens its seal; a passphrase that no file names is asked for.

@@ -1,5 +1,5 @@
 //! `strongroom restore`: a data directory from a backup, without the keys that were deleted
-//! since.
+//! since; and `strongroom resume`, which lets it delete keys itself again.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,16 +15,17 @@ use crypto::secret::Key32;
 use kms::DeletedKey;
 use pipeline::sources::{Principals, Sources};
 use pipeline::{Parts, ServicesBuilder};
+use serde_json::json;
 use store::embedded::rebuild;
-use store::{EmbeddedStore, Store};
-use types::Arn;
+use store::{Batch, EmbeddedStore, Store};
 
 use crate::backup::{About, Reader, Sealed, backups_key};
 use crate::cli::{BackupFileArgs, DirectoryArgs, RestoreArgs};
 use crate::config::DirectoryConfig;
 use crate::directory::{Claim, DataDirectory};
+use crate::offline::Offline;
 use crate::seal::{Opened, Seal};
-use crate::{compose, file, offline, passphrase};
+use crate::{backup_maker, compose, file, offline, passphrase};
 
 /// An opened backup, and what it takes to restore it.
 struct Unsealed {
@@ -173,7 +174,7 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
     let config = DirectoryConfig::of(&args.directory)?;
     let claim = Claim::of(&config.data)?;
     let restored = unseal(&args.file, &args.directory)
-        .and_then(|backup| restore(backup, &claim, &deletions, args.accept_revival));
+        .and_then(|backup| restore(backup, &claim, &deletions, args));
     match restored {
         Ok(text) => print(&text),
         Err(failed) => {
@@ -191,7 +192,7 @@ fn restore(
     backup: Unsealed,
     claim: &Claim,
     deletions: &Deletions,
-    accept_revival: bool,
+    args: &RestoreArgs,
 ) -> anyhow::Result<String> {
     let Unsealed {
         seal,
@@ -213,18 +214,30 @@ fn restore(
     }
     let reach = deletions.reach(&about.lineage, revision);
     let has_keys = kms::has_customer_keys(&snapshot);
-    if reach.is_none() && !accept_revival && has_keys {
+    if reach.is_none() && !args.accept_revival && has_keys {
         bail!(
             "KMS keys that were deleted after commit {revision} would be back: show what was \
              deleted with --deletions (a list of a newer backup of this deployment), or accept \
              it with --accept-revival"
         );
     }
-    let deleted = delete(&directory, deletions)?;
-    seal.with_new_lineage(&*entropy).create_in(claim.path())?;
+    let before = seal.lineage().to_owned();
+    let seal = seal.with_new_lineage(directory.root(), &*entropy);
+    let (_, digest) = backup_maker::digest(&args.file)?;
+    let told = json!({
+        "backup": { "revision": revision, "made": about.made, "sha256": hex::encode(digest) },
+        "lineage": { "before": before, "after": seal.lineage() },
+        "deletions": {
+            "listed": deletions.keys.len(),
+            "completeUntil": reach,
+            "revivalAccepted": args.accept_revival,
+        },
+    });
+    let settled = settle(&directory, deletions, told)?;
+    seal.create_in(claim.path())?;
     let mut text = format!("restored commit {revision} to {}\n", claim.path().display());
-    for arn in &deleted {
-        let _infallible = writeln!(text, "deleted again: {arn}");
+    for gone in &settled.deleted {
+        let _infallible = writeln!(text, "deleted again: {gone}");
     }
     if has_keys {
         let covered = reach.unwrap_or(revision);
@@ -233,16 +246,36 @@ fn restore(
             "KMS keys that were deleted after commit {covered}, and that no list names, are back"
         );
     }
+    for arn in &settled.held.keys {
+        let _infallible = writeln!(text, "waits to be deleted, unless that is cancelled: {arn}");
+    }
+    text.push_str("deletions of KMS keys wait for `strongroom resume`\n");
     Ok(text)
 }
 
-/// Deletes the keys that the lists name, with their material.
-fn delete(directory: &DataDirectory, deletions: &Deletions) -> anyhow::Result<Vec<Arn>> {
+/// What a restored directory came to.
+struct Settled {
+    /// What was deleted again.
+    deleted: Vec<String>,
+    /// What waits.
+    held: kms::Held,
+}
+
+/// Puts deletions on hold and records the restore, both before anything else is done; then
+/// deletes the keys that the lists name, with their material.
+fn settle(
+    directory: &DataDirectory,
+    deletions: &Deletions,
+    told: serde_json::Value,
+) -> anyhow::Result<Settled> {
     let (clock, entropy) = offline::surroundings();
     let engine = Arc::new(EmbeddedStore::open(&compose::options(
         directory, &clock, &entropy,
     ))?);
     let store: Arc<dyn Store> = engine.clone();
+    let mut batch = Batch::default();
+    kms::hold(&mut batch, clock.now());
+    offline::record(&*store, (&*clock, &*entropy), ("Restore", told), batch)?;
     let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store.snapshot())?;
@@ -253,21 +286,46 @@ fn delete(directory: &DataDirectory, deletions: &Deletions) -> anyhow::Result<Ve
         Arc::new(iam::Identities::default()),
         Arc::new(iam::OrganizationTree::default()),
     );
+    let now = clock.now();
     let services = ServicesBuilder {
-        store,
+        store: Arc::clone(&store),
         clock,
         entropy,
         sources,
         parts,
     }
     .build();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    let deleted = runtime.block_on(kms::delete_now(&services, &deletions.keys))?;
+    let deleted = offline::runtime()?.block_on(kms::delete_now(&services, &deletions.keys))?;
+    let held = kms::held(&store.snapshot(), now);
     engine.close();
-    Ok(deleted)
+    Ok(Settled { deleted, held })
+}
+
+/// `strongroom resume`: lets a restored directory carry deletions out again.
+pub fn resume(args: &DirectoryArgs) -> anyhow::Result<()> {
+    let offline = Offline::open(args)?;
+    let snapshot = offline.store.snapshot();
+    let Some(since) = kms::held_since(&snapshot) else {
+        bail!("nothing waits: this directory was not restored, or was resumed already");
+    };
+    let held = kms::held(&snapshot, offline.clock.now());
+    let told = json!({
+        "heldSince": since.to_iso8601(), "keys": held.keys, "keysOnTokens": held.on_tokens,
+    });
+    let mut batch = Batch::default();
+    kms::release(&mut batch);
+    offline.record("Resume", told, batch)?;
+    offline.store.close();
+    let mut text = String::new();
+    for arn in &held.keys {
+        let _infallible = writeln!(text, "is deleted when the server starts: {arn}");
+    }
+    if held.on_tokens > 0 {
+        let count = held.on_tokens;
+        let _infallible = writeln!(text, "keys on tokens to destroy: {count}");
+    }
+    text.push_str("deletions of KMS keys go on\n");
+    print(&text)
 }
 
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {

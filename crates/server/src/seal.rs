@@ -16,6 +16,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crypto::committing::CommittingKey;
+use crypto::kdf::derive_key;
+use crypto::mac::HmacSha256Key;
 use crypto::secret::{Key32, SecretBytes};
 use serde::{Deserialize, Serialize};
 use types::Entropy;
@@ -30,8 +32,11 @@ const FILE: &str = "seal.json";
 /// What the sealed data key is bound to.
 const DATA_PURPOSE: &[u8] = b"strongroom data key v1";
 
+/// What the key of the file's MAC is derived for.
+const MAC_LABEL: &str = "server/seal-file";
+
 /// The format of the file.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// The seal cannot be made or opened; the server refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +50,7 @@ pub(crate) enum SealError {
         /// The file.
         path: PathBuf,
     },
-    /// Others may read the key file.
+    /// Others may read a file that holds a secret.
     #[error("`{path}` can be read by others: its mode must be 0600")]
     Exposed {
         /// The file.
@@ -135,6 +140,34 @@ struct SealFile {
     sealed_root_key: String,
     /// The data key, sealed by the root key; hexadecimal.
     sealed_data_key: String,
+    /// HMAC-SHA-256 of all of the above under a key derived from the data key; hexadecimal. Who
+    /// can write the file and does not have the seal changes nothing in it unseen.
+    mac: String,
+}
+
+impl SealFile {
+    /// With the MAC that `data_key` gives it.
+    fn authenticated(mut self, data_key: &Key32) -> Self {
+        self.mac = hex::encode(mac_key(data_key).tag(&self.covered()));
+        self
+    }
+
+    fn is_genuine(&self, data_key: &Key32) -> bool {
+        let mac = hex::decode(&self.mac).ok();
+        let mac = mac.and_then(|mac| <[u8; 32]>::try_from(mac).ok());
+        mac.is_some_and(|mac| mac_key(data_key).verify(&self.covered(), &mac))
+    }
+
+    /// What the MAC covers: the file without it, as JSON without spaces.
+    fn covered(&self) -> Vec<u8> {
+        let mut rest = self.clone();
+        rest.mac = String::new();
+        serde_json::to_vec(&rest).unwrap_or_default()
+    }
+}
+
+fn mac_key(data_key: &Key32) -> HmacSha256Key {
+    HmacSha256Key::new(derive_key(data_key, MAC_LABEL, b"").expose())
 }
 
 /// What opening a seal came to.
@@ -178,8 +211,9 @@ pub(crate) fn create(
         lineage: lineage(entropy),
         root_key_generation: 0,
         sealed_data_key: sealed_data_key(&root, &data_key, entropy),
+        mac: String::new(),
     };
-    write(data, &file)?;
+    write(data, &file.authenticated(&data_key))?;
     Ok(data_key)
 }
 
@@ -195,16 +229,16 @@ fn sealed_data_key(root: &Key32, data_key: &Key32, entropy: &dyn Entropy) -> Str
 }
 
 /// Whether the directory has held a first account: a store that is missing is then a loss,
-/// not a fresh start.
+/// not a fresh start. Whoever opens the seal learns whether this is true.
 pub(crate) fn is_initialised(data: &Path) -> Result<bool, SealError> {
-    Seal::read(data).map(|seal| seal.file.initialised)
+    Seal::read(data).map(|seal| seal.is_initialised())
 }
 
 /// Notes that the first account is committed.
-pub(crate) fn note_initialised(data: &Path) -> Result<(), SealError> {
-    let mut file = Seal::read(data)?.file;
+pub(crate) fn note_initialised(data: &Path, data_key: &Key32) -> Result<(), SealError> {
+    let mut file = Seal::read(data)?.genuine(data_key)?.file;
     file.initialised = true;
-    write(data, &file)
+    write(data, &file.authenticated(data_key))
 }
 
 fn write(data: &Path, file: &SealFile) -> Result<(), SealError> {
@@ -255,12 +289,17 @@ impl Seal {
 
     /// Opens the data key with what `seal` names. Blocks while a KMS or token is asked.
     pub(crate) fn open(&self, seal: &SealConfig) -> Result<Opened, SealError> {
-        match (&self.file.seal, seal) {
-            (Kind::Passphrase(_), SealConfig::Unnamed { .. }) => Ok(Opened::NeedsPassphrase),
-            (kind, seal) => self
-                .data_key(&Wrapping::configured(kind, seal)?)
-                .map(Opened::Data),
+        if self.waits_for_a_passphrase(seal) {
+            return Ok(Opened::NeedsPassphrase);
         }
+        let wrapping = Wrapping::configured(&self.file.seal, seal)?;
+        self.data_key(&wrapping).map(Opened::Data)
+    }
+
+    /// Whether a server that is started with `seal` waits for a passphrase.
+    pub(crate) fn waits_for_a_passphrase(&self, seal: &SealConfig) -> bool {
+        let is_unnamed = matches!(seal, SealConfig::Unnamed { .. });
+        is_unnamed && matches!(self.file.seal, Kind::Passphrase(_))
     }
 
     /// Opens the data key, which is sealed with a passphrase.
@@ -287,14 +326,37 @@ impl Seal {
     }
 
     /// The seal of a directory that goes on from a backup: another line of commits.
-    pub(crate) fn with_new_lineage(mut self, entropy: &dyn Entropy) -> Self {
+    pub(crate) fn with_new_lineage(mut self, data_key: &Key32, entropy: &dyn Entropy) -> Self {
         self.file.lineage = lineage(entropy);
+        self.file = self.file.authenticated(data_key);
         self
+    }
+
+    /// This seal, unless somebody without `data_key` has changed it.
+    pub(crate) fn genuine(self, data_key: &Key32) -> Result<Self, SealError> {
+        if self.file.is_genuine(data_key) {
+            Ok(self)
+        } else {
+            Err(self.damaged())
+        }
+    }
+
+    /// Whether the directory has held a first account.
+    pub(crate) fn is_initialised(&self) -> bool {
+        self.file.initialised
     }
 
     /// The kind of seal, in words.
     pub(crate) fn kind(&self) -> &'static str {
         self.file.seal.name()
+    }
+
+    /// Whether somebody else has the last word about it: the holder of a KMS key or a token.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        match self.file.seal {
+            Kind::Kms(_) | Kind::Token(_) => true,
+            Kind::KeyFile | Kind::Passphrase(_) => false,
+        }
     }
 
     /// How often the root key was replaced.
@@ -387,6 +449,7 @@ impl Seal {
         data_key: &Key32,
     ) -> Result<Self, SealError> {
         let path = self.path.clone();
+        let file = file.authenticated(data_key);
         let seal = Self { file, path };
         if seal.data_key(wrapping)?.ct_eq(data_key) {
             Ok(seal)
@@ -411,7 +474,11 @@ impl Seal {
         let sealed = hex::decode(&self.file.sealed_data_key).map_err(|_source| damaged())?;
         let opened = CommittingKey::new(root).open(DATA_PURPOSE, &sealed);
         let opened = opened.map_err(|_source| damaged())?;
-        Key32::try_from(opened.expose()).map_err(|_source| damaged())
+        let data_key = Key32::try_from(opened.expose()).map_err(|_source| damaged())?;
+        if !self.file.is_genuine(&data_key) {
+            return Err(damaged());
+        }
+        Ok(data_key)
     }
 
     fn wrong(&self) -> SealError {

@@ -10,20 +10,18 @@ use crypto::SystemEntropy;
 use crypto::secret::{Key32, SecretBytes};
 use crypto::shares;
 use serde_json::{Value, json};
-use store::{Batch, Store, View};
-use types::{Entropy, Region, Timestamp};
+use store::Batch;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::bootstrap::{self, BootstrapError};
 use crate::cli::{
     ClientArgs, CurrentSealArgs, DirectoryArgs, MoveSealArgs, RewrapArgs, RotateRootArgs,
-    SealCommand, SplitArgs,
+    SealCommand, SealNowArgs, SplitArgs,
 };
 use crate::config::DirectoryConfig;
 use crate::directory::{DataDirectory, Start};
-use crate::offline::Offline;
+use crate::offline::{self, Offline};
 use crate::restore::print;
-use crate::seal::wrapping::{Wrapping, read_key_file};
+use crate::seal::wrapping::{Wrapping, read_key_file, read_passphrase_file};
 use crate::seal::{self, Seal};
 use crate::signed::{self, Api, GLOBAL};
 use crate::unseal_client::Target;
@@ -35,11 +33,17 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Runs the subcommand.
 pub fn run(command: &SealCommand) -> anyhow::Result<()> {
     match command {
+        SealCommand::Now(args) => now(args),
         SealCommand::Rewrap(args) => rewrap(args),
         SealCommand::RotateRoot(args) => rotate(args),
         SealCommand::Move(args) => move_to(args),
         SealCommand::Split(args) => split(args),
     }
+}
+
+fn now(args: &SealNowArgs) -> anyhow::Result<()> {
+    call(&args.client, "SealServer", &json!({}))?;
+    print("sealed: `strongroom unseal` opens the server again\n")
 }
 
 fn rewrap(args: &RewrapArgs) -> anyhow::Result<()> {
@@ -64,7 +68,10 @@ fn rewrap(args: &RewrapArgs) -> anyhow::Result<()> {
 
 fn rotate(args: &RotateRootArgs) -> anyhow::Result<()> {
     let mut input = json!({});
-    add_current(&args.current, &mut input)?;
+    // A seal that the server opens by itself needs nothing to be given.
+    if !args.no_secret {
+        add_current(&args.current, &mut input)?;
+    }
     let answer = call(&args.current.client, "RotateRootKey", &input);
     wipe(&mut input);
     let answer = answer?;
@@ -80,7 +87,7 @@ fn split(args: &SplitArgs) -> anyhow::Result<()> {
     let config = DirectoryConfig::of(&args.directory)?;
     let seal = Seal::read(&config.data)?;
     let passphrase = match &args.directory.passphrase_file {
-        Some(path) => SecretBytes::from(line_of(path)?.as_bytes().to_vec()),
+        Some(path) => read_passphrase_file(path)?,
         None => passphrase::read()?,
     };
     // Shares of another passphrase would be found to be so when they are needed.
@@ -108,22 +115,16 @@ fn call(client: &ClientArgs, operation: &str, input: &Value) -> anyhow::Result<V
         target: "Strongroom",
         region: GLOBAL,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    runtime.block_on(async {
+    offline::runtime()?.block_on(async {
         let asked = signed::call(client, api, operation, input);
         let answer = tokio::time::timeout(PATIENCE, asked).await;
         answer.context("the server did not answer in time")?
     })
 }
 
-/// Adds what opens the seal now: of a file, or a passphrase that is asked for; nothing if the
-/// server opens it by itself.
+/// Adds what opens the seal now: of a file, or a passphrase that is asked for.
 fn add_current(args: &CurrentSealArgs, input: &mut Value) -> anyhow::Result<()> {
     let current = match (&args.key_file, &args.passphrase_file) {
-        _ if args.no_secret => return Ok(()),
         (Some(path), _) => read(path)?,
         (None, Some(path)) => line_of(path)?,
         (None, None) => utf8(&passphrase::read()?)?,
@@ -160,37 +161,15 @@ fn move_to(args: &MoveSealArgs) -> anyhow::Result<()> {
     let entropy = &*offline.entropy;
     let (kind, new) = Wrapping::made(&wanted.seal, entropy)?;
     let moved = seal.rewrapped(&current, (kind, &new), entropy)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    let now = offline.clock.now();
-    runtime.block_on(record(&offline.store, moved.kind(), now, entropy))?;
+    let details = || json!({ "from": seal.kind(), "kind": moved.kind() });
+    offline.record("StartMoveSeal", details(), Batch::default())?;
     moved.replace_in(&config.data)?;
+    offline.record("EndMoveSeal", details(), Batch::default())?;
     offline.store.close();
     print(&format!(
         "sealed with a {}: name it when the server is started again\n",
         moved.kind()
     ))
-}
-
-/// Records that the seal is about to be moved, in the first account's history.
-async fn record(
-    store: &dyn Store,
-    kind: &str,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) -> anyhow::Result<()> {
-    let view = View::recording(store.snapshot());
-    let account = iam::first_account(&view).ok_or(BootstrapError::Lost)?;
-    let region: Region = GLOBAL.parse()?;
-    let about = (account, "MoveSeal");
-    let details = json!({ "kind": kind });
-    let record = bootstrap::internal_record(about, details, &region, now, entropy);
-    let mut batch = Batch::default();
-    audit::append(&mut batch, Some(account), &region, now, &record)?;
-    store.commit(batch).await?;
-    Ok(())
 }
 
 /// Wipes the secrets of a request that was sent.
@@ -217,10 +196,7 @@ fn new_key(path: &Path) -> anyhow::Result<Zeroizing<String>> {
 }
 
 fn line_of(path: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let text = read(path)?;
-    let line = passphrase::first_line(text.as_bytes());
-    let path = path.display();
-    utf8(&line.with_context(|| format!("`{path}` holds no passphrase in its first line"))?)
+    utf8(&read_passphrase_file(path)?)
 }
 
 fn read(path: &Path) -> anyhow::Result<Zeroizing<String>> {

@@ -9,16 +9,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use crypto::SystemEntropy;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
-use types::{AccountId, Clock, Entropy, Region, SystemClock};
+use types::{AccountId, Clock, Region, SystemClock};
 
 use crate::cli::ServeArgs;
 use crate::compose::Deployment;
 use crate::config::Config;
 use crate::directory::{DataDirectory, SealedDirectory, Start};
-use crate::entrance::Entrance;
+use crate::entrance::{Entrance, Listening};
 use crate::front::Front;
 use crate::http_service::HttpService;
 use crate::issuers::Issuers;
@@ -41,120 +41,190 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     // Installed before anything is announced: whoever reads the export lines may stop us.
-    let mut signals = Signals::install()?;
+    let signals = Signals::install()?;
     // What is wrong with addresses, certificates and keys is known before anything is made.
-    let mut entrance = Entrance::bind(config).await?;
+    let entrance = Entrance::bind(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let issuers = Arc::new(Issuers::load(&config.issuers, &clock)?);
-    let address = entrance.address;
-    let (stop, stopped) = watch::channel(false);
-    let (directory, front, waiting) = match open_directory(config)? {
-        Start::Open(directory) => (directory, Arc::new(Front::new(entropy(), None)), None),
-        Start::Sealed(sealed) => {
-            let (front, mut unsealed) = sealed_front(config, &sealed);
-            let listening = entrance.listen(config, &front, &stopped).await?;
-            info!(%address, "sealed: waiting for `strongroom unseal`");
-            let found = tokio::select! {
-                found = unsealed.recv() => found,
-                () = signals.wait() => None,
-            };
-            let Some(Unsealed { root, opened }) = found else {
-                stop.send_replace(true);
-                return listening.end().await;
-            };
-            (sealed.open(root), front, Some((listening, opened)))
-        }
+    let start = DataDirectory::open_or_create(&config.directory, &SystemEntropy)?;
+    let mut server = Server {
+        config,
+        signals,
+        entrance,
+        issuers,
+        front: Arc::new(Front::new(Arc::new(SystemEntropy))),
+        main: None,
+        side: None,
+        is_announced: false,
     };
-    let open = Open::new(config, &directory, issuers, &stopped).await;
-    let (open, listening) = match (open, waiting) {
-        (Ok(open), None) => {
-            front.open(open.service(config));
-            (open, entrance.listen(config, &front, &stopped).await?)
-        }
-        (Ok(open), Some((mut listening, opened))) => {
-            front.open(open.service(config));
-            // The client may be gone; the server is open all the same.
-            let _told = opened.send(());
-            listening.no_more_passphrases();
-            (open, listening)
-        }
-        (Err(failed), None) => return Err(failed),
-        (Err(failed), Some((listening, opened))) => {
-            drop(opened);
-            stop.send_replace(true);
-            listening.end().await?;
-            return Err(failed);
-        }
-    };
-    info!(%address, account = %open.home, fresh = directory.is_fresh(), "ready");
-    announce(
-        entrance.scheme(),
-        address,
-        &directory.credentials(),
-        &open.region,
-    )?;
-    signals.wait().await;
-    stop.send_replace(true);
-    listening.end().await?;
-    open.close().await?;
+    let open = server.run(start).await;
+    server.end().await?;
+    if let Some(open) = open? {
+        open.close().await?;
+    }
     info!("stopped");
     Ok(())
 }
 
-fn entropy() -> Arc<dyn Entropy> {
-    Arc::new(SystemEntropy)
+/// The server, sealed or open.
+struct Server<'a> {
+    config: &'a Config,
+    signals: Signals,
+    entrance: Entrance,
+    issuers: Arc<Issuers>,
+    front: Arc<Front>,
+    /// The listener for calls.
+    main: Option<Listening>,
+    /// That for passphrases alone.
+    side: Option<Listening>,
+    is_announced: bool,
 }
 
-/// The data directory, locked and unsealed as far as the configuration can.
-fn open_directory(config: &Config) -> anyhow::Result<Start> {
-    Ok(DataDirectory::open_or_create(
-        &config.directory,
-        &SystemEntropy,
-    )?)
-}
+impl Server<'_> {
+    /// Serves until a signal; returns what is open then. Fails if it cannot be opened, or not be
+    /// sealed: the process is to end.
+    async fn run(&mut self, mut start: Start) -> anyhow::Result<Option<Open>> {
+        loop {
+            let (directory, told) = match start {
+                Start::Open(directory) => (directory, None),
+                Start::Sealed(sealed) => match self.unsealed(sealed).await? {
+                    Some((directory, told)) => (directory, Some(told)),
+                    None => return Ok(None),
+                },
+            };
+            let open = Open::new(self.config, directory, Arc::clone(&self.issuers)).await?;
+            self.front.open(open.service(self.config));
+            if let Some(told) = told {
+                // The client may be gone; the server is open all the same.
+                let _told = told.send(());
+            }
+            if let Some(side) = &self.side {
+                side.close();
+            }
+            self.listen()?;
+            self.announce(&open)?;
+            tokio::select! {
+                () = self.signals.wait() => return Ok(Some(open)),
+                () = open.sealing.notified() => {}
+            }
+            start = Start::Sealed(self.sealed(open).await?);
+        }
+    }
 
-/// What answers while the directory is sealed, and where its root key will come from.
-fn sealed_front(
-    config: &Config,
-    sealed: &SealedDirectory,
-) -> (Arc<Front>, mpsc::Receiver<Unsealed>) {
-    let (found, roots) = mpsc::channel(1);
-    let unsealer = Unsealer::new(
-        sealed.path().to_path_buf(),
-        Arc::new(SystemClock::new()),
-        Duration::from_secs(config.limits.body_seconds),
-        found,
-    );
-    (Arc::new(Front::new(entropy(), Some(unsealer))), roots)
+    fn listen(&mut self) -> anyhow::Result<()> {
+        if self.main.is_none() {
+            self.main = Some(self.entrance.listen(self.config, &self.front)?);
+        }
+        Ok(())
+    }
+
+    /// The directory, once somebody has given what opens it, and who is to be told when it is
+    /// open; `None` if a signal comes first.
+    async fn unsealed(
+        &mut self,
+        sealed: SealedDirectory,
+    ) -> anyhow::Result<Option<(DataDirectory, oneshot::Sender<()>)>> {
+        let (found, mut roots) = mpsc::channel(1);
+        self.front.take_passphrases(Unsealer::new(
+            sealed.path().to_path_buf(),
+            Arc::new(SystemClock::new()),
+            Duration::from_secs(self.config.limits.body_seconds),
+            found,
+        ));
+        self.listen()?;
+        // Its address is free again once the one before has ended.
+        if let Some(side) = self.side.take() {
+            side.end().await?;
+        }
+        let side = self
+            .entrance
+            .listen_for_passphrases(self.config, &self.front);
+        self.side = side.await?;
+        let address = self.entrance.address;
+        info!(%address, "sealed: waiting for `strongroom unseal`");
+        let found = tokio::select! {
+            found = roots.recv() => found,
+            () = self.signals.wait() => None,
+        };
+        Ok(found.map(|Unsealed { root, opened }| (sealed.open(root), opened)))
+    }
+
+    /// Seals what is open: calls are refused, those that have begun end, and with them every key.
+    ///
+    /// Fails if some do not end in time, for they hold keys: the process has to end instead.
+    async fn sealed(&self, open: Open) -> anyhow::Result<SealedDirectory> {
+        info!("sealing: open requests may finish");
+        let calls = self.front.seal();
+        let limit = Duration::from_secs(self.config.limits.shutdown_seconds);
+        let sealed = tokio::time::timeout(limit, open.sealed(calls)).await;
+        sealed.context("not everything ended in time: the server stops instead of being sealed")?
+    }
+
+    /// Says once where the server is.
+    fn announce(&mut self, open: &Open) -> anyhow::Result<()> {
+        let (address, directory) = (self.entrance.address, &open.directory);
+        info!(%address, account = %open.home, fresh = directory.is_fresh(), "ready");
+        if std::mem::replace(&mut self.is_announced, true) {
+            return Ok(());
+        }
+        let scheme = self.entrance.scheme();
+        announce(scheme, address, &directory.credentials(), &open.region)
+    }
+
+    /// Ends the listeners.
+    async fn end(&mut self) -> anyhow::Result<()> {
+        let listeners = [self.side.take(), self.main.take()];
+        for listening in listeners.into_iter().flatten() {
+            listening.end().await?;
+        }
+        Ok(())
+    }
 }
 
 /// The opened deployment.
 struct Open {
+    directory: DataDirectory,
     deployment: Deployment,
     home: AccountId,
     region: Region,
+    /// Told when somebody wants the server sealed.
+    sealing: Arc<Notify>,
     upkeep: JoinHandle<()>,
+    /// Ends the upkeep.
+    end: watch::Sender<bool>,
 }
 
 impl Open {
     /// Opens the store, makes what a first start makes, and starts the upkeep.
     async fn new(
         config: &Config,
-        directory: &DataDirectory,
+        directory: DataDirectory,
         issuers: Arc<Issuers>,
-        stopped: &watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let region = config.regions.first().cloned();
         let region = region.context("no region is configured")?;
-        let deployment = compose::deployment(directory, config, issuers).await?;
+        let sealing = Arc::new(Notify::new());
+        let deployment =
+            compose::deployment(&directory, config, issuers, Arc::clone(&sealing)).await?;
         let services = &deployment.services;
-        let home = bootstrap::first_account(services, directory, config.account, &region).await?;
-        let upkeep = tokio::spawn(maintenance::run(Arc::clone(services), stopped.clone()));
+        let home = bootstrap::first_account(services, &directory, config.account, &region).await?;
+        if let Some(since) = kms::held_since(&services.store().snapshot()) {
+            let since = since.to_iso8601();
+            warn!(
+                since,
+                "deletions of KMS keys are on hold: see `strongroom resume`"
+            );
+        }
+        let (end, ended) = watch::channel(false);
+        let upkeep = tokio::spawn(maintenance::run(Arc::clone(services), ended));
         Ok(Self {
+            directory,
             deployment,
             home,
             region,
+            sealing,
             upkeep,
+            end,
         })
     }
 
@@ -163,9 +233,37 @@ impl Open {
     }
 
     async fn close(self) -> anyhow::Result<()> {
+        self.end.send_replace(true);
         self.upkeep.await.context("the maintenance task failed")?;
         self.deployment.engine.close();
         Ok(())
+    }
+
+    /// Closes it and drops all that holds a key, when the requests that `calls` still answers have
+    /// ended.
+    async fn sealed(self, calls: Option<Arc<HttpService>>) -> anyhow::Result<SealedDirectory> {
+        if let Some(calls) = calls {
+            dropped(calls).await;
+        }
+        self.end.send_replace(true);
+        self.upkeep.await.context("the maintenance task failed")?;
+        let Deployment { services, engine } = self.deployment;
+        dropped(services).await;
+        engine.close();
+        dropped(engine).await;
+        Ok(self.directory.sealed())
+    }
+}
+
+/// Drops what is held, when nobody else holds it any more.
+async fn dropped<T>(mut held: Arc<T>) {
+    const STEP: Duration = Duration::from_millis(5);
+    loop {
+        match Arc::try_unwrap(held) {
+            Ok(last) => return drop(last),
+            Err(shared) => held = shared,
+        }
+        tokio::time::sleep(STEP).await;
     }
 }
 

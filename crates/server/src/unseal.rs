@@ -5,6 +5,7 @@
 //! answer comes when it is open. Shares are collected until there are enough of one set.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ use types::{Clock, ErrorKind, Monotonic};
 use wire::Refusal;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::pace::Pace;
+use crate::pace::{Pace, network};
 use crate::passphrase;
 use crate::seal::{self, SealError};
 
@@ -133,10 +134,11 @@ impl Unsealer {
         let given = tokio::time::timeout(self.body_timeout, read(body))
             .await
             .map_err(|_elapsed| StillSealed::Slow)??;
+        let peer = network(peer);
         let begun = self
             .attempts
             .pace()
-            .begin(peer, self.attempts.clock.monotonic());
+            .begin(&peer, self.attempts.clock.monotonic());
         begun.map_err(StillSealed::TooSoon)?;
         // From here on without the client, which may go away: what has begun also ends.
         let attempts = Arc::clone(&self.attempts);
@@ -169,7 +171,8 @@ enum Taken {
     Opening(oneshot::Receiver<()>),
 }
 
-/// The shares that were given so far, set by set: one that a stranger makes up is in nobody's way.
+/// The shares that were given so far, set by set: one that a stranger makes up is in nobody's way,
+/// and one who makes up many is in his own.
 #[derive(Debug, Default)]
 struct Collections(Vec<Collection>);
 
@@ -178,18 +181,37 @@ struct Collections(Vec<Collection>);
 struct Collection {
     shares: Vec<Share>,
     last: Monotonic,
+    /// The network that gave its first share.
+    from: IpAddr,
 }
 
 /// How long shares are kept when no other of their set follows.
 const PATIENCE: Duration = Duration::from_mins(15);
 
-/// Sets at a time; beyond it the one that waits longest is forgotten.
+/// Sets at a time; beyond it one of the network that began the most is forgotten.
 const SETS: usize = 64;
 
 impl Collections {
-    /// Adds `share`. Returns the passphrase once there are enough of its set; they are then
-    /// forgotten, whether or not they gave one.
-    fn add(&mut self, share: Share, now: Monotonic) -> Result<Collected, ShareError> {
+    /// Whether `from` has begun a set that waits for others, and `share` begins another one.
+    fn begins_another(&self, share: &Share, from: IpAddr) -> bool {
+        let is_of = |set: &Collection| set.shares.first().is_some_and(|it| share.goes_with(it));
+        !self.0.iter().any(is_of) && self.0.iter().any(|set| set.from == from)
+    }
+
+    /// Makes room for another set. Of the network that began the most, the set of the fewest
+    /// shares goes that waits longest: who makes sets up pushes out his own.
+    fn make_room(&mut self) {
+        let of = |from: IpAddr| self.0.iter().filter(|set| set.from == from).count();
+        let sets = self.0.iter().enumerate();
+        let least = sets.min_by_key(|(_, set)| (Reverse(of(set.from)), set.shares.len(), set.last));
+        if let Some(least) = least.map(|(place, _)| place) {
+            self.0.swap_remove(least);
+        }
+    }
+
+    /// Adds `share`, which the network `from` gave. Returns the passphrase once there are enough
+    /// of its set; they are then forgotten, whether or not they gave one.
+    fn add(&mut self, share: Share, from: IpAddr, now: Monotonic) -> Result<Collected, ShareError> {
         self.forget_stale(now);
         let same = |set: &&mut Collection| {
             let first = set.shares.first();
@@ -205,13 +227,14 @@ impl Collections {
             set.last = now;
         } else {
             if self.0.len() >= SETS {
-                let oldest = self.0.iter().enumerate().min_by_key(|(_, set)| set.last);
-                if let Some(oldest) = oldest.map(|(place, _)| place) {
-                    self.0.swap_remove(oldest);
-                }
+                self.make_room();
             }
             let shares = vec![share];
-            self.0.push(Collection { shares, last: now });
+            self.0.push(Collection {
+                shares,
+                last: now,
+                from,
+            });
         }
         let sets = self.0.len();
         let full = self
@@ -257,9 +280,15 @@ enum Collected {
 impl Attempts {
     /// Takes what `peer` gave, whose attempt has begun and is ended here.
     fn take(&self, peer: IpAddr, given: Given) -> Result<Taken, StillSealed> {
+        let now = self.clock.monotonic();
+        let mut begins_another = false;
         let (collected, is_shared) = match given {
             Given::Passphrase(passphrase) => (Ok(Collected::Passphrase(passphrase)), false),
-            Given::Share(share) => (self.shares().add(share, self.clock.monotonic()), true),
+            Given::Share(share) => {
+                let mut shares = self.shares();
+                begins_another = shares.begins_another(&share, peer);
+                (shares.add(share, peer, now), true)
+            }
         };
         match collected {
             Ok(Collected::Passphrase(passphrase)) => {
@@ -270,12 +299,18 @@ impl Attempts {
                 Ok(Taken::Opening(opening))
             }
             Ok(Collected::Waiting(progress)) => {
-                self.pace().release();
+                // A keeper has shares of one set. Who begins one after the other takes the turns
+                // of others, and waits as if it were wrong.
+                if begins_another {
+                    self.pace().end(&peer, now, true);
+                } else {
+                    self.pace().release();
+                }
                 Ok(Taken::Collected(progress))
             }
             Err(refused) => {
                 if refused == ShareError::Unfit {
-                    self.pace().end(peer, self.clock.monotonic(), true);
+                    self.pace().end(&peer, self.clock.monotonic(), true);
                 } else {
                     self.pace().release();
                 }
@@ -294,10 +329,10 @@ impl Attempts {
         let now = self.clock.monotonic();
         match &tried {
             Ok(_) => {
-                self.pace().end(peer, now, false);
+                self.pace().end(&peer, now, false);
                 self.shares().0.clear();
             }
-            Err(SealError::Wrong { .. }) => self.pace().end(peer, now, true),
+            Err(SealError::Wrong { .. }) => self.pace().end(&peer, now, true),
             Err(_) => self.pace().release(),
         }
         let root = tried.map_err(|failed| match failed {
@@ -476,6 +511,10 @@ mod tests {
         shares::split(b"correct horse", 2, 3, &crypto::SystemEntropy).unwrap()
     }
 
+    fn from(host: u32) -> IpAddr {
+        std::net::Ipv4Addr::from_bits(host).into()
+    }
+
     fn at(minutes: u64) -> Monotonic {
         Monotonic(Duration::from_mins(minutes))
     }
@@ -494,17 +533,19 @@ mod tests {
     #[test]
     fn shares_are_collected_set_by_set_until_there_are_enough() {
         let (set, other, mut collections) = (split(), split(), Collections::default());
+        let here = from(1);
         assert_eq!(
-            waits(&collections.add(set[2].clone(), at(0))),
+            waits(&collections.add(set[2].clone(), here, at(0))),
             Some((1, 2, 1))
         );
-        let twice = collections.add(set[2].clone(), at(1)).map(drop);
+        let twice = collections.add(set[2].clone(), here, at(1)).map(drop);
         assert_eq!(twice, Err(ShareError::Twice { number: 3 }));
         assert_eq!(
-            waits(&collections.add(other[0].clone(), at(1))),
+            waits(&collections.add(other[0].clone(), here, at(1))),
             Some((1, 2, 2))
         );
-        let Ok(Collected::Passphrase(passphrase)) = collections.add(set[0].clone(), at(2)) else {
+        let Ok(Collected::Passphrase(passphrase)) = collections.add(set[0].clone(), from(2), at(2))
+        else {
             panic!("no passphrase");
         };
         assert_eq!(passphrase.expose(), b"correct horse");
@@ -514,7 +555,7 @@ mod tests {
     #[test]
     fn shares_that_nobody_completes_are_forgotten() {
         let (set, mut collections) = (split(), Collections::default());
-        assert!(waits(&collections.add(set[0].clone(), at(0))).is_some());
+        assert!(waits(&collections.add(set[0].clone(), from(1), at(0))).is_some());
         collections.forget_stale(at(15));
         assert_eq!(collections.0.len(), 1);
         collections.forget_stale(at(16));
@@ -522,20 +563,38 @@ mod tests {
     }
 
     #[test]
-    fn made_up_sets_push_out_the_oldest_only() {
+    fn who_makes_sets_up_pushes_out_his_own() {
         let (set, mut collections) = (split(), Collections::default());
-        for minute in 0..100 {
-            let now = Monotonic(Duration::from_secs(minute));
-            assert!(waits(&collections.add(split()[0].clone(), now)).is_some());
+        let (keeper, stranger) = (from(1), from(2));
+        let given = collections.add(set[0].clone(), keeper, at(0));
+        assert!(waits(&given).is_some());
+        for second in 1..=300 {
+            let now = Monotonic(Duration::from_secs(second));
+            let made_up = split()[0].clone();
+            assert_eq!(collections.begins_another(&made_up, stranger), second > 1);
+            assert!(waits(&collections.add(made_up, stranger, now)).is_some());
         }
         assert_eq!(collections.0.len(), SETS);
-        let now = Monotonic(Duration::from_secs(101));
-        assert!(waits(&collections.add(set[1].clone(), now)).is_some());
-        for minute in 0..SETS - 1 {
-            let now = Monotonic(Duration::from_secs(102 + u64::try_from(minute).unwrap()));
-            collections.add(split()[0].clone(), now).map(drop).unwrap();
+        // A second keeper, who begins none.
+        assert!(!collections.begins_another(&set[1], stranger));
+        let opened = collections.add(set[1].clone(), from(3), at(6));
+        assert!(matches!(opened, Ok(Collected::Passphrase(_))));
+    }
+
+    #[test]
+    fn a_set_with_more_shares_stays_where_every_stranger_has_one() {
+        let set = shares::split(b"correct horse", 3, 3, &crypto::SystemEntropy).unwrap();
+        let mut collections = Collections::default();
+        for share in &set[..2] {
+            let given = collections.add(share.clone(), from(1), at(0));
+            assert!(waits(&given).is_some());
         }
-        let opened = collections.add(set[2].clone(), at(4));
+        for host in 2..200 {
+            let made_up = split()[0].clone();
+            assert!(waits(&collections.add(made_up, from(host), at(1))).is_some());
+        }
+        assert_eq!(collections.0.len(), SETS);
+        let opened = collections.add(set[2].clone(), from(1), at(2));
         assert!(matches!(opened, Ok(Collected::Passphrase(_))));
     }
 

@@ -144,6 +144,36 @@ pub struct SealChangedOutput {
 
 impl Output for SealChangedOutput {}
 
+/// The request of `SealServer`, which says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SealServerInput;
+
+impl Input for SealServerInput {}
+
+impl FromTree for SealServerInput {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let _nothing = cx.object(tree, at)?;
+        Ok(Some(Self))
+    }
+}
+
+/// The response of `SealServer`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SealServerOutput {
+    /// That calls are refused from now on.
+    pub sealed: bool,
+}
+
+impl Output for SealServerOutput {}
+
 /// The request of `CreateBackup`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CreateBackupInput {

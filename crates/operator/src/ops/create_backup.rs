@@ -21,7 +21,9 @@ static CREATE_BACKUP: Action = Action::from_static("strongroom:CreateBackup");
 /// the data of all accounts. Fails with `ValidationException` for a name that is no plain file
 /// name, with `BackupNotConfiguredException` without a directory, with
 /// `BackupAlreadyExistsException` if there is a backup of this name, and with
-/// `BackupInProgressException` while another one is being made.
+/// `BackupInProgressException` while another one is being made, and with
+/// `BackupStorageFullException` if the disk has less room than the data takes, and a twentieth of
+/// itself.
 #[derive(Debug)]
 pub(crate) struct CreateBackup;
 
@@ -65,6 +67,7 @@ impl Operation for CreateBackup {
             Refused::NoDirectory => Error::NoBackupDirectory,
             Refused::Exists => Error::BackupExists { name: input.name },
             Refused::Running => Error::BackupRunning,
+            Refused::NoRoom => Error::NoRoomForBackup,
             Refused::Failed(source) => Error::Backup(source),
         })?;
         Ok(Reply::read(CreateBackupOutput {

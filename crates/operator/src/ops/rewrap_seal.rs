@@ -6,7 +6,7 @@ use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::{Value, json};
 use shapes::strongroom::{RewrapSealInput, SealChangedOutput, SecretText};
-use types::Service;
+use types::{Principal, Service};
 
 use crate::Error;
 use crate::intent::carry_out;
@@ -18,9 +18,11 @@ static REWRAP_SEAL: Action = Action::from_static("strongroom:RewrapSeal");
 /// open it any more.
 ///
 /// Only principals of the first account may call it, if their policies allow it, and only with
-/// what opens the seal now, unless the server opens it by itself. Fails with `InvalidSealException` if that does not open it or the new
-/// one cannot be used, and with `ValidationException` for an unknown kind of seal. Neither
-/// secret is in the record.
+/// what opens the seal now: neither is enough alone. Fails with `InvalidSealException` if that
+/// does not open it or the new one cannot be used, with `SealHeldElsewhereException` under a KMS
+/// elsewhere or a token, whose holder would else not be asked, with `ThrottlingException` while
+/// another change runs and for a time that grows with each wrong secret, and with
+/// `ValidationException` for an unknown kind of seal. Neither secret is in the record.
 #[derive(Debug)]
 pub(crate) struct RewrapSeal;
 
@@ -85,7 +87,22 @@ pub(crate) async fn change(
         return Err(Error::NotTheFirstAccount);
     }
     let seals = Arc::clone(seals);
-    let work = move || change(&*seals);
+    let turn = seals.turn(&who(&ctx.caller().principal));
+    let mut turn = turn.map_err(|wait| {
+        let seconds = wait.as_millis().div_ceil(1000);
+        Error::SealTooSoon {
+            seconds: u64::try_from(seconds).unwrap_or(u64::MAX),
+        }
+    })?;
+    let work = move || {
+        let changed = change(&*seals);
+        match &changed {
+            Ok(_) => turn.tried(false),
+            Err(SealRefused::Wrong) => turn.tried(true),
+            Err(_) => {}
+        }
+        changed
+    };
     let outcome = |changed: &Result<_, SealRefused>| match changed {
         Ok(_) => "changed",
         Err(_) => "unchanged",
@@ -95,10 +112,24 @@ pub(crate) async fn change(
         SealRefused::Wrong => Error::WrongSeal,
         SealRefused::Secret => Error::SealSecret,
         SealRefused::Unusable => Error::UnusableSeal,
+        SealRefused::Elsewhere => Error::SealElsewhere,
         SealRefused::Failed(source) => Error::Seal(source),
     })?;
     Ok(Reply::read(SealChangedOutput {
         kind: state.kind.to_owned(),
         root_key_generation: state.generation,
     }))
+}
+
+/// Who a wrong secret counts against: a role, and not its sessions, of which anybody who may take
+/// it makes as many as he likes.
+fn who(principal: &Principal) -> String {
+    match principal {
+        Principal::AssumedRole { role_arn, .. } => role_arn.to_string(),
+        Principal::FederatedUser { account, .. } => account.to_string(),
+        Principal::Root { .. }
+        | Principal::User { .. }
+        | Principal::WebIdentity(_)
+        | Principal::Service { .. } => principal.display_name(),
+    }
 }

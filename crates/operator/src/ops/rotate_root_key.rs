@@ -15,8 +15,10 @@ static ROTATE_ROOT_KEY: Action = Action::from_static("strongroom:RotateRootKey")
 /// more.
 ///
 /// Only principals of the first account may call it, if their policies allow it, and only with
-/// what opens the seal, unless the server opens it by itself. Fails with `InvalidSealException` if that does not open it. The secret
-/// is not in the record.
+/// what opens the seal, unless the server opens it by itself: who opens it stays the same. Fails
+/// with `InvalidSealException` if that does not open it, and with `ThrottlingException` while
+/// another change runs and for a time that grows with each wrong secret. The secret is not in the
+/// record.
 #[derive(Debug)]
 pub(crate) struct RotateRootKey;
 

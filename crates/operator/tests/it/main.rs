@@ -3,4 +3,5 @@
 
 mod explain_agrees;
 mod explain_request;
+mod seals;
 mod world;

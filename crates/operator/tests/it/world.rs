@@ -28,6 +28,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(|_parts| {})
+    }
+
+    /// One that has more parts.
+    pub(crate) fn with(more: impl FnOnce(&mut Parts)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0)));
         let entropy = Arc::new(Seeded::default());
@@ -46,6 +51,7 @@ impl World {
         parts.insert(Arc::new(SessionTokens::new(&root)));
         parts.insert(Arc::new(AuthorizationMessages::new(&root)));
         parts.insert(Arc::new(actions));
+        more(&mut parts);
         let sources = Sources::new(
             Arc::new(Identities::default()),
             Arc::new(OrganizationTree::default()),

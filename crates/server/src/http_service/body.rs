@@ -11,6 +11,7 @@ use hyper::body::Body;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use types::{ErrorKind, network};
 use wire::{Protocol, Refusal};
+use zeroize::Zeroize as _;
 
 use crate::config::Limits;
 
@@ -134,6 +135,15 @@ impl Pool {
     }
 }
 
+/// Wipes a body that nobody else holds; says whether it did.
+pub(super) fn wipe(body: Bytes) -> bool {
+    let Ok(mut bytes) = body.try_into_mut() else {
+        return false;
+    };
+    bytes.as_mut().zeroize();
+    true
+}
+
 impl Bodies {
     pub(super) fn new(limits: &Limits) -> Self {
         let strangers = limits.body_memory / STRANGERS_PART;
@@ -255,6 +265,17 @@ mod tests {
 
     fn peer(host: u8) -> IpAddr {
         Ipv4Addr::new(10, 0, 0, host).into()
+    }
+
+    #[test]
+    fn a_body_is_wiped_unless_somebody_else_still_reads_it() {
+        let mut read = BytesMut::new();
+        read.extend_from_slice(b"a secret");
+        let body = read.freeze();
+        let shared = body.clone();
+        assert!(!wipe(body));
+        assert_eq!(shared.as_ref(), b"a secret");
+        assert!(wipe(shared));
     }
 
     #[tokio::test]

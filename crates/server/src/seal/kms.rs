@@ -5,6 +5,7 @@
 //! next start.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,6 +19,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::SealError;
 use super::settings::KmsSeal;
+use super::wrapping::refuse_exposed;
 use crate::signed::{self, Api, CallError, Credentials};
 
 /// Our own pair of the encryption context: policies can ask for it.
@@ -116,7 +118,13 @@ impl RemoteKms {
             runtime.block_on(async {
                 let call = async {
                     let credentials = match &settings.credentials_file {
-                        Some(path) => Credentials::read(path, &settings.profile)?,
+                        Some(path) => {
+                            let file = File::open(path);
+                            let file = file
+                                .with_context(|| format!("reading `{}` failed", path.display()))?;
+                            refuse_exposed(&file, || path.clone()).map_err(anyhow::Error::from)?;
+                            Credentials::read(path, &settings.profile)?
+                        }
                         None => Credentials::of_environment().context(
                             "there are no credentials for it: set AWS_ACCESS_KEY_ID and \
                              AWS_SECRET_ACCESS_KEY, or `seal.kms.credentials_file`",

@@ -236,8 +236,16 @@ pub(crate) fn parse_key(content: &[u8]) -> Option<Key32> {
     (!key.is_all_zero()).then_some(key)
 }
 
-pub(super) fn read_passphrase_file(path: &Path) -> Result<SecretBytes, SealError> {
-    let text = Zeroizing::new(std::fs::read(path).map_err(file::failed("reading", path))?);
+/// The passphrase in the first line of the file at `path`.
+///
+/// Fails if there is none, or if others may read it.
+pub(crate) fn read_passphrase_file(path: &Path) -> Result<SecretBytes, SealError> {
+    let failed = file::failed("reading", path);
+    let file = File::open(path).map_err(failed)?;
+    refuse_exposed(&file, || path.to_path_buf())?;
+    // With room for all that is read: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(8192));
+    file.take(4096).read_to_end(&mut text).map_err(failed)?;
     passphrase::first_line(&text).ok_or_else(|| SealError::NoPassphrase {
         path: path.to_path_buf(),
     })

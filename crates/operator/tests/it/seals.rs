@@ -1,0 +1,201 @@
+//! `RewrapSeal` and `RotateRootKey`: whose turn it is, and on what is decided.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use operator::{KeepSeal, SealKind, SealRefused, SealState, SealTurn, Seals};
+use serde_json::json;
+use store::View;
+use testkit::Operations;
+use types::AccountId;
+
+use crate::world::{ACCOUNT, World};
+
+/// A seal that counts what is asked of it.
+#[derive(Default)]
+struct Fake {
+    changes: AtomicUsize,
+    sealed: AtomicUsize,
+    opens_itself: AtomicBool,
+    wrong: Mutex<Vec<(String, bool)>>,
+    /// Refused from now on.
+    wait: Mutex<Option<Duration>>,
+    /// Done between the decision and the beginning.
+    between: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fake")
+    }
+}
+
+struct Turn(Arc<Fake>, String);
+
+impl SealTurn for Turn {
+    fn tried(&mut self, was_wrong: bool) {
+        let Self(seal, who) = self;
+        seal.wrong.lock().unwrap().push((who.clone(), was_wrong));
+    }
+}
+
+#[derive(Debug)]
+struct Keeper(Arc<Fake>);
+
+impl Keeper {
+    fn change(&self, current: Option<&str>) -> Result<SealState, SealRefused> {
+        if current != Some("right") {
+            return Err(SealRefused::Wrong);
+        }
+        self.0.changes.fetch_add(1, Ordering::Relaxed);
+        let (kind, generation) = ("passphrase", 1);
+        Ok(SealState { kind, generation })
+    }
+}
+
+impl KeepSeal for Keeper {
+    fn owner(&self, view: &View) -> Option<AccountId> {
+        if let Some(between) = self.0.between.lock().unwrap().take() {
+            std::thread::spawn(between).join().unwrap();
+        }
+        iam::first_account(view)
+    }
+
+    fn turn(&self, who: &str) -> Result<Box<dyn SealTurn>, Duration> {
+        match *self.0.wait.lock().unwrap() {
+            Some(wait) => Err(wait),
+            None => Ok(Box::new(Turn(Arc::clone(&self.0), who.to_owned()))),
+        }
+    }
+
+    fn rewrap(
+        &self,
+        current: Option<&str>,
+        _kind: SealKind,
+        _new: &str,
+    ) -> Result<SealState, SealRefused> {
+        match current {
+            None => Err(SealRefused::Elsewhere),
+            current => self.change(current),
+        }
+    }
+
+    fn waits_for_a_passphrase(&self) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(!self.0.opens_itself.load(Ordering::Relaxed))
+    }
+
+    fn seal(&self) {
+        self.0.sealed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn rotate(&self, current: Option<&str>) -> Result<SealState, SealRefused> {
+        self.change(current)
+    }
+}
+
+fn world() -> (World, Arc<Fake>) {
+    let fake = Arc::new(Fake::default());
+    let keeper = Arc::new(Keeper(Arc::clone(&fake)));
+    let world = World::with(|parts| parts.insert(Arc::new(Seals(keeper))));
+    (world, fake)
+}
+
+fn names(world: &World) -> Vec<String> {
+    let records = world.records_of(ACCOUNT.parse().unwrap());
+    let of_seal = records
+        .iter()
+        .filter(|it| it.event_name.contains("RootKey"));
+    of_seal.map(|it| it.event_name.clone()).collect()
+}
+
+#[test]
+fn a_wrong_secret_counts_against_whoever_gave_it() {
+    let (world, fake) = world();
+    for (current, code) in [("wrong", Some("InvalidSealException")), ("right", None)] {
+        let input = json!({ "Current": current });
+        let outcome = world.call_as(&world.administrator, "RotateRootKey", input);
+        assert_eq!(outcome.err().map(|refused| refused.code).as_deref(), code);
+    }
+    let told = fake.wrong.lock().unwrap().clone();
+    let [(first, true), (second, false)] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(first, second);
+    assert_eq!(names(&world).len(), 6);
+}
+
+#[test]
+fn whoever_has_no_turn_begins_nothing() {
+    let (world, fake) = world();
+    *fake.wait.lock().unwrap() = Some(Duration::from_millis(1500));
+    let input = json!({ "Current": "right" });
+    let refused = world.call_as(&world.administrator, "RotateRootKey", input);
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code, "ThrottlingException");
+    assert!(refused.message.ends_with("in 2 s"), "{}", refused.message);
+    assert_eq!(fake.changes.load(Ordering::Relaxed), 0);
+    assert_eq!(names(&world), ["RotateRootKey"]);
+}
+
+#[test]
+fn a_seal_that_others_hold_has_an_error_of_its_own() {
+    let (world, _fake) = world();
+    let input = json!({ "NewKind": "passphrase", "New": "another horse" });
+    let refused = world.call_as(&world.administrator, "RewrapSeal", input);
+    assert_eq!(refused.unwrap_err().code, "SealHeldElsewhereException");
+}
+
+#[test]
+fn a_right_that_is_taken_away_before_it_begins_begins_nothing() {
+    let (world, fake) = world();
+    let bob = world.user("bob");
+    world.put("bob", "own", "Allow", "strongroom:RotateRootKey", "*");
+    let input = json!({ "Current": "right" });
+    world.call_as(&bob, "RotateRootKey", input.clone()).unwrap();
+    let (services, region) = (Arc::clone(&world.services), world.region.clone());
+    let administrator = world.administrator.clone();
+    *fake.between.lock().unwrap() = Some(Box::new(move || {
+        let mut operations = Operations::default();
+        iam::register(&mut operations);
+        let ctx = testkit::context(&services, &administrator, &region);
+        let taken = json!({ "UserName": "bob", "PolicyName": "own" });
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let done = operations.run("DeleteUserPolicy", ctx, taken);
+        runtime.unwrap().block_on(done).unwrap();
+    }));
+    let before = names(&world).len();
+    let refused = world
+        .call_as(&bob, "RotateRootKey", input.clone())
+        .unwrap_err();
+    assert_eq!(refused.code, "ConcurrentModificationException");
+    assert_eq!(fake.changes.load(Ordering::Relaxed), 1);
+    // The refused call, and no beginning of anything.
+    assert_eq!(names(&world).len(), before + 1);
+    let refused = world.call_as(&bob, "RotateRootKey", input).unwrap_err();
+    assert_eq!(refused.code, "AccessDeniedException");
+}
+
+#[test]
+fn the_server_is_sealed_once_the_call_is_recorded_and_by_whom_policies_allow() {
+    let (world, fake) = world();
+    let sealed = || fake.sealed.load(Ordering::Relaxed);
+    let bob = world.user("bob");
+    let refused = world.call_as(&bob, "SealServer", json!({})).unwrap_err();
+    assert_eq!(
+        (refused.code.as_str(), sealed()),
+        ("AccessDeniedException", 0)
+    );
+    let stranger = world.root_of("444455556666".parse().unwrap());
+    assert!(world.call_as(&stranger, "SealServer", json!({})).is_err());
+    fake.opens_itself.store(true, Ordering::Relaxed);
+    let refused = world.call_as(&world.administrator, "SealServer", json!({}));
+    assert_eq!(refused.unwrap_err().code, "SealOpensItselfException");
+    assert_eq!(sealed(), 0);
+    fake.opens_itself.store(false, Ordering::Relaxed);
+    assert_eq!(world.ok("SealServer", json!({})), json!({ "Sealed": true }));
+    assert_eq!(sealed(), 1);
+    let records = world.records_of(ACCOUNT.parse().unwrap());
+    assert_eq!(records[0].event_name, "SealServer");
+    assert_eq!(records[0].response_elements, json!({ "sealed": true }));
+}
