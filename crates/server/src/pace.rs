@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use types::{Monotonic, network};
+use types::Monotonic;
 
 /// The least time between the beginnings of two attempts of strangers, whoever makes them; and
 /// how long it takes after a first wrong one.
@@ -107,6 +107,8 @@ fn left(until: Monotonic, now: Monotonic) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use types::network;
+
     use super::*;
 
     #[test]

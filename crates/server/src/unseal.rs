@@ -17,11 +17,11 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
-use types::{Clock, ErrorKind, Monotonic};
+use types::{Clock, ErrorKind, Monotonic, network};
 use wire::Refusal;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::pace::{Pace, network};
+use crate::pace::Pace;
 use crate::passphrase;
 use crate::seal::{self, SealError};
 

@@ -1,3 +1,5 @@
+//! What is told apart is bounded, and nothing goes uncounted.
+
 use store::SnapshotBuilder;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Whose turn it is, and whose seal stays as it is.
+
 use std::fs;
 use std::path::Path;
 
