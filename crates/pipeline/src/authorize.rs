@@ -96,7 +96,8 @@ pub(crate) fn authorize(
     let identity = session::policies_of(ctx);
     let mut authorization = Authorization::default();
     if explain {
-        let resources = needs.iter().filter_map(|need| need.resource.clone());
+        let certain = needs.iter().filter(|need| !need.is_if_used());
+        let resources = certain.filter_map(|need| need.resource.clone());
         authorization.resources.extend(resources);
     }
     for need in needs {
@@ -104,6 +105,10 @@ pub(crate) fn authorize(
             Ok(decision) => {
                 if let OnDeny::IfUsed(number) = need.on_deny {
                     authorization.conditional.push(Conditional::granted(number));
+                    // What is withheld shows in no record: whoever may not use it does not learn
+                    // of it, and whoever owns it not of the call.
+                    let resource = need.resource.clone().filter(|_| explain);
+                    authorization.resources.extend(resource);
                 }
                 authorization.decisions.extend(decision);
             }

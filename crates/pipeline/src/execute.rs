@@ -232,7 +232,7 @@ async fn decide_and_handle<O: Operation>(
         Ok(granted) => *authorization = granted,
         Err(denial) => {
             record_on_behalf::<O>(ctx, &denial, &needs);
-            authorization.needs = needs;
+            authorization.needs = needs.without_withheld(&[]);
             let mut failure = Failure::denied(denial);
             if let Some(code) = O::DENIED_CODE {
                 failure.code = Cow::Borrowed(code);
@@ -249,7 +249,7 @@ async fn decide_and_handle<O: Operation>(
     }
     count_request::<O>(ctx, &needs)?;
     if !O::KIND.is_data() {
-        authorization.needs = needs;
+        authorization.needs = needs.without_withheld(&authorization.conditional);
     }
     let denied_items = std::mem::take(&mut authorization.denied_items);
     let conditional = std::mem::take(&mut authorization.conditional);

@@ -160,6 +160,11 @@ impl Need {
         self
     }
 
+    /// Whether it counts only if the call comes to it.
+    pub(crate) fn is_if_used(&self) -> bool {
+        matches!(self.on_deny, OnDeny::IfUsed(_))
+    }
+
     /// Whether the action belongs to the service with this prefix.
     pub fn is_for(&self, prefix: &str) -> bool {
         self.action.service() == prefix
@@ -216,6 +221,19 @@ impl Needs {
     /// Adds a need in place.
     pub fn push(&mut self, need: Need) {
         self.0.push(need);
+    }
+
+    /// The needs but those that count if used and that `conditional` does not grant.
+    pub(crate) fn without_withheld(mut self, conditional: &[Conditional]) -> Self {
+        let granted = |number: usize| {
+            let mut known = conditional.iter();
+            known.any(|one| one.number == number && one.refused.is_none())
+        };
+        self.0.retain(|need| match need.on_deny {
+            OnDeny::IfUsed(number) => granted(number),
+            OnDeny::FailCall | OnDeny::FailItem(_) => true,
+        });
+        self
     }
 
     /// The needs.

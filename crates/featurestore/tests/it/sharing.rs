@@ -710,8 +710,14 @@ fn a_catalog_is_searched_by_those_whom_it_is_shared_with() {
         "name": "c", "resourceArns": [CATALOG], "principals": [consumer.account],
     });
     let made = world.ok("ram:CreateResourceShare", input);
-    assert_eq!(found_across(&world, &consumer.root), [group_arn("scores")]);
     assert!(found_across(&world, &stranger.root).is_empty());
+    // The stranger's history says nothing of the catalog, and the owner's nothing of the stranger.
+    let seen = world.deref().records_of(stranger.account.parse().unwrap());
+    let mut seen = seen.iter().filter(|record| record.event_name == "Search");
+    assert!(seen.next().unwrap().resources.is_empty());
+    assert!(world.records_of("Search").is_empty());
+    assert_eq!(found_across(&world, &consumer.root), [group_arn("scores")]);
+    assert_eq!(world.records_of("Search").len(), 1);
     // One's own groups are not among those of others.
     assert!(found_across(&world, &world.administrator).is_empty());
     let own = json!({ "Resource": "FeatureGroup" });
