@@ -97,6 +97,33 @@ def test_every_bucket_has_a_default_encryption(server, strongroom, bucket):
         assert refused(strongroom.put_bucket_encryption, Bucket=bucket, **wrong) == "InvalidArgument"
 
 
+def test_a_bucket_key_is_the_context_of_data_keys(server, strongroom, bucket):
+    """With a bucket key KMS sees the bucket's ARN, and not the object's."""
+    iam, kms = server.client("iam"), server.client("kms")
+    role = f"bucket-key-{next(counter)}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    allow = {"Effect": "Allow", "Action": ["s3:*", "kms:GenerateDataKey"], "Resource": "*"}
+    document = [json.dumps({"Version": "2012-10-17", "Statement": it}) for it in (trust, allow)]
+    arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document[0])["Role"]["Arn"]
+    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=document[1])
+    key = kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*",
+         "Resource": "*"},
+        {"Effect": "Deny", "Principal": {"AWS": arn}, "Action": "kms:GenerateDataKey", "Resource": "*",
+         "Condition": {"StringNotEquals": {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{bucket}"}}},
+    ]}))["KeyMetadata"]["Arn"]
+
+    def create():
+        server.client("sagemaker").create_feature_group(
+            FeatureGroupName=role, RecordIdentifierFeatureName="id", EventTimeFeatureName="at", RoleArn=arn,
+            FeatureDefinitions=[{"FeatureName": it, "FeatureType": "String"} for it in ("id", "at")],
+            OfflineStoreConfig={"S3StorageConfig": {"S3Uri": f"s3://{bucket}", "KmsKeyId": key}})
+
+    assert refused(create) == "ValidationException"
+    strongroom.put_bucket_encryption(Bucket=bucket, SSEAlgorithm="aws:kms", BucketKeyEnabled=True)
+    create()
+
+
 def test_the_command_line_sets_buckets_up(server, tmp_path):
     def run(*arguments: str, **more) -> subprocess.CompletedProcess:
         return subprocess.run([str(binary()), "bucket", *arguments], env=server.environment(),

@@ -864,3 +864,198 @@ def signed_put(server, user, group: str) -> tuple[bytes, bytes]:
     lines = [f"PUT /FeatureGroup/{group} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode(), body
+
+
+# -- The offline store ----------------------------------------------------------------------
+
+
+BUCKET = "sagemaker-offline"
+ON_THE_BUCKET = ["s3:GetBucketAcl", "s3:PutObject", "s3:PutObjectAcl"]
+
+
+class Role:
+    """A role that SageMaker may assume, with the rights on the bucket and on nothing else."""
+
+    def __init__(self, server, name: str):
+        self.iam, self.name = server.client("iam"), name
+        trust = document({"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"},
+                          "Action": "sts:AssumeRole"})
+        self.arn = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        self.may(*ON_THE_BUCKET)
+
+    def may(self, *actions: str):
+        self.iam.put_role_policy(RoleName=self.name, PolicyName="p", PolicyDocument=document(allowing(*actions)))
+
+
+@pytest.fixture(scope="module")
+def bucket(server) -> str:
+    server.client("strongroom").create_bucket(Bucket=BUCKET)
+    return BUCKET
+
+
+@pytest.fixture
+def role(server, bucket) -> Role:
+    return Role(server, fresh("offline"))
+
+
+def offline(role: Role, key: str | None = None) -> dict:
+    """The parameters of an offline store under `key`."""
+    storage = {"S3Uri": f"s3://{BUCKET}/features"}
+    if key:
+        storage["KmsKeyId"] = key
+    return {"RoleArn": role.arn, "OfflineStoreConfig": {"S3StorageConfig": storage}}
+
+
+def for_role(role: Role, *actions: str, **more) -> dict:
+    return {"Effect": "Allow", "Principal": {"AWS": role.arn}, "Action": list(actions), "Resource": "*", **more}
+
+
+def described_offline(sagemaker, group: str) -> tuple[dict, dict]:
+    shown = sagemaker.describe_feature_group(FeatureGroupName=group)
+    return shown["OfflineStoreConfig"]["S3StorageConfig"], shown["OfflineStoreStatus"]
+
+
+def test_the_cmk_can_be_different_for_each_store_or_the_same(kms, user, policy, key, role, sagemaker):
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    policy["Statement"].append(for_role(role, "kms:GenerateDataKey"))
+    protect(kms, key, policy)
+    protect(kms, other, policy)
+    for mine in (key, other):
+        group = fresh("offline")
+        user.create(group, key, **offline(role, mine))
+        user.put(group)
+        storage, status = described_offline(sagemaker, group)
+        assert storage["KmsKeyId"] == mine and status == {"Status": "Active"}
+        assert user.get(group)
+
+
+def test_by_default_the_offline_store_is_under_the_aws_managed_key(kms, user, role, sagemaker):
+    group = fresh("offline")
+    user.create(group, None, **offline(role))
+    storage, status = described_offline(sagemaker, group)
+    assert "KmsKeyId" not in storage and status == {"Status": "Active"}
+    found = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
+    assert found["KeyManager"] == "AWS"
+    code, _ = refused(kms.disable_key, KeyId=found["Arn"])
+    assert code in ("AccessDeniedException", "UnsupportedOperationException")
+
+
+def test_the_offline_store_supports_only_symmetric_keys(kms, user, role, sagemaker):
+    role.may(*ON_THE_BUCKET, "kms:GenerateDataKey")
+    for parameters in ({"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"},
+                       {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"},
+                       {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}):
+        asymmetric = kms.create_key(**parameters)["KeyMetadata"]["Arn"]
+        group = fresh("offline")
+        code, message = refused(user.create, group, None, **offline(role, asymmetric))
+        assert code == "ValidationException" and "KMS.InvalidKeyUsageException" in message
+        check_nothing_left(kms, sagemaker, group)
+
+
+def test_with_via_service_the_same_key_for_both_stores_fails_create_feature_group(
+        kms, user, policy, key, role, sagemaker):
+    policy["Statement"][0]["Principal"] = {"AWS": [user.arn, role.arn]}
+    protect(kms, key, policy)
+    group = fresh("offline")
+    user.create(group, key)
+    group = fresh("offline")
+    code, message = refused(user.create, group, key, **offline(role, key))
+    assert code == "ValidationException"
+    assert f"{role.name}/SageMaker is not authorized to perform: kms:GenerateDataKey" in message
+    check_nothing_left(kms, sagemaker, group, key)
+    group = fresh("offline")
+    code, _ = refused(user.create, group, None, **offline(role, key))
+    assert code == "ValidationException", "nor for the offline store alone"
+
+
+def test_the_key_policy_also_works_for_the_offline_store_only_without_via_service(
+        kms, user, policy, key, role):
+    policy["Statement"][0]["Principal"] = {"AWS": [user.arn, role.arn]}
+    del policy["Statement"][0]["Condition"]
+    protect(kms, key, policy)
+    group = fresh("offline")
+    user.create(group, key, **offline(role, key))
+    user.put(group)
+    policy["Statement"][0]["Condition"] = {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}
+    protect(kms, key, policy)
+    user.create(fresh("offline"), None, **offline(role, key))
+
+
+def test_the_role_must_have_generate_data_key_on_the_offline_key(kms, user, key, role, sagemaker):
+    group = fresh("offline")
+    code, message = refused(user.create, group, None, **offline(role, key))
+    assert code == "ValidationException" and "kms:GenerateDataKey" in message
+    check_nothing_left(kms, sagemaker, group, key)
+    user.may(document(allowing("sagemaker:*", "iam:PassRole", "kms:*")))
+    code, _ = refused(user.create, group, None, **offline(role, key))
+    assert code == "ValidationException", "the caller's rights are not the role's"
+    role.may(*ON_THE_BUCKET, "kms:GenerateDataKey")
+    user.may(STORE_USER)
+    user.create(group, None, **offline(role, key))
+
+
+@pytest.mark.parametrize("missing", ON_THE_BUCKET)
+def test_the_role_must_have_its_rights_on_the_bucket(kms, user, role, sagemaker, missing):
+    role.may(*[action for action in ON_THE_BUCKET if action != missing])
+    group = fresh("offline")
+    code, message = refused(user.create, group, None, **offline(role))
+    assert code == "ValidationException" and f"not authorized to perform: {missing}" in message
+    check_nothing_left(kms, sagemaker, group)
+
+
+def test_the_bucket_policy_counts_for_the_role(server, user, role, kms, sagemaker):
+    strongroom = server.client("strongroom")
+    name = fresh("sagemaker-denied-")
+    strongroom.create_bucket(Bucket=name)
+    strongroom.put_bucket_policy(Bucket=name, Policy=document({
+        "Effect": "Deny", "Principal": {"AWS": role.arn}, "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{name}/*"}))
+    parameters = offline(role)
+    parameters["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] = f"s3://{name}"
+    group = fresh("offline")
+    code, message = refused(user.create, group, None, **parameters)
+    assert code == "ValidationException" and "explicit deny in a resource-based policy" in message
+    check_nothing_left(kms, sagemaker, group)
+    strongroom.delete_bucket_policy(Bucket=name)
+    user.create(group, None, **parameters)
+
+
+def test_an_offline_key_that_cannot_be_used_blocks_the_store_and_records_wait(
+        server, kms, user, key, role, sagemaker):
+    role.may(*ON_THE_BUCKET, "kms:GenerateDataKey")
+    group = fresh("offline")
+    user.create(group, None, **offline(role, key))
+    user.put(group)
+    kms.disable_key(KeyId=key)
+    _, status = described_offline(sagemaker, group)
+    assert status["Status"] == "Blocked" and "DisabledException" in status["BlockedReason"]
+    user.put(group)
+    assert user.get(group), "the online store is not concerned"
+    groups = server.client("strongroom").diagnose_feature_groups()["FeatureGroups"]
+    [found] = [it for it in groups if it["FeatureGroupArn"].endswith("/" + group)]
+    assert found["OfflineStore"]["Status"] == "Blocked" and found["OfflineStore"]["WaitingRecords"] == 2
+    kms.enable_key(KeyId=key)
+    assert described_offline(sagemaker, group)[1] == {"Status": "Active"}
+
+
+def test_cloudtrail_tracks_what_s3_asks_kms_for_the_offline_store(server, kms, user, key, role):
+    role.may(*ON_THE_BUCKET, "kms:GenerateDataKey")
+    user.create(fresh("offline"), None, **offline(role, key))
+    trail = server.client("cloudtrail")
+    found = trail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "GenerateDataKey"}])
+    events = [json.loads(event["CloudTrailEvent"]) for event in found["Events"]]
+    [event] = [it for it in events if it["requestParameters"] and it["requestParameters"]["keyId"] == key]
+    identity = event["userIdentity"]
+    assert identity["type"] == "AssumedRole" and identity["invokedBy"] == "s3.amazonaws.com"
+    assert identity["sessionContext"]["sessionIssuer"]["arn"] == role.arn
+    context = event["requestParameters"]["encryptionContext"]
+    assert context["aws:s3:arn"].startswith(f"arn:aws:s3:::{BUCKET}/features/{ACCOUNT}/sagemaker/{REGION}/")
+
+
+def test_what_was_written_offline_stays_when_the_group_is_deleted(kms, user, protected, role):
+    group = fresh("offline")
+    user.create(group, protected, **offline(role))
+    user.put(group)
+    user.sagemaker.delete_feature_group(FeatureGroupName=group)
+    grants = kms.list_grants(KeyId=protected)["Grants"]
+    assert len([grant for grant in grants if group in grant["Name"]]) == 1, "what waits is still to be opened"

@@ -16,12 +16,12 @@ DEADLINE = 60
 class Stores:
     """A server with a token and a proxy, and what its administrator does there."""
 
-    def __init__(self, directory, limits: str = "", timeout: int = 30000):
+    def __init__(self, directory, limits: str = "", timeout: int = 30000, flags: tuple = ()):
         self.hsm = SoftHsm(directory)
         self.proxy = Proxy(self.hsm)
         config = directory / "strongroom.toml"
         config.write_text(self.hsm.settings() + self.proxy.settings(timeout) + limits)
-        self.server = Server(directory, "--config", str(config), env=self.hsm.env)
+        self.server = Server(directory, "--config", str(config), *flags, env=self.hsm.env)
         self.kms = self.server.client("kms")
 
     def state(self, store: str) -> tuple:

@@ -495,6 +495,8 @@ def test_metrics_count_what_happens_and_name_nobody(tmp_path):
     assert 'strongroom_refused_total{code="SerializationException"} 1\n' in text
     assert 'strongroom_unreadable_total{service="kms",code="UnknownOperationException"} 1\n' in text
     assert re.search(r"^strongroom_request_seconds_count [1-9]", text, re.M)
+    for gauge in ("records", "bytes", "oldest_seconds"):
+        assert f"strongroom_outbox_{gauge} 0\n" in text
     for name in ("secret-name", "arn:", key["AccessKeyId"], "127.0.0.1"):
         assert name not in text
     taken = run("serve", "--data", str(tmp_path / "other"), "--listen", "127.0.0.1:0", "--config", str(tmp_path / "s.toml"))

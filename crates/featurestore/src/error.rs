@@ -123,6 +123,15 @@ pub enum Error {
     /// The caller belongs to no account, but the call is about the caller's account.
     #[error("the caller belongs to no account")]
     NoAccount,
+    /// Too much waits for the offline stores.
+    #[error(
+        "the offline stores cannot be written: {bytes} bytes wait for them, and there is no room \
+         for more"
+    )]
+    OutboxFull {
+        /// What waits.
+        bytes: u64,
+    },
     /// The online store failed.
     #[error("the online store failed")]
     Online(#[from] online::Error),
@@ -248,6 +257,7 @@ impl ServiceError for Error {
                 throttled: true, ..
             } => ErrorKind::Throttled,
             Self::KeyBusy { .. } => ErrorKind::Unavailable,
+            Self::OutboxFull { .. } => ErrorKind::Unavailable,
             Self::Online(error) => error.kind(),
             Self::Internal { .. } => ErrorKind::Internal,
         }
@@ -272,6 +282,7 @@ impl ServiceError for Error {
                 throttled: true, ..
             } => "ThrottlingException",
             Self::KeyBusy { .. } => "ServiceUnavailable",
+            Self::OutboxFull { .. } => "ServiceUnavailable",
             Self::Online(error) => of_the_store(error),
             Self::Internal { .. } => "InternalFailure",
         })
@@ -299,6 +310,7 @@ impl ServiceError for Error {
             | Self::KeyDenied { .. }
             | Self::KeyBusy { .. }
             | Self::OverThroughput { .. }
+            | Self::OutboxFull { .. }
             | Self::NoAccount => self.to_string(),
         }
     }
@@ -350,6 +362,7 @@ impl ServiceError for RuntimeError {
             Error::OverThroughput { .. } => "ThrottlingException",
             // The runtime's own error for what can be tried again.
             Error::KeyBusy { .. } => "ServiceUnavailable",
+            Error::OutboxFull { .. } => "ServiceUnavailable",
             Error::Online(error) => of_the_store(error),
             Error::Internal { .. } => "InternalFailure",
         })

@@ -29,7 +29,7 @@ const SHARE: usize = 64;
 /// How many failures one call goes on after.
 const MOST_UNDONE: usize = 64;
 
-/// Removes expired records and the cells of deleted groups, renews data keys, seals records anew
+/// Counts what waits for the offline stores, removes expired records and the cells of deleted groups, renews data keys, seals records anew
 /// under newer ones, and wipes unwrapped keys whose time is over or whose KMS key has changed.
 ///
 /// A group under a customer's key is touched only if its grant lets the service use that key:
@@ -49,6 +49,9 @@ pub async fn maintain(services: &Arc<Services>) -> Vec<Undone> {
         .wipe(&services.store().snapshot(), services.clock().monotonic());
     runtime.upkeep.look(services).await;
     let mut undone = Vec::new();
+    if let Err(source) = runtime.outbox.close_segments(services).await {
+        undone.push(Undone::new("what waits for the offline stores", source));
+    }
     if let Err(source) = sweep(services, runtime).await {
         undone.push(Undone::new("expired records", source));
     }

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use online::{CellKey, GroupNumber, Header, Payload, SealedCell, Version, Write};
+use online::{CellKey, GroupNumber, Header, Payload, Rule, SealedCell, Version, Write};
 use pipeline::Ctx;
 use store::{Batch, Lane};
 
 use crate::data_keys::{Access, DataKeys, Keys};
+use crate::outbox::Entry;
 use crate::put::NewVersion;
 use crate::records::GroupRecord;
 use crate::{Error, Runtime};
@@ -79,34 +80,48 @@ impl<'k, 'a> Opened<'k, 'a> {
         }
     }
 
-    /// The change that writes `version`, sealed under the group's current data key.
+    /// The change that writes `version`, sealed under the group's current data key: the cell, and
+    /// what waits for the offline store.
+    ///
+    /// A version that is older than the stored one changes nothing online and goes offline all
+    /// the same; only one that was made of the stored version goes offline with the cell or not
+    /// at all.
     pub(crate) async fn stage(&mut self, version: NewVersion<'_>) -> Result<Batch, Error> {
         let key = self.place(version.identifier).await?;
         let number = Version {
             event_time: version.event_time,
             sequence: self.runtime.cells.next_sequence()?,
         };
-        let cell = match version.payload {
-            None => None,
-            Some(payload) => {
-                let header = Header {
-                    data_key: self.group.data_key,
-                    version: number,
-                    expires_at: version.expires_at,
-                    deleted: version.deleted,
-                };
-                Some(self.seal(&key, header, payload).await?)
-            }
+        let cell = if version.removed && !version.stores.offline {
+            None
+        } else {
+            let header = Header {
+                data_key: self.group.data_key,
+                version: number,
+                expires_at: version.expires_at,
+                deleted: version.deleted,
+            };
+            Some(self.seal(&key, header, version.payload).await?)
         };
-        let mut batch = Batch::new(Lane::Data);
-        let write = Write {
-            key,
-            version: number,
-            cell,
-            rule: version.rule,
-            now: self.ctx.time(),
-        };
-        self.runtime.cells.stage(&mut batch, write);
+        let (now, mut batch) = (self.ctx.time(), Batch::new(Lane::Data));
+        let waits = cell.as_ref().filter(|_| version.stores.offline);
+        let waits = waits.map(|cell| (now, Entry::payload(now, &key, cell)));
+        let made_of_it = matches!(version.rule, Rule::IfVersion(_) | Rule::SoftDelete);
+        if version.stores.online {
+            let write = Write {
+                key,
+                version: number,
+                cell: cell.filter(|_| !version.removed),
+                rule: version.rule,
+                now,
+            };
+            self.runtime.cells.stage(&mut batch, write);
+        }
+        if let Some(waits) = waits {
+            let with_cell = version.stores.online && made_of_it;
+            let outbox = &self.runtime.outbox;
+            outbox.stage(&mut batch, self.group, waits, with_cell)?;
+        }
         Ok(batch)
     }
 

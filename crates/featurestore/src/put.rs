@@ -21,12 +21,14 @@ pub(crate) struct Accepted<'a> {
 }
 
 impl Accepted<'_> {
-    /// The version of the record that a put stores, which lives for `ttl`.
-    pub(crate) fn version(&self, ttl: Option<Ttl>) -> NewVersion<'_> {
+    /// The version of the record that a put stores in `stores`, which lives for `ttl`.
+    pub(crate) fn version(&self, stores: Stores, ttl: Option<Ttl>) -> NewVersion<'_> {
         NewVersion {
             identifier: &self.identifier,
             event_time: self.event_time,
-            payload: Some(&self.payload),
+            stores,
+            payload: &self.payload,
+            removed: false,
             deleted: false,
             expires_at: ttl.map(|ttl| self.event_time.saturating_add(ttl.duration())),
             rule: Rule::Put,
@@ -176,14 +178,41 @@ fn kind_at(group: &GroupRecord, index: usize) -> FeatureType {
         .map_or(FeatureType::Integral, |feature| feature.kind)
 }
 
-/// Checks that the group has every store that the caller names.
-pub(crate) fn check_target_stores(stores: Option<&[TargetStore]>) -> Result<(), Error> {
-    match stores {
-        None | Some([TargetStore::OnlineStore]) => Ok(()),
-        Some([first, second]) if first == second => {
-            Err(Error::validation("TargetStores names a store twice."))
+/// The stores that a call writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stores {
+    pub(crate) online: bool,
+    pub(crate) offline: bool,
+}
+
+impl Stores {
+    /// The stores of `group` that the caller names, all of them unless told otherwise.
+    ///
+    /// Fails with a broken rule for a store that is named twice or that the group has not.
+    pub(crate) fn of(group: &GroupRecord, named: Option<&[TargetStore]>) -> Result<Self, Error> {
+        let there = Self {
+            online: group.has_online(),
+            offline: group.offline.is_some(),
+        };
+        let Some(named) = named else {
+            return Ok(there);
+        };
+        if let [first, second] = named
+            && first == second
+        {
+            return Err(Error::validation("TargetStores names a store twice."));
         }
-        Some(_) => Err(Error::validation("the feature group has no OfflineStore.")),
+        let wanted = Self {
+            online: named.contains(&TargetStore::OnlineStore),
+            offline: named.contains(&TargetStore::OfflineStore),
+        };
+        if wanted.online {
+            group.check_online()?;
+        }
+        if wanted.offline && !there.offline {
+            return Err(Error::validation("the feature group has no OfflineStore."));
+        }
+        Ok(wanted)
     }
 }
 
@@ -192,8 +221,12 @@ pub(crate) fn check_target_stores(stores: Option<&[TargetStore]>) -> Result<(), 
 pub(crate) struct NewVersion<'a> {
     pub(crate) identifier: &'a str,
     pub(crate) event_time: EventTime,
-    /// What is stored; nothing for a hard delete.
-    pub(crate) payload: Option<&'a Payload>,
+    /// Where it goes.
+    pub(crate) stores: Stores,
+    /// What is stored; of a hard delete the marker that the offline store gets.
+    pub(crate) payload: &'a Payload,
+    /// Whether nothing stays online: a hard delete.
+    pub(crate) removed: bool,
     /// Whether the payload is a tombstone.
     pub(crate) deleted: bool,
     pub(crate) expires_at: Option<EventTime>,

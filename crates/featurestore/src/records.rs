@@ -13,6 +13,8 @@ use types::{AccountId, Arn, Region, Timestamp};
 use crate::Error;
 use crate::collections::Collection;
 use crate::key_records::{GROUP_KEYS, GroupKeys, KEY_USES, RENEWALS};
+use crate::offline::OfflineStore;
+use crate::outbox::SUMS;
 use crate::pending::Update;
 use crate::schema::Schema;
 use crate::throughput::Throughput;
@@ -28,6 +30,9 @@ pub(crate) static NUMBERS: Table<NextNumber> = Table::without_history("feature_g
 /// Deleted groups whose cells may still be there, by number.
 pub(crate) static PURGES: Table<PurgeRecord> = Table::without_history("feature_group_purges");
 
+/// Deleted groups of whose records some still wait for the offline store, by number.
+pub(crate) static DRAINS: Table<DrainRecord> = Table::without_history("feature_group_drains");
+
 /// Every table that this crate needs, those of the online store included.
 pub fn tables() -> Vec<&'static dyn AnyTable> {
     let mut tables: Vec<&'static dyn AnyTable> = vec![
@@ -37,6 +42,8 @@ pub fn tables() -> Vec<&'static dyn AnyTable> {
         &GROUP_KEYS,
         &RENEWALS,
         &KEY_USES,
+        &DRAINS,
+        &SUMS,
     ];
     tables.extend(online::tables());
     tables
@@ -67,7 +74,10 @@ pub struct GroupRecord {
     pub event_time: String,
     /// The online store.
     pub online: OnlineStore,
-    /// The role that an offline store would use.
+    /// The offline store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline: Option<OfflineStore>,
+    /// The role that was passed, which writes the offline store.
     pub role_arn: Option<String>,
     /// The description.
     pub description: Option<String>,
@@ -243,7 +253,29 @@ impl Record for GroupRecord {
     }
 }
 
+impl OnlineStore {
+    /// That of a group that has an offline store only: there is none.
+    pub(crate) const NONE: Self = Self {
+        ttl: None,
+        key: None,
+        storage: Storage::Standard,
+    };
+}
+
 impl GroupRecord {
+    /// Whether the group has an online store.
+    pub(crate) fn has_online(&self) -> bool {
+        self.offline.as_ref().is_none_or(|offline| !offline.only)
+    }
+
+    /// Fails with a broken rule unless the group has an online store.
+    pub(crate) fn check_online(&self) -> Result<(), Error> {
+        if self.has_online() {
+            return Ok(());
+        }
+        Err(Error::validation("the feature group has no OnlineStore."))
+    }
+
     /// The key of this record's row.
     pub fn row(&self) -> Key {
         group_row(
@@ -266,6 +298,7 @@ impl GroupRecord {
             identifier: self.identifier.clone(),
             event_time: self.event_time.clone(),
             online: self.online.clone(),
+            offline: self.offline.clone(),
             role_arn: self.role_arn.clone(),
             description: self.description.clone(),
             tags: self.tags.clone(),
@@ -388,6 +421,20 @@ impl Record for PurgeRecord {
 impl PurgeRecord {
     pub(crate) fn row(&self) -> Key {
         number_row(self.number)
+    }
+}
+
+/// A deleted group as it was: its keys and its grant open what still waits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DrainRecord {
+    pub(crate) group: GroupRecord,
+}
+
+impl Record for DrainRecord {
+    const VERSION: u16 = 1;
+
+    fn loaded(&mut self) {
+        self.group.loaded();
     }
 }
 

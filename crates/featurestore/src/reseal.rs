@@ -132,12 +132,16 @@ async fn advance(
         let Some(step) = Step::begin(services, source, task.number) else {
             return Ok(steps);
         };
-        if renewal.lost == 0 {
+        // What waits for the offline store is sealed once, and may be under an older key.
+        let waits = runtime.outbox.of_group(task.number).entries > 0;
+        if renewal.lost == 0 && !waits {
             step.finish(place).await?;
             return Ok(steps);
         }
         let (group, lost) = (&renewal.arn, renewal.lost);
-        warn!(%group, lost, "records cannot be sealed anew: their key is gone, or they were tampered with");
+        if lost > 0 {
+            warn!(%group, lost, "records cannot be sealed anew: their key is gone, or they were tampered with");
+        }
         renewal.again = Some(services.clock().now().saturating_add(AGAIN));
     }
     if renewal != before {

@@ -1,4 +1,4 @@
-//! What the operations share: the online cells and the unwrapped keys of groups.
+//! What the operations share: the online cells, the outbox, and the unwrapped keys of groups.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use store::Store;
 
 use crate::data_keys::DataKeys;
 use crate::meter::Meters;
+use crate::outbox::Outbox;
 use crate::renewal::RenewalLimits;
 use crate::reseal::Turn;
 use crate::upkeep::Upkeep;
@@ -19,6 +20,7 @@ pub struct Runtime {
     pub(crate) cells: Arc<dyn Cells>,
     pub(crate) keys: Arc<DataKeys>,
     pub(crate) upkeep: Upkeep,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) renewal: RenewalLimits,
     pub(crate) turn: Turn,
     /// How often groups are diagnosed.
@@ -78,6 +80,8 @@ pub struct Options {
     pub extensions: Extensions,
     /// When data keys are renewed.
     pub renewal: RenewalLimits,
+    /// How many bytes may wait for the offline stores of all groups together.
+    pub outbox_budget: u64,
 }
 
 impl Default for Options {
@@ -88,15 +92,28 @@ impl Default for Options {
             quotas: Quotas::default(),
             extensions: Extensions::default(),
             renewal: RenewalLimits::default(),
+            outbox_budget: 10 << 30,
         }
     }
 }
 
+/// The shared part cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The online store does not open.
+    #[error(transparent)]
+    Online(#[from] online::OpenError),
+    /// What waits for the offline stores cannot be counted.
+    #[error("reading the outbox of the offline stores failed")]
+    Outbox(#[from] store::Error),
+}
+
 impl Runtime {
-    /// Opens the online cells in `store`, which must hold [`crate::tables`] and
-    /// [`online::spaces`] and should be an [`online::CachedStore`]. The recorder of
-    /// metrics must be installed before.
-    pub async fn open(store: Arc<dyn Store>, options: Options) -> Result<Self, online::OpenError> {
+    /// Opens the online cells and the outbox in `store`, which must hold [`crate::tables`],
+    /// [`online::spaces`] and [`crate::OUTBOX`] and should be an [`online::CachedStore`].
+    /// The recorder of metrics must be installed before.
+    pub async fn open(store: Arc<dyn Store>, options: Options) -> Result<Self, OpenError> {
+        let outbox = Outbox::open(&*store, options.outbox_budget)?;
         let cells = EmbeddedCells::open(store).await?;
         Ok(Self {
             cells: Arc::new(cells),
@@ -108,6 +125,7 @@ impl Runtime {
             meters: Arc::default(),
             quotas: options.quotas,
             extensions: options.extensions,
+            outbox: Arc::new(outbox),
             renewal: options.renewal,
             turn: Turn::default(),
             diagnoses: Lookups::new(DIAGNOSES),

@@ -45,6 +45,7 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
                 .ok(),
             storage: Storage::StandardV2,
         },
+        offline: None,
         role_arn: None,
         description: Some("hourly".to_owned()),
         tags: BTreeMap::from([("team".to_owned(), "met".to_owned())]),

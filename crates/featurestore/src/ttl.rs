@@ -81,6 +81,9 @@ impl Ttl {
         asked: Option<&featurestore_runtime::TtlDuration>,
         group: &GroupRecord,
     ) -> Result<Option<Self>, Error> {
+        if asked.is_some() {
+            group.check_online()?;
+        }
         let asked = asked.map(Self::of_record).transpose()?;
         Ok(asked.or(group.online.ttl))
     }

@@ -142,6 +142,11 @@ impl SealedCell {
         &self.header
     }
 
+    /// The value as it is stored.
+    pub fn as_stored(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The value to store.
     pub fn into_stored(self) -> Vec<u8> {
         self.bytes

@@ -38,9 +38,9 @@ pub(crate) enum ComposeError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// The online store does not open.
+    /// The feature store does not open.
     #[error(transparent)]
-    Online(#[from] online::OpenError),
+    FeatureStore(#[from] featurestore::OpenError),
     /// The file of shred keys does not open.
     #[error(transparent)]
     Shred(#[from] kms::ShredError),
@@ -107,6 +107,7 @@ pub(crate) async fn deployment(
             age: Duration::from_secs(config.limits.data_key_days * 24 * 60 * 60),
             records: config.limits.data_key_records,
         },
+        outbox_budget: config.limits.outbox_bytes,
         ..featurestore::Options::default()
     };
     let runtime = featurestore::Runtime::open(Arc::clone(&store), options).await?;
@@ -198,5 +199,6 @@ pub(crate) fn options<'a>(
     options.tables.extend(ram::tables());
     options.spaces.extend(online::spaces());
     options.logs.push(&audit::EVENTS);
+    options.logs.push(&featurestore::OUTBOX);
     options
 }

@@ -1,5 +1,6 @@
 //! `strongroom doctor`: which feature groups cannot be maintained, and what helps.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -34,9 +35,12 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         .write_all(text.as_bytes())
         .context("writing to standard output failed")?;
     let stopped = groups.iter().filter(|group| is_stopped(group)).count();
-    match stopped {
-        0 => Ok(()),
-        1 => bail!("background work is stopped for one feature group"),
+    let blocked = groups.iter().filter(|group| is_blocked(group)).count();
+    match (stopped, blocked) {
+        (0, 0) => Ok(()),
+        (0, 1) => bail!("the offline store of one feature group is blocked"),
+        (0, _) => bail!("the offline stores of {blocked} feature groups are blocked"),
+        (1, _) => bail!("background work is stopped for one feature group"),
         _ => bail!("background work is stopped for {stopped} feature groups"),
     }
 }
@@ -72,14 +76,34 @@ fn is_stopped(group: &Value) -> bool {
     text(group, "BackgroundWork") != "Running"
 }
 
+fn is_blocked(group: &Value) -> bool {
+    let offline = group.get("OfflineStore");
+    offline.is_some_and(|offline| text(offline, "Status") != "Active")
+}
+
 /// A line for the group, and two below it for each finding.
 fn lines(group: &Value) -> String {
-    let mut lines = format!(
-        "{}\tkey {}\tbackground work {}\n",
-        text(group, "FeatureGroupArn"),
-        text(group, "KeyHealth").to_lowercase(),
-        text(group, "BackgroundWork").to_lowercase(),
-    );
+    let mut lines = text(group, "FeatureGroupArn").to_owned();
+    if let health @ ("Healthy" | "Unhealthy" | "Unknown") = text(group, "KeyHealth") {
+        lines.extend(["\tkey ", &health.to_lowercase()]);
+    }
+    let work = text(group, "BackgroundWork").to_lowercase();
+    lines.extend(["\tbackground work ", &work]);
+    if let Some(offline) = group.get("OfflineStore") {
+        let count = |name| {
+            offline
+                .get(name)
+                .and_then(Value::as_u64)
+                .unwrap_or_default()
+        };
+        let status = text(offline, "Status").to_lowercase();
+        let (records, bytes) = (count("WaitingRecords"), count("WaitingBytes"));
+        let _infallible = write!(
+            lines,
+            "\toffline store {status}, {records} records wait ({bytes} bytes)"
+        );
+    }
+    lines.push('\n');
     let findings = group.get("Findings").and_then(Value::as_array);
     for finding in findings.into_iter().flatten() {
         let (problem, cure) = (text(finding, "Problem"), text(finding, "Cure"));
@@ -103,6 +127,7 @@ mod tests {
             "Findings": [{ "Problem": "p", "Cure": "c" }],
         });
         assert!(is_stopped(&group));
+        assert!(!is_blocked(&group));
         let expected = "arn:g\tkey unhealthy\tbackground work stopped\n  p\n  cure: c\n";
         assert_eq!(lines(&group), expected);
     }

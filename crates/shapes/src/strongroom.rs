@@ -411,7 +411,7 @@ impl FromTree for DiagnoseFeatureGroupsInput {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DiagnoseFeatureGroupsOutput {
-    /// The groups under customers' keys, by name.
+    /// The groups under customers' keys and those with an offline store, by name.
     pub feature_groups: Vec<DiagnosedGroup>,
     /// Where the next page begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -420,16 +420,18 @@ pub struct DiagnoseFeatureGroupsOutput {
 
 impl Output for DiagnoseFeatureGroupsOutput {}
 
-/// A feature group and the health of its key.
+/// A feature group, the health of its key, and its offline store.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DiagnosedGroup {
     /// The group.
     pub feature_group_arn: String,
-    /// The key of its online store.
-    pub kms_key_arn: String,
+    /// The key of its online store, if that is a customer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_arn: Option<String>,
     /// `Healthy`, `Unhealthy`, or `Unknown` if the service may not look at the key.
-    pub key_health: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_health: Option<String>,
     /// The key's state, if the service may look at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_state: Option<String>,
@@ -441,8 +443,26 @@ pub struct DiagnosedGroup {
     pub grant_present: Option<bool>,
     /// `Running` or `Stopped`.
     pub background_work: String,
+    /// The offline store, if the group has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline_store: Option<DiagnosedOfflineStore>,
     /// What is wrong.
     pub findings: Vec<Finding>,
+}
+
+/// The offline store of a feature group.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DiagnosedOfflineStore {
+    /// `Active`, or `Blocked` if the role could not write.
+    pub status: String,
+    /// How many records wait for it.
+    pub waiting_records: u64,
+    /// What they take on the disk, about, in bytes.
+    pub waiting_bytes: u64,
+    /// When the oldest of them was written, as ISO 8601.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_waiting_since: Option<String>,
 }
 
 /// Something that is wrong, and what helps.

@@ -125,6 +125,7 @@ async fn read<'a>(
     answer: &mut Answer,
 ) -> Result<(), RuntimeError> {
     let group = found.group(&item.feature_group_name)?;
+    group.check_online()?;
     let selection = Selection::of(group, item.feature_names.as_deref())?;
     let runtime: &Runtime = ctx.part()?;
     let (meters, side) = (&runtime.meters, (Side::Read, BatchGetRecord::NAME));

@@ -17,7 +17,7 @@ use crate::input::Shared;
 use crate::meter::{Charge, Side};
 use crate::name::Found;
 use crate::opened::Opened;
-use crate::put::{accept, check_target_stores};
+use crate::put::{Stores, accept};
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, RuntimeError};
 
@@ -97,6 +97,7 @@ impl Operation for BatchWriteRecord {
                 Err(error) => errors.push(failed(entry, &error)),
             }
         }
+        runtime.outbox.count(ctx, &batch);
         let mut body = JsonBody::default();
         body.raw(r#"{"Errors":"#);
         body.value(&errors)?;
@@ -129,7 +130,7 @@ async fn staged<'a>(
     ttl: Option<&TtlDuration>,
 ) -> Result<(Batch, Charge), RuntimeError> {
     let group = found.group(&entry.feature_group_name)?;
-    check_target_stores(entry.target_stores.as_deref())?;
+    let stores = Stores::of(group, entry.target_stores.as_deref())?;
     let ttl = Ttl::of_put(entry.ttl_duration.as_ref().or(ttl), group)?;
     let accepted = accept(group, &entry.record)?;
     let runtime: &Runtime = ctx.part()?;
@@ -137,7 +138,7 @@ async fn staged<'a>(
     let side = (Side::Write, BatchWriteRecord::NAME);
     (runtime.meters).admit(ctx, group, side, pending.sum())?;
     let mut opened = Opened::new(ctx, runtime, keys, group).await?;
-    let write = opened.stage(accepted.version(ttl)).await?;
+    let write = opened.stage(accepted.version(stores, ttl)).await?;
     // What is damaged where an entry goes is that entry's error: the commit of all would fail.
     let keys = write.cells().iter();
     let keys: Vec<CellKey> = keys
@@ -150,12 +151,12 @@ async fn staged<'a>(
     Ok((write, charge))
 }
 
-/// The bytes of the cells that a change writes.
+/// The bytes of the cells and of the outbox's entries that a change writes.
 fn size_of(write: &Batch) -> usize {
     let cells = write.cells().iter();
-    cells
-        .map(|cell| cell.key.len() + cell.value.as_ref().map_or(0, Vec::len))
-        .sum()
+    let cells = cells.map(|cell| cell.key.len() + cell.value.as_ref().map_or(0, Vec::len));
+    let entries = write.appends().iter().map(|entry| entry.payload.len());
+    cells.chain(entries).sum()
 }
 
 fn failed(entry: &BatchWriteRecordEntry, error: &RuntimeError) -> BatchWriteRecordError {

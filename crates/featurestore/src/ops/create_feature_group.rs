@@ -1,6 +1,7 @@
-//! `CreateFeatureGroup`: a new group with an online store.
+//! `CreateFeatureGroup`: a new group.
 
 pub(super) mod chosen_key;
+mod offline;
 mod rules;
 
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
@@ -11,6 +12,7 @@ use store::{Batch, Lane};
 use types::{AccountId, Arn, Service};
 
 use self::chosen_key::ChosenKey;
+use self::offline::ChosenOffline;
 use crate::actions::{
     ADD_TAGS, CREATE_FEATURE_GROUP, CREATE_GRANT, DECRYPT, DESCRIBE_KEY, ENCRYPT,
     GENERATE_DATA_KEY, LIST_ALIASES, LIST_GRANTS, PASS_ROLE, RE_ENCRYPT_FROM, RE_ENCRYPT_TO,
@@ -38,9 +40,11 @@ const FIRST_DATA_KEY: u32 = 1;
 /// caller needs on the key, through SageMaker, whatever SageMaker may ever do with it: nine
 /// actions, and `kms:ListAliases` if the key is named by an alias. The key must be an enabled
 /// symmetric key of this region. Nothing is left behind by a call that fails. A `RoleArn` needs `iam:PassRole`, and has to be a role that SageMaker may
-/// assume. Fails with `ResourceInUse` if the name is taken in any case of its
+/// assume. With `OfflineStoreConfig` that role must be able to write to the bucket, and to have S3
+/// make data keys under the key of the offline store, by default the AWS managed key of S3.
+/// Fails with `ResourceInUse` if the name is taken in any case of its
 /// letters, with `ResourceLimitExceeded`, and with `ValidationException` for what breaks a
-/// rule and for offline stores, which this release does not have.
+/// rule.
 #[derive(Debug)]
 pub struct CreateFeatureGroup;
 
@@ -52,6 +56,7 @@ pub struct NewGroup {
     name: String,
     id: String,
     key: Option<ChosenKey>,
+    offline: Option<ChosenOffline>,
     /// The role that the caller passes to SageMaker.
     role: Option<Arn>,
 }
@@ -90,6 +95,9 @@ impl Operation for CreateFeatureGroup {
             key: key_text(input)
                 .map(|text| ChosenKey::find(ctx, account, text))
                 .transpose()?,
+            offline: (input.offline_store_config.as_ref())
+                .map(|config| ChosenOffline::find(ctx, account, config))
+                .transpose()?,
             role: input.role_arn.as_deref().map(role_at).transpose()?,
         };
         Ok((needs(ctx, input, &group)?, group))
@@ -120,16 +128,18 @@ impl Operation for CreateFeatureGroup {
         if let Some(role) = &new.role
             && !pipeline::service_may_assume(ctx, role, Self::SERVICE, &new.arn)?
         {
-            return Err(Error::validation(format!(
-                "The execution role ARN \"{role}\" is invalid. Please ensure that the role exists \
-                 and that its trust relationship policy allows the action \"sts:AssumeRole\" for \
-                 the service principal \"{}\".",
-                Self::SERVICE.principal()
-            )));
+            return Err(role_refused(role));
         }
         let key = match new.key {
             Some(key) => Some(key.checked(ctx).await?),
             None => None,
+        };
+        let offline = match (new.offline, &new.role) {
+            (Some(offline), Some(role)) => {
+                let of = (&new.arn, new.name.as_str());
+                offline.checked(ctx, of, role, &input).await?
+            }
+            _ => None,
         };
         let context = encryption_context(new.arn.as_str(), &new.id);
         let wrapping = Wrapping {
@@ -164,6 +174,7 @@ impl Operation for CreateFeatureGroup {
             event_time: input.event_time_feature_name,
             name: input.feature_group_name,
             online: OnlineStore { key, ..online },
+            offline,
             role_arn: input.role_arn,
             description: input.description,
             tags: tags::checked(input.tags.as_deref().unwrap_or_default())?,
@@ -263,6 +274,15 @@ fn key_text(input: &CreateFeatureGroupRequest) -> Option<&str> {
     config.kms_key_id.as_deref().filter(|text| !text.is_empty())
 }
 
+fn role_refused(role: &Arn) -> Error {
+    Error::validation(format!(
+        "The execution role ARN \"{role}\" is invalid. Please ensure that the role exists and \
+         that its trust relationship policy allows the action \"sts:AssumeRole\" for the service \
+         principal \"{}\".",
+        Service::SageMaker.principal()
+    ))
+}
+
 fn role_at(text: &str) -> Result<Arn, Error> {
     text.parse()
         .map_err(|_source| Error::validation("RoleArn is not an ARN."))
@@ -308,24 +328,9 @@ fn condition_keys(input: &CreateFeatureGroupRequest, group: &NewGroup) -> KeySet
             "sagemaker:featuregrouponlinestorekmskey",
             group.key.as_ref().map(|key| key.arn.as_str()),
         );
-    match &input.offline_store_config {
-        None => keys,
-        Some(offline) => {
-            let glue_off = offline.disable_glue_table_creation.unwrap_or(false);
-            keys.one("sagemaker:featuregroupofflinestoreconfig", "true")
-                .one(
-                    "sagemaker:featuregroupofflinestores3uri",
-                    &offline.s3_storage_config.s3_uri,
-                )
-                .one(
-                    "sagemaker:featuregroupdisablegluetablecreation",
-                    glue_off.to_string(),
-                )
-                .maybe(
-                    "sagemaker:featuregroupofflinestorekmskey",
-                    offline.s3_storage_config.kms_key_id.as_deref(),
-                )
-        }
+    match (&group.offline, &input.offline_store_config) {
+        (Some(offline), Some(config)) => keys.and(offline.condition_keys(config)),
+        _ => keys,
     }
 }
 

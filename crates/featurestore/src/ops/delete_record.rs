@@ -14,7 +14,7 @@ use crate::input::Shared;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
-use crate::put::{NewVersion, check_target_stores, event_time_of, identifier_of, tombstone};
+use crate::put::{NewVersion, Stores, event_time_of, identifier_of, tombstone};
 use crate::records::GroupRecord;
 use crate::{Error, Runtime, RuntimeError, event};
 
@@ -27,7 +27,8 @@ use crate::{Error, Runtime, RuntimeError, event};
 /// a record that does not exist succeeds, and softly leaves the deletion's event time. A newer
 /// version that is written between the look and the commit of a `HardDelete` survives it, as if
 /// it had been written after it. Fails with `ThrottlingException` beyond the group's provisioned
-/// throughput.
+/// throughput. The offline store gets a marker of every deletion that succeeds, and
+/// keeps what it has.
 #[derive(Debug)]
 pub struct DeleteRecord;
 
@@ -57,7 +58,7 @@ impl Operation for DeleteRecord {
             .into_target()
             .group
             .ok_or_else(|| Error::not_found_undeclared(name))?;
-        check_target_stores(input.target_stores.as_deref())?;
+        let mut stores = Stores::of(&group, input.target_stores.as_deref())?;
         let identifier = identifier_of(&group, &input.record_identifier_value_as_string)?;
         let event_time = event_time_of(&group, &input.event_time)?;
         let runtime: &Runtime = ctx.part()?;
@@ -71,27 +72,33 @@ impl Operation for DeleteRecord {
         let charge = meters.write(ctx, &group, tombstone.size());
         let stored = runtime.cells.get(&key).await.map_err(Error::from)?;
         let stored = stored.map(|cell| *cell.header());
-        let stored = stored.filter(|header| !header.is_expired(ctx.time()));
+        let stored = stored.filter(|header| stores.online && !header.is_expired(ctx.time()));
         if stored.is_some_and(|header| event_time <= header.version.event_time) {
-            return if hard {
-                Err(not_later().into())
-            } else {
-                let nothing = Batch::new(Lane::Data);
-                Ok(Reply::write(
-                    Written::new(keys.into_fresh(), charge),
-                    nothing,
-                ))
-            };
+            if hard {
+                return Err(not_later().into());
+            }
+            // Nothing changes online; the marker goes offline all the same.
+            stores.online = false;
+        }
+        if !stores.online && !stores.offline {
+            let nothing = Batch::new(Lane::Data);
+            return Ok(Reply::write(
+                Written::new(keys.into_fresh(), charge),
+                nothing,
+            ));
         }
         let version = NewVersion {
             identifier: &identifier,
             event_time,
-            payload: (!hard).then_some(&tombstone),
+            stores,
+            payload: &tombstone,
+            removed: hard,
             deleted: true,
             expires_at: tombstone_expiry(&group, event_time, ctx.time(), stored.as_ref()),
             rule: if hard { Rule::Delete } else { Rule::SoftDelete },
         };
         let batch = opened.stage(version).await?;
+        runtime.outbox.count(ctx, &batch);
         let reply = Reply::write(Written::new(keys.into_fresh(), charge), batch);
         // Whoever has written the record meanwhile: that may live longer.
         Ok(if hard { reply } else { reply.or_again() })

@@ -14,6 +14,7 @@ use crate::actions::DESCRIBE_FEATURE_GROUP;
 use crate::answer::JsonBody;
 use crate::event::Fields;
 use crate::name::Found;
+use crate::offline::{self, OfflineStore};
 use crate::pending::Update;
 use crate::records::{GroupRecord, OnlineStore, Status, Storage};
 use crate::ttl::Ttl;
@@ -21,8 +22,10 @@ use crate::{Error, Runtime, features};
 
 /// Returns the description of the group with this name or ARN.
 ///
-/// `FailureReason` says why creating or deleting the group has failed, or why the service cannot maintain the online store, if it cannot: the
-/// grant on its key was revoked, or the key cannot be used.
+/// `FailureReason` says why creating or deleting the group has failed, or why the service cannot
+/// maintain the online store, if it cannot: the grant on its key was revoked, or the key cannot be
+/// used. `OfflineStoreStatus` is that of now: `Blocked`, with the reason, if the role could not
+/// write.
 ///
 /// All definitions fit one page, so no token is ever given out; one that is sent is refused.
 /// Fails with `ResourceNotFound` if there is no such group.
@@ -57,7 +60,9 @@ impl Operation for DescribeFeatureGroup {
             return Err(Error::validation("the NextToken is not valid."));
         }
         let stopped = ctx.part::<Runtime>()?.upkeep.reason(group);
-        let mut body = serde_json::to_value(describe(group, stopped.as_deref()))
+        let mut described = describe(group, stopped.as_deref());
+        described.offline_store_status = offline::status(ctx.services(), group);
+        let mut body = serde_json::to_value(described)
             .map_err(|source| Error::internal("a feature group cannot be described", source))?;
         // AWS's model requires the member, AWS leaves it out on the last page.
         if let Value::Object(members) = &mut body {
@@ -103,8 +108,8 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         feature_definitions: group.definitions.iter().map(features::definition).collect(),
         creation_time: group.created,
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
-        online_store_config: Some(online_store(&group.online)),
-        offline_store_config: None,
+        online_store_config: group.has_online().then(|| online_store(&group.online)),
+        offline_store_config: group.offline.as_ref().map(OfflineStore::config),
         throughput_config: Some(group.throughput.shape()),
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(status(group)),

@@ -6,20 +6,21 @@ use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::KeyState;
 use shapes::strongroom::{
-    DiagnoseFeatureGroupsInput, DiagnoseFeatureGroupsOutput, DiagnosedGroup, Finding,
+    DiagnoseFeatureGroupsInput, DiagnoseFeatureGroupsOutput, DiagnosedGroup, DiagnosedOfflineStore,
+    Finding,
 };
-use types::{Arn, Service};
+use types::{Arn, Service, Timestamp};
 
 use crate::actions::DIAGNOSE_FEATURE_GROUPS;
 use crate::event::Fields;
 use crate::health::{Health, Looks, Unseen};
 use crate::records::{GROUPS, GroupRecord, Status, group_row, groups_of};
 use crate::upkeep::Stopped;
-use crate::{Error, Runtime, grant, upkeep};
+use crate::{Error, Runtime, grant, offline, upkeep};
 
-/// Looks at the groups of the caller's account and region that are under customers' keys, in
-/// pages: whether background work may go on, and how the key is, as far as the key policy lets
-/// the service see that. Each finding comes with its cure.
+/// Looks at the groups of the caller's account and region that are under customers' keys or have
+/// an offline store, in pages: whether background work may go on, how the key is, as far as the
+/// key policy lets the service see that, and what waits for the offline store. Each finding comes with its cure.
 ///
 /// A key that protects several groups of a page is looked at once. Fails with
 /// `ThrottlingException` beyond five pages a second of an account in a region, and with
@@ -59,22 +60,29 @@ impl Operation for DiagnoseFeatureGroups {
         let after = after.as_ref().map(row);
         let prefix = groups_of(account, ctx.region());
         let rows = ctx.view().scan(&GROUPS, &prefix, after.as_ref());
-        let keyed = rows.filter_map(|(_, row)| {
-            let group = row.record;
-            let key = group.online.key.as_ref();
-            key.filter(|_| group.status == Status::Created)
-                .map(|key| (group, key))
+        let groups = rows.map(|(_, row)| row.record);
+        let groups = groups.filter(|group| {
+            let concerned = group.online.key.is_some() || group.offline.is_some();
+            concerned && group.status == Status::Created
         });
-        let mut found: Vec<_> = keyed.take(PAGE + 1).collect();
+        let mut found: Vec<&GroupRecord> = groups.take(PAGE + 1).collect();
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         let last = found.last().filter(|_| more);
-        let next_token = last.map(|(group, _)| URL_SAFE_NO_PAD.encode(group.name.to_lowercase()));
+        let next_token = last.map(|group| URL_SAFE_NO_PAD.encode(group.name.to_lowercase()));
         let mut looks = Looks::default();
         let mut feature_groups = Vec::with_capacity(found.len());
-        for (group, key) in found {
-            let health = looks.at(ctx, group, key).await;
-            feature_groups.push(diagnosed(ctx, group, key, health));
+        for group in found {
+            let mut diagnosed = match &group.online.key {
+                Some(key) => keyed(ctx, group, key, looks.at(ctx, group, key).await),
+                None => DiagnosedGroup {
+                    feature_group_arn: group.arn.to_string(),
+                    background_work: "Running".to_owned(),
+                    ..DiagnosedGroup::default()
+                },
+            };
+            add_offline(ctx, group, &mut diagnosed)?;
+            feature_groups.push(diagnosed);
         }
         Ok(Reply::read(DiagnoseFeatureGroupsOutput {
             feature_groups,
@@ -96,7 +104,42 @@ fn read_token(text: &str) -> Result<String, Error> {
         .ok_or_else(|| Error::validation("the NextToken is not valid for this list."))
 }
 
-fn diagnosed(
+/// Adds what there is to say of the group's offline store.
+fn add_offline(
+    ctx: &Ctx,
+    group: &GroupRecord,
+    diagnosed: &mut DiagnosedGroup,
+) -> Result<(), Error> {
+    let Some(store) = &group.offline else {
+        return Ok(());
+    };
+    let blocked = offline::blocked(ctx.services(), group, store);
+    let waiting = ctx.part::<Runtime>()?.outbox.of_group(group.number);
+    let status = if blocked.is_some() {
+        "Blocked"
+    } else {
+        "Active"
+    };
+    diagnosed.findings.extend(blocked.map(|reason| Finding {
+        problem: format!("nothing can be written to the offline store: {reason}"),
+        cure: format!(
+            "let {} write to {} and have S3 make data keys under {}; what waits is kept",
+            store.role,
+            store.resolved(),
+            store.used_key
+        ),
+    }));
+    diagnosed.offline_store = Some(DiagnosedOfflineStore {
+        status: status.to_owned(),
+        waiting_records: waiting.entries,
+        waiting_bytes: waiting.bytes,
+        oldest_waiting_since: waiting.oldest.map(Timestamp::to_iso8601),
+    });
+    Ok(())
+}
+
+/// A group under a customer's key.
+fn keyed(
     ctx: &Ctx,
     group: &GroupRecord,
     key: &Arn,
@@ -119,8 +162,8 @@ fn diagnosed(
     };
     DiagnosedGroup {
         feature_group_arn: group.arn.to_string(),
-        kms_key_arn: key.to_string(),
-        key_health: key_health.to_owned(),
+        kms_key_arn: Some(key.to_string()),
+        key_health: Some(key_health.to_owned()),
         key_state: health.map(|health| health.state.to_string()),
         key_rotation_enabled: health.and_then(|health| health.rotated),
         grant_present: health.map(|health| health.granted),
@@ -130,6 +173,7 @@ fn diagnosed(
             "Running"
         }
         .to_owned(),
+        offline_store: None,
         findings,
     }
 }

@@ -46,6 +46,7 @@ impl Operation for GetRecord {
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
         let group = permit.target().group(&input.feature_group_name)?;
+        group.check_online()?;
         let selection = Selection::of(group, input.feature_names.as_deref())?;
         let identifier = identifier_of(group, &input.record_identifier_value_as_string)?;
         let runtime: &Runtime = ctx.part()?;

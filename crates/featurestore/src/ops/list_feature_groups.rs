@@ -9,17 +9,17 @@ use shapes::sagemaker::{
 };
 use types::{Service, Timestamp};
 
-use crate::Error;
 use crate::actions::LIST_FEATURE_GROUPS;
 use crate::event::Fields;
 use crate::paging::List;
 use crate::records::{GROUPS, GroupRecord, groups_of};
+use crate::{Error, offline};
 
 /// Returns a page of the groups that pass the filters, sorted.
 ///
 /// Sorts by creation time, ascending, unless told otherwise; names decide between equals. A
 /// page has ten groups unless told otherwise. A token belongs to the filters and the order that
-/// it was given for. No group has an offline store, so a filter for its status finds none.
+/// it was given for. The status of an offline store is that of now.
 #[derive(Debug)]
 pub struct ListFeatureGroups;
 
@@ -55,7 +55,7 @@ impl Operation for ListFeatureGroups {
             .scan(&GROUPS, &prefix, None)
             .map(|(_, row)| row.record);
         let mut found: Vec<(Place, &GroupRecord)> = groups
-            .filter(|group| passes(&input, group))
+            .filter(|group| passes(ctx, &input, group))
             .map(|group| (order.place(group), group))
             .filter(|(place, _)| {
                 after
@@ -76,7 +76,7 @@ impl Operation for ListFeatureGroups {
         let last = found.last().filter(|_| more);
         Ok(Reply::read(ListFeatureGroupsResponse {
             next_token: last.map(|(place, _)| asked.token(place)).transpose()?,
-            feature_group_summaries: found.iter().map(|(_, group)| summary(group)).collect(),
+            feature_group_summaries: found.iter().map(|(_, group)| summary(ctx, group)).collect(),
         }))
     }
 
@@ -111,12 +111,11 @@ fn without_page(input: &ListFeatureGroupsRequest) -> ListFeatureGroupsRequest {
     }
 }
 
-fn passes(input: &ListFeatureGroupsRequest, group: &GroupRecord) -> bool {
-    input.offline_store_status_equals.is_none()
-        && input
-            .name_contains
-            .as_ref()
-            .is_none_or(|part| group.name.contains(part))
+fn passes(ctx: &Ctx, input: &ListFeatureGroupsRequest, group: &GroupRecord) -> bool {
+    input
+        .name_contains
+        .as_ref()
+        .is_none_or(|part| group.name.contains(part))
         && input
             .feature_group_status_equals
             .is_none_or(|status| status == super::describe_feature_group::status(group))
@@ -126,15 +125,19 @@ fn passes(input: &ListFeatureGroupsRequest, group: &GroupRecord) -> bool {
         && input
             .creation_time_before
             .is_none_or(|before| group.created < before)
+        && input.offline_store_status_equals.is_none_or(|wanted| {
+            let status = offline::status(ctx.services(), group);
+            status.is_some_and(|status| status.status == wanted)
+        })
 }
 
-fn summary(group: &GroupRecord) -> FeatureGroupSummary {
+fn summary(ctx: &Ctx, group: &GroupRecord) -> FeatureGroupSummary {
     FeatureGroupSummary {
         feature_group_name: group.name.clone(),
         feature_group_arn: group.arn.to_string(),
         creation_time: group.created,
         feature_group_status: Some(super::describe_feature_group::status(group)),
-        offline_store_status: None,
+        offline_store_status: offline::status(ctx.services(), group),
     }
 }
 
@@ -163,7 +166,7 @@ impl Order {
     fn place(&self, group: &GroupRecord) -> Place {
         Place {
             created: (self.by == FeatureGroupSortBy::CreationTime).then_some(group.created),
-            // No group has an offline store, whose status could be sorted by.
+            // The status of an offline store changes by itself: pages could not follow it.
             status: (self.by == FeatureGroupSortBy::FeatureGroupStatus)
                 .then(|| super::describe_feature_group::status(group).to_string()),
             name: group.name.clone(),

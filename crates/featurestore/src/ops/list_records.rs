@@ -56,6 +56,7 @@ impl Operation for ListRecords {
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
         let group = permit.target().group(&input.feature_group_name)?;
+        group.check_online()?;
         let token = input.next_token.as_deref();
         let mut after = token.map(|token| read_token(group, token)).transpose()?;
         let wanted = input

@@ -15,14 +15,15 @@ use crate::input::Shared;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
-use crate::put::{accept, check_target_stores};
+use crate::put::{Stores, accept};
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, RuntimeError, event};
 
-/// Writes a record to the online store, whole: features that are not sent become null.
+/// Writes a record to the stores of its group, whole: features that are not sent become null.
 ///
 /// A record with an event time equal to or later than the stored one replaces it; an older
-/// one changes nothing and succeeds. Its time to live is the request's, else the group's.
+/// one changes nothing online and succeeds. The offline store gets every version, in the
+/// background. Its time to live is the request's, else the group's.
 /// Fails with `ValidationError` for a record that breaks a rule of its group, and, as at AWS,
 /// for a group that does not exist; with `AccessForbidden` if the group's key cannot be used;
 /// with `ThrottlingException` beyond the group's provisioned throughput.
@@ -61,7 +62,7 @@ impl Operation for PutRecord {
         let group = found
             .group
             .ok_or_else(|| Error::not_found_undeclared(name))?;
-        check_target_stores(input.target_stores.as_deref())?;
+        let stores = Stores::of(&group, input.target_stores.as_deref())?;
         let ttl = Ttl::of_put(input.ttl_duration.as_ref(), &group)?;
         let accepted = accept(&group, &input.record)?;
         let runtime: &Runtime = ctx.part()?;
@@ -70,7 +71,8 @@ impl Operation for PutRecord {
         let charge = meters.write(ctx, &group, accepted.payload.size());
         let mut keys = Keys::new(ctx, runtime);
         let mut opened = Opened::new(ctx, runtime, &mut keys, &group).await?;
-        let batch = opened.stage(accepted.version(ttl)).await?;
+        let batch = opened.stage(accepted.version(stores, ttl)).await?;
+        runtime.outbox.count(ctx, &batch);
         Ok(Reply::write(Written::new(keys.into_fresh(), charge), batch))
     }
 

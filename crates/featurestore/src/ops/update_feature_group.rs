@@ -164,6 +164,7 @@ fn change_throughput(
 }
 
 fn change_store(group: &mut GroupRecord, asked: &OnlineStoreConfigUpdate) -> Result<(), Error> {
+    group.check_online()?;
     if asked.ttl_duration.is_none() && asked.storage_type.is_none() {
         return Err(Error::validation(
             "OnlineStoreConfig needs a TtlDuration or a StorageType.",

@@ -13,16 +13,14 @@ use crate::input::Shared;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
-use crate::put::{
-    NewVersion, check_size, check_target_stores, event_time_of, identifier_of, sent, sent_twice,
-};
+use crate::put::{NewVersion, Stores, check_size, event_time_of, identifier_of, sent, sent_twice};
 use crate::records::GroupRecord;
 use crate::sent::Sent;
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, RuntimeError, event};
 
 /// Changes the features that are sent, and leaves the others as they are, at once: of two
-/// updates at the same time none undoes the other.
+/// updates at the same time none undoes the other. The offline store gets the whole record.
 ///
 /// The group's storage type must be `Standard_V2` or `InMemory`. An event time is sent as one of the
 /// features; without one the record keeps its own. The identifier cannot be changed. What is
@@ -66,7 +64,7 @@ impl Operation for UpdateRecord {
         input: Self::Input,
     ) -> Result<Reply<Written>, RuntimeError> {
         let group = permit.target().group(&input.feature_group_name)?;
-        check(group, &input)?;
+        let stores = check(group, &input)?;
         let text = &input.record_identifier_value_as_string;
         let identifier = identifier_of(group, text)?;
         let changes = Changes::of(group, &identifier, &input.features)?;
@@ -97,7 +95,9 @@ impl Operation for UpdateRecord {
         let version = NewVersion {
             identifier: &identifier,
             event_time,
-            payload: Some(&merged),
+            stores,
+            payload: &merged,
+            removed: false,
             deleted: false,
             expires_at: match ttl {
                 Some(ttl) => Some(event_time.saturating_add(ttl.duration())),
@@ -106,6 +106,7 @@ impl Operation for UpdateRecord {
             rule: Rule::IfVersion(Some(stored.version)),
         };
         let batch = opened.stage(version).await?;
+        runtime.outbox.count(ctx, &batch);
         let charge = meters.write(ctx, group, merged.size());
         // Whoever has written the record meanwhile: the changes are merged into that.
         Ok(Reply::write(Written::new(keys.into_fresh(), charge), batch).or_again())
@@ -116,7 +117,8 @@ impl Operation for UpdateRecord {
     }
 }
 
-fn check(group: &GroupRecord, input: &UpdateRecordRequest) -> Result<(), Error> {
+fn check(group: &GroupRecord, input: &UpdateRecordRequest) -> Result<Stores, Error> {
+    group.check_online()?;
     if !group.online.storage.takes_updates() {
         return Err(Error::validation(
             "UpdateRecord needs an online store of type Standard_V2 or InMemory.",
@@ -128,7 +130,13 @@ fn check(group: &GroupRecord, input: &UpdateRecordRequest) -> Result<(), Error> 
             input.features.len()
         )));
     }
-    check_target_stores(input.target_stores.as_deref())
+    let stores = Stores::of(group, input.target_stores.as_deref())?;
+    if !stores.online {
+        return Err(Error::validation(
+            "the TargetStores of UpdateRecord must have the OnlineStore.",
+        ));
+    }
+    Ok(stores)
 }
 
 /// What is to change.

@@ -125,15 +125,8 @@ fn check_wrong(world: &World, change: impl FnOnce(&mut Value), text: &str) {
 }
 
 #[test]
-fn what_this_release_lacks_is_refused_and_not_ignored() {
+fn capacity_units_are_refused_on_demand() {
     let world = World::new();
-    check_wrong(
-        &world,
-        |request| {
-            request["OfflineStoreConfig"] = json!({ "S3StorageConfig": { "S3Uri": "s3://b/p" } });
-        },
-        "offline stores are not available in this release",
-    );
     check_wrong(
         &world,
         |request| {

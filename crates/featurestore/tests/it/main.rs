@@ -14,6 +14,7 @@ mod groups;
 mod in_memory;
 mod keys;
 mod maintenance;
+mod offline;
 mod organization;
 mod permissions;
 mod records;

@@ -257,6 +257,7 @@ async fn start(
     .resources("organizations", Arc::new(iam::OrganizationResources))
     .resources("kms", Arc::new(kms::KeyPolicies))
     .resources("ram", Arc::new(ram::Shares))
+    .resources("s3", Arc::new(s3::Buckets))
     .resources("sagemaker", Arc::new(FeatureGroups))
     // The clock stands still.
     .calls_per_second(1_000_000);
@@ -278,10 +279,11 @@ fn open(directory: &Path, root: &Key32, clock: Arc<ManualClock>) -> EmbeddedStor
     let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
     options.tables = iam::tables();
     options.tables.extend(kms::tables());
+    options.tables.extend(s3::tables());
     options.tables.extend(featurestore::tables());
     options.tables.extend(ram::tables());
     options.spaces.extend(online::spaces());
-    options.logs = vec![&audit::EVENTS];
+    options.logs = vec![&audit::EVENTS, &featurestore::OUTBOX];
     EmbeddedStore::open(&options).unwrap()
 }
 
@@ -289,6 +291,7 @@ fn operations() -> Operations {
     let mut operations = Operations::default();
     iam::register(&mut operations);
     kms::register(&mut operations);
+    s3::register(&mut operations);
     featurestore::register(&mut operations);
     ram::register(&mut operations);
     operations

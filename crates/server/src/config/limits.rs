@@ -30,6 +30,8 @@ pub struct Limits {
     pub data_key_days: u64,
     /// Records after which it is.
     pub data_key_records: u64,
+    /// Bytes of records that may wait for the offline stores of all groups together.
+    pub outbox_bytes: u64,
     /// Seconds that open requests get to finish at shutdown.
     pub shutdown_seconds: u64,
     /// Seconds by which a signature's time may differ from the server's.
@@ -55,6 +57,7 @@ impl Default for Limits {
             outside_key_seconds: 10,
             data_key_days: 90,
             data_key_records: 1 << 32,
+            outbox_bytes: 10 << 30,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
             unsigned_calls: 20,
@@ -95,6 +98,7 @@ impl Limits {
         within("data_key_days", seconds(self.data_key_days), 1, 3650)?;
         let records = usize::try_from(self.data_key_records).unwrap_or(usize::MAX);
         within("data_key_records", records, 1000, 1 << 48)?;
+        within("outbox_bytes", seconds(self.outbox_bytes), 1 << 10, 1 << 50)?;
         within("shutdown_seconds", seconds(self.shutdown_seconds), 0, 3600)?;
         within(
             "clock_skew_seconds",

@@ -2,6 +2,7 @@
 
 use shapes::sagemaker::{self, CreateFeatureGroupRequest, OnlineStoreConfig, StorageType};
 
+use super::offline;
 use crate::features::Known;
 use crate::records::{OnlineStore, Storage};
 use crate::ttl::Ttl;
@@ -27,12 +28,11 @@ pub(super) fn check(
             "a feature group with an online store of type InMemory cannot have an OfflineStore.",
         ));
     }
-    if input.offline_store_config.is_some() {
-        return Err(Error::Unsupported("offline stores are"));
-    }
-    let online =
-        online.ok_or_else(|| Error::broken("an enabled online store has no configuration"))?;
-    let store = online_store(online, extensions)?;
+    offline::check(input)?;
+    let store = match online {
+        Some(online) if enabled => online_store(online, extensions)?,
+        _ => OnlineStore::NONE,
+    };
     check_features(input, store.storage)?;
     let (features, limit) = (input.feature_definitions.len(), runtime.quotas.features);
     if features > limit {

@@ -1,0 +1,474 @@
+//! The outbox: what was written to groups with an offline store, until it is there.
+//!
+//! An entry is committed with the online cell that it belongs to, and holds the same sealed
+//! bytes: it opens with the group's data key, and so in the background through the group's
+//! grant. Groups without an online store have their data keys under the AWS owned key. Entries
+//! are appended to a log in segments of time, one stream for each group, and never changed.
+//!
+//! How much waits is counted in memory; what was appended in segments that are over is summed up
+//! in the metadata ([`Outbox::close_segments`]), so that only the last ones are read at a start.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use online::{CellKey, SealedCell};
+use pipeline::{Ctx, Services};
+use serde::{Deserialize, Serialize};
+use store::{
+    Batch, Key, KeyBuilder, Lane, Log, LogAppend, LogCursor, Record, Snapshot, Store, Table,
+};
+use tracing::{error, info};
+use types::Timestamp;
+
+use crate::Error;
+use crate::records::{DRAINS, GROUPS, GroupRecord};
+
+/// The entries.
+pub static OUTBOX: Log = Log {
+    name: "offline_outbox",
+};
+
+/// The sums of segments that are over, by number of the group and of the segment.
+pub(crate) static SUMS: Table<Amount> = Table::without_history("offline_outbox_sums");
+
+/// The length of a segment, and for how long after its end something may still be appended.
+const SEGMENT_SECONDS: i64 = 6 * 60 * 60;
+const GRACE_SECONDS: i64 = 60 * 60;
+
+/// What an entry takes on the disk beside its payload, about.
+const OVERHEAD: u64 = 96;
+
+/// How many entries are read at once.
+const PAGE: usize = 1000;
+
+/// The format of an entry: this byte, the time of the call, the cell's key, the sealed cell; see
+/// docs/storage-formats.md.
+const FORMAT: u8 = 1;
+const TIME_LENGTH: usize = 12;
+
+/// Some entries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Amount {
+    /// How many.
+    pub(crate) entries: u64,
+    /// What they take on the disk, about.
+    pub(crate) bytes: u64,
+    /// When the oldest was appended.
+    pub(crate) oldest: Option<Timestamp>,
+}
+
+impl Record for Amount {
+    const VERSION: u16 = 1;
+}
+
+impl Amount {
+    fn add(&mut self, other: Self) {
+        self.entries = self.entries.saturating_add(other.entries);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.oldest = match (self.oldest, other.oldest) {
+            (Some(one), Some(another)) => Some(one.min(another)),
+            (one, another) => one.or(another),
+        };
+    }
+}
+
+/// An entry: what was written, when it was called for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// When the service received the call.
+    pub(crate) called: Timestamp,
+    /// Which record, as its cell is found.
+    pub(crate) key: CellKey,
+    /// The record, or the marker of its deletion.
+    pub(crate) cell: SealedCell,
+}
+
+impl Entry {
+    /// The payload of the log entry for `cell`.
+    pub(crate) fn payload(called: Timestamp, key: &CellKey, cell: &SealedCell) -> Vec<u8> {
+        let sealed = cell.as_stored();
+        let mut payload = Vec::with_capacity(1 + TIME_LENGTH + CellKey::LENGTH + sealed.len());
+        payload.push(FORMAT);
+        payload.extend_from_slice(&called.seconds().to_be_bytes());
+        payload.extend_from_slice(&called.nanos().to_be_bytes());
+        payload.extend_from_slice(key.as_bytes());
+        payload.extend_from_slice(sealed);
+        payload
+    }
+
+    /// Reads what [`Self::payload`] wrote.
+    pub(crate) fn read(payload: &[u8]) -> Result<Self, Error> {
+        let broken = || Error::broken("an entry of the outbox is none");
+        let (format, rest) = payload.split_first_chunk::<1>().ok_or_else(broken)?;
+        let (seconds, rest) = rest.split_first_chunk::<8>().ok_or_else(broken)?;
+        let (nanos, rest) = rest.split_first_chunk::<4>().ok_or_else(broken)?;
+        let (key, sealed) = rest.split_at_checked(CellKey::LENGTH).ok_or_else(broken)?;
+        if *format != [FORMAT] {
+            return Err(broken());
+        }
+        let called = Timestamp::new(i64::from_be_bytes(*seconds), u32::from_be_bytes(*nanos));
+        Ok(Self {
+            called,
+            key: CellKey::from_bytes(key).ok_or_else(broken)?,
+            cell: SealedCell::from_stored(sealed.to_vec())?,
+        })
+    }
+}
+
+/// What waits for the offline stores, and how much may.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    budget: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What waits and what is about to, in bytes.
+    bytes: u64,
+    /// What waits, by stream and segment.
+    waiting: BTreeMap<u32, BTreeMap<u64, Amount>>,
+    /// Whether the last call was refused: said once.
+    full: bool,
+}
+
+impl Outbox {
+    /// Counts what waits in `store`, of which there may be `budget` bytes.
+    pub(crate) fn open(store: &dyn Store, budget: u64) -> Result<Self, store::Error> {
+        let snapshot = store.snapshot();
+        let mut state = State::default();
+        for stream in streams(&snapshot) {
+            let segments = segments_of(store, &snapshot, stream)?;
+            let bytes: u64 = segments.values().map(|amount| amount.bytes).sum();
+            state.bytes = state.bytes.saturating_add(bytes);
+            state.waiting.insert(stream, segments);
+        }
+        Ok(Self {
+            budget,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Adds an entry to `batch`; only if the batch's last cell is written, if it goes `with_cell`.
+    ///
+    /// Fails with `ServiceUnavailable` if the outbox is full: nothing is written then, neither
+    /// online nor offline.
+    pub(crate) fn stage(
+        &self,
+        batch: &mut Batch,
+        group: &GroupRecord,
+        (called, payload): (Timestamp, Vec<u8>),
+        with_cell: bool,
+    ) -> Result<(), Error> {
+        self.check(size_of(&payload))?;
+        let append = LogAppend {
+            log: &OUTBOX,
+            segment: segment_of(called),
+            stream: stream_of(group.number)?,
+            payload,
+        };
+        if with_cell {
+            batch.append_with_cell(append);
+        } else {
+            batch.append(append);
+        }
+        Ok(())
+    }
+
+    fn check(&self, bytes: u64) -> Result<(), Error> {
+        let mut state = self.lock();
+        let waiting = state.bytes;
+        let full = waiting.saturating_add(bytes) > self.budget;
+        let was_full = std::mem::replace(&mut state.full, full);
+        drop(state);
+        if full {
+            metrics::counter!("strongroom_outbox_refused_total").increment(1);
+        }
+        match (was_full, full) {
+            (false, true) => error!(
+                waiting,
+                budget = self.budget,
+                "the outbox of the offline stores is full: writes to them are refused"
+            ),
+            (true, false) => info!(
+                waiting,
+                "the outbox of the offline stores takes writes again"
+            ),
+            (true, true) | (false, false) => {}
+        }
+        if full {
+            return Err(Error::OutboxFull { bytes: waiting });
+        }
+        Ok(())
+    }
+
+    /// Counts the entries of `batch`, with which the call of `ctx` succeeds: at once against the
+    /// budget, and as waiting once they are durable.
+    pub(crate) fn count(self: &Arc<Self>, ctx: &Ctx, batch: &Batch) {
+        let appends = batch.appends().iter();
+        let mut entries = Vec::new();
+        for append in appends.filter(|append| *append.log == OUTBOX) {
+            let amount = Amount {
+                entries: 1,
+                bytes: size_of(&append.payload),
+                oldest: Some(ctx.time()),
+            };
+            entries.push((append.stream, append.segment, amount));
+        }
+        if entries.is_empty() {
+            return;
+        }
+        let bytes = entries.iter().map(|(_, _, amount)| amount.bytes).sum();
+        self.lock().bytes += bytes;
+        let admission = Admission {
+            outbox: Arc::clone(self),
+            entries,
+            bytes,
+        };
+        ctx.afterwards(move || admission.keep());
+    }
+
+    /// What waits for the group of this number.
+    pub(crate) fn of_group(&self, number: u64) -> Amount {
+        let mut all = Amount::default();
+        let state = self.lock();
+        let stream = stream_of(number).ok();
+        let segments = stream.and_then(|stream| state.waiting.get(&stream));
+        for amount in segments.into_iter().flat_map(BTreeMap::values) {
+            all.add(*amount);
+        }
+        all
+    }
+
+    /// What waits for all groups together.
+    pub(crate) fn total(&self) -> Amount {
+        let mut all = Amount::default();
+        for amount in self.lock().waiting.values().flat_map(BTreeMap::values) {
+            all.add(*amount);
+        }
+        all
+    }
+
+    /// Shows how much waits, and writes down the sums of segments that are over.
+    pub(crate) async fn close_segments(&self, services: &Services) -> Result<(), Error> {
+        let now = services.clock().now();
+        show(self.total(), now);
+        let snapshot = services.store().snapshot();
+        let mut batch = Batch::new(Lane::Metadata);
+        {
+            let state = self.lock();
+            for (stream, segments) in &state.waiting {
+                for (segment, amount) in segments {
+                    let row = sum_row(*stream, *segment);
+                    if is_over(*segment, now) && snapshot.get(&SUMS, &row).is_none() {
+                        batch.put(&SUMS, row, *amount);
+                    }
+                }
+            }
+        }
+        if !batch.is_empty() {
+            let committed = services.store().commit(batch).await;
+            committed.map_err(online::Error::Commit)?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Entries that are about to be committed. Dropped without being kept, they never were.
+struct Admission {
+    outbox: Arc<Outbox>,
+    entries: Vec<(u32, u64, Amount)>,
+    bytes: u64,
+}
+
+impl Admission {
+    fn keep(mut self) {
+        let mut state = self.outbox.lock();
+        for (stream, segment, amount) in self.entries.drain(..) {
+            let segments = state.waiting.entry(stream).or_default();
+            segments.entry(segment).or_default().add(amount);
+        }
+        drop(state);
+        self.bytes = 0;
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut state = self.outbox.lock();
+        state.bytes = state.bytes.saturating_sub(self.bytes);
+    }
+}
+
+/// The streams that may have entries: of groups with an offline store, and of deleted ones whose
+/// entries wait.
+fn streams(snapshot: &Snapshot) -> Vec<u32> {
+    let all = Key::of(&[]);
+    let groups = snapshot.scan(&GROUPS, &all);
+    let groups = groups.filter(|(_, row)| row.record.offline.is_some());
+    let drains = snapshot.scan(&DRAINS, &all);
+    let numbers = groups
+        .map(|(_, row)| row.record.number)
+        .chain(drains.map(|(_, row)| row.record.group.number));
+    numbers
+        .filter_map(|number| stream_of(number).ok())
+        .collect()
+}
+
+/// What waits in `stream`, by segment: the sums of those that are over, and what is read of the
+/// others.
+fn segments_of(
+    store: &dyn Store,
+    snapshot: &Snapshot,
+    stream: u32,
+) -> Result<BTreeMap<u64, Amount>, store::Error> {
+    let mut segments = BTreeMap::new();
+    let of_stream = KeyBuilder::default().number(u64::from(stream)).build();
+    for (row, sum) in snapshot.scan(&SUMS, &of_stream) {
+        let parts = row.parts();
+        let number: Option<[u8; 8]> = parts
+            .get(1)
+            .and_then(|part| part.as_slice().try_into().ok());
+        if let Some(number) = number {
+            segments.insert(u64::from_be_bytes(number), *sum.record);
+        }
+    }
+    let mut after = segments.keys().last().map(|segment| LogCursor {
+        segment: *segment,
+        revision: u64::MAX,
+        index: u32::MAX,
+    });
+    loop {
+        let page = store.log_oldest_first(&OUTBOX, stream, after, PAGE)?;
+        for entry in &page {
+            let called = Entry::read(&entry.payload).ok().map(|entry| entry.called);
+            let amount = Amount {
+                entries: 1,
+                bytes: size_of(&entry.payload),
+                oldest: called,
+            };
+            segments
+                .entry(entry.cursor.segment)
+                .or_default()
+                .add(amount);
+        }
+        match page.last() {
+            Some(last) => after = Some(last.cursor),
+            None => return Ok(segments),
+        }
+    }
+}
+
+fn show(total: Amount, now: Timestamp) {
+    // Numbers of metrics are floats: exact up to 2^53.
+    let number = |count: u64| {
+        f64::from(u32::try_from(count / 1024).unwrap_or(u32::MAX)) * 1024.0
+            + f64::from(u32::try_from(count % 1024).unwrap_or_default())
+    };
+    let age = total
+        .oldest
+        .map_or(0, |oldest| now.seconds() - oldest.seconds());
+    metrics::gauge!("strongroom_outbox_records").set(number(total.entries));
+    metrics::gauge!("strongroom_outbox_bytes").set(number(total.bytes));
+    let age = u64::try_from(age).unwrap_or_default();
+    metrics::gauge!("strongroom_outbox_oldest_seconds").set(number(age));
+}
+
+fn size_of(payload: &[u8]) -> u64 {
+    u64::try_from(payload.len()).map_or(u64::MAX, |length| length.saturating_add(OVERHEAD))
+}
+
+fn segment_of(at: Timestamp) -> u64 {
+    u64::try_from(at.seconds() / SEGMENT_SECONDS).unwrap_or_default()
+}
+
+/// Whether nothing is appended to the segment any more.
+fn is_over(segment: u64, now: Timestamp) -> bool {
+    let end = i64::try_from(segment)
+        .ok()
+        .and_then(|segment| segment.checked_add(1)?.checked_mul(SEGMENT_SECONDS));
+    end.is_some_and(|end| end.saturating_add(GRACE_SECONDS) < now.seconds())
+}
+
+/// The stream of a group's entries.
+fn stream_of(number: u64) -> Result<u32, Error> {
+    u32::try_from(number).map_err(|source| Error::internal("a group's number is too high", source))
+}
+
+fn sum_row(stream: u32, segment: u64) -> Key {
+    let row = KeyBuilder::default().number(u64::from(stream));
+    row.number(segment).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::{Key32, SystemEntropy};
+    use online::{DataKey, EventTime, GroupNumber, Header, IndexKey, PayloadWriter, Version};
+
+    use super::*;
+
+    fn entry(called: Timestamp) -> (Entry, DataKey) {
+        let key = Key32::generate(&SystemEntropy);
+        let cell_key = CellKey::new(GroupNumber(7), &IndexKey::new(&key), "a");
+        let data_key = DataKey::new(1, &key);
+        let header = Header {
+            data_key: 1,
+            version: Version {
+                event_time: EventTime::new(called).unwrap(),
+                sequence: 3,
+            },
+            expires_at: None,
+            deleted: true,
+        };
+        let payload = PayloadWriter::new("a", 0).finish();
+        let entropy = &SystemEntropy;
+        let cell = SealedCell::seal(entropy, &data_key, &cell_key, header, &payload).unwrap();
+        let entry = Entry {
+            called,
+            key: cell_key,
+            cell,
+        };
+        (entry, data_key)
+    }
+
+    #[test]
+    fn an_entry_reads_back_and_opens_as_its_cell_does() {
+        for called in [
+            Timestamp::EPOCH,
+            Timestamp::new(-5, 7),
+            Timestamp::new(1 << 33, 9),
+        ] {
+            let (written, data_key) = entry(called);
+            let payload = Entry::payload(called, &written.key, &written.cell);
+            let read = Entry::read(&payload).unwrap();
+            assert_eq!(read, written);
+            let opened = read.cell.open(&data_key, &read.key).unwrap();
+            assert_eq!(opened.record().unwrap().identifier(), b"a");
+        }
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused() {
+        let (written, _) = entry(Timestamp::EPOCH);
+        let payload = Entry::payload(Timestamp::EPOCH, &written.key, &written.cell);
+        for length in [0, 1, 9, 13, 52, 53, 80] {
+            assert!(Entry::read(&payload[..length]).is_err(), "{length}");
+        }
+        let mut newer = payload;
+        newer[0] = 2;
+        assert!(Entry::read(&newer).is_err());
+    }
+
+    #[test]
+    fn a_segment_is_over_an_hour_after_its_end() {
+        let segment = segment_of(Timestamp::new(6 * 3600 * 10 + 5, 0));
+        assert_eq!(segment, 10);
+        let end = 6 * 3600 * 11;
+        assert!(!is_over(segment, Timestamp::new(end + 3600, 0)));
+        assert!(is_over(segment, Timestamp::new(end + 3601, 0)));
+    }
+}
