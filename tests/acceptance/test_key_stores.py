@@ -114,6 +114,8 @@ def test_keys_on_a_token_and_in_a_key_manager_survive_a_restart(stores):
     moved = stores.kms.re_encrypt(
         CiphertextBlob=made[0]["CiphertextBlob"], SourceEncryptionContext=context, DestinationKeyId=keys[1])
     assert stores.kms.decrypt(CiphertextBlob=moved["CiphertextBlob"])["Plaintext"] == made[0]["Plaintext"]
+    role = stores.server.client("iam").get_role(RoleName="AWSServiceRoleForKeyManagementServiceCustomKeyStores")
+    assert role["Role"]["Path"] == "/aws-service-role/cks.kms.amazonaws.com/"
     described = [stores.kms.describe_key(KeyId=key)["KeyMetadata"] for key in keys]
     assert [it["Origin"] for it in described] == ["AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"]
     assert described[1]["XksKeyConfiguration"] == {"Id": "one"}

@@ -1,20 +1,19 @@
 """Imported key material through boto3: wrapped, used and opened by code of our own outside."""
 
 import datetime
-import hashlib
 import hmac
 import os
-import struct
 
 import botocore.exceptions
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+import formats
+from conftest import ACCOUNT
 
 FOREVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
 ALGORITHMS = {"RSAES_OAEP_SHA_1": hashes.SHA1(), "RSAES_OAEP_SHA_256": hashes.SHA256(),
@@ -53,32 +52,11 @@ def wrapped(kms, key: dict, material: bytes, algorithm="RSAES_OAEP_SHA_256", siz
     return {"KeyId": key["KeyId"], "ImportToken": given["ImportToken"], "EncryptedKeyMaterial": blob}
 
 
-def derive(root: bytes, label: str, context: bytes) -> bytes:
-    info = b"".join(struct.pack(">Q", len(part)) + part for part in (label.encode(), context))
-    return HKDF(hashes.SHA256(), 32, b"strongroom/derive-key/v1", info).derive(root)
-
-
 def decrypt_outside(material: bytes, key_id: str, blob: bytes, context: dict) -> bytes:
     """Opens a ciphertext of ours with docs/storage-formats.md alone in hand."""
-    header, sealed = blob[:55], blob[55:]
-    assert header[:2] == b"\x01\x00" and header[7:23].hex() == key_id.replace("-", "")
-    assert header[23:] == derive(material, "kms/material-id", key_id.encode())
-    canonical = struct.pack(">Q", len(context))
-    for name in sorted(context, key=str.encode):
-        for part in (name.encode(), context[name].encode()):
-            canonical += struct.pack(">Q", len(part)) + part
-    key = derive(material, "kms/symmetric-default", key_id.encode())
-    value, commitment, body = sealed[1:33], sealed[33:65], sealed[65:]
-    assert sealed[0] == 1
-
-    def part(use: str) -> bytes:
-        label = f"strongroom/committing-aead/v1/{use}".encode()
-        fixed = struct.pack(">I", 1) + label + b"\0" + value + struct.pack(">I", 256)
-        return hmac.digest(key, fixed, "sha256")
-
-    assert commitment == part("commitment")
-    aad = b"strongroom/kms/ciphertext/v1" + header + canonical
-    return AESGCM(part("encryption")).decrypt(bytes(12), body, aad)
+    material_id = formats.derive(material, "kms/material-id", key_id.encode())
+    assert formats.header(blob) == formats.Header(1, ACCOUNT, key_id, material_id)
+    return formats.open_ciphertext({material_id: material}, blob, context)
 
 
 def test_a_key_waits_for_its_material_and_works_with_it(kms):
