@@ -134,13 +134,13 @@ fn names_without_an_account_stand_for_nothing() {
 #[test]
 fn owned_keys_do_not_exist_for_callers() {
     let ring = Keyring::new(
-        std::sync::Arc::new(types::SystemClock::new()),
-        std::sync::Arc::new(crypto::SystemEntropy),
+        Arc::new(types::SystemClock::new()),
+        Arc::new(crypto::SystemEntropy),
         testing::shred(),
     );
     let nowhere = view(&testing::empty());
     let batch = ring
-        .ensure_owned_key(&nowhere, types::Service::SageMaker, &region())
+        .ensure_owned_key(&nowhere, Service::SageMaker, &region())
         .unwrap();
     let seen = view(&commit(&testing::empty(), 1, &batch.unwrap()));
     let prefix = crate::records::region_prefix(crate::new_key::owner_account().unwrap(), &region());
