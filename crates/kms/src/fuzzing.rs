@@ -13,6 +13,8 @@ use crate::grants::party::Party;
 use crate::grants::record::{
     GRANT_COUNTS, GRANT_NAMES, GRANTS, GrantRecord, GrantedOperation, Terms,
 };
+use crate::grants::token::Token;
+use crate::import_token::Opened;
 use crate::last_usage::KEY_USAGE;
 use crate::records::{
     ALIAS_NAMES, DESTRUCTIONS, KEYS, KeyRecord, KeyRow, KeyState, MATERIALS, MaterialRecord,
@@ -37,6 +39,35 @@ pub fn ciphertext(blob: &[u8]) -> bool {
     if let Ok((header, bytes, sealed)) = &read {
         assert_eq!(header.encode().as_ref(), Ok(*bytes), "one key, two headers");
         assert_eq!(bytes.len() + sealed.len(), blob.len());
+    }
+    read.is_ok()
+}
+
+/// Whether this is the content of an import token, once its seal is open. Material that is none is
+/// never taken for some.
+///
+/// # Panics
+///
+/// If it is.
+pub fn import_token(content: &[u8]) -> bool {
+    let Some(opened) = Opened::parse(content) else {
+        return false;
+    };
+    for wrapped in [&[][..], content] {
+        assert!(opened.unwrap(wrapped).is_err(), "nobody has wrapped this");
+    }
+    true
+}
+
+/// Whether this is a grant token. What it names are the parts of a row's key.
+///
+/// # Panics
+///
+/// If the grant's id is none.
+pub fn grant_token(text: &str) -> bool {
+    let read = Token::read(text);
+    if let Ok(token) = &read {
+        assert_eq!(token.grant.len(), 64, "an id");
     }
     read.is_ok()
 }

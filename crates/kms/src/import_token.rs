@@ -98,7 +98,7 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    fn parse(content: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(content: &[u8]) -> Option<Self> {
         let ([version, algorithm, size], rest) = content.split_first_chunk()?;
         let (end, private) = rest.split_first_chunk()?;
         if *version != FORMAT_VERSION {

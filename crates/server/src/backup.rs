@@ -31,6 +31,8 @@ use store::embedded::Item;
 use types::Entropy;
 use zeroize::Zeroizing;
 
+pub(crate) mod fuzzing;
+
 const MAGIC: &[u8; 8] = b"srbackup";
 const FORMAT: [u8; 2] = [0, 1];
 const LABEL: &[u8] = b"strongroom/backup/v1";
@@ -201,8 +203,8 @@ impl<'a, W: Write> Writer<'a, W> {
 }
 
 /// What stands in front of a backup's chunks: all that can be read without the seal.
-pub(crate) struct Sealed {
-    source: BufReader<File>,
+pub(crate) struct Sealed<R = BufReader<File>> {
+    source: R,
     id: [u8; 32],
     seal: Vec<u8>,
     head: [u8; 32],
@@ -211,7 +213,13 @@ pub(crate) struct Sealed {
 impl Sealed {
     /// Opens the backup at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self, BackupError> {
-        let mut source = BufReader::new(File::open(path)?);
+        Self::read(BufReader::new(File::open(path)?))
+    }
+}
+
+impl<R: Read> Sealed<R> {
+    /// Begins to read a backup.
+    fn read(mut source: R) -> Result<Self, BackupError> {
         let mut fixed = [0; 8 + 2 + 32 + 4];
         let short = |source: io::Error| match source.kind() {
             io::ErrorKind::UnexpectedEof => BackupError::NotABackup,
@@ -247,7 +255,7 @@ impl Sealed {
     }
 
     /// Reads on, with what [`backups_key`] gave.
-    pub(crate) fn unsealed(self, backups: &Key32) -> Result<Reader, BackupError> {
+    pub(crate) fn unsealed(self, backups: &Key32) -> Result<Reader<R>, BackupError> {
         let mut reader = Reader {
             key: XaesKey::new(&derive_key(backups, "backup", &self.id)),
             source: self.source,
@@ -293,8 +301,8 @@ impl Sealed {
 }
 
 /// Reads a backup, chunk by chunk; nothing of a chunk is used before all of it is verified.
-pub(crate) struct Reader {
-    source: BufReader<File>,
+pub(crate) struct Reader<R = BufReader<File>> {
+    source: R,
     key: XaesKey,
     head: [u8; 32],
     chunk: Zeroizing<Vec<u8>>,
@@ -309,7 +317,7 @@ pub(crate) struct Reader {
     next: Option<u8>,
 }
 
-impl Reader {
+impl<R: Read> Reader<R> {
     /// What the backup says of itself.
     pub(crate) fn about(&self) -> &About {
         &self.about

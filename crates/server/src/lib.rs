@@ -30,6 +30,11 @@ pub mod explain;
 mod file;
 mod framing;
 mod front;
+#[doc(hidden)]
+pub mod fuzzing {
+    //! Doors for fuzz targets; no part of the interface.
+    pub use crate::backup::fuzzing::read as backup;
+}
 mod gate;
 mod http_service;
 mod issuers;

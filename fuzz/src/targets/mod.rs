@@ -4,16 +4,19 @@
 //! test of the server, so it uses nothing but public interfaces.
 
 mod authorization;
+mod backups;
 mod cell;
 mod ciphertext;
 mod config;
 mod events;
+mod imports;
 mod names;
 mod policies;
 mod presigned;
 mod requests;
 mod rows;
 mod sessions;
+mod shares;
 mod times;
 mod tokens;
 
@@ -31,6 +34,10 @@ pub(crate) const ALL: &[Target] = &[
         run: authorization::run,
     },
     Target {
+        name: "backups",
+        run: backups::run,
+    },
+    Target {
         name: "cell",
         run: cell::run,
     },
@@ -45,6 +52,10 @@ pub(crate) const ALL: &[Target] = &[
     Target {
         name: "events",
         run: events::run,
+    },
+    Target {
+        name: "imports",
+        run: imports::run,
     },
     Target {
         name: "names",
@@ -69,6 +80,10 @@ pub(crate) const ALL: &[Target] = &[
     Target {
         name: "sessions",
         run: sessions::run,
+    },
+    Target {
+        name: "shares",
+        run: shares::run,
     },
     Target {
         name: "times",

@@ -64,16 +64,19 @@ fn check(name: &str) {
 fn every_target_has_a_test_a_corpus_and_a_dictionary() {
     let mut tested = [
         "authorization",
+        "backups",
         "cell",
         "ciphertext",
         "config",
         "events",
+        "imports",
         "names",
         "policies",
         "presigned",
         "requests",
         "rows",
         "sessions",
+        "shares",
         "times",
         "tokens",
     ]
@@ -89,6 +92,11 @@ fn every_target_has_a_test_a_corpus_and_a_dictionary() {
 #[test]
 fn authorization_headers() {
     check("authorization");
+}
+
+#[test]
+fn backups() {
+    check("backups");
 }
 
 #[test]
@@ -109,6 +117,11 @@ fn configuration_files() {
 #[test]
 fn audit_records() {
     check("events");
+}
+
+#[test]
+fn import_and_grant_tokens() {
+    check("imports");
 }
 
 #[test]
@@ -139,6 +152,11 @@ fn rows() {
 #[test]
 fn session_tokens() {
     check("sessions");
+}
+
+#[test]
+fn shares_of_a_passphrase() {
+    check("shares");
 }
 
 #[test]
