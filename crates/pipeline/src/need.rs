@@ -257,7 +257,7 @@ impl<'a> IntoIterator for &'a Needs {
 /// A record that is still under a key which its group is moved away from needs that key too; which
 /// records those are is known when they have been read.
 #[derive(Debug, Clone, Default)]
-pub struct Conditions(Arc<Vec<Conditional>>);
+pub struct Conditions(Option<Arc<Vec<Conditional>>>);
 
 #[derive(Debug)]
 pub(crate) struct Conditional {
@@ -299,7 +299,8 @@ impl Conditions {
     /// Fails with the denial if the policies refused it, which is recorded once for a call, and
     /// if it was not asked for: nothing is allowed by default.
     pub fn require(&self, ctx: &Ctx, number: usize) -> Result<(), Withheld> {
-        let asked = self.0.iter().find(|asked| asked.number == number);
+        let mut all = self.0.iter().flat_map(|all| all.iter());
+        let asked = all.find(|asked| asked.number == number);
         let asked = asked.ok_or(Withheld::NotAsked)?;
         let Some((need, denial)) = &asked.refused else {
             return Ok(());
@@ -330,7 +331,8 @@ impl<O: Operation> Permit<O> {
         Self {
             target,
             denied_items,
-            conditions: Conditions(Arc::new(conditional)),
+            // Nearly all calls have none, and allocate nothing for them.
+            conditions: Conditions((!conditional.is_empty()).then(|| Arc::new(conditional))),
             _sealed: (),
         }
     }

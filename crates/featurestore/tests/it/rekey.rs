@@ -21,15 +21,17 @@ fn grants(world: &World, key: &str) -> Vec<Value> {
     listed["Grants"].as_array().unwrap().clone()
 }
 
-/// A user who may do everything with groups, and decrypt with these keys.
+/// Everything with groups, and decrypting with these keys.
+fn rights(keys: &[&str]) -> Value {
+    json!([
+        { "Effect": "Allow", "Action": "sagemaker:*", "Resource": "*" },
+        { "Effect": "Allow", "Action": "kms:Decrypt", "Resource": keys },
+    ])
+}
+
+/// A user who has these [`rights`].
 fn reader(world: &World, name: &str, keys: &[&str]) -> Caller {
-    world.user(
-        name,
-        &json!([
-            { "Effect": "Allow", "Action": "sagemaker:*", "Resource": "*" },
-            { "Effect": "Allow", "Action": "kms:Decrypt", "Resource": keys },
-        ]),
-    )
+    world.user(name, &rights(keys))
 }
 
 /// A group of three records under the first of two keys, on its way to the second.
@@ -114,6 +116,12 @@ fn a_record_that_has_not_moved_needs_both_keys_and_every_other_the_new_one() {
             "{refused}"
         );
     }
+    // What was unwrapped for a caller is of no use when the right is gone.
+    world.put_policy("both", &rights(&[&new]));
+    let refused = get(&world, &both, "0").unwrap_err();
+    assert!(refused.contains(&old), "{refused}");
+    world.put_policy("both", &rights(&[&old, &new]));
+    assert_eq!(get(&world, &both, "0"), Ok(true));
     // Writing reads nothing, and what is written is under the new key.
     let item = record(&[("id", "0"), ("at", &day(2))]);
     let put = json!({ "FeatureGroupName": "g", "Record": item });
