@@ -227,8 +227,8 @@ impl UsageCounts {
 }
 
 /// Counts a use, as exactly as there is room for.
-fn add(uses: &mut HashMap<Use, u64>, used: Use) {
-    let fits = |used: &Use, most: usize| uses.len() < most || uses.contains_key(used);
+fn add(counts: &mut HashMap<Use, u64>, used: Use) {
+    let fits = |used: &Use, most: usize| counts.len() < most || counts.contains_key(used);
     let used = if fits(&used, DETAILED_IN_SHARD) {
         used
     } else {
@@ -242,7 +242,7 @@ fn add(uses: &mut HashMap<Use, u64>, used: Use) {
             coarse.of_any_key()
         }
     };
-    *uses.entry(used).or_default() += 1;
+    *counts.entry(used).or_default() += 1;
 }
 
 impl Use {

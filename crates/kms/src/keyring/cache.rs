@@ -84,14 +84,13 @@ impl Cache {
         let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
         match part.get(&place) {
             Some(entry) if entry.revision > revision => return,
-            Some(_) => {}
             None if part.len() >= self.most => {
                 let any = part.keys().next().cloned();
                 if let Some(any) = any {
                     part.remove(&any);
                 }
             }
-            None => {}
+            Some(_) | None => {}
         }
         let key = Arc::clone(key);
         let entry = Entry {
