@@ -458,9 +458,10 @@ mod tests {
         let path = config.data.join("seal.json");
         let good = fs::read_to_string(&path).unwrap();
         let lineage = seal::Seal::read(&config.data).unwrap().lineage().to_owned();
+        let zeros = "0".repeat(32);
         for (from, to) in [
             ("\"initialised\": true", "\"initialised\": false"),
-            (lineage.as_str(), &"0".repeat(32)),
+            (lineage.as_str(), zeros.as_str()),
             ("\"root_key_generation\": 0", "\"root_key_generation\": 7"),
         ] {
             assert!(good.contains(from));
