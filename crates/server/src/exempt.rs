@@ -56,7 +56,7 @@ pub(crate) const ROUTES: [ExemptRoute; 4] = [
         method: Method::POST,
         path: "/unseal",
         operation: None,
-        note: "on a server that started sealed; on `unseal_listen` alone if that is configured",
+        note: "on a server that started sealed, or is sealed again; on `unseal_listen` alone if that is configured",
     },
     ExemptRoute {
         route: Exempt::WebIdentity,
