@@ -249,15 +249,15 @@ impl ServiceError for Error {
                 ErrorKind::Conflict
             }
             Self::Quota { .. } | Self::FeatureLimit { .. } => ErrorKind::LimitExceeded,
-            Self::Throttled => ErrorKind::Throttled,
-            Self::Outdated => ErrorKind::Unavailable,
             Self::KeyDenied { .. } | Self::NoAccount => ErrorKind::Denied,
-            Self::OverThroughput { .. }
+            Self::Throttled
+            | Self::OverThroughput { .. }
             | Self::KeyBusy {
                 throttled: true, ..
             } => ErrorKind::Throttled,
-            Self::KeyBusy { .. } => ErrorKind::Unavailable,
-            Self::OutboxFull { .. } => ErrorKind::Unavailable,
+            Self::Outdated | Self::KeyBusy { .. } | Self::OutboxFull { .. } => {
+                ErrorKind::Unavailable
+            }
             Self::Online(error) => error.kind(),
             Self::Internal { .. } => ErrorKind::Internal,
         }
@@ -274,15 +274,13 @@ impl ServiceError for Error {
             Self::StaleUpdate => "ConflictException",
             Self::GroupExists { .. } | Self::UpdateInProgress { .. } => "ResourceInUse",
             Self::Quota { .. } | Self::FeatureLimit { .. } => "ResourceLimitExceeded",
-            Self::Throttled => "ThrottlingException",
-            Self::Outdated => "ServiceUnavailable",
             Self::KeyDenied { .. } | Self::NoAccount => "AccessDeniedException",
-            Self::OverThroughput { .. }
+            Self::Throttled
+            | Self::OverThroughput { .. }
             | Self::KeyBusy {
                 throttled: true, ..
             } => "ThrottlingException",
-            Self::KeyBusy { .. } => "ServiceUnavailable",
-            Self::OutboxFull { .. } => "ServiceUnavailable",
+            Self::Outdated | Self::KeyBusy { .. } | Self::OutboxFull { .. } => "ServiceUnavailable",
             Self::Online(error) => of_the_store(error),
             Self::Internal { .. } => "InternalFailure",
         })
@@ -356,13 +354,14 @@ impl ServiceError for RuntimeError {
             | Error::FeatureNotFound { .. }
             | Error::RecordNotFound { .. } => "ResourceNotFound",
             Error::StaleUpdate => "ConflictException",
-            Error::Throttled | Error::Outdated => "ServiceUnavailable",
             // A key that cannot be used forbids access, whoever asks.
             Error::Key { .. } | Error::KeyDenied { .. } | Error::NoAccount => "AccessForbidden",
             Error::OverThroughput { .. } => "ThrottlingException",
             // The runtime's own error for what can be tried again.
-            Error::KeyBusy { .. } => "ServiceUnavailable",
-            Error::OutboxFull { .. } => "ServiceUnavailable",
+            Error::Throttled
+            | Error::Outdated
+            | Error::KeyBusy { .. }
+            | Error::OutboxFull { .. } => "ServiceUnavailable",
             Error::Online(error) => of_the_store(error),
             Error::Internal { .. } => "InternalFailure",
         })

@@ -257,7 +257,7 @@ fn settings_of(table: &str) -> Vec<String> {
 
 #[test]
 fn every_setting_of_the_file_is_in_the_reference() {
-    const TABLES: [&str; 13] = [
+    const TABLES: [&str; 15] = [
         "seal",
         "seal.kms",
         "seal.token",
@@ -271,6 +271,8 @@ fn every_setting_of_the_file_is_in_the_reference() {
         "kms",
         "tokens",
         "external_key_stores",
+        "feature_store",
+        "extensions",
     ];
     let mut settings = settings_of("");
     settings.extend(TABLES.into_iter().flat_map(settings_of));
