@@ -13,9 +13,13 @@ use crate::records::{TOKENS, TokenRecord};
 /// How long a token counts.
 const LIFETIME: Duration = Duration::from_hours(24);
 
+/// How many tokens of one operation an account has in a region; the oldest are forgotten first.
+const MOST: usize = 256;
+
 /// The client token of a call, and whether it was used before.
 #[derive(Debug)]
 pub(crate) struct Token {
+    operation: &'static str,
     row: Key,
     parameters: String,
     /// What the first call with it was about.
@@ -30,7 +34,7 @@ impl Token {
     pub(crate) fn find(
         ctx: &Ctx,
         account: AccountId,
-        operation: &str,
+        operation: &'static str,
         token: Option<&str>,
         detail: &EventDetail,
     ) -> Result<Option<Self>, Error> {
@@ -48,6 +52,7 @@ impl Token {
         match known {
             Some(known) if known.parameters != parameters => Err(Error::TokenMismatch),
             known => Ok(Some(Self {
+                operation,
                 row,
                 parameters,
                 used_for: known.map(|known| known.about.clone()),
@@ -55,11 +60,17 @@ impl Token {
         }
     }
 
-    /// Adds to `batch` that the token was used for `about`, and forgets the caller's old ones.
+    /// Adds to `batch` that the token was used for `about`, and forgets those of the account for
+    /// the same operation that are too old or too many.
     pub(crate) fn keep(self, ctx: &Ctx, account: AccountId, batch: &mut Batch, about: &str) {
-        let prefix = Key::of(&[account.as_str(), ctx.region().as_str()]);
-        for (key, row) in ctx.view().scan(&TOKENS, &prefix, None) {
-            if row.record.at.saturating_add(LIFETIME) <= ctx.time() && *key != self.row {
+        let prefix = Key::of(&[account.as_str(), ctx.region().as_str(), self.operation]);
+        let rows = ctx.view().scan(&TOKENS, &prefix, None);
+        let others = rows.filter(|(key, _)| **key != self.row);
+        let mut others: Vec<_> = others.map(|(key, row)| (row.record.at, key)).collect();
+        others.sort();
+        let surplus = (others.len() + 1).saturating_sub(MOST);
+        for (number, (at, key)) in others.into_iter().enumerate() {
+            if number < surplus || at.saturating_add(LIFETIME) <= ctx.time() {
                 batch.delete(&TOKENS, key.clone());
             }
         }
