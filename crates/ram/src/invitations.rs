@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use iam::Membership;
 use pipeline::sources::{ResourceFacts, ResourceRule};
 use pipeline::{Ctx, KeySet, Need};
 use policy::Action;
 use store::{Batch, Lane};
 use types::{AccountId, Arn, PARTITION};
 
-use crate::Error;
 use crate::records::{
     Answer, INVITATIONS, InvitationRecord, SHARES, ShareRecord, Standing, invitation_row, share_row,
 };
 use crate::shared::{Change, write_policies};
+use crate::{Error, joining};
 
 /// The invitation that a call names; the caller's account may not have got it.
 #[derive(Debug)]
@@ -81,8 +80,9 @@ impl Invited {
 
     /// The invitation with `answer`, and what that changes.
     ///
-    /// Fails with the exception that says why it cannot be answered any more, and with
-    /// `ResourceShareInvitationArnNotFoundException` if the share does not want it any more.
+    /// Fails with the exception that says why it cannot be answered any more, with
+    /// `ResourceShareInvitationArnNotFoundException` if the share does not want it any more, and
+    /// as [`joining::condition`] does if it is accepted.
     pub(crate) fn answered(
         &self,
         ctx: &Ctx,
@@ -100,9 +100,10 @@ impl Invited {
             arn: self.arn.to_string(),
         };
         let mut share = ShareRecord::clone(&*share.ok_or_else(gone)?);
-        // Where nobody from outside may take part, being inside is a condition for good.
-        let organization = Membership::of(ctx.view(), share.owner).map(|own| own.organization);
-        let organization = organization.filter(|_| !share.allows_external);
+        let organization = match answer {
+            Answer::Accepted => joining::condition(ctx.view(), &share)?,
+            Answer::Rejected => None,
+        };
         let mut principals = share.principals.iter_mut();
         let known = principals
             .find(|known| matches!(&known.standing, Standing::Invited(id) if *id == invitation.id));
@@ -113,12 +114,7 @@ impl Invited {
             Answer::Rejected => Standing::Rejected,
         };
         let mut batch = Batch::new(Lane::Metadata);
-        write_policies(
-            &mut batch,
-            ctx.view(),
-            Change::Put(&share),
-            share.resources.keys(),
-        )?;
+        write_policies(&mut batch, ctx, Change::Put(&share), share.resources.keys())?;
         let answered = InvitationRecord {
             answer: Some(answer),
             ..InvitationRecord::clone(invitation)

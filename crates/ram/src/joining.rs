@@ -1,5 +1,6 @@
 //! Adding somebody to a share: at once within the organization, by an invitation otherwise.
 
+use iam::Membership;
 use pipeline::Ctx;
 use store::{Batch, View};
 use types::{AccountId, Region, RequestId};
@@ -134,6 +135,27 @@ pub(crate) fn add(
     Ok(())
 }
 
+/// The organization that whoever joins `share` must belong to, together with its owner: where
+/// nobody from outside may take part, being inside is a condition for good.
+///
+/// Fails with `OperationNotPermittedException` where the share allows nobody from outside and its
+/// owner is in no organization: nobody is inside then.
+pub(crate) fn condition(view: &View, share: &ShareRecord) -> Result<Option<String>, Error> {
+    let own = Membership::of(view, share.owner).map(|own| own.organization);
+    inside(share.allows_external, own)
+}
+
+fn inside(allows_external: bool, own: Option<String>) -> Result<Option<String>, Error> {
+    match own {
+        _ if allows_external => Ok(None),
+        Some(organization) => Ok(Some(organization)),
+        None => Err(Error::not_permitted(
+            "the resource share allows no external principals, and its owner belongs to no \
+             organization",
+        )),
+    }
+}
+
 /// Adds to `batch` that an invitation which `known` has not answered is there no longer.
 pub(crate) fn withdraw(batch: &mut Batch, region: &Region, known: &Participant) {
     if let (Standing::Invited(id), Some(receiver)) = (&known.standing, known.principal.account()) {
@@ -173,7 +195,7 @@ fn is_open(ctx: &Ctx, share: &ShareRecord, known: &Participant) -> bool {
 }
 
 fn is_within(view: &View, account: AccountId, organization: &str) -> bool {
-    let membership = iam::Membership::of(view, account);
+    let membership = Membership::of(view, account);
     membership.is_some_and(|own| own.organization == organization)
 }
 
@@ -216,5 +238,19 @@ fn below(have: usize, limit: usize, what: &'static str) -> Result<(), Error> {
         Ok(())
     } else {
         Err(Error::ShareLimit { what, limit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_inside_where_the_owner_has_no_organization() {
+        let own = || Some("o-abcdefghij".to_owned());
+        assert_eq!(inside(true, None).unwrap(), None);
+        assert_eq!(inside(true, own()).unwrap(), None);
+        assert_eq!(inside(false, own()).unwrap(), own());
+        assert!(matches!(inside(false, None), Err(Error::NotPermitted(_))));
     }
 }

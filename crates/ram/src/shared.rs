@@ -9,10 +9,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pipeline::Ctx;
+use pipeline::sources::Principals;
 use policy::Document;
 use serde_json::{Value, json};
 use store::{Batch, View};
-use types::{AccountId, Arn, Region, Timestamp};
+use types::{AccountId, Arn, Region, Timestamp, UniqueId};
 
 use crate::Error;
 use crate::permissions::{Permission, ResourceType};
@@ -81,10 +83,13 @@ pub(crate) enum Change<'a> {
 /// Fails with `ResourceShareLimitExceededException` if a policy would be longer than one can be.
 pub(crate) fn write_policies<'a>(
     batch: &mut Batch,
-    view: &View,
+    ctx: &Ctx,
     change: Change<'_>,
     resources: impl IntoIterator<Item = &'a Arn>,
 ) -> Result<(), Error> {
+    let view = ctx.view();
+    let Principals(directory) = ctx.part()?;
+    let is_there = |arn: &Arn, id: &UniqueId| directory.unique_id(view, arn).as_ref() == Some(id);
     let (of, now) = match change {
         Change::Put(share) => (share, Some(share)),
         Change::Delete(share) => (share, None),
@@ -99,7 +104,7 @@ pub(crate) fn write_policies<'a>(
         let shares = others.iter().copied().chain(now);
         let shares = shares.filter(|share| share.resources.contains_key(resource));
         let row = policy_row(resource);
-        match policy(of.owner, resource, shares)? {
+        match policy(of.owner, resource, shares, &is_there)? {
             Some(policy) => batch.put(
                 &POLICIES,
                 row,
@@ -115,11 +120,13 @@ pub(crate) fn write_policies<'a>(
     Ok(())
 }
 
-/// The policy that `shares` give to a resource of `owner`; `None` if nobody takes part.
+/// The policy that `shares` give to a resource of `owner`; `None` if nobody takes part. Of users
+/// and roles only those do of whom it says that they are there.
 fn policy<'a>(
     owner: AccountId,
     resource: &Arn,
     shares: impl Iterator<Item = &'a ShareRecord>,
+    is_there: &dyn Fn(&Arn, &UniqueId) -> bool,
 ) -> Result<Option<SharedPolicy>, Error> {
     let Some(kind) = ResourceType::of(resource) else {
         return Ok(None);
@@ -138,6 +145,11 @@ fn policy<'a>(
             let organization = organization.as_deref();
             let organization = organization.filter(|_| !share.outlasts_organization);
             if let SharePrincipal::Individual { arn, id, .. } = &participant.principal {
+                // One that was deleted gets nothing any more, and leaves nothing to a later one
+                // of its name: so every ARN in the policy stands for one id.
+                if !is_there(arn, id) {
+                    continue;
+                }
                 bound.insert(arn.clone(), id.clone());
             }
             let (principal, condition) = who(owner, &participant.principal, organization);

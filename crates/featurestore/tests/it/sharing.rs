@@ -741,6 +741,82 @@ fn a_catalog_is_searched_by_those_whom_it_is_shared_with() {
 }
 
 #[test]
+fn whoever_was_taken_from_a_share_sees_nothing_of_it_any_more() {
+    let (world, consumer) = owner_and_consumer();
+    let arn = share(&world, &json!([consumer.account]), READ_ONLY);
+    let invitation = json!({ "resourceShareInvitationArn": consumer.invitation(&world) });
+    let pending = || {
+        let operation = "ram:ListPendingInvitationResources";
+        let listed = world.call_as(&consumer.root, operation, invitation.clone());
+        listed.unwrap()["resources"].as_array().unwrap().len()
+    };
+    assert_eq!(pending(), 1);
+    consumer.accept(&world);
+    assert_eq!(pending(), 0);
+    let input = json!({ "resourceShareArn": arn, "principals": [consumer.account] });
+    world.ok("ram:DisassociateResourceShare", input);
+    world.group("later");
+    let later = json!({ "resourceShareArn": arn, "resourceArns": [group_arn("later")] });
+    world.ok("ram:AssociateResourceShare", later);
+    assert_eq!(pending(), 0);
+}
+
+#[test]
+fn a_user_made_again_gets_what_it_was_given_and_not_what_its_namesake_was() {
+    let (world, consumer) = owner_and_consumer();
+    enable_within_organization(&world);
+    let actions = json!(["sagemaker:GetRecord", "sagemaker:PutRecord"]);
+    consumer.user(&world, "Bob", &actions);
+    let arn = json!([format!("arn:aws:iam::{}:user/Bob", consumer.account)]);
+    let old = share(&world, &arn, READ_WRITE);
+    let ok =
+        |operation: &str, input: Value| world.call_as(&consumer.root, operation, input).unwrap();
+    let keys = ok("ListAccessKeys", json!({ "UserName": "Bob" }));
+    let id = &keys["AccessKeyMetadata"][0]["AccessKeyId"];
+    ok(
+        "DeleteAccessKey",
+        json!({ "UserName": "Bob", "AccessKeyId": id }),
+    );
+    ok(
+        "DeleteUserPolicy",
+        json!({ "UserName": "Bob", "PolicyName": "p" }),
+    );
+    ok("DeleteUser", json!({ "UserName": "Bob" }));
+    let bob = consumer.user(&world, "Bob", &actions);
+    share(&world, &arn, READ_ONLY);
+    let puts = || {
+        let values = record(&[("id", "b"), ("at", &day(2))]);
+        let input = json!({ "FeatureGroupName": group_arn("scores"), "Record": values });
+        world.call_as(&bob, "PutRecord", input).is_ok()
+    };
+    assert!(reads(&world, &bob) && !puts());
+    // Nor does a change of the older share turn it round.
+    let input = json!({ "resourceShareArn": old, "name": "older" });
+    world.ok("ram:UpdateResourceShare", input);
+    assert!(reads(&world, &bob) && !puts());
+}
+
+#[test]
+fn the_oldest_client_tokens_are_forgotten_beyond_256() {
+    let (world, _) = owner_and_consumer();
+    let made = world.ok("ram:CreateResourceShare", json!({ "name": "s" }));
+    let arn = &made["resourceShare"]["resourceShareArn"];
+    let update = |token: usize, name: &str| {
+        let token = format!("token-{token}");
+        let input = json!({ "resourceShareArn": arn, "name": name, "clientToken": token });
+        world.call("ram:UpdateResourceShare", input)
+    };
+    for token in 0..257 {
+        update(token, "name").unwrap();
+        world.wait(1);
+    }
+    let code = "IdempotentParameterMismatchException";
+    check_refused(update(256, "other"), code, "other parameters");
+    check_refused(update(1, "other"), code, "other parameters");
+    update(0, "other").unwrap();
+}
+
+#[test]
 fn a_client_token_makes_one_share() {
     let (world, _) = owner_and_consumer();
     let input = json!({ "name": "s", "clientToken": "once" });

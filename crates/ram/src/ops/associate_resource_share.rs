@@ -122,7 +122,7 @@ impl Operation for AssociateResourceShare {
         changed.updated = ctx.time();
         write_policies(
             &mut batch,
-            ctx.view(),
+            ctx,
             Change::Put(&changed),
             changed.resources.keys(),
         )?;

@@ -96,7 +96,7 @@ impl Operation for AssociateResourceSharePermission {
         let mut batch = Batch::new(Lane::Metadata);
         write_policies(
             &mut batch,
-            ctx.view(),
+            ctx,
             Change::Put(&changed),
             changed.resources.keys(),
         )?;

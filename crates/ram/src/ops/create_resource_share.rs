@@ -99,12 +99,7 @@ impl Operation for CreateResourceShare {
             joining::add(ctx, &mut batch, &mut share, written, &mut sent)?;
         }
         joining::check(&share)?;
-        write_policies(
-            &mut batch,
-            ctx.view(),
-            Change::Put(&share),
-            share.resources.keys(),
-        )?;
+        write_policies(&mut batch, ctx, Change::Put(&share), share.resources.keys())?;
         if let Some(token) = token {
             token.keep(ctx, new.account, &mut batch, &share.id);
         }

@@ -62,7 +62,7 @@ impl Operation for DeleteResourceShare {
         let mut batch = Batch::new(Lane::Metadata);
         write_policies(
             &mut batch,
-            ctx.view(),
+            ctx,
             Change::Delete(share),
             share.resources.keys(),
         )?;

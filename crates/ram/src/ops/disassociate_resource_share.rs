@@ -94,7 +94,7 @@ impl Operation for DisassociateResourceShare {
         changed.updated = ctx.time();
         write_policies(
             &mut batch,
-            ctx.view(),
+            ctx,
             Change::Put(&changed),
             share.resources.keys(),
         )?;

@@ -14,7 +14,8 @@ use crate::invitations::Invited;
 use crate::records::Answer;
 use crate::{Error, listing, shape};
 
-/// Lists the resources of the share that the caller's account is invited to.
+/// Lists the resources of the share that the caller's account is invited to; none once it has
+/// accepted.
 ///
 /// Fails with `ResourceShareInvitationArnNotFoundException` for an invitation that it has not
 /// got, and with the exception that says so if it has expired or was rejected.
@@ -49,7 +50,10 @@ impl Operation for ListPendingInvitationResources {
             None if invitation.is_expired(ctx.time()) => return Err(Error::InvitationExpired),
             Some(Answer::Accepted) | None => {}
         }
-        let share = invited.share(ctx);
+        // Of an invitation that was accepted nothing is pending: what the share has now is for
+        // those to see who still take part.
+        let pending = invitation.answer.is_none();
+        let share = invited.share(ctx).filter(|_| pending);
         // Everything that can be shared here belongs to a region.
         let global = input.resource_region_scope == Some(ResourceRegionScopeFilter::Global);
         let share = share.as_ref().filter(|_| !global);

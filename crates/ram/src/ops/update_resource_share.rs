@@ -1,6 +1,5 @@
 //! `UpdateResourceShare`: another name, or other principals that it allows.
 
-use iam::Membership;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{UpdateResourceShareRequest, UpdateResourceShareResponse};
@@ -14,7 +13,7 @@ use crate::records::{SHARES, ShareRecord, Standing};
 use crate::shared::{Change, write_policies};
 use crate::shares::Named;
 use crate::tokens::Token;
-use crate::{Error, shape};
+use crate::{Error, joining, shape};
 
 /// Changes the name of a share, and whether it allows principals outside the organization.
 ///
@@ -73,7 +72,7 @@ impl Operation for UpdateResourceShare {
         let mut batch = Batch::new(Lane::Metadata);
         write_policies(
             &mut batch,
-            ctx.view(),
+            ctx,
             Change::Put(&changed),
             changed.resources.keys(),
         )?;
@@ -104,7 +103,8 @@ fn forbid_external(ctx: &Ctx, share: &mut ShareRecord) -> Result<(), Error> {
              leave the organization",
         ));
     }
-    let own = Membership::of(ctx.view(), share.owner).map(|own| own.organization);
+    share.allows_external = false;
+    let own = joining::condition(ctx.view(), share)?;
     for known in &mut share.principals {
         if let Standing::Joined { organization } = &mut known.standing
             && organization.is_none()
