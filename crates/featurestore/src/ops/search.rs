@@ -15,6 +15,7 @@ use types::{AccountId, Arn, Service};
 use super::describe_feature_group as described;
 use crate::actions::SEARCH;
 use crate::event::Fields;
+use crate::offline::OfflineStore;
 use crate::paging::List;
 use crate::records::{GROUPS, GroupRecord, groups_of};
 use crate::search::{
@@ -333,8 +334,10 @@ fn shape_of_group(group: &GroupRecord, stopped: Option<&str>) -> FeatureGroup {
         feature_definitions: Some(group.definitions.iter().map(features::definition).collect()),
         creation_time: Some(group.created),
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
-        online_store_config: Some(described::online_store(&group.online)),
-        offline_store_config: None,
+        online_store_config: group
+            .has_online()
+            .then(|| described::online_store(&group.online)),
+        offline_store_config: group.offline.as_ref().map(OfflineStore::config),
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(described::status(group)),
         offline_store_status: None,

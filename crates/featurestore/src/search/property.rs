@@ -7,6 +7,7 @@ use shapes::sagemaker::{self, LastUpdateStatusValue};
 use super::{Entity, Kind, Value};
 use crate::collections::Collection;
 use crate::features;
+use crate::offline::OfflineStore;
 use crate::ops::describe_feature_group as described;
 use crate::records::{Definition, GroupRecord};
 
@@ -49,8 +50,16 @@ pub(crate) enum Fixed {
     StorageType,
     TtlUnit,
     TtlValue,
-    /// Whatever an offline store has: no group has one.
-    OfAnOfflineStore,
+    OfflineUri,
+    OfflineResolved,
+    OfflineKey,
+    OfflineTableOff,
+    OfflineCatalog,
+    OfflineDatabase,
+    OfflineTable,
+    OfflineFormat,
+    /// Changes by itself, and is not looked at for every group of an account.
+    OfflineStatus,
     /// Names and types of all features.
     Definitions,
     DefinedNames,
@@ -84,38 +93,38 @@ const OF_GROUPS: &[(&str, Fixed)] = &[
     ("LastModifiedTime", Fixed::Modified),
     ("LastUpdateStatus", Fixed::LastUpdateStatus),
     ("LastUpdateStatus.Status", Fixed::LastUpdateStatus),
-    ("OfflineStoreConfig", Fixed::OfAnOfflineStore),
+    ("OfflineStoreConfig", Fixed::OfflineUri),
     (
         "OfflineStoreConfig.DataCatalogConfig.Catalog",
-        Fixed::OfAnOfflineStore,
+        Fixed::OfflineCatalog,
     ),
     (
         "OfflineStoreConfig.DataCatalogConfig.Database",
-        Fixed::OfAnOfflineStore,
+        Fixed::OfflineDatabase,
     ),
     (
         "OfflineStoreConfig.DataCatalogConfig.TableName",
-        Fixed::OfAnOfflineStore,
+        Fixed::OfflineTable,
     ),
     (
         "OfflineStoreConfig.DisableGlueTableCreation",
-        Fixed::OfAnOfflineStore,
+        Fixed::OfflineTableOff,
     ),
     (
         "OfflineStoreConfig.S3StorageConfig.KmsKeyId",
-        Fixed::OfAnOfflineStore,
+        Fixed::OfflineKey,
     ),
     (
         "OfflineStoreConfig.S3StorageConfig.ResolvedOutputS3Uri",
-        Fixed::OfAnOfflineStore,
+        Fixed::OfflineResolved,
     ),
     (
         "OfflineStoreConfig.S3StorageConfig.S3Uri",
-        Fixed::OfAnOfflineStore,
+        Fixed::OfflineUri,
     ),
-    ("OfflineStoreConfig.TableFormat", Fixed::OfAnOfflineStore),
-    ("OfflineStoreStatus", Fixed::OfAnOfflineStore),
-    ("OfflineStoreStatus.Status", Fixed::OfAnOfflineStore),
+    ("OfflineStoreConfig.TableFormat", Fixed::OfflineFormat),
+    ("OfflineStoreStatus", Fixed::OfflineStatus),
+    ("OfflineStoreStatus.Status", Fixed::OfflineStatus),
     ("OnlineStoreConfig.EnableOnlineStore", Fixed::OnlineEnabled),
     (
         "OnlineStoreConfig.SecurityConfig.KmsKeyId",
@@ -261,7 +270,7 @@ fn of_group<'a>(
             .is_some_and(|update| test(text(LastUpdateStatusValue::as_str(update.status)))),
         Fixed::FailureReason => described::failure(group, stopped)
             .is_some_and(|reason| test(Value::Text(Cow::Owned(reason)))),
-        Fixed::OnlineEnabled => test(text("true")),
+        Fixed::OnlineEnabled => test(text(if group.has_online() { "true" } else { "false" })),
         Fixed::OnlineKey => (online.key.as_ref()).is_some_and(|key| test(text(key.as_str()))),
         Fixed::StorageType => test(text(described::storage(online.storage).as_str())),
         Fixed::TtlUnit => {
@@ -280,10 +289,41 @@ fn of_group<'a>(
             (group.definitions.iter()).any(|feature| collection(feature, test))
         }
         Fixed::AllTags => pairs(&group.tags, test),
-        Fixed::OfAnOfflineStore
-        | Fixed::FeatureName
-        | Fixed::FeatureType
-        | Fixed::AllParameters => false,
+        Fixed::OfflineUri
+        | Fixed::OfflineResolved
+        | Fixed::OfflineKey
+        | Fixed::OfflineTableOff
+        | Fixed::OfflineCatalog
+        | Fixed::OfflineDatabase
+        | Fixed::OfflineTable
+        | Fixed::OfflineFormat => {
+            let store = group.offline.as_ref();
+            store
+                .and_then(|store| of_offline(fixed, store))
+                .is_some_and(|value| test(Value::Text(Cow::Owned(value))))
+        }
+        Fixed::OfflineStatus | Fixed::FeatureName | Fixed::FeatureType | Fixed::AllParameters => {
+            false
+        }
+    }
+}
+
+/// What an offline store has under this name.
+fn of_offline(fixed: Fixed, store: &OfflineStore) -> Option<String> {
+    let config = store.config();
+    let (storage, table) = (config.s3_storage_config, config.data_catalog_config);
+    match fixed {
+        Fixed::OfflineUri => Some(storage.s3_uri),
+        Fixed::OfflineResolved => storage.resolved_output_s3_uri,
+        Fixed::OfflineKey => storage.kms_key_id,
+        Fixed::OfflineTableOff => config
+            .disable_glue_table_creation
+            .map(|off| off.to_string()),
+        Fixed::OfflineCatalog => table.map(|table| table.catalog),
+        Fixed::OfflineDatabase => table.map(|table| table.database),
+        Fixed::OfflineTable => table.map(|table| table.table_name),
+        Fixed::OfflineFormat => config.table_format.map(|format| format.to_string()),
+        _ => None,
     }
 }
 
@@ -313,7 +353,15 @@ fn of_feature<'a>(
         | Fixed::StorageType
         | Fixed::TtlUnit
         | Fixed::TtlValue
-        | Fixed::OfAnOfflineStore
+        | Fixed::OfflineUri
+        | Fixed::OfflineResolved
+        | Fixed::OfflineKey
+        | Fixed::OfflineTableOff
+        | Fixed::OfflineCatalog
+        | Fixed::OfflineDatabase
+        | Fixed::OfflineTable
+        | Fixed::OfflineFormat
+        | Fixed::OfflineStatus
         | Fixed::Definitions
         | Fixed::DefinedNames
         | Fixed::DefinedTypes
