@@ -140,7 +140,7 @@ fn a_listing_is_decided_on_what_it_lists() {
         ("ListGroups", json!({}), "group/", "user/"),
         ("ListGroups", below.clone(), "group/team/", "group/teams/*"),
         ("ListRoles", json!({}), "role/", "role/team/*"),
-        ("ListRoles", below.clone(), "role/team/", "role/Caller"),
+        ("ListRoles", below, "role/team/", "role/Caller"),
         (
             "ListOpenIDConnectProviders",
             json!({}),
