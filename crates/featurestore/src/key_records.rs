@@ -58,6 +58,8 @@ pub struct Wrapped(pub Vec<u8>);
 pub(crate) struct Renewal {
     /// The group.
     pub(crate) arn: Arn,
+    /// The number of the data key that they are to be under.
+    pub(crate) target: u32,
     /// When it began.
     pub(crate) began: Timestamp,
     /// The cell behind which it goes on, as hexadecimal digits.
@@ -79,10 +81,11 @@ impl Record for Renewal {
 }
 
 impl Renewal {
-    /// One that begins now.
-    pub(crate) fn begun(arn: Arn, now: Timestamp) -> Self {
+    /// One that begins now, for the data key of this number.
+    pub(crate) fn begun(arn: Arn, target: u32, now: Timestamp) -> Self {
         Self {
             arn,
+            target,
             began: now,
             after: None,
             moved: 0,

@@ -135,7 +135,7 @@ async fn new_keys(work: &OwnWork, group: &GroupRecord) -> Result<Batch, Error> {
     let mut batch = Batch::new(Lane::Metadata);
     batch.put(&GROUPS, changed.row(), changed);
     batch.put(&GROUP_KEYS, place.clone(), keys);
-    let renewal = Renewal::begun(group.arn.clone(), work.time());
+    let renewal = Renewal::begun(group.arn.clone(), number, work.time());
     batch.put(&RENEWALS, place, renewal);
     Ok(batch)
 }

@@ -116,8 +116,7 @@ async fn advance(
     }
     let (mut steps, mut more) = (0, true);
     while more && steps < most {
-        let source = renewal.arn.clone();
-        let Some(step) = Step::begin(services, source, task.number) else {
+        let Some(step) = Step::begin(services, &before, (task.number, task.revision)) else {
             break;
         };
         // Stopped: the look at the groups has said so, and what helps.
@@ -128,8 +127,7 @@ async fn advance(
         steps += 1;
     }
     if !more {
-        let source = renewal.arn.clone();
-        let Some(step) = Step::begin(services, source, task.number) else {
+        let Some(step) = Step::begin(services, &before, (task.number, task.revision)) else {
             return Ok(steps);
         };
         // What waits for the offline store is sealed once, and may be under an older key.
@@ -167,14 +165,28 @@ struct Step {
 }
 
 impl Step {
-    /// `None` if the group is no more.
-    fn begin(services: &Arc<Services>, arn: Arn, number: u64) -> Option<Self> {
+    /// `None` if the group is no more, or if this is not its round any more: the row of the round
+    /// must be of this version, and the group's newest data key the one that the round is for.
+    ///
+    /// INVARIANT: whatever makes another data key the newest writes that row in the same commit.
+    /// Both are preconditions of whatever the step commits, so that a round which was overtaken
+    /// moves nothing more and retires no key.
+    fn begin(
+        services: &Arc<Services>,
+        round: &Renewal,
+        (number, revision): (u64, Revision),
+    ) -> Option<Self> {
+        let arn = round.arn.clone();
         let region = arn.region().parse().ok()?;
         let name = arn.resource_of("feature-group")?;
         let row = group_row(arn.account_text(), arn.region(), name);
         let work = OwnWork::changing(services, Service::SageMaker, &region, arn);
         let group = work.view().get_shared(&GROUPS, &row);
         let group = group.filter(|group| group.number == number)?;
+        let row = work.view().get(&RENEWALS, &number_row(number))?.revision;
+        if row != revision || group.data_key != round.target {
+            return None;
+        }
         Some(Self {
             work,
             group,
@@ -280,7 +292,9 @@ impl Step {
     async fn finish(self, place: Key) -> Result<(), Error> {
         let Self { work, group, .. } = self;
         let mut keys = group.keys(work.view())?.clone();
-        keys.data_keys.retain(|key| key.number == group.data_key);
+        // INVARIANT: a whole round for this data key found nothing under an older one, and none
+        // is newer.
+        keys.data_keys.retain(|key| key.number >= group.data_key);
         for key in group
             .kms_keys()
             .skip(usize::from(group.online.key.is_some()))

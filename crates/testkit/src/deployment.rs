@@ -97,6 +97,29 @@ impl Deployment {
         }))
     }
 
+    /// Does `work` of the server's, and calls all beside it as `caller`, on one thread: where the
+    /// work waits, the calls go on.
+    pub fn call_beside<F: Future>(
+        &self,
+        work: F,
+        caller: &Caller,
+        calls: Vec<(&str, Value)>,
+    ) -> (F::Output, Vec<Outcome>) {
+        let local = tokio::task::LocalSet::new();
+        let started: Vec<_> = calls
+            .into_iter()
+            .map(|(operation, input)| local.spawn_local(self.begin(caller, operation, input)))
+            .collect();
+        self.block_on(local.run_until(async {
+            let done = work.await;
+            let mut outcomes = Vec::new();
+            for call in started {
+                outcomes.push(call.await.unwrap());
+            }
+            (done, outcomes)
+        }))
+    }
+
     fn begin(&self, caller: &Caller, operation: &str, input: Value) -> Running {
         let ctx = context(&self.services, caller, &self.region);
         self.operations.run(operation, ctx, input)

@@ -198,7 +198,7 @@ async fn moved(ctx: &Ctx, group: &GroupRecord, key: Option<&Arn>) -> Result<Batc
     let mut batch = Batch::new(Lane::Metadata);
     batch.put(&GROUPS, changed.row(), changed);
     batch.put(&GROUP_KEYS, place.clone(), keys);
-    let renewal = Renewal::begun(group.arn.clone(), ctx.time());
+    let renewal = Renewal::begun(group.arn.clone(), number, ctx.time());
     batch.put(&RENEWALS, place, renewal);
     Ok(batch)
 }

@@ -515,3 +515,41 @@ fn a_move_is_in_the_trail_with_every_call_that_it_made() {
         assert!(of(operation, &new), "{operation}");
     }
 }
+
+#[test]
+fn a_round_that_another_move_overtakes_retires_nothing() {
+    let world = World::new();
+    let [first, second, third] = [world.key(), world.key(), world.key()];
+    world.group_under("g", &first);
+    // Steps of 256: the next move comes while some are still to be made.
+    fill(&world, "g", 1_500);
+    move_to(&world, "g", &second);
+    let work = featurestore::maintain(&world.services);
+    let overtaking = vec![("RekeyFeatureGroup", to("g", &third))];
+    let (undone, outcomes) = world.call_beside(work, &world.administrator, overtaking);
+    assert!(undone.is_empty(), "{undone:?}");
+    for outcome in outcomes {
+        outcome.unwrap();
+    }
+    // It came in between: records are under the second data key, or the first and the third.
+    let under = data_keys(&world);
+    assert!(under.len() > 1, "{under:?}");
+    let seen = keys(&world, "g");
+    assert_eq!(seen["State"], "Moving", "{seen}");
+    let former = json!([{ "KmsKeyArn": first }, { "KmsKeyArn": second }]);
+    assert_eq!(seen["FormerKeys"], former);
+    let all_read = |world: &World| {
+        let read = (0..1_500).filter(|number| world.get("g", &number.to_string()).is_some());
+        assert_eq!(read.count(), 1_500);
+    };
+    all_read(&world);
+    let world = world.restarted();
+    world.maintain();
+    assert_eq!(
+        (&keys(&world, "g")["State"], data_keys(&world)),
+        (&json!("Settled"), vec![3])
+    );
+    all_read(&world);
+    let left = [&first, &second, &third].map(|key| grants(&world, key).len());
+    assert_eq!(left, [0, 0, 1]);
+}
