@@ -344,7 +344,7 @@ async fn no_byte_of_an_import_token_can_be_changed_and_no_part_fits_another() {
 /// exchanged, or in another context.
 fn check_in_store(
     outsiders: &Outsiders,
-    blobs: [String; 2],
+    blobs: &[String; 2],
     before_sealed: fn(&[u8]) -> Vec<(&'static str, usize)>,
 ) {
     let bytes = blobs.each_ref().map(|blob| STANDARD.decode(blob).unwrap());
@@ -378,10 +378,10 @@ fn no_byte_and_no_field_of_a_tokens_ciphertext_can_be_changed() {
         let store = outsiders.connected(outsiders.token_store());
         let keys = [outsiders.token_key(&store), outsiders.token_key(&store)];
         let blobs = keys.each_ref().map(|key| outsiders.blob(key));
-        check_in_store(&outsiders, blobs, |_| vec![("random value", 32)]);
+        check_in_store(&outsiders, &blobs, |_| vec![("random value", 32)]);
         // Two of the same key.
         let blobs = [outsiders.blob(&keys[0]), outsiders.blob(&keys[0])];
-        check_in_store(&outsiders, blobs, |_| vec![("random value", 32)]);
+        check_in_store(&outsiders, &blobs, |_| vec![("random value", 32)]);
     });
 }
 
@@ -403,8 +403,8 @@ fn no_byte_and_no_field_of_an_external_keys_ciphertext_can_be_changed() {
             ]
         };
         let blobs = keys.each_ref().map(|key| outsiders.blob(key));
-        check_in_store(&outsiders, blobs, before);
+        check_in_store(&outsiders, &blobs, before);
         let blobs = [outsiders.blob(&keys[0]), outsiders.blob(&keys[0])];
-        check_in_store(&outsiders, blobs, before);
+        check_in_store(&outsiders, &blobs, before);
     });
 }

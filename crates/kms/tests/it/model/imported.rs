@@ -160,9 +160,11 @@ impl Model {
         }
         let expected = self.of_imported(key, "ok");
         let number = self.keys[key].number_of_materials();
-        let named = (number > 0)
-            .then(|| self.walk.draw(number + 1))
-            .unwrap_or(0);
+        let named = if number > 0 {
+            self.walk.draw(number + 1)
+        } else {
+            0
+        };
         let known = self.keys[key].imports.iter_mut().flat_map(Imports::known);
         let named = known.map(|import| import.id.clone()).nth(named);
         let input = shape::DeleteImportedKeyMaterialRequest {
