@@ -186,8 +186,12 @@ fn the_server_is_sealed_once_the_call_is_recorded_and_by_whom_policies_allow() {
         (refused.code.as_str(), sealed()),
         ("AccessDeniedException", 0)
     );
-    let stranger = world.root_of("444455556666".parse().unwrap());
-    assert!(world.call_as(&stranger, "SealServer", json!({})).is_err());
+    let other = json!({ "AccountName": "Other", "Email": "other@example.com" });
+    let made = world.ok("organizations:CreateAccount", other);
+    let account = made["CreateAccountStatus"]["AccountId"].as_str().unwrap();
+    let stranger = world.root_of(account.parse().unwrap());
+    let refused = world.call_as(&stranger, "SealServer", json!({}));
+    assert_eq!(refused.unwrap_err().code, "AccessDeniedException");
     fake.opens_itself.store(true, Ordering::Relaxed);
     let refused = world.call_as(&world.administrator, "SealServer", json!({}));
     assert_eq!(refused.unwrap_err().code, "SealOpensItselfException");
