@@ -295,13 +295,16 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Whether a backup of `data` fits into `directory`, and a twentieth of that disk stays free: a
-/// store on the same disk has to go on.
+/// What stays free of a large disk.
+const MOST_SPARE: u64 = 1 << 30;
+
+/// Whether a backup of `data` fits into `directory`, and a twentieth of that disk, or a gibibyte,
+/// stays free: a store on the same disk has to go on.
 fn has_room(directory: &Path, data: &Path) -> Result<bool, FileError> {
     let disk = rustix::fs::statvfs(directory).map_err(io::Error::from);
     let disk = disk.map_err(file::failed("looking at", directory))?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let spare = disk.f_blocks.saturating_mul(disk.f_frsize) / 20;
+    let spare = (disk.f_blocks.saturating_mul(disk.f_frsize) / 20).min(MOST_SPARE);
     let needed = size_of(data).map_err(file::failed("looking at", data))?;
     Ok(free > needed.saturating_add(spare))
 }

@@ -23,7 +23,7 @@ static CREATE_BACKUP: Action = Action::from_static("strongroom:CreateBackup");
 /// `BackupAlreadyExistsException` if there is a backup of this name, and with
 /// `BackupInProgressException` while another one is being made, and with
 /// `BackupStorageFullException` if the disk has less room than the data takes, and a twentieth of
-/// itself.
+/// itself or a gibibyte.
 #[derive(Debug)]
 pub(crate) struct CreateBackup;
 
