@@ -45,6 +45,7 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
             result,
             batch,
             insists,
+            depends,
         } = attempt::<O>(&ctx, input.clone()).await;
         let seen = ctx.view().revision();
         if ctx.is_outdated() && number + 1 < ATTEMPTS {
@@ -59,7 +60,7 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
             };
         }
         let mut batch = batch;
-        if !batch.metadata().is_empty() || !batch.cells().is_empty() {
+        if depends || !batch.metadata().is_empty() || !batch.cells().is_empty() {
             batch.require_all(ctx.view().reads());
         }
         match ctx.services().store.commit(batch).await {
@@ -141,16 +142,20 @@ pub(crate) struct Attempt<T> {
     pub(crate) batch: Batch,
     /// Whether every cell must have been written, too.
     pub(crate) insists: bool,
+    /// Whether what was read must still hold when the batch commits, though it may append
+    /// only: what is appended beside the record is an effect of the call like any other.
+    pub(crate) depends: bool,
 }
 
 /// One attempt.
 pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt<O::Output> {
     let mut authorization = Authorization::default();
     let outcome = decide_and_handle::<O>(ctx, input.clone(), &mut authorization).await;
-    let mut insists = false;
+    let (mut insists, mut depends) = (false, false);
     let result = match outcome {
         Ok(reply) => {
             insists = reply.insists;
+            depends = !reply.effect.is_empty();
             let mut batch = reply.effect;
             batch.merge(ctx.take_effects());
             let mut detail = detail::<O>(&input, Some(&reply.output));
@@ -167,6 +172,7 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
             result: Ok(output),
             batch,
             insists,
+            depends,
         },
         Err(failure) => {
             let mut batch = Batch::new(lane_of_failures(&ctx.caller().principal));
@@ -181,6 +187,7 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
                 result: Err(failure),
                 batch,
                 insists: false,
+                depends: false,
             }
         }
     }

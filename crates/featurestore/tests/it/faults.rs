@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use store::{
@@ -9,20 +10,28 @@ use store::{
     LogEntry, Revision, Snapshot, Space, Store,
 };
 
-/// What the next commits end with.
+/// What the next commits end with, and what the last one depended on.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<VecDeque<Option<CommitError>>>);
+pub(crate) struct Faults {
+    next: Mutex<VecDeque<Option<CommitError>>>,
+    conditions: AtomicUsize,
+}
 
 impl Faults {
     /// Makes one more of the next commits fail with `error`.
     pub(crate) fn add(&self, error: CommitError) {
-        self.0.lock().unwrap().push_back(Some(error));
+        self.next.lock().unwrap().push_back(Some(error));
     }
 
     /// Lets so many more of the next commits succeed.
     pub(crate) fn skip(&self, commits: usize) {
-        let mut next = self.0.lock().unwrap();
+        let mut next = self.next.lock().unwrap();
         next.extend(std::iter::repeat_n(None, commits));
+    }
+
+    /// How much must not have changed since it was read for the last commit to succeed.
+    pub(crate) fn last_conditions(&self) -> usize {
+        self.conditions.load(Ordering::Relaxed)
     }
 }
 
@@ -34,7 +43,9 @@ pub(crate) struct FaultyStore {
 
 impl Store for FaultyStore {
     fn commit(&self, batch: Batch) -> CommitFuture<'_> {
-        match self.faults.0.lock().unwrap().pop_front() {
+        let conditions = batch.preconditions().len();
+        self.faults.conditions.store(conditions, Ordering::Relaxed);
+        match self.faults.next.lock().unwrap().pop_front() {
             Some(Some(error)) => Box::pin(std::future::ready(Err(error))),
             Some(None) | None => self.inner.commit(batch),
         }

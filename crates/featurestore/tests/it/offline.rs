@@ -492,6 +492,19 @@ fn a_group_with_an_offline_store_only_takes_records_and_gives_none() {
 }
 
 #[test]
+fn what_goes_offline_only_depends_on_every_right_that_was_read() {
+    let world = world(&[]);
+    create(&world, only("g", None)).unwrap();
+    create(&world, both("h", None)).unwrap();
+    let offline = Some(json!(["OfflineStore"]));
+    for (name, stores) in [("g", None), ("g", offline.clone()), ("h", offline)] {
+        put(&world, name, 1, stores).unwrap();
+        let conditions = world.faults.last_conditions();
+        assert!(conditions >= 2, "{name}: {conditions}");
+    }
+}
+
+#[test]
 fn every_version_goes_offline_that_the_caller_does_not_keep_online() {
     let world = world(&[]);
     create(&world, both("g", None)).unwrap();
