@@ -10,6 +10,7 @@ use shapes::sagemaker::{
     NestedFilters, Operator, Relation, ResourceType, SearchExpression, SearchRecord, SearchRequest,
     SearchResponse, SearchSortOrder, TotalHits, VisibilityConditions,
 };
+use store::Record as _;
 use types::{AccountId, Arn, Service};
 
 use super::describe_feature_group as described;
@@ -31,7 +32,8 @@ use crate::{Error, Runtime, features, tags};
 /// whatever else they may not, and nothing of records. `VisibilityConditions` leave out what
 /// has another value for one of their tags; a policy can demand them. Other resources than
 /// these two there are none, so none are found. With `CrossAccount` those of other accounts are
-/// found that share the catalog of their groups with the caller's, and none of its own. A page
+/// found that share the catalog of their groups with the caller's, and none of its own: as if
+/// they had no tags, and none at all with `VisibilityConditions`, which are about tags. A page
 /// has ten entries unless told otherwise, and a token is good
 /// for the same search only. Fails with `ValidationException` for what breaks a rule of
 /// expressions, and for a search that would look at more than five million values.
@@ -66,7 +68,7 @@ impl Operation for Search {
         let keys = visible.condition_keys();
         let mut needs = Needs::one(Need::anywhere(&SEARCH).with(keys.clone()));
         let mut owners = Vec::new();
-        if is_across(input) {
+        if is_across(input) && input.visibility_conditions.is_none() {
             for (catalog, owner) in catalogs(ctx) {
                 let need = Need::on(&SEARCH, catalog).with(keys.clone());
                 needs.push(need.across_accounts().if_used(owners.len()));
@@ -82,6 +84,7 @@ impl Operation for Search {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
+        let others = untagged(ctx, &permit);
         let asked = List::of(account, ctx.region(), &without_page(&input));
         let token = input.next_token.as_deref();
         let after: Option<Place<'_>> = token.map(|token| asked.read(token)).transpose()?;
@@ -89,16 +92,13 @@ impl Operation for Search {
         let descending = input.sort_order != Some(SearchSortOrder::Ascending);
         let mut page = Page::new(size.unwrap_or(PAGE), descending, after);
         let kind = kind(input.resource);
-        let accounts = if is_across(&input) {
-            let conditions = permit.conditions();
-            let owners = permit.target().iter().enumerate();
-            let shared = owners.filter(|(number, _)| conditions.require(ctx, *number).is_ok());
-            shared.map(|(_, owner)| *owner).collect()
+        let groups = if is_across(&input) {
+            others.iter().collect()
         } else {
-            vec![account]
+            groups_in(ctx, account).collect()
         };
         match kind {
-            Some(kind) => find(ctx, (kind, &accounts), &input, &mut page).await?,
+            Some(kind) => find(ctx, (kind, groups), &input, &mut page).await?,
             None => (input.search_expression.as_ref()).map_or(Ok(()), check_size)?,
         }
         let (found, last, hits) = page.finish();
@@ -198,7 +198,7 @@ pub(super) fn kind(resource: ResourceType) -> Option<Kind> {
 /// Looks at everything and puts what is found on the page.
 async fn find<'a>(
     ctx: &'a Ctx,
-    (kind, accounts): (Kind, &[AccountId]),
+    (kind, groups): (Kind, Vec<&'a GroupRecord>),
     input: &SearchRequest,
     page: &mut Page<'a>,
 ) -> Result<(), Error> {
@@ -213,12 +213,6 @@ async fn find<'a>(
     };
     let mut budget = Budget(MOST_LOOKS);
     let mut pause_at = MOST_LOOKS - LOOKS_AT_ONCE;
-    let mut groups = Vec::new();
-    for account in accounts {
-        let prefix = groups_of(*account, ctx.region());
-        let rows = ctx.view().scan(&GROUPS, &prefix, None);
-        groups.extend(rows.map(|(_, row)| row.record));
-    }
     for group in groups {
         search.look(kind, group, &mut budget, page).map_err(|Spent| {
             Error::validation(format!(
@@ -232,6 +226,34 @@ async fn find<'a>(
         }
     }
     Ok(())
+}
+
+/// The groups of an account in the caller's region.
+fn groups_in(ctx: &Ctx, account: AccountId) -> impl Iterator<Item = &GroupRecord> {
+    let prefix = groups_of(account, ctx.region());
+    let rows: Vec<&GroupRecord> = ctx
+        .view()
+        .scan(&GROUPS, &prefix, None)
+        .map(|(_, row)| row.record)
+        .collect();
+    rows.into_iter()
+}
+
+/// The groups of the accounts whose catalogs the caller may search, without their tags: those are
+/// their owners', and nobody else finds out about them.
+fn untagged(ctx: &Ctx, permit: &Permit<Search>) -> Vec<GroupRecord> {
+    let conditions = permit.conditions();
+    let owners = permit.target().iter().enumerate();
+    let shared = owners.filter(|(number, _)| conditions.require(ctx, *number).is_ok());
+    let groups = shared.flat_map(|(_, owner)| groups_in(ctx, *owner));
+    groups
+        .map(|group| {
+            let mut group = group.to_change();
+            group.tags.clear();
+            group.loaded();
+            group
+        })
+        .collect()
 }
 
 /// Lets other requests of this thread run.

@@ -817,6 +817,41 @@ fn the_oldest_client_tokens_are_forgotten_beyond_256() {
 }
 
 #[test]
+fn tags_of_discoverable_groups_are_neither_shown_nor_searched() {
+    let (world, consumer) = owner_and_consumer();
+    enable_within_organization(&world);
+    let tags = json!([{ "Key": "team", "Value": "red" }]);
+    world.ok(
+        "AddTags",
+        json!({ "ResourceArn": group_arn("scores"), "Tags": tags }),
+    );
+    world.ok(
+        "ram:CreateResourceShare",
+        json!({ "name": "c", "resourceArns": [CATALOG], "principals": [consumer.account] }),
+    );
+    let finds = |caller: &Caller, across: &str, more: Value| {
+        let mut input = json!({ "Resource": "FeatureGroup", "CrossAccountFilterOption": across });
+        for (name, value) in more.as_object().unwrap() {
+            input[name] = value.clone();
+        }
+        let found = world.call_as(caller, "Search", input).unwrap();
+        found["Results"].as_array().unwrap().clone()
+    };
+    let by_tag = json!({ "SearchExpression": { "Filters":
+        [{ "Name": "Tags.team", "Operator": "Equals", "Value": "red" }] } });
+    let visible = json!({ "VisibilityConditions": [{ "Key": "Tags.team", "Value": "red" }] });
+    for more in [&by_tag, &visible] {
+        let own = finds(&world.administrator, "SameAccount", more.clone());
+        assert_eq!(own.len(), 1, "{more}");
+        let others = finds(&consumer.root, "CrossAccount", more.clone());
+        assert_eq!(others.len(), 0, "{more}");
+    }
+    let all = finds(&consumer.root, "CrossAccount", json!({}));
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0]["FeatureGroup"]["Tags"], json!([]));
+}
+
+#[test]
 fn a_client_token_makes_one_share() {
     let (world, _) = owner_and_consumer();
     let input = json!({ "name": "s", "clientToken": "once" });
