@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from conftest import Server
-from test_kms_imports import derive
+from formats import derive
 from test_server import Sealed
 
 

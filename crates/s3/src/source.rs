@@ -18,10 +18,8 @@ pub struct Buckets;
 
 impl ResourceSource for Buckets {
     fn facts(&self, view: &View, arn: &Arn) -> ResourceFacts {
-        let (name, _) = arn
-            .resource()
-            .split_once('/')
-            .unwrap_or((arn.resource(), ""));
+        let resource = arn.resource();
+        let name = resource.split_once('/').map_or(resource, |(name, _)| name);
         match BucketRecord::find(view, name) {
             Some(bucket) => facts_of(bucket),
             None => ResourceFacts {

@@ -70,10 +70,10 @@ impl Operation for DeleteRecord {
         let key = opened.place(&identifier).await?;
         let tombstone = tombstone(&group, &identifier, &input.event_time);
         let charge = meters.write(ctx, &group, tombstone.size());
-        let stored = runtime.cells.get(&key).await.map_err(Error::from)?;
-        let stored = stored.map(|cell| *cell.header());
-        let stored = stored.filter(|header| stores.online && !header.is_expired(ctx.time()));
-        if stored.is_some_and(|header| event_time <= header.version.event_time) {
+        let there = runtime.cells.get(&key).await.map_err(Error::from)?;
+        let there = there.map(|cell| *cell.header());
+        let there = there.filter(|header| stores.online && !header.is_expired(ctx.time()));
+        if there.is_some_and(|header| event_time <= header.version.event_time) {
             if hard {
                 return Err(not_later().into());
             }
@@ -94,7 +94,7 @@ impl Operation for DeleteRecord {
             payload: &tombstone,
             removed: hard,
             deleted: true,
-            expires_at: tombstone_expiry(&group, event_time, ctx.time(), stored.as_ref()),
+            expires_at: tombstone_expiry(&group, event_time, ctx.time(), there.as_ref()),
             rule: if hard { Rule::Delete } else { Rule::SoftDelete },
         };
         let batch = opened.stage(version).await?;

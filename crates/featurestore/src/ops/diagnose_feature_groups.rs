@@ -51,8 +51,8 @@ impl Operation for DiagnoseFeatureGroups {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let diagnoses = &ctx.part::<Runtime>()?.diagnoses;
-        if !diagnoses.admit(account, ctx.region(), ctx.monotonic()) {
+        let pace = &ctx.part::<Runtime>()?.diagnoses;
+        if !pace.admit(account, ctx.region(), ctx.monotonic()) {
             return Err(Error::Throttled);
         }
         let after = input.next_token.as_deref().map(read_token).transpose()?;

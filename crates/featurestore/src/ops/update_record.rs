@@ -88,9 +88,9 @@ impl Operation for UpdateRecord {
         let cell = cell.ok_or_else(|| Error::RecordNotFound {
             group: group.name.clone(),
         })?;
-        let stored = *cell.header();
+        let there = *cell.header();
         let before = opened.open_record(cell, &key, &identifier).await?;
-        let event_time = changes.later_than(&stored)?;
+        let event_time = changes.later_than(&there)?;
         let merged = changes.merged(group, &before.record()?, &identifier)?;
         let version = NewVersion {
             identifier: &identifier,
@@ -101,9 +101,9 @@ impl Operation for UpdateRecord {
             deleted: false,
             expires_at: match ttl {
                 Some(ttl) => Some(event_time.saturating_add(ttl.duration())),
-                None => stored.expires_at,
+                None => there.expires_at,
             },
-            rule: Rule::IfVersion(Some(stored.version)),
+            rule: Rule::IfVersion(Some(there.version)),
         };
         let batch = opened.stage(version).await?;
         runtime.outbox.count(ctx, &batch);
