@@ -25,7 +25,8 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
             _changed = stop.changed() => break,
         }
         clock.look(&services);
-        duty("unwrapped", wipe(Arc::clone(&services))).await;
+        let unwrapped = Arc::clone(&services);
+        duty("unwrapped", async move { wipe(&unwrapped) }).await;
         duty("keys", keys(Arc::clone(&services))).await;
         duty("imports", imports(Arc::clone(&services))).await;
         duty("floods", floods(Arc::clone(&services))).await;
@@ -84,7 +85,7 @@ impl ClockWatch {
     }
 }
 
-async fn wipe(services: Arc<Services>) {
+fn wipe(services: &Services) {
     if let Ok(keyring) = services.part::<kms::Keyring>() {
         keyring.sweep(&services.store().snapshot());
     }

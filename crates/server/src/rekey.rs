@@ -28,11 +28,10 @@ async fn rekey(args: &RekeyArgs) -> anyhow::Result<()> {
     if args.to.status {
         return settled(args, &look(args).await?).map(drop);
     }
-    let mut input = json!({ "FeatureGroupName": args.group });
-    match &args.to.key {
-        Some(key) => input["KmsKeyId"] = json!(key),
-        None => input["AwsOwnedKey"] = json!(true),
-    }
+    let input = match &args.to.key {
+        Some(key) => json!({ "FeatureGroupName": args.group, "KmsKeyId": key }),
+        None => json!({ "FeatureGroupName": args.group, "AwsOwnedKey": true }),
+    };
     let answer = ask(args, "RekeyFeatureGroup", &input).await?;
     if args.json {
         print(&format!("{answer}\n"))?;
@@ -59,7 +58,7 @@ async fn ask(args: &RekeyArgs, operation: &str, input: &Value) -> anyhow::Result
     };
     let asked = signed::call(&args.client, api, operation, input);
     let asked = tokio::time::timeout(PATIENCE, asked).await;
-    Ok(asked.context("the server did not answer in time")??)
+    asked.context("the server did not answer in time")?
 }
 
 /// Prints what was seen; says whether nothing is left to do, and fails if it cannot be done.
@@ -93,13 +92,14 @@ fn lines(seen: &Value) -> String {
         number(&data_key, "RecordsSealed"),
     );
     if let Some(progress) = seen.get("Progress") {
-        lines.push_str(&format!(
+        let progress = format!(
             "  {}% since {}: {} records moved, {} cannot be\n",
             number(progress, "Percent"),
             text(progress, "Began").unwrap_or_default(),
             number(progress, "RecordsMoved"),
             number(progress, "RecordsLost"),
-        ));
+        );
+        lines.push_str(&progress);
     }
     let former = seen.get("FormerKeys").and_then(Value::as_array);
     for former in former.into_iter().flatten() {

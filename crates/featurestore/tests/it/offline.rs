@@ -349,9 +349,7 @@ fn a_bucket_of_another_account_needs_both_sides_and_a_key() {
     let other = world.other_account("444455556666");
     let key = world.key();
     let theirs = json!({ "Bucket": "sagemaker-theirs" });
-    world
-        .call_as(&other, "CreateBucket", theirs.clone())
-        .unwrap();
+    world.call_as(&other, "CreateBucket", theirs).unwrap();
     let request = |key: Option<&str>| {
         let mut request = only("g", key);
         request["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] = "s3://sagemaker-theirs".into();
@@ -647,7 +645,7 @@ fn a_full_outbox_refuses_and_loses_nothing() {
         ("ServiceUnavailable", Some(503))
     );
     assert!(refused.message.contains("wait"), "{}", refused.message);
-    assert_eq!(waiting(&world, 1).len(), taken as usize);
+    assert_eq!(waiting(&world, 1).len(), usize::try_from(taken).unwrap());
     let at = world.get("g", "a").unwrap().pop().unwrap().1;
     assert_eq!(at, day(taken), "nothing is written online either");
     put(&world, "g", 20, Some(json!(["OnlineStore"]))).unwrap();
