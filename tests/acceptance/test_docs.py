@@ -137,7 +137,7 @@ def test_the_page_on_backups_works_as_it_stands(tmp_path):
     place.mkdir()
     page = (ROOT / "docs/operations/backup.md").read_text(encoding="utf-8").replace("/srv/backups", str(place))
     [settings] = re.findall(r"^```toml\n(.*?)^```", page, re.S | re.M)
-    create, offline, restore, listing = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
+    create, offline, restore, resume, listing = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
     verify = re.search(r"^\$ (strongroom backup verify .*)$", page, re.M)[1]
     config = tmp_path / "strongroom.toml"
     config.write_text(settings)
@@ -150,7 +150,7 @@ def test_the_page_on_backups_works_as_it_stands(tmp_path):
         assert (tmp_path / "deleted-keys").read_text().startswith("# deleted keys as of commit ")
     finally:
         assert server.stop() == 0
-    done = run(server, f"set -e\ncd {tmp_path}\n{offline}\nstrongroom recover --data restored --key-file data.key")
+    done = run(server, f"set -e\ncd {tmp_path}\n{offline}\nstrongroom recover --data restored --key-file data.key\n{resume}")
     assert done.returncode == 0 and "nothing is missing" in done.stdout, done.stderr
 
 

@@ -1033,7 +1033,11 @@ def test_an_offline_key_that_cannot_be_used_blocks_the_store_and_records_wait(
     assert status["Status"] == "Blocked" and "DisabledException" in status["BlockedReason"]
     user.put(group)
     assert user.get(group), "the online store is not concerned"
-    groups = server.client("strongroom").diagnose_feature_groups()["FeatureGroups"]
+    groups, page = [], {}
+    while not groups or page.get("NextToken"):
+        page = server.client("strongroom").diagnose_feature_groups(
+            **{name: page[name] for name in ["NextToken"] if name in page})
+        groups += page["FeatureGroups"]
     [found] = [it for it in groups if it["FeatureGroupArn"].endswith("/" + group)]
     assert found["OfflineStore"]["Status"] == "Blocked" and found["OfflineStore"]["WaitingRecords"] == 2
     kms.enable_key(KeyId=key)
