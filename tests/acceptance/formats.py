@@ -70,9 +70,12 @@ def open_committing(key: bytes, aad: bytes, sealed: bytes) -> bytes:
 def open_seal(seal: bytes, key: bytes) -> bytes:
     """The data key of `seal.json`, for the key of a key file or a stretched passphrase."""
     stored = json.loads(seal)
-    assert stored["version"] == 2
+    assert stored["version"] == 3
     root = open_committing(key, b"strongroom root key v1", bytes.fromhex(stored["sealed_root_key"]))
-    return open_committing(root, b"strongroom data key v1", bytes.fromhex(stored["sealed_data_key"]))
+    data_key = open_committing(root, b"strongroom data key v1", bytes.fromhex(stored["sealed_data_key"]))
+    plain = json.dumps(stored | {"mac": ""}, separators=(",", ":"), ensure_ascii=False).encode()
+    assert mac(derive(data_key, "server/seal-file", b""), plain).hex() == stored["mac"]
+    return data_key
 
 
 @dataclasses.dataclass
