@@ -162,7 +162,8 @@ def test_the_account_has_an_alias_a_summary_and_details(iam):
     assert roles["detailed"]["AssumeRolePolicyDocument"] == json.loads(SERVICE)
 
 
-def test_the_role_of_a_service_can_only_be_deleted_its_own_way(iam):
+def test_the_role_of_a_service_can_only_be_deleted_its_own_way(fresh_server):
+    iam = fresh_server.client("iam")
     iam.create_service_linked_role(AWSServiceName="ram.amazonaws.com")
     refused("UnmodifiableEntity", iam.delete_role, RoleName=RAM)
     task = iam.delete_service_linked_role(RoleName=RAM)["DeletionTaskId"]
