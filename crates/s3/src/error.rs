@@ -46,6 +46,9 @@ pub enum Error {
         /// The bucket's region.
         region: String,
     },
+    /// Another account owns the bucket than the caller expects.
+    #[error("Access Denied: the bucket belongs to another account than the one that is expected")]
+    OtherOwner,
     /// Objects whose owner is the bucket's have no ACL.
     #[error("The bucket does not allow ACLs")]
     NoAcl,
@@ -124,7 +127,7 @@ impl ServiceError for Error {
             | Self::OtherRegion { .. }
             | Self::NoAcl
             | Self::Key { .. } => ErrorKind::Validation,
-            Self::KeyDenied { .. } | Self::NoAccount => ErrorKind::Denied,
+            Self::KeyDenied { .. } | Self::OtherOwner | Self::NoAccount => ErrorKind::Denied,
             Self::Internal { .. } => ErrorKind::Internal,
         }
     }
@@ -142,7 +145,7 @@ impl ServiceError for Error {
             Self::OtherRegion { .. } => "PermanentRedirect",
             Self::NoAcl => "AccessControlListNotSupported",
             Self::Key { code, .. } => return Cow::Owned(format!("KMS.{code}")),
-            Self::KeyDenied { .. } | Self::NoAccount => "AccessDenied",
+            Self::KeyDenied { .. } | Self::OtherOwner | Self::NoAccount => "AccessDenied",
             Self::Internal { .. } => "InternalError",
         })
     }
@@ -161,6 +164,7 @@ impl ServiceError for Error {
             | Self::NoPolicy
             | Self::Argument(_)
             | Self::OtherRegion { .. }
+            | Self::OtherOwner
             | Self::NoAcl
             | Self::Key { .. }
             | Self::KeyDenied { .. }

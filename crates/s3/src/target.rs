@@ -53,6 +53,22 @@ impl BucketTarget {
         Ok(bucket)
     }
 
+    /// The same, which must belong to the account that is `expected`, if one is.
+    ///
+    /// Fails with `AccessDenied` too: names of buckets are free again when they are deleted, and
+    /// whoever takes one must not get what is meant for another account's bucket.
+    pub(crate) fn bucket_of(
+        &self,
+        region: &Region,
+        expected: Option<&str>,
+    ) -> Result<&BucketRecord, Error> {
+        let bucket = self.bucket(region)?;
+        if expected.is_some_and(|expected| expected != bucket.account.as_str()) {
+            return Err(Error::OtherOwner);
+        }
+        Ok(bucket)
+    }
+
     /// The need of `action` on the bucket.
     pub(crate) fn need(&self, action: &'static Action) -> Need {
         self.need_on(action, self.arn.clone())

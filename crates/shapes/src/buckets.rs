@@ -240,6 +240,8 @@ pub struct PutObjectInput {
     pub server_side_encryption: Option<String>,
     /// `SSEKMSKeyId`: with `aws:kms` the key; the AWS managed key of S3 without.
     pub sse_kms_key_id: Option<String>,
+    /// `ExpectedBucketOwner`: the account that must own the bucket.
+    pub expected_bucket_owner: Option<String>,
 }
 
 from_tree!(PutObjectInput, |object, cx, at| {
@@ -248,12 +250,14 @@ from_tree!(PutObjectInput, |object, cx, at| {
     let acl = object.optional("ACL", &WORD, cx, at)?;
     let server_side_encryption = object.optional("ServerSideEncryption", &WORD, cx, at)?;
     let sse_kms_key_id = object.optional("SSEKMSKeyId", &KMS_KEY, cx, at)?;
+    let expected_bucket_owner = object.optional("ExpectedBucketOwner", &WORD, cx, at)?;
     bucket.zip(key).map(|(bucket, key)| Self {
         bucket,
         key,
         acl,
         server_side_encryption,
         sse_kms_key_id,
+        expected_bucket_owner,
     })
 });
 

@@ -25,8 +25,8 @@ use crate::{Error, acl, event};
 ///
 /// The context is the object's ARN, or the bucket's where objects share a data key. Without a
 /// key `aws:kms` means the AWS managed key of S3 in the caller's account, which is made when it
-/// is first used. Fails with `NoSuchBucket`, `PermanentRedirect`, `InvalidArgument`,
-/// `AccessControlListNotSupported`, and with the code of KMS behind `KMS.` if the key cannot be
+/// is first used. Fails with `NoSuchBucket`, `PermanentRedirect`, `InvalidArgument`, `AccessDenied`
+/// for a bucket of another account than the expected, `AccessControlListNotSupported`, and with the code of KMS behind `KMS.` if the key cannot be
 /// used.
 #[derive(Debug)]
 pub struct PutObject;
@@ -52,7 +52,8 @@ impl Operation for PutObject {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let bucket = permit.target().bucket(ctx.region())?;
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = permit.target().bucket_of(ctx.region(), owner)?;
         acl::check(bucket, input.acl.as_deref())?;
         let encryption = encryption(bucket, &input)?;
         let Encryption::Kms { key, bucket_key } = encryption else {
@@ -93,7 +94,7 @@ pub fn write_needs(
     key: &Arn,
 ) -> Result<Needs, Error> {
     let target = BucketTarget::seen_by(view, account, &input.bucket)?;
-    let bucket = target.bucket(region)?;
+    let bucket = target.bucket_of(region, input.expected_bucket_owner.as_deref())?;
     acl::check(bucket, input.acl.as_deref())?;
     let bucket_key = encryption(bucket, input)?.bucket_key();
     let context = context(bucket, &input.key, bucket_key);
