@@ -23,7 +23,7 @@ use crate::{
 /// The future of an answer of the online store.
 pub type Fetch<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// Whether the cells of a group may be swept.
+/// Whether a group is one of those that are meant: may be swept, is reported.
 pub type Open<'a> = &'a (dyn Fn(GroupNumber) -> bool + Send + Sync);
 
 /// A write of one cell.
@@ -42,7 +42,7 @@ pub struct Write {
 }
 
 /// What one step of sweeping did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Swept {
     /// How many cells were removed.
     pub removed: usize,
@@ -51,6 +51,8 @@ pub struct Swept {
     /// How many times the cells of one group and hour were passed over, because the group is
     /// closed.
     pub closed: usize,
+    /// The expired records that are reported and not removed.
+    pub expired: Vec<(CellKey, SealedCell)>,
     /// Whether more is left to sweep.
     pub more: bool,
 }
@@ -107,7 +109,19 @@ pub trait Cells: fmt::Debug + Send + Sync {
     /// A newer version that is written meanwhile survives. A cell that was tampered with stays,
     /// and so do those of other groups: the calls up to the end, and those of a minute after
     /// that, go on behind them.
-    fn sweep<'a>(&'a self, now: Timestamp, limit: usize, open: Open<'a>) -> Fetch<'a, Swept>;
+    fn sweep<'a>(&'a self, now: Timestamp, limit: usize, open: Open<'a>) -> Fetch<'a, Swept> {
+        self.sweep_or_report(now, limit, (open, &|_| false))
+    }
+
+    /// The same, but of the open groups that are `reported` the records that have expired are
+    /// returned and stay: whoever calls removes them together with what else there is to write.
+    /// What was deleted before it expired is removed as everywhere.
+    fn sweep_or_report<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        groups: (Open<'a>, Open<'a>),
+    ) -> Fetch<'a, Swept>;
 
     /// Removes up to `limit` cells of a group that no request can reach any more, those that
     /// were tampered with as well.
@@ -330,8 +344,13 @@ impl Cells for EmbeddedCells {
         Box::pin(std::future::ready(self.surveyed(group, after, limit)))
     }
 
-    fn sweep<'a>(&'a self, now: Timestamp, limit: usize, open: Open<'a>) -> Fetch<'a, Swept> {
-        Box::pin(self.sweep_step(now, limit, open))
+    fn sweep_or_report<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        groups: (Open<'a>, Open<'a>),
+    ) -> Fetch<'a, Swept> {
+        Box::pin(self.sweep_step(now, limit, groups))
     }
 
     fn purge(&self, group: GroupNumber, limit: usize) -> Fetch<'_, Purged> {

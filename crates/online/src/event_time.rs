@@ -99,6 +99,20 @@ impl EventTime {
         Self::new(Timestamp::new(seconds.cast_signed(), nanos))
     }
 
+    /// The time as a decimal number of Unix seconds, as short as it is exact: what
+    /// [`Self::parse_decimal`] reads.
+    pub fn to_decimal(self) -> String {
+        let (seconds, nanos) = (self.0.seconds(), self.0.nanos());
+        // What is before 1970 counts backwards, its fraction too.
+        let (sign, seconds, nanos) = match (seconds, nanos) {
+            (0.., _) => ("", seconds, nanos),
+            (_, 0) => ("-", -seconds, 0),
+            (_, _) => ("-", -(seconds + 1), 1_000_000_000 - nanos),
+        };
+        let text = format!("{sign}{seconds}.{nanos:09}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
     /// Hours since the beginning of year 0000: the bucket that an expiry falls in.
     pub(crate) fn hour(self) -> u32 {
         u32::try_from((self.0.seconds() - FIRST_SECOND) / 3600).unwrap_or(u32::MAX)

@@ -33,26 +33,27 @@ impl EmbeddedCells {
         &self,
         now: Timestamp,
         limit: usize,
-        open: Open<'_>,
+        (open, reported): (Open<'_>, Open<'_>),
     ) -> Result<Swept, Error> {
         let mut swept = Swept {
             removed: 0,
             damaged: 0,
             closed: 0,
+            expired: Vec::new(),
             more: false,
         };
-        let rows = self.to_sweep(now, limit, open, &mut swept)?;
+        let mut rows = self.to_sweep(now, limit, open, &mut swept)?;
+        let last = rows.last().cloned();
+        self.report(&mut rows, now, reported, &mut swept);
         match self.sweep_rows(&rows, now).await {
-            Ok(removed) => {
-                swept.removed = removed;
-                if let Some(last) = rows.last() {
-                    self.pass(last.clone(), false);
-                }
-            }
+            Ok(removed) => swept.removed = removed,
             Err(CommitError::Damaged { .. }) => {
                 self.sweep_one_by_one(&rows, now, &mut swept).await?;
             }
             Err(error) => return Err(error.into()),
+        }
+        if let Some(last) = last {
+            self.pass(last, !swept.expired.is_empty());
         }
         if !swept.more {
             swept.more = self.end_round(now);
@@ -100,6 +101,31 @@ impl EmbeddedCells {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// Takes the rows of expired records of groups that are `reported` out of `rows`, and reports
+    /// these records.
+    fn report(
+        &self,
+        rows: &mut Vec<Vec<u8>>,
+        now: Timestamp,
+        reported: Open<'_>,
+        swept: &mut Swept,
+    ) {
+        rows.retain(|row| {
+            let key = row.get(HOUR_LENGTH..).and_then(CellKey::from_bytes);
+            let Some(key) = key.filter(|key| reported(key.group())) else {
+                return true;
+            };
+            match self.read(&key) {
+                Ok(Some(cell)) if cell.header().is_expired(now) && !cell.header().deleted => {
+                    swept.expired.push((key, cell));
+                    false
+                }
+                // What was tampered with, the sweep finds too, and counts.
+                Ok(_) | Err(_) => true,
+            }
+        });
     }
 
     /// The row behind which to sweep at `now`.

@@ -176,3 +176,27 @@ proptest! {
         let _ = EventTime::parse_text(&text);
     }
 }
+
+proptest! {
+    #[test]
+    fn decimals_read_back(seconds in -62_167_219_200_i64..=253_402_300_799, nanos in 0_u32..1_000_000_000) {
+        let time = EventTime::new(Timestamp::new(seconds, nanos)).unwrap();
+        prop_assert_eq!(EventTime::parse_decimal(&time.to_decimal()), Ok(time));
+    }
+}
+
+#[test]
+fn decimals_are_as_short_as_they_are_exact() {
+    for (seconds, nanos, text) in [
+        (0, 0, "0"),
+        (1_700_000_000, 0, "1700000000"),
+        (1_700_000_000, 500_000_000, "1700000000.5"),
+        (0, 1, "0.000000001"),
+        (-1, 0, "-1"),
+        (-1, 500_000_000, "-0.5"),
+        (-2, 250_000_000, "-1.75"),
+    ] {
+        let time = EventTime::new(Timestamp::new(seconds, nanos)).unwrap();
+        assert_eq!(time.to_decimal(), text);
+    }
+}

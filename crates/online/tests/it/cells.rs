@@ -212,6 +212,42 @@ async fn closed_and_open_groups_in_turn_are_told_apart() {
     }
 }
 
+/// Records of some groups are not removed but told, so that something can be written with them.
+#[tokio::test]
+async fn expired_records_of_reported_groups_are_told_and_stay() {
+    let world = World::new().await;
+    for group in [1, 2] {
+        let request = put("a", 1, 1).expiring(10).of_group(group);
+        world.apply(&request, 0).await;
+        // One that lives longer, and one that was written anew.
+        let request = put("b", 1, 1).expiring(9 * HOUR).of_group(group);
+        world.apply(&request, 0).await;
+        world
+            .apply(&put("c", 1, 1).expiring(10).of_group(group), 0)
+            .await;
+        world.apply(&put("c", 2, 2).of_group(group), 0).await;
+    }
+    let now = Timestamp::new(HOUR, 0);
+    let second = |group: GroupNumber| group.0 == 2;
+    let swept = world
+        .cells
+        .sweep_or_report(now, 100, (&|_| true, &second))
+        .await;
+    let swept = swept.unwrap();
+    assert_eq!(swept.removed, 1);
+    let told: Vec<_> = swept.expired.iter().map(|(key, _)| key.group().0).collect();
+    assert_eq!(told, [2]);
+    assert_eq!(world.store.count(CELLS), 5);
+    // They are told again after a minute, and not before.
+    let again = |at: i64| {
+        world
+            .cells
+            .sweep_or_report(Timestamp::new(at, 0), 100, (&|_| true, &second))
+    };
+    assert_eq!(again(HOUR + 1).await.unwrap().expired, []);
+    assert_eq!(again(HOUR + 61).await.unwrap().expired.len(), 1);
+}
+
 #[tokio::test]
 async fn purging_removes_one_group_and_its_bucket_rows() {
     let world = World::new().await;
