@@ -50,7 +50,7 @@ pub use credential::{
 pub use error::Error;
 pub use identities::Identities;
 pub use last_used::LastUsed;
-pub use lookup::first_account;
+pub use lookup::{account_made, first_account};
 pub use ops::CreateServiceLinkedRole;
 pub use organizations::{
     Attached, ChildRecord, ControlPolicy, ControlPolicyRecord, CreationRecord, Membership,

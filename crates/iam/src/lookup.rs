@@ -289,6 +289,12 @@ pub(crate) fn last_segment(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
+/// When the account was made; `None` if there is no such account.
+pub fn account_made(view: &View, account: AccountId) -> Option<Timestamp> {
+    let row = view.get(&tables::ACCOUNTS, &tables::account(account))?;
+    Some(row.record.created)
+}
+
 /// The deployment's first account, which is its organization's management account; `None`
 /// before [`crate::bootstrap`].
 pub fn first_account(view: &View) -> Option<AccountId> {
