@@ -257,7 +257,7 @@ def test_a_group_without_stores_is_refused(sagemaker):
         "least one of them and retry the request.")
 
 
-def test_an_offline_store_is_refused_not_ignored(sagemaker):
+def test_an_offline_store_needs_a_role_that_is_there(sagemaker):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         sagemaker.create_feature_group(
             FeatureGroupName="offline", RecordIdentifierFeatureName="id", EventTimeFeatureName="at",
@@ -265,6 +265,7 @@ def test_an_offline_store_is_refused_not_ignored(sagemaker):
             OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://bucket/prefix"}},
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/features")
     assert code(refused) == "ValidationException"
+    assert "role/features" in str(refused.value)
 
 
 RECORDS_ONLY = json.dumps({"Version": "2012-10-17", "Statement": {

@@ -11,7 +11,7 @@ use shapes::sagemaker::{
     S3StorageConfig, TableFormat,
 };
 use std::sync::Arc;
-use types::{Arn, Service, ServiceError};
+use types::{AccountId, Arn, Region, Service, ServiceError};
 
 use crate::records::GroupRecord;
 use crate::{Error, upkeep};
@@ -31,6 +31,8 @@ pub struct OfflineStore {
     pub uri: String,
     /// The bucket.
     pub bucket: String,
+    /// The account that owned the bucket when the group was made: no other gets what is written.
+    pub bucket_owner: AccountId,
     /// Where in the bucket the group's data is, without a slash at either end.
     pub path: String,
     /// The customer's key; the AWS managed key of S3 without.
@@ -75,7 +77,8 @@ impl OfflineStore {
 
     /// What S3 is asked to write with, for an object of this store.
     pub(crate) fn put_request(&self) -> PutObjectInput {
-        put_request(&self.bucket, &self.path, self.key.as_ref().map(Arn::as_str))
+        let key = self.key.as_ref().map(Arn::as_str);
+        put_request((self.bucket.as_str(), self.bucket_owner), &self.path, key)
     }
 
     /// The configuration as `DescribeFeatureGroup` shows it.
@@ -100,54 +103,116 @@ impl OfflineStore {
     }
 }
 
-/// What S3 is asked to write with: under this key, or the AWS managed one.
-pub(crate) fn put_request(bucket: &str, path: &str, key: Option<&str>) -> PutObjectInput {
+/// What S3 is asked to write with, in the bucket of this account: under this key, or the AWS
+/// managed one.
+pub(crate) fn put_request(
+    (bucket, owner): (&str, AccountId),
+    path: &str,
+    key: Option<&str>,
+) -> PutObjectInput {
     PutObjectInput {
         bucket: bucket.to_owned(),
         key: format!("{path}/"),
         acl: Some(ACL.to_owned()),
         server_side_encryption: Some("aws:kms".to_owned()),
         sse_kms_key_id: key.map(str::to_owned),
+        expected_bucket_owner: Some(owner.to_string()),
     }
 }
 
-/// Where an S3 URI points: bucket and prefix, the latter without a slash at either end.
+/// Where an S3 URI points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The bucket.
+    pub(crate) bucket: String,
+    /// The prefix, without a slash at either end.
+    pub(crate) prefix: String,
+    /// The same as policies see it, in one form however it was written: `s3://bucket/prefix`, with
+    /// a slash at the end if one was given.
+    pub(crate) shown: String,
+}
+
+/// Where `uri` points.
 ///
-/// Fails with `ValidationException` for what names no bucket.
-pub(crate) fn place(uri: &str) -> Result<(String, String), Error> {
-    let invalid = || Error::validation(format!("the S3Uri `{uri}` names no bucket of S3."));
-    let path = if let Some(path) = uri.strip_prefix("s3://") {
-        path.to_owned()
-    } else {
-        let url = uri.strip_prefix("https://").ok_or_else(invalid)?;
-        let (host, path) = url.split_once('/').unwrap_or((url, ""));
-        let host = host.strip_suffix(".amazonaws.com").ok_or_else(invalid)?;
-        let is_s3 = |host: &str| host == "s3" || host.starts_with("s3.") || host.starts_with("s3-");
-        match host.split_once(".s3") {
-            // In the name of the host, else first in the path.
-            Some((bucket, rest)) if is_s3(&format!("s3{rest}")) => format!("{bucket}/{path}"),
-            _ if is_s3(host) => path.to_owned(),
-            _ => return Err(invalid()),
-        }
+/// Fails with `ValidationException` for what names no bucket in `region`.
+pub(crate) fn place(uri: &str, region: &Region) -> Result<Place, Error> {
+    let invalid = || {
+        Error::validation(format!(
+            "the S3Uri `{uri}` names no bucket of S3 in {region}."
+        ))
+    };
+    let path = match uri.strip_prefix("s3://") {
+        Some(path) => path.to_owned(),
+        None => (uri.strip_prefix("https://"))
+            .and_then(|url| path_of_url(url, region))
+            .ok_or_else(invalid)?,
     };
     let (bucket, prefix) = path.split_once('/').unwrap_or((&path, ""));
     if !s3::is_bucket_name(bucket) {
         return Err(invalid());
     }
-    Ok((bucket.to_owned(), prefix.trim_matches('/').to_owned()))
+    let prefix = prefix.trim_matches('/');
+    let end = if path.ends_with('/') { "/" } else { "" };
+    let shown = match prefix {
+        "" => format!("s3://{bucket}{end}"),
+        prefix => format!("s3://{bucket}/{prefix}{end}"),
+    };
+    Ok(Place {
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+        shown,
+    })
 }
 
-/// The status of a group's offline store now; `None` if it has none.
+/// The path that an address of S3 in `region` stands for, the bucket first: it is in the host's
+/// name, else first in the path.
+fn path_of_url(url: &str, region: &Region) -> Option<String> {
+    let (host, path) = match url.split_once('/') {
+        Some((host, path)) => (host, Some(path)),
+        None => (url, None),
+    };
+    let host = host.strip_suffix(".amazonaws.com")?;
+    if serves(host, region) {
+        return path.map(str::to_owned);
+    }
+    let (bucket, rest) = host.rsplit_once(".s3")?;
+    let path = path.map(|path| format!("/{path}")).unwrap_or_default();
+    serves(&format!("s3{rest}"), region).then(|| format!("{bucket}{path}"))
+}
+
+/// Whether `host` is an endpoint of S3 for buckets of `region`.
+fn serves(host: &str, region: &Region) -> bool {
+    let Some(rest) = host.strip_prefix("s3") else {
+        return false;
+    };
+    let rest = rest.strip_prefix(".dualstack").unwrap_or(rest);
+    let named = rest.strip_prefix(['.', '-']);
+    rest.is_empty() || named == Some(region.as_str())
+}
+
+/// How many statuses are looked at before others get their turn: each decides about a role, its
+/// trust policy, a bucket's policy, a key's and grants, about a tenth of a millisecond.
+pub(crate) const STATUSES_AT_ONCE: usize = 8;
+
+/// The status of a group's offline store now, as callers of `account` see it; `None` if it has
+/// none.
 ///
 /// It is blocked if the service may not open what waits for it, or the role could not write it.
-pub(crate) fn status(services: &Arc<Services>, group: &GroupRecord) -> Option<OfflineStoreStatus> {
+/// The reason names the owner's role, bucket, key and policies, and is for the owner alone.
+pub(crate) fn status(
+    services: &Arc<Services>,
+    group: &GroupRecord,
+    account: Option<AccountId>,
+) -> Option<OfflineStoreStatus> {
     let store = group.offline.as_ref()?;
     let reason = blocked(services, group, store);
+    let status = match reason {
+        None => OfflineStoreStatusValue::Active,
+        Some(_) => OfflineStoreStatusValue::Blocked,
+    };
+    let reason = reason.filter(|_| account == Some(group.account));
     Some(OfflineStoreStatus {
-        status: match reason {
-            None => OfflineStoreStatusValue::Active,
-            Some(_) => OfflineStoreStatusValue::Blocked,
-        },
+        status,
         blocked_reason: reason.map(|text| text.chars().take(1024).collect()),
     })
 }
@@ -196,35 +261,42 @@ pub(crate) fn blocked(
 mod tests {
     use super::*;
 
-    fn check(uri: &str, expected: Option<(&str, &str)>) {
-        let found = place(uri).ok();
+    fn check(uri: &str, expected: Option<(&str, &str, &str)>) {
+        let found = place(uri, &"us-east-1".parse().unwrap()).ok();
         let found = found
             .as_ref()
-            .map(|(bucket, prefix)| (&**bucket, &**prefix));
+            .map(|place| (&*place.bucket, &*place.prefix, &*place.shown));
         assert_eq!(found, expected, "{uri}");
     }
 
     #[test]
     fn a_uri_names_bucket_and_prefix() {
-        check("s3://store", Some(("store", "")));
-        check("s3://store/", Some(("store", "")));
-        check("s3://store/a/b/", Some(("store", "a/b")));
-        check(
-            "https://store.s3.us-east-1.amazonaws.com/a",
-            Some(("store", "a")),
-        );
-        check(
-            "https://my.store.s3.amazonaws.com/a",
-            Some(("my.store", "a")),
-        );
-        check(
-            "https://s3.us-east-1.amazonaws.com/store/a/",
-            Some(("store", "a")),
-        );
-        check(
-            "https://s3-us-west-2.amazonaws.com/store",
-            Some(("store", "")),
-        );
+        check("s3://store", Some(("store", "", "s3://store")));
+        check("s3://store/", Some(("store", "", "s3://store/")));
+        check("s3://store/a/b/", Some(("store", "a/b", "s3://store/a/b/")));
+        check("s3://store//a", Some(("store", "a", "s3://store/a")));
+        check("s3://store/a//", Some(("store", "a", "s3://store/a/")));
+    }
+
+    #[test]
+    fn however_it_is_written_policies_see_one_form() {
+        for host in [
+            "s3",
+            "s3.us-east-1",
+            "s3-us-east-1",
+            "s3.dualstack.us-east-1",
+        ] {
+            let in_host = format!("https://my.store.{host}.amazonaws.com");
+            check(&in_host, Some(("my.store", "", "s3://my.store")));
+            let uri = format!("{in_host}/a");
+            check(&uri, Some(("my.store", "a", "s3://my.store/a")));
+            let in_path = format!("https://{host}.amazonaws.com/my.store/a/");
+            check(&in_path, Some(("my.store", "a", "s3://my.store/a/")));
+        }
+    }
+
+    #[test]
+    fn what_names_no_bucket_of_the_region_is_refused() {
         for uri in [
             "s3://",
             "s3:///a",
@@ -232,7 +304,12 @@ mod tests {
             "https://store.example.com/a",
             "https://amazonaws.com/store",
             "https://evil.amazonaws.com/store",
+            "https://s3.amazonaws.com",
             "http://s3.amazonaws.com/store",
+            "https://s3.eu-west-1.amazonaws.com/store",
+            "https://s3-us-west-2.amazonaws.com/store",
+            "https://store.s3.eu-west-1.amazonaws.com/a",
+            "https://store.s3.us-east-1.evil.amazonaws.com/a",
         ] {
             check(uri, None);
         }

@@ -1,6 +1,8 @@
-//! Tokens of lists: where a page ended, bound to the list that it belongs to.
+//! Tokens of lists: where a page ended, bound to the list that it belongs to; and room for others
+//! while a long list is looked through.
 
 use std::fmt::Debug;
+use std::task::Poll;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -57,6 +59,19 @@ impl List {
             .map(|token| token.after)
             .ok_or_else(|| Error::validation("the NextToken is not valid for this list."))
     }
+}
+
+/// Lets other requests of this thread run.
+pub(crate) async fn give_way() {
+    let mut waited = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod page;
 mod property;
 mod visibility;
 
-pub(crate) use expression::{Budget, Expression, Spent, check_size};
+pub(crate) use expression::{Budget, Expression, Spent, check_across, check_size};
 pub(crate) use page::Page;
 pub(crate) use property::{Property, names};
 pub(crate) use visibility::Visibility;
@@ -13,9 +13,9 @@ pub(crate) use visibility::Visibility;
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use shapes::sagemaker::OfflineStoreStatusValue;
 use types::Timestamp;
 
-use crate::Runtime;
 use crate::records::{Definition, GroupRecord};
 
 /// What is searched for.
@@ -34,22 +34,16 @@ pub(crate) enum Entity<'a> {
     Group {
         /// The group.
         group: &'a GroupRecord,
-        /// Why background work for it is stopped, if it is.
+        /// Why background work for it is stopped, if it is and the caller may know.
         stopped: Option<String>,
+        /// The status of its offline store, if the search asks for that.
+        offline: Option<OfflineStoreStatusValue>,
     },
     /// A feature, and the group that it belongs to.
     Feature(&'a GroupRecord, &'a Definition),
 }
 
 impl<'a> Entity<'a> {
-    /// The group, as `runtime` knows it.
-    pub(crate) fn of(group: &'a GroupRecord, runtime: &Runtime) -> Self {
-        Self::Group {
-            group,
-            stopped: runtime.upkeep.reason(group),
-        }
-    }
-
     /// The group itself, or that of the feature.
     pub(crate) fn group(&self) -> &'a GroupRecord {
         match self {

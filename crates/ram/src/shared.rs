@@ -6,7 +6,7 @@
 //! account and the resource's are in that organization: this is a condition of the statement, so
 //! that leaving counts on the next request and needs no further change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pipeline::Ctx;
@@ -22,6 +22,7 @@ use crate::records::{
     POLICIES, PolicyRecord, SHARES, SharePrincipal, ShareRecord, SharedPolicy, Standing,
     policy_row, shares_of,
 };
+use crate::shares::takes_part;
 
 /// The policy that shares give the resource at `arn`, as `view` shows it; `None` if it is not
 /// shared with anybody.
@@ -32,15 +33,24 @@ pub fn policy_of(view: &View, arn: &Arn) -> Option<Arc<Document>> {
     Some(Arc::clone(row.record.policy.document()))
 }
 
-/// The ARNs of the resources in `region` whose resource part begins with `kind/` and that their
-/// owners share with somebody.
+/// The ARNs of the resources in `region` whose resource part begins with `kind/` and that others
+/// share with somebody in `account`, in the order of their ARNs.
 ///
-/// Whether a caller is among those is decided by [`policy_of`], for each as for any need: Search
-/// asks so which catalogs its caller may look into.
-pub fn shared_resources(view: &View, region: &Region, service: &str, kind: &str) -> Vec<Arn> {
-    let prefix = store::Key::of(&[region.as_str()]);
-    let rows = view.scan(&POLICIES, &prefix, None);
-    rows.map(|(_, row)| &row.record.resource)
+/// Whether a certain caller is among those is decided by [`policy_of`], for each as for any need:
+/// Search asks so which catalogs its caller may look into.
+pub fn shared_with(
+    view: &View,
+    (account, region): (AccountId, &Region),
+    service: &str,
+    kind: &str,
+) -> BTreeSet<Arn> {
+    let everything = store::Key::of(&[]);
+    let shares = view.scan(&SHARES, &everything, None);
+    let shares = shares
+        .map(|(_, row)| row.record)
+        .filter(|share| share.region == *region && takes_part(view, share, account));
+    shares
+        .flat_map(|share| share.resources.keys())
         .filter(|arn| arn.service() == service && arn.resource_of(kind).is_some())
         .cloned()
         .collect()

@@ -134,13 +134,6 @@ impl Operation for CreateFeatureGroup {
             Some(key) => Some(key.checked(ctx).await?),
             None => None,
         };
-        let offline = match (new.offline, &new.role) {
-            (Some(offline), Some(role)) => {
-                let of = (&new.arn, new.name.as_str());
-                offline.checked(ctx, of, role, &input).await?
-            }
-            _ => None,
-        };
         let context = encryption_context(new.arn.as_str(), &new.id);
         let wrapping = Wrapping {
             region: ctx.region(),
@@ -149,6 +142,15 @@ impl Operation for CreateFeatureGroup {
         };
         let data_key = wrapping.new_key(ctx).await?;
         let index_key = wrapping.new_key(ctx).await?;
+        // As late as may be: S3 may make its managed key, which is not there if the call fails,
+        // though the history would show a data key made under it.
+        let offline = match (new.offline, &new.role) {
+            (Some(offline), Some(role)) => {
+                let of = (&new.arn, new.name.as_str());
+                offline.checked(ctx, of, role, &input).await?
+            }
+            _ => None,
+        };
         let grant = match &key {
             Some(key) => {
                 let of = (new.name.as_str(), &new.arn, new.id.as_str());

@@ -25,7 +25,11 @@ use crate::{Error, Runtime, features};
 /// `FailureReason` says why creating or deleting the group has failed, or why the service cannot
 /// maintain the online store, if it cannot: the grant on its key was revoked, or the key cannot be
 /// used. `OfflineStoreStatus` is that of now: `Blocked`, with the reason, if the role could not
-/// write.
+/// write. Accounts that the group is shared with get neither reason: both tell of the owner's
+/// roles, keys and policies.
+///
+/// `OnlineStoreTotalSizeBytes` is there of stores of type `InMemory`, as they were measured last,
+/// about ten minutes ago.
 ///
 /// All definitions fit one page, so no token is ever given out; one that is sent is refused.
 /// Fails with `ResourceNotFound` if there is no such group.
@@ -59,9 +63,14 @@ impl Operation for DescribeFeatureGroup {
         if input.next_token.is_some() {
             return Err(Error::validation("the NextToken is not valid."));
         }
+        let account = ctx.account();
         let stopped = ctx.part::<Runtime>()?.upkeep.reason(group);
+        // What it says of the owner's keys is for the owner.
+        let stopped = stopped.filter(|_| account == Some(group.account));
         let mut described = describe(group, stopped.as_deref());
-        described.offline_store_status = offline::status(ctx.services(), group);
+        let size = ctx.part::<Runtime>()?.sizes.of(group);
+        described.online_store_total_size_bytes = size.and_then(|size| i64::try_from(size).ok());
+        described.offline_store_status = offline::status(ctx.services(), group, account);
         let mut body = serde_json::to_value(described)
             .map_err(|source| Error::internal("a feature group cannot be described", source))?;
         // AWS's model requires the member, AWS leaves it out on the last page.
@@ -110,7 +119,7 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
         online_store_config: group.has_online().then(|| online_store(&group.online)),
         offline_store_config: group.offline.as_ref().map(OfflineStore::config),
-        throughput_config: Some(group.throughput.shape()),
+        throughput_config: Some(group.throughput.shape(group.has_online())),
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(status(group)),
         offline_store_status: None,

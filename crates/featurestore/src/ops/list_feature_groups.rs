@@ -5,13 +5,13 @@ use policy::Action;
 use serde::{Deserialize, Serialize};
 use shapes::sagemaker::{
     FeatureGroupSortBy, FeatureGroupSortOrder, FeatureGroupSummary, ListFeatureGroupsRequest,
-    ListFeatureGroupsResponse,
+    ListFeatureGroupsResponse, OfflineStoreStatus, OfflineStoreStatusValue,
 };
 use types::{Service, Timestamp};
 
 use crate::actions::LIST_FEATURE_GROUPS;
 use crate::event::Fields;
-use crate::paging::List;
+use crate::paging::{List, give_way};
 use crate::records::{GROUPS, GroupRecord, groups_of};
 use crate::{Error, offline};
 
@@ -19,11 +19,17 @@ use crate::{Error, offline};
 ///
 /// Sorts by creation time, ascending, unless told otherwise; names decide between equals. A
 /// page has ten groups unless told otherwise. A token belongs to the filters and the order that
-/// it was given for. The status of an offline store is that of now.
+/// it was given for. The status of an offline store is that of now, and a page looks at a thousand
+/// of them at most: with a filter for it a page may be short, or empty, though more follow. Sorted
+/// by it, groups without come first, and what changes between two pages may be missed; more than a
+/// thousand offline stores are refused.
 #[derive(Debug)]
 pub struct ListFeatureGroups;
 
 const PAGE: usize = 10;
+
+/// How many offline stores one page looks at.
+const MOST_STATUSES: usize = 1000;
 
 impl Operation for ListFeatureGroups {
     const SERVICE: Service = Service::SageMaker;
@@ -54,15 +60,24 @@ impl Operation for ListFeatureGroups {
             .view()
             .scan(&GROUPS, &prefix, None)
             .map(|(_, row)| row.record);
-        let mut found: Vec<(Place, &GroupRecord)> = groups
-            .filter(|group| passes(ctx, &input, group))
-            .map(|group| (order.place(group), group))
-            .filter(|(place, _)| {
-                after
-                    .as_ref()
-                    .is_none_or(|after| order.is_behind(place, after))
-            })
-            .collect();
+        let groups: Vec<&GroupRecord> = groups.filter(|group| passes(&input, group)).collect();
+        let mut found: Vec<(Place, &GroupRecord)> = Vec::with_capacity(groups.len());
+        let mut statuses = Statuses::default();
+        for group in groups {
+            let status = match order.by {
+                FeatureGroupSortBy::OfflineStoreStatus => statuses.of(ctx, group).await,
+                _ => None,
+            };
+            if statuses.looks > MOST_STATUSES {
+                return Err(Error::validation(format!(
+                    "more than {MOST_STATUSES} offline stores cannot be sorted by their status."
+                )));
+            }
+            let place = order.place(group, status.as_ref());
+            if (after.as_ref()).is_none_or(|after| order.is_behind(&place, after)) {
+                found.push((place, group));
+            }
+        }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         if order.descending {
             found.reverse();
@@ -71,12 +86,10 @@ impl Operation for ListFeatureGroups {
             .max_results
             .and_then(|size| usize::try_from(size).ok())
             .unwrap_or(PAGE);
-        let more = found.len() > size;
-        found.truncate(size);
-        let last = found.last().filter(|_| more);
+        let (summaries, last) = page(ctx, found, input.offline_store_status_equals, size).await;
         Ok(Reply::read(ListFeatureGroupsResponse {
-            next_token: last.map(|(place, _)| asked.token(place)).transpose()?,
-            feature_group_summaries: found.iter().map(|(_, group)| summary(ctx, group)).collect(),
+            next_token: last.map(|place| asked.token(&place)).transpose()?,
+            feature_group_summaries: summaries,
         }))
     }
 
@@ -111,7 +124,49 @@ fn without_page(input: &ListFeatureGroupsRequest) -> ListFeatureGroupsRequest {
     }
 }
 
-fn passes(ctx: &Ctx, input: &ListFeatureGroupsRequest, group: &GroupRecord) -> bool {
+/// The first so many of `found` whose offline store has the status that is `wanted`, and where
+/// that ended if there are more to look at.
+async fn page(
+    ctx: &Ctx,
+    found: Vec<(Place, &GroupRecord)>,
+    wanted: Option<OfflineStoreStatusValue>,
+    size: usize,
+) -> (Vec<FeatureGroupSummary>, Option<Place>) {
+    let (mut summaries, mut last) = (Vec::new(), None);
+    let (mut statuses, mut rest) = (Statuses::default(), found.into_iter().peekable());
+    while summaries.len() < size && statuses.looks < MOST_STATUSES {
+        let Some((place, group)) = rest.next() else {
+            break;
+        };
+        last = Some(place);
+        let status = statuses.of(ctx, group).await;
+        let there = status.as_ref().map(|status| status.status);
+        if wanted.is_none_or(|wanted| there == Some(wanted)) {
+            summaries.push(summary(group, status));
+        }
+    }
+    (summaries, last.filter(|_| rest.peek().is_some()))
+}
+
+/// How many statuses of offline stores were looked at.
+#[derive(Default)]
+struct Statuses {
+    looks: usize,
+}
+
+impl Statuses {
+    /// The status of the group's offline store, if it has one. Others get their turn in between.
+    async fn of(&mut self, ctx: &Ctx, group: &GroupRecord) -> Option<OfflineStoreStatus> {
+        group.offline.as_ref()?;
+        self.looks += 1;
+        if self.looks.is_multiple_of(offline::STATUSES_AT_ONCE) {
+            give_way().await;
+        }
+        offline::status(ctx.services(), group, ctx.account())
+    }
+}
+
+fn passes(input: &ListFeatureGroupsRequest, group: &GroupRecord) -> bool {
     input
         .name_contains
         .as_ref()
@@ -125,19 +180,16 @@ fn passes(ctx: &Ctx, input: &ListFeatureGroupsRequest, group: &GroupRecord) -> b
         && input
             .creation_time_before
             .is_none_or(|before| group.created < before)
-        && input.offline_store_status_equals.is_none_or(|wanted| {
-            let status = offline::status(ctx.services(), group);
-            status.is_some_and(|status| status.status == wanted)
-        })
+        && (input.offline_store_status_equals.is_none() || group.offline.is_some())
 }
 
-fn summary(ctx: &Ctx, group: &GroupRecord) -> FeatureGroupSummary {
+fn summary(group: &GroupRecord, status: Option<OfflineStoreStatus>) -> FeatureGroupSummary {
     FeatureGroupSummary {
         feature_group_name: group.name.clone(),
         feature_group_arn: group.arn.to_string(),
         creation_time: group.created,
         feature_group_status: Some(super::describe_feature_group::status(group)),
-        offline_store_status: offline::status(ctx.services(), group),
+        offline_store_status: status,
     }
 }
 
@@ -163,12 +215,19 @@ impl Order {
         }
     }
 
-    fn place(&self, group: &GroupRecord) -> Place {
+    /// `offline` is the status of the offline store, if that is what is sorted by.
+    fn place(&self, group: &GroupRecord, offline: Option<&OfflineStoreStatus>) -> Place {
         Place {
             created: (self.by == FeatureGroupSortBy::CreationTime).then_some(group.created),
-            // The status of an offline store changes by itself: pages could not follow it.
-            status: (self.by == FeatureGroupSortBy::FeatureGroupStatus)
-                .then(|| super::describe_feature_group::status(group).to_string()),
+            status: match self.by {
+                FeatureGroupSortBy::FeatureGroupStatus => {
+                    Some(super::describe_feature_group::status(group).to_string())
+                }
+                FeatureGroupSortBy::OfflineStoreStatus => {
+                    offline.map(|offline| offline.status.to_string())
+                }
+                FeatureGroupSortBy::Name | FeatureGroupSortBy::CreationTime => None,
+            },
             name: group.name.clone(),
         }
     }

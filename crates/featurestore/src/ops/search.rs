@@ -1,8 +1,10 @@
 //! `Search`: feature groups and features that an expression is true of.
 
-use std::task::Poll;
+use std::sync::Arc;
 
-use pipeline::{Ctx, EventDetail, Kind as CallKind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{
+    Ctx, EventDetail, Kind as CallKind, Need, Needs, Operation, Permit, Reply, Services,
+};
 use policy::Action;
 use serde_json::{Value, json};
 use shapes::sagemaker::{
@@ -16,11 +18,12 @@ use types::{AccountId, Arn, Service};
 use super::describe_feature_group as described;
 use crate::actions::SEARCH;
 use crate::event::Fields;
-use crate::offline::OfflineStore;
-use crate::paging::List;
+use crate::offline::{self, OfflineStore};
+use crate::paging::{List, give_way};
 use crate::records::{GROUPS, GroupRecord, groups_of};
 use crate::search::{
-    Budget, Entity, Expression, Kind, Page, Place, Property, Spent, Visibility, check_size,
+    Budget, Entity, Expression, Kind, Page, Place, Property, Spent, Visibility, check_across,
+    check_size,
 };
 use crate::{Error, Runtime, features, tags};
 
@@ -33,7 +36,8 @@ use crate::{Error, Runtime, features, tags};
 /// has another value for one of their tags; a policy can demand them. Other resources than
 /// these two there are none, so none are found. With `CrossAccount` those of other accounts are
 /// found that share the catalog of their groups with the caller's, and none of its own: as if
-/// they had no tags, and none at all with `VisibilityConditions`, which are about tags. A page
+/// they had no tags, and none at all with `VisibilityConditions`, which are about tags; and as at
+/// AWS not by their features, keys, places and failures. The status of offline stores is that of now. A page
 /// has ten entries unless told otherwise, and a token is good
 /// for the same search only. Fails with `ValidationException` for what breaks a rule of
 /// expressions, and for a search that would look at more than five million values.
@@ -50,6 +54,9 @@ const MOST_CATALOGS: usize = 1000;
 
 /// After how many looks others get their turn.
 const LOOKS_AT_ONCE: u64 = 10_000;
+
+/// How many looks the status of an offline store counts as: it is decided anew by policies.
+const LOOKS_OF_STATUS: u64 = 1000;
 
 impl Operation for Search {
     const SERVICE: Service = Service::SageMaker;
@@ -69,7 +76,8 @@ impl Operation for Search {
         let mut needs = Needs::one(Need::anywhere(&SEARCH).with(keys.clone()));
         let mut owners = Vec::new();
         if is_across(input) && input.visibility_conditions.is_none() {
-            for (catalog, owner) in catalogs(ctx) {
+            let account = ctx.account().ok_or(Error::NoAccount)?;
+            for (catalog, owner) in catalogs(ctx, account) {
                 let need = Need::on(&SEARCH, catalog).with(keys.clone());
                 needs.push(need.across_accounts().if_used(owners.len()));
                 owners.push(owner);
@@ -103,7 +111,7 @@ impl Operation for Search {
         }
         let (found, last, hits) = page.finish();
         Ok(Reply::read(SearchResponse {
-            results: Some(found.iter().map(shape).collect()),
+            results: Some(answers(ctx, &found).await),
             next_token: last.map(|last| asked.token(&last)).transpose()?,
             total_hits: Some(TotalHits {
                 value: Some(hits),
@@ -166,12 +174,12 @@ fn is_across(input: &SearchRequest) -> bool {
     input.cross_account_filter_option == Some(CrossAccountFilterOption::CrossAccount)
 }
 
-/// The catalogs that other accounts share with somebody in the region, and these accounts.
-fn catalogs(ctx: &Ctx) -> Vec<(Arn, AccountId)> {
-    let own = ctx.account();
-    let shared = ram::shared_resources(ctx.view(), ctx.region(), "sagemaker", "sagemaker-catalog");
+/// The catalogs that other accounts share with somebody in the caller's, and these accounts.
+fn catalogs(ctx: &Ctx, own: AccountId) -> Vec<(Arn, AccountId)> {
+    let caller = (own, ctx.region());
+    let shared = ram::shared_with(ctx.view(), caller, "sagemaker", "sagemaker-catalog");
     let owned = shared.into_iter().filter_map(|catalog| {
-        let owner = catalog.account().filter(|owner| Some(*owner) != own)?;
+        let owner = catalog.account()?;
         Some((catalog, owner))
     });
     owned.take(MOST_CATALOGS).collect()
@@ -205,10 +213,18 @@ async fn find<'a>(
     let expression = (input.search_expression.as_ref())
         .map(|expression| Expression::parse(kind, expression))
         .transpose()?;
+    if is_across(input) {
+        let searched = input.search_expression.as_ref();
+        searched.map_or(Ok(()), |searched| Expression::check_across(kind, searched))?;
+        let sorted = input.sort_by.as_deref();
+        sorted.map_or(Ok(()), |sorted| check_across(kind, sorted))?;
+    }
     let search = Searching {
         expression,
         visible: Visibility::of(input.visibility_conditions.as_deref())?,
         sort: sort(kind, input.sort_by.as_deref())?,
+        account: ctx.account(),
+        services: ctx.services(),
         runtime: ctx.part()?,
     };
     let mut budget = Budget(MOST_LOOKS);
@@ -256,19 +272,6 @@ fn untagged(ctx: &Ctx, permit: &Permit<Search>) -> Vec<GroupRecord> {
         .collect()
 }
 
-/// Lets other requests of this thread run.
-async fn give_way() {
-    let mut waited = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 /// The property to sort by.
 fn sort(kind: Kind, name: Option<&str>) -> Result<Property, Error> {
     let name = name.unwrap_or("LastModifiedTime");
@@ -285,6 +288,9 @@ struct Searching<'a> {
     expression: Option<Expression>,
     visible: Visibility,
     sort: Property,
+    /// The caller's.
+    account: Option<AccountId>,
+    services: &'a Arc<Services>,
     runtime: &'a Runtime,
 }
 
@@ -301,10 +307,30 @@ impl Searching<'_> {
             return Ok(());
         }
         match kind {
-            Kind::Groups => self.look_at(Entity::of(group, self.runtime), budget, page),
+            Kind::Groups => self.look_at(self.entity(group, budget)?, budget, page),
             Kind::Features => (group.definitions.iter())
                 .try_for_each(|one| self.look_at(Entity::Feature(group, one), budget, page)),
         }
+    }
+
+    /// The group, with what is not in its record. What is said of the owner's keys and roles is
+    /// for the owner.
+    fn entity<'a>(&self, group: &'a GroupRecord, budget: &mut Budget) -> Result<Entity<'a>, Spent> {
+        let own = self.account == Some(group.account);
+        let expression = self.expression.as_ref();
+        let asked = self.sort.is_offline_status()
+            || expression.is_some_and(Expression::asks_offline_status);
+        let mut offline = None;
+        if asked && group.offline.is_some() {
+            budget.spend_many(LOOKS_OF_STATUS)?;
+            let status = offline::status(self.services, group, self.account);
+            offline = status.map(|status| status.status);
+        }
+        Ok(Entity::Group {
+            group,
+            stopped: self.runtime.upkeep.reason(group).filter(|_| own),
+            offline,
+        })
     }
 
     fn look_at<'a>(
@@ -325,10 +351,25 @@ impl Searching<'_> {
     }
 }
 
-fn shape(entity: &Entity<'_>) -> SearchRecord {
+/// What was found as it is answered.
+async fn answers(ctx: &Ctx, found: &[Entity<'_>]) -> Vec<SearchRecord> {
+    let mut records = Vec::with_capacity(found.len());
+    for (number, entity) in found.iter().enumerate() {
+        if number % offline::STATUSES_AT_ONCE == 0 {
+            give_way().await;
+        }
+        records.push(shape(ctx, entity));
+    }
+    records
+}
+
+fn shape(ctx: &Ctx, entity: &Entity<'_>) -> SearchRecord {
     match entity {
-        Entity::Group { group, stopped } => SearchRecord {
-            feature_group: Some(shape_of_group(group, stopped.as_deref())),
+        Entity::Group { group, stopped, .. } => SearchRecord {
+            feature_group: Some(FeatureGroup {
+                offline_store_status: offline::status(ctx.services(), group, ctx.account()),
+                ..shape_of_group(group, stopped.as_deref())
+            }),
             feature_metadata: None,
         },
         Entity::Feature(group, feature) => SearchRecord {

@@ -70,7 +70,12 @@ pub(crate) struct Spent;
 impl Budget {
     /// Takes one look.
     pub(crate) fn spend(&mut self) -> Result<(), Spent> {
-        self.0 = self.0.checked_sub(1).ok_or(Spent)?;
+        self.spend_many(1)
+    }
+
+    /// Takes what costs as much as so many looks.
+    pub(crate) fn spend_many(&mut self, looks: u64) -> Result<(), Spent> {
+        self.0 = self.0.checked_sub(looks).ok_or(Spent)?;
         Ok(())
     }
 }
@@ -102,6 +107,27 @@ impl Expression {
         })
     }
 
+    /// Fails with the name of a property that others' groups cannot be searched by, if it has one.
+    pub(crate) fn check_across(kind: Kind, expression: &SearchExpression) -> Result<(), Error> {
+        for filter in expression.filters.iter().flatten() {
+            check_across(kind, &filter.name)?;
+        }
+        for nested in expression.nested_filters.iter().flatten() {
+            check_across(kind, &nested.nested_property_name)?;
+        }
+        let mut inner = expression.sub_expressions.iter().flatten();
+        inner.try_for_each(|inner| Self::check_across(kind, inner))
+    }
+
+    /// Whether it has a filter for the status of offline stores.
+    pub(crate) fn asks_offline_status(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Filter(condition) => condition.property.is_offline_status(),
+            Part::Nested(_) => false,
+            Part::Expression(inner) => inner.asks_offline_status(),
+        })
+    }
+
     /// Whether it is true of `entity`.
     ///
     /// Fails if the budget is spent.
@@ -117,6 +143,16 @@ impl Expression {
             }
         }
         Ok(self.all)
+    }
+}
+
+/// Fails for a property of `kind` that others' groups cannot be searched or sorted by.
+pub(crate) fn check_across(kind: Kind, name: &str) -> Result<(), Error> {
+    match Property::parse(kind, name) {
+        Some(property) if !property.is_across_accounts(kind) => Err(Error::validation(format!(
+            "`{name}` is not a property that groups of other accounts can be searched by."
+        ))),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use shapes::sagemaker::{self, LastUpdateStatusValue};
+use shapes::sagemaker::{self, LastUpdateStatusValue, OfflineStoreStatusValue};
 
 use super::{Entity, Kind, Value};
 use crate::collections::Collection;
@@ -58,7 +58,7 @@ pub(crate) enum Fixed {
     OfflineDatabase,
     OfflineTable,
     OfflineFormat,
-    /// Changes by itself, and is not looked at for every group of an account.
+    /// Changes by itself, and is looked at only for a search that asks for it.
     OfflineStatus,
     /// Names and types of all features.
     Definitions,
@@ -186,6 +186,29 @@ impl Property {
         }
     }
 
+    /// Whether others' groups can be searched by it: at AWS not by their tags, features, keys and
+    /// places, nor by what has gone wrong.
+    pub(crate) fn is_across_accounts(&self, kind: Kind) -> bool {
+        let of_groups = matches!(
+            self,
+            Self::Fixed(
+                Fixed::GroupName
+                    | Fixed::Created
+                    | Fixed::Modified
+                    | Fixed::Description
+                    | Fixed::RecordIdentifier
+                    | Fixed::Status
+                    | Fixed::OfflineStatus
+            )
+        );
+        of_groups || kind == Kind::Features
+    }
+
+    /// Whether its value has to be looked up by deciding policies.
+    pub(crate) fn is_offline_status(&self) -> bool {
+        *self == Self::Fixed(Fixed::OfflineStatus)
+    }
+
     /// Whether it may have several values.
     pub(crate) fn is_list(&self) -> bool {
         matches!(
@@ -208,7 +231,14 @@ impl Property {
         test: &mut dyn FnMut(Value<'a>) -> bool,
     ) -> bool {
         match (self, entity) {
-            (Self::Fixed(fixed), Entity::Group { group, stopped }) => {
+            (
+                Self::Fixed(Fixed::OfflineStatus),
+                Entity::Group {
+                    offline: Some(status),
+                    ..
+                },
+            ) => test(text(OfflineStoreStatusValue::as_str(*status))),
+            (Self::Fixed(fixed), Entity::Group { group, stopped, .. }) => {
                 of_group(*fixed, group, stopped.as_deref(), test)
             }
             (Self::Fixed(fixed), Entity::Feature(group, feature)) => {
@@ -255,7 +285,8 @@ fn of_group<'a>(
     stopped: Option<&str>,
     test: Test<'_, 'a>,
 ) -> bool {
-    let online = &group.online;
+    // A group without an online store has nothing to say of one.
+    let online = group.has_online().then_some(&group.online);
     match fixed {
         Fixed::GroupArn => test(text(group.arn.as_str())),
         Fixed::GroupName => test(text(&group.name)),
@@ -271,14 +302,20 @@ fn of_group<'a>(
         Fixed::FailureReason => described::failure(group, stopped)
             .is_some_and(|reason| test(Value::Text(Cow::Owned(reason)))),
         Fixed::OnlineEnabled => test(text(if group.has_online() { "true" } else { "false" })),
-        Fixed::OnlineKey => (online.key.as_ref()).is_some_and(|key| test(text(key.as_str()))),
-        Fixed::StorageType => test(text(described::storage(online.storage).as_str())),
+        Fixed::OnlineKey => {
+            let key = online.and_then(|online| online.key.as_ref());
+            key.is_some_and(|key| test(text(key.as_str())))
+        }
+        Fixed::StorageType => {
+            online.is_some_and(|online| test(text(described::storage(online.storage).as_str())))
+        }
         Fixed::TtlUnit => {
-            let unit = online.ttl.and_then(|ttl| ttl.shape().unit);
+            let unit = online.and_then(|online| online.ttl?.shape().unit);
             unit.is_some_and(|unit| test(text(unit.as_str())))
         }
         Fixed::TtlValue => {
-            (online.ttl).is_some_and(|ttl| test(Value::Number(i64::from(ttl.value))))
+            let ttl = online.and_then(|online| online.ttl);
+            ttl.is_some_and(|ttl| test(Value::Number(i64::from(ttl.value))))
         }
         Fixed::Definitions => group.definitions.iter().any(|feature| {
             test(text(&feature.name)) || test(type_of(feature)) || collection(feature, test)

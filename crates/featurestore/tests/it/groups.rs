@@ -329,10 +329,17 @@ fn groups_are_listed_sorted_filtered_and_in_pages() {
         listed(&world, by_name),
         ["Alphabet", "alpha", "beta", "gamma"]
     );
+    // The deletion is committed, and what would end it fails.
+    world.faults.skip(1);
+    world.faults.add(store::CommitError::Busy);
+    world.ok(
+        "DeleteFeatureGroup",
+        json!({ "FeatureGroupName": "Alphabet" }),
+    );
     let by_status = json!({ "SortBy": "FeatureGroupStatus", "MaxResults": 2 });
     assert_eq!(
         listed(&world, by_status),
-        ["Alphabet", "alpha", "beta", "gamma"]
+        ["alpha", "beta", "gamma", "Alphabet"]
     );
     assert_eq!(
         listed(&world, json!({ "NameContains": "lpha" })),
@@ -343,7 +350,11 @@ fn groups_are_listed_sorted_filtered_and_in_pages() {
     assert_eq!(listed(&world, between), ["alpha", "gamma"]);
     assert_eq!(
         listed(&world, json!({ "FeatureGroupStatusEquals": "Created" })).len(),
-        4
+        3
+    );
+    assert_eq!(
+        listed(&world, json!({ "FeatureGroupStatusEquals": "Deleting" })),
+        ["Alphabet"]
     );
     assert_eq!(
         listed(&world, json!({ "FeatureGroupStatusEquals": "Creating" })).len(),

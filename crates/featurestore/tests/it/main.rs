@@ -15,6 +15,7 @@ mod in_memory;
 mod keys;
 mod maintenance;
 mod offline;
+mod offline_status;
 mod organization;
 mod permissions;
 mod records;

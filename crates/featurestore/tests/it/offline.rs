@@ -1,5 +1,7 @@
 //! Offline stores: who may create one, under which key, and what waits for it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use store::LogEntry;
 
@@ -8,25 +10,25 @@ use crate::world::{
     record, text,
 };
 
-const ROLE: &str = "arn:aws:iam::111122223333:role/features";
-const BUCKET: &str = "my-sagemaker-store";
-const RIGHTS: [&str; 3] = ["s3:GetBucketAcl", "s3:PutObject", "s3:PutObjectAcl"];
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/features";
+pub(crate) const BUCKET: &str = "my-sagemaker-store";
+pub(crate) const RIGHTS: [&str; 3] = ["s3:GetBucketAcl", "s3:PutObject", "s3:PutObjectAcl"];
 
 /// A world with a bucket, and a role with the rights on it and what `more` allows.
-fn world(more: &[&str]) -> World {
+pub(crate) fn world(more: &[&str]) -> World {
     let world = World::new();
     prepare(&world, more);
     world
 }
 
-fn prepare(world: &World, more: &[&str]) {
+pub(crate) fn prepare(world: &World, more: &[&str]) {
     world.ok("CreateBucket", json!({ "Bucket": BUCKET }));
     world.role("sagemaker.amazonaws.com");
     allow(world, &[&RIGHTS, more].concat());
 }
 
 /// Lets the role do this and nothing else.
-fn allow(world: &World, actions: &[&str]) {
+pub(crate) fn allow(world: &World, actions: &[&str]) {
     let document = json!({ "Version": "2012-10-17", "Statement": {
         "Effect": "Allow", "Action": actions, "Resource": "*",
     } });
@@ -36,7 +38,7 @@ fn allow(world: &World, actions: &[&str]) {
 }
 
 /// The request for a group with both stores.
-fn both(name: &str, key: Option<&str>) -> Value {
+pub(crate) fn both(name: &str, key: Option<&str>) -> Value {
     let mut request = group(name);
     request["RoleArn"] = ROLE.into();
     request["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] =
@@ -48,13 +50,13 @@ fn both(name: &str, key: Option<&str>) -> Value {
 }
 
 /// The same with an offline store only.
-fn only(name: &str, key: Option<&str>) -> Value {
+pub(crate) fn only(name: &str, key: Option<&str>) -> Value {
     let mut request = both(name, key);
     request["OnlineStoreConfig"] = Value::Null;
     request
 }
 
-fn create(world: &World, request: Value) -> Outcome {
+pub(crate) fn create(world: &World, request: Value) -> Outcome {
     world.call("CreateFeatureGroup", request)
 }
 
@@ -66,12 +68,12 @@ fn check_fails(world: &World, request: Value, says: &str) {
     check_refused(left, "ResourceNotFound", "");
 }
 
-fn described(world: &World, name: &str) -> Value {
+pub(crate) fn described(world: &World, name: &str) -> Value {
     world.ok("DescribeFeatureGroup", json!({ "FeatureGroupName": name }))
 }
 
 /// What waits for the group of this number.
-fn waiting(world: &World, number: u32) -> Vec<LogEntry> {
+pub(crate) fn waiting(world: &World, number: u32) -> Vec<LogEntry> {
     let store = world.services.store();
     let entries = store.log_oldest_first(&featurestore::OUTBOX, number, None, 1000);
     entries.unwrap()
@@ -228,6 +230,27 @@ fn nobody_makes_the_managed_key_of_s3_with_a_data_key_of_his_own() {
 }
 
 #[test]
+fn no_data_key_is_on_record_under_a_managed_key_that_was_never_made() {
+    // KMS takes one cryptographic call a second: the second for the online store fails.
+    let quotas = BTreeMap::from([("symmetric".to_owned(), 1.0)]);
+    let world = World::with_quotas(featurestore::Options::default(), &quotas);
+    prepare(&world, &[]);
+    let mut request = both("g", None);
+    request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": world.key() });
+    world.wait(1);
+    let refused = create(&world, request).unwrap_err();
+    assert_eq!(refused.code, "ThrottlingException", "{refused:?}");
+    assert_eq!(world.ok("ListAliases", json!({}))["Aliases"], json!([]));
+    let key = |record: audit::Record| text(&record.request_parameters["keyId"]);
+    let made: Vec<String> = world
+        .records_of("GenerateDataKey")
+        .into_iter()
+        .map(key)
+        .collect();
+    assert!(!made.iter().any(|key| key.contains("aws/s3")), "{made:?}");
+}
+
+#[test]
 fn a_deny_for_the_role_counts_before_the_managed_key_is_there() {
     let world = world(&[]);
     let document = json!({ "Version": "2012-10-17", "Statement": [
@@ -379,6 +402,33 @@ fn a_bucket_of_another_account_needs_both_sides_and_a_key() {
     assert!(
         text(&status["BlockedReason"]).contains("s3:PutObject"),
         "{status}"
+    );
+}
+
+#[test]
+fn who_takes_the_name_of_a_deleted_bucket_gets_nothing() {
+    let world = world(&["kms:GenerateDataKey"]);
+    let key = world.key();
+    create(&world, only("g", Some(&key))).unwrap();
+    world.ok("DeleteBucket", json!({ "Bucket": BUCKET }));
+    let other = world.other_account("444455556666");
+    let taken = json!({ "Bucket": BUCKET });
+    world.call_as(&other, "CreateBucket", taken).unwrap();
+    let policy = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "AWS": ROLE }, "Action": RIGHTS,
+        "Resource": [format!("arn:aws:s3:::{BUCKET}"), format!("arn:aws:s3:::{BUCKET}/*")],
+    } });
+    let policy = json!({ "Bucket": BUCKET, "Policy": policy.to_string() });
+    world.call_as(&other, "PutBucketPolicy", policy).unwrap();
+    let status = described(&world, "g")["OfflineStoreStatus"].clone();
+    assert_eq!(status["Status"], "Blocked");
+    let reason = text(&status["BlockedReason"]);
+    assert!(reason.contains("belongs to another account"), "{reason}");
+    // A group that is made now means the bucket as it is.
+    create(&world, only("h", Some(&key))).unwrap();
+    assert_eq!(
+        described(&world, "h")["OfflineStoreStatus"]["Status"],
+        "Active"
     );
 }
 
@@ -770,6 +820,18 @@ fn the_condition_keys_of_an_offline_store_are_there() {
     let place = json!({ "StringNotLike": {
         "sagemaker:FeatureGroupOfflineStoreS3Uri": "s3://another/*" } });
     check(place, both("g", None), false);
+    // However the place is written, policies see one form.
+    let place = json!({ "StringLike": {
+        "sagemaker:FeatureGroupOfflineStoreS3Uri": format!("s3://{BUCKET}/*") } });
+    for uri in [
+        format!("https://{BUCKET}.s3.amazonaws.com/prefix"),
+        format!("https://s3.{REGION}.amazonaws.com/{BUCKET}/prefix"),
+        format!("s3://{BUCKET}//prefix/"),
+    ] {
+        let mut request = both("g", None);
+        request["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] = uri.into();
+        check(place.clone(), request, false);
+    }
     let table = json!({ "Bool": { "sagemaker:FeatureGroupDisableGlueTableCreation": "false" } });
     check(table, both("g", None), false);
     let any = json!({ "Null": { "sagemaker:FeatureGroupOfflineStoreConfig": "false" } });

@@ -676,9 +676,15 @@ fn a_catalog_is_shared_with_accounts_and_not_with_single_users() {
         "single user",
     );
     world.ok("ram:CreateResourceShare", input(&consumer.account));
-    let shared = ram::shared_resources(&world.view(), &region(), "sagemaker", "sagemaker-catalog");
-    assert_eq!(shared.len(), 1);
-    assert_eq!(shared[0].as_str(), CATALOG);
+    let shared_with = |account: &str| -> Vec<String> {
+        let whose = (account.parse().unwrap(), &region());
+        let arns = ram::shared_with(&world.view(), whose, "sagemaker", "sagemaker-catalog");
+        arns.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(shared_with(&consumer.account), [CATALOG]);
+    for others in [crate::world::ACCOUNT, "999988887777"] {
+        assert!(shared_with(others).is_empty(), "{others}");
+    }
     let policies = world.ok(
         "ram:GetResourcePolicies",
         json!({ "resourceArns": [CATALOG] }),
@@ -738,6 +744,55 @@ fn a_catalog_is_searched_by_those_whom_it_is_shared_with() {
         json!({ "resourceShareArn": share }),
     );
     assert!(found_across(&world, &consumer.root).is_empty());
+}
+
+#[test]
+fn an_account_lists_its_own_catalog_and_those_that_are_shared_with_it() {
+    let (world, consumer) = owner_and_consumer();
+    enable_within_organization(&world);
+    let listed = |caller: &Caller, request: Value| {
+        let answer = world
+            .call_as(caller, "ListResourceCatalogs", request)
+            .unwrap();
+        let listed = answer["ResourceCatalogs"].as_array().unwrap().iter();
+        let arns: Vec<String> = listed.map(|one| text(&one["ResourceCatalogArn"])).collect();
+        (arns, answer)
+    };
+    let own = CATALOG.replace(crate::world::ACCOUNT, &consumer.account);
+    let (arns, answer) = listed(&consumer.root, json!({}));
+    assert_eq!(arns, [own.clone()]);
+    let shown = &answer["ResourceCatalogs"][0];
+    assert_eq!(shown["ResourceCatalogName"], "DefaultFeatureGroupCatalog");
+    assert!(shown["CreationTime"].is_number(), "{shown}");
+    let input = json!({
+        "name": "c", "resourceArns": [CATALOG], "principals": [consumer.account],
+    });
+    let made = world.ok("ram:CreateResourceShare", input);
+    let (arns, first) = listed(&consumer.root, json!({ "MaxResults": 1 }));
+    assert_eq!(arns, [CATALOG], "the older account's first");
+    let next = json!({ "MaxResults": 1, "NextToken": first["NextToken"] });
+    let (arns, last) = listed(&consumer.root, next);
+    assert_eq!((arns, last.get("NextToken")), (vec![own.clone()], None));
+    let (arns, _) = listed(&consumer.root, json!({ "SortOrder": "Descending" }));
+    assert_eq!(arns, [own.clone(), CATALOG.to_owned()]);
+    let (arns, _) = listed(&consumer.root, json!({ "NameContains": "Feature" }));
+    assert_eq!(arns.len(), 2);
+    let (arns, _) = listed(&consumer.root, json!({ "NameContains": "feature" }));
+    assert!(arns.is_empty());
+    // Sharing goes one way.
+    let (arns, _) = listed(&world.administrator, json!({}));
+    assert_eq!(arns, [CATALOG]);
+    let share = text(&made["resourceShare"]["resourceShareArn"]);
+    let gone = json!({ "resourceShareArn": share });
+    world.ok("ram:DeleteResourceShare", gone);
+    assert_eq!(listed(&consumer.root, json!({})).0, [own]);
+    let bob = consumer.user(&world, "Bob", &json!("sagemaker:Search"));
+    let refused = world.call_as(&bob, "ListResourceCatalogs", json!({}));
+    check_refused(
+        refused,
+        "AccessDeniedException",
+        "sagemaker:ListResourceCatalogs",
+    );
 }
 
 #[test]
@@ -843,12 +898,55 @@ fn tags_of_discoverable_groups_are_neither_shown_nor_searched() {
     for more in [&by_tag, &visible] {
         let own = finds(&world.administrator, "SameAccount", more.clone());
         assert_eq!(own.len(), 1, "{more}");
-        let others = finds(&consumer.root, "CrossAccount", more.clone());
-        assert_eq!(others.len(), 0, "{more}");
     }
+    assert_eq!(finds(&consumer.root, "CrossAccount", visible).len(), 0);
     let all = finds(&consumer.root, "CrossAccount", json!({}));
     assert_eq!(all.len(), 1);
     assert_eq!(all[0]["FeatureGroup"]["Tags"], json!([]));
+    let by = |name: &str| {
+        json!({ "SearchExpression": { "SubExpressions": [{ "Filters":
+            [{ "Name": name, "Operator": "Exists" }] }] } })
+    };
+    let nested = json!({ "SearchExpression": { "NestedFilters": [{
+        "NestedPropertyName": "FeatureDefinitions",
+        "Filters": [{ "Name": "FeatureDefinitions.FeatureName", "Value": "id" }] }] } });
+    for refused in [
+        by_tag,
+        by("AllTags"),
+        by("FailureReason"),
+        by("LastUpdateStatus"),
+        by("FeatureGroupArn"),
+        by("EventTimeFeatureName"),
+        by("OnlineStoreConfig.SecurityConfig.KmsKeyId"),
+        by("OfflineStoreConfig.S3StorageConfig.S3Uri"),
+        by("RoleArn"),
+        nested,
+        json!({ "SortBy": "FailureReason" }),
+    ] {
+        let mut input = json!({ "Resource": "FeatureGroup" });
+        for (name, value) in refused.as_object().unwrap() {
+            input[name] = value.clone();
+        }
+        input["CrossAccountFilterOption"] = "CrossAccount".into();
+        let outcome = world.call_as(&consumer.root, "Search", input.clone());
+        let text = "other accounts can be searched by";
+        check_refused(outcome, "ValidationException", text);
+        input["CrossAccountFilterOption"] = "SameAccount".into();
+        world.call_as(&consumer.root, "Search", input).unwrap();
+    }
+    for found in [
+        "FeatureGroupName",
+        "FeatureGroupStatus",
+        "RecordIdentifierFeatureName",
+    ] {
+        assert_eq!(
+            finds(&consumer.root, "CrossAccount", by(found)).len(),
+            1,
+            "{found}"
+        );
+    }
+    let none = finds(&consumer.root, "CrossAccount", by("OfflineStoreStatus"));
+    assert_eq!(none.len(), 0, "it has no offline store");
 }
 
 #[test]

@@ -2,13 +2,13 @@
 //! write it.
 
 use pipeline::{Ctx, Failure, KeySet, PassedRole};
-use shapes::buckets::{BucketInput, PutObjectInput};
+use shapes::buckets::BucketInput;
 use shapes::sagemaker::{CreateFeatureGroupRequest, FeatureType, OfflineStoreConfig, TableFormat};
 use types::{AccountId, Arn, Service};
 
 use super::chosen_key::ChosenKey;
 use crate::Error;
-use crate::offline::{self, CatalogTable, Format, OfflineStore, SESSION};
+use crate::offline::{self, CatalogTable, Format, OfflineStore, Place, SESSION};
 
 /// The catalog and the database in which tables are made unless told otherwise.
 const CATALOG: &str = "AwsDataCatalog";
@@ -17,8 +17,7 @@ const DATABASE: &str = "sagemaker_featurestore";
 /// The offline store.
 #[derive(Debug)]
 pub(super) struct ChosenOffline {
-    bucket: String,
-    prefix: String,
+    place: Place,
     /// The key that was chosen, as it was found; whether it exists, S3 and KMS say.
     key: Option<ChosenKey>,
 }
@@ -31,28 +30,25 @@ impl ChosenOffline {
         config: &OfflineStoreConfig,
     ) -> Result<Self, Error> {
         let config = &config.s3_storage_config;
-        let (bucket, prefix) = offline::place(&config.s3_uri)?;
+        let place = offline::place(&config.s3_uri, ctx.region())?;
         let key = match config.kms_key_id.as_deref() {
             Some("") => return Err(Error::validation("KmsKeyId must not be empty.")),
             key => key.map(|text| ChosenKey::find(ctx, account, text)),
         };
         Ok(Self {
-            bucket,
-            prefix,
+            place,
             key: key.transpose()?,
         })
     }
 
     /// The condition keys of the store. The key is the one that was found, whatever the caller
-    /// wrote for it: a policy that names a key by its ARN must not be evaded by an alias.
+    /// wrote for it, and the place is written in one form: a policy that names a key by its ARN, or
+    /// a bucket, must not be evaded by an alias, or by another address of the bucket.
     pub(super) fn condition_keys(&self, config: &OfflineStoreConfig) -> KeySet {
         let table_off = config.disable_glue_table_creation.unwrap_or(false);
         KeySet::default()
             .one("sagemaker:featuregroupofflinestoreconfig", "true")
-            .one(
-                "sagemaker:featuregroupofflinestores3uri",
-                &config.s3_storage_config.s3_uri,
-            )
+            .one("sagemaker:featuregroupofflinestores3uri", &self.place.shown)
             .one(
                 "sagemaker:featuregroupdisablegluetablecreation",
                 table_off.to_string(),
@@ -79,23 +75,26 @@ impl ChosenOffline {
             return Ok(None);
         };
         let account = arn.account().ok_or(Error::NoAccount)?;
-        let path = path((account, arn.region()), &self.prefix, name, ctx);
+        let path = path((account, arn.region()), &self.place.prefix, name, ctx);
         let refused = |failure| refusal(role, &config.s3_storage_config.s3_uri, failure);
         let service = Service::SageMaker;
         let session = PassedRole::assume(ctx, role, service, (arn, SESSION)).map_err(refused)?;
         let session = session.ok_or_else(|| super::role_refused(role))?;
         let bucket = BucketInput {
-            bucket: self.bucket.clone(),
+            bucket: self.place.bucket.clone(),
         };
         let acl = pipeline::call::<s3::GetBucketAcl>(session.by(), bucket);
         let owner = Box::pin(acl).await.map_err(refused)?.owner;
-        if owner != account.as_str() && self.key.is_none() {
+        let owner: AccountId = owner
+            .parse()
+            .map_err(|source| Error::internal("S3 names no account as owner", source))?;
+        if owner != account && self.key.is_none() {
             return Err(Error::validation(
                 "an offline store in a bucket of another account needs a KmsKeyId.",
             ));
         }
         let text = config.s3_storage_config.kms_key_id.as_deref();
-        let request: PutObjectInput = offline::put_request(&self.bucket, &path, text);
+        let request = offline::put_request((self.place.bucket.as_str(), owner), &path, text);
         let put = pipeline::call::<s3::PutObject>(session.by(), request);
         let used = Box::pin(put).await.map_err(refused)?.sse_kms_key_id;
         let used = used.and_then(|arn| arn.parse().ok());
@@ -104,7 +103,8 @@ impl ChosenOffline {
         Ok(Some(OfflineStore {
             only: !is_online(input),
             uri: config.s3_storage_config.s3_uri.clone(),
-            bucket: self.bucket,
+            bucket: self.place.bucket,
+            bucket_owner: owner,
             path,
             key: self.key.map(|_chosen| used_key.clone()),
             used_key,

@@ -36,6 +36,7 @@ fn admits(kind: Kind, expression: &SearchExpression) -> Result<bool, String> {
         Kind::Groups => Entity::Group {
             group: &group,
             stopped: None,
+            offline: None,
         },
         Kind::Features => Entity::Feature(&group, &group.definitions[2]),
     };
@@ -126,6 +127,7 @@ fn what_is_absent_exists_not_and_is_neither_smaller_nor_larger() {
         let entity = Entity::Group {
             group: &group,
             stopped: None,
+            offline: None,
         };
         let name = "OnlineStoreConfig.TtlDuration.Value";
         let filter = filter(name, Some(operator), Some(value));
@@ -298,6 +300,7 @@ fn a_search_ends_when_its_budget_is_spent() {
     let entity = Entity::Group {
         group: &group,
         stopped: None,
+        offline: None,
     };
     let filter = filter("FeatureDefinitions.FeatureName", None, Some("none"));
     let parsed = Expression::parse(Kind::Groups, &of_filters(vec![filter], None)).unwrap();
