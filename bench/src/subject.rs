@@ -12,7 +12,14 @@ use crate::process::Process;
 use crate::sign::Credentials;
 
 /// Quotas that a measurement would run into; everything else is as it is by default.
-const CONFIG: &str = "[limits]\nfeature_groups = 20000\n";
+const CONFIG: &str = "\
+[limits]
+feature_groups = 20000
+[feature_store]
+parallel_creations = 1000
+read_units_per_record = 10000000
+write_units_per_record = 10000000
+";
 
 /// A running strongroom and its administrator.
 #[derive(Debug)]

@@ -29,6 +29,7 @@ mod outbox;
 mod paging;
 mod pending;
 mod put;
+mod rates;
 mod records;
 mod renewal;
 mod reseal;
@@ -36,6 +37,7 @@ mod runtime;
 mod schema;
 mod search;
 mod sent;
+mod sizes;
 mod source;
 mod tags;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use types::{ErrorKind, Monotonic, ServiceError as _};
 
 use crate::records::{PURGES, PurgeRecord};
 use crate::upkeep::Gate;
-use crate::{Error, Runtime, lifecycle, renewal, reseal};
+use crate::{Error, Runtime, expiry, lifecycle, renewal, reseal, sizes};
 
 /// How many cells one step removes; a step is one commit.
 const STEP: usize = 256;
@@ -52,8 +52,9 @@ pub async fn maintain(services: &Arc<Services>) -> Vec<Undone> {
     if let Err(source) = runtime.outbox.close_segments(services).await {
         undone.push(Undone::new("what waits for the offline stores", source));
     }
-    if let Err(source) = sweep(services, runtime).await {
-        undone.push(Undone::new("expired records", source));
+    undone.extend(sweep(services, runtime).await);
+    if let Err(source) = sizes::measure(services, runtime).await {
+        undone.push(Undone::new("the sizes of groups in memory", source));
     }
     undone.extend(purge(services, runtime).await);
     undone.extend(lifecycle::go_on(services).await);

@@ -4,7 +4,7 @@
 //! what is stored, and at least one. The size of a record is that of its payload. Provisioned
 //! groups have a second's worth in advance; a request is let through while any of it is left,
 //! and then takes what it takes, so that large records are served and paid for later. Groups
-//! on demand are counted only.
+//! on demand are counted only; what one record may use is bounded in every group (`rates`).
 //!
 //! Calls about one group meet in one atomic number each for reading and writing, and nothing
 //! ever waits.
@@ -52,7 +52,8 @@ pub(crate) struct Charge {
     now: Monotonic,
 }
 
-const SECOND: u64 = 1_000_000_000;
+/// In nanoseconds.
+pub(crate) const SECOND: u64 = 1_000_000_000;
 const READ_UNIT: usize = 4 * 1024;
 const WRITE_UNIT: usize = 1024;
 
@@ -91,13 +92,10 @@ impl Meters {
         let service = Service::FeatureStoreRuntime.model_name();
         metrics::counter!("strongroom_throttled_total", "service" => service, "operation" => operation)
             .increment(1);
-        let kind = match side {
-            Side::Read => "read",
-            Side::Write => "write",
-        };
         Err(Error::OverThroughput {
             message: format!(
-                "the provisioned {kind} capacity of feature group {} is exceeded",
+                "the provisioned {} capacity of feature group {} is exceeded",
+                side.name(),
                 group.name
             ),
         })
@@ -105,8 +103,7 @@ impl Meters {
 
     /// Takes what reading `bytes` of records costs.
     pub(crate) fn charge_read(&self, ctx: &Ctx, group: &GroupRecord, bytes: usize) {
-        let units = number(bytes.div_ceil(READ_UNIT));
-        self.charge(group, Side::Read, units, ctx.monotonic());
+        self.charge(group, Side::Read, read_units(bytes), ctx.monotonic());
     }
 
     /// What writing a record of so many bytes costs, to be taken when it is committed.
@@ -119,7 +116,7 @@ impl Meters {
         Charge {
             meters: Arc::clone(self),
             group: Arc::clone(group),
-            units: number(bytes.div_ceil(WRITE_UNIT).max(1)),
+            units: write_units(bytes),
             now: ctx.monotonic(),
         }
     }
@@ -190,7 +187,28 @@ fn each(group: &GroupRecord, side: Side) -> Option<u64> {
     Some(SECOND.checked_div(u64::from(units)).unwrap_or(u64::MAX))
 }
 
-fn nanos(now: Monotonic) -> u64 {
+impl Side {
+    /// How messages call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// What reading so many bytes of records costs.
+pub(crate) fn read_units(bytes: usize) -> u64 {
+    number(bytes.div_ceil(READ_UNIT))
+}
+
+/// What writing a record of so many bytes costs.
+pub(crate) fn write_units(bytes: usize) -> u64 {
+    number(bytes.div_ceil(WRITE_UNIT).max(1))
+}
+
+/// The nanoseconds of the monotonic clock.
+pub(crate) fn nanos(now: Monotonic) -> u64 {
     u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -7,6 +7,7 @@ use pipeline::Ctx;
 use store::{Batch, Lane};
 
 use crate::data_keys::{Access, DataKeys, Keys};
+use crate::meter::Side;
 use crate::outbox::Entry;
 use crate::put::NewVersion;
 use crate::records::GroupRecord;
@@ -87,7 +88,16 @@ impl<'k, 'a> Opened<'k, 'a> {
     /// the same; only one that was made of the stored version goes offline with the cell or not
     /// at all.
     pub(crate) async fn stage(&mut self, version: NewVersion<'_>) -> Result<Batch, Error> {
+        if version.stores.online && !version.deleted && !version.removed {
+            let (sizes, quotas) = (&self.runtime.sizes, &self.runtime.quotas);
+            sizes.check(self.group, quotas.in_memory_bytes)?;
+        }
         let key = self.place(version.identifier).await?;
+        if version.stores.online {
+            let rates = &self.runtime.rates;
+            rates.admit(self.ctx, (self.group, &key), Side::Write)?;
+            rates.charge_write(self.ctx, &key, version.payload.size());
+        }
         let number = Version {
             event_time: version.event_time,
             sequence: self.runtime.cells.next_sequence()?,

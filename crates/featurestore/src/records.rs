@@ -268,6 +268,11 @@ impl GroupRecord {
         self.offline.as_ref().is_none_or(|offline| !offline.only)
     }
 
+    /// The type of the online store, if there is one.
+    pub(crate) fn storage(&self) -> Option<Storage> {
+        self.has_online().then_some(self.online.storage)
+    }
+
     /// Fails with a broken rule unless the group has an online store.
     pub(crate) fn check_online(&self) -> Result<(), Error> {
         if self.has_online() {

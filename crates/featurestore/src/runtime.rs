@@ -10,8 +10,10 @@ use store::Store;
 use crate::data_keys::DataKeys;
 use crate::meter::Meters;
 use crate::outbox::Outbox;
+use crate::rates::Rates;
 use crate::renewal::RenewalLimits;
 use crate::reseal::Turn;
+use crate::sizes::Sizes;
 use crate::upkeep::Upkeep;
 
 /// The shared part of all operations of this crate.
@@ -23,6 +25,8 @@ pub struct Runtime {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) renewal: RenewalLimits,
     pub(crate) turn: Turn,
+    pub(crate) sizes: Sizes,
+    pub(crate) rates: Rates,
     /// How often groups are diagnosed.
     pub(crate) diagnoses: Lookups,
     pub(crate) meters: Arc<Meters>,
@@ -35,12 +39,20 @@ pub struct Runtime {
 pub struct Quotas {
     /// Feature groups.
     pub groups: usize,
+    /// Feature groups that are being created at a time.
+    pub creations: usize,
     /// Features of one group; no request makes more than 2,500 at once.
     pub features: usize,
+    /// Bytes of an online store of type `InMemory`.
+    pub in_memory_bytes: u64,
     /// Provisioned units a second of one group, each for reading and for writing.
     pub units_per_group: u32,
     /// The same of all groups together.
     pub units_per_region: u32,
+    /// Units a second of reading one record.
+    pub read_units_per_record: u32,
+    /// Units a second of writing one record.
+    pub write_units_per_record: u32,
 }
 
 impl Default for Quotas {
@@ -48,9 +60,13 @@ impl Default for Quotas {
     fn default() -> Self {
         Self {
             groups: 100,
+            creations: 4,
             features: 2500,
+            in_memory_bytes: 50 << 30,
             units_per_group: 40_000,
             units_per_region: 80_000,
+            read_units_per_record: 2400,
+            write_units_per_record: 500,
         }
     }
 }
@@ -128,6 +144,11 @@ impl Runtime {
             outbox: Arc::new(outbox),
             renewal: options.renewal,
             turn: Turn::default(),
+            sizes: Sizes::default(),
+            rates: Rates::new(
+                options.quotas.read_units_per_record,
+                options.quotas.write_units_per_record,
+            ),
             diagnoses: Lookups::new(DIAGNOSES),
         })
     }

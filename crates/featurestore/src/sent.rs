@@ -47,11 +47,12 @@ impl<'a> Sent<'a> {
         }
     }
 
-    /// The bytes of its text or of all its elements.
+    /// The bytes of its text, or of all its elements with one more for each: an empty one takes
+    /// room too.
     pub(crate) fn size(self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::List(elements) => elements.iter().map(String::len).sum(),
+            Self::List(elements) => elements.iter().map(|element| element.len() + 1).sum(),
         }
     }
 

@@ -7,6 +7,7 @@ use shapes::sagemaker::{
 };
 use types::Timestamp;
 
+use crate::pending::Update;
 use crate::records::{GROUPS, GroupRecord, Storage, groups_of};
 use crate::{Error, Quotas};
 
@@ -34,10 +35,10 @@ pub struct Provisioned {
 const BETWEEN_SWITCHES: std::time::Duration = std::time::Duration::from_hours(24);
 
 impl Throughput {
-    /// The throughput of a new group.
+    /// The throughput of a new group with an online store of this type, if it has one.
     pub(crate) fn of_new(
         config: Option<&ThroughputConfig>,
-        storage: Storage,
+        storage: Option<Storage>,
     ) -> Result<Self, Error> {
         let Some(config) = config else {
             return Ok(Self::default());
@@ -65,7 +66,7 @@ impl Throughput {
     pub(crate) fn changed(
         self,
         asked: &ThroughputConfigUpdate,
-        storage: Storage,
+        storage: Option<Storage>,
         now: Timestamp,
     ) -> Result<Self, Error> {
         let units = (
@@ -105,8 +106,9 @@ impl Throughput {
         })
     }
 
-    /// The throughput as AWS shows it.
-    pub(crate) fn shape(self) -> ThroughputConfigDescription {
+    /// The throughput as AWS shows it of a group that is `online` or is not: then it has no units
+    /// of reading.
+    pub(crate) fn shape(self, online: bool) -> ThroughputConfigDescription {
         let units = |units: fn(Provisioned) -> u32| {
             let units = self.provisioned.map(units);
             units.and_then(|units| i32::try_from(units).ok())
@@ -116,7 +118,8 @@ impl Throughput {
                 Some(_) => ThroughputMode::Provisioned,
                 None => ThroughputMode::OnDemand,
             },
-            provisioned_read_capacity_units: units(|provisioned| provisioned.read),
+            provisioned_read_capacity_units: units(|provisioned| provisioned.read)
+                .filter(|_| online),
             provisioned_write_capacity_units: units(|provisioned| provisioned.write),
         }
     }
@@ -129,14 +132,22 @@ impl Throughput {
 
 impl Provisioned {
     /// What `units` ask for reading and writing; what they leave out stays as it was `before`.
+    ///
+    /// Only a group with an online store is read, so only that has units of reading.
     fn of(
         units: (Option<i32>, Option<i32>),
         before: Option<Self>,
-        storage: Storage,
+        storage: Option<Storage>,
     ) -> Result<Self, Error> {
-        if storage != Storage::Standard {
+        if storage.is_some_and(|storage| storage != Storage::Standard) {
             return Err(Error::validation(
-                "the ThroughputMode Provisioned needs an online store of type Standard.",
+                "an online store with the ThroughputMode Provisioned must be of type Standard.",
+            ));
+        }
+        let (read, write) = units;
+        if storage.is_none() && read.is_some() {
+            return Err(Error::validation(
+                "ProvisionedReadCapacityUnits need an OnlineStore.",
             ));
         }
         let units_of = |asked: Option<i32>, before: Option<u32>, member: &str| {
@@ -145,10 +156,12 @@ impl Provisioned {
                 Error::validation(format!("the ThroughputMode Provisioned needs {member}."))
             })
         };
-        let (read, write) = units;
         let was = |units: fn(Self) -> u32| before.map(units);
         Ok(Self {
-            read: units_of(read, was(|it| it.read), "ProvisionedReadCapacityUnits")?,
+            read: match storage {
+                Some(_) => units_of(read, was(|it| it.read), "ProvisionedReadCapacityUnits")?,
+                None => 0,
+            },
             write: units_of(write, was(|it| it.write), "ProvisionedWriteCapacityUnits")?,
         })
     }
@@ -181,11 +194,11 @@ pub(crate) fn check_quotas(
     let others = groups
         .map(|(_, row)| row.record)
         .filter(|group: &&GroupRecord| group.name.to_lowercase() != name)
-        .filter_map(|group| group.throughput.provisioned);
+        .map(held);
     let (mut read, mut write) = (0_u64, 0_u64);
-    for other in others {
-        read = read.saturating_add(u64::from(other.read));
-        write = write.saturating_add(u64::from(other.write));
+    for (of_reading, of_writing) in others {
+        read = read.saturating_add(u64::from(of_reading));
+        write = write.saturating_add(u64::from(of_writing));
     }
     for (kind, units, used) in [("read", new.read, read), ("write", new.write, write)] {
         let of_group = |limit| format!("Maximum provisioned {kind} capacity units per {limit}");
@@ -193,6 +206,19 @@ pub(crate) fn check_quotas(
         check_one(of_group("region"), quotas.units_per_region, used, units)?;
     }
     Ok(())
+}
+
+/// The units of reading and writing that `group` takes of its region's: what it has, or what it
+/// gets by an update that is not done yet, if that is more.
+fn held(group: &GroupRecord) -> (u32, u32) {
+    let pending = match &group.update {
+        Some(Update::Pending(pending)) => pending.throughput.provisioned,
+        Some(Update::Failed(_)) | None => None,
+    };
+    let both = [group.throughput.provisioned, pending];
+    let most = |units: fn(Provisioned) -> u32| both.iter().flatten().map(|of| units(*of)).max();
+    let (read, write) = (most(|of| of.read), most(|of| of.write));
+    (read.unwrap_or_default(), write.unwrap_or_default())
 }
 
 fn check_one(name: String, limit: u32, used: u64, asked: u32) -> Result<(), Error> {
@@ -234,7 +260,7 @@ mod tests {
         asked: &ThroughputConfigUpdate,
         now: Timestamp,
     ) -> Option<Throughput> {
-        before.changed(asked, Storage::Standard, now).ok()
+        before.changed(asked, Some(Storage::Standard), now).ok()
     }
 
     #[test]
@@ -257,8 +283,24 @@ mod tests {
         both.provisioned_write_capacity_units = Some(7);
         assert_eq!(changed(on_demand, &both, NOW), Some(provisioned()));
         for storage in [Storage::StandardV2, Storage::InMemory] {
-            assert!(on_demand.changed(&both, storage, NOW).is_err());
+            assert!(on_demand.changed(&both, Some(storage), NOW).is_err());
         }
+    }
+
+    #[test]
+    fn without_an_online_store_there_are_units_of_writing_only() {
+        let on_demand = Throughput::default();
+        let mut units = update(Some(ThroughputMode::Provisioned), Some(5));
+        units.provisioned_write_capacity_units = Some(7);
+        assert!(on_demand.changed(&units, None, NOW).is_err());
+        units.provisioned_read_capacity_units = None;
+        let writes = on_demand.changed(&units, None, NOW).unwrap();
+        assert_eq!(writes.provisioned, Some(Provisioned { read: 0, write: 7 }));
+        let shown = writes.shape(false);
+        assert_eq!(shown.provisioned_read_capacity_units, None);
+        assert_eq!(shown.provisioned_write_capacity_units, Some(7));
+        units.provisioned_write_capacity_units = None;
+        assert!(on_demand.changed(&units, None, NOW).is_err());
     }
 
     #[test]

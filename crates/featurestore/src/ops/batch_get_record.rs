@@ -154,12 +154,15 @@ async fn read<'a>(
             continue;
         }
         let expires_at = cell.header().expires_at;
-        let opening = match meters.admit(ctx, group, side, 0) {
+        let admitted = meters.admit(ctx, group, side, 0);
+        let admitted = admitted.and_then(|()| runtime.rates.admit(ctx, (group, place), Side::Read));
+        let opening = match admitted {
             Ok(()) => opened.open_record(cell, place, &identifier).await,
             Err(throttled) => Err(throttled),
         };
         let written = opening.and_then(|payload| {
             meters.charge_read(ctx, group, payload.size());
+            runtime.rates.charge_read(ctx, place, payload.size());
             answer.write((item, text), (group, &selection), &payload, expires_at)
         });
         if let Err(error) = written {

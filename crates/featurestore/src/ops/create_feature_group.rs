@@ -27,7 +27,7 @@ use crate::records::{
 use crate::schema::{Schema, encryption_context};
 use crate::throughput::Throughput;
 use crate::wrapping::Wrapping;
-use crate::{Error, Runtime, features, grant, lifecycle, tags, throughput};
+use crate::{Error, Quotas, Runtime, features, grant, lifecycle, tags, throughput};
 
 /// The number of a group's first data key.
 const FIRST_DATA_KEY: u32 = 1;
@@ -111,7 +111,8 @@ impl Operation for CreateFeatureGroup {
         let new = permit.into_target();
         let runtime: &Runtime = ctx.part()?;
         let online = rules::check(&input, runtime)?;
-        let throughput = Throughput::of_new(input.throughput_config.as_ref(), online.storage)?;
+        let storage = offline::is_online(&input).then_some(online.storage);
+        let throughput = Throughput::of_new(input.throughput_config.as_ref(), storage)?;
         let row = group_row(
             new.account.as_str(),
             ctx.region().as_str(),
@@ -122,7 +123,7 @@ impl Operation for CreateFeatureGroup {
                 name: input.feature_group_name,
             });
         }
-        check_quota(ctx, new.account, runtime.quotas.groups)?;
+        check_quotas(ctx, new.account, &runtime.quotas)?;
         let named = (new.account, &*input.feature_group_name.to_lowercase());
         throughput::check_quotas(ctx, &runtime.quotas, named, throughput)?;
         if let Some(role) = &new.role
@@ -249,21 +250,31 @@ fn throughput_in_event(asked: &ThroughputConfig) -> serde_json::Value {
     })
 }
 
-/// Checks that the account may have one more group in the region.
-fn check_quota(ctx: &Ctx, account: AccountId, limit: usize) -> Result<(), Error> {
+/// Checks that the account may have one more group in the region, and be creating one more.
+fn check_quotas(ctx: &Ctx, account: AccountId, quotas: &Quotas) -> Result<(), Error> {
     let groups = groups_of(account, ctx.region());
-    let others = ctx.view().scan(&GROUPS, &groups, None).count();
-    if others < limit {
-        return Ok(());
+    let (mut others, mut creating) = (0, 0);
+    for (_, row) in ctx.view().scan(&GROUPS, &groups, None) {
+        others += 1;
+        creating += usize::from(row.record.status == Status::Creating);
     }
-    let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
-    Err(Error::Quota {
-        name: "Maximum number of feature groups".into(),
-        unit: "FeatureGroups",
-        limit: number(limit),
-        used: number(others),
-        asked: 1,
-    })
+    let workflows = "Maximum number of feature group creation workflows executing in parallel";
+    for (name, used, limit) in [
+        (workflows, creating, quotas.creations),
+        ("Maximum number of feature groups", others, quotas.groups),
+    ] {
+        if used >= limit {
+            let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+            return Err(Error::Quota {
+                name: name.into(),
+                unit: "FeatureGroups",
+                limit: number(limit),
+                used: number(used),
+                asked: 1,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The key that the caller chose, as text; an empty one is refused later.

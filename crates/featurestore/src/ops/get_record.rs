@@ -55,6 +55,8 @@ impl Operation for GetRecord {
         let mut keys = Keys::reading(ctx, runtime, permit.conditions());
         let mut opened = Opened::new(ctx, runtime, &mut keys, group).await?;
         let key = opened.place(&identifier).await?;
+        let rates = &runtime.rates;
+        rates.admit(ctx, (group, &key), Side::Read)?;
         let Some(cell) = opened.visible(&key).await? else {
             let mut body = JsonBody::default();
             body.raw("{}");
@@ -63,6 +65,7 @@ impl Operation for GetRecord {
         let expires_at = cell.header().expires_at;
         let payload = opened.open_record(cell, &key, &identifier).await?;
         meters.charge_read(ctx, group, payload.size());
+        rates.charge_read(ctx, &key, payload.size());
         let record = payload.record()?;
         let mut body =
             JsonBody::with_capacity(payload.size() + 48 * group.schema.len().min(64) + 64);

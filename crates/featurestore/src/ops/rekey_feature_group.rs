@@ -29,8 +29,9 @@ use crate::{Error, Runtime, grant};
 /// every caller and everything that is written; in the background the records that were there are
 /// sealed anew, through the group's grants, and then older data keys and the grant on the old key
 /// are retired. Until a record has moved, reading it needs the old key too. Fails with
-/// `ResourceNotFound` if there is no such group, and with `ValidationException` if it is under this
-/// key, if it is still on its way from eight others, or if the new key cannot be used.
+/// `ResourceNotFound` if there is no such group, and with `ValidationException` if it has no online
+/// store, which alone is under that key, or one of type `InMemory`, which has none unless the
+/// operator allows it, if it is under this key, if it is still on its way from eight others, or if the new key cannot be used.
 #[derive(Debug)]
 pub struct RekeyFeatureGroup;
 
@@ -97,6 +98,7 @@ impl Operation for RekeyFeatureGroup {
         let Rekeyed { found, key } = permit.into_target();
         let group = found.group(&input.feature_group_name)?;
         group.ready()?;
+        group.check_online()?;
         if group.former.len() >= MOST_FORMER {
             return Err(Error::validation(format!(
                 "the feature group is still on its way from {MOST_FORMER} other keys."

@@ -155,8 +155,9 @@ fn change_throughput(
     group: &mut GroupRecord,
     asked: &ThroughputConfigUpdate,
 ) -> Result<(), Error> {
-    let storage = group.online.storage;
-    let throughput = group.throughput.changed(asked, storage, ctx.time())?;
+    let throughput = group
+        .throughput
+        .changed(asked, group.storage(), ctx.time())?;
     let named = (group.account, &*group.name.to_lowercase());
     throughput::check_quotas(ctx, &ctx.part::<Runtime>()?.quotas, named, throughput)?;
     group.throughput = throughput;
@@ -182,7 +183,7 @@ fn change_store(group: &mut GroupRecord, asked: &OnlineStoreConfigUpdate) -> Res
         (None, _) | (Some(StorageType::Standard), Storage::Standard) => Ok(()),
         (Some(StorageType::StandardV2), _) if group.throughput.provisioned.is_some() => {
             Err(Error::validation(
-                "the ThroughputMode Provisioned needs an online store of type Standard.",
+                "an online store with the ThroughputMode Provisioned must be of type Standard.",
             ))
         }
         (Some(StorageType::StandardV2), Storage::Standard | Storage::StandardV2) => {

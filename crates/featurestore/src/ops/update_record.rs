@@ -245,14 +245,14 @@ enum Merged<'a> {
 }
 
 impl Merged<'_> {
-    /// The bytes of its text or of all its elements.
+    /// The same as of [`Sent::size`].
     fn size(&self) -> Result<usize, Error> {
         match self {
             Self::Stored(Value::Text(text)) => Ok(text.len()),
             Self::Stored(Value::List(elements)) => {
                 let mut size = 0;
                 for element in elements.clone() {
-                    size += element?.len();
+                    size += element?.len() + 1;
                 }
                 Ok(size)
             }

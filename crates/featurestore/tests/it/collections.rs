@@ -143,6 +143,26 @@ fn the_elements_of_a_record_count_for_its_size() {
     );
 }
 
+#[test]
+fn empty_elements_take_room_too() {
+    let world = world();
+    let empty = vec![""; 358_400];
+    let refused = world.call("PutRecord", with(&[list("list", &empty)]));
+    check_refused(refused, "ValidationError", "at most 358400 are allowed");
+    world.ok("PutRecord", with(&[list("list", &empty[..300_000])]));
+    // What an update would make of it is held against the same bound.
+    let note = "x".repeat(60_000);
+    let update = json!({
+        "FeatureGroupName": "g", "RecordIdentifierValueAsString": "a",
+        "Features": [text("note", &note)],
+    });
+    check_refused(
+        world.call("UpdateRecord", update),
+        "ValidationError",
+        "at most 358400 are allowed",
+    );
+}
+
 /// A feature beside those of a group in memory.
 fn check_wrong_definition(feature: &Value, part: &str) {
     let world = World::new();

@@ -205,6 +205,62 @@ fn a_creation_that_was_interrupted_goes_on() {
 }
 
 #[test]
+fn four_groups_are_created_at_a_time() {
+    let world = World::new();
+    for number in 0..4 {
+        world.faults.skip(1);
+        world.faults.add(CommitError::Busy);
+        world.group(&format!("g{number}"));
+    }
+    let text = "The account-level service limit 'Maximum number of feature group creation workflows \
+                executing in parallel' is 4 FeatureGroups, with current utilization of 4 \
+                FeatureGroups and a request delta of 1 FeatureGroups. Please use AWS Service Quotas";
+    world.refuses(
+        "CreateFeatureGroup",
+        group("g4"),
+        "ResourceLimitExceeded",
+        text,
+    );
+    world.maintain();
+    world.group("g4");
+}
+
+#[test]
+fn a_deletion_that_fails_says_so_and_is_tried_again() {
+    let world = World::new();
+    world.group("g");
+    fill(&world, "g", 3);
+    // The deletion is committed, and what removes the records fails for good.
+    world.faults.skip(1);
+    let reason = "a sync failed".to_owned();
+    world.faults.add(CommitError::Unknown { reason });
+    delete(&world, "g");
+    let named = json!({ "FeatureGroupName": "g" });
+    let shown = world.ok("DescribeFeatureGroup", named.clone());
+    assert_eq!(shown["FeatureGroupStatus"], "DeleteFailed");
+    let why = shown["FailureReason"].as_str().unwrap();
+    assert!(why.contains("records could not be removed"), "{why}");
+    assert!(!why.contains("sync"), "{why}");
+    let listed = world.ok(
+        "ListFeatureGroups",
+        json!({ "FeatureGroupStatusEquals": "DeleteFailed" }),
+    );
+    assert_eq!(listed["FeatureGroupSummaries"].as_array().unwrap().len(), 1);
+    let item = [("id", "x"), ("at", &*day(1))];
+    check_refused(world.put("g", &item), "ValidationError", "is being deleted");
+    world.refuses(
+        "CreateFeatureGroup",
+        group("g"),
+        "ResourceInUse",
+        "already exists",
+    );
+    world.maintain();
+    world.refuses("DescribeFeatureGroup", named, "ResourceNotFound", "");
+    assert_eq!(world.cells(CELLS), 0);
+    world.group("g");
+}
+
+#[test]
 fn a_group_whose_key_is_taken_away_before_it_is_created_fails_and_leaves_nothing() {
     let world = World::new();
     let key = world.key();

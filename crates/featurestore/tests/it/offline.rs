@@ -540,6 +540,26 @@ fn a_group_with_an_offline_store_only_takes_records_and_gives_none() {
 }
 
 #[test]
+fn a_group_without_an_online_store_is_moved_to_no_key() {
+    let world = world(&[]);
+    create(&world, only("g", None)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    for input in [
+        json!({ "FeatureGroupName": "g", "KmsKeyId": world.key() }),
+        json!({ "FeatureGroupName": "g", "AwsOwnedKey": true }),
+    ] {
+        let text = "no OnlineStore";
+        world.refuses("RekeyFeatureGroup", input, "ValidationException", text);
+    }
+    // Whoever writes there still needs nothing of KMS.
+    let writer = json!([{ "Effect": "Allow", "Action": "sagemaker:PutRecord", "Resource": "*" }]);
+    let writer = world.user("writer", &writer);
+    let record = record(&[("id", "a"), ("at", &day(2))]);
+    let input = json!({ "FeatureGroupName": "g", "Record": record });
+    world.call_as(&writer, "PutRecord", input).unwrap();
+}
+
+#[test]
 fn what_goes_offline_only_depends_on_every_right_that_was_read() {
     let world = world(&[]);
     create(&world, only("g", None)).unwrap();

@@ -1,6 +1,7 @@
 //! Provisioned throughput: its rules, its quotas, and what is throttled.
 
 use serde_json::{Value, json};
+use store::CommitError;
 
 use crate::world::{Outcome, World, check_refused, day, delete, group, read, record};
 
@@ -110,7 +111,7 @@ fn only_standard_stores_are_provisioned() {
     request["OnlineStoreConfig"]["StorageType"] = "Standard_V2".into();
     request["ThroughputConfig"] = units(1, 1);
     let refused = world.call("CreateFeatureGroup", request);
-    check_refused(refused, "ValidationException", "store of type Standard");
+    check_refused(refused, "ValidationException", "must be of type Standard");
 }
 
 #[test]
@@ -166,8 +167,8 @@ fn nothing_provisioned_is_nothing_served() {
 fn on_demand_nothing_is_throttled() {
     let world = World::new();
     world.group("g");
-    for _ in 0..20 {
-        world.ok("PutRecord", sized("a", 100));
+    for number in 0..20 {
+        world.ok("PutRecord", sized(&number.to_string(), 100));
     }
     assert_eq!(described(&world), json!({ "ThroughputMode": "OnDemand" }));
 }
@@ -210,7 +211,7 @@ fn wrong_throughputs_are_refused() {
     let newer = json!({
         "FeatureGroupName": "g", "OnlineStoreConfig": { "StorageType": "Standard_V2" },
     });
-    let text = "store of type Standard";
+    let text = "must be of type Standard";
     world.refuses("UpdateFeatureGroup", newer, "ValidationException", text);
 }
 
@@ -242,6 +243,37 @@ fn provisioned_units_have_quotas() {
 }
 
 #[test]
+fn units_of_updates_that_are_not_done_yet_count() {
+    let world = world(1, 1);
+    world.ok("CreateFeatureGroup", provisioned("h", 40_000, 1));
+    // The update is committed, and what would make it fails.
+    world.faults.skip(1);
+    world.faults.add(CommitError::Busy);
+    change(&world, &units(30_000, 1)).unwrap();
+    let text = "per region' is 80000 capacity units, with current utilization of 70000";
+    let limit = "ResourceLimitExceeded";
+    world.refuses(
+        "CreateFeatureGroup",
+        provisioned("i", 10_001, 1),
+        limit,
+        text,
+    );
+    world.maintain();
+    // What an update gives back counts until that is done.
+    world.faults.skip(1);
+    world.faults.add(CommitError::Busy);
+    change(&world, &units(1, 1)).unwrap();
+    world.refuses(
+        "CreateFeatureGroup",
+        provisioned("i", 10_001, 1),
+        limit,
+        text,
+    );
+    world.maintain();
+    world.ok("CreateFeatureGroup", provisioned("i", 10_001, 1));
+}
+
+#[test]
 fn the_quota_of_features_can_be_set() {
     let world = World::with(featurestore::Options {
         quotas: featurestore::Quotas {
@@ -265,4 +297,57 @@ fn the_quota_of_features_can_be_set() {
         "ResourceLimitExceeded",
         text,
     );
+}
+
+fn check_record_throttled(outcome: Outcome, kind: &str) {
+    let refused = outcome.unwrap_err();
+    assert_eq!(
+        (refused.code.as_str(), refused.status),
+        ("ThrottlingException", Some(429)),
+        "{refused:?}"
+    );
+    let text = format!("the {kind} capacity of one record of feature group g is exceeded");
+    assert_eq!(refused.message, text);
+}
+
+#[test]
+fn one_record_is_written_so_often_and_others_are_not_held_up() {
+    let world = World::new();
+    world.ok("CreateFeatureGroup", group("g"));
+    // Five times a hundred units and a bit: what is begun is served.
+    for _ in 0..5 {
+        world.ok("PutRecord", sized("a", 100));
+    }
+    check_record_throttled(world.call("PutRecord", sized("a", 0)), "write");
+    let deleting = delete("g", "a", &day(2), None);
+    check_record_throttled(world.call("DeleteRecord", deleting.clone()), "write");
+    world.ok("PutRecord", sized("b", 100));
+    let entries = json!({ "Entries": [sized("a", 0), sized("c", 0)] });
+    let answer = world.ok("BatchWriteRecord", entries);
+    assert_eq!(answer["UnprocessedEntries"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["Errors"], json!([]));
+    world.wait(1);
+    world.ok("DeleteRecord", deleting);
+}
+
+#[test]
+fn one_record_is_read_so_often_and_others_are_not_held_up() {
+    let world = World::new();
+    world.ok("CreateFeatureGroup", group("g"));
+    world.ok("PutRecord", sized("a", 340));
+    world.ok("PutRecord", sized("b", 0));
+    // 86 units each.
+    for _ in 0..28 {
+        world.ok("GetRecord", read("g", "a"));
+    }
+    check_record_throttled(world.call("GetRecord", read("g", "a")), "read");
+    world.ok("GetRecord", read("g", "b"));
+    let identifiers =
+        json!([{ "FeatureGroupName": "g", "RecordIdentifiersValueAsString": ["a", "b"] }]);
+    let answer = world.ok("BatchGetRecord", json!({ "Identifiers": identifiers }));
+    assert_eq!(answer["Records"].as_array().unwrap().len(), 1);
+    let again = &answer["UnprocessedIdentifiers"][0]["RecordIdentifiersValueAsString"];
+    assert_eq!(*again, json!(["a"]));
+    world.wait(1);
+    world.ok("GetRecord", read("g", "a"));
 }

@@ -7,8 +7,12 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(super) struct FeatureStoreFile {
     features: Option<u32>,
+    parallel_creations: Option<u32>,
+    in_memory_gib: Option<u32>,
     provisioned_units_per_group: Option<u32>,
     provisioned_units_per_region: Option<u32>,
+    read_units_per_record: Option<u32>,
+    write_units_per_record: Option<u32>,
 }
 
 /// What the feature store allows beyond AWS's rules.
@@ -21,6 +25,10 @@ pub(super) struct ExtensionsFile {
 
 /// The most features of a group that a quota can admit.
 const MOST_FEATURES: u32 = 10_000;
+/// The most groups of an account that can be in creation at a time.
+const MOST_CREATIONS: u32 = 100_000;
+/// The most GiB of a group in memory that a quota can admit.
+const MOST_GIB: u32 = 1 << 20;
 /// The most units that AWS's model has.
 const MOST_UNITS: u32 = 10_000_000;
 
@@ -42,12 +50,25 @@ impl FeatureStoreFile {
         );
         let group = checked("provisioned_units_per_group", group, MOST_UNITS)?;
         let region = checked("provisioned_units_per_region", region, u32::MAX)?;
+        let (read, write) = (self.read_units_per_record, self.write_units_per_record);
+        let read = checked("read_units_per_record", read, MOST_UNITS)?;
+        let write = checked("write_units_per_record", write, MOST_UNITS)?;
         let features = checked("features", self.features, MOST_FEATURES)?;
-        let features = features.and_then(|features| usize::try_from(features).ok());
+        let creations = checked(
+            "parallel_creations",
+            self.parallel_creations,
+            MOST_CREATIONS,
+        )?;
+        let gib = checked("in_memory_gib", self.in_memory_gib, MOST_GIB)?;
+        let count = |given: Option<u32>| given.and_then(|given| usize::try_from(given).ok());
         Ok(featurestore::Quotas {
-            features: features.unwrap_or(aws.features),
+            features: count(features).unwrap_or(aws.features),
+            in_memory_bytes: gib.map_or(aws.in_memory_bytes, |gib| u64::from(gib) << 30),
+            creations: count(creations).unwrap_or(aws.creations),
             units_per_group: group.unwrap_or(aws.units_per_group),
             units_per_region: region.unwrap_or(aws.units_per_region),
+            read_units_per_record: read.unwrap_or(aws.read_units_per_record),
+            write_units_per_record: write.unwrap_or(aws.write_units_per_record),
             ..aws
         })
     }

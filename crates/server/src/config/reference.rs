@@ -57,8 +57,12 @@ value is refused with its line.
 | `kms.resource_quotas` | | | AWS's | a table: `keys`, customer managed keys of an account in a region (100,000); `aliases_per_key` (50); `grants_per_key` (50,000). Beyond them calls fail with `LimitExceededException` |
 | `kms.prices` | | | AWS's, in USD | a table: what `strongroom usage` counts with. `currency`; for a month `key_month` (1.00) and `rotation_month` (1.00, the first two rotations of a key); for 10,000 calls `requests` (0.03; symmetric, HMAC and RSA-2048 keys), `asymmetric_requests` (0.15), `ecc_data_key_pairs` (0.10) and `rsa_data_key_pairs` (12.00) |
 | `feature_store.features` | | | 2500 | features that a group may have; no call makes more than 2,500 |
+| `feature_store.in_memory_gib` | | | 50 | GiB that an online store of type `InMemory` may have; measured about every ten minutes |
+| `feature_store.parallel_creations` | | | 4 | feature groups of an account in a region that may be `Creating` at a time |
 | `feature_store.provisioned_units_per_group` | | | 40000 | request units a second that may be provisioned for one group, each for reading and for writing |
 | `feature_store.provisioned_units_per_region` | | | 80000 | the same for all groups of an account in a region |
+| `feature_store.read_units_per_record` | | | 2400 | request units a second for reading one record, whatever the group's throughput |
+| `feature_store.write_units_per_record` | | | 500 | the same for writing it |
 | `extensions.in_memory_cmk` | | | `false` | online stores of type `InMemory` may have a customer managed key, which AWS refuses |
 | `extensions.in_memory_offline` | | | `false` | feature groups with an online store of type `InMemory` may have an offline store, which AWS refuses |
 | `limits.connections` | | | 4096 | connections open at a time |
