@@ -668,6 +668,7 @@ CALLS = {
     ("sagemaker", "DescribeFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "ListFeatureGroups"): lambda w: {},
     ("sagemaker", "Search"): lambda w: {"Resource": "FeatureGroup"},
+    ("sagemaker", "ListResourceCatalogs"): lambda w: {},
     ("sagemaker", "GetSearchSuggestions"): lambda w: {"Resource": "FeatureGroup"},
     ("sagemaker", "DeleteFeatureGroup"): lambda w: {"FeatureGroupName": w.group()},
     ("sagemaker", "UpdateFeatureGroup"): lambda w: {

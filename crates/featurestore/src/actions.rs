@@ -22,6 +22,7 @@ actions! {
     DELETE_TAGS = "sagemaker:DeleteTags";
     DESCRIBE_FEATURE_METADATA = "sagemaker:DescribeFeatureMetadata";
     LIST_FEATURE_GROUPS = "sagemaker:ListFeatureGroups";
+    LIST_RESOURCE_CATALOGS = "sagemaker:ListResourceCatalogs";
     LIST_RECORDS = "sagemaker:ListRecords";
     SEARCH = "sagemaker:Search";
     GET_SEARCH_SUGGESTIONS = "sagemaker:GetSearchSuggestions";

@@ -84,6 +84,7 @@ pub fn register(registry: &mut impl Registry) {
     registry.add::<ops::DeleteRecord>();
     registry.add::<ops::GetRecord>();
     registry.add::<ops::ListRecords>();
+    registry.add::<ops::ListResourceCatalogs>();
     registry.add::<ops::PutRecord>();
     registry.add::<ops::UpdateRecord>();
 }

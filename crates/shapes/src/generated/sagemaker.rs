@@ -31,6 +31,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
         &DESCRIBE_FEATURE_METADATA,
         &GET_SEARCH_SUGGESTIONS,
         &LIST_FEATURE_GROUPS,
+        &LIST_RESOURCE_CATALOGS,
         &LIST_TAGS,
         &SEARCH,
         &UPDATE_FEATURE_GROUP,
@@ -145,6 +146,20 @@ pub static GET_SEARCH_SUGGESTIONS: OperationModel = OperationModel {
 /// `ListFeatureGroups`: [`ListFeatureGroupsRequest`] to [`ListFeatureGroupsResponse`].
 pub static LIST_FEATURE_GROUPS: OperationModel = OperationModel {
     name: "ListFeatureGroups",
+    service: Service::SageMaker,
+    http_method: "POST",
+    uri: "/",
+    bindings: &[],
+    errors: &[],
+    has_output: true,
+    result_wrapper: None,
+    idempotent: false,
+    read_only: false,
+};
+
+/// `ListResourceCatalogs`: [`ListResourceCatalogsRequest`] to [`ListResourceCatalogsResponse`].
+pub static LIST_RESOURCE_CATALOGS: OperationModel = OperationModel {
+    name: "ListResourceCatalogs",
     service: Service::SageMaker,
     http_method: "POST",
     uri: "/",
@@ -558,7 +573,7 @@ static KNOWN: &[KnownOperation] = &[
     KnownOperation::missing("ListPipelines"),
     KnownOperation::missing("ListProcessingJobs"),
     KnownOperation::missing("ListProjects"),
-    KnownOperation::missing("ListResourceCatalogs"),
+    KnownOperation::generated("ListResourceCatalogs"),
     KnownOperation::missing("ListSpaces"),
     KnownOperation::missing("ListStageDevices"),
     KnownOperation::missing("ListStudioLifecycleConfigs"),
@@ -1799,6 +1814,101 @@ pub struct FeatureGroupSummary {
     pub offline_store_status: Option<OfflineStoreStatus>,
 }
 
+/// The request of `ListResourceCatalogs`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListResourceCatalogsRequest {
+    /// `NameContains`, length 1 to 64.
+    pub name_contains: Option<String>,
+    /// `CreationTimeAfter`.
+    pub creation_time_after: Option<Timestamp>,
+    /// `CreationTimeBefore`.
+    pub creation_time_before: Option<Timestamp>,
+    /// `SortOrder`.
+    pub sort_order: Option<ResourceCatalogSortOrder>,
+    /// `SortBy`.
+    pub sort_by: Option<ResourceCatalogSortBy>,
+    /// `MaxResults`, value 1 to 100.
+    pub max_results: Option<i32>,
+    /// `NextToken`, length 0 to 8192.
+    pub next_token: Option<String>,
+}
+
+impl Input for ListResourceCatalogsRequest {}
+
+impl FromTree for ListResourceCatalogsRequest {
+    type Rule = ();
+
+    fn from_tree(
+        tree: &Tree<'_>,
+        (): &(),
+        cx: &mut Context,
+        at: &Path<'_>,
+    ) -> Result<Option<Self>, ReadError> {
+        let object = cx.object(tree, at)?;
+        let name_contains = object.optional("NameContains", &RESOURCE_CATALOG_NAME, cx, at)?;
+        let creation_time_after = object.optional("CreationTimeAfter", &(), cx, at)?;
+        let creation_time_before = object.optional("CreationTimeBefore", &(), cx, at)?;
+        let sort_order = object.optional("SortOrder", &(), cx, at)?;
+        let sort_by = object.optional("SortBy", &(), cx, at)?;
+        let max_results = object.optional("MaxResults", &MAX_RESULTS, cx, at)?;
+        let next_token = object.optional("NextToken", &NEXT_TOKEN, cx, at)?;
+        Ok(Some(Self {
+            name_contains,
+            creation_time_after,
+            creation_time_before,
+            sort_order,
+            sort_by,
+            max_results,
+            next_token,
+        }))
+    }
+}
+
+enumeration! {
+    /// AWS's `ResourceCatalogSortOrder`.
+    ResourceCatalogSortOrder {
+        Ascending = "Ascending",
+        Descending = "Descending",
+    }
+}
+
+enumeration! {
+    /// AWS's `ResourceCatalogSortBy`.
+    ResourceCatalogSortBy {
+        CreationTime = "CreationTime",
+    }
+}
+
+/// The response of `ListResourceCatalogs`.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct ListResourceCatalogsResponse {
+    /// `ResourceCatalogs`.
+    #[serde(rename = "ResourceCatalogs", skip_serializing_if = "Option::is_none")]
+    pub resource_catalogs: Option<Vec<ResourceCatalog>>,
+    /// `NextToken`, length 0 to 8192.
+    #[serde(rename = "NextToken", skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+impl Output for ListResourceCatalogsResponse {}
+
+/// AWS's `ResourceCatalog`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ResourceCatalog {
+    /// `ResourceCatalogArn`, length 0 to 256.
+    #[serde(rename = "ResourceCatalogArn")]
+    pub resource_catalog_arn: String,
+    /// `ResourceCatalogName`, length 1 to 64.
+    #[serde(rename = "ResourceCatalogName")]
+    pub resource_catalog_name: String,
+    /// `Description`, length 0 to 256.
+    #[serde(rename = "Description")]
+    pub description: String,
+    /// `CreationTime`.
+    #[serde(rename = "CreationTime", serialize_with = "crate::time::write")]
+    pub creation_time: Timestamp,
+}
+
 /// The request of `ListTags`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ListTagsInput {
@@ -2573,6 +2683,18 @@ static FEATURE_GROUP_MAX_RESULTS: Range = Range {
     max: Some(100),
 };
 
+static RESOURCE_CATALOG_NAME: Text = Text {
+    min: Some(1),
+    max: Some(64),
+    pattern: None,
+    echo: true,
+};
+
+static MAX_RESULTS: Range = Range {
+    min: Some(1),
+    max: Some(100),
+};
+
 static LIST_TAGS_MAX_RESULTS: Range = Range {
     min: Some(50),
     max: None,
@@ -2607,11 +2729,6 @@ static SEARCH_EXPRESSION_LIST: List<()> = List {
         max: Some(20),
     },
     member: &(),
-};
-
-static MAX_RESULTS: Range = Range {
-    min: Some(1),
-    max: Some(100),
 };
 
 static VISIBILITY_CONDITIONS_LIST: List<()> = List {
