@@ -1,7 +1,8 @@
 //! The keys of groups: made when a group is created, unwrapped when records are used.
 
+use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crypto::Key32;
@@ -30,6 +31,8 @@ pub(crate) struct DataKeys {
     /// For keys under a KMS key in a custom key store. Its owner may take it away there, of which
     /// nobody hears here: this is how long that may go unnoticed.
     outside_lifetime: Duration,
+    /// The groups that were deleted a moment ago.
+    gone: Mutex<HashMap<u64, Monotonic>>,
 }
 
 /// A group's key as one caller may use it.
@@ -89,6 +92,7 @@ impl DataKeys {
             cache: Cache::new(CAPACITY),
             lifetime,
             outside_lifetime: outside_lifetime.min(lifetime),
+            gone: Mutex::default(),
         }
     }
 
@@ -130,9 +134,33 @@ impl DataKeys {
         Ok(Access::Own { revision, caller })
     }
 
-    /// Forgets, and with that wipes, the keys whose time is over or whose KMS key has changed.
+    /// Forgets, and with that wipes, the keys of a deleted group; what a request that has begun
+    /// before puts there yet, the next [`Self::wipe`].
+    pub(crate) fn forget(&self, group: u64, now: Monotonic) {
+        let until = Monotonic(now.0.saturating_add(self.lifetime));
+        if self.gone().insert(group, until).is_none() {
+            self.cache.retain(|slot, _| slot.group != group);
+        }
+    }
+
+    /// The deleted groups of whose keys some may still be there, and until when.
+    fn gone(&self) -> MutexGuard<'_, HashMap<u64, Monotonic>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets, and with that wipes, the keys whose time is over or whose KMS key has changed, and
+    /// those of deleted groups.
     pub(crate) fn wipe(&self, snapshot: &Snapshot, now: Monotonic) {
-        self.cache.retain(|_, entry| {
+        let gone = {
+            let mut gone = self.gone();
+            let all = gone.clone();
+            gone.retain(|_, until| *until > now);
+            all
+        };
+        self.cache.retain(|slot, entry| {
+            if gone.contains_key(&slot.group) {
+                return false;
+            }
             let current = entry
                 .kms_key
                 .as_ref()
@@ -453,4 +481,47 @@ fn of_unwrapping(failure: Failure) -> Error {
         return Error::broken("a key of a group does not unwrap");
     }
     Error::of_key_call(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use crypto::SystemEntropy;
+
+    use super::*;
+
+    fn keep(keys: &DataKeys, group: u64) {
+        let slot = Slot {
+            group,
+            number: INDEX,
+            access: Access::Owned,
+        };
+        let key = IndexKey::new(&Key32::generate(&SystemEntropy));
+        let entry = Entry {
+            until: Monotonic(Duration::from_secs(300)),
+            shared: true,
+            kms_key: None,
+            key: Unwrapped::Index(Arc::new(key)),
+        };
+        keys.cache.insert(slot, entry);
+    }
+
+    #[test]
+    fn keys_of_a_deleted_group_are_forgotten_those_that_come_late_too() {
+        let keys = DataKeys::new(Duration::from_secs(300), Duration::from_secs(10));
+        let snapshot = store::SnapshotBuilder::new(&crate::tables()).build(Revision::default());
+        let at = |seconds| Monotonic(Duration::from_secs(seconds));
+        keep(&keys, 1);
+        keep(&keys, 2);
+        keys.forget(1, at(0));
+        assert_eq!(keys.cache.len(), 1);
+        // A request that had begun before puts one there again.
+        keep(&keys, 1);
+        keys.wipe(&snapshot, at(1));
+        assert_eq!(keys.cache.len(), 1);
+        keys.wipe(&snapshot, at(299));
+        assert_eq!(keys.cache.len(), 1, "that of the other group");
+        keys.wipe(&snapshot, at(300));
+        assert_eq!(keys.cache.len(), 0);
+        assert!(keys.gone().is_empty());
+    }
 }

@@ -29,8 +29,11 @@ const SHARE: usize = 64;
 /// How many failures one call goes on after.
 const MOST_UNDONE: usize = 64;
 
-/// Counts what waits for the offline stores, removes expired records and the cells of deleted groups, renews data keys, seals records anew
-/// under newer ones, and wipes unwrapped keys whose time is over or whose KMS key has changed.
+/// Counts what waits for the offline stores, measures groups in memory, removes expired records and
+/// the cells of deleted groups, renews data keys, seals records anew under newer ones, and wipes
+/// unwrapped keys whose time is over or whose KMS key has changed.
+///
+/// What expires of a group with an offline store leaves a marker there, as a deletion does.
 ///
 /// A group under a customer's key is touched only if its grant lets the service use that key:
 /// if not, its expired records stay where they are, invisible, and the log, the audit trail
@@ -137,6 +140,9 @@ pub(crate) async fn purge_group(
     steps: &mut usize,
 ) -> Result<(), Error> {
     let group = online::GroupNumber(purge.number);
+    runtime
+        .keys
+        .forget(purge.number, services.clock().monotonic());
     // INVARIANT: nothing is written to a group after its deletion, because every write
     // depends on the group's row; once its cells are gone none come back.
     let mut own = SHARE;
