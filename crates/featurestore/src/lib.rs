@@ -13,6 +13,7 @@ mod condition_keys;
 mod data_keys;
 mod error;
 mod event;
+mod expiry;
 mod features;
 mod grant;
 mod health;

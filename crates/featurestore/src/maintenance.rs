@@ -1,6 +1,7 @@
 //! What the server does in the background: sweeping, removing deleted groups, renewing data keys,
 //! sealing records anew, wiping unwrapped keys.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,14 +91,44 @@ fn until(services: &Services) -> Monotonic {
     Monotonic(now.0.saturating_add(PATIENCE))
 }
 
-async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Result<(), Error> {
-    let (mut damaged, end) = (0, until(services));
+/// Removes what has expired: of groups with an offline store group by group, with markers.
+async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
+    let (mut damaged, mut undone, end) = (0, Vec::new(), until(services));
     for _ in 0..STEPS {
         let (gate, now) = (Gate::new(services), services.settled_time());
         let open = |group: online::GroupNumber| gate.is_open(group.0);
-        let swept = runtime.cells.sweep(now, STEP, &open).await?;
+        let marked = |group: online::GroupNumber| gate.with_offline(group.0).is_some();
+        let swept = match runtime
+            .cells
+            .sweep_or_report(now, STEP, (&open, &marked))
+            .await
+        {
+            Ok(swept) => swept,
+            Err(source) => {
+                undone.push(Undone::new("expired records", source.into()));
+                break;
+            }
+        };
         damaged += swept.damaged;
-        if !swept.more || services.clock().monotonic() >= end {
+        let mut groups: BTreeMap<u64, Vec<_>> = BTreeMap::new();
+        for (key, cell) in swept.expired {
+            let of_group = groups.entry(key.group().0).or_default();
+            of_group.push((key, cell));
+        }
+        for (number, expired) in groups {
+            let Some(group) = gate.with_offline(number) else {
+                continue;
+            };
+            match expiry::remove(services, runtime, group, expired).await {
+                Ok(stay) => damaged += stay,
+                Err(source) => {
+                    let what = format!("the expired records of {}", group.arn);
+                    undone.push(Undone::new(what, source));
+                }
+            }
+        }
+        let late = services.clock().monotonic() >= end;
+        if !swept.more || late || undone.len() >= MOST_UNDONE {
             break;
         }
     }
@@ -107,7 +138,7 @@ async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Result<(), Error>
             "expired records were tampered with and cannot be removed"
         );
     }
-    Ok(())
+    undone
 }
 
 /// Removes what is left of deleted groups, a share of the steps each: one that cannot be removed

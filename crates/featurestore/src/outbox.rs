@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use online::{CellKey, SealedCell};
-use pipeline::{Ctx, Services};
+use pipeline::{Ctx, OwnWork, Services};
 use serde::{Deserialize, Serialize};
 use store::{
     Batch, Key, KeyBuilder, Lane, Log, LogAppend, LogCursor, Record, Snapshot, Store, Table,
@@ -205,27 +205,40 @@ impl Outbox {
     /// Counts the entries of `batch`, with which the call of `ctx` succeeds: at once against the
     /// budget, and as waiting once they are durable.
     pub(crate) fn count(self: &Arc<Self>, ctx: &Ctx, batch: &Batch) {
+        if let Some(admission) = self.admit(ctx.time(), batch) {
+            ctx.afterwards(move || admission.keep());
+        }
+    }
+
+    /// Counts the entries of `batch` against the budget.
+    fn admit(self: &Arc<Self>, now: Timestamp, batch: &Batch) -> Option<Admission> {
         let appends = batch.appends().iter();
         let mut entries = Vec::new();
         for append in appends.filter(|append| *append.log == OUTBOX) {
             let amount = Amount {
                 entries: 1,
                 bytes: size_of(&append.payload),
-                oldest: Some(ctx.time()),
+                oldest: Some(now),
             };
             entries.push((append.stream, append.segment, amount));
         }
         if entries.is_empty() {
-            return;
+            return None;
         }
         let bytes = entries.iter().map(|(_, _, amount)| amount.bytes).sum();
         self.lock().bytes += bytes;
-        let admission = Admission {
+        Some(Admission {
             outbox: Arc::clone(self),
             entries,
             bytes,
-        };
-        ctx.afterwards(move || admission.keep());
+        })
+    }
+
+    /// The same for the batch that the service's own `work` commits.
+    pub(crate) fn count_own(self: &Arc<Self>, work: &OwnWork, batch: &Batch) {
+        if let Some(admission) = self.admit(work.time(), batch) {
+            work.afterwards(move || admission.keep());
+        }
     }
 
     /// What waits for the group of this number.

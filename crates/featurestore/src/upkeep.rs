@@ -357,8 +357,8 @@ impl Stopped {
 #[derive(Debug)]
 pub(crate) struct Gate<'a> {
     services: &'a Arc<Services>,
-    /// The groups under customers' keys, by number.
-    keyed: OnceLock<HashMap<u64, Arc<GroupRecord>>>,
+    /// The groups under customers' keys and those with an offline store, by number.
+    special: OnceLock<HashMap<u64, Arc<GroupRecord>>>,
     decided: Mutex<HashMap<u64, bool>>,
 }
 
@@ -366,7 +366,7 @@ impl<'a> Gate<'a> {
     pub(crate) fn new(services: &'a Arc<Services>) -> Self {
         Self {
             services,
-            keyed: OnceLock::new(),
+            special: OnceLock::new(),
             decided: Mutex::default(),
         }
     }
@@ -374,7 +374,8 @@ impl<'a> Gate<'a> {
     /// Whether the group of this number may be touched. Of a deleted one nothing is left to
     /// protect.
     pub(crate) fn is_open(&self, number: u64) -> bool {
-        let Some(group) = self.keyed().get(&number) else {
+        let keyed = self.special().get(&number);
+        let Some(group) = keyed.filter(|group| group.online.key.is_some()) else {
             return true;
         };
         let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
@@ -383,16 +384,23 @@ impl<'a> Gate<'a> {
             .or_insert_with(|| check(self.services, group).is_ok())
     }
 
-    fn keyed(&self) -> &HashMap<u64, Arc<GroupRecord>> {
-        self.keyed.get_or_init(|| {
+    /// The group of this number, if it has an offline store and is in use.
+    pub(crate) fn with_offline(&self, number: u64) -> Option<&Arc<GroupRecord>> {
+        let special = self.special().get(&number);
+        special.filter(|group| group.offline.is_some())
+    }
+
+    fn special(&self) -> &HashMap<u64, Arc<GroupRecord>> {
+        self.special.get_or_init(|| {
             let view = store::View::plain(self.services.store().snapshot());
             let everywhere = Key::of(&[]);
             let all = view.snapshot().scan(&GROUPS, &everywhere);
-            let keyed = all.filter(|(_, row)| {
+            let special = all.filter(|(_, row)| {
                 let group = row.record;
-                group.status == Status::Created && group.online.key.is_some()
+                let special = group.online.key.is_some() || group.offline.is_some();
+                group.status == Status::Created && special
             });
-            keyed
+            special
                 .filter_map(|(row, _)| view.get_shared(&GROUPS, row))
                 .map(|group| (group.number, group))
                 .collect()

@@ -129,6 +129,11 @@ impl OwnWork {
         crate::call::<O>(by, input).await
     }
 
+    /// Has `work` done once the changes of [`Self::commit`] are durable; never if that fails.
+    pub fn afterwards(&self, work: impl FnOnce() + Send + 'static) {
+        self.ctx.afterwards(work);
+    }
+
     /// Commits `batch` and what the calls have left, if nothing that was read has changed.
     pub async fn commit(self, mut batch: Batch) -> Result<Committed, CommitError> {
         batch.merge(self.ctx.take_effects());

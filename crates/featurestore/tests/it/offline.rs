@@ -874,3 +874,134 @@ fn group_arns_are_the_source_of_what_the_service_does() {
         account().to_string()
     );
 }
+
+/// The request for a group with both stores whose records live for an hour.
+fn short_lived(name: &str, key: Option<&str>) -> Value {
+    let mut request = both(name, None);
+    request["OnlineStoreConfig"]["TtlDuration"] = json!({ "Unit": "Hours", "Value": 1 });
+    if let Some(key) = key {
+        request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": key });
+    }
+    request
+}
+
+/// The headers of what waits for the group of this number.
+fn headers(world: &World, number: u32) -> Vec<online::Header> {
+    let entries = waiting(world, number).into_iter();
+    // Behind the format, the time of the call and the cell's key: see docs/storage-formats.md.
+    let cells = entries.map(|entry| entry.payload[1 + 12 + online::CellKey::LENGTH..].to_vec());
+    cells
+        .map(|cell| *online::SealedCell::from_stored(cell).unwrap().header())
+        .collect()
+}
+
+fn put_at(world: &World, name: &str, identifier: &str, at: &str) {
+    let record = record(&[("id", identifier), ("at", at)]);
+    let input = json!({ "FeatureGroupName": name, "Record": record });
+    world.ok("PutRecord", input);
+}
+
+#[test]
+fn what_expires_leaves_a_marker_offline() {
+    let world = world(&[]);
+    create(&world, short_lived("g", None)).unwrap();
+    put_at(&world, "g", "a", &day(10));
+    put_at(&world, "g", "gone", &day(10));
+    world.ok("DeleteRecord", delete("g", "gone", &day(11), None));
+    assert_eq!(waiting(&world, 1).len(), 3);
+    world.maintain();
+    assert_eq!(waiting(&world, 1).len(), 3, "its time is not over");
+    world.wait(2 * 3600);
+    world.maintain();
+    let headers = headers(&world, 1);
+    assert_eq!(headers.len(), 4, "what was deleted has its marker already");
+    let marker = headers[3];
+    assert!(marker.deleted);
+    assert_eq!(marker.expires_at, None);
+    let end = "2026-01-10T01:00:00Z";
+    assert_eq!(marker.version.event_time.to_string(), end);
+    assert_eq!(world.get("g", "a"), None);
+    // The tombstone outlives it; nothing is marked twice.
+    assert_eq!(world.cells(online::CELLS), 1);
+    assert_eq!(world.cells(online::EXPIRY), 1);
+    world.wait(120);
+    world.maintain();
+    assert_eq!(waiting(&world, 1).len(), 4);
+    assert_eq!(diagnosed(&world)["OfflineStore"]["WaitingRecords"], 4);
+}
+
+#[test]
+fn what_expires_is_marked_through_the_grant_only() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, short_lived("g", Some(&key))).unwrap();
+    put_at(&world, "g", "a", &day(10));
+    world.ok("DisableKey", json!({ "KeyId": key }));
+    world.wait(2 * 3600);
+    world.maintain();
+    assert_eq!(world.cells(online::CELLS), 1);
+    assert_eq!(waiting(&world, 1).len(), 1);
+    world.ok("EnableKey", json!({ "KeyId": key }));
+    world.wait(120);
+    world.maintain();
+    assert_eq!(world.cells(online::CELLS), 0);
+    assert_eq!(headers(&world, 1).len(), 2);
+    let used = world.records_of("Decrypt");
+    let by_service = used.iter().filter(|used| {
+        used.user_identity.invoked_by.as_deref() == Some("sagemaker.amazonaws.com")
+            && used.error_code.is_none()
+            && used.user_identity.arn.is_none()
+    });
+    assert!(by_service.count() > 0, "{used:?}");
+}
+
+#[test]
+fn what_expires_stays_while_the_outbox_is_full() {
+    let world = World::with(featurestore::Options {
+        outbox_budget: 600,
+        ..featurestore::Options::default()
+    });
+    prepare(&world, &[]);
+    create(&world, short_lived("g", None)).unwrap();
+    let mut taken = 0;
+    loop {
+        let record = record(&[("id", &taken.to_string()), ("at", &day(10))]);
+        let input = json!({ "FeatureGroupName": "g", "Record": record });
+        match world.call("PutRecord", input) {
+            Ok(_) => taken += 1,
+            Err(_full) => break,
+        }
+    }
+    world.wait(2 * 3600);
+    let undone = world.block_on(featurestore::maintain(&world.services));
+    assert!(
+        undone
+            .iter()
+            .any(|undone| undone.what.contains("expired records of")),
+        "{undone:?}"
+    );
+    assert_eq!(world.cells(online::CELLS), taken);
+    assert_eq!(waiting(&world, 1).len(), taken);
+    assert_eq!(world.get("g", "0"), None, "nobody sees it");
+}
+
+#[test]
+fn the_marker_has_the_form_of_the_event_time() {
+    let world = world(&[]);
+    let mut request = short_lived("g", None);
+    request["FeatureDefinitions"][1]["FeatureType"] = "Fractional".into();
+    create(&world, request).unwrap();
+    let record = json!([
+        { "FeatureName": "id", "ValueAsString": "a" },
+        { "FeatureName": "at", "ValueAsString": format!("{NOW}.25") },
+    ]);
+    world.ok(
+        "PutRecord",
+        json!({ "FeatureGroupName": "g", "Record": record }),
+    );
+    world.wait(3 * 3600);
+    world.maintain();
+    let marker = headers(&world, 1)[1];
+    let at = marker.version.event_time;
+    assert_eq!(at.to_decimal(), format!("{}.25", NOW + 3600));
+}
