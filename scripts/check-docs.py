@@ -90,7 +90,8 @@ def names(pages):
     makefile = (ROOT / "Makefile").read_text()
     make = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
     xtask = (ROOT / "xtask/src/main.rs").read_text()
-    cli = (ROOT / "crates/server/src/cli.rs").read_text()
+    server = ROOT / "crates/server/src"
+    cli = "".join(file.read_text() for file in [server / "cli.rs", *server.glob("cli/*.rs")])
     flags = {name.replace("_", "-") for name in re.findall(r"^ +(?:pub )?(\w+): ", cli, re.M)}
     flags |= set(re.findall(r'long = "([\w-]+)"', cli)) | {"help", "version"}
     commands = {name.lower() for name in re.findall(r"^    ([A-Z]\w+)\b", cli, re.M)} | {"help"}
