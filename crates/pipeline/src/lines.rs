@@ -5,13 +5,20 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use store::CommitError;
+use tracing::error;
 use types::Monotonic;
+
+use crate::{Ctx, Services};
 
 /// Lines within a second about one principal with one code.
 const OF_ONE: u32 = 10;
 
 /// Lines within a second about all of them.
 const OF_ALL: u32 = 100;
+
+/// What lines about records that were not committed have for a code.
+pub(crate) const UNCOMMITTED: &str = "uncommitted";
 
 /// Bounds the lines about what callers were refused; the counters have them all.
 #[derive(Debug, Default)]
@@ -56,6 +63,36 @@ impl Lines {
 
     fn lock(&self) -> MutexGuard<'_, Second> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Services {
+    /// Whether a line about an error of `code` in a call of `principal` may be written now.
+    pub(crate) fn log_admits_error(&self, principal: String, code: &str) -> bool {
+        self.errors.admit(principal, code, self.clock.monotonic())
+    }
+}
+
+impl Ctx {
+    /// Whether a line of the log about this caller and `code` may be written now: a caller decides
+    /// how many there could be.
+    pub(crate) fn log_admits(&self, code: &str) -> bool {
+        let (services, principal) = (self.services(), self.caller().principal.standing_name());
+        let now = services.clock.monotonic();
+        services.lines.admit(principal, code, now)
+    }
+
+    /// The same of a line about what went wrong here.
+    pub(crate) fn log_admits_error(&self, code: &str) -> bool {
+        let principal = self.caller().principal.standing_name();
+        self.services().log_admits_error(principal, code)
+    }
+
+    /// Logs that what this call would commit was not.
+    pub(crate) fn log_uncommitted(&self, operation: &str, failed: &CommitError) {
+        if self.log_admits_error(UNCOMMITTED) {
+            error!(request = %self.id(), operation, error = %failed, "commit failed");
+        }
     }
 }
 

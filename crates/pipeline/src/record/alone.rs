@@ -1,0 +1,174 @@
+//! Records that go with no call: of requests that were not authenticated, and of floods of
+//! refusals that were only counted.
+
+use audit::{Counted, Damped, DenialKey, Record, UserIdentity};
+use store::{Batch, Lane};
+use tracing::{error, warn};
+use types::{AccountId, Region, RequestId, Service};
+
+use super::add;
+use super::fields::fill_origin;
+use crate::lines::UNCOMMITTED;
+use crate::{Origin, Services};
+
+/// Records of counts in one commit.
+const COUNTS: usize = 256;
+
+/// Records a request that was not authenticated, in the history of `recipient`: the owner of
+/// the access key that was presented, if there is one.
+///
+/// Commits on its own; beyond the rate of the damper it only counts.
+pub async fn record_unauthenticated(
+    services: &Services,
+    recipient: AccountId,
+    region: &Region,
+    origin: &Origin,
+    id: RequestId,
+    attempt: UnauthenticatedCall<'_>,
+) {
+    // What a stranger can invent is not part of the key: only the network, the code, and the
+    // account and region, which exist.
+    let network = origin.source_ip.map(|ip| types::network(ip).to_string());
+    let key = DenialKey {
+        account: recipient,
+        region: region.clone(),
+        principal: network.unwrap_or_default(),
+        action: "*".to_owned(),
+        resource: String::new(),
+        code: attempt.code.to_owned(),
+    };
+    let now = services.clock.monotonic();
+    let identity = UserIdentity::unknown(attempt.access_key_id);
+    // The counted ones may have presented other keys.
+    let unnamed = UserIdentity::unknown(None);
+    let Damped::Record { suppressed } = services.strangers.admit(key, &unnamed, now) else {
+        return;
+    };
+    let at = services.clock.now();
+    let mut record = Record::new(identity, at);
+    record.event_source = format!("{}.amazonaws.com", attempt.source());
+    record.event_name = attempt.operation.to_owned();
+    record.read_only = attempt.read_only;
+    record.error_code = Some(attempt.code.to_owned());
+    record.error_message = Some(attempt.message.to_owned());
+    record.request_id = id.to_string();
+    fill_origin(&mut record, origin, None);
+    if suppressed > 0 {
+        add(
+            &mut record.additional_event_data,
+            "suppressedCount",
+            suppressed.into(),
+        );
+    }
+    commit_alone(services, record, recipient, region).await;
+}
+
+/// What is known of a call that was not authenticated.
+#[derive(Debug, Clone, Copy)]
+pub struct UnauthenticatedCall<'a> {
+    /// The access key id that was presented.
+    pub access_key_id: Option<&'a str>,
+    /// The service that was addressed, as far as it could be told.
+    pub service: Option<Service>,
+    /// The operation that was asked for, as far as it could be told.
+    pub operation: &'a str,
+    /// Whether that only reads.
+    pub read_only: bool,
+    /// The error's code.
+    pub code: &'a str,
+    /// The error's message.
+    pub message: &'a str,
+}
+
+impl UnauthenticatedCall<'_> {
+    fn source(&self) -> &'static str {
+        self.service.map_or("unknown", Service::action_prefix)
+    }
+}
+
+/// Writes one record for each flood of identical failures whose second is over, in the history
+/// and the region that they belong to, and a line of the log for the lines that were left out;
+/// the maintenance task calls it once a second.
+pub async fn flush_damped(services: &Services) {
+    let left_out = services.lines.left_out();
+    if left_out > 0 {
+        warn!(left_out, "more calls were refused");
+    }
+    let left_out = services.errors.left_out();
+    if left_out > 0 {
+        error!(left_out, "more calls failed");
+    }
+    let now = services.clock.monotonic();
+    let mut counted = services.damper.flush(now);
+    counted.extend(services.strangers.flush(now));
+    // Few commits for many floods: whatever else the task has to do waits for them.
+    while !counted.is_empty() {
+        let rest = counted.split_off(counted.len().min(COUNTS));
+        let mut batch = batch_of_counts();
+        let lost = counted.len() + rest.len();
+        for count in counted {
+            append_count(services, &mut batch, count);
+        }
+        if let Err(failed) = services.store.commit(batch).await {
+            error!(error = %failed, lost, "counts of refused calls could not be committed");
+            return;
+        }
+        counted = rest;
+    }
+}
+
+fn append_count(services: &Services, batch: &mut Batch, counted: Counted) {
+    let Counted {
+        key,
+        identity,
+        count,
+    } = counted;
+    let mut record = Record::new(identity, services.clock.now());
+    let (source, operation) = key.action.split_once(':').unwrap_or(("", &key.action));
+    let source = if source.is_empty() {
+        "unknown.amazonaws.com"
+    } else {
+        source
+    };
+    source.clone_into(&mut record.event_source);
+    operation.clone_into(&mut record.event_name);
+    record.error_code = Some(key.code);
+    record.request_id = RequestId::generate(services.entropy()).to_string();
+    let additional = &mut record.additional_event_data;
+    add(additional, "suppressedCount", count.into());
+    add(additional, "principal", key.principal.into());
+    add(additional, "resource", key.resource.into());
+    append_alone(services, batch, record, key.account, &key.region);
+}
+
+async fn commit_alone(services: &Services, record: Record, to: AccountId, region: &Region) {
+    let mut batch = batch_of_counts();
+    append_alone(services, &mut batch, record, to, region);
+    if let Err(failed) = services.store.commit(batch).await
+        && services.log_admits_error(String::new(), UNCOMMITTED)
+    {
+        error!(error = %failed, "audit record could not be committed");
+    }
+}
+
+fn append_alone(
+    services: &Services,
+    batch: &mut Batch,
+    mut record: Record,
+    to: AccountId,
+    region: &Region,
+) {
+    record.event_id = RequestId::generate(services.entropy()).to_string();
+    record.recipient_account_id = to.to_string();
+    region.as_str().clone_into(&mut record.aws_region);
+    let record = record.truncated();
+    let appended = audit::append(batch, Some(to), region, services.clock.now(), &record);
+    if let Err(failed) = appended {
+        error!(error = %failed, "audit record could not be made");
+    }
+}
+
+/// Refused first when the disk is short: the reserve is for changes.
+fn batch_of_counts() -> Batch {
+    Batch::new(Lane::Data)
+}
