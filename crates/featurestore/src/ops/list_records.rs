@@ -15,6 +15,7 @@ use crate::input::Shared;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
+use crate::paging::give_way;
 use crate::records::GroupRecord;
 use crate::{Error, Runtime, RuntimeError, event};
 
@@ -93,6 +94,8 @@ impl Operation for ListRecords {
             if identifiers.len() >= wanted || looked_at >= MOST_LOOKED_AT {
                 break true;
             }
+            // Other requests of this thread have their turn.
+            give_way().await;
         };
         meters.charge_read(ctx, group, bytes);
         let mut body = JsonBody::default();
