@@ -159,6 +159,23 @@ def test_a_head_that_does_not_arrive_in_time_is_answered(tmp_path):
     assert slow.stop() == 0
 
 
+def test_a_connection_on_which_no_more_is_asked_is_closed(tmp_path):
+    """Within the time for idle connections: a head would have much longer."""
+    (tmp_path / "s.toml").write_text("[limits]\nheader_seconds = 3600\nidle_seconds = 1\n")
+    server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
+    address = urllib.parse.urlparse(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            received = b""
+            while not received.endswith(b"ok\n"):
+                received += (part := connection.recv(65536))
+                assert part, "closed without an answer"
+            assert received.startswith(b"HTTP/1.1 200 ")
+        assert connection.recv(100) == b""
+    assert server.stop() == 0
+
+
 def test_a_too_large_body_is_refused_before_it_is_sent(server, key):
     data = raw.request(server, "kms", "CreateKey", b"{}", key)
     data = data.replace(b"Content-Length: 2", b"Content-Length: 100000000")

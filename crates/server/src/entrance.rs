@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::front::{Door, Front};
 use crate::listener::Listener;
 use crate::observability;
+use crate::patience::Times;
 use crate::tls::{self, Tls};
 
 /// Connections that the listener for passphrases serves at a time.
@@ -92,8 +93,11 @@ impl Entrance {
             socket,
             tls: self.tls.clone(),
             connections: config.limits.connections,
-            header_timeout: Duration::from_secs(config.limits.header_seconds),
-            write_timeout: Duration::from_secs(config.limits.write_seconds),
+            times: Times {
+                head: Duration::from_secs(config.limits.header_seconds),
+                idle: Duration::from_secs(config.limits.idle_seconds),
+                write: Duration::from_secs(config.limits.write_seconds),
+            },
             shutdown_timeout: Duration::from_secs(config.limits.shutdown_seconds),
         }
     }

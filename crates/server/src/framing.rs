@@ -61,6 +61,11 @@ impl Framing {
         Ok(())
     }
 
+    /// Whether a head has begun and not ended; the empty lines before one are none of it.
+    pub(crate) fn is_in_head(&self) -> bool {
+        self.head.has_begun || (self.length > 0 && self.kept != b"\r")
+    }
+
     fn keep(&mut self, part: &[u8]) {
         let room = KEPT.saturating_sub(self.kept.len());
         self.kept.extend(part.iter().take(room));

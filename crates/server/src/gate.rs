@@ -1,19 +1,20 @@
 //! What stands between the HTTP library and the socket.
 //!
-//! Three things that the library does not do: its own refusals of heads that are not HTTP have
-//! no body, so they are held back here and answered by the listener; it accepts heads that
-//! two readers may understand differently, so those are refused here; and it waits for ever
-//! for a client that does not read, so that a write has a deadline here.
+//! What the library does not do: its own refusals of heads that are not HTTP have no body, so
+//! they are held back here and answered by the listener; it accepts heads that two readers may
+//! understand differently, so those are refused here; it waits for ever for a client that does
+//! not read, so that a write has a deadline here; and it gives an idle connection no other time
+//! than a head, so that reading has its deadlines here too.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use crate::framing::Framing;
+use crate::patience::{AtWork, Patience, Times};
 
 /// Bytes that a client must read within the write timeout to get it anew.
 const PROGRESS: usize = 1 << 20;
@@ -38,30 +39,29 @@ pub(crate) enum HeadRefused {
     Late,
 }
 
-/// A stream whose writes have a deadline and that keeps the library's bare refusals.
+/// A stream with deadlines that keeps the library's bare refusals.
 #[derive(Debug)]
 pub(crate) struct Gate<S> {
     inner: S,
-    write_timeout: Duration,
+    times: Times,
+    patience: Patience,
     stalled: Option<Pin<Box<Sleep>>>,
     written: usize,
     framing: Framing,
     refused: Option<HeadRefused>,
-    has_unanswered: bool,
 }
 
 impl<S> Gate<S> {
-    /// A gate before `inner`, through which 1 MiB must pass within `write_timeout` while a
-    /// client has something to read.
-    pub(crate) fn new(inner: S, write_timeout: Duration) -> Self {
+    /// A gate before `inner`, whose client has `times` except while a request is `at_work`.
+    pub(crate) fn new(inner: S, times: Times, at_work: AtWork) -> Self {
         Self {
             inner,
-            write_timeout,
+            times,
+            patience: Patience::new(times, at_work),
             stalled: None,
             written: 0,
             framing: Framing::default(),
             refused: None,
-            has_unanswered: false,
         }
     }
 
@@ -75,11 +75,6 @@ impl<S> Gate<S> {
         self.refused
     }
 
-    /// Whether bytes came after the last that were answered.
-    pub(crate) fn has_unanswered(&self) -> bool {
-        self.has_unanswered
-    }
-
     fn after_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -89,7 +84,7 @@ impl<S> Gate<S> {
         match outcome {
             Poll::Pending => self.stall(cx).map(Err),
             Poll::Ready(Ok(written)) => {
-                self.has_unanswered = false;
+                self.patience.answered();
                 self.written += written;
                 if written == offered || self.written >= PROGRESS {
                     self.progressed();
@@ -107,7 +102,7 @@ impl<S> Gate<S> {
 
     /// Pending until the client has had its time, then the error that ends the connection.
     fn stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let timeout = self.write_timeout;
+        let timeout = self.times.write;
         let sleep = self
             .stalled
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
@@ -116,6 +111,20 @@ impl<S> Gate<S> {
         Poll::Ready(io::Error::new(
             io::ErrorKind::TimedOut,
             "the client does not read its answer",
+        ))
+    }
+
+    /// Pending until the client, of whom nothing more has arrived, has had its time; then the
+    /// error that ends the connection.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let (in_head, reads) = (self.framing.is_in_head(), self.stalled.is_some());
+        ready!(self.patience.poll(in_head, reads, cx));
+        if in_head {
+            self.refused = Some(HeadRefused::Late);
+        }
+        Poll::Ready(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client sends no request",
         ))
     }
 }
@@ -141,11 +150,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gate<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        let arrived = buf.filled().get(before..).unwrap_or_default();
-        if !arrived.is_empty() {
-            self.has_unanswered = true;
+        match Pin::new(&mut self.inner).poll_read(cx, buf) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => return self.wait(cx).map(Err),
         }
+        let arrived = buf.filled().get(before..).unwrap_or_default();
         if let Err(ambiguous) = self.framing.follow(arrived) {
             self.refused = Some(HeadRefused::Ambiguous(ambiguous));
             buf.set_filled(before);
@@ -214,9 +223,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+
+    const TIMES: Times = Times {
+        head: Duration::from_secs(10),
+        idle: Duration::from_mins(1),
+        write: Duration::from_secs(5),
+    };
 
     const BARE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\
         date: Tue, 24 Nov 2026 02:12:02 GMT\r\n\r\n";
@@ -225,7 +242,7 @@ mod tests {
 
     async fn check(writes: &[&[u8]], expected: &[u8], refused: Option<HeadRefused>) {
         let (near, mut far) = tokio::io::duplex(4096);
-        let mut gate = Gate::new(near, Duration::from_secs(5));
+        let mut gate = Gate::new(near, TIMES, AtWork::default());
         for bytes in writes {
             gate.write_all(bytes).await.unwrap();
         }
@@ -259,7 +276,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_of_an_ambiguous_head_passes() {
         let (near, mut far) = tokio::io::duplex(4096);
-        let mut gate = Gate::new(near, Duration::from_secs(5));
+        let mut gate = Gate::new(near, TIMES, AtWork::default());
         far.write_all(b"GET / HTTP/1.1\r\nHost: x\n\r\n")
             .await
             .unwrap();
@@ -274,7 +291,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_read_is_given_up() {
         let (near, _far) = tokio::io::duplex(64);
-        let mut gate = Gate::new(near, Duration::from_secs(5));
+        let mut gate = Gate::new(near, TIMES, AtWork::default());
         let failed = gate.write_all(&[0; 4096]).await.unwrap_err();
         assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
     }
@@ -282,7 +299,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_a_byte_now_and_then_is_given_up_too() {
         let (near, mut far) = tokio::io::duplex(64);
-        let mut gate = Gate::new(near, Duration::from_secs(5));
+        let mut gate = Gate::new(near, TIMES, AtWork::default());
         let drip = tokio::spawn(async move {
             let mut byte = [0];
             while far.read_exact(&mut byte).await.is_ok() {
@@ -293,5 +310,44 @@ mod tests {
         assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
         drop(gate);
         drip.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_does_not_end_is_refused_and_a_client_without_one_is_not() {
+        for (sent, refused) in [
+            (&b"GET / HT"[..], Some(HeadRefused::Late)),
+            (b"GET / HTTP/1.1\r\n", Some(HeadRefused::Late)),
+            (b"", None),
+            (b"\r\n\r", None),
+        ] {
+            let (near, mut far) = tokio::io::duplex(4096);
+            let mut gate = Gate::new(near, TIMES, AtWork::default());
+            far.write_all(sent).await.unwrap();
+            let mut arrived = Vec::new();
+            let failed = gate.read_to_end(&mut arrived).await.unwrap_err();
+            assert_eq!((failed.kind(), &*arrived), (io::ErrorKind::TimedOut, sent));
+            assert_eq!(gate.refused(), refused, "{sent:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_still_reads_its_answer_is_not_idle() {
+        let times = Times {
+            idle: Duration::from_secs(1),
+            ..TIMES
+        };
+        let (near, mut far) = tokio::io::duplex(64);
+        let (mut reading, mut writing) =
+            tokio::io::split(Gate::new(near, times, AtWork::default()));
+        let idle = tokio::spawn(async move { reading.read_u8().await });
+        let answer = tokio::spawn(async move { writing.write_all(&[0; 1024]).await });
+        let mut read = [0; 64];
+        for _ in 0..16 {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            far.read_exact(&mut read).await.unwrap();
+        }
+        answer.await.unwrap().unwrap();
+        let over = idle.await.unwrap().unwrap_err();
+        assert_eq!(over.kind(), io::ErrorKind::TimedOut);
     }
 }

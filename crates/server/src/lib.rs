@@ -47,6 +47,7 @@ mod offline;
 mod outside;
 mod pace;
 mod passphrase;
+mod patience;
 pub mod policy_check;
 pub mod recover;
 mod refusals;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use audit::TlsDetails;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -17,8 +17,9 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::front::Door;
-use crate::gate::{Gate, HeadRefused};
+use crate::gate::Gate;
 use crate::http_service::Peer;
+use crate::patience::{AtWork, Times};
 use crate::tls::Tls;
 
 /// Bytes that a request's head may have; more is refused before a request is seen.
@@ -39,10 +40,8 @@ pub(crate) struct Listener {
     pub tls: Option<Arc<Tls>>,
     /// Connections served at a time.
     pub connections: usize,
-    /// How long a client may take to send a head.
-    pub header_timeout: Duration,
-    /// How long a client may take to read a MiB of its answer.
-    pub write_timeout: Duration,
+    /// How long clients may take.
+    pub times: Times,
     /// How long open requests get at shutdown.
     pub shutdown_timeout: Duration,
 }
@@ -67,8 +66,7 @@ impl Listener {
                     let connection = Connection {
                         door: door.clone(),
                         tls: self.tls.clone(),
-                        header_timeout: self.header_timeout,
-                        write_timeout: self.write_timeout,
+                        times: self.times,
                         stop: stop.clone(),
                     };
                     open.spawn(async move {
@@ -100,8 +98,7 @@ async fn pause_after(failed: &io::Error) {
 struct Connection {
     door: Door,
     tls: Option<Arc<Tls>>,
-    header_timeout: Duration,
-    write_timeout: Duration,
+    times: Times,
     stop: watch::Receiver<bool>,
 }
 
@@ -115,7 +112,7 @@ impl Connection {
             None => self.http(stream, Peer { address, tls: None }).await,
             Some(tls) => {
                 let accepted = tls.acceptor().accept(stream);
-                match tokio::time::timeout(self.header_timeout, accepted).await {
+                match tokio::time::timeout(self.times.head, accepted).await {
                     Ok(Ok(stream)) => {
                         let tls = Some(details(stream.get_ref().1));
                         self.http(stream, Peer { address, tls }).await;
@@ -128,19 +125,22 @@ impl Connection {
     }
 
     async fn http(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer) {
-        let peer = Arc::new(peer);
-        let door = Arc::new(self.door);
-        let mut gate = Gate::new(stream, self.write_timeout);
+        let at_work = AtWork::default();
+        let mut gate = Gate::new(stream, self.times, at_work.clone());
+        let shared = Arc::new((self.door, peer, at_work));
         let mut http = http1::Builder::new();
         // Without `pipeline_flush`: it keeps refusals from being sent while bytes are unread.
-        http.timer(TokioTimer::new())
-            .header_read_timeout(self.header_timeout)
-            .max_buf_size(HEAD_BYTES);
+        // The gate knows when a head is late.
+        http.header_read_timeout(None).max_buf_size(HEAD_BYTES);
         let ended = {
-            let (door, peer) = (Arc::clone(&door), Arc::clone(&peer));
+            let shared = Arc::clone(&shared);
             let service = service_fn(move |request| {
-                let (door, peer) = (Arc::clone(&door), Arc::clone(&peer));
-                async move { door.answer(&peer, request).await }
+                let shared = Arc::clone(&shared);
+                async move {
+                    let (door, peer, at_work) = &*shared;
+                    let _working = at_work.begin();
+                    door.answer(peer, request).await
+                }
             });
             let mut connection = pin!(http.serve_connection(TokioIo::new(&mut gate), service));
             let mut stop = self.stop;
@@ -155,14 +155,11 @@ impl Connection {
                 connection.await
             }
         };
-        let refused = match &ended {
-            Err(failed) if failed.is_timeout() && gate.has_unanswered() => Some(HeadRefused::Late),
-            _ => gate.refused(),
-        };
         log_end(ended);
+        let (door, peer, _) = &*shared;
         let farewell = async {
-            if let Some(refused) = refused {
-                refuse(gate.inner(), &door.unreadable(&peer, refused)).await?;
+            if let Some(refused) = gate.refused() {
+                refuse(gate.inner(), &door.unreadable(peer, refused)).await?;
             }
             gate.inner().shutdown().await
         };

@@ -10,6 +10,8 @@ pub struct Limits {
     pub connections: usize,
     /// Seconds that a client may take to send a request's head.
     pub header_seconds: u64,
+    /// Seconds for which a connection stays open after an answer until the next head begins.
+    pub idle_seconds: u64,
     /// Seconds that a client may take to send a request's body.
     pub body_seconds: u64,
     /// Seconds that a client may take to read each MiB of its answer.
@@ -47,6 +49,7 @@ impl Default for Limits {
         Self {
             connections: 4096,
             header_seconds: 10,
+            idle_seconds: 60,
             body_seconds: 30,
             write_seconds: 30,
             body_memory: 64 << 20,
@@ -91,6 +94,7 @@ impl Limits {
         within("unsigned_calls", calls, 1, 1_000_000)?;
         within("feature_groups", self.feature_groups, 1, 1_000_000)?;
         within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
+        within("idle_seconds", seconds(self.idle_seconds), 1, 3600)?;
         within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
         within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
         let outside = seconds(self.outside_key_seconds);

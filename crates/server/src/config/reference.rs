@@ -66,7 +66,8 @@ value is refused with its line.
 | `extensions.in_memory_cmk` | | | `false` | online stores of type `InMemory` may have a customer managed key, which AWS refuses |
 | `extensions.in_memory_offline` | | | `false` | feature groups with an online store of type `InMemory` may have an offline store, which AWS refuses |
 | `limits.connections` | | | 4096 | connections open at a time |
-| `limits.header_seconds` | | | 10 | time for a request's head, from the connection or the answer before it on: so a connection on which nothing is asked for that long is closed. Clients that pool connections should give them up sooner, or retry a connection that was closed, as SDKs do |
+| `limits.header_seconds` | | | 10 | time for a request's head, from its first byte on, and for the first of a connection from the connection on |
+| `limits.idle_seconds` | | | 60 | time for which a connection stays open after an answer if nothing more is asked. Clients that pool connections should give them up sooner, or retry a connection that was closed, as SDKs do |
 | `limits.body_seconds` | | | 30 | time for a request's body |
 | `limits.write_seconds` | | | 30 | time that a client has to read each MiB of its answer |
 | `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections; beside it a sixteenth for requests with an unknown access key, and one for forms without a signature, of either an eighth for one network |
