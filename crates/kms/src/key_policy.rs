@@ -1,15 +1,15 @@
 //! Key policies: what is accepted, how principals are tied to it, how it is shown again.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipeline::sources::Principals;
-use policy::{Document, DocumentKind, ParseError, PrincipalPattern};
+use pipeline::{BoundPolicy, StoredPolicy};
+use policy::{Document, DocumentKind, ParseError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::View;
-use types::{AccountId, Arn, Region, Service, UniqueId};
+use types::{AccountId, Region, Service};
 
 use crate::Error;
 
@@ -21,39 +21,22 @@ const MAX_BYTES: usize = 32_768;
 
 const INVALID_PRINCIPAL: &str = "Policy contains a statement with one or more invalid principals.";
 
-/// A key policy, compiled.
-///
-/// Users and roles are bound to the unique ids that they had when the policy was saved: one
-/// that is deleted and made again under its old name gains nothing.
+/// A key policy, compiled, its principals bound.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
-pub(crate) struct KeyPolicy {
-    bound: BTreeMap<Arn, UniqueId>,
-    document: Arc<Document>,
-}
+#[serde(try_from = "StoredPolicy", into = "StoredPolicy")]
+pub(crate) struct KeyPolicy(BoundPolicy);
 
-/// The stored form. A policy that no longer compiles makes its record unreadable, and the
-/// server refuses to start: better than a key whose rules nobody knows.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    text: String,
-    bound: BTreeMap<Arn, UniqueId>,
-}
-
-impl TryFrom<Stored> for KeyPolicy {
+impl TryFrom<StoredPolicy> for KeyPolicy {
     type Error = ParseError;
 
-    fn try_from(stored: Stored) -> Result<Self, ParseError> {
-        Self::compile(&stored.text, stored.bound)
+    fn try_from(stored: StoredPolicy) -> Result<Self, ParseError> {
+        stored.compile(DocumentKind::KeyPolicy).map(Self)
     }
 }
 
-impl From<KeyPolicy> for Stored {
+impl From<KeyPolicy> for StoredPolicy {
     fn from(policy: KeyPolicy) -> Self {
-        Self {
-            text: policy.document.text().to_owned(),
-            bound: policy.bound,
-        }
+        policy.0.into()
     }
 }
 
@@ -71,29 +54,9 @@ impl KeyPolicy {
         }
         let document =
             Document::parse(text, DocumentKind::KeyPolicy).map_err(|error| refused(&error))?;
-        let mut bound = BTreeMap::new();
-        for principal in document.principals() {
-            let valid = match principal {
-                PrincipalPattern::Everyone
-                | PrincipalPattern::Service(_)
-                | PrincipalPattern::Federated(_) => true,
-                PrincipalPattern::Account(account)
-                | PrincipalPattern::RoleSession { account, .. }
-                | PrincipalPattern::FederatedUser { account, .. } => {
-                    known.0.account_exists(view, *account)
-                }
-                PrincipalPattern::User { arn, .. } | PrincipalPattern::Role { arn, .. } => {
-                    let id = known.0.unique_id(view, arn);
-                    id.map(|id| bound.insert(arn.clone(), id)).is_some()
-                }
-                PrincipalPattern::Id(id) => known.0.arn_of(view, id).is_some(),
-                PrincipalPattern::CanonicalUser(_) => false,
-            };
-            if !valid {
-                return Err(Error::MalformedPolicy(Cow::Borrowed(INVALID_PRINCIPAL)));
-            }
-        }
-        Ok(Self::bind(document, bound))
+        let bound = BoundPolicy::bind(document, view, &*known.0);
+        let unknown = |_| Error::MalformedPolicy(Cow::Borrowed(INVALID_PRINCIPAL));
+        bound.map(Self).map_err(unknown)
     }
 
     /// The policy of a key that was made without one: the account decides by its IAM policies.
@@ -159,51 +122,24 @@ impl KeyPolicy {
 
     /// The compiled document, principals bound.
     pub(crate) fn document(&self) -> &Arc<Document> {
-        &self.document
+        self.0.document()
     }
 
     /// The policy as callers see it: the text that was saved, where a user or role that is
     /// gone shows as its unique id, and one that was moved as its new ARN.
     pub(crate) fn shown(&self, view: &View, known: &Principals) -> Result<String, Error> {
-        let text = self.document.text();
-        let mut changed = BTreeMap::new();
-        for (arn, id) in &self.bound {
-            let now = known
-                .0
-                .arn_of(view, id)
-                .map_or_else(|| id.to_string(), String::from);
-            if now != arn.as_str() {
-                changed.insert(arn.as_str(), now);
-            }
-        }
-        if changed.is_empty() {
-            return Ok(text.to_owned());
-        }
         let unreadable = |source| Error::internal("a stored key policy is not JSON", source);
-        let mut policy: Value = serde_json::from_str(text).map_err(unreadable)?;
-        rename_principals(&mut policy, &changed);
-        serde_json::to_string_pretty(&policy).map_err(unreadable)
+        match self.0.renamed(view, &*known.0).map_err(unreadable)? {
+            None => Ok(self.document().text().to_owned()),
+            Some(renamed) => serde_json::to_string_pretty(&renamed).map_err(unreadable),
+        }
     }
 
     fn ours(policy: &Value) -> Result<Self, Error> {
-        let text = format!("{policy:#}");
-        Self::compile(&text, BTreeMap::new())
+        let document = Document::parse(&format!("{policy:#}"), DocumentKind::KeyPolicy);
+        document
+            .map(|document| Self(document.into()))
             .map_err(|source| Error::internal("a key policy of our own does not compile", source))
-    }
-
-    fn compile(text: &str, bound: BTreeMap<Arn, UniqueId>) -> Result<Self, ParseError> {
-        Ok(Self::bind(
-            Document::parse(text, DocumentKind::KeyPolicy)?,
-            bound,
-        ))
-    }
-
-    fn bind(mut document: Document, bound: BTreeMap<Arn, UniqueId>) -> Self {
-        document.bind_principals(|arn| bound.get(arn).cloned());
-        Self {
-            bound,
-            document: Arc::new(document),
-        }
     }
 }
 
@@ -213,33 +149,6 @@ fn refused(error: &ParseError) -> Error {
 
 fn root(account: AccountId) -> String {
     format!("arn:aws:iam::{account}:root")
-}
-
-/// Replaces the AWS principals of every statement that `names` has another name for.
-fn rename_principals(policy: &mut Value, names: &BTreeMap<&str, String>) {
-    let statements = policy
-        .get_mut("Statement")
-        .map(one_or_more)
-        .unwrap_or_default();
-    for statement in statements {
-        for element in ["Principal", "NotPrincipal"] {
-            let aws = statement
-                .get_mut(element)
-                .and_then(|principal| principal.get_mut("AWS"));
-            for value in aws.map(one_or_more).unwrap_or_default() {
-                if let Some(name) = value.as_str().and_then(|text| names.get(text)) {
-                    *value = Value::String(name.clone());
-                }
-            }
-        }
-    }
-}
-
-fn one_or_more(value: &mut Value) -> &mut [Value] {
-    match value {
-        Value::Array(values) => values,
-        single => std::slice::from_mut(single),
-    }
 }
 
 #[cfg(test)]

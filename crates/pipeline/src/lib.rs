@@ -7,6 +7,7 @@
 //! in [`sources`], which `iam` and `kms` implement.
 
 mod authorize;
+mod bound_policy;
 mod call;
 mod context;
 mod error;
@@ -27,6 +28,7 @@ mod settled;
 pub mod sources;
 mod told;
 
+pub use bound_policy::{BoundPolicy, StoredPolicy};
 pub use call::call;
 pub use context::{ByService, Caller, Ctx, MissingPart, Origin, Parts, Services, ServicesBuilder};
 pub use error::{Denial, Failure};

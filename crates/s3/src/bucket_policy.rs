@@ -1,14 +1,13 @@
 //! Bucket policies: what is accepted, how principals are tied to it, how it is shown again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pipeline::sources::Principals;
-use policy::{Document, DocumentKind, ParseError, PrincipalPattern};
+use pipeline::{BoundPolicy, StoredPolicy};
+use policy::{Document, DocumentKind, ParseError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::View;
-use types::{Arn, UniqueId};
 
 use crate::Error;
 use crate::records::bucket_arn;
@@ -16,40 +15,22 @@ use crate::records::bucket_arn;
 /// The longest bucket policy, in bytes.
 const MAX_BYTES: usize = 20 * 1024;
 
-/// A bucket policy, compiled.
-///
-/// Users and roles are bound to the unique ids that they had when the policy was saved: one
-/// that is deleted and made again under its old name gains nothing.
+/// A bucket policy, compiled, its principals bound.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
-pub(crate) struct BucketPolicy {
-    bound: BTreeMap<Arn, UniqueId>,
-    document: Arc<Document>,
-}
+#[serde(try_from = "StoredPolicy", into = "StoredPolicy")]
+pub(crate) struct BucketPolicy(BoundPolicy);
 
-/// The stored form. A policy that no longer compiles makes its record unreadable, and the
-/// server refuses to start: better than a bucket whose rules nobody knows.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    text: String,
-    bound: BTreeMap<Arn, UniqueId>,
-}
-
-impl TryFrom<Stored> for BucketPolicy {
+impl TryFrom<StoredPolicy> for BucketPolicy {
     type Error = ParseError;
 
-    fn try_from(stored: Stored) -> Result<Self, ParseError> {
-        let document = Document::parse(&stored.text, DocumentKind::Resource)?;
-        Ok(Self::bind(document, stored.bound))
+    fn try_from(stored: StoredPolicy) -> Result<Self, ParseError> {
+        stored.compile(DocumentKind::Resource).map(Self)
     }
 }
 
-impl From<BucketPolicy> for Stored {
+impl From<BucketPolicy> for StoredPolicy {
     fn from(policy: BucketPolicy) -> Self {
-        Self {
-            text: policy.document.text().to_owned(),
-            bound: policy.bound,
-        }
+        policy.0.into()
     }
 }
 
@@ -73,77 +54,24 @@ impl BucketPolicy {
         let document = Document::parse(text, DocumentKind::Resource)
             .map_err(|error| Error::MalformedPolicy(error.aws_message()))?;
         check_elements(text, bucket)?;
-        let mut bound = BTreeMap::new();
-        for principal in document.principals() {
-            let valid = match principal {
-                PrincipalPattern::Everyone
-                | PrincipalPattern::Service(_)
-                | PrincipalPattern::Federated(_) => true,
-                PrincipalPattern::Account(account)
-                | PrincipalPattern::RoleSession { account, .. }
-                | PrincipalPattern::FederatedUser { account, .. } => {
-                    known.0.account_exists(view, *account)
-                }
-                PrincipalPattern::User { arn, .. } | PrincipalPattern::Role { arn, .. } => {
-                    let id = known.0.unique_id(view, arn);
-                    id.map(|id| bound.insert(arn.clone(), id)).is_some()
-                }
-                PrincipalPattern::Id(id) => known.0.arn_of(view, id).is_some(),
-                PrincipalPattern::CanonicalUser(_) => false,
-            };
-            if !valid {
-                return Err(malformed("Invalid principal in policy"));
-            }
-        }
-        Ok(Self::bind(document, bound))
+        let bound = BoundPolicy::bind(document, view, &*known.0);
+        bound
+            .map(Self)
+            .map_err(|_unknown| malformed("Invalid principal in policy"))
     }
 
     /// The compiled document, principals bound.
     pub(crate) fn document(&self) -> &Arc<Document> {
-        &self.document
+        self.0.document()
     }
 
     /// The policy as callers see it: the text that was saved, where a user or role that is
     /// gone shows as its unique id, and one that was moved as its new ARN.
     pub(crate) fn shown(&self, view: &View, known: &Principals) -> Result<String, Error> {
-        let text = self.document.text();
-        let mut changed = BTreeMap::new();
-        for (arn, id) in &self.bound {
-            let now = known.0.arn_of(view, id);
-            let now = now.map_or_else(|| id.to_string(), String::from);
-            if now != arn.as_str() {
-                changed.insert(arn.as_str(), now);
-            }
-        }
-        if changed.is_empty() {
-            return Ok(text.to_owned());
-        }
         let unreadable = |source| Error::internal("a stored bucket policy is not JSON", source);
-        let mut policy: Value = serde_json::from_str(text).map_err(unreadable)?;
-        for statement in policy
-            .get_mut("Statement")
-            .map(items_mut)
-            .unwrap_or_default()
-        {
-            for element in ["Principal", "NotPrincipal"] {
-                let aws = statement
-                    .get_mut(element)
-                    .and_then(|named| named.get_mut("AWS"));
-                for value in aws.map(items_mut).unwrap_or_default() {
-                    if let Some(name) = value.as_str().and_then(|text| changed.get(text)) {
-                        *value = Value::String(name.clone());
-                    }
-                }
-            }
-        }
-        serde_json::to_string(&policy).map_err(unreadable)
-    }
-
-    fn bind(mut document: Document, bound: BTreeMap<Arn, UniqueId>) -> Self {
-        document.bind_principals(|arn| bound.get(arn).cloned());
-        Self {
-            bound,
-            document: Arc::new(document),
+        match self.0.renamed(view, &*known.0).map_err(unreadable)? {
+            None => Ok(self.document().text().to_owned()),
+            Some(renamed) => serde_json::to_string(&renamed).map_err(unreadable),
         }
     }
 }
@@ -188,13 +116,6 @@ fn items(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         single => std::slice::from_ref(single),
-    }
-}
-
-fn items_mut(value: &mut Value) -> &mut [Value] {
-    match value {
-        Value::Array(values) => values,
-        single => std::slice::from_mut(single),
     }
 }
 
