@@ -11,7 +11,11 @@ import urllib.request
 
 import boto3
 import botocore.config
+import botocore.exceptions
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from issuer import Issuer, settings
 from outside import SoftHsm
@@ -34,6 +38,33 @@ def settled(kms, key: str) -> dict:
             return shown
         assert time.monotonic() < deadline, shown
         time.sleep(0.1)
+
+
+def imported(kms, material: bytes, **more) -> str:
+    """The ARN of a new key of the caller's own material, which does not expire."""
+    key = kms.create_key(Origin="EXTERNAL", **more)["KeyMetadata"]["Arn"]
+    given = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
+    scheme = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+    kms.import_key_material(
+        KeyId=key, ImportToken=given["ImportToken"], ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
+        EncryptedKeyMaterial=load_der_public_key(given["PublicKey"]).encrypt(material, scheme))
+    return key
+
+
+def refused(call, *arguments, **parameters) -> tuple[str, str]:
+    """The code and the message with which a call fails."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(*arguments, **parameters)
+    said = caught.value.response
+    return said["Error"]["Code"], said["Error"].get("Message") or said.get("Message", "")
+
+
+def refused_as(code: str, call, **parameters) -> dict:
+    """The answer of a call that fails with `code`."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**parameters)
+    assert caught.value.response["Error"]["Code"] == code, caught.value
+    return caught.value.response
 
 
 def binary() -> pathlib.Path:
@@ -155,6 +186,16 @@ def server(tmp_path_factory):
     running.issuer = issuer
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def iam(server):
+    return server.client("iam")
+
+
+@pytest.fixture(scope="session")
+def kms(server):
+    return server.client("kms")
 
 
 @pytest.fixture

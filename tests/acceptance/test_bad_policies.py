@@ -7,7 +7,7 @@ import botocore.exceptions
 import pytest
 
 import raw
-from conftest import ACCOUNT, Server
+from conftest import ACCOUNT, Server, refused
 
 SCP = "SERVICE_CONTROL_POLICY"
 
@@ -75,13 +75,6 @@ def nothing_changes(server):
     yield
     assert everything(server) == server.before
     assert server.get("/health/live")[0] == 200
-
-
-def refused(call, **parameters) -> tuple:
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        call(**parameters)
-    answer = error.value.response
-    return answer["Error"]["Code"], answer["Error"]["Message"]
 
 
 def writers(server) -> list:

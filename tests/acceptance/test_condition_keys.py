@@ -68,11 +68,6 @@ def temporary(server, service, given):
 
 
 @pytest.fixture(scope="module")
-def iam(server):
-    return server.client("iam")
-
-
-@pytest.fixture(scope="module")
 def organization(server):
     client = server.client("organizations")
     return client.describe_organization()["Organization"]["Id"], client.list_roots()["Roots"][0]["Id"]

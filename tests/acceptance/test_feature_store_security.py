@@ -23,7 +23,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
-from conftest import ACCOUNT, REGION, REGIONS, ROOT, Server, binary, session_of
+from conftest import ACCOUNT, REGION, REGIONS, ROOT, Server, binary, refused, session_of
 
 VIA = {"StringLike": {"kms:ViaService": "sagemaker.*.amazonaws.com"}}
 CALLED = ["kms:DescribeKey", "kms:GenerateDataKey", "kms:CreateGrant"]
@@ -121,11 +121,6 @@ class Actor:
 
 
 @pytest.fixture(scope="module")
-def kms(server):
-    return server.client("kms")
-
-
-@pytest.fixture(scope="module")
 def sagemaker(server):
     return server.client("sagemaker")
 
@@ -162,13 +157,6 @@ def protected(kms, key, policy) -> str:
     """A key under the example key policy."""
     protect(kms, key, policy)
     return key
-
-
-def refused(call, *arguments, **more) -> tuple[str, str]:
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        call(*arguments, **more)
-    said = error.value.response
-    return said["Error"]["Code"], said["Error"].get("Message") or said.get("Message", "")
 
 
 def check_nothing_left(kms, sagemaker, group: str, key: str | None = None):

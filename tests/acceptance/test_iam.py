@@ -11,11 +11,6 @@ ALLOW_KMS = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Action": "kms:*", "Resource": "*"}})
 
 
-@pytest.fixture(scope="module")
-def iam(server):
-    return server.client("iam")
-
-
 def code(error) -> str:
     return error.value.response["Error"]["Code"]
 

@@ -2,8 +2,7 @@
 
 import json
 
-import botocore.exceptions
-import pytest
+from conftest import refused_as
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}})
@@ -12,18 +11,6 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": {
 def allow(action):
     return json.dumps({"Version": "2012-10-17", "Statement": {
         "Effect": "Allow", "Action": action, "Resource": "*"}})
-
-
-@pytest.fixture(scope="module")
-def iam(server):
-    return server.client("iam")
-
-
-def refused(code, call, **parameters):
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        call(**parameters)
-    assert error.value.response["Error"]["Code"] == code, error.value
-    return error.value.response
 
 
 def made(iam, name, **more):
@@ -41,27 +28,27 @@ def test_a_policy_lives_through_its_versions(server, iam):
     created = iam.create_policy_version(
         PolicyArn=arn, PolicyDocument=allow("iam:ListUsers"), SetAsDefault=True)["PolicyVersion"]
     assert (created["VersionId"], created["IsDefaultVersion"]) == ("v2", True)
-    refused("AccessDenied", theirs.get_user)
+    refused_as("AccessDenied", theirs.get_user)
     assert theirs.list_users()["Users"]
     iam.set_default_policy_version(PolicyArn=arn, VersionId="v1")
     assert theirs.get_user()["User"]["UserName"] == "versioned"
-    refused("AccessDenied", theirs.list_users)
+    refused_as("AccessDenied", theirs.list_users)
     shown = iam.get_policy_version(PolicyArn=arn, VersionId="v2")["PolicyVersion"]
     assert shown["Document"] == json.loads(allow("iam:ListUsers")) and not shown["IsDefaultVersion"]
-    error = refused("DeleteConflict", iam.delete_policy_version, PolicyArn=arn, VersionId="v1")
+    error = refused_as("DeleteConflict", iam.delete_policy_version, PolicyArn=arn, VersionId="v1")
     assert error["Error"]["Message"] == "Cannot delete the default version of a policy."
     iam.detach_user_policy(UserName="versioned", PolicyArn=arn)
-    refused("DeleteConflict", iam.delete_policy, PolicyArn=arn)
+    refused_as("DeleteConflict", iam.delete_policy, PolicyArn=arn)
     iam.delete_policy_version(PolicyArn=arn, VersionId="v2")
     iam.delete_policy(PolicyArn=arn)
-    refused("NoSuchEntity", iam.list_policy_versions, PolicyArn=arn)
+    refused_as("NoSuchEntity", iam.list_policy_versions, PolicyArn=arn)
 
 
 def test_the_sixth_version_is_refused_and_pages_hold_all_five(iam):
     arn = made(iam, "five")
     for _ in range(4):
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=allow("iam:*"))
-    error = refused("LimitExceeded", iam.create_policy_version, PolicyArn=arn, PolicyDocument=allow("iam:*"))
+    error = refused_as("LimitExceeded", iam.create_policy_version, PolicyArn=arn, PolicyDocument=allow("iam:*"))
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 409
     pages = list(iam.get_paginator("list_policy_versions").paginate(
         PolicyArn=arn, PaginationConfig={"PageSize": 2}))
@@ -115,9 +102,9 @@ def test_policies_are_listed_by_scope_path_and_use(iam):
 
 def test_nobody_changes_the_policies_of_aws(iam):
     arn = "arn:aws:iam::aws:policy/AdministratorAccess"
-    refused("AccessDenied", iam.create_policy_version, PolicyArn=arn, PolicyDocument=allow("iam:*"))
-    refused("AccessDenied", iam.tag_policy, PolicyArn=arn, Tags=[{"Key": "a", "Value": "b"}])
-    refused("AccessDenied", iam.delete_policy, PolicyArn=arn)
+    refused_as("AccessDenied", iam.create_policy_version, PolicyArn=arn, PolicyDocument=allow("iam:*"))
+    refused_as("AccessDenied", iam.tag_policy, PolicyArn=arn, Tags=[{"Key": "a", "Value": "b"}])
+    refused_as("AccessDenied", iam.delete_policy, PolicyArn=arn)
 
 
 def test_the_summary_counts_versions(iam):

@@ -3,10 +3,9 @@
 import json
 import urllib.parse
 
-import botocore.exceptions
 import pytest
 
-from conftest import ACCOUNT
+from conftest import ACCOUNT, refused_as
 
 READ = json.dumps({"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Action": "iam:GetUser", "Resource": "*"}})
@@ -19,18 +18,6 @@ def trust(principal):
 
 
 SERVICE = json.dumps(trust({"Service": "sagemaker.amazonaws.com"}))
-
-
-@pytest.fixture(scope="module")
-def iam(server):
-    return server.client("iam")
-
-
-def refused(code, call, **parameters):
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        call(**parameters)
-    assert error.value.response["Error"]["Code"] == code, error.value
-    return error.value.response
 
 
 def test_waiters_see_users_and_roles(iam):
@@ -69,16 +56,16 @@ def test_members_may_what_their_group_may_until_they_leave(server, iam):
     assert iam.get_group_policy(GroupName="readers", PolicyName="read")["PolicyDocument"] == json.loads(READ)
     key = iam.create_access_key(UserName="member")["AccessKey"]
     member = server.session(key).client("iam", endpoint_url=server.url)
-    refused("AccessDenied", member.get_user)
+    refused_as("AccessDenied", member.get_user)
     iam.add_user_to_group(GroupName="readers", UserName="member")
     assert member.get_user()["User"]["UserName"] == "member"
-    refused("DeleteConflict", iam.delete_group, GroupName="readers")
+    refused_as("DeleteConflict", iam.delete_group, GroupName="readers")
     iam.remove_user_from_group(GroupName="readers", UserName="member")
-    refused("AccessDenied", member.get_user)
-    refused("DeleteConflict", iam.delete_group, GroupName="readers")
+    refused_as("AccessDenied", member.get_user)
+    refused_as("DeleteConflict", iam.delete_group, GroupName="readers")
     iam.delete_group_policy(GroupName="readers", PolicyName="read")
     iam.delete_group(GroupName="readers")
-    refused("NoSuchEntity", iam.get_group, GroupName="readers")
+    refused_as("NoSuchEntity", iam.get_group, GroupName="readers")
 
 
 def test_a_role_is_made_changed_and_deleted(iam):
@@ -88,7 +75,7 @@ def test_a_role_is_made_changed_and_deleted(iam):
     assert made["AssumeRolePolicyDocument"] == json.loads(SERVICE)
     found = iam.get_role(RoleName="life")["Role"]
     assert (found["RoleId"], found["RoleLastUsed"], found["MaxSessionDuration"]) == (made["RoleId"], {}, 7200)
-    error = refused("EntityAlreadyExists", iam.create_role, RoleName="LIFE", AssumeRolePolicyDocument=SERVICE)
+    error = refused_as("EntityAlreadyExists", iam.create_role, RoleName="LIFE", AssumeRolePolicyDocument=SERVICE)
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 409
     assert error["Error"]["Message"] == "Role with name LIFE already exists."
     iam.update_role(RoleName="Life", Description="e", MaxSessionDuration=3600)
@@ -100,15 +87,15 @@ def test_a_role_is_made_changed_and_deleted(iam):
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName="Life")
     assert [one["PolicyArn"] for page in pages for one in page["AttachedPolicies"]] == [arn]
     assert iam.list_role_policies(RoleName="Life")["PolicyNames"] == ["p"]
-    refused("DeleteConflict", iam.delete_role, RoleName="Life")
+    refused_as("DeleteConflict", iam.delete_role, RoleName="Life")
     iam.delete_role_policy(RoleName="Life", PolicyName="p")
-    refused("DeleteConflict", iam.delete_role, RoleName="Life")
+    refused_as("DeleteConflict", iam.delete_role, RoleName="Life")
     iam.detach_role_policy(RoleName="Life", PolicyArn=arn)
-    refused("DeleteConflict", iam.delete_policy, PolicyArn=arn)
+    refused_as("DeleteConflict", iam.delete_policy, PolicyArn=arn)
     iam.delete_role_permissions_boundary(RoleName="Life")
     iam.delete_role(RoleName="Life")
     iam.delete_policy(PolicyArn=arn)
-    error = refused("NoSuchEntity", iam.get_role, RoleName="Life")
+    error = refused_as("NoSuchEntity", iam.get_role, RoleName="Life")
     assert error["Error"]["Message"] == "The role with name Life cannot be found."
 
 
@@ -120,7 +107,7 @@ def test_a_dead_principal_shows_as_its_id_in_trust_policies(iam):
     shown = iam.get_role(RoleName="Trusting")["Role"]["AssumeRolePolicyDocument"]
     assert shown["Statement"][0]["Principal"] == {"AWS": user["UserId"]}
     dead = json.dumps(trust({"AWS": f"arn:aws:iam::{ACCOUNT}:user/nobody"}))
-    error = refused("MalformedPolicyDocument", iam.update_assume_role_policy,
+    error = refused_as("MalformedPolicyDocument", iam.update_assume_role_policy,
                     RoleName="Trusting", PolicyDocument=dead)
     assert "Invalid principal in policy" in error["Error"]["Message"]
 
@@ -165,10 +152,10 @@ def test_the_account_has_an_alias_a_summary_and_details(iam):
 def test_the_role_of_a_service_can_only_be_deleted_its_own_way(fresh_server):
     iam = fresh_server.client("iam")
     iam.create_service_linked_role(AWSServiceName="ram.amazonaws.com")
-    refused("UnmodifiableEntity", iam.delete_role, RoleName=RAM)
+    refused_as("UnmodifiableEntity", iam.delete_role, RoleName=RAM)
     task = iam.delete_service_linked_role(RoleName=RAM)["DeletionTaskId"]
     assert iam.get_service_linked_role_deletion_status(DeletionTaskId=task)["Status"] == "SUCCEEDED"
-    refused("NoSuchEntity", iam.get_role, RoleName=RAM)
+    refused_as("NoSuchEntity", iam.get_role, RoleName=RAM)
 
 
 def test_documents_are_percent_encoded_on_the_wire(server, iam):
@@ -187,5 +174,5 @@ def test_documents_are_percent_encoded_on_the_wire(server, iam):
     ("create_virtual_mfa_device", {"VirtualMFADeviceName": "x"}),
 ])
 def test_what_does_not_exist_here_says_so(iam, operation, parameters):
-    error = refused("InvalidAction", getattr(iam, operation), **parameters)
+    error = refused_as("InvalidAction", getattr(iam, operation), **parameters)
     assert error["ResponseMetadata"]["HTTPStatusCode"] in (400, 501)

@@ -2,24 +2,9 @@
 
 import json
 
-import botocore.exceptions
-import pytest
-
-from conftest import ACCOUNT
+from conftest import ACCOUNT, refused_as
 
 THUMBPRINT = "990f4193972f2becf12ddeda5237f9c952f20d9e"
-
-
-@pytest.fixture(scope="module")
-def iam(server):
-    return server.client("iam")
-
-
-def refused(code, call, **parameters):
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        call(**parameters)
-    assert error.value.response["Error"]["Code"] == code, error.value
-    return error.value.response["Error"]["Message"]
 
 
 def test_a_provider_lives_and_dies(iam):
@@ -35,21 +20,22 @@ def test_a_provider_lives_and_dies(iam):
     assert shown["Tags"] == [{"Key": "team", "Value": "red"}]
     assert {"Arn": arn} in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
     assert iam.get_account_summary()["SummaryMap"]["Providers"] >= 1
-    refused("EntityAlreadyExists", iam.create_open_id_connect_provider, Url=url)
+    refused_as("EntityAlreadyExists", iam.create_open_id_connect_provider, Url=url)
     iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="more")
     iam.remove_client_id_from_open_id_connect_provider(
         OpenIDConnectProviderArn=arn, ClientID="sts.amazonaws.com")
     shown = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     assert shown["ClientIDList"] == ["more"]
     iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    assert "not found" in refused(
-        "NoSuchEntity", iam.get_open_id_connect_provider, OpenIDConnectProviderArn=arn)
+    gone = refused_as("NoSuchEntity", iam.get_open_id_connect_provider, OpenIDConnectProviderArn=arn)
+    assert "not found" in gone["Error"]["Message"]
 
 
 def test_members_that_are_out_of_bounds_are_named(iam):
-    message = refused(
+    answer = refused_as(
         "ValidationError", iam.create_open_id_connect_provider,
         Url="https://bounds.example.com", ClientIDList=["x" * 256], ThumbprintList=["a" * 41])
+    message = answer["Error"]["Message"]
     assert message.startswith("2 validation errors detected: Value"), message
     assert "'clientIDList'" in message and "'thumbprintList'" in message, message
 

@@ -17,11 +17,6 @@ def message(error) -> str:
     return error.value.response["Error"]["Message"]
 
 
-@pytest.fixture(scope="module")
-def kms(server):
-    return server.client("kms")
-
-
 @pytest.fixture
 def key(kms):
     return kms.create_key(Description="test")["KeyMetadata"]

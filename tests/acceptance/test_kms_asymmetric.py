@@ -4,30 +4,19 @@ import base64
 import hashlib
 import json
 
-import botocore.exceptions
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, utils
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
+from conftest import refused
+
 MESSAGE = b"what is signed"
 HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 CURVES = {"ECC_NIST_P256": ec.SECP256R1, "ECC_NIST_P384": ec.SECP384R1,
           "ECC_NIST_P521": ec.SECP521R1, "ECC_SECG_P256K1": ec.SECP256K1}
 RSA = ["RSA_2048", "RSA_3072", "RSA_4096"]
-
-
-def refusal(call, **parameters) -> tuple:
-    with pytest.raises(botocore.exceptions.ClientError) as refused:
-        call(**parameters)
-    error = refused.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
-@pytest.fixture(scope="module")
-def kms(server):
-    return server.client("kms")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +94,7 @@ def test_edwards_signatures_verify_outside(kms, make):
     with pytest.raises(InvalidSignature):
         outside.verify(signature, digest)
     assert kms.verify(**request, Signature=signature)["SignatureValid"] is True
-    code, text = refusal(kms.sign, **(request | {"MessageType": "RAW"}))
+    code, text = refused(kms.sign, **(request | {"MessageType": "RAW"}))
     assert code == "ValidationException" and "ED25519_PH_SHA_512" in text
 
 
@@ -137,7 +126,7 @@ def test_oaep_made_outside_opens_inside(kms, make, spec):
         most = outside.key_size // 8 - 2 * chosen.digest_size - 2
         longest = kms.encrypt(**request, Plaintext=b"x" * most)["CiphertextBlob"]
         assert kms.decrypt(**request, CiphertextBlob=longest)["Plaintext"] == b"x" * most
-        assert refusal(kms.encrypt, **request, Plaintext=b"x" * (most + 1)) == (
+        assert refused(kms.encrypt, **request, Plaintext=b"x" * (most + 1)) == (
             "ValidationException",
             f"Algorithm {algorithm} and key spec {spec} cannot encrypt data larger than {most} bytes.")
 
@@ -174,7 +163,7 @@ def test_codes_are_computed_and_verified(kms, make, size):
     mac = kms.generate_mac(**request)["Mac"]
     assert len(mac) == size // 8
     assert kms.verify_mac(**request, Mac=mac)["MacValid"] is True
-    assert refusal(kms.verify_mac, **request, Mac=mac[:-1] + bytes([mac[-1] ^ 1])) == (
+    assert refused(kms.verify_mac, **request, Mac=mac[:-1] + bytes([mac[-1] ^ 1])) == (
         "KMSInvalidMacException", "")
 
 
@@ -195,27 +184,27 @@ def test_data_key_pairs_are_pairs(kms):
 
 def test_every_refusal_has_aws_text(kms, make):
     signing = make("ECC_NIST_P256", "SIGN_VERIFY")
-    assert refusal(kms.create_key, KeySpec="RSA_2048") == (
+    assert refused(kms.create_key, KeySpec="RSA_2048") == (
         "ValidationException",
         "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
-    assert refusal(kms.create_key, KeySpec="RSA_2048", KeyUsage="KEY_AGREEMENT") == (
+    assert refused(kms.create_key, KeySpec="RSA_2048", KeyUsage="KEY_AGREEMENT") == (
         "ValidationException", "KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048")
-    assert refusal(kms.create_key, KeySpec="SM2", KeyUsage="SIGN_VERIFY")[0] == (
+    assert refused(kms.create_key, KeySpec="SM2", KeyUsage="SIGN_VERIFY")[0] == (
         "UnsupportedOperationException")
-    assert refusal(kms.encrypt, KeyId=signing["KeyId"], Plaintext=b"x") == (
+    assert refused(kms.encrypt, KeyId=signing["KeyId"], Plaintext=b"x") == (
         "InvalidKeyUsageException",
         f"{signing['Arn']} key usage is SIGN_VERIFY which is not valid for Encrypt.")
     request = {"KeyId": signing["KeyId"], "Message": MESSAGE}
-    assert refusal(kms.sign, **request, SigningAlgorithm="RSASSA_PSS_SHA_256") == (
+    assert refused(kms.sign, **request, SigningAlgorithm="RSASSA_PSS_SHA_256") == (
         "InvalidKeyUsageException",
         "Algorithm RSASSA_PSS_SHA_256 is incompatible with key spec ECC_NIST_P256.")
-    assert refusal(kms.sign, **request, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256") == (
+    assert refused(kms.sign, **request, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256") == (
         "ValidationException", "Digest is invalid length for algorithm ECDSA_SHA_256.")
     long = request | {"Message": b"x" * 4097}
-    code, text = refusal(kms.sign, **long, SigningAlgorithm="ECDSA_SHA_256")
+    code, text = refused(kms.sign, **long, SigningAlgorithm="ECDSA_SHA_256")
     assert code == "ValidationException" and "less than or equal to 4096" in text
     recipient = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": b"x"}
-    code, text = refusal(kms.generate_data_key_pair, KeyId=signing["KeyId"],
+    code, text = refused(kms.generate_data_key_pair, KeyId=signing["KeyId"],
                          KeyPairSpec="RSA_2048", Recipient=recipient)
     assert code == "ValidationException" and "attestation" in text
 
@@ -235,7 +224,7 @@ def test_the_command_line_signs_and_verifies(server, kms, make, tmp_path):
 def test_feature_groups_refuse_keys_that_do_not_encrypt_symmetrically(server, make):
     sagemaker = server.client("sagemaker")
     for spec, usage in (("RSA_2048", "ENCRYPT_DECRYPT"), ("HMAC_256", "GENERATE_VERIFY_MAC")):
-        code, text = refusal(
+        code, text = refused(
             sagemaker.create_feature_group, FeatureGroupName="asymmetric",
             RecordIdentifierFeatureName="id", EventTimeFeatureName="t",
             FeatureDefinitions=[{"FeatureName": "id", "FeatureType": "String"},

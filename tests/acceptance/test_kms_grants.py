@@ -14,11 +14,6 @@ def code(error) -> str:
     return error.value.response["Error"]["Code"]
 
 
-@pytest.fixture(scope="module")
-def kms(server):
-    return server.client("kms")
-
-
 @pytest.fixture
 def key(kms):
     return kms.create_key()["KeyMetadata"]["Arn"]

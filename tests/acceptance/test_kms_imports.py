@@ -4,7 +4,6 @@ import datetime
 import hmac
 import os
 
-import botocore.exceptions
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,23 +12,11 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 import formats
-from conftest import ACCOUNT
+from conftest import ACCOUNT, refused
 
 FOREVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
 ALGORITHMS = {"RSAES_OAEP_SHA_1": hashes.SHA1(), "RSAES_OAEP_SHA_256": hashes.SHA256(),
               "RSA_AES_KEY_WRAP_SHA_1": hashes.SHA1(), "RSA_AES_KEY_WRAP_SHA_256": hashes.SHA256()}
-
-
-def refusal(call, **parameters) -> tuple:
-    with pytest.raises(botocore.exceptions.ClientError) as refused:
-        call(**parameters)
-    error = refused.value.response["Error"]
-    return error["Code"], error["Message"]
-
-
-@pytest.fixture(scope="module")
-def kms(server):
-    return server.client("kms")
 
 
 def external(kms, **parameters) -> dict:
@@ -63,7 +50,7 @@ def test_a_key_waits_for_its_material_and_works_with_it(kms):
     key = external(kms)
     assert key["KeyState"] == "PendingImport" and key["Enabled"] is False
     assert key["Origin"] == "EXTERNAL" and "CurrentKeyMaterialId" not in key
-    assert refusal(kms.encrypt, KeyId=key["KeyId"], Plaintext=b"x") == (
+    assert refused(kms.encrypt, KeyId=key["KeyId"], Plaintext=b"x") == (
         "KMSInvalidStateException", f"{key['Arn']} is pending import.")
     material = os.urandom(32)
     done = kms.import_key_material(**wrapped(kms, key, material), **FOREVER)
@@ -128,11 +115,11 @@ def test_a_key_takes_back_its_own_material_only(kms):
     blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
     deleted = kms.delete_imported_key_material(KeyId=key["KeyId"])
     assert deleted["KeyMaterialId"] == first["KeyMaterialId"]
-    assert refusal(kms.decrypt, CiphertextBlob=blob) == (
+    assert refused(kms.decrypt, CiphertextBlob=blob) == (
         "KMSInvalidStateException", f"{key['Arn']} is pending import.")
     kms.delete_imported_key_material(KeyId=key["KeyId"])
     other = wrapped(kms, key, os.urandom(32))
-    assert refusal(kms.import_key_material, **other, **FOREVER)[0] == "IncorrectKeyMaterialException"
+    assert refused(kms.import_key_material, **other, **FOREVER)[0] == "IncorrectKeyMaterialException"
     kms.import_key_material(**wrapped(kms, key, material), **FOREVER)
     assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
 
@@ -143,7 +130,7 @@ def test_new_material_waits_for_the_rotation_that_brings_it_in(kms):
     old = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
     new = {"ImportType": "NEW_KEY_MATERIAL", "KeyMaterialDescription": "the second"}
     done = kms.import_key_material(**wrapped(kms, key, second), **new, **FOREVER)
-    code, text = refusal(kms.import_key_material, **wrapped(kms, key, os.urandom(32)), **new, **FOREVER)
+    code, text = refused(kms.import_key_material, **wrapped(kms, key, os.urandom(32)), **new, **FOREVER)
     assert code == "KMSInvalidStateException" and done["KeyMaterialId"] in text
 
     def materials():
@@ -162,7 +149,7 @@ def test_new_material_waits_for_the_rotation_that_brings_it_in(kms):
     assert decrypt_outside(second, key["KeyId"], blob, {}) == b"y"
     assert kms.decrypt(CiphertextBlob=old)["Plaintext"] == b"x"
     kms.delete_imported_key_material(KeyId=key["KeyId"])
-    assert refusal(kms.decrypt, CiphertextBlob=old)[0] == "KMSInvalidStateException"
+    assert refused(kms.decrypt, CiphertextBlob=old)[0] == "KMSInvalidStateException"
 
 
 def test_what_is_wrong_with_an_import_is_said(kms):
@@ -173,21 +160,21 @@ def test_what_is_wrong_with_an_import_is_said(kms):
             (good | {"ImportToken": good["ImportToken"][:-1]}, "InvalidImportTokenException"),
             (good | {"EncryptedKeyMaterial": b"x" * 256}, "InvalidCiphertextException"),
             (wrapped(kms, key, os.urandom(31)), "IncorrectKeyMaterialException")):
-        assert refusal(kms.import_key_material, **parameters, **FOREVER)[0] == code
-    assert refusal(kms.import_key_material, **good) == (
+        assert refused(kms.import_key_material, **parameters, **FOREVER)[0] == code
+    assert refused(kms.import_key_material, **good) == (
         "ValidationException",
         "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES")
     soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
     for parameters in ({"ValidTo": soon - datetime.timedelta(days=2)},
                        {"ValidTo": soon + datetime.timedelta(days=366)},
                        FOREVER | {"ValidTo": soon}):
-        assert refusal(kms.import_key_material, **good, **parameters)[0] == "ValidationException"
+        assert refused(kms.import_key_material, **good, **parameters)[0] == "ValidationException"
     made = kms.create_key()["KeyMetadata"]
-    assert refusal(kms.get_parameters_for_import, KeyId=made["KeyId"],
+    assert refused(kms.get_parameters_for_import, KeyId=made["KeyId"],
                    WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048") == (
         "UnsupportedOperationException",
         f"{made['Arn']} origin is AWS_KMS which is not valid for this operation.")
-    assert refusal(kms.get_parameters_for_import, KeyId=key["KeyId"],
+    assert refused(kms.get_parameters_for_import, KeyId=key["KeyId"],
                    WrappingAlgorithm="RSAES_PKCS1_V1_5", WrappingKeySpec="RSA_2048")[0] == (
         "UnsupportedOperationException")
 
@@ -205,7 +192,7 @@ def test_material_ends_when_it_was_said_to(kms):
         waited += 1
         assert waited < 2000
     assert datetime.datetime.now(datetime.timezone.utc) >= end - datetime.timedelta(seconds=1)
-    assert refusal(kms.encrypt, KeyId=key["KeyId"], Plaintext=b"x")[0] == "KMSInvalidStateException"
+    assert refused(kms.encrypt, KeyId=key["KeyId"], Plaintext=b"x")[0] == "KMSInvalidStateException"
 
 
 def test_a_feature_group_stops_without_the_material_and_goes_on_with_it(server, kms):
@@ -226,7 +213,7 @@ def test_a_feature_group_stops_without_the_material_and_goes_on_with_it(server, 
     assert runtime.get_record(**get)["Record"] == record
     kms.delete_imported_key_material(KeyId=key["KeyId"])
     for call, parameters in ((runtime.get_record, get), (runtime.put_record, put)):
-        code, text = refusal(call, **parameters)
+        code, text = refused(call, **parameters)
         assert "pending import" in text, (code, text)
     kms.import_key_material(**wrapped(kms, key, material), **FOREVER)
     assert runtime.get_record(**get)["Record"] == record

@@ -8,13 +8,10 @@ import secrets
 import struct
 import time
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from conftest import Server
+from conftest import Server, imported
 from formats import derive
 from test_server import Sealed
 
@@ -50,16 +47,6 @@ def gone(process, planted: bytes) -> bool:
     return True
 
 
-def imported(kms, material: bytes) -> str:
-    key = kms.create_key(Origin="EXTERNAL", Description="PlantedDescription")["KeyMetadata"]["Arn"]
-    given = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
-    scheme = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-    kms.import_key_material(
-        KeyId=key, ImportToken=given["ImportToken"], ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
-        EncryptedKeyMaterial=load_der_public_key(given["PublicKey"]).encrypt(material, scheme))
-    return key
-
-
 def opened(key: bytes, aad: bytes, sealed: bytes) -> bytes:
     """Opens a message of the committing AEAD, as docs/storage-formats.md has it."""
     value, body = sealed[1:33], sealed[65:]
@@ -86,7 +73,7 @@ def test_neither_the_key_file_nor_key_material_stays_behind_after_use(fresh_serv
     kms, process = fresh_server.client("kms"), fresh_server.process
     text = (fresh_server.directory / "data.key").read_text().strip()
     material = secrets.token_bytes(32)
-    key = imported(kms, material)
+    key = imported(kms, material, Description="PlantedDescription")
     for _ in range(50):
         blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
         kms.decrypt(CiphertextBlob=blob)
@@ -125,7 +112,7 @@ def test_a_sealed_server_has_no_keys_neither_before_it_is_opened_nor_after_it_is
             process.stdout.readline()
         material = secrets.token_bytes(32)
         kms = clients.client("kms")
-        key = imported(kms, material)
+        key = imported(kms, material, Description="PlantedDescription")
         kms.encrypt(KeyId=key, Plaintext=b"x")
         planted["the key under a KMS key's material"] = derive(
             material, "kms/symmetric-default", key.rsplit("/")[-1].encode())

@@ -4,10 +4,9 @@ import itertools
 import json
 
 import boto3
-import botocore.exceptions
 import pytest
 
-from conftest import ACCOUNT, REGION, Server, session_of
+from conftest import ACCOUNT, REGION, Server, refused, session_of
 
 PERMISSION = "arn:aws:ram::aws:permission/"
 READ_ONLY = PERMISSION + "AWSRAMPermissionSageMakerFeatureGroupReadOnly"
@@ -27,13 +26,6 @@ def allow(*actions, principal=None, resource="*", **more) -> dict:
 def trusting(principal: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": {
         "Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}})
-
-
-def refused(call, *arguments, **parameters) -> tuple[str, str]:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call(*arguments, **parameters)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 class Side:

@@ -18,11 +18,6 @@ def allow(action, resource="*", **more):
 
 
 @pytest.fixture(scope="module")
-def iam(server):
-    return server.client("iam")
-
-
-@pytest.fixture(scope="module")
 def arn(iam):
     """A user with an inline policy, in a group with a managed policy."""
     iam.create_user(UserName="simulated", Tags=[{"Key": "team", "Value": "red"}])

@@ -8,26 +8,13 @@ import shutil
 import subprocess
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from conftest import REGION, Server, binary
+from conftest import REGION, Server, binary, imported
 
 # Every one of these is in the running system, and unlike anything else.
 CANARIES = {name: f"canary-{name}-{secrets.token_hex(8)}" for name in (
     "identifier", "value", "soft-deleted", "overwritten", "feature", "group", "description", "tag", "user", "policy",
     "alias", "share")}
-
-
-def imported(kms, material: bytes) -> str:
-    key = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["Arn"]
-    given = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
-    scheme = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-    kms.import_key_material(
-        KeyId=key, ImportToken=given["ImportToken"], ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
-        EncryptedKeyMaterial=load_der_public_key(given["PublicKey"]).encrypt(material, scheme))
-    return key
 
 
 @pytest.fixture(scope="module")
