@@ -5,11 +5,10 @@ use std::path::Path;
 
 use super::Finding;
 
-/// The page, and the heading of the section in it.
+/// The page.
 const PAGE: &str = "docs/testing.md";
-const HEADING: &str = "## Lessons";
-/// How many lessons there are.
-const LESSONS: usize = 38;
+/// The headings of its lists, and how many lines each has.
+const LISTS: [(&str, usize); 2] = [("## Lessons", 38), ("## Facts to build on", 6)];
 /// What a line says when there is nothing to test.
 const NOT_YET: &str = "not yet: concerns ";
 
@@ -21,13 +20,24 @@ pub(super) fn check(root: &Path) -> Vec<Finding> {
     }
 }
 
-/// Checks the section of `page`; `read` gives the text of a file of the checkout.
+/// Checks the lists of `page`; `read` gives the text of a file of the checkout.
 fn check_page(page: &str, read: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+    let lists = LISTS.into_iter();
+    lists
+        .flat_map(|list| check_list(page, list, &read))
+        .collect()
+}
+
+fn check_list(
+    page: &str,
+    (heading, length): (&str, usize),
+    read: &impl Fn(&str) -> Option<String>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut missing: BTreeSet<usize> = (1..=LESSONS).collect();
+    let mut missing: BTreeSet<usize> = (1..=length).collect();
     let lines = page.lines().enumerate();
     let section = lines
-        .skip_while(|(_, line)| *line != HEADING)
+        .skip_while(|(_, line)| *line != heading)
         .skip(1)
         .take_while(|(_, line)| !line.starts_with("## "));
     for (index, line) in section {
@@ -36,18 +46,19 @@ fn check_page(page: &str, read: impl Fn(&str) -> Option<String>) -> Vec<Finding>
             continue;
         };
         if !missing.remove(&number) {
-            let problem = format!("lesson {number} is there twice, or is none");
+            let problem = format!("{heading}: {number} is there twice, or is none");
             findings.push(Finding::error(PAGE, problem).at(index + 1));
         }
         let tests = cells.nth(1).unwrap_or_default();
         findings.extend(
-            problems(tests, &read)
+            problems(tests, read)
                 .into_iter()
                 .map(|problem| Finding::error(PAGE, problem).at(index + 1)),
         );
     }
     for number in missing {
-        findings.push(Finding::error(PAGE, format!("lesson {number} is missing")));
+        let problem = format!("{heading}: {number} is missing");
+        findings.push(Finding::error(PAGE, problem));
     }
     findings
 }
@@ -86,11 +97,14 @@ mod tests {
     use super::*;
 
     fn check_line(tests: &str, expected: &[&str]) {
-        let rest: Vec<String> = (2..=LESSONS)
-            .map(|number| format!("| {number} | x | not yet: concerns y |"))
-            .collect();
-        let rest = rest.join("\n");
-        let page = format!("# Page\n\n{HEADING}\n\n| 1 | what | {tests} |\n{rest}\n\n## Next\n");
+        let lines = |from, (heading, length): (&str, usize)| {
+            let lines = (from..=length).map(|n| format!("| {n} | x | not yet: concerns y |\n"));
+            (heading.to_owned(), lines.collect::<String>())
+        };
+        let [(lessons, rest), (facts, others)] = [lines(2, LISTS[0]), lines(1, LISTS[1])];
+        let page = format!(
+            "# Page\n\n{lessons}\n\n| 1 | what | {tests} |\n{rest}\n{facts}\n\n{others}\n## Next\n"
+        );
         let read = |file: &str| match file {
             "crates/a/src/b.rs" => Some("    fn works() {}\n".to_owned()),
             "tests/acceptance/test_c.py" => Some("def test_d(server):\n".to_owned()),
@@ -131,11 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn missing_and_repeated_lessons_are_found() {
-        let page = format!(
-            "{HEADING}\n| 1 | x | not yet: concerns y |\n| 1 | x | not yet: concerns y |\n"
-        );
+    fn missing_and_repeated_lines_are_found() {
+        let [(lessons, all), (facts, six)] = LISTS;
+        let line = "| 1 | x | not yet: concerns y |\n";
+        let page = format!("{lessons}\n{line}{line}{facts}\n{line}");
         let found = check_page(&page, |_file| None);
-        assert_eq!(found.len(), LESSONS, "one twice, all but one missing");
+        assert_eq!(found.len(), all + six - 1, "one twice, all but two missing");
     }
 }

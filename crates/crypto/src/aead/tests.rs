@@ -84,7 +84,7 @@ fn ten_thousand_random_messages_accumulate_to_the_published_hash() {
 fn a_large_number_of_nonces_has_no_repetition() {
     let key = XaesKey::new(&key_of(7));
     let mut sealed = Vec::new();
-    let mut nonces: Vec<[u8; NONCE_LEN]> = (0..200_000)
+    let mut nonces: Vec<[u8; NONCE_LEN]> = (0..1_000_000)
         .map(|_| {
             sealed.clear();
             key.seal_into(&SystemEntropy, b"", b"x", &mut sealed);
