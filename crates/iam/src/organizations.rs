@@ -1,6 +1,7 @@
 //! Organizations: the tree of accounts, and the policies that bound them from above.
 
 mod actions;
+mod answers;
 mod creation;
 mod error;
 mod ids;

@@ -6,12 +6,12 @@ use shapes::organizations::{CreateOrganizationalUnitRequest, CreateOrganizationa
 use store::Batch;
 use types::Service;
 
-use crate::event::{self, Fields};
+use crate::event::Fields;
 use crate::organizations::actions;
 use crate::organizations::error::{Conflict, Constraint, Error, Missing};
 use crate::organizations::records::NodeKind;
 use crate::organizations::scope::NamedNode;
-use crate::organizations::{ids, quota, shape, tags, tree};
+use crate::organizations::{answers, ids, quota, shape, tags, tree};
 
 /// Creates an organizational unit, to which AWS's policies are attached that allow everything.
 ///
@@ -81,24 +81,10 @@ impl Operation for CreateOrganizationalUnit {
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
-        let request = event::request(
-            Fields::default()
-                .with("parentId", input.parent_id.as_str())
-                .with("name", input.name.as_str()),
-        );
+        let request = Fields::default()
+            .with("parentId", input.parent_id.as_str())
+            .with("name", input.name.as_str());
         let unit = output.and_then(|output| output.organizational_unit.as_ref());
-        let response = unit.map(|unit| {
-            Fields::default()
-                .maybe("id", unit.id.as_deref())
-                .maybe("arn", unit.arn.as_deref())
-                .maybe("name", unit.name.as_deref())
-                .value()
-        });
-        let response =
-            response.map(|unit| Fields::default().with("organizationalUnit", unit).value());
-        EventDetail {
-            response: response.unwrap_or_default(),
-            ..request
-        }
+        answers::of_unit(request, unit)
     }
 }

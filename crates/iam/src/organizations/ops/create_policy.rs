@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::organizations::{CreatePolicyRequest, CreatePolicyResponse, PolicyType};
+use shapes::organizations::{CreatePolicyRequest, CreatePolicyResponse};
 use store::Batch;
 use types::Service;
 
-use crate::event::{self, Fields};
+use crate::event::Fields;
 use crate::organizations::actions;
 use crate::organizations::error::{Conflict, Constraint, Error};
 use crate::organizations::policies::Policy;
 use crate::organizations::records::{ControlPolicyRecord, OrganizationRecord, PolicyKind};
-use crate::organizations::{ids, quota, scope, shape, tables, tags};
+use crate::organizations::{answers, ids, quota, scope, shape, tables, tags};
 
 /// Creates a policy; it binds nobody before it is attached.
 ///
@@ -84,32 +84,13 @@ impl Operation for CreatePolicy {
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
-        let request = event::request(
-            Fields::default()
-                .with("name", input.name.as_str())
-                .with("description", input.description.as_str())
-                .with("type", input.r#type.as_str())
-                .with("content", input.content.as_str()),
-        );
-        let summary = output
-            .and_then(|output| output.policy.as_ref())
-            .and_then(|policy| policy.policy_summary.as_ref());
-        let response = summary.map(|summary| {
-            Fields::default()
-                .maybe("id", summary.id.as_deref())
-                .maybe("arn", summary.arn.as_deref())
-                .maybe("name", summary.name.as_deref())
-                .maybe("type", summary.r#type.map(PolicyType::as_str))
-                .value()
-        });
-        let response = response.map(|summary| {
-            let policy = Fields::default().with("policySummary", summary).value();
-            Fields::default().with("policy", policy).value()
-        });
-        EventDetail {
-            response: response.unwrap_or_default(),
-            ..request
-        }
+        let request = Fields::default()
+            .with("name", input.name.as_str())
+            .with("description", input.description.as_str())
+            .with("type", input.r#type.as_str())
+            .with("content", input.content.as_str());
+        let policy = output.and_then(|output| output.policy.as_ref());
+        answers::of_policy(request, policy)
     }
 }
 

@@ -6,12 +6,12 @@ use shapes::organizations::{UpdateOrganizationalUnitRequest, UpdateOrganizationa
 use store::Batch;
 use types::Service;
 
-use crate::event::{self, Fields};
+use crate::event::Fields;
 use crate::organizations::actions;
 use crate::organizations::error::{Conflict, Error};
 use crate::organizations::records::NodeRecord;
 use crate::organizations::scope::NamedNode;
-use crate::organizations::{shape, tree};
+use crate::organizations::{answers, shape, tree};
 
 /// Renames a unit; its id and policies stay.
 ///
@@ -65,27 +65,13 @@ impl Operation for UpdateOrganizationalUnit {
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
-        let request = event::request(
-            Fields::default()
-                .with(
-                    "organizationalUnitId",
-                    input.organizational_unit_id.as_str(),
-                )
-                .maybe("name", input.name.as_deref()),
-        );
+        let request = Fields::default()
+            .with(
+                "organizationalUnitId",
+                input.organizational_unit_id.as_str(),
+            )
+            .maybe("name", input.name.as_deref());
         let unit = output.and_then(|output| output.organizational_unit.as_ref());
-        let response = unit.map(|unit| {
-            Fields::default()
-                .maybe("id", unit.id.as_deref())
-                .maybe("arn", unit.arn.as_deref())
-                .maybe("name", unit.name.as_deref())
-                .value()
-        });
-        let response =
-            response.map(|unit| Fields::default().with("organizationalUnit", unit).value());
-        EventDetail {
-            response: response.unwrap_or_default(),
-            ..request
-        }
+        answers::of_unit(request, unit)
     }
 }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::organizations::{PolicyType, UpdatePolicyRequest, UpdatePolicyResponse};
+use shapes::organizations::{UpdatePolicyRequest, UpdatePolicyResponse};
 use store::Batch;
 use types::Service;
 
-use crate::event::{self, Fields};
+use crate::event::Fields;
 use crate::organizations::actions;
 use crate::organizations::error::{Conflict, Error, Invalid};
 use crate::organizations::policies::Policy;
 use crate::organizations::records::ControlPolicyRecord;
 use crate::organizations::scope::NamedPolicy;
-use crate::organizations::{quota, shape, tables};
+use crate::organizations::{answers, quota, shape, tables};
 
 /// Changes a policy. New content binds on the next request wherever the policy is attached.
 ///
@@ -71,31 +71,12 @@ impl Operation for UpdatePolicy {
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
-        let request = event::request(
-            Fields::default()
-                .with("policyId", input.policy_id.as_str())
-                .maybe("name", input.name.as_deref())
-                .maybe("description", input.description.as_deref())
-                .maybe("content", input.content.as_deref()),
-        );
-        let summary = output
-            .and_then(|output| output.policy.as_ref())
-            .and_then(|policy| policy.policy_summary.as_ref());
-        let response = summary.map(|summary| {
-            Fields::default()
-                .maybe("id", summary.id.as_deref())
-                .maybe("arn", summary.arn.as_deref())
-                .maybe("name", summary.name.as_deref())
-                .maybe("type", summary.r#type.map(PolicyType::as_str))
-                .value()
-        });
-        let response = response.map(|summary| {
-            let policy = Fields::default().with("policySummary", summary).value();
-            Fields::default().with("policy", policy).value()
-        });
-        EventDetail {
-            response: response.unwrap_or_default(),
-            ..request
-        }
+        let request = Fields::default()
+            .with("policyId", input.policy_id.as_str())
+            .maybe("name", input.name.as_deref())
+            .maybe("description", input.description.as_deref())
+            .maybe("content", input.content.as_deref());
+        let policy = output.and_then(|output| output.policy.as_ref());
+        answers::of_policy(request, policy)
     }
 }
