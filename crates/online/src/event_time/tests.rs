@@ -179,7 +179,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn decimals_read_back(seconds in -62_167_219_200_i64..=253_402_300_799, nanos in 0_u32..1_000_000_000) {
+    fn a_written_decimal_is_the_time_it_was(seconds in -62_167_219_200_i64..=253_402_300_799, nanos in 0_u32..1_000_000_000) {
         let time = EventTime::new(Timestamp::new(seconds, nanos)).unwrap();
         prop_assert_eq!(EventTime::parse_decimal(&time.to_decimal()), Ok(time));
     }
