@@ -196,18 +196,25 @@ pub struct Ctx {
 
 /// Work that waits for a commit.
 #[derive(Default)]
-struct Afterwards(Mutex<Vec<Box<dyn FnOnce() + Send>>>);
+struct Afterwards(Mutex<Vec<Following>>);
+
+/// What follows a commit.
+struct Following {
+    work: Box<dyn FnOnce() + Send>,
+    /// Whether it follows also if nobody can tell whether the commit is durable.
+    in_doubt: bool,
+}
 
 impl Afterwards {
-    fn add(&self, mut work: Vec<Box<dyn FnOnce() + Send>>) {
+    fn add(&self, mut work: Vec<Following>) {
         self.lock().append(&mut work);
     }
 
-    fn take(&self) -> Vec<Box<dyn FnOnce() + Send>> {
+    fn take(&self) -> Vec<Following> {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn FnOnce() + Send>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Following>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -495,17 +502,39 @@ impl Ctx {
         id
     }
 
-    /// Has `work` done once this call's changes are durable, before the call is answered; never
-    /// if the call fails, or is decided anew. For what must not happen before the commit and is
-    /// not in the store: the work is short, and what it fails to do is found again otherwise.
+    /// Has `work` done once this call's changes are durable, before the call is answered, and
+    /// whether or not the caller still waits for the answer; never if the call fails, or is
+    /// decided anew. For what must not happen before the commit and is not in the store: the work
+    /// is short, and what a crash keeps it from is found again otherwise.
     pub fn afterwards(&self, work: impl FnOnce() + Send + 'static) {
-        self.afterwards.add(vec![Box::new(work)]);
+        self.afterwards.lock().push(Following {
+            work: Box::new(work),
+            in_doubt: false,
+        });
+    }
+
+    /// The same, for what is also to be done if nobody can tell whether the changes are durable:
+    /// counting them, which had better be done once too often than not at all.
+    pub fn afterwards_or_in_doubt(&self, work: impl FnOnce() + Send + 'static) {
+        self.afterwards.lock().push(Following {
+            work: Box::new(work),
+            in_doubt: true,
+        });
     }
 
     /// Does what waits for the commit of this call.
     pub(crate) fn committed(&self) {
-        for work in self.afterwards.take() {
-            work();
+        for following in self.afterwards.take() {
+            (following.work)();
+        }
+    }
+
+    /// Does of it what is also to be done if nobody can tell how the commit ended.
+    pub(crate) fn in_doubt(&self) {
+        for following in self.afterwards.take() {
+            if following.in_doubt {
+                (following.work)();
+            }
         }
     }
 

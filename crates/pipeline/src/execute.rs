@@ -14,6 +14,7 @@ use types::{ErrorKind, Principal};
 use crate::authorize::{Authorization, authorize};
 use crate::error::Denial;
 use crate::operation::EventDetail;
+use crate::unbroken::Unbroken;
 use crate::{Ctx, Failure, Kind, Needs, Operation, Permit, Reply};
 use crate::{record, session};
 
@@ -33,66 +34,37 @@ pub struct Executed<T> {
 ///
 /// Every attempt decides from one snapshot, the newest when it starts; a mutating call is
 /// committed only if nothing that it read has changed since. The answer is given when the
-/// effect and the audit record are durable.
+/// effect and the audit record are durable. An attempt that has begun to commit comes to its end,
+/// with all that follows, also if this is dropped.
 pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Output> {
-    let mut ctx = ctx;
+    let (mut ctx, mut input) = (ctx, input);
     for number in 0..ATTEMPTS {
         // A call that reads decides on the snapshot that it was authenticated in.
         if number > 0 || may_write::<O>() || ctx.view().is_recording() {
             ctx = ctx.again(view::<O>(&ctx));
         }
-        let Attempt {
-            result,
-            batch,
-            insists,
-            depends,
-        } = attempt::<O>(&ctx, input.clone()).await;
-        let seen = ctx.view().revision();
+        let tried = attempt::<O>(&ctx, input.clone()).await;
         if ctx.is_outdated() && number + 1 < ATTEMPTS {
             ctx = ctx.repeated();
             yield_once().await;
             continue;
         }
-        if batch.is_empty() {
+        if tried.batch.is_empty() {
+            if tried.result.is_ok() {
+                ctx.committed();
+            }
             return Executed {
-                result,
-                revision: seen,
+                result: tried.result,
+                revision: ctx.view().revision(),
             };
         }
-        let mut batch = batch;
-        if depends || !batch.metadata().is_empty() || !batch.cells().is_empty() {
-            batch.require_all(ctx.view().reads());
-        }
-        match ctx.services().store.commit(batch).await {
-            Ok(committed) if insists && committed.cells.contains(&CellOutcome::Kept) => {
-                yield_once().await;
-            }
-            Ok(committed) => {
-                if let Ok(output) = &result {
-                    ctx.committed();
-                    let follow = pin!(O::follow(&ctx, &input, output));
-                    if let Err(panicked) = CatchPanic(follow).await {
-                        log_failure::<O>(&ctx, &panicked);
-                    }
-                }
-                return Executed {
-                    result,
-                    revision: committed.revision,
-                };
-            }
+        // From here on it makes no difference whether the caller stays.
+        match Unbroken::new(finish::<O>(ctx, input, tried)).await {
+            Finished::Done(executed) => return executed,
             // Others may finish first what this call keeps losing to.
-            Err(CommitError::Conflict) => {
-                ctx = ctx.repeated();
+            Finished::Again(again) => {
+                (ctx, input) = *again;
                 yield_once().await;
-            }
-            Err(failed) => {
-                ctx.log_uncommitted(O::NAME, &failed);
-                // A failure stays what it was; a success that cannot be recorded is none.
-                let result = result.and_then(|_| Err(Failure::from(failed)));
-                return Executed {
-                    result,
-                    revision: seen,
-                };
             }
         }
     }
@@ -102,6 +74,60 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
     Executed {
         revision: ctx.view().revision(),
         result: Err(failure),
+    }
+}
+
+/// What became of an attempt.
+enum Finished<O: Operation> {
+    Done(Executed<O::Output>),
+    /// The call is to be decided anew.
+    Again(Box<(Ctx, O::Input)>),
+}
+
+/// Commits an attempt, and does what follows.
+async fn finish<O: Operation>(
+    ctx: Ctx,
+    input: O::Input,
+    attempt: Attempt<O::Output>,
+) -> Finished<O> {
+    let Attempt {
+        result,
+        mut batch,
+        insists,
+        depends,
+    } = attempt;
+    if depends || !batch.metadata().is_empty() || !batch.cells().is_empty() {
+        batch.require_all(ctx.view().reads());
+    }
+    match ctx.services().store.commit(batch).await {
+        Ok(committed) if insists && committed.cells.contains(&CellOutcome::Kept) => {
+            Finished::Again(Box::new((ctx, input)))
+        }
+        Ok(committed) => {
+            if let Ok(output) = &result {
+                ctx.committed();
+                let follow = pin!(O::follow(&ctx, &input, output));
+                if let Err(panicked) = CatchPanic(follow).await {
+                    log_failure::<O>(&ctx, &panicked);
+                }
+            }
+            Finished::Done(Executed {
+                result,
+                revision: committed.revision,
+            })
+        }
+        Err(CommitError::Conflict) => Finished::Again(Box::new((ctx.repeated(), input))),
+        Err(failed) => {
+            if result.is_ok() && matches!(failed, CommitError::Unknown { .. }) {
+                ctx.in_doubt();
+            }
+            ctx.log_uncommitted(O::NAME, &failed);
+            // A failure stays what it was; a success that cannot be recorded is none.
+            Finished::Done(Executed {
+                result: result.and_then(|_| Err(Failure::from(failed))),
+                revision: ctx.view().revision(),
+            })
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod session;
 mod settled;
 pub mod sources;
 mod told;
+mod unbroken;
 
 pub use bound_policy::{BoundPolicy, StoredPolicy};
 pub use call::call;

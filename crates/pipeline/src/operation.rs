@@ -142,9 +142,9 @@ pub trait Operation: fmt::Debug + Sized + Send + Sync + 'static {
         input: Self::Input,
     ) -> impl Future<Output = Result<Reply<Self::Output>, Self::Error>> + Send;
 
-    /// Goes on with what the call has begun, once it is durable: the answer waits for it. What is
-    /// interrupted here, by a crash or because the caller went away, the service must find and
-    /// finish in the background; what fails is not the call's failure.
+    /// Goes on with what the call has begun, once it is durable: the answer waits for it, and it
+    /// comes to its end also if the caller goes away. What a crash interrupts here the service must
+    /// find and finish in the background; what fails is not the call's failure.
     fn follow(
         _ctx: &Ctx,
         _input: &Self::Input,

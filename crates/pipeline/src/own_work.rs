@@ -138,9 +138,13 @@ impl OwnWork {
     pub async fn commit(self, mut batch: Batch) -> Result<Committed, CommitError> {
         batch.merge(self.ctx.take_effects());
         batch.require_all(self.ctx.view().reads());
-        let committed = self.ctx.services().store().commit(batch).await?;
-        self.ctx.committed();
-        Ok(committed)
+        let committed = self.ctx.services().store().commit(batch).await;
+        match &committed {
+            Ok(_) => self.ctx.committed(),
+            Err(CommitError::Unknown { .. }) => self.ctx.in_doubt(),
+            Err(_failed) => {}
+        }
+        committed
     }
 
     /// Commits the records of the calls and none of their changes.

@@ -1,16 +1,20 @@
 //! A running deployment without its network.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use audit::Record;
 use pipeline::{Caller, Ctx, Origin, Services};
 use serde_json::Value;
 use store::{Batch, View};
-use types::{AccountId, ManualClock, Region, RequestId};
+use types::{AccountId, Clock as _, ManualClock, Region, RequestId, SystemClock};
 
 use crate::{Operations, Outcome, Running};
+
+/// How long what goes on behind the calls may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Services, the operations that run on them, and the clock that they read.
 #[derive(Debug)]
@@ -118,6 +122,35 @@ impl Deployment {
             }
             (done, outcomes)
         }))
+    }
+
+    /// Calls `operation` as `caller`, whose client hangs up as soon as the call waits for something,
+    /// as for its commit; says whether it came to that before the answer.
+    pub fn hang_up(&self, caller: &Caller, operation: &str, input: Value) -> bool {
+        let mut call = self.begin(caller, operation, input);
+        self.block_on(async move {
+            let waits = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending())).await;
+            drop(call);
+            waits
+        })
+    }
+
+    /// Lets what goes on behind the calls come to its end.
+    pub fn settle(&self) {
+        let tasks = self.runtime.metrics();
+        self.until(|| tasks.num_alive_tasks() == 0);
+    }
+
+    /// Lets what goes on behind the calls go on until `done`.
+    pub fn until(&self, done: impl Fn() -> bool) {
+        let clock = SystemClock::new();
+        let end = clock.monotonic().0 + PATIENCE;
+        self.block_on(async {
+            while !done() {
+                assert!(clock.monotonic().0 < end, "something does not end");
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     fn begin(&self, caller: &Caller, operation: &str, input: Value) -> Running {

@@ -203,3 +203,20 @@ fn the_server_is_sealed_once_the_call_is_recorded_and_by_whom_policies_allow() {
     assert_eq!(records[0].event_name, "SealServer");
     assert_eq!(records[0].response_elements, json!({ "sealed": true }));
 }
+
+#[test]
+fn the_server_is_sealed_though_whoever_asked_for_it_hangs_up() {
+    let (world, fake) = world();
+    let mut calls = 0;
+    // The answer may come before anybody can hang up.
+    loop {
+        calls += 1;
+        if world.hang_up(&world.administrator, "SealServer", json!({})) {
+            break;
+        }
+    }
+    world.settle();
+    assert_eq!(fake.sealed.load(Ordering::Relaxed), calls);
+    let records = world.records_of(ACCOUNT.parse().unwrap());
+    assert_eq!(records[0].event_name, "SealServer");
+}
