@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use crate::Error;
 use crate::collections::Collection;
 use crate::data_keys::Fresh;
-use crate::meter::Charge;
 use crate::records::GroupRecord;
 
 /// A JSON body, written here and not by a serialiser.
@@ -17,7 +16,6 @@ use crate::records::GroupRecord;
 pub struct JsonBody {
     json: Vec<u8>,
     fresh: Fresh,
-    charges: Vec<Charge>,
 }
 
 /// The answer of a write, which has no body.
@@ -25,28 +23,20 @@ pub struct JsonBody {
 pub struct Written {
     #[serde(skip)]
     fresh: Fresh,
-    #[serde(skip)]
-    charge: Option<Charge>,
 }
 
 impl Written {
-    /// The answer of a request that has unwrapped `fresh` and costs `charge`.
-    pub(crate) fn new(fresh: Fresh, charge: Charge) -> Self {
-        Self {
-            fresh,
-            charge: Some(charge),
-        }
+    /// The answer of a request that has unwrapped `fresh`.
+    pub(crate) fn new(fresh: Fresh) -> Self {
+        Self { fresh }
     }
 }
 
 /// The pipeline hands an answer out once the commit is done: then what the request has
-/// unwrapped may serve others, and what it has used is taken.
+/// unwrapped may serve others. If nobody takes the answer, others unwrap it again.
 impl shapes::Output for Written {
     fn take_written(&mut self) -> Option<Vec<u8>> {
         self.fresh.keep();
-        if let Some(charge) = self.charge.take() {
-            charge.take();
-        }
         None
     }
 }
@@ -61,19 +51,12 @@ impl JsonBody {
         Self {
             json: Vec::with_capacity(capacity),
             fresh: Fresh::default(),
-            charges: Vec::new(),
         }
     }
 
     /// The body of a request that has unwrapped `fresh`.
     pub(crate) fn with_fresh(mut self, fresh: Fresh) -> Self {
         self.fresh = fresh;
-        self
-    }
-
-    /// The body of a request that costs `charges` when its commit is done.
-    pub(crate) fn with_charges(mut self, charges: Vec<Charge>) -> Self {
-        self.charges = charges;
         self
     }
 
@@ -278,7 +261,6 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
 impl shapes::Output for JsonBody {
     fn take_written(&mut self) -> Option<Vec<u8>> {
         self.fresh.keep();
-        self.charges.drain(..).for_each(Charge::take);
         Some(std::mem::take(&mut self.json))
     }
 }

@@ -161,9 +161,12 @@ impl Meter {
 }
 
 impl Charge {
-    /// Takes the units. Only for a request whose commit is done.
-    pub(crate) fn take(self) {
-        (self.meters).charge(&self.group, Side::Write, self.units, self.now);
+    /// Has the units taken once the call of `ctx` is committed, whether or not its caller waits for
+    /// that.
+    pub(crate) fn follows(self, ctx: &Ctx) {
+        ctx.afterwards(move || {
+            (self.meters).charge(&self.group, Side::Write, self.units, self.now);
+        });
     }
 
     /// The units, if they are of the group of this number.

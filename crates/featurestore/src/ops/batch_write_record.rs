@@ -98,16 +98,16 @@ impl Operation for BatchWriteRecord {
             }
         }
         runtime.outbox.count(ctx, &batch);
+        for charge in charges {
+            charge.follows(ctx);
+        }
         let mut body = JsonBody::default();
         body.raw(r#"{"Errors":"#);
         body.value(&errors)?;
         body.raw(r#","UnprocessedEntries":"#);
         body.value(&unprocessed)?;
         body.raw("}");
-        Ok(Reply::write(
-            body.with_fresh(keys.into_fresh()).with_charges(charges),
-            batch,
-        ))
+        Ok(Reply::write(body.with_fresh(keys.into_fresh()), batch))
     }
 
     fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {

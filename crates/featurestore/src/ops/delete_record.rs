@@ -69,7 +69,7 @@ impl Operation for DeleteRecord {
         let hard = input.deletion_mode == Some(DeletionMode::HardDelete);
         let key = opened.place(&identifier).await?;
         let tombstone = tombstone(&group, &identifier, &input.event_time);
-        let charge = meters.write(ctx, &group, tombstone.size());
+        meters.write(ctx, &group, tombstone.size()).follows(ctx);
         let there = runtime.cells.get(&key).await.map_err(Error::from)?;
         let there = there.map(|cell| *cell.header());
         let there = there.filter(|header| stores.online && !header.is_expired(ctx.time()));
@@ -82,10 +82,7 @@ impl Operation for DeleteRecord {
         }
         if !stores.online && !stores.offline {
             let nothing = Batch::new(Lane::Data);
-            return Ok(Reply::write(
-                Written::new(keys.into_fresh(), charge),
-                nothing,
-            ));
+            return Ok(Reply::write(Written::new(keys.into_fresh()), nothing));
         }
         let version = NewVersion {
             identifier: &identifier,
@@ -99,7 +96,7 @@ impl Operation for DeleteRecord {
         };
         let batch = opened.stage(version).await?;
         runtime.outbox.count(ctx, &batch);
-        let reply = Reply::write(Written::new(keys.into_fresh(), charge), batch);
+        let reply = Reply::write(Written::new(keys.into_fresh()), batch);
         // Whoever has written the record meanwhile: that may live longer.
         Ok(if hard { reply } else { reply.or_again() })
     }

@@ -73,7 +73,8 @@ impl Operation for PutRecord {
         let mut opened = Opened::new(ctx, runtime, &mut keys, &group).await?;
         let batch = opened.stage(accepted.version(stores, ttl)).await?;
         runtime.outbox.count(ctx, &batch);
-        Ok(Reply::write(Written::new(keys.into_fresh(), charge), batch))
+        charge.follows(ctx);
+        Ok(Reply::write(Written::new(keys.into_fresh()), batch))
     }
 
     fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {

@@ -107,9 +107,9 @@ impl Operation for UpdateRecord {
         };
         let batch = opened.stage(version).await?;
         runtime.outbox.count(ctx, &batch);
-        let charge = meters.write(ctx, group, merged.size());
+        meters.write(ctx, group, merged.size()).follows(ctx);
         // Whoever has written the record meanwhile: the changes are merged into that.
-        Ok(Reply::write(Written::new(keys.into_fresh(), charge), batch).or_again())
+        Ok(Reply::write(Written::new(keys.into_fresh()), batch).or_again())
     }
 
     fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {

@@ -1,4 +1,4 @@
-//! A store whose next commits fail as a test says.
+//! A store whose next commits fail, or are held up, as a test says.
 
 use std::collections::VecDeque;
 use std::ops::Bound;
@@ -9,24 +9,58 @@ use store::{
     AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Log, LogCursor,
     LogEntry, Revision, Snapshot, Space, Store,
 };
+use tokio::sync::Notify;
 
 /// What the next commits end with, and what the last one depended on.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    next: Mutex<VecDeque<Option<CommitError>>>,
+    next: Mutex<VecDeque<Next>>,
     conditions: AtomicUsize,
+}
+
+/// What becomes of a commit.
+#[derive(Debug)]
+enum Next {
+    Succeeds,
+    Fails(CommitError),
+    /// It is durable, and its caller hears of it when this is told.
+    Unheard(Arc<Notify>),
+    /// It is handed to the store when this is told.
+    Held(Arc<Notify>),
 }
 
 impl Faults {
     /// Makes one more of the next commits fail with `error`.
     pub(crate) fn add(&self, error: CommitError) {
-        self.next.lock().unwrap().push_back(Some(error));
+        self.next.lock().unwrap().push_back(Next::Fails(error));
+    }
+
+    /// Makes one more of the next commits durable without its caller hearing of it, until the
+    /// result is told.
+    pub(crate) fn unheard(&self) -> Arc<Notify> {
+        let told = Arc::new(Notify::new());
+        let next = Next::Unheard(Arc::clone(&told));
+        self.next.lock().unwrap().push_back(next);
+        told
+    }
+
+    /// Holds one more of the next commits up, until the result is told.
+    pub(crate) fn held(&self) -> Arc<Notify> {
+        let told = Arc::new(Notify::new());
+        let next = Next::Held(Arc::clone(&told));
+        self.next.lock().unwrap().push_back(next);
+        told
     }
 
     /// Lets so many more of the next commits succeed.
     pub(crate) fn skip(&self, commits: usize) {
         let mut next = self.next.lock().unwrap();
-        next.extend(std::iter::repeat_n(None, commits));
+        next.extend(std::iter::repeat_with(|| Next::Succeeds).take(commits));
+    }
+
+    /// Whether nothing is left to come.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next.lock().unwrap().is_empty()
     }
 
     /// How much must not have changed since it was read for the last commit to succeed.
@@ -46,8 +80,17 @@ impl Store for FaultyStore {
         let conditions = batch.preconditions().len();
         self.faults.conditions.store(conditions, Ordering::Relaxed);
         match self.faults.next.lock().unwrap().pop_front() {
-            Some(Some(error)) => Box::pin(std::future::ready(Err(error))),
-            Some(None) | None => self.inner.commit(batch),
+            Some(Next::Fails(error)) => Box::pin(std::future::ready(Err(error))),
+            Some(Next::Succeeds) | None => self.inner.commit(batch),
+            Some(Next::Unheard(told)) => Box::pin(async move {
+                let outcome = self.inner.commit(batch).await;
+                told.notified().await;
+                outcome
+            }),
+            Some(Next::Held(told)) => Box::pin(async move {
+                told.notified().await;
+                self.inner.commit(batch).await
+            }),
         }
     }
 

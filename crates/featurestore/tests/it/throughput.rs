@@ -145,6 +145,16 @@ fn a_write_that_fails_takes_nothing() {
 }
 
 #[test]
+fn a_write_whose_client_hangs_up_is_paid_for() {
+    let world = world(1, 1);
+    let told = world.faults.unheard();
+    assert!(world.hang_up(&world.administrator, "PutRecord", sized("a", 0)));
+    told.notify_one();
+    world.settle();
+    check_throttled(world.call("PutRecord", sized("b", 0)), "write");
+}
+
+#[test]
 fn changes_of_a_group_do_not_give_units_back() {
     let world = world(1, 1);
     world.ok("PutRecord", sized("a", 0));
