@@ -86,27 +86,12 @@ pub(crate) async fn create(
         .ok_or_else(|| Error::broken("KMS made a grant without an id"))
 }
 
-/// Retires the grants of a group that is deleted, and any that were made in their place, in the
-/// service's own name.
+/// Retires the grant of `group` on `key`, and any that were made in its place, in the service's own
+/// name: the group is deleted, has moved away from the key, or was not made under it.
 ///
 /// A grant that is gone is no failure. One that KMS does not let go stays behind: it is bound
-/// to a group that is no more, and the log names it.
-pub(crate) async fn retire(ctx: &Ctx, group: &GroupRecord) {
-    for key in group.kms_keys() {
-        for (grant, request) in standing(ctx.view(), group, key) {
-            let by = ctx.in_own_name(Service::SageMaker, group.arn.clone());
-            let call = pipeline::call::<kms::RetireGrant>(by, request);
-            if let Err(failure) = Box::pin(call).await {
-                let (group, code) = (&group.arn, failure.code.as_ref());
-                warn!(%group, %key, grant, code, "the grant of a deleted group could not be retired");
-            }
-        }
-    }
-}
-
-/// Retires the grant of `group` on a key that it has moved away from or was not made under, as
-/// [`retire`] does.
-pub(crate) async fn retire_own(work: &OwnWork, group: &GroupRecord, key: &Arn) {
+/// to this very group, and the log names it.
+pub(crate) async fn retire(work: &OwnWork, group: &GroupRecord, key: &Arn) {
     for (grant, request) in standing(work.view(), group, key) {
         if let Err(failure) = Box::pin(work.call::<kms::RetireGrant>(request)).await {
             let (group, code) = (&group.arn, failure.code.as_ref());

@@ -5,8 +5,9 @@
 //! A group is made by one commit, with its keys and its grant, and is `Creating`. The service then
 //! sees, in its own name, whether it may maintain it, and makes it `Created` or `CreateFailed`; of
 //! the latter nothing is left but the name and the reason. An update is noted by one commit and
-//! made by the next, likewise. A group is deleted by one commit that
-//! takes its keys and grants, and is `Deleting` until its cells are gone, and it with them.
+//! made by the next, likewise. A group is deleted by one commit that makes it `Deleting`: from then
+//! on nothing is written to it. The next takes its keys and grants, unless records of it wait for the
+//! offline store, and it is `Deleting` until its cells are gone, and it with them.
 
 use std::sync::Arc;
 
@@ -19,8 +20,10 @@ use crate::key_records::GROUP_KEYS;
 use crate::maintenance::{Undone, purge_group};
 use crate::ops::MOST_REASON;
 use crate::pending::Update;
-use crate::records::{GROUPS, GroupRecord, PURGES, PurgeRecord, Status, group_row, number_row};
-use crate::{Error, Runtime, grant, upkeep};
+use crate::records::{
+    DRAINS, DrainRecord, GROUPS, GroupRecord, PURGES, PurgeRecord, Status, group_row, number_row,
+};
+use crate::{Error, Runtime, grant, outbox, upkeep};
 
 /// How many steps of removing cells an answer waits for.
 const PATIENCE: usize = 16;
@@ -123,7 +126,7 @@ async fn try_advance(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
             // Nothing is left that could be used.
             batch.delete(&GROUP_KEYS, number_row(group.number));
             for key in group.kms_keys() {
-                grant::retire_own(&work, &group, key).await;
+                grant::retire(&work, &group, key).await;
             }
         }
         (_, None) => {
@@ -140,6 +143,65 @@ async fn try_advance(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
         info!(group = %arn, reason, "a feature group could not be created or updated");
         stopped.record(services, &group).await;
     }
+    Ok(())
+}
+
+/// Takes what opens the records of a group that is being deleted: its wrapped keys and its grants.
+/// While records of it wait for the offline store both stay, and the group as it was with them.
+///
+/// Done once; what a crash keeps it from, the next call does.
+pub(crate) async fn release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<(), Error> {
+    for _ in 0..ATTEMPTS {
+        match try_release(services, purge).await {
+            Err(Error::Online(online::Error::Commit(CommitError::Conflict))) => {}
+            outcome => return outcome,
+        }
+    }
+    Err(online::Error::Commit(CommitError::Conflict).into())
+}
+
+async fn try_release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<(), Error> {
+    let snapshot = services.store().snapshot();
+    let row = purge.arn.as_ref().and_then(row_of);
+    let Some(found) = row.as_ref().and_then(|row| snapshot.get(&GROUPS, row)) else {
+        return Ok(());
+    };
+    let place = number_row(purge.number);
+    let released = snapshot.get(&DRAINS, &place).is_some()
+        || (snapshot.get(&GROUP_KEYS, &place).is_none() && found.record.keys.is_none());
+    if released || found.record.number != purge.number {
+        return Ok(());
+    }
+    let group = found.record;
+    let source = group.arn.clone();
+    let work = OwnWork::changing(services, Service::SageMaker, &group.region, source);
+    let group = work.view().get_shared(&GROUPS, &group.row());
+    // INVARIANT: what this sees is the group as it is being deleted, and that is a precondition of
+    // the commit. Nothing is written to it since, so what the log does not hold now it never will.
+    let Some(group) = group.filter(|group| {
+        group.number == purge.number
+            && matches!(group.status, Status::Deleting | Status::DeleteFailed)
+    }) else {
+        return Ok(());
+    };
+    let mut batch = Batch::new(Lane::Metadata);
+    if group.offline.is_some() && outbox::waits(&**services.store(), group.number)? {
+        let group = group.to_change();
+        batch.put(&DRAINS, place, DrainRecord { group });
+    } else {
+        for key in group.kms_keys() {
+            grant::retire(&work, &group, key).await;
+        }
+        if work.view().get(&GROUP_KEYS, &place).is_some() {
+            batch.delete(&GROUP_KEYS, place);
+        }
+        if group.keys.is_some() {
+            let mut changed = group.to_change();
+            changed.keys = None;
+            batch.put(&GROUPS, changed.row(), changed);
+        }
+    }
+    work.commit(batch).await.map_err(online::Error::Commit)?;
     Ok(())
 }
 

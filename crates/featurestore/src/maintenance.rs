@@ -40,7 +40,7 @@ const MOST_UNDONE: usize = 64;
 /// A group under a customer's key is touched only if its grant lets the service use that key:
 /// if not, its expired records stay where they are, invisible, and the log, the audit trail
 /// and `DescribeFeatureGroup` say so. What is left of a deleted group is removed without:
-/// its grant went with it, and nothing can read it.
+/// nobody can read it.
 ///
 /// The server calls it every second or so. Returns what could not be done, which holds up
 /// nothing else: that, and what a restart interrupted, the next call finds and goes on with.
@@ -146,7 +146,7 @@ async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
 
 /// Removes what is left of deleted groups, a share of the steps each: one that cannot be removed
 /// holds up no other.
-async fn purge(services: &Services, runtime: &Runtime) -> Vec<Undone> {
+async fn purge(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
     let snapshot = services.store().snapshot();
     let all = Key::of(&[]);
     let (mut steps, mut undone, end) = (STEPS, Vec::new(), until(services));
@@ -164,15 +164,19 @@ async fn purge(services: &Services, runtime: &Runtime) -> Vec<Undone> {
     undone
 }
 
-/// Removes cells of a deleted group, so many steps at most, and the group with the last.
+/// Takes the keys and grants of a deleted group, then its cells, so many steps at most, and the group
+/// with the last.
 ///
 /// A store that takes no writes now is no failure of the deletion.
 pub(crate) async fn purge_group(
-    services: &Services,
+    services: &Arc<Services>,
     runtime: &Runtime,
     purge: &PurgeRecord,
     steps: &mut usize,
 ) -> Result<(), Error> {
+    if let Err(failed) = lifecycle::release(services, purge).await {
+        return stuck(services, purge, failed).await;
+    }
     let group = online::GroupNumber(purge.number);
     runtime
         .keys
@@ -184,15 +188,7 @@ pub(crate) async fn purge_group(
         match runtime.cells.purge(group, STEP).await {
             Ok(purged) if !purged.more => break,
             Ok(_more) => {}
-            Err(failed) => {
-                let failed = Error::from(failed);
-                if failed.kind() == ErrorKind::Internal
-                    && let Some(batch) = lifecycle::delete_failed(services, purge, &failed)
-                {
-                    commit(services, batch).await?;
-                }
-                return Err(failed);
-            }
+            Err(failed) => return stuck(services, purge, failed.into()).await,
         }
         *steps = steps.saturating_sub(1);
         own = own.saturating_sub(1);
@@ -202,6 +198,16 @@ pub(crate) async fn purge_group(
     }
     runtime.meters.forget(purge.number);
     commit(services, lifecycle::deleted(services, purge)).await
+}
+
+/// Has the group say that its deletion has `failed`, and says so.
+async fn stuck(services: &Services, purge: &PurgeRecord, failed: Error) -> Result<(), Error> {
+    if failed.kind() == ErrorKind::Internal
+        && let Some(batch) = lifecycle::delete_failed(services, purge, &failed)
+    {
+        commit(services, batch).await?;
+    }
+    Err(failed)
 }
 
 async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {

@@ -5,6 +5,9 @@
 //! grant. Groups without an online store have their data keys under the AWS owned key. Entries
 //! are appended to a log in segments of time, one stream for each group, and never changed.
 //!
+//! Whether something waits for a group, the log itself says ([`waits`]): on that it depends whether
+//! keys may go.
+//!
 //! How much waits is counted in memory; what was appended in segments that are over is summed up
 //! in the metadata ([`Outbox::close_segments`]), so that only the last ones are read at a start.
 
@@ -203,10 +206,10 @@ impl Outbox {
     }
 
     /// Counts the entries of `batch`, with which the call of `ctx` succeeds: at once against the
-    /// budget, and as waiting once they are durable.
+    /// budget, and as waiting once they are durable, or may be.
     pub(crate) fn count(self: &Arc<Self>, ctx: &Ctx, batch: &Batch) {
         if let Some(admission) = self.admit(ctx.time(), batch) {
-            ctx.afterwards(move || admission.keep());
+            ctx.afterwards_or_in_doubt(move || admission.keep());
         }
     }
 
@@ -317,6 +320,31 @@ impl Drop for Admission {
     }
 }
 
+/// Whether anything waits for the group of this number: the log says so, which holds whatever was
+/// committed before, counted or not.
+///
+/// What is damaged waits too. Fails if the log cannot be read.
+pub(crate) fn waits(store: &dyn Store, number: u64) -> Result<bool, Error> {
+    match store.log_oldest_first(&OUTBOX, stream_of(number)?, None, 1) {
+        Ok(first) => Ok(!first.is_empty()),
+        Err(store::Error::Damaged { .. }) => Ok(true),
+        Err(failed) => Err(unread(failed)),
+    }
+}
+
+/// Behind everything in the segment.
+fn end_of(segment: u64) -> LogCursor {
+    LogCursor {
+        segment,
+        revision: u64::MAX,
+        index: u32::MAX,
+    }
+}
+
+fn unread(failed: store::Error) -> Error {
+    Error::internal("the outbox of the offline stores cannot be read", failed)
+}
+
 /// The streams that may have entries: of groups with an offline store, and of deleted ones whose
 /// entries wait.
 fn streams(snapshot: &Snapshot) -> Vec<u32> {
@@ -350,11 +378,7 @@ fn segments_of(
             segments.insert(u64::from_be_bytes(number), *sum.record);
         }
     }
-    let mut after = segments.keys().last().map(|segment| LogCursor {
-        segment: *segment,
-        revision: u64::MAX,
-        index: u32::MAX,
-    });
+    let mut after = segments.keys().last().map(|segment| end_of(*segment));
     loop {
         let page = store.log_oldest_first(&OUTBOX, stream, after, PAGE)?;
         for entry in &page {

@@ -215,7 +215,7 @@ pub enum Status {
     Created,
     /// The service cannot use its key: nothing but its name is left.
     CreateFailed,
-    /// Its keys and its grant are gone; its records are being removed.
+    /// Nothing reads or writes it any more; its keys, its grant and its records are being removed.
     Deleting,
     /// The same, and removing them has failed; it is tried again.
     DeleteFailed,

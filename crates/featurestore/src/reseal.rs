@@ -299,7 +299,7 @@ impl Step {
             .kms_keys()
             .skip(usize::from(group.online.key.is_some()))
         {
-            grant::retire_own(&work, &group, key).await;
+            grant::retire(&work, &group, key).await;
         }
         let mut batch = Batch::new(Lane::Metadata);
         batch.put(&GROUP_KEYS, place.clone(), keys);

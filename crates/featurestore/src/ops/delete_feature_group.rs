@@ -9,20 +9,19 @@ use types::Service;
 
 use crate::actions::DELETE_FEATURE_GROUP;
 use crate::event::Fields;
-use crate::key_records::{GROUP_KEYS, KEY_USES, RENEWALS};
+use crate::key_records::{KEY_USES, RENEWALS};
 use crate::name::Found;
-use crate::records::{DRAINS, DrainRecord, GROUPS, PURGES, PurgeRecord, Status, number_row};
-use crate::{Error, Runtime, grant, lifecycle};
+use crate::records::{GROUPS, PURGES, PurgeRecord, Status, number_row};
+use crate::{Error, lifecycle};
 
-/// Deletes the group with this name; its records are inaccessible at once, and its wrapped keys
-/// gone.
+/// Deletes the group with this name; its records are inaccessible at once.
 ///
-/// It is `Deleting` while its cells are removed: of a few thousand the answer waits for that, the
-/// rest is done in the background, before and after a restart. Then the name is free again; a new
-/// group of that name has another number, other keys and another grant, and is shared with nobody.
-/// The service retires the group's grant, for which nobody needs a right. If records of the group
-/// still wait for its offline store, grant and keys stay until they are there. What the offline
-/// store has stays. Deleting it again meanwhile changes nothing.
+/// It is `Deleting` while the service takes its wrapped keys, retires its grant, for which nobody
+/// needs a right, and removes its cells: of a few thousand the answer waits for that, the rest is
+/// done in the background, before and after a restart. Then the name is free again; a new group of
+/// that name has another number, other keys and another grant, and is shared with nobody. If
+/// records of the group still wait for its offline store, grant and keys stay until they are there.
+/// What the offline store has stays. Deleting it again meanwhile changes nothing.
 /// Fails with `ResourceNotFound` if there is no such group.
 #[derive(Debug)]
 pub struct DeleteFeatureGroup;
@@ -54,26 +53,16 @@ impl Operation for DeleteFeatureGroup {
         if matches!(group.status, Status::Deleting | Status::DeleteFailed) {
             return Ok(Reply::write(Empty {}, Batch::default()));
         }
+        // INVARIANT: from this commit on nothing is written to the group, for every write depends on
+        // its row. Only after it can be told whether anything waits for the offline store, and so
+        // whether its keys and its grant may go: that is the next commit's (`lifecycle::release`).
         let mut batch = Batch::new(Lane::Metadata);
-        let waits = ctx.part::<Runtime>()?.outbox.of_group(group.number).entries > 0;
-        if waits {
-            let drain = DrainRecord {
-                group: group.to_change(),
-            };
-            batch.put(&DRAINS, number_row(group.number), drain);
-        } else {
-            grant::retire(ctx, group).await;
-        }
         let purge = PurgeRecord {
             number: group.number,
             arn: Some(group.arn.clone()),
         };
         let place = number_row(group.number);
         ram::forget(&mut batch, ctx.view(), &group.arn, ctx.time());
-        // Without its wrapped keys nothing of the group can be read any more.
-        if !waits && ctx.view().get(&GROUP_KEYS, &place).is_some() {
-            batch.delete(&GROUP_KEYS, place.clone());
-        }
         if ctx.view().get(&RENEWALS, &place).is_some() {
             batch.delete(&RENEWALS, place.clone());
         }
@@ -81,7 +70,7 @@ impl Operation for DeleteFeatureGroup {
             batch.delete(&KEY_USES, place);
         }
         let mut deleting = group.to_change();
-        (deleting.status, deleting.failure, deleting.keys) = (Status::Deleting, None, None);
+        (deleting.status, deleting.failure) = (Status::Deleting, None);
         batch.put(&GROUPS, deleting.row(), deleting);
         batch.put(&PURGES, purge.row(), purge);
         Ok(Reply::write(Empty {}, batch))

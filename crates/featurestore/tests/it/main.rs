@@ -27,4 +27,5 @@ mod tags;
 mod throttled_keys;
 mod throughput;
 mod updates;
+mod waiting;
 mod world;

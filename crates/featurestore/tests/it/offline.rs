@@ -79,7 +79,7 @@ pub(crate) fn waiting(world: &World, number: u32) -> Vec<LogEntry> {
     entries.unwrap()
 }
 
-fn put(world: &World, name: &str, at: u32, stores: Option<Value>) -> Outcome {
+pub(crate) fn put(world: &World, name: &str, at: u32, stores: Option<Value>) -> Outcome {
     let mut input = json!({
         "FeatureGroupName": name, "Record": record(&[("id", "a"), ("at", &day(at))]),
     });
@@ -689,7 +689,7 @@ fn what_waits_is_counted_and_survives_a_restart() {
     assert_eq!(diagnosed(&world)["OfflineStore"]["WaitingRecords"], 3);
 }
 
-fn diagnosed(world: &World) -> Value {
+pub(crate) fn diagnosed(world: &World) -> Value {
     let found = world.ok("DiagnoseFeatureGroups", json!({}));
     found["FeatureGroups"][0].clone()
 }
@@ -726,50 +726,6 @@ fn a_full_outbox_refuses_and_loses_nothing() {
         json!([{ "FeatureGroupName": "g", "Record": record(&[("id", "a"), ("at", &day(21))]) }]);
     let answer = world.ok("BatchWriteRecord", json!({ "Entries": entries }));
     assert_eq!(answer["Errors"][0]["ErrorCode"], "ServiceUnavailable");
-}
-
-#[test]
-fn a_failed_commit_takes_no_room() {
-    let world = World::with(featurestore::Options {
-        outbox_budget: 600,
-        ..featurestore::Options::default()
-    });
-    prepare(&world, &[]);
-    create(&world, both("g", None)).unwrap();
-    for _ in 0..5 {
-        let old = put(&world, "missing", 1, None);
-        assert!(old.is_err());
-        let late = delete("g", "a", "2026", None);
-        assert!(world.call("DeleteRecord", late).is_err());
-    }
-    put(&world, "g", 1, None).unwrap();
-}
-
-#[test]
-fn the_grant_of_a_deleted_group_stays_until_its_records_are_offline() {
-    let world = world(&[]);
-    let key = world.key();
-    let grants = || world.ok("ListGrants", json!({ "KeyId": key }))["Grants"].clone();
-    let request = |name: &str| {
-        let mut request = both(name, None);
-        request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": key });
-        request
-    };
-    create(&world, request("empty")).unwrap();
-    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "empty" }));
-    assert_eq!(grants(), json!([]));
-    create(&world, request("full")).unwrap();
-    put(&world, "full", 1, None).unwrap();
-    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "full" }));
-    world.maintain();
-    assert_eq!(grants().as_array().unwrap().len(), 1);
-    assert_eq!(waiting(&world, 2).len(), 1);
-    create(&world, request("full")).unwrap();
-    assert_eq!(
-        grants().as_array().unwrap().len(),
-        2,
-        "a new group gets another"
-    );
 }
 
 #[test]

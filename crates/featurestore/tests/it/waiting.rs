@@ -1,0 +1,218 @@
+//! What waits for the offline store, whoever goes away meanwhile, and the keys that it is under.
+
+use featurestore::Options;
+use serde_json::{Value, json};
+use store::{CommitError, KeyBuilder};
+
+use crate::offline::{both, create, diagnosed, only, prepare, put, waiting, world};
+use crate::world::{World, check_refused, day, delete, record};
+
+/// The request for a group with both stores, whose online store is under `key`.
+fn under(name: &str, key: &str) -> Value {
+    let mut request = both(name, None);
+    request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": key });
+    request
+}
+
+/// What [`put`] sends.
+fn sent(name: &str, at: u32) -> Value {
+    json!({ "FeatureGroupName": name, "Record": record(&[("id", "a"), ("at", &day(at))]) })
+}
+
+fn named(name: &str) -> Value {
+    json!({ "FeatureGroupName": name })
+}
+
+fn grants(world: &World, key: &str) -> usize {
+    let listed = world.ok("ListGrants", json!({ "KeyId": key }));
+    listed["Grants"].as_array().unwrap().len()
+}
+
+/// Whether the wrapped keys of the group of this number are there.
+fn has_keys(world: &World, number: u64) -> bool {
+    let tables = featurestore::tables().into_iter();
+    let mut keys = tables.filter(|table| table.name() == "feature_group_keys");
+    let row = KeyBuilder::default().number(number).build();
+    let snapshot = world.services.store().snapshot();
+    snapshot.row_revision(keys.next().unwrap(), &row).is_some()
+}
+
+fn counted(world: &World) -> u64 {
+    let shown = diagnosed(world);
+    let records = shown["OfflineStore"]["WaitingRecords"].as_u64();
+    records.unwrap()
+}
+
+#[test]
+fn a_failed_commit_takes_no_room() {
+    let world = World::with(Options {
+        outbox_budget: 600,
+        ..Options::default()
+    });
+    prepare(&world, &[]);
+    create(&world, both("g", None)).unwrap();
+    for _ in 0..5 {
+        world.faults.add(CommitError::Busy);
+        let refused = put(&world, "g", 1, None).unwrap_err();
+        assert_eq!(refused.code, "ServiceUnavailable");
+    }
+    put(&world, "g", 1, None).unwrap();
+    assert_eq!(counted(&world), 1);
+}
+
+#[test]
+fn what_may_be_durable_counts() {
+    let world = world(&[]);
+    create(&world, both("g", None)).unwrap();
+    let reason = "the disk".to_owned();
+    world.faults.add(CommitError::Unknown { reason });
+    assert!(put(&world, "g", 1, None).is_err());
+    assert_eq!(counted(&world), 1);
+}
+
+#[test]
+fn what_a_client_that_hangs_up_has_written_counts() {
+    let world = world(&[]);
+    create(&world, both("g", None)).unwrap();
+    let told = world.faults.unheard();
+    assert!(world.hang_up(&world.administrator, "PutRecord", sent("g", 1)));
+    told.notify_one();
+    world.settle();
+    assert_eq!((counted(&world), waiting(&world, 1).len()), (1, 1));
+}
+
+#[test]
+fn the_grant_of_a_deleted_group_stays_until_its_records_are_offline() {
+    let world = world(&[]);
+    let key = world.key();
+    let grants = || world.ok("ListGrants", json!({ "KeyId": key }))["Grants"].clone();
+    let request = |name: &str| {
+        let mut request = both(name, None);
+        request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": key });
+        request
+    };
+    create(&world, request("empty")).unwrap();
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "empty" }));
+    assert_eq!(grants(), json!([]));
+    create(&world, request("full")).unwrap();
+    put(&world, "full", 1, None).unwrap();
+    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "full" }));
+    world.maintain();
+    assert_eq!(grants().as_array().unwrap().len(), 1);
+    assert_eq!(waiting(&world, 2).len(), 1);
+    create(&world, request("full")).unwrap();
+    assert_eq!(
+        grants().as_array().unwrap().len(),
+        2,
+        "a new group gets another"
+    );
+}
+
+#[test]
+fn what_was_committed_and_not_counted_keeps_the_keys_of_a_deleted_group() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, under("g", &key)).unwrap();
+    let told = world.faults.unheard();
+    assert!(world.hang_up(&world.administrator, "PutRecord", sent("g", 1)));
+    world.until(|| waiting(&world, 1).len() == 1);
+    assert_eq!(counted(&world), 0);
+    world.ok("DeleteFeatureGroup", named("g"));
+    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (1, true));
+    told.notify_one();
+    world.settle();
+    let world = world.restarted();
+    world.maintain();
+    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (1, true));
+    create(&world, under("g", &key)).unwrap();
+}
+
+#[test]
+fn a_write_before_the_deletion_keeps_the_keys_and_one_behind_it_is_refused() {
+    let requests: [fn(&str, &str) -> Value; 2] = [under, |name, _key| only(name, None)];
+    for request in requests {
+        let world = world(&[]);
+        let key = world.key();
+        create(&world, request("before", &key)).unwrap();
+        create(&world, request("behind", &key)).unwrap();
+        let made = grants(&world, &key);
+        // The deletion is decided, and then there is a write.
+        let told = world.faults.held();
+        assert!(world.hang_up(&world.administrator, "DeleteFeatureGroup", named("before")));
+        put(&world, "before", 1, None).unwrap();
+        told.notify_one();
+        world.settle();
+        assert_eq!((grants(&world, &key), has_keys(&world, 1)), (made, true));
+        // The write is decided, and then there is the deletion.
+        let told = world.faults.held();
+        assert!(world.hang_up(&world.administrator, "PutRecord", sent("behind", 1)));
+        world.ok("DeleteFeatureGroup", named("behind"));
+        told.notify_one();
+        world.settle();
+        let left = made.saturating_sub(1);
+        assert_eq!((grants(&world, &key), has_keys(&world, 2)), (left, false));
+        assert_eq!([1, 2].map(|number| waiting(&world, number).len()), [1, 0]);
+    }
+}
+
+#[test]
+fn between_the_commits_of_a_deletion_nothing_is_written() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, under("g", &key)).unwrap();
+    world.faults.skip(1);
+    let told = world.faults.held();
+    assert!(world.hang_up(&world.administrator, "DeleteFeatureGroup", named("g")));
+    let deleting = || {
+        let shown = world.call("DescribeFeatureGroup", named("g")).unwrap();
+        shown["FeatureGroupStatus"] == "Deleting"
+    };
+    world.until(|| world.faults.is_empty());
+    assert!(deleting());
+    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (1, true));
+    check_refused(
+        put(&world, "g", 1, None),
+        "ValidationError",
+        "being deleted",
+    );
+    told.notify_one();
+    world.settle();
+    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (0, false));
+}
+
+#[test]
+fn writes_beside_a_deletion_are_refused_or_keep_the_keys() {
+    let world = world(&[]);
+    for round in 1..=20_u32 {
+        let key = world.key();
+        create(&world, under("g", &key)).unwrap();
+        let put = |_| ("PutRecord", sent("g", 1));
+        let mut calls: Vec<_> = (0..8).map(put).collect();
+        let place = usize::try_from(round % 9).unwrap();
+        calls.insert(place, ("DeleteFeatureGroup", named("g")));
+        let mut outcomes = world.call_together(&world.administrator, calls);
+        outcomes.remove(place).unwrap();
+        world.settle();
+        let taken = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!(waiting(&world, round).len(), taken);
+        assert_eq!(grants(&world, &key), usize::from(taken > 0));
+        assert_eq!(has_keys(&world, round.into()), taken > 0);
+    }
+}
+
+#[test]
+fn a_deletion_that_stops_between_its_commits_goes_on() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, under("g", &key)).unwrap();
+    world.faults.skip(1);
+    world.faults.add(CommitError::Busy);
+    world.ok("DeleteFeatureGroup", named("g"));
+    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (1, true));
+    let shown = world.ok("DescribeFeatureGroup", named("g"));
+    assert_eq!(shown["FeatureGroupStatus"], "Deleting");
+    let world = world.restarted();
+    world.maintain();
+    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (0, false));
+    create(&world, under("g", &key)).unwrap();
+}
