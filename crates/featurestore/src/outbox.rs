@@ -5,8 +5,8 @@
 //! grant. Groups without an online store have their data keys under the AWS owned key. Entries
 //! are appended to a log in segments of time, one stream for each group, and never changed.
 //!
-//! Whether something waits for a group, the log itself says ([`waits`]): on that it depends whether
-//! keys may go.
+//! Whether something waits for a group, and under which data keys, the log itself says ([`waits`],
+//! [`oldest_data_key`]): on that it depends whether keys may go.
 //!
 //! How much waits is counted in memory; what was appended in segments that are over is summed up
 //! in the metadata ([`Outbox::close_segments`]), so that only the last ones are read at a start.
@@ -329,6 +329,34 @@ pub(crate) fn waits(store: &dyn Store, number: u64) -> Result<bool, Error> {
         Ok(first) => Ok(!first.is_empty()),
         Err(store::Error::Damaged { .. }) => Ok(true),
         Err(failed) => Err(unread(failed)),
+    }
+}
+
+/// The lowest number of the data keys that what waits for the group of this number is under; none
+/// if nothing waits.
+///
+/// Fails if the log cannot be read.
+pub(crate) fn oldest_data_key(store: &dyn Store, number: u64) -> Result<Option<u32>, Error> {
+    // What is damaged tells nothing, and keeps every key.
+    const ALL: Option<u32> = Some(0);
+    let (stream, mut after, mut oldest) = (stream_of(number)?, None, None);
+    // INVARIANT: the entries of a segment stand in the order of their commits, and each was
+    // committed while its data key was the group's newest: of a segment, the first says enough.
+    loop {
+        let mut first = match store.log_oldest_first(&OUTBOX, stream, after, 1) {
+            Ok(first) => first,
+            Err(store::Error::Damaged { .. }) => return Ok(ALL),
+            Err(failed) => return Err(unread(failed)),
+        };
+        let Some(first) = first.pop() else {
+            return Ok(oldest);
+        };
+        let Ok(entry) = Entry::read(&first.payload) else {
+            return Ok(ALL);
+        };
+        let data_key = entry.cell.header().data_key;
+        oldest = Some(oldest.unwrap_or(data_key).min(data_key));
+        after = Some(end_of(first.cursor.segment));
     }
 }
 

@@ -53,8 +53,11 @@ pub(crate) async fn begin_due(services: &Arc<Services>, runtime: &Runtime) -> Ve
     let rows = snapshot.scan(&GROUPS, &everywhere);
     let due = rows.filter(|(_, row)| is_due(&snapshot, row.record, runtime.renewal, now));
     let able = due.filter(|(_, row)| {
-        // What the last look found is no permission; it only saves asking in vain.
-        runtime.upkeep.reason(row.record).is_none() && upkeep::check(services, row.record).is_ok()
+        // What the last look found is no permission; it only saves asking in vain. Of a group that
+        // is moving it may be about a former key.
+        let group = row.record;
+        let worth_asking = !group.former.is_empty() || runtime.upkeep.reason(group).is_none();
+        worth_asking && upkeep::check(services, group).is_ok()
     });
     let due: Vec<Key> = able.take(MOST).map(|(row, _)| row.clone()).collect();
     let mut undone = Vec::new();
@@ -72,12 +75,13 @@ pub(crate) async fn begin_due(services: &Arc<Services>, runtime: &Runtime) -> Ve
     undone
 }
 
-/// Whether the newest data key of `group` is due, and no renewal under way.
+/// Whether the newest data key of `group` is due, and no renewal under way. One that is through and
+/// has left records that cannot be sealed anew puts off no other.
 fn is_due(snapshot: &Snapshot, group: &GroupRecord, limits: RenewalLimits, now: Timestamp) -> bool {
     let due = group.data_key_made.saturating_add(limits.age) <= now
         || sealed(snapshot, group) >= limits.records;
-    due && group.status == Status::Created
-        && snapshot.get(&RENEWALS, &number_row(group.number)).is_none()
+    let last = snapshot.get(&RENEWALS, &number_row(group.number));
+    due && group.status == Status::Created && last.is_none_or(|row| row.record.again.is_some())
 }
 
 /// How many records the newest data key of `group` has sealed.
@@ -126,7 +130,8 @@ async fn new_keys(work: &OwnWork, group: &GroupRecord) -> Result<Batch, Error> {
     let wrapping = Wrapping::of(group);
     let mut keys = group.keys(work.view())?.clone();
     let wrapped = wrapping.new_key_own(work).await?;
-    keys.index_key = wrapping.again_own(work, (group, &keys.index_key)).await?;
+    let index_key = (wrapping.key, &keys.index_key);
+    keys.index_key = wrapping.anew_own(work, group, index_key).await?;
     let number = next_data_key(group)?;
     keys.data_keys.push(WrappedKey { number, wrapped });
     let mut changed = group.to_change();

@@ -2,6 +2,9 @@
 //! and when a group moves to another KMS key. What is left then of older keys and of grants on
 //! former KMS keys is retired.
 //!
+//! What waits for the offline store is not sealed anew: the data keys that it is under stay, and come
+//! under the KMS key that the group is under now.
+//!
 //! One round goes through all cells of a group, in bounded steps. Nothing is written under an older
 //! key while it lasts: every write depends on the group's row, which names the newest. Where a
 //! round has come to is stored, so that it goes on after a restart; a step that was made and not
@@ -19,10 +22,11 @@ use store::{Batch, CellOutcome, CommitError, Key, Lane, Read, Revision};
 use tracing::{info, warn};
 use types::{Arn, Service};
 
-use crate::key_records::{GROUP_KEYS, RENEWALS, Renewal};
+use crate::key_records::{GROUP_KEYS, GroupKeys, RENEWALS, Renewal, WrappedKey};
 use crate::maintenance::Undone;
 use crate::records::{GROUPS, GroupRecord, group_row, number_row};
-use crate::{Error, Runtime, grant, upkeep};
+use crate::wrapping::Wrapping;
+use crate::{Error, Runtime, grant, outbox, upkeep};
 
 /// How many cells one step looks at; a step is one commit.
 const STEP: usize = 256;
@@ -114,7 +118,7 @@ async fn advance(
     if renewal.again.take().is_some() {
         (renewal.after, renewal.lost) = (None, 0);
     }
-    let (mut steps, mut more) = (0, true);
+    let (mut steps, mut more, mut failed) = (0, true, None);
     while more && steps < most {
         let Some(step) = Step::begin(services, &before, (task.number, task.revision)) else {
             break;
@@ -130,17 +134,17 @@ async fn advance(
         let Some(step) = Step::begin(services, &before, (task.number, task.revision)) else {
             return Ok(steps);
         };
-        // What waits for the offline store is sealed once, and may be under an older key.
-        let waits = runtime.outbox.of_group(task.number).entries > 0;
-        if renewal.lost == 0 && !waits {
-            step.finish(place).await?;
-            return Ok(steps);
-        }
-        let (group, lost) = (&renewal.arn, renewal.lost);
-        if lost > 0 {
+        if renewal.lost > 0 {
+            let (group, lost) = (&renewal.arn, renewal.lost);
             warn!(%group, lost, "records cannot be sealed anew: their key is gone, or they were tampered with");
+            renewal.again = Some(services.clock().now().saturating_add(AGAIN));
+        } else if step.may_go_on() {
+            match step.finish(place.clone()).await {
+                Ok(()) => return Ok(steps),
+                // The next call finds no cell behind the last, and tries again.
+                Err(source) => failed = Some(source),
+            }
         }
-        renewal.again = Some(services.clock().now().saturating_add(AGAIN));
     }
     if renewal != before {
         let mut batch = Batch::new(Lane::Metadata);
@@ -153,7 +157,7 @@ async fn advance(
         let noted = services.store().commit(batch).await;
         noted.map_err(Cells::Commit)?;
     }
-    Ok(steps)
+    failed.map_or(Ok(steps), Err)
 }
 
 /// One step, on one snapshot, whose every read is a precondition of its commit.
@@ -288,19 +292,24 @@ impl Step {
         }))
     }
 
-    /// Retires the older data keys and the grants on former KMS keys: nothing is under them.
+    /// Retires the older data keys that nothing is under, wraps those anew under the group's KMS key
+    /// that something waits for the offline store under, and retires the grants on former KMS keys.
     async fn finish(self, place: Key) -> Result<(), Error> {
         let Self { work, group, .. } = self;
-        let mut keys = group.keys(work.view())?.clone();
-        // INVARIANT: a whole round for this data key found nothing under an older one, and none
-        // is newer.
-        keys.data_keys.retain(|key| key.number >= group.data_key);
+        let keys = match kept_keys(&work, &group).await {
+            Ok(keys) => keys,
+            Err(failed) => {
+                work.give_up().await;
+                return Err(failed);
+            }
+        };
         for key in group
             .kms_keys()
             .skip(usize::from(group.online.key.is_some()))
         {
             grant::retire(&work, &group, key).await;
         }
+        let kept = keys.data_keys.len().saturating_sub(1);
         let mut batch = Batch::new(Lane::Metadata);
         batch.put(&GROUP_KEYS, place.clone(), keys);
         batch.delete(&RENEWALS, place);
@@ -310,9 +319,48 @@ impl Step {
             batch.put(&GROUPS, changed.row(), changed);
         }
         work.commit(batch).await.map_err(Cells::Commit)?;
-        info!(group = %group.arn, "the older data keys of a feature group are retired");
+        info!(group = %group.arn, kept, "the older data keys of a feature group are retired");
         Ok(())
     }
+}
+
+/// The keys that `group` needs after a round: its newest data key, and the older ones from the first
+/// on that something waits under, all of them wrapped under its KMS key. Those go whose KMS key is
+/// gone: nobody can unwrap them.
+async fn kept_keys(work: &OwnWork, group: &GroupRecord) -> Result<GroupKeys, Error> {
+    // INVARIANT: a whole round for the newest data key found no cell under an older one. And since
+    // that key was made nothing was committed under an older one: what waits under one is in the log.
+    let oldest = match &group.offline {
+        Some(_) => outbox::oldest_data_key(&**work.services().store(), group.number)?,
+        None => None,
+    };
+    let oldest = oldest.unwrap_or(group.data_key);
+    let keys = group.keys(work.view())?;
+    let wrapping = Wrapping::of(group);
+    let mut data_keys = Vec::new();
+    for key in keys.data_keys.iter().filter(|key| key.number >= oldest) {
+        let former = group.former_of(key.number);
+        let former = former.and_then(|place| group.former.get(place));
+        let from = former.map_or(wrapping.key, |former| former.key.as_ref());
+        if from == wrapping.key {
+            data_keys.push(key.clone());
+            continue;
+        }
+        if from.is_some_and(|key| upkeep::is_gone(work, key)) {
+            let (group, key) = (&group.arn, key.number);
+            warn!(%group, key, "what waits for the offline store cannot be read any more: its KMS key was deleted");
+            continue;
+        }
+        let wrapped = wrapping.anew_own(work, group, (from, &key.wrapped));
+        data_keys.push(WrappedKey {
+            number: key.number,
+            wrapped: wrapped.await?,
+        });
+    }
+    Ok(GroupKeys {
+        data_keys,
+        index_key: keys.index_key.clone(),
+    })
 }
 
 /// The cell key that a row of [`RENEWALS`] holds.

@@ -61,39 +61,58 @@ impl<'a> Wrapping<'a> {
         let Some(key) = self.key else {
             return self.wrap_owned(ctx.part()?, ctx.view(), secret);
         };
-        let request = EncryptRequest {
-            key_id: key.to_string(),
-            encryption_context: Some(self.context.clone()),
-            plaintext: secret.expose().to_vec().into(),
-            ..EncryptRequest::default()
-        };
         let on_behalf = ctx.on_behalf_of(Service::SageMaker);
-        let call = pipeline::call::<kms::Encrypt>(on_behalf, request);
+        let call = pipeline::call::<kms::Encrypt>(on_behalf, self.encrypt(key, secret));
         let answer = Box::pin(call).await.map_err(Error::of_key_call)?;
         blob(answer.ciphertext_blob)
     }
 
-    /// Wraps what `wrapped` holds anew under the same KMS key, in the service's own name, by
-    /// `ReEncrypt`: after a rotation, under its newest material.
-    pub(crate) async fn again_own(
+    /// Wraps a key of `group`, wrapped under `from`, anew, in the service's own name: from one
+    /// customer's key to another, or under the newest material of the same, by `ReEncrypt`.
+    pub(crate) async fn anew_own(
         &self,
         work: &OwnWork,
-        (group, wrapped): (&GroupRecord, &Wrapped),
+        group: &GroupRecord,
+        (from, wrapped): (Option<&Arn>, &Wrapped),
     ) -> Result<Wrapped, Error> {
-        let Some(key) = self.key else {
-            let secret = unwrap_own(work, group, None, wrapped).await?;
-            return self.wrap_owned(work.services().part()?, work.view(), &secret);
+        let answer = match (from, self.key) {
+            (_, None) => {
+                let secret = unwrap_own(work, group, from, wrapped).await?;
+                return self.wrap_owned(work.services().part()?, work.view(), &secret);
+            }
+            (None, Some(key)) => {
+                let secret = unwrap_own(work, group, None, wrapped).await?;
+                let call = work.call::<kms::Encrypt>(self.encrypt(key, &secret));
+                let answer = Box::pin(call).await;
+                answer.map(|answer| answer.ciphertext_blob)
+            }
+            (Some(from), Some(key)) => {
+                let call = work.call::<kms::ReEncrypt>(self.re_encrypt(key, (from, wrapped)));
+                let answer = Box::pin(call).await;
+                answer.map(|answer| answer.ciphertext_blob)
+            }
         };
-        let request = ReEncryptRequest {
+        blob(answer.map_err(Error::of_key_call)?)
+    }
+
+    fn encrypt(&self, key: &Arn, secret: &Key32) -> EncryptRequest {
+        EncryptRequest {
+            key_id: key.to_string(),
+            encryption_context: Some(self.context.clone()),
+            plaintext: secret.expose().to_vec().into(),
+            ..EncryptRequest::default()
+        }
+    }
+
+    fn re_encrypt(&self, key: &Arn, (from, wrapped): (&Arn, &Wrapped)) -> ReEncryptRequest {
+        ReEncryptRequest {
             ciphertext_blob: Some(Blob(wrapped.0.clone())),
-            source_key_id: Some(key.to_string()),
+            source_key_id: Some(from.to_string()),
             source_encryption_context: Some(self.context.clone()),
             destination_key_id: key.to_string(),
             destination_encryption_context: Some(self.context.clone()),
             ..ReEncryptRequest::default()
-        };
-        let answer = Box::pin(work.call::<kms::ReEncrypt>(request)).await;
-        blob(answer.map_err(Error::of_key_call)?.ciphertext_blob)
+        }
     }
 
     fn generate(&self, key: &Arn) -> GenerateDataKeyRequest {

@@ -21,6 +21,10 @@ use crate::renewal::next_data_key;
 use crate::wrapping::Wrapping;
 use crate::{Error, Runtime, grant};
 
+/// How many data keys a group has at most when it is moved. Those that something waits under for
+/// the offline store are wrapped anew with each move.
+const MOST_DATA_KEYS: usize = 256;
+
 /// Puts a group under another KMS key of a customer, or under the AWS owned key, while it is read
 /// and written.
 ///
@@ -28,10 +32,12 @@ use crate::{Error, Runtime, grant};
 /// that records of the group are under. When the answer comes the group is under the new key, for
 /// every caller and everything that is written; in the background the records that were there are
 /// sealed anew, through the group's grants, and then older data keys and the grant on the old key
-/// are retired. Until a record has moved, reading it needs the old key too. Fails with
-/// `ResourceNotFound` if there is no such group, and with `ValidationException` if it has no online
-/// store, which alone is under that key, or one of type `InMemory`, which has none unless the
-/// operator allows it, if it is under this key, if it is still on its way from eight others, or if the new key cannot be used.
+/// are retired; the data keys of what waits for the offline store come under the new key instead.
+/// Until a record has moved, reading it needs the old key too. Fails with `ResourceNotFound` if there
+/// is no such group, and with `ValidationException` if it has no online store, which alone is under
+/// that key, or one of type `InMemory`, which has none unless the operator allows it, if it is under
+/// this key, if it is still on its way from eight others, if what waits for its offline store is under
+/// hundreds of data keys, or if the new key cannot be used.
 #[derive(Debug)]
 pub struct RekeyFeatureGroup;
 
@@ -102,6 +108,12 @@ impl Operation for RekeyFeatureGroup {
         if group.former.len() >= MOST_FORMER {
             return Err(Error::validation(format!(
                 "the feature group is still on its way from {MOST_FORMER} other keys."
+            )));
+        }
+        if group.keys(ctx.view())?.data_keys.len() >= MOST_DATA_KEYS {
+            return Err(Error::validation(format!(
+                "the records of the feature group that wait for the offline store are under \
+                 {MOST_DATA_KEYS} data keys."
             )));
         }
         let in_memory = group.online.storage == Storage::InMemory;

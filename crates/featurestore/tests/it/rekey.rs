@@ -247,6 +247,12 @@ fn a_deleted_old_key_takes_what_has_not_moved_with_it_and_no_more() {
     let seen = keys(&world, "g");
     assert_eq!(seen["Progress"]["RecordsLost"], 2, "{seen}");
     assert!(text(&seen["Reason"]).contains("was deleted"), "{seen}");
+    // That puts off no renewal.
+    world.wait(90 * 24 * 3600);
+    world.maintain();
+    let seen = keys(&world, "g");
+    assert_eq!(seen["DataKey"]["Number"], 3, "{seen}");
+    assert_eq!(seen["Progress"]["RecordsLost"], 2, "{seen}");
     // What cannot be read can be written and deleted; then nothing is left under the old key.
     world.put("g", &[("id", "1"), ("at", &day(2))]).unwrap();
     world.ok(

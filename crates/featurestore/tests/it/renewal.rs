@@ -29,7 +29,7 @@ fn grant(world: &World, key: &str) -> Value {
 }
 
 /// How often the service has called this operation in its own name.
-fn own_calls(world: &World, operation: &str) -> usize {
+pub(crate) fn own_calls(world: &World, operation: &str) -> usize {
     let records = world.records_of(operation).into_iter();
     let records = records.map(|record| serde_json::to_value(record).unwrap());
     let own = records.filter(|record| {

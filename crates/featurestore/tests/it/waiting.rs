@@ -1,10 +1,13 @@
 //! What waits for the offline store, whoever goes away meanwhile, and the keys that it is under.
 
-use featurestore::Options;
+use std::time::Duration;
+
+use featurestore::{Options, RenewalLimits};
 use serde_json::{Value, json};
 use store::{CommitError, KeyBuilder};
 
 use crate::offline::{both, create, diagnosed, only, prepare, put, waiting, world};
+use crate::renewal::{keys, own_calls};
 use crate::world::{World, check_refused, day, delete, record};
 
 /// The request for a group with both stores, whose online store is under `key`.
@@ -215,4 +218,116 @@ fn a_deletion_that_stops_between_its_commits_goes_on() {
     world.maintain();
     assert_eq!((grants(&world, &key), has_keys(&world, 1)), (0, false));
     create(&world, under("g", &key)).unwrap();
+}
+
+#[test]
+fn a_move_ends_though_something_waits_and_takes_its_data_keys_along() {
+    let world = world(&[]);
+    let [first, second, third] = [world.key(), world.key(), world.key()];
+    create(&world, under("g", &first)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    let mut before = &first;
+    for (key, wrapped) in [(&second, 1), (&third, 3)] {
+        world.ok(
+            "RekeyFeatureGroup",
+            json!({ "FeatureGroupName": "g", "KmsKeyId": key }),
+        );
+        world.maintain();
+        let seen = keys(&world, "g");
+        assert_eq!(
+            (&seen["State"], &seen["FormerKeys"], &seen["Progress"]),
+            (&json!("Settled"), &json!([]), &Value::Null)
+        );
+        assert_eq!((grants(&world, before), grants(&world, key)), (0, 1));
+        assert_eq!(own_calls(&world, "ReEncrypt"), wrapped);
+        // Nothing needs it any more.
+        world.ok("DisableKey", json!({ "KeyId": before }));
+        put(&world, "g", 2, None).unwrap();
+        before = key;
+    }
+    world.ok("DeleteFeatureGroup", named("g"));
+    assert_eq!((grants(&world, &third), has_keys(&world, 1)), (1, true));
+}
+
+#[test]
+fn what_waits_moves_from_the_aws_owned_key_and_back() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, both("g", None)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    let to = json!({ "FeatureGroupName": "g", "KmsKeyId": key });
+    world.ok("RekeyFeatureGroup", to);
+    world.maintain();
+    assert_eq!(own_calls(&world, "Encrypt"), 1);
+    let back = json!({ "FeatureGroupName": "g", "AwsOwnedKey": true });
+    world.ok("RekeyFeatureGroup", back);
+    let unwrapped = own_calls(&world, "Decrypt");
+    world.maintain();
+    assert_eq!(keys(&world, "g")["State"], "Settled");
+    assert!(own_calls(&world, "Decrypt") >= unwrapped + 2);
+    assert_eq!(grants(&world, &key), 0);
+}
+
+#[test]
+fn data_keys_are_renewed_again_though_something_waits() {
+    let world = World::with(Options {
+        renewal: RenewalLimits {
+            age: Duration::from_hours(90 * 24),
+            records: u64::MAX,
+        },
+        ..Options::default()
+    });
+    prepare(&world, &[]);
+    create(&world, both("g", None)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    for number in 2..=4 {
+        world.wait(90 * 24 * 3600);
+        world.maintain();
+        let seen = keys(&world, "g");
+        assert_eq!(
+            (&seen["DataKey"]["Number"], &seen["State"]),
+            (&json!(number), &json!("Settled"))
+        );
+    }
+}
+
+#[test]
+fn a_group_with_hundreds_of_data_keys_is_not_moved() {
+    let world = World::with(Options {
+        renewal: RenewalLimits {
+            age: Duration::from_hours(90 * 24),
+            records: 1,
+        },
+        ..Options::default()
+    });
+    prepare(&world, &[]);
+    create(&world, both("g", None)).unwrap();
+    let to = json!({ "FeatureGroupName": "g", "KmsKeyId": world.key() });
+    for _ in 1..256 {
+        put(&world, "g", 1, None).unwrap();
+        world.maintain();
+    }
+    assert_eq!(keys(&world, "g")["DataKey"]["Number"], 256);
+    let refused = world.call("RekeyFeatureGroup", to);
+    check_refused(refused, "ValidationException", "256 data keys");
+}
+
+#[test]
+fn a_move_whose_end_fails_ends_later() {
+    let world = world(&[]);
+    let [first, second] = [world.key(), world.key()];
+    create(&world, under("g", &first)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    let to = json!({ "FeatureGroupName": "g", "KmsKeyId": second });
+    world.ok("RekeyFeatureGroup", to);
+    // The record is sealed anew, and then the end is not committed.
+    world.faults.skip(1);
+    world.faults.add(CommitError::Busy);
+    let undone = world.block_on(featurestore::maintain(&world.services));
+    assert_eq!(undone.len(), 1, "{undone:?}");
+    let seen = keys(&world, "g");
+    assert_eq!(seen["Progress"]["RecordsMoved"], 1, "{seen}");
+    world.maintain();
+    assert_eq!(keys(&world, "g")["State"], "Settled");
+    assert_eq!(grants(&world, &first), 0);
 }
