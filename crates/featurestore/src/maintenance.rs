@@ -87,7 +87,7 @@ impl Undone {
 }
 
 /// When a duty that begins now ends at the latest.
-fn until(services: &Services) -> Monotonic {
+pub(crate) fn until(services: &Services) -> Monotonic {
     let now = services.clock().monotonic();
     Monotonic(now.0.saturating_add(PATIENCE))
 }
@@ -174,13 +174,13 @@ pub(crate) async fn purge_group(
     purge: &PurgeRecord,
     steps: &mut usize,
 ) -> Result<(), Error> {
+    runtime
+        .keys
+        .forget(purge.number, services.clock().monotonic());
     if let Err(failed) = lifecycle::release(services, purge).await {
         return stuck(services, purge, failed).await;
     }
     let group = online::GroupNumber(purge.number);
-    runtime
-        .keys
-        .forget(purge.number, services.clock().monotonic());
     // INVARIANT: nothing is written to a group after its deletion, because every write
     // depends on the group's row; once its cells are gone none come back.
     let mut own = SHARE;

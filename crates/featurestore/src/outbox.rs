@@ -5,44 +5,42 @@
 //! grant. Groups without an online store have their data keys under the AWS owned key. Entries
 //! are appended to a log in segments of time, one stream for each group, and never changed.
 //!
-//! Whether something waits for a group, and under which data keys, the log itself says ([`waits`],
-//! [`oldest_data_key`]): on that it depends whether keys may go.
-//!
-//! How much waits is counted in memory; what was appended in segments that are over is summed up
-//! in the metadata ([`Outbox::close_segments`]), so that only the last ones are read at a start.
+//! How much waits is counted in memory, for the budget and to be shown. Whether something waits for
+//! a group, and under which data keys, the log itself says ([`waits`], [`oldest_data_key`]): on that
+//! it depends whether keys may go. Segments that are over are summed up ([`sums`]).
 
-use std::collections::BTreeMap;
+mod sums;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use online::{CellKey, SealedCell};
-use pipeline::{Ctx, OwnWork, Services};
+use pipeline::{Ctx, OwnWork};
 use serde::{Deserialize, Serialize};
-use store::{
-    Batch, Key, KeyBuilder, Lane, Log, LogAppend, LogCursor, Record, Snapshot, Store, Table,
-};
+use store::{Batch, Key, Log, LogAppend, LogCursor, LogEntry, Record, Snapshot, Store};
 use tracing::{error, info};
 use types::Timestamp;
 
 use crate::Error;
 use crate::records::{DRAINS, GROUPS, GroupRecord};
+pub(crate) use sums::SUMS;
 
 /// The entries.
 pub static OUTBOX: Log = Log {
     name: "offline_outbox",
 };
 
-/// The sums of segments that are over, by number of the group and of the segment.
-pub(crate) static SUMS: Table<Amount> = Table::without_history("offline_outbox_sums");
-
 /// The length of a segment, and for how long after its end something may still be appended.
 const SEGMENT_SECONDS: i64 = 6 * 60 * 60;
-const GRACE_SECONDS: i64 = 60 * 60;
+const GRACE: Duration = Duration::from_hours(1);
 
 /// What an entry takes on the disk beside its payload, about.
 const OVERHEAD: u64 = 96;
 
 /// How many entries are read at once.
-const PAGE: usize = 1000;
+const PAGE: usize = 64;
 
 /// The format of an entry: this byte, the time of the call, the cell's key, the sealed cell; see
 /// docs/storage-formats.md.
@@ -65,6 +63,15 @@ impl Record for Amount {
 }
 
 impl Amount {
+    /// What the entry of the log is.
+    fn of(entry: &LogEntry) -> Self {
+        Self {
+            entries: 1,
+            bytes: size_of(&entry.payload),
+            oldest: Entry::read(&entry.payload).ok().map(|entry| entry.called),
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.entries = self.entries.saturating_add(other.entries);
         self.bytes = self.bytes.saturating_add(other.bytes);
@@ -122,15 +129,26 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     budget: u64,
+    /// The first segment that is appended to.
+    ///
+    /// INVARIANT: what a sum was made of changes no more. Clocks are set back; what is called for in
+    /// a segment before this one is appended to this one.
+    first_open: AtomicU64,
     state: Mutex<State>,
+    /// The sum that the last call did not come to the end of.
+    under_way: Mutex<Option<sums::Sum>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// What waits and what is about to, in bytes.
     bytes: u64,
+    /// What waits for all groups together.
+    total: Amount,
     /// What waits, by stream and segment.
     waiting: BTreeMap<u32, BTreeMap<u64, Amount>>,
+    /// The segments that have no sum yet, and the streams.
+    unsummed: BTreeSet<(u64, u32)>,
     /// Whether the last call was refused: said once.
     full: bool,
 }
@@ -139,16 +157,33 @@ impl Outbox {
     /// Counts what waits in `store`, of which there may be `budget` bytes.
     pub(crate) fn open(store: &dyn Store, budget: u64) -> Result<Self, store::Error> {
         let snapshot = store.snapshot();
-        let mut state = State::default();
+        let (mut state, mut first_open) = (State::default(), 0);
         for stream in streams(&snapshot) {
-            let segments = segments_of(store, &snapshot, stream)?;
-            let bytes: u64 = segments.values().map(|amount| amount.bytes).sum();
-            state.bytes = state.bytes.saturating_add(bytes);
-            state.waiting.insert(stream, segments);
+            for (segment, sum) in sums::of_stream(&snapshot, stream) {
+                state.wait(stream, segment, sum);
+                state.unsummed.remove(&(segment, stream));
+                first_open = first_open.max(segment.saturating_add(1));
+            }
+            let summed = state.waiting.get(&stream);
+            let summed = summed.and_then(|segments| segments.keys().next_back());
+            let mut after = summed.map(|segment| end_of(*segment));
+            loop {
+                let page = store.log_oldest_first(&OUTBOX, stream, after, PAGE)?;
+                let Some(last) = page.last() else {
+                    break;
+                };
+                after = Some(last.cursor);
+                for entry in &page {
+                    state.wait(stream, entry.cursor.segment, Amount::of(entry));
+                }
+            }
         }
+        state.bytes = state.total.bytes;
         Ok(Self {
             budget,
+            first_open: AtomicU64::new(first_open),
             state: Mutex::new(state),
+            under_way: Mutex::default(),
         })
     }
 
@@ -166,7 +201,7 @@ impl Outbox {
         self.check(size_of(&payload))?;
         let append = LogAppend {
             log: &OUTBOX,
-            segment: segment_of(called),
+            segment: segment_of(called).max(self.first_open.load(Ordering::Relaxed)),
             stream: stream_of(group.number)?,
             payload,
         };
@@ -240,7 +275,7 @@ impl Outbox {
     /// The same for the batch that the service's own `work` commits.
     pub(crate) fn count_own(self: &Arc<Self>, work: &OwnWork, batch: &Batch) {
         if let Some(admission) = self.admit(work.time(), batch) {
-            work.afterwards(move || admission.keep());
+            work.afterwards_or_in_doubt(move || admission.keep());
         }
     }
 
@@ -258,39 +293,36 @@ impl Outbox {
 
     /// What waits for all groups together.
     pub(crate) fn total(&self) -> Amount {
-        let mut all = Amount::default();
-        for amount in self.lock().waiting.values().flat_map(BTreeMap::values) {
-            all.add(*amount);
-        }
-        all
-    }
-
-    /// Shows how much waits, and writes down the sums of segments that are over.
-    pub(crate) async fn close_segments(&self, services: &Services) -> Result<(), Error> {
-        let now = services.clock().now();
-        show(self.total(), now);
-        let snapshot = services.store().snapshot();
-        let mut batch = Batch::new(Lane::Metadata);
-        {
-            let state = self.lock();
-            for (stream, segments) in &state.waiting {
-                for (segment, amount) in segments {
-                    let row = sum_row(*stream, *segment);
-                    if is_over(*segment, now) && snapshot.get(&SUMS, &row).is_none() {
-                        batch.put(&SUMS, row, *amount);
-                    }
-                }
-            }
-        }
-        if !batch.is_empty() {
-            let committed = services.store().commit(batch).await;
-            committed.map_err(online::Error::Commit)?;
-        }
-        Ok(())
+        self.lock().total
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Counts what waits in a segment of a stream.
+    fn wait(&mut self, stream: u32, segment: u64, amount: Amount) {
+        let segments = self.waiting.entry(stream).or_default();
+        let known = segments.entry(segment).or_insert_with(|| {
+            self.unsummed.insert((segment, stream));
+            Amount::default()
+        });
+        known.add(amount);
+        self.total.add(amount);
+    }
+
+    /// Has the log's own sum of a segment take the place of what was counted.
+    fn correct(&mut self, stream: u32, segment: u64, sum: Amount) {
+        self.unsummed.remove(&(segment, stream));
+        let segments = self.waiting.entry(stream).or_default();
+        let counted = segments.insert(segment, sum).unwrap_or_default();
+        self.bytes = self.bytes.saturating_sub(counted.bytes);
+        self.bytes = self.bytes.saturating_add(sum.bytes);
+        self.total.entries = self.total.entries.saturating_sub(counted.entries);
+        self.total.bytes = self.total.bytes.saturating_sub(counted.bytes);
+        self.total.add(sum);
     }
 }
 
@@ -305,8 +337,7 @@ impl Admission {
     fn keep(mut self) {
         let mut state = self.outbox.lock();
         for (stream, segment, amount) in self.entries.drain(..) {
-            let segments = state.waiting.entry(stream).or_default();
-            segments.entry(segment).or_default().add(amount);
+            state.wait(stream, segment, amount);
         }
         drop(state);
         self.bytes = 0;
@@ -373,9 +404,9 @@ fn unread(failed: store::Error) -> Error {
     Error::internal("the outbox of the offline stores cannot be read", failed)
 }
 
-/// The streams that may have entries: of groups with an offline store, and of deleted ones whose
-/// entries wait.
-fn streams(snapshot: &Snapshot) -> Vec<u32> {
+/// The streams that may have entries, each once: of groups with an offline store, and of deleted
+/// ones whose entries wait, some of which still have cells and so are groups, too.
+fn streams(snapshot: &Snapshot) -> BTreeSet<u32> {
     let all = Key::of(&[]);
     let groups = snapshot.scan(&GROUPS, &all);
     let groups = groups.filter(|(_, row)| row.record.offline.is_some());
@@ -388,61 +419,6 @@ fn streams(snapshot: &Snapshot) -> Vec<u32> {
         .collect()
 }
 
-/// What waits in `stream`, by segment: the sums of those that are over, and what is read of the
-/// others.
-fn segments_of(
-    store: &dyn Store,
-    snapshot: &Snapshot,
-    stream: u32,
-) -> Result<BTreeMap<u64, Amount>, store::Error> {
-    let mut segments = BTreeMap::new();
-    let of_stream = KeyBuilder::default().number(u64::from(stream)).build();
-    for (row, sum) in snapshot.scan(&SUMS, &of_stream) {
-        let parts = row.parts();
-        let number: Option<[u8; 8]> = parts
-            .get(1)
-            .and_then(|part| part.as_slice().try_into().ok());
-        if let Some(number) = number {
-            segments.insert(u64::from_be_bytes(number), *sum.record);
-        }
-    }
-    let mut after = segments.keys().last().map(|segment| end_of(*segment));
-    loop {
-        let page = store.log_oldest_first(&OUTBOX, stream, after, PAGE)?;
-        for entry in &page {
-            let called = Entry::read(&entry.payload).ok().map(|entry| entry.called);
-            let amount = Amount {
-                entries: 1,
-                bytes: size_of(&entry.payload),
-                oldest: called,
-            };
-            segments
-                .entry(entry.cursor.segment)
-                .or_default()
-                .add(amount);
-        }
-        match page.last() {
-            Some(last) => after = Some(last.cursor),
-            None => return Ok(segments),
-        }
-    }
-}
-
-fn show(total: Amount, now: Timestamp) {
-    // Numbers of metrics are floats: exact up to 2^53.
-    let number = |count: u64| {
-        f64::from(u32::try_from(count / 1024).unwrap_or(u32::MAX)) * 1024.0
-            + f64::from(u32::try_from(count % 1024).unwrap_or_default())
-    };
-    let age = total
-        .oldest
-        .map_or(0, |oldest| now.seconds() - oldest.seconds());
-    metrics::gauge!("strongroom_outbox_records").set(number(total.entries));
-    metrics::gauge!("strongroom_outbox_bytes").set(number(total.bytes));
-    let age = u64::try_from(age).unwrap_or_default();
-    metrics::gauge!("strongroom_outbox_oldest_seconds").set(number(age));
-}
-
 fn size_of(payload: &[u8]) -> u64 {
     u64::try_from(payload.len()).map_or(u64::MAX, |length| length.saturating_add(OVERHEAD))
 }
@@ -451,22 +427,14 @@ fn segment_of(at: Timestamp) -> u64 {
     u64::try_from(at.seconds() / SEGMENT_SECONDS).unwrap_or_default()
 }
 
-/// Whether nothing is appended to the segment any more.
-fn is_over(segment: u64, now: Timestamp) -> bool {
-    let end = i64::try_from(segment)
-        .ok()
-        .and_then(|segment| segment.checked_add(1)?.checked_mul(SEGMENT_SECONDS));
-    end.is_some_and(|end| end.saturating_add(GRACE_SECONDS) < now.seconds())
+/// The first segment that something may still be appended to.
+fn first_open_at(now: Timestamp) -> u64 {
+    segment_of(now.saturating_sub(GRACE))
 }
 
 /// The stream of a group's entries.
 fn stream_of(number: u64) -> Result<u32, Error> {
     u32::try_from(number).map_err(|source| Error::internal("a group's number is too high", source))
-}
-
-fn sum_row(stream: u32, segment: u64) -> Key {
-    let row = KeyBuilder::default().number(u64::from(stream));
-    row.number(segment).build()
 }
 
 #[cfg(test)]
@@ -533,7 +501,7 @@ mod tests {
         let segment = segment_of(Timestamp::new(6 * 3600 * 10 + 5, 0));
         assert_eq!(segment, 10);
         let end = 6 * 3600 * 11;
-        assert!(!is_over(segment, Timestamp::new(end + 3600, 0)));
-        assert!(is_over(segment, Timestamp::new(end + 3601, 0)));
+        assert_eq!(first_open_at(Timestamp::new(end + 3599, 0)), 10);
+        assert_eq!(first_open_at(Timestamp::new(end + 3600, 0)), 11);
     }
 }

@@ -129,9 +129,10 @@ impl OwnWork {
         crate::call::<O>(by, input).await
     }
 
-    /// Has `work` done once the changes of [`Self::commit`] are durable; never if that fails.
-    pub fn afterwards(&self, work: impl FnOnce() + Send + 'static) {
-        self.ctx.afterwards(work);
+    /// Has `work` done once the changes of [`Self::commit`] are durable, or if nobody can tell
+    /// whether they are; never if that fails.
+    pub fn afterwards_or_in_doubt(&self, work: impl FnOnce() + Send + 'static) {
+        self.ctx.afterwards_or_in_doubt(work);
     }
 
     /// Commits `batch` and what the calls have left, if nothing that was read has changed.

@@ -331,3 +331,21 @@ fn a_move_whose_end_fails_ends_later() {
     assert_eq!(keys(&world, "g")["State"], "Settled");
     assert_eq!(grants(&world, &first), 0);
 }
+
+#[test]
+fn a_clock_that_is_ahead_for_a_minute_sums_nothing_up() {
+    let world = world(&[]);
+    create(&world, both("g", None)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    world.maintain();
+    let ahead = Duration::from_hours(24);
+    world.clock.set_ahead(ahead);
+    world.maintain();
+    world.clock.set_back(ahead);
+    world.maintain();
+    world.ok("DeleteRecord", delete("g", "a", &day(2), None));
+    world.wait(8 * 3600);
+    world.maintain();
+    let world = world.restarted();
+    assert_eq!(counted(&world), 2);
+}
