@@ -9,17 +9,14 @@ use crate::must;
 
 /// The cryptographically secure generator of this machine.
 ///
-/// Aborts the process if the operating system gives no entropy. Short targets, which are ids and
-/// nothing as long as a nonce or a key, are filled from bytes that each thread draws in advance and
-/// wipes as they are used: the generator costs about a microsecond a call. Nonces and keys are
-/// drawn when they are needed: a virtual machine that is resumed twice from one snapshot of its
-/// memory has the same stock twice, and the generator takes care of that where it can.
+/// Aborts the process if the operating system gives no entropy. Ids ([`Entropy::fill_id`]) are
+/// filled from bytes that each thread draws in advance and wipes as they are used: the generator
+/// costs about a microsecond a call, and every request has two or three. Everything else is drawn
+/// when it is needed, however short it is: a virtual machine that is resumed twice from one
+/// snapshot of its memory has the same stock twice, and the generator takes care of that where it
+/// can.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
-
-/// The longest target that is filled from a thread's stock: an id, of which two that are equal
-/// in two copies of a machine do no harm.
-const SHORT: usize = 16;
 
 thread_local! {
     // INVARIANT: this process does not fork, so no two processes share a stock.
@@ -28,15 +25,15 @@ thread_local! {
 
 impl Entropy for SystemEntropy {
     fn fill(&self, target: &mut [u8]) {
-        let served = target.len() <= SHORT
-            && STOCK
-                .try_with(|stock| {
-                    stock
-                        .try_borrow_mut()
-                        .is_ok_and(|mut stock| stock.take(target))
-                })
-                .unwrap_or(false);
-        if !served {
+        draw(target);
+    }
+
+    fn fill_id(&self, target: &mut [u8]) {
+        let served = STOCK.try_with(|stock| {
+            let stock = stock.try_borrow_mut();
+            stock.is_ok_and(|mut stock| stock.take(target))
+        });
+        if !served.unwrap_or(false) {
             draw(target);
         }
     }
@@ -114,15 +111,28 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_drawn_when_it_is_needed() {
-        SystemEntropy.fill(&mut [0; 16]);
+    fn nothing_but_ids_comes_from_the_stock() {
+        SystemEntropy.fill_id(&mut [0; 16]);
         let used = || STOCK.with(|stock| stock.borrow().used);
         let before = used();
-        SystemEntropy.fill(&mut [0; 24]);
-        SystemEntropy.fill(&mut [0; 32]);
-        assert_eq!(used(), before);
-        SystemEntropy.fill(&mut [0; 16]);
+        // Nonces, data keys and whatever callers of GenerateRandom make of their bytes.
+        for length in [1, 4, 8, 12, 16, 24, 32, 1024] {
+            SystemEntropy.fill(&mut vec![0; length]);
+            assert_eq!(used(), before, "{length}");
+        }
+        SystemEntropy.fill_id(&mut [0; 16]);
         assert_eq!(used(), before + 16);
+    }
+
+    #[test]
+    fn an_id_that_is_longer_than_the_stock_is_filled_too() {
+        let mut target = vec![0; 4 * Stock::LENGTH];
+        SystemEntropy.fill_id(&mut target);
+        assert!(
+            target
+                .chunks(64)
+                .all(|part| part.iter().any(|byte| *byte != 0))
+        );
     }
 
     #[test]

@@ -246,7 +246,7 @@ fn uuid_v4(entropy: &dyn Entropy) -> [u8; 36] {
     const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = [0_u8; 16];
-    entropy.fill(&mut bytes);
+    entropy.fill_id(&mut bytes);
     if let Some(byte) = bytes.get_mut(6) {
         *byte = (*byte & 0x0f) | 0x40;
     }
