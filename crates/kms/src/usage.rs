@@ -48,8 +48,8 @@ const ROWS_AT_ONCE: usize = 2048;
 /// Rows of a month, account and region whose callers are told apart; and as many again whose keys
 /// are.
 const DETAILED: usize = 10_000;
-/// The same for what one shard counts between two commits.
-const DETAILED_IN_SHARD: usize = 4096;
+/// The same for what one shard counts of one account between two commits.
+const DETAILED_IN_SHARD: usize = 512;
 /// In the place of a key: those that are not told apart.
 const ANY: &str = "*";
 /// How long uses are kept: thirteen months.
@@ -59,7 +59,7 @@ const DAY: i64 = 86_400;
 /// The uses since they were last written down; a crash loses them, and they are at most those
 /// of a minute.
 pub(crate) struct UsageCounts {
-    shards: [Mutex<HashMap<Use, u64>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     /// What is being written down.
     pending: Mutex<BTreeMap<Key, u64>>,
     /// The month for which what is too old was last removed.
@@ -74,6 +74,14 @@ impl Default for UsageCounts {
             swept: Mutex::default(),
         }
     }
+}
+
+/// What some of the calls used.
+#[derive(Debug, Default)]
+struct Shard {
+    uses: HashMap<Use, u64>,
+    /// How many of these are in each account's usage: none takes room from another's.
+    kinds: HashMap<AccountId, usize>,
 }
 
 /// What is counted together.
@@ -172,13 +180,13 @@ impl UsageCounts {
                 account,
                 ..owners.clone()
             };
-            add(&mut uses, callers);
+            uses.add(callers);
         }
-        add(&mut uses, owners);
+        uses.add(owners);
     }
 
     /// The counters of one thread or another: which does not matter.
-    fn shard(&self, ctx: &Ctx) -> std::sync::MutexGuard<'_, HashMap<Use, u64>> {
+    fn shard(&self, ctx: &Ctx) -> std::sync::MutexGuard<'_, Shard> {
         let shards = u32::try_from(SHARDS).unwrap_or(1);
         let number = (ctx.monotonic().0.subsec_nanos() / 64) % shards;
         let number = usize::try_from(number).unwrap_or_default();
@@ -192,7 +200,7 @@ impl UsageCounts {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let uses = std::mem::take(&mut *shard);
+            let uses = std::mem::take(&mut *shard).uses;
             drop(shard);
             for (used, count) in uses {
                 if let Some(row) = used.row() {
@@ -226,23 +234,35 @@ impl UsageCounts {
     }
 }
 
-/// Counts a use, as exactly as there is room for.
-fn add(counts: &mut HashMap<Use, u64>, used: Use) {
-    let fits = |used: &Use, most: usize| counts.len() < most || counts.contains_key(used);
-    let used = if fits(&used, DETAILED_IN_SHARD) {
-        used
-    } else {
-        let coarse = Use {
-            caller: used.caller.of_account(),
-            ..used
-        };
-        if fits(&coarse, 2 * DETAILED_IN_SHARD) {
-            coarse
+impl Shard {
+    /// Counts a use, as exactly as there is room for.
+    fn add(&mut self, used: Use) {
+        let used = if self.fits(&used, DETAILED_IN_SHARD) {
+            used
         } else {
-            coarse.of_any_key()
-        }
-    };
-    *counts.entry(used).or_default() += 1;
+            let coarse = Use {
+                caller: used.caller.of_account(),
+                ..used
+            };
+            if self.fits(&coarse, 2 * DETAILED_IN_SHARD) {
+                coarse
+            } else {
+                coarse.of_any_key()
+            }
+        };
+        let kinds = self.kinds.entry(used.account).or_default();
+        let count = self.uses.entry(used).or_insert_with(|| {
+            *kinds += 1;
+            0
+        });
+        *count += 1;
+    }
+
+    /// Whether this is counted already, or its account has fewer than `most` that are.
+    fn fits(&self, used: &Use, most: usize) -> bool {
+        let kinds = self.kinds.get(&used.account).copied().unwrap_or_default();
+        kinds < most || self.uses.contains_key(used)
+    }
 }
 
 impl Use {

@@ -25,17 +25,37 @@ fn used(key: usize, by: usize) -> Use {
 
 #[test]
 fn what_is_counted_in_memory_is_bounded_and_none_is_lost() {
-    let mut uses = HashMap::new();
+    let mut shard = Shard::default();
     for number in 0..3 * DETAILED_IN_SHARD {
-        add(&mut uses, used(number, number));
+        shard.add(used(number, number));
     }
-    assert!(uses.len() <= 2 * DETAILED_IN_SHARD + 1, "{}", uses.len());
-    assert_eq!(uses.values().sum::<u64>(), 3 * 4096);
+    let kinds = shard.uses.len();
+    assert!(kinds <= 2 * DETAILED_IN_SHARD + 1, "{kinds}");
+    assert_eq!(shard.uses.values().sum::<u64>(), 3 * 512);
     // One that is told apart goes on to be.
-    add(&mut uses, used(0, 0));
-    assert_eq!(uses[&used(0, 0)], 2);
+    shard.add(used(0, 0));
+    assert_eq!(shard.uses[&used(0, 0)], 2);
     let row = used(0, 0).of_any_key().row().unwrap().text_parts();
     assert_eq!(row[3..5], ["111122223333", "*"]);
+}
+
+#[test]
+fn one_account_takes_no_detail_from_another() {
+    let mut shard = Shard::default();
+    for number in 0..100 * DETAILED_IN_SHARD {
+        shard.add(used(number, number));
+    }
+    let account: AccountId = "444455556666".parse().unwrap();
+    let others = |number: usize| Use {
+        account,
+        ..used(number, number)
+    };
+    for number in 0..DETAILED_IN_SHARD {
+        shard.add(others(number));
+    }
+    for number in 0..DETAILED_IN_SHARD {
+        assert_eq!(shard.uses.get(&others(number)), Some(&1), "{number}");
+    }
 }
 
 #[test]
