@@ -363,6 +363,10 @@ impl pipeline::sources::RequestQuotas for RequestQuotas {
         }
         Ok(())
     }
+
+    fn exceeded(&self) -> Failure {
+        Failure::of(Error::OverQuota)
+    }
 }
 
 impl fmt::Debug for RequestQuotas {

@@ -261,11 +261,13 @@ async fn decide_and_handle<O: Operation>(
         CatchPanic(resolve).await?
     };
     let (needs, target) = resolved.map_err(Failure::of)?;
+    check_denials::<O>(ctx)?;
     match authorize(ctx, &needs, bounds.as_deref(), !O::KIND.is_data()) {
         Ok(granted) => *authorization = granted,
         Err(denial) => {
             record_on_behalf::<O>(ctx, &denial, &needs);
             authorization.needs = needs.without_withheld(&[]);
+            count_against::<O>(ctx);
             let mut failure = Failure::denied(denial);
             if let Some(code) = O::DENIED_CODE {
                 failure.code = Cow::Borrowed(code);
@@ -292,8 +294,8 @@ async fn decide_and_handle<O: Operation>(
 }
 
 /// Takes the call from the quotas of its service, or from what its caller may make of services
-/// without. Those that are denied are not counted: who may nothing cannot use up what others of
-/// the account need.
+/// without. Those that are denied are not counted here: who may nothing cannot use up what others
+/// of the account need ([`check_denials`]).
 fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs) -> Result<(), Failure> {
     if ctx.is_repeated() {
         return Ok(());
@@ -308,11 +310,43 @@ fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs) -> Result<(), Failure> 
             admitted.then_some(()).ok_or_else(Failure::throttled)
         }
     };
-    admitted.inspect_err(|_| {
-        let (service, operation) = (O::SERVICE.model_name(), O::NAME);
-        metrics::counter!("strongroom_throttled_total", "service" => service, "operation" => operation)
-            .increment(1);
-    })
+    admitted.inspect_err(|_| count_throttled::<O>())
+}
+
+fn count_throttled<O: Operation>() {
+    let (service, operation) = (O::SERVICE.model_name(), O::NAME);
+    metrics::counter!("strongroom_throttled_total", "service" => service, "operation" => operation)
+        .increment(1);
+}
+
+/// Fails if the principal was denied more calls of services with quotas than it may be in a
+/// second. Its next ones are then not decided: to find that nothing allows a call can take many
+/// looks, at a thousand grants for example. Nobody else of the account is held up by it.
+fn check_denials<O: Operation>(ctx: &Ctx) -> Result<(), Failure> {
+    let sources = &ctx.services().sources;
+    let Some(quotas) = sources.quotas_of(O::SERVICE) else {
+        return Ok(());
+    };
+    if ctx.is_repeated() || is_of_a_service(ctx) {
+        return Ok(());
+    }
+    let principal = ctx.caller().principal.standing_name();
+    if sources.denials.would_admit(&principal, ctx.monotonic()) {
+        return Ok(());
+    }
+    count_throttled::<O>();
+    Err(quotas.exceeded())
+}
+
+/// Takes a denied call from what its principal may be denied, see [`check_denials`].
+fn count_against<O: Operation>(ctx: &Ctx) {
+    let sources = &ctx.services().sources;
+    if is_of_a_service(ctx) || sources.quotas_of(O::SERVICE).is_none() {
+        return;
+    }
+    let principal = ctx.caller().principal.standing_name();
+    // Beyond the rate the next call is not decided.
+    let _within = sources.denials.admit(principal, ctx.monotonic());
 }
 
 /// Whether a service makes the call, of its own accord or on the way: the caller was counted.

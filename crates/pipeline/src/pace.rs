@@ -1,5 +1,7 @@
 //! How often a principal may make management calls that no quota of their service bounds: each
-//! leaves a record, some of them need no permission, and the log of them all is on one disk.
+//! leaves a record, some of them need no permission, and the log of them all is on one disk. And
+//! how often it may be denied by a service whose quotas count what is allowed only: looking in
+//! vain for what allows a call is work too.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -39,12 +41,24 @@ impl Pace {
             paid.retain(|_, until| *until > now);
         }
         let until = paid.entry(principal).or_insert(now);
+        let next = self.after_one_more(*until, now);
+        let within = next.is_some();
+        *until = next.unwrap_or(*until);
+        within
+    }
+
+    /// Whether a call of `principal` at `now` would be within the rate; it is not taken.
+    pub(crate) fn would_admit(&self, principal: &str, now: Monotonic) -> bool {
+        let paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = paid.get(principal).copied().unwrap_or(now);
+        self.after_one_more(until, now).is_some()
+    }
+
+    /// Until when calls are paid for after one more at `now`; `None` beyond the rate.
+    fn after_one_more(&self, until: Monotonic, now: Monotonic) -> Option<Monotonic> {
         let next = until.0.max(now.0).saturating_add(self.each);
         let within = next <= now.0.saturating_add(Duration::from_secs(1));
-        if within {
-            until.0 = next;
-        }
-        within
+        within.then_some(Monotonic(next))
     }
 }
 
@@ -65,6 +79,16 @@ mod tests {
         assert_eq!(admitted(&pace, "b", 0, 50), 10);
         assert_eq!(admitted(&pace, "a", 500, 50), 5);
         assert_eq!(admitted(&pace, "a", 60_000, 50), 10);
+    }
+
+    #[test]
+    fn to_ask_takes_nothing() {
+        let pace = Pace::new(2);
+        let now = Monotonic(Duration::ZERO);
+        assert!((0..9).all(|_| pace.would_admit("a", now)));
+        assert_eq!(admitted(&pace, "a", 0, 9), 2);
+        assert!(!pace.would_admit("a", now) && pace.would_admit("b", now));
+        assert!(pace.would_admit("a", Monotonic(Duration::from_millis(500))));
     }
 
     #[test]

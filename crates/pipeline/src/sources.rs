@@ -194,6 +194,9 @@ pub trait RequestQuotas: fmt::Debug + Send + Sync {
     ///
     /// Fails with the service's own error beyond a quota.
     fn admit(&self, ctx: &Ctx, operation: &str, needs: &Needs) -> Result<(), Failure>;
+
+    /// The service's own error for calls beyond a quota.
+    fn exceeded(&self) -> Failure;
 }
 
 /// The directory as a shared part, for services that keep policies naming principals.
@@ -228,6 +231,8 @@ pub struct Sources {
     quotas: Vec<(Service, Arc<dyn RequestQuotas>)>,
     /// Bounds the management calls of services without quotas.
     pub(crate) pace: Pace,
+    /// Bounds the calls of services with quotas that are denied, which those do not count.
+    pub(crate) denials: Pace,
 }
 
 impl Sources {
@@ -243,13 +248,15 @@ impl Sources {
             resources: Vec::new(),
             quotas: Vec::new(),
             pace: Pace::new(CALLS_PER_SECOND),
+            denials: Pace::new(CALLS_PER_SECOND),
         }
     }
 
     /// Lets each principal make `per_second` management calls a second of services without
-    /// quotas.
+    /// quotas, and be denied as many of those with quotas.
     pub fn calls_per_second(mut self, per_second: u32) -> Self {
         self.pace = Pace::new(per_second);
+        self.denials = Pace::new(per_second);
         self
     }
 

@@ -135,7 +135,8 @@ impl World {
         let sources = Sources::new(identities, users.clone())
             .resources("kms", Arc::new(kms::KeyPolicies))
             .quotas(Service::Kms, throttle.clone())
-            .quotas(Service::Strongroom, throttle);
+            .quotas(Service::Strongroom, throttle)
+            .calls_per_second(quotas.1.saturating_mul(200));
         let shred = directory.path().join("shred.keys");
         let shred = kms::ShredKeys::open(shred, &root, Arc::clone(&entropy)).unwrap();
         let shred = Arc::new(shred);

@@ -259,3 +259,32 @@ async fn there_are_as_many_keys_aliases_and_grants_as_the_configuration_says() {
     let failure = world.failure::<kms::CreateGrant>(&admin, grant()).await;
     assert_eq!(failure, too_many("a key has at most 3 grants"));
 }
+
+#[tokio::test]
+async fn whoever_is_denied_too_often_is_throttled_and_nobody_else() {
+    let world = World::throttling(&BTreeMap::new(), 1);
+    let admin = world.admin();
+    let key = create(&world, &admin).await.key_id;
+    let nobody = world.user(HOME, "Nobody", None);
+    let other = world.user(HOME, "Other", None);
+    let denied = "AccessDeniedException";
+    for _ in 0..200 {
+        let (code, _) = world.failure::<Encrypt>(&nobody, encrypt(&key)).await;
+        assert_eq!(code, denied);
+    }
+    assert_eq!(
+        world.failure::<Encrypt>(&nobody, encrypt(&key)).await,
+        throttled()
+    );
+    // Not by another operation either, and not by the quota of the account.
+    assert_eq!(
+        world.failure::<DescribeKey>(&nobody, describe(&key)).await,
+        throttled()
+    );
+    let (code, _) = world.failure::<Encrypt>(&other, encrypt(&key)).await;
+    assert_eq!(code, denied);
+    world.call::<Encrypt>(&admin, encrypt(&key)).await.unwrap();
+    world.advance_millis(500);
+    let (code, _) = world.failure::<Encrypt>(&nobody, encrypt(&key)).await;
+    assert_eq!(code, denied);
+}
