@@ -28,11 +28,12 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crypto::kdf::derive_key;
 use crypto::{CommittingKey, Key32};
 use store::Key;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use types::{AccountId, Entropy};
 use zeroize::Zeroizing;
 
@@ -72,6 +73,8 @@ pub struct ShredKeys {
     keys: RwLock<BTreeMap<Name, (u64, Arc<CommittingKey>)>>,
     /// Locked while the file is written.
     state: Mutex<State>,
+    /// The keys of single materials that perhaps never were stored, with the row that was to be.
+    abandoned: Mutex<BTreeMap<Name, Option<Key>>>,
 }
 
 struct State {
@@ -80,8 +83,6 @@ struct State {
     free: BTreeSet<u64>,
     /// The number of slots in the file.
     slots: u64,
-    /// The keys of single materials that perhaps never were stored, with the row that was to be.
-    abandoned: BTreeMap<Name, Option<Key>>,
 }
 
 /// A new shred key for one material, which is abandoned unless the material is stored.
@@ -107,8 +108,8 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if !self.kept {
-            let mut state = self.shred.lock();
-            state.abandoned.insert(self.name, Some(self.row.clone()));
+            let mut abandoned = self.shred.lock_abandoned();
+            abandoned.insert(self.name, Some(self.row.clone()));
         }
     }
 }
@@ -182,18 +183,14 @@ impl ShredKeys {
             })?;
             keys.insert(name, (slot, Arc::new(CommittingKey::new(&key))));
         }
-        let state = Mutex::new(State {
-            file,
-            free,
-            slots,
-            abandoned: BTreeMap::new(),
-        });
+        let state = Mutex::new(State { file, free, slots });
         Ok(Self {
             path,
             sealing,
             entropy,
             keys: RwLock::new(keys),
             state,
+            abandoned: Mutex::default(),
         })
     }
 
@@ -233,25 +230,25 @@ impl ShredKeys {
     /// Abandons the keys of single materials that `named` does not have: their call ended with
     /// the server that it was made to.
     pub(crate) fn abandon_others(&self, named: &BTreeSet<Name>) {
-        let mut state = self.lock();
+        let mut abandoned = self.lock_abandoned();
         let keys = self.keys();
         let own = keys.keys().filter(|(_, number)| is_own(*number));
         let others: Vec<Name> = own.filter(|name| !named.contains(name)).copied().collect();
         let others = others.into_iter().map(|name| (name, None));
-        state.abandoned.extend(others);
+        abandoned.extend(others);
     }
 
     /// The abandoned keys, and the row that each was for unless it is known that none names it.
     pub(crate) fn abandoned(&self) -> Vec<(Name, Option<Key>)> {
-        let state = self.lock();
-        let abandoned = state.abandoned.iter();
+        let abandoned = self.lock_abandoned();
+        let abandoned = abandoned.iter();
         abandoned.map(|(name, row)| (*name, row.clone())).collect()
     }
 
     /// Says that it is settled what becomes of these.
     pub(crate) fn settle(&self, names: &[Name]) {
-        let mut state = self.lock();
-        state.abandoned.retain(|name, _| !names.contains(name));
+        let mut abandoned = self.lock_abandoned();
+        abandoned.retain(|name, _| !names.contains(name));
     }
 
     /// The shred key of an account, which is made, and on the disk, if there is none.
@@ -260,6 +257,13 @@ impl ShredKeys {
         account: AccountId,
         generation: u64,
     ) -> Result<Arc<CommittingKey>, ShredError> {
+        match self.get(account, generation) {
+            Some(key) => Ok(key),
+            None => waiting(|| self.make(account, generation)),
+        }
+    }
+
+    fn make(&self, account: AccountId, generation: u64) -> Result<Arc<CommittingKey>, ShredError> {
         let mut state = self.lock();
         if let Some(key) = self.get(account, generation) {
             return Ok(key);
@@ -294,6 +298,13 @@ impl ShredKeys {
 
     /// Overwrites a shred key; on the disk when this returns. Nothing to do if it is gone.
     pub(crate) fn destroy(&self, account: AccountId, generation: u64) -> Result<(), ShredError> {
+        if self.get(account, generation).is_none() {
+            return Ok(());
+        }
+        waiting(|| self.overwrite(account, generation))
+    }
+
+    fn overwrite(&self, account: AccountId, generation: u64) -> Result<(), ShredError> {
         let mut state = self.lock();
         let slot = self
             .keys()
@@ -365,14 +376,29 @@ impl ShredKeys {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_abandoned(&self) -> MutexGuard<'_, BTreeMap<Name, Option<Key>>> {
+        let abandoned = self.abandoned.lock();
+        abandoned.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for ShredKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ShredKeys({})", self.path.display())
+    }
+}
+
+/// Does `work`, which waits for the disk, so that other requests do not wait with it: what else
+/// this thread had to do is given to another.
+fn waiting<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match runtime {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 
@@ -484,6 +510,25 @@ mod tests {
             keys.get(account(), 1).is_some() && keys.numbers(account()) == [1]
         });
         assert!(found.unwrap().1);
+    }
+
+    #[test]
+    fn who_writes_a_key_holds_up_no_other_request() {
+        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = Arc::new(opened(&directory, &root).unwrap());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let (held, until) = (keys.lock(), Arc::clone(&keys));
+        let writes = runtime.spawn(async move { until.create(account(), 1).map(drop) });
+        // There is one thread for requests, and the task above waits for the file on it.
+        let (answer, answered) = std::sync::mpsc::channel();
+        runtime.spawn(async move { answer.send(()).unwrap() });
+        let patience = std::time::Duration::from_secs(60);
+        answered.recv_timeout(patience).unwrap();
+        drop(held);
+        runtime.block_on(writes).unwrap().unwrap();
     }
 
     #[test]
