@@ -3,13 +3,16 @@
 import json
 import re
 import secrets
+import socket
 import stat
 import subprocess
 import time
+import urllib.parse
 
 import botocore.exceptions
 import pytest
 
+import raw
 from conftest import Server, binary
 from test_audit import events
 from test_server import Sealed, one_line, run
@@ -209,7 +212,10 @@ def split(sealed, *more, phrase=Sealed.PHRASE):
 
 @pytest.fixture
 def sealed(tmp_path):
-    running = Sealed(tmp_path)
+    """A sealed server, of whose passphrase there are two sets of shares."""
+    sets = []
+    running = Sealed(tmp_path, before=lambda it: sets.extend(split(it).stdout.split() for _ in range(2)))
+    running.sets = sets
     yield running
     running.process.kill()
 
@@ -224,8 +230,7 @@ def given(sealed, share):
 
 
 def test_shares_open_a_sealed_server_one_by_one(sealed):
-    shares = split(sealed).stdout.split()
-    other = split(sealed).stdout.split()
+    shares, other = sealed.sets
     assert len(shares) == 5 and all(re.fullmatch(r"srshare1-[0-9a-f]+", share) for share in shares)
     assert combine(shares[2:5]) == combine([shares[4], shares[0], shares[1]]) == Sealed.PHRASE.encode()
     assert given(sealed, shares[4]).stdout == "still sealed: 1 of 3 shares given\n"
@@ -239,13 +244,16 @@ def test_shares_open_a_sealed_server_one_by_one(sealed):
     opened = given(sealed, shares[0])
     assert (opened.returncode, opened.stdout) == (0, "unsealed\n"), opened.stderr
     assert sealed.clients.get("/health/ready") == (200, "ok\n")
+    made = events(sealed.clients.client("cloudtrail"), EventName="SplitPassphrase")
+    assert [event["responseElements"] for event in made] == [{"shares": 5, "threshold": 3}] * 2
+    assert "in use" in one_line(split(sealed))
     code, log = sealed.stop()
     assert code == 0 and "a share was given" in log
     assert not any(share[20:60] in log for share in shares)
 
 
 def test_shares_of_a_passphrase_that_was_changed_open_nothing(sealed, tmp_path):
-    shares = split(sealed).stdout.split()
+    shares, _ = sealed.sets
     sealed.unseal(Sealed.PHRASE)
     for _ in range(3):
         sealed.process.stdout.readline()
@@ -256,9 +264,9 @@ def test_shares_of_a_passphrase_that_was_changed_open_nothing(sealed, tmp_path):
     done = seal(sealed.clients, "rewrap", "--new-passphrase-file", str(phrase), input=Sealed.PHRASE + "\n",
                 AWS_ENDPOINT_URL=sealed.url)
     assert done.returncode == 0, done.stderr
+    assert sealed.stop()[0] == 0
     assert "does not open" in one_line(split(sealed))
     assert split(sealed, phrase="another horse").returncode == 0
-    assert sealed.stop()[0] == 0
     sealed.clients.flags = ()
     again = Sealed.__new__(Sealed)
     again.directory, again.clients = sealed.directory, sealed.clients
@@ -279,6 +287,7 @@ def test_shares_of_a_passphrase_that_was_changed_open_nothing(sealed, tmp_path):
 
 
 def test_what_cannot_be_split_is_refused(sealed):
+    assert sealed.stop()[0] == 0
     for more in (["--threshold", "1"], ["--threshold", "6"]):
         command = ["seal", "split", "--data", str(sealed.clients.data), "--shares", "5", *more]
         assert "of N shares at least two" in one_line(run(*command, input=Sealed.PHRASE + "\n"))
@@ -286,8 +295,9 @@ def test_what_cannot_be_split_is_refused(sealed):
 
 
 def test_a_key_file_is_not_split(fresh_server):
+    assert fresh_server.stop() == 0
     command = ["seal", "split", "--data", str(fresh_server.data), "--shares", "3", "--threshold", "2"]
-    assert "sealed with a key file" in one_line(run(*command, input="x\n"))
+    assert "not sealed with a passphrase" in one_line(run(*command, *key_of(fresh_server), input="x\n"))
 
 
 def test_a_running_server_is_sealed_and_opened_again_as_often_as_one_likes(sealed):
@@ -326,3 +336,35 @@ def test_a_server_that_opens_by_itself_is_not_sealed(fresh_server):
     done = seal(fresh_server, "now")
     assert "opens its seal by itself" in one_line(done)
     assert fresh_server.get("/health/ready") == (200, "ok\n")
+
+
+def test_whoever_sends_a_body_slowly_keeps_nobody_from_sealing(sealed):
+    clients = sealed.clients
+    assert sealed.unseal(Sealed.PHRASE).stdout == "unsealed\n"
+    for _ in range(3):
+        sealed.process.stdout.readline()
+    key = clients.session().get_credentials()
+    mine = {"AccessKeyId": key.access_key, "SecretAccessKey": key.secret_key}
+    strange = mine | {"AccessKeyId": "AKIAIOSFODNN7EXAMPLE"}
+    address = urllib.parse.urlparse(clients.url)
+    held = []
+    for signed_by in (mine, strange):
+        head = raw.request(clients, "kms", "ListKeys", b"{}" * 50, signed_by).partition(b"\r\n\r\n")
+        slow = socket.create_connection((address.hostname, address.port), timeout=60)
+        slow.sendall(head[0] + head[1])
+        held.append(slow)
+    done = seal(clients, "now")
+    assert (done.returncode, done.stdout.split(":")[0]) == (0, "sealed"), done.stderr
+    deadline = time.monotonic() + 60
+    while clients.get("/health/ready") != (503, "sealed\n"):
+        assert time.monotonic() < deadline and sealed.process.poll() is None
+        time.sleep(0.05)
+    for slow in held:
+        assert b" 503 " in slow.makefile("rb").readline()
+        slow.close()
+    # It goes on to wait for a passphrase, and ends in order.
+    while "too many attempts" in (opened := sealed.unseal(Sealed.PHRASE)).stderr:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert opened.stdout == "unsealed\n", opened.stderr
+    assert sealed.stop()[0] == 0

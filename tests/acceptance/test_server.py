@@ -19,7 +19,7 @@ import botocore.exceptions
 import pytest
 
 import raw
-from conftest import ROOT, Server, binary
+from conftest import ROOT, Server, binary, free_port
 
 
 def run(*arguments, input=None):
@@ -123,7 +123,8 @@ class Sealed:
 
     PHRASE = 'correct "horse" büttery staple'
 
-    def __init__(self, directory, config=""):
+    def __init__(self, directory, config="", before=None):
+        """`before` is called when the directory is there and nobody serves it."""
         self.directory = directory
         phrase = directory / "phrase"
         phrase.touch(0o600)
@@ -133,6 +134,8 @@ class Sealed:
         self.clients = first
         assert first.stop() == 0
         phrase.unlink()
+        if before:
+            before(self)
         flags = []
         if config:
             (directory / "sealed.toml").write_text(config)
@@ -460,12 +463,6 @@ def test_an_argument_cannot_forge_a_log_line(server, user):
     with pytest.raises(botocore.exceptions.ClientError):
         iam.get_user(UserName="Administrator")
     assert not [line for line in server.log_text().splitlines() if line.startswith("2026-01-01 INFO")]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_metrics_count_what_happens_and_name_nobody(tmp_path):

@@ -67,7 +67,11 @@ impl Front {
     /// From now on calls are refused. Returns what answered them, which those that have begun
     /// still hold.
     pub(crate) fn seal(&self) -> Option<Arc<HttpService>> {
-        self.open.swap(None)
+        let open = self.open.swap(None);
+        if let Some(open) = &open {
+            open.stop_reading();
+        }
+        open
     }
 
     /// The door of a listener that answers calls if `calls`, and takes passphrases if `unseals`.

@@ -117,6 +117,12 @@ impl HttpService {
         self.services.store().is_writable()
     }
 
+    /// Reads no more bodies: calls whose body has not arrived are answered as a sealed server's
+    /// are. What has begun goes on.
+    pub(crate) fn stop_reading(&self) {
+        self.bodies.stop();
+    }
+
     /// Answers one call. Never fails: what goes wrong is an answer too.
     pub(crate) async fn call(
         &self,

@@ -17,7 +17,7 @@ use crate::cli::{
     ClientArgs, CurrentSealArgs, DirectoryArgs, MoveSealArgs, RewrapArgs, RotateRootArgs,
     SealCommand, SealNowArgs, SplitArgs,
 };
-use crate::config::DirectoryConfig;
+use crate::config::{DirectoryConfig, SealConfig};
 use crate::directory::{DataDirectory, Start};
 use crate::offline::{self, Offline};
 use crate::restore::print;
@@ -82,22 +82,32 @@ fn rotate(args: &RotateRootArgs) -> anyhow::Result<()> {
     ))
 }
 
-/// Prints shares of the passphrase that seals a directory, one a line.
+/// Prints shares of the passphrase that seals a directory, one a line, once the history of the
+/// directory, which nobody serves meanwhile, says that they were made.
 fn split(args: &SplitArgs) -> anyhow::Result<()> {
     let config = DirectoryConfig::of(&args.directory)?;
-    let seal = Seal::read(&config.data)?;
-    let passphrase = match &args.directory.passphrase_file {
-        Some(path) => read_passphrase_file(path)?,
-        None => passphrase::read()?,
+    let (directory, passphrase) = match DataDirectory::open(&config)? {
+        Start::Open(directory) => match &config.seal {
+            SealConfig::PassphraseFile(path) => (directory, read_passphrase_file(path)?),
+            _ => bail!("the directory is not sealed with a passphrase: there is nothing to split"),
+        },
+        Start::Sealed(sealed) => {
+            let passphrase = passphrase::read()?;
+            // Shares of another passphrase would be found to be so when they are needed.
+            let root = seal::open_with_passphrase(sealed.path(), &passphrase)?;
+            (sealed.open(root), passphrase)
+        }
     };
-    // Shares of another passphrase would be found to be so when they are needed.
-    drop(seal.open_with_passphrase(&passphrase)?);
     let shares = shares::split(
         passphrase.expose(),
         args.threshold,
         args.shares,
         &SystemEntropy,
     )?;
+    let offline = Offline::of(directory)?;
+    let details = json!({ "shares": args.shares, "threshold": args.threshold });
+    offline.record("SplitPassphrase", details, Batch::default())?;
+    offline.store.close();
     let mut text = Zeroizing::new(String::new());
     for share in &shares {
         text.reserve(4096);

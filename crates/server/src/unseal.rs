@@ -142,7 +142,11 @@ impl Unsealer {
         begun.map_err(StillSealed::TooSoon)?;
         // From here on without the client, which may go away: what has begun also ends.
         let attempts = Arc::clone(&self.attempts);
-        let tried = tokio::task::spawn_blocking(move || attempts.take(peer, given)).await;
+        let tried = tokio::task::spawn_blocking(move || {
+            let _turn = Turn(&attempts);
+            attempts.take(peer, given)
+        });
+        let tried = tried.await;
         match tried.map_err(|failed| broken(&failed))?? {
             Taken::Collected(progress) => {
                 // Whether or not another share follows.
@@ -159,6 +163,17 @@ impl Unsealer {
                 opened.await.map_err(|_not_opened| StillSealed::Broken)?;
                 Ok(Progress::Open)
             }
+        }
+    }
+}
+
+/// The turn of one attempt, which a panic ends too: else nobody would ever have another.
+struct Turn<'a>(&'a Attempts);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.pace().release();
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use types::{ErrorKind, network};
 use wire::{Protocol, Refusal};
 use zeroize::Zeroize as _;
@@ -29,6 +29,8 @@ pub(super) struct Bodies {
     strangers: Pool,
     unsigned: Pool,
     patience: Duration,
+    /// Whether bodies are read at all.
+    stopped: watch::Sender<bool>,
 }
 
 /// Memory that no network may take alone.
@@ -152,7 +154,14 @@ impl Bodies {
             strangers: Pool::new(strangers),
             unsigned: Pool::new(strangers),
             patience: Duration::from_secs(limits.body_seconds),
+            stopped: watch::Sender::new(false),
         }
+    }
+
+    /// Reads no body to its end any more that has not arrived: whoever sends one slowly is not
+    /// waited for.
+    pub(super) fn stop(&self) {
+        self.stopped.send_replace(true);
     }
 
     /// Reads a body of at most `limit` bytes.
@@ -188,7 +197,13 @@ impl Bodies {
             Ok((bytes.freeze(), room))
         };
         let timeout = tokio::time::timeout(self.patience, read);
-        timeout.await.unwrap_or(Err(BodyRefused::Slow))
+        let mut stopped = self.stopped.subscribe();
+        tokio::select! {
+            // What is there already is read.
+            biased;
+            read = timeout => read.unwrap_or(Err(BodyRefused::Slow)),
+            _stopped = stopped.wait_for(|stopped| *stopped) => Err(BodyRefused::Stopped),
+        }
     }
 
     /// No room yet, for a body of `sender`.
@@ -212,6 +227,7 @@ pub(super) enum BodyRefused {
     NoMemory,
     Slow,
     Broken,
+    Stopped,
 }
 
 impl BodyRefused {
@@ -225,6 +241,13 @@ impl BodyRefused {
                 kind: ErrorKind::Unavailable,
                 code: "ServiceUnavailable".into(),
                 message: "the server holds too many request bodies; try again later".to_owned(),
+                status: Some(503),
+                reason: None,
+            },
+            Self::Stopped => Refusal {
+                kind: ErrorKind::Unavailable,
+                code: "ServiceUnavailable".into(),
+                message: "the server is sealed: an operator has to unseal it first".to_owned(),
                 status: Some(503),
                 reason: None,
             },
@@ -295,6 +318,33 @@ mod tests {
         drop(held);
         let again = bodies.read(body(1_000), 2_000, Sender::Stranger(peer(9)));
         assert!(again.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for_once_reading_has_stopped() {
+        let bodies = bodies();
+        let mut reading = std::pin::pin!(bodies.read(Never, 1_000, Sender::Caller));
+        let begun = std::future::poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await;
+        assert!(begun.is_pending());
+        bodies.stop();
+        assert_eq!(reading.await.unwrap_err(), BodyRefused::Stopped);
+        // One that is there is read all the same.
+        assert!(bodies.read(body(10), 1_000, Sender::Caller).await.is_ok());
+    }
+
+    /// The parts of a body that never come.
+    struct Never;
+
+    impl Body for Never {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
     }
 
     #[tokio::test]
