@@ -62,6 +62,15 @@ pub enum Error {
         /// The label.
         label: String,
     },
+    /// The key was made by another deployment, or has been claimed by one.
+    #[error(
+        "the key of the label `{label}` belongs to another deployment, or to this one before it \
+         was restored"
+    )]
+    Foreign {
+        /// The label.
+        label: String,
+    },
     /// What was to be opened was not sealed under the key, or with other associated data.
     #[error("what the token's key sealed does not open")]
     Sealed(#[source] crypto::OpenError),
@@ -129,6 +138,7 @@ impl Error {
             | Self::NoKey { .. }
             | Self::SeveralKeys { .. }
             | Self::Unfit { .. }
+            | Self::Foreign { .. }
             | Self::Sealed(_) => false,
         }
     }

@@ -26,6 +26,9 @@
 //! encrypt nor decrypt nor wrap, so nobody gets more out of the token than that. A message is
 //! sealed here, under its own message key, with `crypto::committing`; no number of messages wears
 //! a key of the token out.
+//!
+//! Several deployments may use one token, and a copy of one its keys: a key belongs to the owner
+//! that stands in its `CKA_ID` ([`Settings::owner`]), and to nobody else until that is changed.
 
 mod error;
 mod module;

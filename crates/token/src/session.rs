@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 use crypto::{CommittingKey, Key32, SecretBytes};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session as RawSession;
+use tokio::time::Instant;
 use types::Entropy;
 use zeroize::Zeroizing;
 
@@ -16,9 +18,21 @@ use crate::Error;
 /// A session with a token, logged in. Tasks of [`Token::run`](crate::Token::run) get one.
 pub struct Session {
     raw: RawSession,
-    /// Handles of keys that were found.
-    keys: RefCell<HashMap<String, ObjectHandle>>,
+    /// Whose keys these are, see [`Settings::owner`](crate::Settings::owner).
+    owner: Option<String>,
+    /// Keys that were found.
+    keys: RefCell<HashMap<String, Found>>,
 }
+
+/// A key that was looked at.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    handle: ObjectHandle,
+    at: Instant,
+}
+
+/// How long a key is used before it is looked at again: somebody else may have claimed it.
+const LOOKED_AT: Duration = Duration::from_secs(10);
 
 /// Bytes of the random value that a message key is derived from.
 const VALUE: usize = 32;
@@ -27,9 +41,10 @@ const VALUE: usize = 32;
 const LABEL: &[u8] = b"strongroom/token/message-key/v1";
 
 impl Session {
-    pub(crate) fn new(raw: RawSession) -> Self {
+    pub(crate) fn new(raw: RawSession, owner: Option<String>) -> Self {
         Self {
             raw,
+            owner,
             keys: RefCell::default(),
         }
     }
@@ -37,8 +52,8 @@ impl Session {
     /// Makes an AES-256 key of this label, unless there is one: on the token, kept there, private
     /// to its user, and for the derivation of message keys only.
     ///
-    /// Fails with [`Error::SeveralKeys`] or [`Error::Unfit`] if what there is cannot be
-    /// used.
+    /// Fails with [`Error::SeveralKeys`], [`Error::Unfit`] or [`Error::Foreign`] if what there
+    /// is cannot be used.
     pub fn make_key(&self, label: &str) -> Result<(), Error> {
         match self.find(label) {
             Err(Error::NoKey { .. }) => {}
@@ -50,7 +65,7 @@ impl Session {
             Attribute::KeyType(KeyType::AES),
             Attribute::ValueLen(length),
             Attribute::Label(label.as_bytes().to_vec()),
-            Attribute::Id(label.as_bytes().to_vec()),
+            Attribute::Id(self.id(label)),
             Attribute::Token(true),
             Attribute::Private(true),
             Attribute::Sensitive(true),
@@ -68,19 +83,40 @@ impl Session {
         self.find(label).map(|_handle| ())
     }
 
-    /// Fails with [`Error::NoKey`], [`Error::SeveralKeys`] or [`Error::Unfit`] unless the
-    /// token has one key of this label that can be used. The token is asked.
+    /// Fails with [`Error::NoKey`], [`Error::SeveralKeys`], [`Error::Unfit`] or
+    /// [`Error::Foreign`] unless the token has one key of this label that can be used. The token
+    /// is asked.
     pub fn check_key(&self, label: &str) -> Result<(), Error> {
         self.find(label).map(|_handle| ())
     }
 
-    /// Destroys every key of this label; one that does not exist is no failure.
-    pub fn destroy_key(&self, label: &str) -> Result<(), Error> {
+    /// Destroys the keys of this label that belong here, and says whether others are left, which
+    /// belong to somebody else; one that does not exist is no failure.
+    pub fn destroy_key(&self, label: &str) -> Result<bool, Error> {
         self.keys.borrow_mut().remove(label);
+        let mut others = false;
         for handle in self.raw.find_objects(&template(label))? {
-            self.raw.destroy_object(handle)?;
+            if self.is_own(handle, label)? {
+                self.raw.destroy_object(handle)?;
+            } else {
+                others = true;
+            }
         }
-        Ok(())
+        Ok(others)
+    }
+
+    /// Writes on the keys of this label that they belong here, whoever they belonged to: from then
+    /// on nobody else uses or destroys them. Says whether there is one.
+    pub fn claim_key(&self, label: &str) -> Result<bool, Error> {
+        self.keys.borrow_mut().remove(label);
+        let found = self.raw.find_objects(&template(label))?;
+        for handle in &found {
+            if !self.is_own(*handle, label)? {
+                let ours = [Attribute::Id(self.id(label))];
+                self.raw.update_attributes(*handle, &ours)?;
+            }
+        }
+        Ok(!found.is_empty())
     }
 
     /// Seals `plaintext` under the key of this label, bound to `aad`. The result is 113 bytes
@@ -136,7 +172,7 @@ impl Session {
 
     fn cmac(&self, label: &str, input: &[u8]) -> Result<Vec<u8>, Error> {
         let known = self.keys.borrow().get(label).copied();
-        if let Some(handle) = known {
+        if let Some(Found { handle, .. }) = known.filter(|it| it.at.elapsed() < LOOKED_AT) {
             match self.raw.sign(&Mechanism::AesCMac, handle, input) {
                 Ok(code) => return Ok(code),
                 Err(failed) => {
@@ -168,8 +204,29 @@ impl Session {
         if !wanted.iter().all(|property| found.contains(property)) {
             return Err(Error::Unfit { label: named() });
         }
-        self.keys.borrow_mut().insert(named(), handle);
+        if !self.is_own(handle, label)? {
+            return Err(Error::Foreign { label: named() });
+        }
+        let at = Instant::now();
+        self.keys.borrow_mut().insert(named(), Found { handle, at });
         Ok(handle)
+    }
+
+    /// Whether the key says that it belongs here.
+    fn is_own(&self, handle: ObjectHandle, label: &str) -> Result<bool, Error> {
+        if self.owner.is_none() {
+            return Ok(true);
+        }
+        let found = self.raw.get_attributes(handle, &[AttributeType::Id])?;
+        Ok(found.contains(&Attribute::Id(self.id(label))))
+    }
+
+    /// What stands in the `CKA_ID` of keys that belong here.
+    fn id(&self, label: &str) -> Vec<u8> {
+        match &self.owner {
+            Some(owner) => format!("strongroom:{owner}").into_bytes(),
+            None => label.as_bytes().to_vec(),
+        }
     }
 }
 

@@ -20,16 +20,20 @@ pub struct Settings {
     pub timeout: Duration,
     /// Sessions at a time, each with a thread of its own; at least one.
     pub sessions: usize,
+    /// Whose keys are used, made and destroyed: it stands in their `CKA_ID`, and a key of another
+    /// is left alone. `None` takes every key that has the label.
+    pub owner: Option<String>,
 }
 
 impl Settings {
-    /// Four sessions, and five seconds for a call.
+    /// Four sessions, five seconds for a call, and keys of whoever they are.
     pub fn new(module: PathBuf, slot: Slot) -> Self {
         Self {
             module,
             slot,
             timeout: TIMEOUT,
             sessions: SESSIONS,
+            owner: None,
         }
     }
 }

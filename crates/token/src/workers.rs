@@ -206,7 +206,8 @@ impl Worker {
             let raw = self
                 .module
                 .session(&self.settings, (&self.pin, &self.refused))?;
-            self.session = Some(Session::new(raw));
+            let owner = self.settings.owner.clone();
+            self.session = Some(Session::new(raw, owner));
         }
         let session = self.session.as_ref().ok_or(Error::Threads)?;
         let result = task(session);

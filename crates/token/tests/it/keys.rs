@@ -117,6 +117,37 @@ fn a_destroyed_key_is_gone_for_sessions_that_have_used_it() {
 }
 
 #[test]
+fn a_key_of_another_owner_is_neither_used_nor_destroyed_until_it_is_claimed() {
+    SoftHsm::in_own_process(|hsm| {
+        let of = |owner: &str| {
+            let mut settings = settings(hsm);
+            settings.owner = Some(owner.to_owned());
+            Token::open(settings, pin(PIN)).unwrap()
+        };
+        let (mine, other) = (of("mine"), of("other"));
+        make(&mine, "one");
+        let sealed = seal(&mine, "one", b"");
+        let is_foreign = |refused: Result<Vec<u8>, Error>| {
+            assert!(matches!(refused, Err(Error::Foreign { .. })), "{refused:?}");
+        };
+        is_foreign(open(&other, "one", b"", &sealed));
+        let made = other.run_blocking(|session| session.make_key("one"));
+        is_foreign(made.map(|()| Vec::new()));
+        let destroy = |token: &Token| token.run_blocking(|session| session.destroy_key("one"));
+        assert!(destroy(&other).unwrap(), "one is left");
+        assert_eq!(open(&mine, "one", b"", &sealed).unwrap(), b"plaintext");
+        let claim = |token: &Token| token.run_blocking(|session| session.claim_key("one"));
+        assert!(claim(&other).unwrap());
+        assert_eq!(open(&other, "one", b"", &sealed).unwrap(), b"plaintext");
+        // A session that has used it before may go on for some seconds; a new one does not.
+        is_foreign(open(&of("mine"), "one", b"", &sealed));
+        assert!(destroy(&mine).unwrap());
+        assert!(!destroy(&other).unwrap());
+        assert!(!claim(&other).unwrap());
+    });
+}
+
+#[test]
 fn random_bytes_come_from_the_token() {
     SoftHsm::in_own_process(|hsm| {
         let token = token(hsm);
