@@ -1,9 +1,11 @@
 """Starts the real binary on a scratch directory and hands out clients."""
 
+import contextlib
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,6 +72,39 @@ def refused_as(code: str, call, **parameters) -> dict:
 def binary() -> pathlib.Path:
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     return target / "debug" / "strongroom"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def traced(server, *options: str):
+    """A server whose system calls strace tampers with, in every thread that it has and makes."""
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-q", "-o", "/dev/null", "-p", str(server.process.pid), *options],
+        stderr=subprocess.PIPE, text=True)
+    tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
+
+    def is_traced(task: pathlib.Path) -> bool:
+        try:
+            return "TracerPid:\t0\n" not in (task / "status").read_text()
+        except OSError:
+            return True
+
+    try:
+        deadline = time.monotonic() + 30
+        while not all(is_traced(task) for task in tasks.iterdir()):
+            assert tracer.poll() is None, tracer.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield tracer
+    finally:
+        tracer.terminate()
+        tracer.wait(timeout=30)
+        tracer.stderr.close()
 
 
 def session_of(**credentials) -> boto3.Session:

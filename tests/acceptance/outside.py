@@ -65,7 +65,7 @@ class SoftHsm:
 class Proxy:
     """A running external key store proxy, in front of a token of its own."""
 
-    def __init__(self, hsm: SoftHsm):
+    def __init__(self, hsm: SoftHsm, client_ca: pathlib.Path | None = None):
         hsm.make("managers")
         self.behaviour = hsm.directory / "behaviour.json"
         self.log = hsm.directory / "proxy.log"
@@ -74,7 +74,7 @@ class Proxy:
         self.behave()
         self.process = subprocess.Popen(
             [str(binary()), MODULE, "managers", PIN, "one,two", str(hsm.certificate), str(hsm.key),
-             str(self.behaviour), str(self.log)],
+             str(self.behaviour), str(self.log), *([str(client_ca)] if client_ca else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | hsm.env)
         self.port = int(self.process.stdout.readline())
 
@@ -87,8 +87,10 @@ class Proxy:
         fresh.write_text(json.dumps(wanted | changes))
         fresh.rename(self.behaviour)
 
-    def asked(self) -> list[dict]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+    def asked(self, health: bool = False) -> list[dict]:
+        """What it was asked by callers, or of its health by the server of its own accord."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [it for it in lines if (it["requestMetadata"]["kmsOperation"] == "KmsHealthCheck") is health]
 
     def settings(self, timeout: int = 30000, ca: pathlib.Path | None = None) -> str:
         return (f'[[external_key_stores]]\nendpoint = "{ENDPOINT}"\naccount = "{ACCOUNT}"\n'

@@ -1,14 +1,17 @@
 """Custom key stores: a token of SoftHSM, and a proxy of AWS's published API, as boto3 sees them."""
 
 import json
+import socket
 import subprocess
 import time
+import urllib.request
 
 import botocore.exceptions
+import issuer
 import pytest
 
-from conftest import ACCOUNT, Server
-from outside import ENDPOINT, PIN, Proxy, SoftHsm, credential
+from conftest import ACCOUNT, Server, free_port
+from outside import ENDPOINT, PATH, PIN, Proxy, SoftHsm, credential
 
 DEADLINE = 60
 
@@ -190,6 +193,119 @@ def test_a_slow_proxy_is_given_up(tmp_path):
         stores.disconnect(store)
         stores.kms.connect_custom_key_store(CustomKeyStoreId=store)
         assert stores.settled(store) == ("FAILED", "XKS_PROXY_TIMED_OUT")
+    finally:
+        stores.stop()
+
+
+def test_a_proxy_that_accepts_and_says_nothing_is_given_up(tmp_path):
+    """The time of a call counts from the first packet: here it ends within the handshake."""
+    hsm = SoftHsm(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = tmp_path / "strongroom.toml"
+        config.write_text(f'[[external_key_stores]]\nendpoint = "{ENDPOINT}"\naccount = "{ACCOUNT}"\n'
+                          f'address = "127.0.0.1:{silent.getsockname()[1]}"\nca_file = "{hsm.ca}"\n')
+        server = Server(tmp_path, "--config", str(config))
+        try:
+            store = {"CustomKeyStoreName": "proxy", "CustomKeyStoreType": "EXTERNAL_KEY_STORE",
+                     "XksProxyConnectivity": "PUBLIC_ENDPOINT", "XksProxyUriEndpoint": ENDPOINT,
+                     "XksProxyUriPath": PATH, "XksProxyAuthenticationCredential": credential("A")}
+            refused = code(server.client("kms").create_custom_key_store, **store)
+            assert refused == "XksProxyUriUnreachableException"
+        finally:
+            server.kill()
+
+
+def test_connections_are_kept_and_one_that_was_closed_costs_nothing(stores):
+    store = stores.connected(**stores.proxy.store("proxy"))
+    key = stores.proxy_key(store)
+    made = [stores.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"] for _ in range(5)]
+    assert len({it["connection"] for it in stores.proxy.asked()[-5:]}) == 1
+    # From now on it hangs up on whoever comes again; each call then goes over a new connection.
+    stores.proxy.behave(mode="hang_up")
+    for blob in made:
+        assert stores.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    served = [it["connection"] for it in stores.proxy.asked()]
+    assert len(set(served)) >= 5
+
+
+def test_a_proxy_may_ask_for_a_certificate(tmp_path):
+    hsm = SoftHsm(tmp_path)
+    (tmp_path / "other").mkdir()
+    authority, certificate, key = issuer.certificate(tmp_path / "other", "strongroom.example.com")
+    proxy = Proxy(hsm, client_ca=authority)
+    config = tmp_path / "strongroom.toml"
+    config.write_text(proxy.settings())
+    server = Server(tmp_path, "--config", str(config))
+    try:
+        # Without one, and with one of another authority.
+        refused = code(server.client("kms").create_custom_key_store, **proxy.store("proxy"))
+        assert refused == "XksProxyUriUnreachableException"
+        shown = 'client_certificate = "{}"\nclient_key = "{}"\n'
+        hsm.key.chmod(0o600)
+        config.write_text(proxy.settings() + shown.format(hsm.certificate, hsm.key))
+        assert server.stop() == 0
+        server.start()
+        refused = code(server.client("kms").create_custom_key_store, **proxy.store("proxy"))
+        assert refused == "XksProxyUriUnreachableException"
+        assert not proxy.log.exists()
+        key.chmod(0o600)
+        config.write_text(proxy.settings() + shown.format(certificate, key))
+        assert server.stop() == 0
+        server.start()
+        made = server.client("kms").create_custom_key_store(**proxy.store("proxy"))
+        assert made["CustomKeyStoreId"]
+        # Its private key is nobody else's to read.
+        assert server.stop() == 0
+        key.chmod(0o644)
+        with pytest.raises(AssertionError, match="did not start"):
+            server.start()
+        assert "can be read by others" in server.log_text()
+    finally:
+        server.kill()
+        proxy.stop()
+
+
+def test_health_and_calls_of_a_proxy_are_measured(tmp_path):
+    metrics = free_port()
+    stores = Stores(tmp_path, limits=f'health_seconds = 1\n[metrics]\nlisten = "127.0.0.1:{metrics}"\n')
+
+    def value(name: str, **labels: str) -> float | None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        wanted = [f'{key}="{text}"' for key, text in labels.items()]
+        found = [line for line in lines if line.startswith(name + "{") and all(it in line for it in wanted)]
+        return float(found[0].rsplit(" ", 1)[1]) if found else None
+
+    def until(condition):
+        end = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+    try:
+        store = stores.connected(**stores.proxy.store("proxy"))
+        key = stores.proxy_key(store)
+        stores.kms.encrypt(KeyId=key, Plaintext=b"x")
+        assert value("strongroom_xks_requests_total", store=store, operation="Encrypt") == 1
+        assert value("strongroom_xks_request_seconds_bucket", store=store, operation="Encrypt", le="+Inf") == 1
+        assert value("strongroom_xks_errors_total", store=store, operation="Encrypt") is None
+        until(lambda: value("strongroom_xks_key_managers", store=store, state="active") == 1)
+        until(lambda: value("strongroom_xks_unhealthy", store=store) == 0)
+        stores.proxy.behave(managers=["DEGRADED", "UNAVAILABLE"])
+        until(lambda: value("strongroom_xks_key_managers", store=store, state="degraded") == 1)
+        assert value("strongroom_xks_unhealthy", store=store) == 0
+        stores.proxy.behave(mode={"fail": "InternalException"})
+        until(lambda: value("strongroom_xks_unhealthy", store=store) == 1)
+        # As at AWS the connection stays, and calls have the proxy's failure.
+        assert stores.state(store) == ("CONNECTED", None)
+        assert code(stores.kms.encrypt, KeyId=key, Plaintext=b"x") == "KMSInvalidStateException"
+        assert value("strongroom_xks_errors_total", store=store, operation="Encrypt", error="Internal") == 1
+        stores.proxy.behave()
+        until(lambda: value("strongroom_xks_unhealthy", store=store) == 0)
+        assert {"awsPrincipalArn"} & set(stores.proxy.asked(health=True)[-1]["requestMetadata"]) == set()
+        log = stores.server.log_text()
+        assert "the proxy of an external key store is out of order" in log
+        assert "the proxy of an external key store is in order again" in log
     finally:
         stores.stop()
 

@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use store::{Batch, Key, Record, Snapshot, Table};
 use types::{Arn, Timestamp};
 
-use crate::key_stores::TOKEN_KEYS;
+use crate::key_stores::{Backing, TOKEN_CLAIMS, TOKEN_KEYS, TokenKey, token_key_row};
 use crate::records::{KEY_DATES, KEYS, KeyRecord, KeyState, dated};
+
+/// Keys on tokens that are claimed in one commit.
+const CLAIMS_AT_ONCE: usize = 1000;
 
 /// Whether deletions are on hold: one row, or none.
 pub(crate) static HOLD: Table<Hold> = Table::without_history("kms_hold");
@@ -45,6 +48,31 @@ pub fn hold(batch: &mut Batch, now: Timestamp) {
 /// Adds to `batch` that nothing waits any more.
 pub fn release(batch: &mut Batch) {
     batch.delete(&HOLD, row());
+}
+
+/// The changes, each small enough for one commit, by which the keys on tokens that `snapshot` knows
+/// of are claimed for this deployment when it is served: whoever it was copied from can use them
+/// no more. Also says how many there are.
+pub fn claim_token_keys(snapshot: &Snapshot, now: Timestamp) -> (usize, Vec<Batch>) {
+    let all = Key::of(&[]);
+    let keys = snapshot.scan(&KEYS, &all).filter_map(|(_, row)| {
+        let (key, held) = (row.record, row.record.held.as_ref()?);
+        let Backing::Token { label } = &held.backing else {
+            return None;
+        };
+        Some(token_key_row(key.account, &key.region, &held.store, label))
+    });
+    let leftovers = snapshot.scan(&TOKEN_KEYS, &all).map(|(row, _)| row.clone());
+    let rows: BTreeSet<Key> = keys.chain(leftovers).collect();
+    let rows: Vec<&Key> = rows.iter().collect();
+    let batches = rows.chunks(CLAIMS_AT_ONCE).map(|rows| {
+        let mut batch = Batch::default();
+        for row in rows {
+            batch.put(&TOKEN_CLAIMS, (*row).clone(), TokenKey { since: now });
+        }
+        batch
+    });
+    (rows.len(), batches.collect())
 }
 
 /// Since when deletions wait; `None` if they do not.

@@ -4,13 +4,15 @@
 //! `AWS_CLOUDHSM`; a key manager behind a proxy of the published API is its
 //! `EXTERNAL_KEY_STORE`. What a deployment may connect to is named by its configuration, in
 //! [`Outside`], and nowhere else. A store is connected and disconnected by [`tend`], shortly
-//! after a caller has asked for it; its keys count as unavailable in every snapshot that does
+//! after a caller has asked for it, and its proxy is asked for its health by [`watch`]; its keys count as unavailable in every snapshot that does
 //! not show it connected.
 
 mod connection;
 mod error;
+mod fault;
 mod held;
 mod lookup;
+mod measure;
 mod new_key;
 mod outside;
 mod random;
@@ -18,13 +20,16 @@ mod record;
 mod secret;
 mod tend;
 mod tokens;
+mod watch;
 mod xks;
 
 pub use error::KeyStoreError;
+pub use fault::{Fault, NoAnswer};
 pub use outside::{Cluster, Outside, Proxy};
 pub use tend::tend;
 pub use tokens::certificate as trust_anchor_of;
-pub use xks::{Fault, NoAnswer, ProxyCall, ProxyClient, Sent};
+pub use watch::{HealthChange, watch};
+pub use xks::{ProxyCall, ProxyClient, Sent};
 
 pub(crate) use connection::{Checked, check_proxy, connect};
 pub(crate) use held::{Use, decrypt, encrypt, note};
@@ -36,6 +41,6 @@ pub(crate) use new_key::{NewHeld, deleted_in_event, forget, hold, note_new};
 pub(crate) use random::random;
 pub(crate) use record::{
     Backing, Connection, Held, KEY_STORES, KeyStoreId, KeyStoreRecord, PROXY_KEYS, Seen, StoreKind,
-    TOKEN_KEYS, seen_with, store_revision, store_row,
+    TOKEN_CLAIMS, TOKEN_KEYS, TokenKey, seen_with, store_revision, store_row, token_key_row,
 };
 pub(crate) use secret::{STORE_SECRETS, Secret, StoreSecret};

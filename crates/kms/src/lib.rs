@@ -65,13 +65,13 @@ mod uses;
 pub use condition_keys::CONDITION_KEYS;
 pub use context::{EncryptionContext, encryption_context_keys};
 pub use error::Error;
-pub use hold::{Held, held, held_since, hold, release};
+pub use hold::{Held, claim_token_keys, held, held_since, hold, release};
 pub use identifiers::resolve_key_arn;
 pub use imports::expire as expire_imports;
 pub use key_policies::KeyPolicies;
 pub use key_stores::{
-    Cluster, Fault as ProxyFault, KeyStoreError, NoAnswer, Outside, Proxy, ProxyCall, ProxyClient,
-    Sent, tend as tend_key_stores, trust_anchor_of,
+    Cluster, Fault as ProxyFault, HealthChange, KeyStoreError, NoAnswer, Outside, Proxy, ProxyCall,
+    ProxyClient, Sent, tend as tend_key_stores, trust_anchor_of, watch as watch_key_stores,
 };
 pub use keyring::Keyring;
 pub use last_usage::LastUsage;

@@ -30,7 +30,7 @@ use crate::grants::index::GRANT_INDEX;
 use crate::grants::record::{GRANT_COUNTS, GRANT_NAMES, GRANTS, Pointer, RETIRABLE_GRANTS};
 use crate::hold::HOLD;
 use crate::imports::{DELETED_MATERIAL, IMPORT_ENDS};
-use crate::key_stores::{KEY_STORES, PROXY_KEYS, STORE_SECRETS, TOKEN_KEYS};
+use crate::key_stores::{KEY_STORES, PROXY_KEYS, STORE_SECRETS, TOKEN_CLAIMS, TOKEN_KEYS};
 use crate::last_usage::KEY_USAGE;
 use crate::usage::KEY_USES;
 
@@ -57,7 +57,7 @@ pub(crate) static ALIAS_NAMES: Table<AliasName> = Table::with_history("kms_alias
 pub(crate) static OWNED_KEYS: Table<OwnedKeyRecord> = Table::with_history("kms_owned_keys");
 
 /// Every table of KMS, for the store that is opened over them.
-pub fn tables() -> [&'static dyn AnyTable; 24] {
+pub fn tables() -> [&'static dyn AnyTable; 25] {
     [
         &KEYS,
         &MATERIALS,
@@ -81,6 +81,7 @@ pub fn tables() -> [&'static dyn AnyTable; 24] {
         &STORE_SECRETS,
         &PROXY_KEYS,
         &TOKEN_KEYS,
+        &TOKEN_CLAIMS,
         &HOLD,
         &DELETED_MATERIAL,
     ]

@@ -10,7 +10,9 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
-pub use self::backup::{BackupCommand, BackupFileArgs, CreateBackupArgs, RestoreArgs};
+pub use self::backup::{
+    BackupCommand, BackupFileArgs, CreateBackupArgs, RestoreArgs, ResumeArgs,
+};
 pub use self::common::{ClientArgs, DirectoryArgs};
 pub use self::insight::{DoctorArgs, ExplainArgs, RekeyArgs, RekeyTo, UsageArgs};
 pub use self::policy::{PolicyCheckArgs, PolicyCommand, PolicyKind};
@@ -65,9 +67,11 @@ pub enum Command {
     ///
     /// After a restore no KMS key is removed, and none on a token destroyed, until this says so:
     /// a deletion may have been cancelled since the backup, and another server may use the token.
+    /// Nor are keys on tokens used: they belong to the directory that the backup is of, until the
+    /// server that is started after this claims them.
     /// Needs the directory's lock and its seal, and says what the next start carries out.
     #[command(after_help = "EXAMPLE:\n  strongroom resume --data ./restored --key-file ./data.key")]
-    Resume(DirectoryArgs),
+    Resume(ResumeArgs),
     /// Check the audit log of a data directory that is not served.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::directory::DataDirectory;
 use crate::issuers::Issuers;
 use crate::outside::{self, OutsideError};
+use crate::seal::SealError;
 use crate::seal_keeper::Keeper;
 use crate::{memory, router};
 
@@ -50,6 +51,9 @@ pub(crate) enum ComposeError {
     /// What custom key stores connect to cannot be read.
     #[error(transparent)]
     Outside(#[from] OutsideError),
+    /// The seal's file cannot be read.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// An AWS owned key could not be made.
     #[error("making an AWS owned key failed")]
     OwnedKey(#[source] kms::Error),
@@ -147,7 +151,10 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(config.resource_quotas));
     parts.insert(Arc::new(config.prices.clone()));
     parts.insert(Arc::new(kms::Regions(config.regions.clone())));
-    parts.insert(Arc::new(outside::load(&config.outside)?));
+    parts.insert(Arc::new(outside::load(
+        &config.outside,
+        &directory.lineage()?,
+    )?));
     parts.insert(Arc::new(runtime));
     parts.insert(Arc::new(ram::Shareable(vec![Arc::new(
         featurestore::FeatureGroups,

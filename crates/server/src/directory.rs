@@ -203,6 +203,12 @@ impl DataDirectory {
         Ok(seal.is_initialised())
     }
 
+    /// Which line of commits the store is: another one after each restore.
+    pub(crate) fn lineage(&self) -> Result<String, SealError> {
+        let seal = seal::Seal::read(&self.path)?.genuine(self.root())?;
+        Ok(seal.lineage().to_owned())
+    }
+
     /// Notes that the first account has been committed.
     pub(crate) fn note_initialised(&self) -> Result<(), SealError> {
         seal::note_initialised(&self.path, self.root())

@@ -15,6 +15,7 @@ const SLOW: u64 = 60;
 /// Runs until `stop` changes.
 pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
     let key_stores = tokio::spawn(tend_key_stores(Arc::clone(&services), stop.clone()));
+    let proxies = tokio::spawn(watch_key_stores(Arc::clone(&services), stop.clone()));
     let mut ticks: u64 = 0;
     let mut timer = tokio::time::interval(Duration::from_secs(1));
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -39,8 +40,10 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
         note_run(&services);
     }
     duty("usage", last_used(services)).await;
-    if let Err(failed) = key_stores.await {
-        error!(error = %failed, "tending key stores ended early");
+    for tended in [key_stores, proxies] {
+        if let Err(failed) = tended.await {
+            error!(error = %failed, "tending key stores ended early");
+        }
     }
 }
 
@@ -136,6 +139,43 @@ async fn tend_key_stores(services: Arc<Services>, mut stop: watch::Receiver<bool
 async fn key_stores(services: Arc<Services>) {
     if let Err(failed) = kms::tend_key_stores(&services).await {
         warn!(error = %failed, "key stores will be tended again");
+    }
+}
+
+/// Asks proxies of external key stores for their health until `stop` changes, which no look that
+/// is under way holds up.
+async fn watch_key_stores(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
+    let mut timer = tokio::time::interval(Duration::from_secs(1));
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _now = timer.tick() => {}
+            _changed = stop.changed() => return,
+        }
+        let changes = tokio::select! {
+            changes = kms::watch_key_stores(&services) => changes,
+            _changed = stop.changed() => return,
+        };
+        match changes {
+            Ok(changes) => changes.iter().for_each(tell_health),
+            Err(failed) => {
+                warn!(error = %failed, "the health of key store proxies will be asked again");
+                count_undone("proxies");
+            }
+        }
+    }
+}
+
+fn tell_health(change: &kms::HealthChange) {
+    let store = &change.store;
+    match change.fault {
+        Some(fault) => {
+            warn!(store, reason = %fault, "the proxy of an external key store is out of order");
+        }
+        None => info!(
+            store,
+            "the proxy of an external key store is in order again"
+        ),
     }
 }
 

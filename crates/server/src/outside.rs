@@ -2,6 +2,7 @@
 //! names, for the accounts that it names, and nothing else.
 
 mod client;
+mod identity;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,23 +37,36 @@ pub(crate) enum OutsideError {
         /// Why.
         reason: String,
     },
+    /// What this server shows to a proxy cannot be used.
+    #[error("the client certificate for `{endpoint}` cannot be used: {reason}")]
+    Identity {
+        /// The proxy.
+        endpoint: String,
+        /// Why.
+        reason: String,
+    },
 }
 
-/// Reads the files of `config`. Nothing is connected to, and no module is loaded.
-pub(crate) fn load(config: &OutsideConfig) -> Result<kms::Outside, OutsideError> {
+/// Reads the files of `config`. Nothing is connected to, and no module is loaded. Keys on tokens
+/// belong to the line of commits `lineage`, and to no copy of it that was restored.
+pub(crate) fn load(config: &OutsideConfig, lineage: &str) -> Result<kms::Outside, OutsideError> {
     let clusters = config.tokens.iter().map(|token| {
         Ok(kms::Cluster {
             id: token.cluster.clone(),
             account: token.account,
             region: token.region.clone(),
             trust_anchor: trust_anchor(&token.trust_anchor)?,
-            token: token.settings.clone(),
+            token: token::Settings {
+                owner: Some(lineage.to_owned()),
+                ..token.settings.clone()
+            },
         })
     });
     let clusters = clusters.collect::<Result<_, OutsideError>>()?;
     let proxies = config.proxies.iter().map(|proxy| kms::Proxy {
         endpoint: proxy.endpoint.clone(),
         account: proxy.account,
+        health_period: proxy.health_period,
     });
     let client = Client::new(&config.proxies)?;
     Ok(kms::Outside::new(

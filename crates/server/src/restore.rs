@@ -20,7 +20,7 @@ use store::embedded::rebuild;
 use store::{Batch, EmbeddedStore, Store};
 
 use crate::backup::{About, Reader, Sealed, backups_key};
-use crate::cli::{BackupFileArgs, DirectoryArgs, RestoreArgs};
+use crate::cli::{BackupFileArgs, DirectoryArgs, RestoreArgs, ResumeArgs};
 use crate::config::DirectoryConfig;
 use crate::directory::{Claim, DataDirectory};
 use crate::offline::Offline;
@@ -301,16 +301,25 @@ fn settle(
     Ok(Settled { deleted, held })
 }
 
-/// `strongroom resume`: lets a restored directory carry deletions out again.
-pub fn resume(args: &DirectoryArgs) -> anyhow::Result<()> {
-    let offline = Offline::open(args)?;
+/// `strongroom resume`: lets a restored directory carry deletions out again, and claims the keys
+/// on tokens for it.
+pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
+    let offline = Offline::open(&args.directory)?;
     let snapshot = offline.store.snapshot();
-    let Some(since) = kms::held_since(&snapshot) else {
+    let since = kms::held_since(&snapshot);
+    if since.is_none() && !args.claim_token_keys {
         bail!("nothing waits: this directory was not restored, or was resumed already");
-    };
-    let held = kms::held(&snapshot, offline.clock.now());
+    }
+    let now = offline.clock.now();
+    let held = kms::held(&snapshot, now);
+    // Before the deletions go on: what is destroyed on a token has to belong here first.
+    let (claimed, batches) = kms::claim_token_keys(&snapshot, now);
+    for batch in batches {
+        offline::runtime()?.block_on(offline.store.commit(batch))?;
+    }
     let told = json!({
-        "heldSince": since.to_iso8601(), "keys": held.keys, "keysOnTokens": held.on_tokens,
+        "heldSince": since.map(|since| since.to_iso8601()), "keys": held.keys,
+        "keysOnTokens": held.on_tokens, "claimedOnTokens": claimed,
     });
     let mut batch = Batch::default();
     kms::release(&mut batch);
@@ -319,6 +328,9 @@ pub fn resume(args: &DirectoryArgs) -> anyhow::Result<()> {
     let mut text = String::new();
     for arn in &held.keys {
         let _infallible = writeln!(text, "is deleted when the server starts: {arn}");
+    }
+    if claimed > 0 {
+        let _infallible = writeln!(text, "keys on tokens to claim: {claimed}");
     }
     if held.on_tokens > 0 {
         let count = held.on_tokens;

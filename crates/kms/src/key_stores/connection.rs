@@ -3,25 +3,27 @@
 
 use pipeline::Services;
 use store::View;
-use types::{AccountId, Region, Timestamp};
+use types::{AccountId, Clock, Region};
 
-use super::record::{Connection, StoreKind};
+use super::fault::Fault;
+use super::record::{Connection, KeyStoreId, StoreKind};
 use super::secret::StoreSecret;
 use super::tokens::connection_code;
-use super::xks::{Fault, RequestMetadata, Xks};
+use super::xks::{Asking, RequestMetadata, Xks};
 use super::{KeyStoreError, Outside, StoreRow};
 use crate::Error;
 
 /// For whom and for what a proxy is asked for its health.
-#[derive(Debug)]
 pub(crate) struct Checked<'a> {
     pub(crate) account: AccountId,
     pub(crate) region: &'a Region,
-    /// The operation that makes, changes or connects the store.
+    /// The store; `None` while it is being made.
+    pub(crate) store: Option<&'a KeyStoreId>,
+    /// The operation that makes, changes or connects the store, or `KmsHealthCheck`.
     pub(crate) operation: &'static str,
     /// The id of the request that asks, if one does.
     pub(crate) request: String,
-    pub(crate) at: Timestamp,
+    pub(crate) clock: &'a dyn Clock,
 }
 
 /// Fails unless the proxy of `kind` is allowed and in good health; there is nothing to ask of a
@@ -42,9 +44,14 @@ pub(crate) async fn check_proxy(
         kms_request_id: checked.request,
         kms_via_service: None,
     };
-    let place = (checked.account, checked.region);
-    let told = (checked.at, metadata);
-    let proxy = Xks::new(outside, place, kind, secret.clone(), told)?;
+    let asking = Asking {
+        account: checked.account,
+        region: checked.region,
+        store: checked.store,
+        clock: checked.clock,
+        metadata,
+    };
+    let proxy = Xks::new(outside, kind, secret.clone(), asking)?;
     proxy.health().await.map_err(KeyStoreError::Proxy)
 }
 
@@ -78,9 +85,10 @@ async fn attempt(services: &Services, view: &View, store: &StoreRow) -> Result<(
             let checked = Checked {
                 account: record.account,
                 region: &record.region,
+                store: Some(&record.id),
                 operation: "ConnectCustomKeyStore",
                 request: types::RequestId::generate(services.entropy()).to_string(),
-                at: services.clock().now(),
+                clock: services.clock().as_ref(),
             };
             let checked = check_proxy(outside, &record.kind, &secret, checked).await;
             checked.map_err(|failed| match failed {

@@ -3,7 +3,7 @@
 
 use types::ErrorKind;
 
-use super::xks::{Fault, NoAnswer};
+use super::fault::{Fault, NoAnswer};
 
 /// A key store, or what is behind it, does not do what was asked.
 #[derive(Debug, thiserror::Error)]

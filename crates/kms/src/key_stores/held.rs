@@ -24,9 +24,10 @@ use pipeline::{Ctx, Reply};
 use types::Principal;
 use zeroize::Zeroizing;
 
+use super::fault::Fault;
 use super::record::{Backing, Held, StoreKind};
 use super::tokens::token_failure;
-use super::xks::{Encrypted, Fault, MOST_METADATA, RequestMetadata, Xks};
+use super::xks::{Asking, Encrypted, MOST_METADATA, RequestMetadata, Xks};
 use super::{KeyStoreError, Outside, StoreRow};
 use crate::ciphertext::{Form, Header, associated_data};
 use crate::context::EncryptionContext;
@@ -196,11 +197,16 @@ fn proxy_of(used: Use<'_>) -> Result<Xks<'_>, Error> {
     let (ctx, store) = (used.ctx, store_of(used)?);
     let outside = ctx.part::<Outside>()?;
     let record = &store.record;
-    let at = ctx.services().clock().now();
-    let metadata = metadata_of(ctx, used.operation, Some(&used.key.record));
-    let place = (record.account, &record.region);
+    let asking = Asking {
+        account: record.account,
+        // Not the store's own row, which ends with this function.
+        region: &used.key.record.region,
+        store: Some(&used.held.store),
+        clock: ctx.services().clock().as_ref(),
+        metadata: metadata_of(ctx, used.operation, Some(&used.key.record)),
+    };
     let secret = store.secret(ctx.view())?;
-    Xks::new(outside, place, &record.kind, secret, (at, metadata)).map_err(|_not_allowed| {
+    Xks::new(outside, &record.kind, secret, asking).map_err(|_not_allowed| {
         let fault = Fault::None(super::NoAnswer::NotAllowed);
         KeyStoreError::Cryptographic(fault).into()
     })

@@ -2,7 +2,7 @@
 
 use pipeline::{Ctx, Reply};
 use serde_json::Value;
-use store::Batch;
+use store::{Batch, Read};
 use types::{KeyId, RequestId, Timestamp};
 
 use super::held::metadata_of;
@@ -11,7 +11,7 @@ use super::record::{
     token_key_row,
 };
 use super::tokens::{store_failure, store_lost};
-use super::xks::Xks;
+use super::xks::{Asking, Xks};
 use super::{KeyStoreError, Outside, StoreRow, check_connected, of_caller};
 use crate::records::{Destruction, KeyOrigin, KeyRecord};
 use crate::{CreateKey, Error};
@@ -103,10 +103,17 @@ async fn make(
     let mut intent = Batch::default();
     intent.put(&TOKEN_KEYS, row.clone(), TokenKey { since: ctx.time() });
     let announced = ctx.services().store().commit(intent).await;
-    announced.map_err(|source| Error::internal("a key on a token was not announced", source))?;
+    let announced = announced
+        .map_err(|source| Error::internal("a key on a token was not announced", source))?;
     let wanted = label.clone();
     let made = token.run(move |session| session.make_key(&wanted)).await;
     made.map_err(store_failure)?;
+    // If maintenance has taken it for one that nothing stands for, it is gone.
+    batch.require(Read::Row {
+        table: &TOKEN_KEYS,
+        key: row.clone(),
+        revision: Some(announced.revision),
+    });
     batch.delete(&TOKEN_KEYS, row);
     Ok(label)
 }
@@ -123,15 +130,16 @@ async fn find(ctx: &Ctx, store: &StoreRow, external: &str) -> Result<(), Error> 
     if ctx.view().get(&PROXY_KEYS, &row).is_some() {
         return Err(KeyStoreError::ProxyKeyInUse.into());
     }
-    let metadata = metadata_of(ctx, <CreateKey as pipeline::Operation>::NAME, None);
-    let proxy = Xks::new(
-        ctx.part::<Outside>()?,
-        (record.account, &record.region),
-        &record.kind,
-        store.secret(ctx.view())?,
-        (ctx.services().clock().now(), metadata),
-    )
-    .map_err(|failed| store_lost(failed.into()))?;
+    let asking = Asking {
+        account: record.account,
+        region: &record.region,
+        store: Some(&record.id),
+        clock: ctx.services().clock().as_ref(),
+        metadata: metadata_of(ctx, <CreateKey as pipeline::Operation>::NAME, None),
+    };
+    let secret = store.secret(ctx.view())?;
+    let proxy = Xks::new(ctx.part::<Outside>()?, &record.kind, secret, asking)
+        .map_err(|failed| store_lost(failed.into()))?;
     let found = proxy.key_metadata(external).await;
     if found.map_err(KeyStoreError::NewKey)?.is_usable {
         Ok(())

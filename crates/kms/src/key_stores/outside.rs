@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use store::Revision;
 use token::Token;
 use types::{AccountId, Region};
 
-use super::record::KeyStoreId;
+use super::record::{KeyStoreId, StoreKind};
 use super::secret::StoreSecret;
 use super::tokens::cluster_failure;
+use super::watch::Health;
 use super::xks::ProxyClient;
 use super::{KeyStoreError, StoreRow};
 use crate::Error;
@@ -36,6 +38,8 @@ pub struct Proxy {
     pub endpoint: String,
     /// The account whose key stores may use it.
     pub account: AccountId,
+    /// How often it is asked for its health while a store is connected to it.
+    pub health_period: Duration,
 }
 
 /// What the configuration allows, and the tokens that are open. A shared part of the server.
@@ -47,6 +51,7 @@ pub struct Outside {
     open: Mutex<HashMap<KeyStoreId, Opened>>,
     /// One thread for each token that was looked at without a PIN, however often that is.
     probes: Mutex<HashMap<String, Arc<Token>>>,
+    health: Health,
 }
 
 /// A token as it was opened for one version of a store's row.
@@ -65,6 +70,7 @@ impl Outside {
             client,
             open: Mutex::default(),
             probes: Mutex::default(),
+            health: Health::default(),
         }
     }
 
@@ -118,6 +124,22 @@ impl Outside {
         allowed.then_some(()).ok_or(KeyStoreError::ProxyNotAllowed)
     }
 
+    /// What is known of the proxies' health.
+    pub(super) fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// How often the proxy of a store is asked for its health.
+    pub(super) fn health_period(&self, kind: &StoreKind) -> Duration {
+        let StoreKind::Proxy { endpoint, .. } = kind else {
+            return Duration::MAX;
+        };
+        let mut proxies = self.proxies.iter();
+        let known = proxies.find(|known| known.endpoint == *endpoint);
+        // What the configuration does not allow is not asked: that is noted as often.
+        known.map_or(UNKNOWN, |known| known.health_period)
+    }
+
     /// What calls proxies.
     pub(crate) fn client(&self) -> &dyn ProxyClient {
         &*self.client
@@ -165,3 +187,6 @@ impl Outside {
         open.remove(store);
     }
 }
+
+/// How often a store is looked at whose proxy the configuration does not allow any more.
+const UNKNOWN: Duration = Duration::from_mins(1);

@@ -15,6 +15,8 @@ pub(crate) static KEY_STORES: Table<KeyStoreRecord> = Table::with_history("kms_k
 pub(crate) static PROXY_KEYS: Table<ProxyKey> = Table::with_history("kms_proxy_keys");
 /// Keys on tokens that no KMS key stands for: those about to be made, and those to be destroyed.
 pub(crate) static TOKEN_KEYS: Table<TokenKey> = Table::with_history("kms_token_keys");
+/// Keys on tokens that are to be claimed for this deployment: those of one that it was copied from.
+pub(crate) static TOKEN_CLAIMS: Table<TokenKey> = Table::without_history("kms_token_claims");
 
 /// The id of a key store: `cks-` and 17 hex digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -151,7 +153,7 @@ impl Record for ProxyKey {
     const VERSION: u16 = 1;
 }
 
-/// A key on a token that no KMS key stands for; the row's key names it.
+/// A key on a token; the row's key names it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TokenKey {
     /// Since when.

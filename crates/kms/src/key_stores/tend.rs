@@ -1,5 +1,5 @@
-//! Connecting and disconnecting key stores, and destroying keys on tokens that nothing stands
-//! for: done beside the requests, shortly after they have asked for it.
+//! Connecting and disconnecting key stores, destroying keys on tokens that nothing stands for, and
+//! claiming those of the deployment that this one was restored from: done beside the requests, shortly after they have asked for it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use types::{AccountId, Region, Timestamp};
 
 use super::record::{
-    Connection, KEY_STORES, KeyStoreId, KeyStoreRecord, StoreKind, TOKEN_KEYS, store_row,
+    Connection, KEY_STORES, KeyStoreId, KeyStoreRecord, StoreKind, TOKEN_CLAIMS, TOKEN_KEYS,
+    store_row,
 };
 use super::{Outside, StoreRow, connect};
 use crate::{Error, hold};
@@ -49,6 +50,10 @@ pub async fn tend(services: &Arc<Services>) -> Result<(), Error> {
     for row in leftovers(services, &view) {
         let services = Arc::clone(services);
         under_way.spawn(async move { destroy(&services, &row).await });
+    }
+    for row in claims(&view) {
+        let services = Arc::clone(services);
+        under_way.spawn(async move { claim(&services, &row).await });
     }
     let mut outcome = Ok(());
     while let Some(settled) = under_way.join_next().await {
@@ -103,7 +108,8 @@ async fn settle(services: &Services, store: &KeyStoreRecord) -> Result<(), Error
 /// connected or gone. Best effort, as at AWS: a token that fails is asked again. None while
 /// deletions are on hold: another server may use the token.
 fn leftovers(services: &Services, view: &View) -> Vec<Key> {
-    let now = services.clock().now();
+    // A clock that leaps ahead must not end a key that is being made.
+    let now = services.settled_time();
     let all = Key::of(&[]);
     let mut found: Vec<(StoreOf, Key)> = Vec::new();
     if hold::held_since(view.snapshot()).is_some() {
@@ -114,6 +120,8 @@ fn leftovers(services: &Services, view: &View) -> Vec<Key> {
             continue;
         };
         let known = found.last().is_some_and(|(last, _)| *last == store);
+        // What is still to be claimed is not ours to destroy yet.
+        let known = known || view.snapshot().get(&TOKEN_CLAIMS, row).is_some();
         if !known && is_due(leftover.record.since, now) && is_reachable(view, &store) {
             found.push((store, row.clone()));
         }
@@ -164,16 +172,64 @@ async fn destroy(services: &Services, row: &Key) -> Result<(), Error> {
             return Ok(());
         };
         let wanted = label.clone();
-        let destroyed = token.run(move |session| session.destroy_key(&wanted)).await;
-        if destroyed.is_err() {
-            return Ok(());
+        match token.run(move |session| session.destroy_key(&wanted)).await {
+            Ok(true) => count_left(),
+            Ok(false) => {}
+            Err(_again_later) => return Ok(()),
         }
     } else {
         // Its label is in the record of its end; its owner can destroy it.
-        metrics::counter!("strongroom_kms_token_keys_left_total").increment(1);
+        count_left();
     }
     let mut batch = Batch::default();
     batch.delete(&TOKEN_KEYS, row.clone());
+    batch.require_all(view.reads());
+    commit(services, batch).await
+}
+
+/// Counts a key that stays on its token.
+fn count_left() {
+    metrics::counter!("strongroom_kms_token_keys_left_total").increment(1);
+}
+
+/// Keys on tokens that are to be claimed, of stores that are connected or gone. None while deletions
+/// are on hold: whoever claims has not come to his end.
+fn claims(view: &View) -> Vec<Key> {
+    let all = Key::of(&[]);
+    if hold::held_since(view.snapshot()).is_some() {
+        return Vec::new();
+    }
+    let rows = view.snapshot().scan(&TOKEN_CLAIMS, &all);
+    let rows = rows.filter(|(row, _)| {
+        let store = parts_of(row).map(|(store, _)| store);
+        store.is_none_or(|store| is_reachable(view, &store))
+    });
+    rows.take(KEYS_AT_ONCE)
+        .map(|(row, _)| row.clone())
+        .collect()
+}
+
+/// Claims the key of one row. A token that fails is asked again.
+async fn claim(services: &Services, row: &Key) -> Result<(), Error> {
+    let view = View::recording(services.store().snapshot());
+    if view.get(&TOKEN_CLAIMS, row).is_none() {
+        return Ok(());
+    }
+    if let Some(((account, region, store), label)) = parts_of(row)
+        && let Some(store) = StoreRow::load(&view, account, &region, &store)
+        && let StoreKind::Token { cluster, .. } = &store.record.kind
+    {
+        let outside = services.part::<Outside>()?;
+        let Ok(token) = outside.token(&store, cluster, &store.secret(&view)?) else {
+            return Ok(());
+        };
+        let claimed = token.run(move |session| session.claim_key(&label)).await;
+        if claimed.is_err() {
+            return Ok(());
+        }
+    }
+    let mut batch = Batch::default();
+    batch.delete(&TOKEN_CLAIMS, row.clone());
     batch.require_all(view.reads());
     commit(services, batch).await
 }

@@ -12,9 +12,10 @@ pub(crate) fn token_failure(failed: token::Error) -> Error {
     let failure = match failed {
         Token::Sealed(_) => return Error::InvalidCiphertext,
         Token::Timeout | Token::Busy => KeyStoreError::TimedOut(failed),
-        Token::NoKey { .. } | Token::SeveralKeys { .. } | Token::Unfit { .. } => {
-            KeyStoreError::Material(failed)
-        }
+        Token::NoKey { .. }
+        | Token::SeveralKeys { .. }
+        | Token::Unfit { .. }
+        | Token::Foreign { .. } => KeyStoreError::Material(failed),
         Token::Module { .. }
         | Token::NoToken { .. }
         | Token::SeveralTokens { .. }
@@ -44,6 +45,7 @@ pub(crate) fn store_failure(failed: token::Error) -> Error {
         | Token::NoKey { .. }
         | Token::SeveralKeys { .. }
         | Token::Unfit { .. }
+        | Token::Foreign { .. }
         | Token::Sealed(_)
         | Token::Threads
         | Token::Failed(_) => KeyStoreError::OutOfOrder(failed),
@@ -76,6 +78,7 @@ pub(crate) fn cluster_failure(failed: token::Error) -> KeyStoreError {
         | Token::NoKey { .. }
         | Token::SeveralKeys { .. }
         | Token::Unfit { .. }
+        | Token::Foreign { .. }
         | Token::Sealed(_)
         | Token::Timeout
         | Token::Busy
@@ -99,6 +102,7 @@ pub(crate) fn connection_code(failed: &token::Error) -> &'static str {
         | Token::NoKey { .. }
         | Token::SeveralKeys { .. }
         | Token::Unfit { .. }
+        | Token::Foreign { .. }
         | Token::Sealed(_)
         | Token::Threads
         | Token::Failed(_) => "INTERNAL_ERROR",

@@ -14,10 +14,12 @@ use base64::engine::general_purpose::STANDARD;
 use crypto::SecretBytes;
 use crypto::digest::sha256;
 use serde::{Deserialize, Serialize};
-use types::{AccountId, Region, Timestamp};
+use types::{AccountId, Clock, Region, Timestamp};
 use zeroize::Zeroizing;
 
-use super::record::StoreKind;
+use super::fault::{Fault, NoAnswer};
+use super::measure::{self, Asked, Managers};
+use super::record::{KeyStoreId, StoreKind};
 use super::secret::StoreSecret;
 use super::{KeyStoreError, Outside};
 
@@ -40,21 +42,6 @@ pub struct ProxyCall {
     pub body: Zeroizing<Vec<u8>>,
 }
 
-/// Why there is no answer of a proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// The configuration does not allow the endpoint.
-    NotAllowed,
-    /// No connection could be made, or it broke.
-    Unreachable,
-    /// The peer is not who it should be, or does not speak TLS.
-    Tls,
-    /// It took too long.
-    TimedOut,
-    /// What came is no HTTP, or too long.
-    Malformed,
-}
-
 /// A request on its way: the status and the body of its answer.
 pub type Sent<'a> =
     Pin<Box<dyn Future<Output = Result<(u16, Zeroizing<Vec<u8>>), NoAnswer>> + Send + 'a>>;
@@ -63,133 +50,6 @@ pub type Sent<'a> =
 pub trait ProxyClient: fmt::Debug + Send + Sync {
     /// Signs and sends a request, and waits for its answer as long as the configuration says.
     fn post(&self, call: ProxyCall) -> Sent<'_>;
-}
-
-/// What went wrong with a proxy: the errors of its API, and its failures to have any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// `ValidationException`.
-    Validation,
-    /// `InvalidStateException`: the key is not enabled.
-    InvalidState,
-    /// `InvalidCiphertextException`.
-    InvalidCiphertext,
-    /// `InvalidKeyUsageException`.
-    InvalidKeyUsage,
-    /// `AuthenticationFailedException`.
-    AuthenticationFailed,
-    /// `AccessDeniedException`.
-    AccessDenied,
-    /// `KeyNotFoundException`.
-    KeyNotFound,
-    /// `InvalidUriPathException`.
-    InvalidUriPath,
-    /// `ThrottlingException`.
-    Throttling,
-    /// `UnsupportedOperationException`.
-    Unsupported,
-    /// `DependencyTimeoutException`: the key manager did not answer the proxy.
-    DependencyTimeout,
-    /// `InternalException`.
-    Internal,
-    /// Every key manager is out of order.
-    NoneAvailable,
-    /// The answer is none that the API has.
-    Malformed,
-    /// What was decrypted is not what was encrypted here.
-    Altered,
-    /// There was no answer.
-    None(NoAnswer),
-}
-
-impl Fault {
-    /// The error of the API with this name.
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "ValidationException" => Self::Validation,
-            "InvalidStateException" => Self::InvalidState,
-            "InvalidCiphertextException" => Self::InvalidCiphertext,
-            "InvalidKeyUsageException" => Self::InvalidKeyUsage,
-            "AuthenticationFailedException" => Self::AuthenticationFailed,
-            "AccessDeniedException" => Self::AccessDenied,
-            "KeyNotFoundException" => Self::KeyNotFound,
-            "InvalidUriPathException" => Self::InvalidUriPath,
-            "ThrottlingException" => Self::Throttling,
-            "UnsupportedOperationException" => Self::Unsupported,
-            "DependencyTimeoutException" => Self::DependencyTimeout,
-            "InternalException" => Self::Internal,
-            _ => return None,
-        })
-    }
-
-    /// The connection error code of a store that could not be connected.
-    pub(crate) fn connection_code(self) -> &'static str {
-        match self {
-            Self::AuthenticationFailed => "INVALID_CREDENTIALS",
-            Self::AccessDenied => "XKS_PROXY_ACCESS_DENIED",
-            Self::InvalidUriPath | Self::None(NoAnswer::NotAllowed) => {
-                "XKS_PROXY_INVALID_CONFIGURATION"
-            }
-            Self::None(NoAnswer::Tls) => "XKS_PROXY_INVALID_TLS_CONFIGURATION",
-            Self::None(NoAnswer::TimedOut) | Self::DependencyTimeout => "XKS_PROXY_TIMED_OUT",
-            Self::None(NoAnswer::Unreachable) | Self::NoneAvailable | Self::Throttling => {
-                "XKS_PROXY_NOT_REACHABLE"
-            }
-            Self::Validation
-            | Self::InvalidState
-            | Self::InvalidCiphertext
-            | Self::InvalidKeyUsage
-            | Self::KeyNotFound
-            | Self::Unsupported
-            | Self::Internal
-            | Self::Malformed
-            | Self::Altered
-            | Self::None(NoAnswer::Malformed) => "XKS_PROXY_INVALID_RESPONSE",
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Validation | Self::Malformed | Self::None(NoAnswer::Malformed) => {
-                "the answer of the external key store proxy cannot be understood"
-            }
-            Self::InvalidState => "the external key is not enabled in its key manager",
-            Self::InvalidCiphertext => {
-                "the external key store proxy rejected the ciphertext or the encryption context"
-            }
-            Self::InvalidKeyUsage => "the external key is not for this operation",
-            Self::AuthenticationFailed => {
-                "the external key store proxy did not accept the authentication credential"
-            }
-            Self::AccessDenied => "the external key store proxy denied access to the operation",
-            Self::KeyNotFound => "the external key was not found in its key manager",
-            Self::InvalidUriPath => "the external key store proxy does not have the URI path",
-            Self::Throttling => "the external key store proxy rejected the rate of requests",
-            Self::Unsupported => {
-                "the external key store proxy does not support the requested operation"
-            }
-            Self::DependencyTimeout => {
-                "the external key manager did not answer its external key store proxy in time"
-            }
-            Self::Internal => {
-                "the external key store proxy failed to work with the external key manager"
-            }
-            Self::NoneAvailable => "every external key manager of the proxy is unavailable",
-            Self::Altered => {
-                "what the external key store proxy decrypted is not what was encrypted"
-            }
-            Self::None(NoAnswer::NotAllowed) => {
-                "the configuration of this deployment does not allow the proxy's endpoint"
-            }
-            Self::None(NoAnswer::Unreachable) => "the external key store proxy cannot be reached",
-            Self::None(NoAnswer::Tls) => {
-                "no TLS connection to the external key store proxy can be made"
-            }
-            Self::None(NoAnswer::TimedOut) => "the external key store proxy did not answer in time",
-        })
-    }
 }
 
 /// What a proxy is told of the call that it is asked for.
@@ -206,6 +66,17 @@ pub(crate) struct RequestMetadata {
     pub(crate) kms_via_service: Option<String>,
 }
 
+/// For which store a proxy is asked, and what it is told.
+pub(crate) struct Asking<'a> {
+    /// Whose store it is.
+    pub(crate) account: AccountId,
+    pub(crate) region: &'a Region,
+    /// The store; `None` while it is being made.
+    pub(crate) store: Option<&'a KeyStoreId>,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) metadata: RequestMetadata,
+}
+
 /// A proxy, as one store knows it.
 pub(crate) struct Xks<'a> {
     client: &'a dyn ProxyClient,
@@ -214,7 +85,8 @@ pub(crate) struct Xks<'a> {
     access_key_id: String,
     secret: StoreSecret,
     region: Region,
-    at: Timestamp,
+    store: Option<KeyStoreId>,
+    clock: &'a dyn Clock,
     metadata: RequestMetadata,
 }
 
@@ -241,15 +113,14 @@ pub(crate) const MOST_METADATA: usize = 20;
 const MOST_MANAGERS: usize = 10;
 
 impl<'a> Xks<'a> {
-    /// The proxy behind a store of the account, which is told `metadata`.
+    /// The proxy behind a store of `kind`.
     ///
     /// Fails if the configuration does not allow it, or the store has none.
     pub(crate) fn new(
         outside: &'a Outside,
-        (account, region): (AccountId, &Region),
         kind: &StoreKind,
         secret: StoreSecret,
-        (at, metadata): (Timestamp, RequestMetadata),
+        asking: Asking<'a>,
     ) -> Result<Self, KeyStoreError> {
         let StoreKind::Proxy {
             endpoint,
@@ -259,21 +130,78 @@ impl<'a> Xks<'a> {
         else {
             return Err(KeyStoreError::ProxyNotAllowed);
         };
-        outside.check_proxy(endpoint, account)?;
+        outside.check_proxy(endpoint, asking.account)?;
         Ok(Self {
             client: outside.client(),
             endpoint: endpoint.clone(),
             path: path.clone(),
             access_key_id: access_key_id.clone(),
             secret,
-            region: region.clone(),
-            at,
-            metadata,
+            region: asking.region.clone(),
+            store: asking.store.cloned(),
+            clock: asking.clock,
+            metadata: asking.metadata,
         })
     }
 
     /// Fails unless the proxy says that one of its key managers at least works.
     pub(crate) async fn health(&self) -> Result<(), Fault> {
+        let managers = self.measured(Asked::Health, self.ask_for_health()).await?;
+        if let Some(store) = &self.store {
+            measure::note_managers(store, managers);
+        }
+        if managers.active > 0 || managers.degraded > 0 {
+            Ok(())
+        } else {
+            Err(Fault::NoneAvailable)
+        }
+    }
+
+    /// What the external key `id` is.
+    pub(crate) async fn key_metadata(&self, id: &str) -> Result<Metadata, Fault> {
+        self.measured(Asked::Metadata, self.ask_for_metadata(id))
+            .await
+    }
+
+    /// Encrypts under the external key `id`, bound to `aad`.
+    ///
+    /// Fails if the answer does not prove to be what the proxy meant to send.
+    pub(crate) async fn encrypt(
+        &self,
+        id: &str,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Encrypted, Fault> {
+        self.measured(Asked::Encrypt, self.ask_to_encrypt(id, aad, plaintext))
+            .await
+    }
+
+    /// Decrypts what the external key `id` encrypted with the same `aad`.
+    pub(crate) async fn decrypt(
+        &self,
+        id: &str,
+        aad: &[u8],
+        encrypted: &Encrypted,
+    ) -> Result<SecretBytes, Fault> {
+        self.measured(Asked::Decrypt, self.ask_to_decrypt(id, aad, encrypted))
+            .await
+    }
+
+    /// Does `work`, and counts what became of it and how long it took.
+    async fn measured<T>(
+        &self,
+        asked: Asked,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let began = self.clock.monotonic();
+        let outcome = work.await;
+        let took = self.clock.monotonic().0.saturating_sub(began.0);
+        let failed = outcome.as_ref().err().copied();
+        measure::note_call(self.store.as_ref(), asked, took, failed);
+        outcome
+    }
+
+    async fn ask_for_health(&self) -> Result<Managers, Fault> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Request<'a> {
@@ -301,7 +229,7 @@ impl<'a> Xks<'a> {
             _model: String,
             health_status: Health,
         }
-        #[derive(Deserialize, PartialEq)]
+        #[derive(Deserialize)]
         #[serde(rename_all = "UPPERCASE")]
         enum Health {
             Active,
@@ -318,16 +246,18 @@ impl<'a> Xks<'a> {
         if !is_well_formed {
             return Err(Fault::Malformed);
         }
-        let mut works = managers.iter();
-        if works.any(|manager| manager.health_status != Health::Unavailable) {
-            Ok(())
-        } else {
-            Err(Fault::NoneAvailable)
+        let mut counted = Managers::default();
+        for manager in managers {
+            match manager.health_status {
+                Health::Active => counted.active += 1,
+                Health::Degraded => counted.degraded += 1,
+                Health::Unavailable => counted.unavailable += 1,
+            }
         }
+        Ok(counted)
     }
 
-    /// What the external key `id` is.
-    pub(crate) async fn key_metadata(&self, id: &str) -> Result<Metadata, Fault> {
+    async fn ask_for_metadata(&self, id: &str) -> Result<Metadata, Fault> {
         #[derive(Serialize)]
         struct Request<'a> {
             #[serde(rename = "requestMetadata")]
@@ -355,10 +285,7 @@ impl<'a> Xks<'a> {
         Ok(Metadata { is_usable })
     }
 
-    /// Encrypts under the external key `id`, bound to `aad`.
-    ///
-    /// Fails if the answer does not prove to be what the proxy meant to send.
-    pub(crate) async fn encrypt(
+    async fn ask_to_encrypt(
         &self,
         id: &str,
         aad: &[u8],
@@ -409,8 +336,7 @@ impl<'a> Xks<'a> {
         is_sound.then_some(encrypted).ok_or(Fault::Malformed)
     }
 
-    /// Decrypts what the external key `id` encrypted with the same `aad`.
-    pub(crate) async fn decrypt(
+    async fn ask_to_decrypt(
         &self,
         id: &str,
         aad: &[u8],
@@ -469,7 +395,7 @@ impl<'a> Xks<'a> {
             access_key_id: self.access_key_id.clone(),
             secret: Arc::clone(&self.secret.secret.0),
             region: self.region.clone(),
-            at: self.at,
+            at: self.clock.now(),
             body,
         };
         let (status, answer) = self.client.post(call).await.map_err(Fault::None)?;

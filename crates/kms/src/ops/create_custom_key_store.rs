@@ -224,9 +224,10 @@ async fn check_behind(
             let checked = crate::key_stores::Checked {
                 account,
                 region,
+                store: None,
                 operation: CreateCustomKeyStore::NAME,
                 request: ctx.id().to_string(),
-                at: ctx.services().clock().now(),
+                clock: ctx.services().clock().as_ref(),
             };
             Ok(check_proxy(outside, kind, secret, checked).await?)
         }

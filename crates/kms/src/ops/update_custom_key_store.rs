@@ -201,9 +201,10 @@ async fn of_proxy(
     let checked = Checked {
         account: record.account,
         region: &record.region,
+        store: Some(&record.id),
         operation: UpdateCustomKeyStore::NAME,
         request: ctx.id().to_string(),
-        at: ctx.services().clock().now(),
+        clock: ctx.services().clock().as_ref(),
     };
     check_proxy(ctx.part::<Outside>()?, &kind, &secret, checked).await?;
     Ok((Some(kind), credential.map(|_given| secret)))

@@ -1,5 +1,7 @@
 //! Keys of an external key manager (`EXTERNAL_KEY_STORE`): what proxies do, and what that means.
 
+use std::time::Duration;
+
 use serde_json::json;
 use testkit::SoftHsm;
 use testkit::xks::Mode;
@@ -319,5 +321,46 @@ fn a_credential_is_rotated_without_a_pause() {
             .ok("DescribeCustomKeyStores", json!({}))
             .to_string();
         assert!(!shown.contains(&secret));
+    });
+}
+
+#[test]
+fn the_health_of_a_connected_proxy_is_watched_and_changes_nothing() {
+    SoftHsm::in_own_process(|hsm| {
+        let outsiders = Outsiders::new(hsm);
+        assert_eq!(outsiders.watch(), []);
+        let store = outsiders.connected(outsiders.proxy_store());
+        let key = outsiders.proxy_key(&store, "one");
+        // The first look is at once; it is told who asks, and in nobody's name.
+        assert_eq!(outsiders.watch(), []);
+        let told = outsiders.asked()["requestMetadata"].clone();
+        assert_eq!(told["kmsOperation"], "KmsHealthCheck");
+        assert_eq!(told.get("awsPrincipalArn"), None);
+        let down = ["UNAVAILABLE".to_owned(), "UNAVAILABLE".to_owned()];
+        outsiders.proxy(|proxy| proxy.managers = down.clone().into());
+        assert_eq!(outsiders.watch(), [], "not before its time");
+        let later = || outsiders.world.clock.advance(Duration::from_secs(60));
+        later();
+        let changes = outsiders.watch();
+        let id = store["CustomKeyStoreId"].as_str().unwrap();
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].store, id);
+        assert_eq!(changes[0].fault, Some(kms::ProxyFault::NoneAvailable));
+        // Calls are tried all the same, and nothing is taken for disconnected.
+        assert_eq!(outsiders.connection(&store), "CONNECTED");
+        assert_eq!(outsiders.state(&key), "Enabled");
+        outsiders.blob(&key);
+        later();
+        assert_eq!(outsiders.watch(), [], "told once");
+        outsiders.mode(Mode::Honest);
+        later();
+        let changes = outsiders.watch();
+        assert_eq!((changes.len(), changes[0].fault), (1, None));
+        // Nobody asks for a store that is not connected.
+        outsiders.ok("DisconnectCustomKeyStore", store.clone());
+        outsiders.tend();
+        outsiders.mode(Mode::Garbage);
+        later();
+        assert_eq!(outsiders.watch(), []);
     });
 }

@@ -45,6 +45,8 @@ impl kms::ProxyClient for InProcess {
                 path: call.path,
                 headers: Vec::new(),
                 body: call.body.to_vec(),
+                connection: 0,
+                before: 0,
             };
             let secret = std::str::from_utf8(call.secret.expose()).unwrap();
             let answer = self.0.answer_as(&request, &call.access_key_id, secret);
@@ -71,6 +73,7 @@ impl Outsiders {
         let token = token::Settings {
             sessions: 1,
             timeout: Duration::from_secs(20),
+            owner: Some("this-one".to_owned()),
             ..token::Settings::new(hsm.module(), token::Slot::Label("first".to_owned()))
         };
         let cluster = |id: &str, token: token::Settings, anchor: &str| kms::Cluster {
@@ -93,6 +96,7 @@ impl Outsiders {
         let proxies = vec![kms::Proxy {
             endpoint: ENDPOINT.to_owned(),
             account: HOME.parse().unwrap(),
+            health_period: Duration::from_secs(60),
         }];
         let outside = kms::Outside::new(clusters, proxies, Arc::new(InProcess(proxy)));
         let world = World::connecting_to(outside);
@@ -131,6 +135,12 @@ impl Outsiders {
             Ok(answer) => panic!("{operation} succeeded: {answer}"),
             Err(refused) => refused.code,
         }
+    }
+
+    /// Lets the server look at the health of proxies whose time has come.
+    pub(crate) fn watch(&self) -> Vec<kms::HealthChange> {
+        let watched = kms::watch_key_stores(&self.world.services);
+        self.runtime.block_on(watched).unwrap()
     }
 
     /// Lets the server connect and disconnect what is to be.

@@ -284,9 +284,7 @@ fn a_deleted_key_is_destroyed_on_the_token_too() {
         let outsiders = Outsiders::new(hsm);
         let store = outsiders.connected(outsiders.token_store());
         let key = outsiders.token_key(&store);
-        let backing = outsiders.noted()["backingKey"].as_str().unwrap().to_owned();
-        let backing: serde_json::Value = serde_json::from_str(&backing).unwrap();
-        let label = backing["backingKeyId"].as_str().unwrap().to_owned();
+        let label = new_label(&outsiders);
         let exists = || {
             let slot = token::Slot::Label("first".to_owned());
             let settings = token::Settings::new(hsm.module(), slot);
@@ -323,6 +321,74 @@ fn a_deleted_key_is_destroyed_on_the_token_too() {
             "NotFoundException"
         );
     });
+}
+
+#[test]
+fn a_key_that_another_deployment_has_claimed_is_left_alone_until_it_is_claimed_back() {
+    SoftHsm::in_own_process(|hsm| {
+        let outsiders = Outsiders::new(hsm);
+        let store = outsiders.connected(outsiders.token_store());
+        let key = outsiders.token_key(&store);
+        let kept = new_label(&outsiders);
+        let doomed = outsiders.token_key(&store);
+        let label = new_label(&outsiders);
+        let blob = outsiders.blob(&key);
+        // What a copy of this deployment does that goes on with the same token.
+        let mut settings =
+            token::Settings::new(hsm.module(), token::Slot::Label("first".to_owned()));
+        settings.owner = Some("a-copy".to_owned());
+        let pin = crypto::SecretBytes::from(PIN.as_bytes().to_vec());
+        let copy = token::Token::open(settings, pin).unwrap();
+        let batches = |outsiders: &Outsiders| {
+            let snapshot = outsiders.world.services.store().snapshot();
+            kms::claim_token_keys(&snapshot, outsiders.world.now())
+        };
+        assert_eq!(batches(&outsiders).0, 2);
+        for claimed in [label.clone(), kept] {
+            let claimed = copy.run_blocking(move |session| session.claim_key(&claimed));
+            assert!(claimed.unwrap());
+        }
+        let again = || {
+            outsiders.ok("DisconnectCustomKeyStore", store.clone());
+            outsiders.tend();
+            outsiders.ok("ConnectCustomKeyStore", store.clone());
+            outsiders.tend();
+        };
+        again();
+        let refused = outsiders.decrypt(&blob, "b").unwrap_err();
+        assert_eq!(refused.code, "KMSInvalidStateException");
+        assert!(
+            refused.message.contains("another deployment"),
+            "{}",
+            refused.message
+        );
+        // A deletion here does not end the key that the copy goes on to use.
+        outsiders.ok(
+            "ScheduleKeyDeletion",
+            json!({ "KeyId": doomed, "PendingWindowInDays": 7 }),
+        );
+        outsiders.run(outsiders.world.pass_days(8));
+        outsiders.world.advance(600);
+        outsiders.tend();
+        copy.run_blocking(move |session| session.check_key(&label))
+            .unwrap();
+        // Once the operator says that it is this one that goes on, the key is used here again.
+        let (number, batches) = batches(&outsiders);
+        assert_eq!(number, 1);
+        for batch in batches {
+            let committed = outsiders.world.services.store().commit(batch);
+            outsiders.run(committed).unwrap();
+        }
+        outsiders.tend();
+        outsiders.opens(&blob);
+    });
+}
+
+/// The label, on its token, of the key that was just made.
+fn new_label(outsiders: &Outsiders) -> String {
+    let backing = outsiders.noted()["backingKey"].as_str().unwrap().to_owned();
+    let backing: serde_json::Value = serde_json::from_str(&backing).unwrap();
+    backing["backingKeyId"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -37,6 +37,10 @@ pub struct CreateBackupArgs {
     /// The server and the credentials.
     #[command(flatten)]
     pub client: ClientArgs,
+    /// How long to wait for the server, which answers when the backup is on the disk. A server
+    /// that has begun goes on.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    pub timeout_seconds: u64,
     /// The name of the file: letters, digits, `.`, `_` and `-`.
     #[arg(value_name = "NAME")]
     pub name: String,
@@ -71,4 +75,16 @@ pub struct RestoreArgs {
     /// The backup.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+}
+
+/// Flags of `strongroom resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The restored data directory, and its seal.
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// Claim the keys on tokens although nothing waits: of a directory that a release made which did
+    /// not write on them whose they are, or whose keys another one has claimed.
+    #[arg(long)]
+    pub claim_token_keys: bool,
 }

@@ -41,7 +41,8 @@ pub enum SealCommand {
     ///
     /// The passphrase is asked for on the terminal, or read from the first line of standard
     /// input, unless --passphrase-file names it. Whoever gives enough of the shares to
-    /// `strongroom unseal` opens the server; fewer say nothing of the passphrase.
+    /// `strongroom unseal` opens the server; fewer say nothing of the passphrase. Needs the
+    /// directory's lock; the audit log tells of it.
     #[command(after_help = "EXAMPLE:\n  \
         strongroom seal split --data ./data --shares 5 --threshold 3")]
     Split(SplitArgs),

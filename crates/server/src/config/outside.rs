@@ -41,8 +41,21 @@ pub(crate) struct ProxyConfig {
     pub(crate) address: (String, u16),
     /// The authorities that may vouch for it.
     pub(crate) ca_file: PathBuf,
+    /// What this server shows to it.
+    pub(crate) client: Option<ClientIdentity>,
     /// How long a call may take.
     pub(crate) timeout: Duration,
+    /// How often it is asked for its health while a key store is connected to it.
+    pub(crate) health_period: Duration,
+}
+
+/// A client certificate.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ClientIdentity {
+    /// The certificate, and those between it and its authority.
+    pub(crate) certificate: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
 }
 
 /// The tables as they are written.
@@ -75,8 +88,14 @@ pub(super) struct KeyStoreProxyFile {
     account: AccountId,
     address: Option<String>,
     ca_file: PathBuf,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     timeout_ms: Option<u64>,
+    health_seconds: Option<u64>,
 }
+
+/// How often a proxy is asked for its health, unless told otherwise.
+const HEALTH_SECONDS: u64 = 60;
 
 /// How long a call of a proxy may take, as at AWS.
 const PROXY_TIMEOUT: u64 = 250;
@@ -167,12 +186,28 @@ impl KeyStoreProxyFile {
                 .ok_or_else(|| format!("`{address}` is no address: a host, a colon and a port"))?,
             None => (host.to_owned(), 443),
         };
+        let client = match (&self.client_certificate, &self.client_key) {
+            (Some(certificate), Some(key)) => Some(ClientIdentity {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            (None, None) => None,
+            _ => {
+                return Err("`client_certificate` and `client_key` are needed together".to_owned());
+            }
+        };
+        let health = self.health_seconds.unwrap_or(HEALTH_SECONDS);
+        if !(1..=3600).contains(&health) {
+            return Err("`health_seconds` must be between 1 and 3600".to_owned());
+        }
         Ok(ProxyConfig {
             endpoint: endpoint.clone(),
             account: self.account,
             address,
             ca_file: self.ca_file.clone(),
+            client,
             timeout: timeout(self.timeout_ms.unwrap_or(PROXY_TIMEOUT))?,
+            health_period: Duration::from_secs(health),
         })
     }
 }
@@ -180,8 +215,12 @@ impl KeyStoreProxyFile {
 impl ProxyConfig {
     /// Whether another account's entry means the same server.
     fn is_at(&self, other: &Self) -> bool {
-        (&self.address, &self.ca_file, self.timeout)
-            == (&other.address, &other.ca_file, other.timeout)
+        let server = |config: &Self| {
+            let (address, ca_file) = (config.address.clone(), config.ca_file.clone());
+            let times = (config.timeout, config.health_period);
+            (address, ca_file, config.client.clone(), times)
+        };
+        server(self) == server(other)
     }
 }
 
@@ -297,5 +336,26 @@ mod tests {
             parse(&proxy(&format!("{ENDPOINT}\naddress = \"{address}\""))).unwrap_err();
         }
         parse(&proxy(ENDPOINT).repeat(2)).unwrap_err();
+    }
+
+    #[test]
+    fn a_client_certificate_comes_with_its_key() {
+        let both = "client_certificate = \"/c\"\nclient_key = \"/k\"";
+        let config = parse(&proxy(&format!("{ENDPOINT}\n{both}"))).unwrap();
+        let client = config.proxies[0].client.clone().unwrap();
+        assert_eq!((client.certificate, client.key), ("/c".into(), "/k".into()));
+        assert_eq!(config.proxies[0].health_period, Duration::from_mins(1));
+        for wrong in [
+            "client_certificate = \"/c\"",
+            "client_key = \"/k\"",
+            "health_seconds = 0",
+            "health_seconds = 3601",
+        ] {
+            parse(&proxy(&format!("{ENDPOINT}\n{wrong}"))).unwrap_err();
+        }
+        // The same server in the name of another account has to be shown the same.
+        let other = proxy(ENDPOINT).replace("111122223333", "444455556666");
+        parse(&format!("{}{other}", proxy(&format!("{ENDPOINT}\n{both}")))).unwrap_err();
+        parse(&format!("{}{other}", proxy(ENDPOINT))).unwrap();
     }
 }

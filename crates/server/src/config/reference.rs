@@ -47,7 +47,9 @@ value is refused with its line.
 | `external_key_stores.account` | | | none | the account whose key stores may use it |
 | `external_key_stores.address` | | | the endpoint's host, port 443 | where it is connected to, host and port |
 | `external_key_stores.ca_file` | | | none | PEM certificates of the authorities that may vouch for it |
-| `external_key_stores.timeout_ms` | | | 250 | milliseconds that a call of the proxy may take; 250 is AWS's bound |
+| `external_key_stores.client_certificate`, `external_key_stores.client_key` | | | none | PEM files: what this server shows to a proxy that asks for a client certificate; the key's file has mode 0600 |
+| `external_key_stores.health_seconds` | | | 60 | seconds between two looks at its health while a key store is connected to it; 1 to 3600 |
+| `external_key_stores.timeout_ms` | | | 250 | milliseconds that a call of the proxy may take, connecting and TLS included; 250 is AWS's bound |
 | `proxy.trusted` | | | `[]` | addresses of proxies whose `X-Forwarded-For` is believed |
 | `metrics.listen` | | | off | address of the Prometheus endpoint; it needs no signature, keep it private |
 | `log.filter` | `--log FILTER` | `STRONGROOM_LOG` | `info` | a level, or `target=level,…` |
@@ -73,7 +75,7 @@ value is refused with its line.
 | `limits.body_memory` | | | 67108864 | bytes of bodies held at a time, over all connections; beside it a sixteenth for requests with an unknown access key, and one for forms without a signature, of either an eighth for one network |
 | `limits.response_memory` | | | 268435456 | bytes of answers above 16 KiB that clients have not read yet, over all connections |
 | `limits.cache_memory` | | | an eighth of the memory | bytes of sealed records kept in memory for reading, taken as they are read; where its control group allows the process less than the machine has, the eighth is of that |
-| `limits.calls_per_second` | `--calls-per-second N` | `STRONGROOM_CALLS_PER_SECOND` | 200 | management calls that each principal may make a second of services other than KMS, which has quotas of its own, and as many at once; all sessions of a role together |
+| `limits.calls_per_second` | `--calls-per-second N` | `STRONGROOM_CALLS_PER_SECOND` | 200 | management calls that each principal may make a second of services other than KMS, which has quotas of its own, and as many at once; all sessions of a role together. A principal that KMS denies more calls than that is throttled there too |
 | `limits.lookups_per_second` | | | 2 | calls of `LookupEvents` that each account may make in a region; 2 is AWS's rate |
 | `limits.outside_key_seconds` | | | 10 | time for which a data key is kept unwrapped whose KMS key is in a custom key store; at most 10, and 0 asks the store for every request |
 | `limits.data_key_days` | | | 90 | days after which a feature group gets a new data key, under which its records are then sealed anew in the background; 1 to 3650 ([renewal](key-lifecycle.md#renewal)) |

@@ -1,8 +1,16 @@
 //! Calls external key store proxies: HTTP/1.1 over TLS, signed with SigV4 for the service
 //! `kms-xks-proxy`, within a bounded time.
 //!
-//! Only addresses of the configuration are connected to, and redirections are not followed.
+//! Only addresses of the configuration are connected to, and redirections are not followed. The
+//! time of a call counts from the search for a connection to the last byte of the answer.
+//! Connections are kept for the next calls ([`Pool`]); one that its proxy has closed meanwhile
+//! costs a new one, within the same time. What is asked has no effect at the proxy that a second
+//! request of the same content would add to.
 
+mod pool;
+
+use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,9 +26,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
+use self::pool::{Connection, Pool};
 use super::OutsideError;
+use super::identity;
 use crate::config::ProxyConfig;
-use crate::unseal_client;
 
 /// Bytes of the longest answer: 4,300 of plaintext as base64, and the rest.
 const ANSWER: usize = 64 * 1024;
@@ -40,23 +49,20 @@ struct Reachable {
     address: (String, u16),
     connector: TlsConnector,
     timeout: Duration,
+    pool: Pool,
 }
 
 impl Client {
-    /// Fails if the authorities of a proxy cannot be read.
+    /// Fails if the authorities of a proxy, or what this server shows it, cannot be read.
     pub(super) fn new(config: &[ProxyConfig]) -> Result<Self, OutsideError> {
         let proxies = config.iter().map(|proxy| {
-            let connector = unseal_client::connector(&proxy.ca_file);
-            let host = proxy.endpoint.trim_start_matches("https://").to_owned();
             Ok(Reachable {
                 endpoint: proxy.endpoint.clone(),
-                host,
+                host: proxy.endpoint.trim_start_matches("https://").to_owned(),
                 address: proxy.address.clone(),
-                connector: connector.map_err(|failed| OutsideError::Authorities {
-                    endpoint: proxy.endpoint.clone(),
-                    reason: format!("{failed:#}"),
-                })?,
+                connector: identity::connector(proxy)?,
                 timeout: proxy.timeout,
+                pool: Pool::default(),
             })
         });
         let proxies = proxies.collect::<Result<_, OutsideError>>()?;
@@ -77,30 +83,47 @@ impl ProxyClient for Client {
 }
 
 impl Reachable {
+    /// Sends the call on a connection that was kept, or on a new one.
     async fn send(&self, call: ProxyCall) -> Result<(u16, Zeroizing<Vec<u8>>), NoAnswer> {
         let request = self.signed(call)?;
+        if let Some(kept) = self.pool.take().await {
+            match self.exchange(kept, request.clone()).await {
+                // Its proxy may have closed it while nobody looked.
+                Err(NoAnswer::Unreachable) => {}
+                other => return other,
+            }
+        }
+        let connection = self.connect().await?;
+        self.exchange(connection, request).await
+    }
+
+    async fn connect(&self) -> Result<Connection, NoAnswer> {
         let address = (self.address.0.as_str(), self.address.1);
         let stream = TcpStream::connect(address).await;
         let stream = stream.map_err(|_source| NoAnswer::Unreachable)?;
+        // A call is one small packet each way.
+        let set = stream.set_nodelay(true);
+        set.map_err(|_source| NoAnswer::Unreachable)?;
         let name = ServerName::try_from(self.host.clone()).map_err(|_source| NoAnswer::Tls)?;
         let stream = self.connector.connect(name, stream).await;
         let stream = stream.map_err(|_source| NoAnswer::Tls)?;
         let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|_source| NoAnswer::Unreachable)?;
-        let connection = tokio::spawn(connection);
-        // The connection ends with the call, however that ends.
-        let _ended = AbortOnDrop(connection.abort_handle());
-        let answer = sender.send_request(request).await;
-        let answer = answer.map_err(|failed| {
-            if failed.is_parse() {
-                NoAnswer::Malformed
-            } else {
-                NoAnswer::Unreachable
-            }
-        })?;
+        let (sender, connection) = handshake.map_err(|failed| no_answer(&failed))?;
+        Ok(Connection::new(sender, tokio::spawn(connection)))
+    }
+
+    /// Sends the request, reads its answer, and keeps the connection if that came to its end.
+    async fn exchange(
+        &self,
+        mut connection: Connection,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(u16, Zeroizing<Vec<u8>>), NoAnswer> {
+        let answer = connection.sender().send_request(request).await;
+        let answer = answer.map_err(|failed| no_answer(&failed))?;
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), ANSWER).collect().await;
         let body = body.map_err(|_cut_off| NoAnswer::Malformed)?.to_bytes();
+        self.pool.keep(connection);
         Ok((status, Zeroizing::new(body.to_vec())))
     }
 
@@ -139,12 +162,23 @@ impl Reachable {
     }
 }
 
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+/// What a failure to get an answer means. A proxy that does not accept our certificate says so
+/// only after the handshake, from our side.
+fn no_answer(failed: &hyper::Error) -> NoAnswer {
+    if failed.is_parse() {
+        return NoAnswer::Malformed;
     }
+    let mut cause = failed.source();
+    while let Some(error) = cause {
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return NoAnswer::Tls;
+        }
+        cause = error.source();
+    }
+    NoAnswer::Unreachable
 }
 
 impl std::fmt::Debug for Client {

@@ -221,7 +221,7 @@ pub(crate) fn read_key_file(path: &Path) -> Result<Key32, SealError> {
 }
 
 /// Fails if others may read `file`.
-pub(super) fn refuse_exposed(file: &File, path: impl Fn() -> PathBuf) -> Result<(), SealError> {
+pub(crate) fn refuse_exposed(file: &File, path: impl Fn() -> PathBuf) -> Result<(), SealError> {
     let metadata = file.metadata().map_err(file::failed("reading", &path()))?;
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(SealError::Exposed { path: path() });

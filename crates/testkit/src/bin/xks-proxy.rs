@@ -1,7 +1,8 @@
 //! A test proxy of the external key store API, over TLS, on a port of its own.
 //!
-//! usage: xks-proxy MODULE TOKEN PIN KEY[,KEY…] CERTIFICATE PRIVATE-KEY BEHAVIOUR LOG
+//! usage: xks-proxy MODULE TOKEN PIN KEY[,KEY…] CERTIFICATE PRIVATE-KEY BEHAVIOUR LOG [CLIENT-CA]
 //!
+//! With CLIENT-CA it speaks only to clients with a certificate of that authority.
 //! Prints the port that it listens on, and ends when its standard input does.
 #![expect(
     clippy::unwrap_used,
@@ -10,16 +11,19 @@
     reason = "test code: what fails here fails the test"
 )]
 
-use std::convert::Infallible;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use testkit::xks::{Keys, Proxy, Request};
@@ -28,8 +32,19 @@ use tokio_rustls::TlsAcceptor;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [module, label, pin, keys, certificate, key, behaviour, log] = arguments.as_slice() else {
-        panic!("usage: xks-proxy MODULE TOKEN PIN KEYS CERTIFICATE PRIVATE-KEY BEHAVIOUR LOG");
+    let [
+        module,
+        label,
+        pin,
+        keys,
+        certificate,
+        key,
+        behaviour,
+        log,
+        client_ca @ ..,
+    ] = arguments.as_slice()
+    else {
+        panic!("usage: xks-proxy MODULE TOKEN PIN KEYS CERTIFICATE KEY BEHAVIOUR LOG [CLIENT-CA]");
     };
     let ids: Vec<String> = keys.split(',').map(str::to_owned).collect();
     let keys = Keys::open(&PathBuf::from(module), label, pin, &ids);
@@ -42,34 +57,52 @@ fn main() {
         .enable_all()
         .build()
         .unwrap()
-        .block_on(serve(&proxy, &acceptor(certificate, key)));
+        .block_on(serve(
+            &proxy,
+            &acceptor(certificate, key, client_ca.first()),
+        ));
 }
 
-fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
+fn acceptor(certificate: &str, key: &str, client_ca: Option<&String>) -> TlsAcceptor {
     let chain = CertificateDer::pem_file_iter(certificate).unwrap();
     let chain = chain.map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_file(key).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
         .unwrap();
+    let config = match client_ca {
+        Some(authority) => config.with_client_cert_verifier(verifier(authority, provider)),
+        None => config.with_no_client_auth(),
+    };
+    let config = config.with_single_cert(chain, key).unwrap();
     TlsAcceptor::from(Arc::new(config))
+}
+
+fn verifier(authority: &str, provider: Arc<CryptoProvider>) -> Arc<dyn ClientCertVerifier> {
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(authority).unwrap();
+    roots.add(authority).unwrap();
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .unwrap()
 }
 
 async fn serve(proxy: &Arc<Proxy>, acceptor: &TlsAcceptor) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     println!("{}", listener.local_addr().unwrap().port());
-    loop {
+    for connection in 1.. {
         let (stream, _peer) = listener.accept().await.unwrap();
         let (proxy, acceptor) = (Arc::clone(proxy), acceptor.clone());
         tokio::spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
-            let answer = service_fn(|request| answer(Arc::clone(&proxy), request));
+            let before = AtomicU64::new(0);
+            let answer = service_fn(|request| {
+                let place = (connection, before.fetch_add(1, Ordering::Relaxed));
+                answer(Arc::clone(&proxy), request, place)
+            });
             let served = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), answer);
             let _ended = served.await;
@@ -80,7 +113,8 @@ async fn serve(proxy: &Arc<Proxy>, acceptor: &TlsAcceptor) {
 async fn answer(
     proxy: Arc<Proxy>,
     request: hyper::Request<Incoming>,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+    (connection, before): (u64, u64),
+) -> Result<hyper::Response<Full<Bytes>>, std::io::Error> {
     let path = request.uri().path().to_owned();
     let headers = request.headers().iter();
     let headers = headers
@@ -91,8 +125,14 @@ async fn answer(
         path,
         headers,
         body: body.to_vec(),
+        connection,
+        before,
     };
     let answer = proxy.answer(&request);
+    if answer.hang_up {
+        // The connection ends without an answer.
+        return Err(std::io::ErrorKind::ConnectionAborted.into());
+    }
     tokio::time::sleep(answer.wait).await;
     let mut response = hyper::Response::builder().status(answer.status);
     if let Some(location) = answer.location {

@@ -21,6 +21,10 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// The number of its connection.
+    pub connection: u64,
+    /// How many requests came before it on that.
+    pub before: u64,
 }
 
 impl Request {
@@ -42,6 +46,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// How long to wait.
     pub wait: Duration,
+    /// Whether to hang up instead.
+    pub hang_up: bool,
 }
 
 /// The proxy, without its network.
@@ -87,6 +93,7 @@ impl Proxy {
             location: None,
             body: Vec::new(),
             wait: Duration::ZERO,
+            hang_up: behaviour.mode == Mode::HangUp && request.before > 0,
         };
         match &behaviour.mode {
             Mode::Slow(milliseconds) => answer.wait = Duration::from_millis(*milliseconds),
@@ -120,7 +127,11 @@ impl Proxy {
             return;
         };
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let line = json!({ "path": request.path, "requestMetadata": body["requestMetadata"] });
+        let line = json!({
+            "path": request.path,
+            "requestMetadata": body["requestMetadata"],
+            "connection": request.connection,
+        });
         let mut file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)

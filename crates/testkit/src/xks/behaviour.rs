@@ -50,6 +50,8 @@ pub enum Mode {
     OtherUsage,
     /// Sends the client elsewhere.
     Redirect(String),
+    /// Hangs up when a connection is used again.
+    HangUp,
 }
 
 impl Behaviour {
