@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test race torture check docs tools bench bench-large bench-peers fuzz policy-cases nightly kms-nightly
+.PHONY: help demo test race torture check docs tools bench bench-large bench-peers fuzz policy-cases nightly kms-nightly seal-kills
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ race: tools ## every way to take a right away, 1,000 times under load (ROUNDS=�
 	STRONGROOM_RACE_ROUNDS=$(or $(ROUNDS),1000) .venv/bin/pytest -q tests/acceptance/test_feature_store_security.py \
 		-k 'taken_away or slowly'
 
+seal-kills: NEEDS = softhsm strace
+seal-kills: tools ## kill the server while its seal or root key changes, 300 times (ROUNDS=…; SEED=… repeats a run)
+	$(CARGO) build --package strongroom
+	STRONGROOM_SEAL_ROUNDS=$(or $(ROUNDS),300) STRONGROOM_SEED=$(SEED) \
+		.venv/bin/pytest -q tests/acceptance/test_seal_kills.py
+
 bench: ## measure next to bare hyper, the engine alone and Redis (QUICK=1: smaller sets; ONLY=row: a part)
 	@scripts/bench.sh run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
@@ -73,3 +79,4 @@ nightly: ## the long forms of the tests, for every night: decisions, the KMS mod
 	$(MAKE) kms-nightly
 	$(MAKE) fuzz
 	$(MAKE) torture
+	$(MAKE) seal-kills

@@ -11,7 +11,7 @@ import threading
 import botocore.exceptions
 import pytest
 
-from conftest import ACCOUNT, REGION, Server, binary
+from conftest import ACCOUNT, REGION, Server, binary, traced
 from test_audit import events
 from test_server import one_line, run
 
@@ -150,6 +150,27 @@ def test_a_backup_leaves_its_intent_and_its_record(backed):
     assert end["serviceEventDetails"] == details | {"outcome": "made"}
     assert record["requestParameters"] == {"name": "told"} and record["readOnly"] is False
     assert record["responseElements"]["path"] == str(backed.place / "told")
+
+
+def test_a_place_that_hangs_holds_up_no_call_and_no_stop(backed):
+    """As a network file system does whose server is gone: here the backup never gets its name."""
+    with traced(backed, "-e", "trace=link,linkat", "-e", "inject=link,linkat:delay_enter=3600000000"):
+        hanging = run("backup", "create", "hangs", "--timeout-seconds", "5", "--endpoint", backed.url,
+                      "--data", str(backed.data))
+        assert "did not answer in time" in one_line(hanging)
+        assert [path.name for path in backed.place.iterdir() if path.name.endswith(".partial")]
+        backed.client("iam").create_user(UserName="meanwhile")
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            backed.client("strongroom").create_backup(Name="another")
+        assert code(refused) == "BackupInProgressException"
+        assert backed.stop() == 0
+    backed.start()
+    backed.client("iam").get_user(UserName="meanwhile")
+    assert create(backed, "good").returncode == 0
+    assert [path.name for path in backed.place.iterdir()] == ["good"]
+    cloudtrail = backed.client("cloudtrail")
+    assert len(events(cloudtrail, EventName="StartBackup")) == 3
+    assert len(events(cloudtrail, EventName="EndBackup")) == 2
 
 
 def test_a_name_leaves_its_directory_never_and_is_taken_once(backed):

@@ -3,10 +3,14 @@
 import json
 import pathlib
 import re
+import shutil
+import stat
 import subprocess
 import sys
+import textwrap
+import threading
 
-from conftest import Server, binary
+from conftest import Server, binary, free_port
 from issuer import Issuer
 from outside import Proxy, SoftHsm, credential
 
@@ -105,10 +109,13 @@ def test_the_page_on_external_key_stores_works_as_it_stands(tmp_path):
     page = "docs/operations/external-key-store.md"
     text = (ROOT / page).read_text(encoding="utf-8")
     hsm = SoftHsm(tmp_path)
-    proxy = Proxy(hsm)
+    proxy = Proxy(hsm, client_ca=hsm.ca)
     fresh = credential("B")
     proxy.behave(path="/hq/kms/xks/v1", accepted=[proxy.credential, fresh])
-    [toml] = re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M)
+    toml = "".join(re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M))
+    hsm.key.chmod(0o600)
+    for said, made in (("xks-client.crt", hsm.certificate), ("xks-client.key", hsm.key)):
+        toml = toml.replace(f"/etc/strongroom/{said}", str(made))
     toml = toml.replace("10.0.0.5:8443", f"127.0.0.1:{proxy.port}").replace("/etc/strongroom/xks-ca.pem", str(hsm.ca))
     config = tmp_path / "strongroom.toml"
     config.write_text(toml + "timeout_ms = 30000\n")
@@ -166,12 +173,82 @@ def test_the_pages_on_sealing_and_on_the_root_key_work_as_they_stand(tmp_path):
     subprocess.run(["bash", "-c", first.splitlines()[0]], cwd=tmp_path, check=True, timeout=30)
     server = Server(tmp_path, "--passphrase-file", str(tmp_path / "phrase"))
     try:
+        assert server.stop() == 0
+        shares = run(server, f"set -e\ncd {tmp_path}\n{split}")
+        assert len(re.findall(r"^srshare1-[0-9a-f]+$", shares.stdout, re.M)) == 5, shares.stderr
+        server.start()
         moved = to_phrase.replace("data.key", "usb.key")
         turned = rotate.splitlines()[0].replace("--key-file data.key", "--passphrase-file phrase")
-        done = run(server, f"set -e\ncd {tmp_path}\n{split}\n{to_key}\n{moved}\n{turned}")
+        done = run(server, f"set -e\ncd {tmp_path}\n{to_key}\n{moved}\n{turned}")
         assert done.returncode == 0, done.stderr
-        assert len(re.findall(r"^srshare1-[0-9a-f]+$", done.stdout, re.M)) == 5
         assert "sealed with a key file" in done.stdout and "sealed with a passphrase" in done.stdout
         assert "the root key was replaced, for the 1. time" in done.stdout
     finally:
         assert server.stop() == 0
+
+
+def blocks_of(page: str, language: str) -> list[str]:
+    """The blocks of a page in a language, those within lists too."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.S | re.M)
+    return [textwrap.dedent(block) for block in found]
+
+
+def test_the_seal_on_a_token_works_as_the_page_has_it(tmp_path):
+    hsm = SoftHsm(tmp_path)
+    [make] = [block for block in blocks_of("docs/operations/sealing.md", "sh") if "softhsm2-util" in block]
+    [settings] = [block for block in blocks_of("docs/operations/sealing.md", "toml") if "[seal.token]" in block]
+    [move] = [block for block in blocks_of("docs/operations/sealing.md", "sh") if "seal move" in block]
+    (tmp_path / "with-kms.toml").write_text(settings)
+    server = Server(tmp_path, env=hsm.env)
+    key = server.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    assert server.stop() == 0
+    done = run(server, f"set -e\ncd {tmp_path}\nexport SOFTHSM2_CONF={hsm.env['SOFTHSM2_CONF']}\n{make}\n{move}")
+    assert done.returncode == 0 and "sealed with a PKCS#11 token" in done.stdout, done.stderr
+    assert stat.S_IMODE((tmp_path / "pin").stat().st_mode) == 0o600
+    # The page's PIN file is beside the configuration, where its reader starts the server.
+    (tmp_path / "with-kms.toml").write_text(settings.replace('"pin"', f'"{tmp_path / "pin"}"'))
+    server.flags = ("--config", str(tmp_path / "with-kms.toml"))
+    server.start()
+    try:
+        assert server.client("kms").describe_key(KeyId=key)
+        told = server.client("cloudtrail").lookup_events(LookupAttributes=[
+            {"AttributeKey": "EventSource", "AttributeValue": "strongroom.amazonaws.com"}])["Events"]
+        assert {"StartMoveSeal", "EndMoveSeal"} <= {event["EventName"] for event in told}
+    finally:
+        assert server.stop() == 0
+
+
+def test_the_page_on_rotating_credentials_works_as_it_stands(fresh_server):
+    first, delete, second, reset, *_ = blocks_of("docs/operations/rotation.md", "sh")
+    server, place = fresh_server, fresh_server.directory
+    done = run(server, f"set -e\ncd {place}\n{first}\n{delete}\n{second}")
+    assert done.returncode == 0, done.stderr
+    assert not (server.data / "credentials").exists()
+    assert '"UserName": "alice"' in done.stdout and ":user/Administrator" in done.stdout
+    assert server.stop() == 0
+    done = run(server, f"set -e\ncd {place}\n{reset}")
+    assert done.returncode == 0, done.stderr
+    server.start()
+    assert server.client("sts").get_caller_identity()["Arn"].endswith(":user/Administrator")
+    assert len(server.client("iam").list_access_keys()["AccessKeyMetadata"]) == 1
+
+
+def test_the_page_on_upgrades_works_as_it_stands(fresh_server):
+    [block] = [block for block in blocks_of("docs/operations/upgrade.md", "sh") if "strongroom.new" in block]
+    server, place = fresh_server, fresh_server.directory
+    user = server.client("iam").create_user(UserName="kept")["User"]["UserName"]
+    shutil.copy(binary(), place / "strongroom.new")
+    (place / "bin").mkdir()
+    port = free_port()
+    block = (block.replace("/usr/local/bin/strongroom", f"{place}/bin/strongroom").replace("127.0.0.1:4700", f"127.0.0.1:{port}")
+             .replace("data …", f"data --listen 127.0.0.1:{port}"))
+    # Its parent is not this shell: a server that is stopped stays to be waited for.
+    reaper = threading.Thread(target=server.process.wait)
+    reaper.start()
+    done = run(server, f"set -e\ncd {place}\npid={server.process.pid}\n{block}\nkill -TERM $!\nwait $!")
+    reaper.join(timeout=60)
+    assert done.returncode == 0 and "\nok\n" in done.stdout, done.stderr
+    assert (place / "backup-before-upgrade").exists() and re.search(r"^strongroom \d", done.stdout, re.M)
+    server.start()
+    assert server.client("iam").get_user(UserName=user)

@@ -292,15 +292,17 @@ def test_an_identity_in_the_query_does_not_replace_that_of_the_header(server, li
 
 
 def built() -> list[pathlib.Path]:
-    """The debug build, and every other that is not older than the sources."""
-    sources = max(path.stat().st_mtime for path in ROOT.glob("crates/*/src/**/*.rs"))
+    """Every build that there is."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return sorted(path for path in target.glob("*/strongroom") if os.access(path, os.X_OK)
-                  and (path.parent.name == "debug" or path.stat().st_mtime >= sources))
+    return sorted(path for path in target.glob("*/strongroom") if os.access(path, os.X_OK))
 
 
 @pytest.mark.parametrize("program", built(), ids=lambda path: path.parent.name)
 def test_zeros_are_no_signature_in_any_build_profile(tmp_path, monkeypatch, program):
+    sources = max(path.stat().st_mtime for path in ROOT.glob("crates/*/src/**/*.rs"))
+    if program.parent.name != "debug" and program.stat().st_mtime < sources:
+        # Not left out unheard: whoever counts on this profile builds it first.
+        pytest.skip(f"{program} is older than the sources: this profile was not tried")
     monkeypatch.setattr("conftest.binary", lambda: program)
     running = Server(tmp_path)
     try:

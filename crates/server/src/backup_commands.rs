@@ -14,9 +14,6 @@ use crate::offline::{self, Offline};
 use crate::restore::{self, print};
 use crate::signed::{self, Api, GLOBAL};
 
-/// How long the command waits for the server, which answers when the backup is on the disk.
-const PATIENCE: Duration = Duration::from_hours(24);
-
 /// Runs the subcommand.
 pub fn run(command: &BackupCommand) -> anyhow::Result<()> {
     match command {
@@ -36,8 +33,12 @@ fn create(args: &CreateBackupArgs) -> anyhow::Result<()> {
     let answer = offline::runtime()?.block_on(async {
         let input = json!({ "Name": args.name });
         let asked = signed::call(&args.client, api, "CreateBackup", &input);
-        let answer = tokio::time::timeout(PATIENCE, asked).await;
-        answer.context("the server did not answer in time")?
+        let patience = Duration::from_secs(args.timeout_seconds);
+        let answer = tokio::time::timeout(patience, asked).await;
+        answer.context(
+            "the server did not answer in time: it may be making the backup still, and the audit \
+             log has `EndBackup` when it is done",
+        )?
     })?;
     let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use crypto::SystemEntropy;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -16,12 +16,13 @@ use types::{AccountId, Clock, Region, SystemClock};
 
 use crate::cli::ServeArgs;
 use crate::compose::Deployment;
-use crate::config::Config;
+use crate::config::{Config, SealConfig};
 use crate::directory::{DataDirectory, SealedDirectory, Start};
 use crate::entrance::{Entrance, Listening};
 use crate::front::Front;
 use crate::http_service::HttpService;
 use crate::issuers::Issuers;
+use crate::seal::Seal;
 use crate::unseal::{Unsealed, Unsealer};
 use crate::{bootstrap, compose, logging, maintenance};
 
@@ -32,11 +33,15 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     for refused in crypto::lock::harden_process() {
         warn!(reason = %refused, "the process could not be hardened completely");
     }
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("starting the runtime failed")?
-        .block_on(serve(&config))
+        .context("starting the runtime failed")?;
+    let ended = runtime.block_on(serve(&config));
+    // The store is closed. What still waits for a disk that does not answer, the place of a
+    // backup for example, does not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(config.limits.shutdown_seconds));
+    ended
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
@@ -107,7 +112,9 @@ impl Server<'_> {
                 () = self.signals.wait() => return Ok(Some(open)),
                 () = open.sealing.notified() => {}
             }
-            start = Start::Sealed(self.sealed(open).await?);
+            let sealed = self.sealed(open).await?;
+            still_waits(sealed.path(), &self.config.directory.seal)?;
+            start = Start::Sealed(sealed);
         }
     }
 
@@ -155,7 +162,8 @@ impl Server<'_> {
     async fn sealed(&self, open: Open) -> anyhow::Result<SealedDirectory> {
         info!("sealing: open requests may finish");
         let calls = self.front.seal();
-        let limit = Duration::from_secs(self.config.limits.shutdown_seconds);
+        // What has begun ends by itself: it gets a second, whatever a shutdown gives it.
+        let limit = Duration::from_secs(self.config.limits.shutdown_seconds.max(1));
         let sealed = tokio::time::timeout(limit, open.sealed(calls)).await;
         sealed.context("not everything ended in time: the server stops instead of being sealed")?
     }
@@ -255,6 +263,16 @@ impl Open {
     }
 }
 
+/// Fails unless the directory `data`, which was just sealed, waits for a passphrase: somebody may
+/// have changed its seal between the call that asked for this and its end. Nobody could then open
+/// it, or everybody: it is for a new start to find out.
+fn still_waits(data: &Path, seal: &SealConfig) -> anyhow::Result<()> {
+    if Seal::read(data)?.waits_for_a_passphrase(seal) {
+        return Ok(());
+    }
+    bail!("the seal was changed while the server was sealed: it stops, for no passphrase opens it");
+}
+
 /// Drops what is held, when nobody else holds it any more.
 async fn dropped<T>(mut held: Arc<T>) {
     const STEP: Duration = Duration::from_millis(5);
@@ -320,6 +338,27 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_whose_seal_was_changed_meanwhile_does_not_wait_for_a_passphrase() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let key_file = directory.path().join("data.key");
+        let unnamed = SealConfig::Unnamed {
+            key_file: key_file.clone(),
+        };
+        let passphrase = directory.path().join("passphrase");
+        crate::file::create_durably(&passphrase, b"correct horse\n").unwrap();
+        let sealed = SealConfig::PassphraseFile(passphrase);
+        drop(crate::seal::create(&data, &sealed, &SystemEntropy).unwrap());
+        still_waits(&data, &unnamed).unwrap();
+        // As a `RewrapSeal` that was committed after `SealServer` leaves it.
+        std::fs::remove_file(data.join("seal.json")).unwrap();
+        let rewrapped = SealConfig::KeyFile(key_file);
+        drop(crate::seal::create(&data, &rewrapped, &SystemEntropy).unwrap());
+        still_waits(&data, &unnamed).unwrap_err();
+    }
 
     #[test]
     fn paths_are_quoted_for_the_shell_when_they_need_it() {
