@@ -1,5 +1,6 @@
 //! Connecting and disconnecting key stores, destroying keys on tokens that nothing stands for, and
-//! claiming those of the deployment that this one was restored from: done beside the requests, shortly after they have asked for it.
+//! claiming those of the deployment that this one was restored from: done beside the requests,
+//! shortly after somebody has asked for it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
