@@ -10,9 +10,7 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
-pub use self::backup::{
-    BackupCommand, BackupFileArgs, CreateBackupArgs, RestoreArgs, ResumeArgs,
-};
+pub use self::backup::{BackupCommand, BackupFileArgs, CreateBackupArgs, RestoreArgs, ResumeArgs};
 pub use self::common::{ClientArgs, DirectoryArgs};
 pub use self::insight::{DoctorArgs, ExplainArgs, RekeyArgs, RekeyTo, UsageArgs};
 pub use self::policy::{PolicyCheckArgs, PolicyCommand, PolicyKind};
