@@ -78,7 +78,18 @@ impl Snapshot {
 
     /// The row of `table` at `key`, to keep beyond the life of the borrow.
     pub fn get_shared<R: Record>(&self, table: &'static Table<R>, key: &Key) -> Option<Arc<R>> {
-        Arc::downcast(Arc::clone(&self.rows(table)?.rows.get(key)?.record)).ok()
+        self.get_row_shared(table, key).map(|(record, _)| record)
+    }
+
+    /// The same with the commit that wrote it.
+    pub fn get_row_shared<R: Record>(
+        &self,
+        table: &'static Table<R>,
+        key: &Key,
+    ) -> Option<(Arc<R>, Revision)> {
+        let row = self.rows(table)?.rows.get(key)?;
+        let record = Arc::downcast(Arc::clone(&row.record)).ok()?;
+        Some((record, row.revision))
     }
 
     /// The rows whose keys begin with `prefix`, in key order.

@@ -100,12 +100,22 @@ impl View {
 
     /// The row of `table` at `key`, to keep beyond the life of the borrow.
     pub fn get_shared<R: Record>(&self, table: &'static Table<R>, key: &Key) -> Option<Arc<R>> {
+        self.get_row_shared(table, key).map(|(record, _)| record)
+    }
+
+    /// The same with the commit that wrote it.
+    pub fn get_row_shared<R: Record>(
+        &self,
+        table: &'static Table<R>,
+        key: &Key,
+    ) -> Option<(Arc<R>, Revision)> {
+        let row = self.snapshot.get_row_shared(table, key);
         self.record(|| Read::Row {
             table,
             key: key.clone(),
-            revision: self.snapshot.row_revision(table, key),
+            revision: row.as_ref().map(|(_, revision)| *revision),
         });
-        self.snapshot.get_shared(table, key)
+        row
     }
 
     /// The rows below `prefix`, from the first key behind `after` on.

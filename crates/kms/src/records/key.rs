@@ -219,8 +219,7 @@ impl KeyRow {
 
     /// The key in this row, whoever owns it.
     pub(crate) fn in_row(view: &View, row: &Key) -> Option<Self> {
-        let record = view.get_shared(&KEYS, row)?;
-        let revision = view.snapshot().row_revision(&KEYS, row)?;
+        let (record, revision) = view.get_row_shared(&KEYS, row)?;
         let (record, of_store) = key_stores::seen_with(view, record);
         let revision = of_store.map_or(revision, |of_store| revision.max(of_store));
         Some(Self { record, revision })
