@@ -7,7 +7,7 @@ use pipeline::sources::{
 };
 use policy::Document;
 use ram::ShareableResources;
-use store::View;
+use store::{Revision, Snapshot, View};
 use types::Arn;
 
 use crate::records::{GROUPS, GroupRecord, Status, group_row};
@@ -60,6 +60,11 @@ impl ResourceSource for FeatureGroups {
     /// Groups have no grants.
     fn grants(&self, _view: &View, _query: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
+    }
+
+    fn last_change(&self, snapshot: &Snapshot) -> Option<Revision> {
+        let groups = snapshot.table_changed(&GROUPS);
+        Some(groups.max(ram::policies_changed(snapshot)))
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use pipeline::sources::{GrantQuery, MatchedGrant, ResourceFacts, ResourceRule, ResourceSource};
 use policy::{ConditionKey, ConditionKeys, Values};
-use store::{Key, Snapshot, View};
+use store::{Key, Revision, Snapshot, View};
 use types::{Arn, same_but_for_case};
 
 use crate::grants::constraints::Pairs;
 use crate::grants::index::{self, Asked};
 use crate::grants::record::GrantedOperation;
 use crate::records::{ALIAS_NAMES, KeyRecord, KeyRow};
+use crate::symmetric::rights_changed;
 
 /// The source of key policies, for resources whose ARNs name `kms`.
 ///
@@ -47,6 +48,10 @@ impl ResourceSource for KeyPolicies {
             source: query.source.map(Arn::as_str),
         };
         index::matching(view, &key.record, query.principal, &asked)
+    }
+
+    fn last_change(&self, snapshot: &Snapshot) -> Option<Revision> {
+        Some(rights_changed(snapshot))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Decides every need of a call from one snapshot.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use policy::{
@@ -11,6 +12,7 @@ use types::{AccountId, Arn, Principal};
 use crate::error::Denial;
 use crate::keys::RequestKeys;
 use crate::need::Conditional;
+use crate::repeated::Question;
 use crate::sources::{
     AccountBounds, AttachedDocument, GrantQuery, IdentityPolicies, LevelDocuments, ResourceFacts,
     ResourceRule, ResourceSource,
@@ -90,7 +92,7 @@ impl Decided {
 pub(crate) fn authorize(
     ctx: &Ctx,
     needs: &Needs,
-    bounds: Option<&AccountBounds>,
+    bounds: Option<&Arc<AccountBounds>>,
     explain: bool,
 ) -> Result<Authorization, Denial> {
     let identity = session::policies_of(ctx);
@@ -126,20 +128,46 @@ pub(crate) fn authorize(
     Ok(authorization)
 }
 
+/// Decides `need`, unless it is granted as it was to a request that asked the same.
 fn decide(
     ctx: &Ctx,
-    identity: &IdentityPolicies,
-    bounds: Option<&AccountBounds>,
+    identity: &Arc<IdentityPolicies>,
+    bounds: Option<&Arc<AccountBounds>>,
+    need: &Need,
+    explain: bool,
+) -> Result<Option<Decided>, Denial> {
+    let repeated = &ctx.services().repeated;
+    let question = if explain {
+        None
+    } else {
+        Question::of(ctx, identity, bounds, need)
+    };
+    if question.is_some_and(|question| repeated.is_granted(&question)) {
+        return Ok(None);
+    }
+    let asked_more = Cell::new(false);
+    let given = (identity.as_ref(), bounds.map(Arc::as_ref), &asked_more);
+    let decision = decide_anew(ctx, given, need, explain)?;
+    if let Some(question) = question.filter(|_| !asked_more.get()) {
+        repeated.granted(&question);
+    }
+    Ok(decision)
+}
+
+/// Decides `need`. Says in `asked_more` whether that depended on more than on what a [`Question`]
+/// says.
+fn decide_anew(
+    ctx: &Ctx,
+    (identity, bounds, asked_more): (&IdentityPolicies, Option<&AccountBounds>, &Cell<bool>),
     need: &Need,
     explain: bool,
 ) -> Result<Option<Decided>, Denial> {
     // What another service is refused leaves a record of that service's, even if the call has
     // none.
     let explain_denial = explain || need.via.is_some();
-    let decided = weigh(
+    let decided = weigh_noting(
         ctx,
-        identity,
-        bounds,
+        (identity, bounds, asked_more),
         need,
         |request, policies, beside, decision| {
             let owner = owner_beside(ctx, request);
@@ -201,6 +229,17 @@ pub(crate) fn weigh<T>(
     need: &Need,
     ask: impl FnOnce(&Request<'_>, &Policies<'_>, &Beside<'_>, Decision) -> T,
 ) -> Result<T, Undecided> {
+    weigh_noting(ctx, (identity, bounds, &Cell::new(false)), need, ask)
+}
+
+/// As [`weigh`], and notes in `asked_more` whether another account had a say, there is nothing of that
+/// name, or a policy has asked for more than follows from who asks for what.
+fn weigh_noting<T>(
+    ctx: &Ctx,
+    (identity, bounds, asked_more): (&IdentityPolicies, Option<&AccountBounds>, &Cell<bool>),
+    need: &Need,
+    ask: impl FnOnce(&Request<'_>, &Policies<'_>, &Beside<'_>, Decision) -> T,
+) -> Result<T, Undecided> {
     let principal = &ctx.caller().principal;
     let facts = facts_of(ctx, need);
     if need.same_account_only && facts.account != principal.account() {
@@ -211,6 +250,11 @@ pub(crate) fn weigh<T>(
         .account
         .filter(|owner| principal.account() != Some(*owner));
     let foreign = foreign.map(|owner| ctx.bounds(owner));
+    // What is not there takes no room: callers name anything.
+    let missing = facts.keys.is_none() && matches!(facts.rule, ResourceRule::None);
+    if foreign.is_some() || missing {
+        asked_more.set(true);
+    }
     if foreign.as_ref().is_some_and(|owner| owner.closed) {
         return Err(Undecided(ACROSS_ACCOUNTS));
     }
@@ -223,6 +267,7 @@ pub(crate) fn weigh<T>(
         facts: &facts,
         source: source_of(ctx, need),
         own_side: false,
+        asked_more,
     };
     Ok(side.decide(ask))
 }
@@ -274,6 +319,7 @@ pub(crate) fn weigh_own_side<T>(
         facts: &facts,
         source: None,
         own_side: true,
+        asked_more: &Cell::new(false),
     };
     Ok(side.decide(ask))
 }
@@ -292,6 +338,8 @@ struct Weighed<'a> {
     source: Option<&'a Arc<dyn ResourceSource>>,
     /// Whether only the caller's side is decided.
     own_side: bool,
+    /// Whether a policy has asked for more than follows from who asks for what.
+    asked_more: &'a Cell<bool>,
 }
 
 impl Weighed<'_> {
@@ -344,6 +392,7 @@ impl Weighed<'_> {
             identity,
             facts,
             own_side: self.own_side,
+            asked_more: self.asked_more,
         };
         let request = Request {
             principal,

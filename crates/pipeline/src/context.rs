@@ -16,6 +16,7 @@ use types::{
 use crate::Session;
 use crate::error::Failure;
 use crate::lines::Lines;
+use crate::repeated::Repeated;
 use crate::settled::Settled;
 use crate::sources::{AccountBounds, Sources};
 
@@ -85,6 +86,8 @@ pub struct Services {
     pub(crate) lines: Lines,
     /// The same of what went wrong here; kept apart so that no caller's denials hide it.
     pub(crate) errors: Lines,
+    /// Permissions that are given again while nothing changes.
+    pub(crate) repeated: Repeated,
     settled: Settled,
     parts: Parts,
 }
@@ -116,6 +119,7 @@ impl ServicesBuilder {
             strangers: Damper::of_strangers(),
             lines: Lines::default(),
             errors: Lines::default(),
+            repeated: Repeated::default(),
             settled: Settled::default(),
             parts: self.parts,
         })
@@ -399,6 +403,11 @@ impl Ctx {
 
     /// Who calls.
     pub fn caller(&self) -> &Caller {
+        &self.shared.caller
+    }
+
+    /// The same, as it is kept for every request that this credential signs.
+    pub(crate) fn shared_caller(&self) -> &Arc<Caller> {
         &self.shared.caller
     }
 

@@ -1,6 +1,7 @@
 //! Condition keys: what an operation adds, and what every request has.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use policy::{ConditionKey, ConditionKeys, Values};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use types::{Arn, Principal, Service, fold_case, same_but_for_case};
 
 use crate::sources::{IdentityPolicies, ResourceFacts};
-use crate::{Ctx, Need, Session};
+use crate::{Ctx, Need, Session, repeated};
 
 /// The condition keys that an operation adds to one need.
 ///
@@ -45,6 +46,11 @@ enum OwnedValues {
 }
 
 impl KeySet {
+    /// Whether no key was set.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Sets a single-valued key; `name` is in lower case.
     pub fn one(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.entries.push(Entry {
@@ -170,6 +176,8 @@ pub(crate) struct RequestKeys<'a> {
     /// Whether only the caller's side is decided: where the resource's account is in the
     /// organization is then not looked at.
     pub(crate) own_side: bool,
+    /// Whether a policy has asked for what does not follow from who asks for what.
+    pub(crate) asked_more: &'a Cell<bool>,
 }
 
 impl ConditionKeys for RequestKeys<'_> {
@@ -184,6 +192,9 @@ impl ConditionKeys for RequestKeys<'_> {
             .and_then(|keys| keys.lookup(key))
         {
             return Some(values);
+        }
+        if !repeated::follows(key) {
+            self.asked_more.set(true);
         }
         match (key.name(), key.suffix()) {
             ("aws:principaltag", Some(tag)) => {

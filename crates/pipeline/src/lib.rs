@@ -22,6 +22,7 @@ mod own_work;
 mod pace;
 mod passed_role;
 mod record;
+mod repeated;
 mod replay;
 mod session;
 mod settled;

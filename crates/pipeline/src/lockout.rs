@@ -1,5 +1,7 @@
 //! Whether a resource policy would lock the caller out: for operations that put one.
 
+use std::cell::Cell;
+
 use policy::{Attached, Document, DocumentKind, Policies, Request, ResourcePolicy};
 
 use crate::keys::RequestKeys;
@@ -35,12 +37,14 @@ pub fn resource_policy_admits(ctx: &Ctx, need: &Need, facts: &ResourceFacts) -> 
         },
         ..Policies::NONE
     };
+    let asked_more = Cell::new(false);
     let keys = RequestKeys {
         ctx,
         need,
         identity: &identity,
         facts,
         own_side: false,
+        asked_more: &asked_more,
     };
     let request = Request {
         principal,

@@ -40,7 +40,7 @@ impl RoleWork {
     /// Fails with the first denial.
     pub fn decide(&self, needs: &Needs) -> Result<(), Box<Denial>> {
         let bounds = self.ctx.caller_bounds();
-        authorize(&self.ctx, needs, bounds.as_deref(), false)
+        authorize(&self.ctx, needs, bounds.as_ref(), false)
             .map(drop)
             .map_err(Box::new)
     }

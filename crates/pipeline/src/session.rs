@@ -86,13 +86,10 @@ pub(crate) fn policies_of(ctx: &Ctx) -> Arc<IdentityPolicies> {
     let identities = &ctx.services().sources.identities;
     let issuer = caller.issuer();
     let policies = identities.policies(ctx.view(), issuer.unwrap_or(&caller.principal));
-    let Some(session) = &caller.session else {
+    let Some(session) = caller.session.as_ref().filter(|_| !adds_nothing(caller)) else {
         return policies;
     };
     let by_root = matches!(issuer, Some(Principal::Root { .. }));
-    if session.policies.is_none() && session.tags.is_empty() && !by_root {
-        return policies;
-    }
     let mut policies = IdentityPolicies::clone(&policies);
     if by_root {
         // The root user may do everything, and lets the session do what its policies allow.
@@ -110,6 +107,14 @@ pub(crate) fn policies_of(ctx: &Ctx) -> Arc<IdentityPolicies> {
     });
     policies.tags.extend(session.tags.iter().cloned());
     Arc::new(policies)
+}
+
+/// Whether the caller's policies and tags are those of its user or role, and no session adds to
+/// them.
+pub(crate) fn adds_nothing(caller: &Caller) -> bool {
+    let by_root = matches!(caller.issuer(), Some(Principal::Root { .. }));
+    let bare = |session: &Arc<Session>| session.policies.is_none() && session.tags.is_empty();
+    !by_root && caller.session.as_ref().is_none_or(bare)
 }
 
 /// A session policy as it counts now.

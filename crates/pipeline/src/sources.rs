@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use policy::{ConditionKeys, Document};
 use serde::{Deserialize, Serialize};
-use store::View;
+use store::{Revision, Snapshot, View};
 use types::{AccountId, Arn, Principal, Service, UniqueId};
 
 use crate::pace::Pace;
@@ -131,6 +131,13 @@ pub trait ResourceSource: fmt::Debug + Send + Sync {
     ///
     /// Of grants that count alike one is enough.
     fn grants(&self, view: &View, query: &GrantQuery<'_>) -> Vec<MatchedGrant>;
+
+    /// The last commit that changed anything that [`Self::facts`] and [`Self::grants`] answer with,
+    /// but for the condition keys: in two snapshots that agree on it, every resource has the same
+    /// account and policy, and the same grants cover a need.
+    ///
+    /// `None` if that is not known: then every need of these resources is decided anew.
+    fn last_change(&self, snapshot: &Snapshot) -> Option<Revision>;
 }
 
 /// The policies of one level of the organization, from the root down to the account.

@@ -33,7 +33,7 @@ pub use records::{
     InvitationRecord, OrganizationSharing, PolicyRecord, ShareRecord, TokenRecord, tables,
 };
 pub use resources::{Shareable, ShareableResources};
-pub use shared::{forget, policy_of, shared_with};
+pub use shared::{forget, policies_changed, policy_of, shared_with};
 pub use source::Shares;
 
 use pipeline::Registry;

@@ -13,7 +13,7 @@ use pipeline::Ctx;
 use pipeline::sources::Principals;
 use policy::Document;
 use serde_json::{Value, json};
-use store::{Batch, View};
+use store::{Batch, Revision, Snapshot, View};
 use types::{AccountId, Arn, Region, Timestamp, UniqueId};
 
 use crate::Error;
@@ -31,6 +31,12 @@ use crate::shares::takes_part;
 pub fn policy_of(view: &View, arn: &Arn) -> Option<Arc<Document>> {
     let row = view.get(&POLICIES, &policy_row(arn))?;
     Some(Arc::clone(row.record.policy.document()))
+}
+
+/// The last change of any policy that shares give a resource: as long as it stays the same, so does
+/// what [`policy_of`] finds.
+pub fn policies_changed(snapshot: &Snapshot) -> Revision {
+    snapshot.table_changed(&POLICIES)
 }
 
 /// The ARNs of the resources in `region` whose resource part begins with `kind/` and that others

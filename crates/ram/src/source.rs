@@ -7,7 +7,7 @@ use pipeline::KeySet;
 use pipeline::sources::{
     GrantQuery, MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource,
 };
-use store::View;
+use store::{Revision, Snapshot, View};
 use types::Arn;
 
 use crate::records::{SHARES, ShareRecord, share_row};
@@ -36,6 +36,11 @@ impl ResourceSource for Shares {
     /// Shares have no grants.
     fn grants(&self, _view: &View, _query: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
+    }
+
+    /// Asked for too rarely to be worth keeping.
+    fn last_change(&self, _: &Snapshot) -> Option<Revision> {
+        None
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipeline::sources::{GrantQuery, MatchedGrant, ResourceFacts, ResourceRule, ResourceSource};
-use store::View;
+use store::{Revision, Snapshot, View};
 use types::Arn;
 
 use crate::records::BucketRecord;
@@ -33,6 +33,11 @@ impl ResourceSource for Buckets {
     /// Buckets have no grants.
     fn grants(&self, _view: &View, _query: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
+    }
+
+    /// Asked for too rarely to be worth keeping.
+    fn last_change(&self, _: &Snapshot) -> Option<Revision> {
+        None
     }
 }
 

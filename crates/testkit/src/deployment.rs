@@ -1,7 +1,8 @@
 //! A running deployment without its network.
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use audit::Record;
 use pipeline::{Caller, Ctx, Origin, Services};
 use serde_json::Value;
 use store::{Batch, View};
-use types::{AccountId, Clock as _, ManualClock, Region, RequestId, SystemClock};
+use types::{AccessKeyId, AccountId, Clock as _, ManualClock, Region, RequestId, SystemClock};
 
 use crate::{Operations, Outcome, Running};
 
@@ -27,6 +28,7 @@ pub struct Deployment {
     pub region: Region,
     operations: Operations,
     runtime: tokio::runtime::Runtime,
+    callers: Mutex<HashMap<AccessKeyId, Arc<Caller>>>,
 }
 
 impl Deployment {
@@ -49,6 +51,7 @@ impl Deployment {
             region,
             operations,
             runtime,
+            callers: Mutex::default(),
         }
     }
 
@@ -64,6 +67,7 @@ impl Deployment {
             region,
             operations,
             runtime,
+            callers,
         } = self;
         drop(services);
         Self {
@@ -72,6 +76,7 @@ impl Deployment {
             region,
             operations,
             runtime,
+            callers,
         }
     }
 
@@ -154,8 +159,29 @@ impl Deployment {
     }
 
     fn begin(&self, caller: &Caller, operation: &str, input: Value) -> Running {
-        let ctx = context(&self.services, caller, &self.region);
+        let ctx = context_of(&self.services, self.kept(caller), &self.region);
         self.operations.run(operation, ctx, input)
+    }
+
+    /// The caller as it is kept for every request that its access key signs, as the server does.
+    fn kept(&self, caller: &Caller) -> Arc<Caller> {
+        let Some(id) = caller
+            .access_key
+            .clone()
+            .filter(|_| caller.session.is_none())
+        else {
+            return Arc::new(caller.clone());
+        };
+        let mut callers = self.callers.lock().unwrap();
+        let kept = callers
+            .get(&id)
+            .filter(|kept| kept.principal == caller.principal);
+        if let Some(kept) = kept {
+            return Arc::clone(kept);
+        }
+        let kept = Arc::new(caller.clone());
+        callers.insert(id, Arc::clone(&kept));
+        kept
     }
 
     /// What the store holds now.
@@ -181,10 +207,16 @@ impl Deployment {
 
 /// A request of `caller` in `region`, on what the store holds now.
 pub fn context(services: &Arc<Services>, caller: &Caller, region: &Region) -> Ctx {
+    context_of(services, Arc::new(caller.clone()), region)
+}
+
+/// The same of a caller who is kept from request to request, as the server keeps those whose
+/// credentials it knows.
+pub fn context_of(services: &Arc<Services>, caller: Arc<Caller>, region: &Region) -> Ctx {
     Ctx::new(
         Arc::clone(services),
         view(services),
-        caller.clone(),
+        caller,
         Origin::default(),
         region.clone(),
         RequestId::generate(services.entropy()),

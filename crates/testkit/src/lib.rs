@@ -18,7 +18,7 @@ mod operations;
 mod softhsm;
 pub mod xks;
 
-pub use deployment::{Deployment, context, records, view};
+pub use deployment::{Deployment, context, context_of, records, view};
 pub use entropy::Seeded;
 pub use operations::{Operations, Outcome, Refused, Running};
 pub use softhsm::SoftHsm;

@@ -21,6 +21,7 @@ mod permissions;
 mod records;
 mod rekey;
 mod renewal;
+mod repeated;
 mod search;
 mod sharing;
 mod tags;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::faults::{Faults, FaultyStore};
+use crate::repeated::Counted;
 use audit::Record;
 use crypto::{Key32, SystemEntropy};
 use featurestore::{FeatureGroups, Runtime};
@@ -238,6 +239,7 @@ async fn start(
     });
     let mut parts = Parts::default();
     parts.insert(Arc::new(iam::LastUsed::default()));
+    parts.insert(Arc::new(iam::SessionTokens::new(&home.root)));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
     let shred = home.directory.path().join("shred.keys");
     let shred = Arc::new(kms::ShredKeys::open(shred, &home.root, entropy.clone()).unwrap());
@@ -255,7 +257,7 @@ async fn start(
     )
     .resources("iam", Arc::new(iam::IamResources))
     .resources("organizations", Arc::new(iam::OrganizationResources))
-    .resources("kms", Arc::new(kms::KeyPolicies))
+    .resources("kms", Arc::new(Counted(kms::KeyPolicies)))
     .resources("ram", Arc::new(ram::Shares))
     .resources("s3", Arc::new(s3::Buckets))
     .resources("sagemaker", Arc::new(FeatureGroups))
@@ -287,7 +289,7 @@ fn open(directory: &Path, root: &Key32, clock: Arc<ManualClock>) -> EmbeddedStor
     EmbeddedStore::open(&options).unwrap()
 }
 
-fn operations() -> Operations {
+pub(crate) fn operations() -> Operations {
     let mut operations = Operations::default();
     iam::register(&mut operations);
     kms::register(&mut operations);

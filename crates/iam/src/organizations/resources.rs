@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pipeline::sources::{
     GrantQuery, MatchedGrant, ResourceFacts, ResourceKeys, ResourceRule, ResourceSource,
 };
-use store::View;
+use store::{Revision, Snapshot, View};
 use types::Arn;
 
 use super::policies::Policy;
@@ -30,6 +30,11 @@ impl ResourceSource for OrganizationResources {
 
     fn grants(&self, _: &View, _: &GrantQuery<'_>) -> Vec<MatchedGrant> {
         Vec::new()
+    }
+
+    /// Asked for too rarely to be worth keeping.
+    fn last_change(&self, _: &Snapshot) -> Option<Revision> {
+        None
     }
 }
 

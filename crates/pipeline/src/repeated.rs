@@ -1,0 +1,185 @@
+//! Permissions that are given again: to a request that asks what another has asked before, about
+//! the same state of everything that bears on it.
+//!
+//! Every need of every request is decided on that request's own snapshot. A caller who reads a
+//! thousand records a second asks for the very same each time, and nothing has changed in between:
+//! then evaluating the same policies again can only say the same. A permission is given again only
+//! if all of this is the same, as the later request's snapshot shows it:
+//!
+//! - the caller, by the very credential, without anything that a session adds,
+//! - its identity policies and what the organization says of its account: the same documents, kept
+//!   by their sources until a commit changes any,
+//! - the action, the resource, which is one of the caller's own account, the service that asks,
+//!   and the region,
+//! - the tables that the policy and the grants of the resource come from: no commit has changed any
+//!   ([`crate::sources::ResourceSource::last_change`]),
+//!
+//! and if no policy that was evaluated has asked for anything else: the time, an address, a tag,
+//! an alias. Whoever is denied is decided anew each time, and so is whatever a change depends on,
+//! whatever leaves a record of its own, and whatever is replayed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use policy::ConditionKey;
+use quick_cache::sync::Cache;
+use store::Revision;
+use types::{Arn, Principal, Region, Service};
+
+use crate::sources::{AccountBounds, IdentityPolicies};
+use crate::{Caller, Ctx, KeySet, Need, session};
+
+/// How many are kept: of ten thousand feature groups with a key each for three callers. What is
+/// kept takes room, not what could be.
+const MOST_KEPT: usize = 65_536;
+
+/// The permissions that may be given again.
+pub(crate) struct Repeated(Cache<Place, Arc<Kept>>);
+
+/// Where a permission is found. Addresses stand for what they belong to: what is kept there is
+/// compared itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    caller: usize,
+    action: usize,
+    resource: Arn,
+}
+
+/// What a permission depends on.
+#[derive(Debug)]
+struct Kept {
+    caller: Arc<Caller>,
+    identity: Arc<IdentityPolicies>,
+    bounds: Option<Arc<AccountBounds>>,
+    /// The condition keys that the resource keeps ready.
+    shared_keys: Option<Arc<KeySet>>,
+    via: Option<Service>,
+    region: Region,
+    same_account_only: bool,
+    last_change: Revision,
+}
+
+/// A need that may have been granted before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    ctx: &'a Ctx,
+    identity: &'a Arc<IdentityPolicies>,
+    bounds: Option<&'a Arc<AccountBounds>>,
+    need: &'a Need,
+    resource: &'a Arn,
+    last_change: Revision,
+}
+
+impl<'a> Question<'a> {
+    /// `need` as a question that others may have asked; `None` if it is decided anew each time.
+    pub(crate) fn of(
+        ctx: &'a Ctx,
+        identity: &'a Arc<IdentityPolicies>,
+        bounds: Option<&'a Arc<AccountBounds>>,
+        need: &'a Need,
+    ) -> Option<Self> {
+        let caller = ctx.caller();
+        let signed = matches!(
+            caller.principal,
+            Principal::User { .. } | Principal::AssumedRole { .. }
+        ) && caller.access_key.is_some();
+        let own = ctx.invoked_by().is_none() && ctx.source().is_none();
+        let plain = need.keys.is_empty()
+            && need.handed_down.is_empty()
+            && need.grants.is_none()
+            && !need.owned_by_aws;
+        let fits = signed && own && plain && session::adds_nothing(caller);
+        if !fits || ctx.view().is_recording() {
+            return None;
+        }
+        let resource = need.resource.as_ref()?;
+        let source = ctx.services().sources.of(resource)?;
+        let last_change = source.last_change(ctx.view().snapshot())?;
+        Some(Self {
+            ctx,
+            identity,
+            bounds,
+            need,
+            resource,
+            last_change,
+        })
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            caller: Arc::as_ptr(self.ctx.shared_caller()).addr(),
+            action: std::ptr::from_ref(self.need.action).addr(),
+            resource: self.resource.clone(),
+        }
+    }
+}
+
+/// Whether the value of `key` follows from what a [`Question`] says: which service asks, and for
+/// whom.
+pub(crate) fn follows(key: &ConditionKey) -> bool {
+    matches!(
+        (key.name(), key.suffix()),
+        (
+            "kms:viaservice" | "kms:calleraccount" | "aws:viaawsservice",
+            None
+        )
+    )
+}
+
+impl Repeated {
+    /// Whether `question` was granted before, and nothing has changed that it depends on.
+    pub(crate) fn is_granted(&self, question: &Question<'_>) -> bool {
+        let kept = self.0.get(&question.place());
+        kept.is_some_and(|kept| kept.is_for(question))
+    }
+
+    /// Keeps that `question` was granted.
+    pub(crate) fn granted(&self, question: &Question<'_>) {
+        let kept = Kept {
+            caller: Arc::clone(question.ctx.shared_caller()),
+            identity: Arc::clone(question.identity),
+            bounds: question.bounds.map(Arc::clone),
+            shared_keys: question.need.shared_keys.clone(),
+            via: question.need.via,
+            region: question.ctx.region().clone(),
+            same_account_only: question.need.same_account_only,
+            last_change: question.last_change,
+        };
+        self.0.insert(question.place(), Arc::new(kept));
+    }
+}
+
+impl Kept {
+    fn is_for(&self, question: &Question<'_>) -> bool {
+        let need = question.need;
+        // INVARIANT: what is kept is kept alive here, so that nothing else gets its address.
+        Arc::ptr_eq(&self.caller, question.ctx.shared_caller())
+            && Arc::ptr_eq(&self.identity, question.identity)
+            && same(self.bounds.as_ref(), question.bounds)
+            && same(self.shared_keys.as_ref(), need.shared_keys.as_ref())
+            && self.via == need.via
+            && self.region == *question.ctx.region()
+            && self.same_account_only == need.same_account_only
+            && self.last_change == question.last_change
+    }
+}
+
+fn same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+impl Default for Repeated {
+    fn default() -> Self {
+        Self(Cache::new(MOST_KEPT))
+    }
+}
+
+impl fmt::Debug for Repeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Repeated({})", self.0.len())
+    }
+}
