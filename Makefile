@@ -49,6 +49,7 @@ race: tools ## every way to take a right away, 1,000 times under load (ROUNDS=�
 	$(CARGO) build --package strongroom
 	STRONGROOM_RACE_ROUNDS=$(or $(ROUNDS),1000) .venv/bin/pytest -q tests/acceptance/test_feature_store_security.py \
 		-k 'taken_away or slowly'
+	STRONGROOM_RACE_ROUNDS=$(or $(ROUNDS),1000) $(CARGO) test --quiet --package strongroom-featurestore --test it expiry
 
 seal-kills: NEEDS = softhsm strace
 seal-kills: tools ## kill the server while its seal or root key changes, 300 times (ROUNDS=…; SEED=… repeats a run)

@@ -8,6 +8,7 @@ mod batches;
 mod charges;
 mod collections;
 mod deletions;
+mod expiry;
 mod faults;
 mod grants;
 mod groups;
