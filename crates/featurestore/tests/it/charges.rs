@@ -106,30 +106,31 @@ fn what_is_refused_costs_nothing() {
 #[test]
 fn background_work_is_charged_to_the_service() {
     let world = World::new();
-    let key = world.key();
-    let mut request = group_under("g", &key);
-    request["OnlineStoreConfig"]["TtlDuration"] = json!({ "Unit": "Hours", "Value": 1 });
-    world.ok("CreateFeatureGroup", request);
-    let values = record(&[("id", "a"), ("at", "2026-01-10T00:00:00Z")]);
-    world.ok(
-        "PutRecord",
-        json!({ "FeatureGroupName": "g", "Record": values }),
-    );
-    world.wait(2 * 3600);
+    let (old, new) = (world.key(), world.key());
+    world.group_under("g", &old);
+    world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
+    // Moving to another key: the service opens each record and seals it anew, through its grants.
+    let request = json!({ "FeatureGroupName": "g", "KmsKeyId": new });
+    world.ok("RekeyFeatureGroup", request);
     world.maintain();
-    let charged = charges(&world, &key);
-    let service: u64 = charged
-        .iter()
-        .filter(|((caller, _), _)| caller == "sagemaker.amazonaws.com")
-        .map(|(_, count)| count)
-        .sum();
-    let recorded = world.records_of("Decrypt");
-    let by_service = recorded.iter().filter(|record| {
-        let who = serde_json::to_value(&record.user_identity).unwrap();
-        who["type"] == "AWSService" && record.error_code.is_none()
-    });
-    // As many as the trail tells of.
-    assert_eq!(usize::try_from(service).unwrap(), by_service.count());
+    for key in [old, new] {
+        let charged = charges(&world, &key);
+        let service: u64 = charged
+            .iter()
+            .filter(|((caller, _), _)| caller == "sagemaker.amazonaws.com")
+            .map(|(_, count)| count)
+            .sum();
+        let recorded = world.records_of("Decrypt");
+        let by_service = recorded.iter().filter(|record| {
+            let record = serde_json::to_value(record).unwrap();
+            record["userIdentity"]["type"] == "AWSService"
+                && record["errorCode"].is_null()
+                && record["resources"][0]["ARN"] == *key
+        });
+        // As many as the trail tells of.
+        assert_eq!(usize::try_from(service).unwrap(), by_service.count());
+        assert!(service > 0, "{charged:?}");
+    }
 }
 
 #[test]
