@@ -1,11 +1,12 @@
-//! What a customer's key costs a `GetRecord`, and what many groups with a key each cost it.
+//! What a customer's key costs a `GetRecord`, and what many groups with a key each, or many records in
+//! one group, cost it.
 
 use crate::compare::{Runner, Side};
 use crate::numbers::float;
 use crate::report::{Fact, Report, Target};
 use crate::requests::{Requests, record_name};
 use crate::run::say;
-use crate::stage::{HOT, HOT_OWNED, HOT_RECORDS, Stage};
+use crate::stage::{HOT, HOT_OWNED, HOT_RECORDS, Stage, UNIFORM};
 use crate::world::{self, Draw};
 
 /// Requests signed for one side.
@@ -67,6 +68,30 @@ fn numbers_of_groups(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<(
     report.add(fact.target(Target::AtMost(1.3)).detail(format!(
         "{:.0} and {:.0} µs; p99 {:.0} and {:.0} µs",
         many.p50, one.p50, many.p99, one.p99,
+    )));
+    Ok(())
+}
+
+/// The records of the uniform set, in turns with those of the hot one: one group each, under the same
+/// key. Whoever calls this has read the uniform set.
+pub(super) fn numbers_of_records(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<()> {
+    stage.need(HOT)?;
+    let sign = |group, records| {
+        let draw = Draw::new(records, 17).map(|number| [number]);
+        let draft = world::get_record(group);
+        stage.world.user.sign(&draft, draw.take(SIGNED))
+    };
+    let records = stage.records(UNIFORM);
+    let (all, few) = (sign(UNIFORM, records), sign(HOT, HOT_RECORDS));
+    let (many, hot) = in_turns(stage, (&all, &few), 1)?;
+    let fact = Fact::new(
+        &format!("GetRecord over {records} records of a group, p50 beside {HOT_RECORDS}"),
+        many.p50 / hot.p50,
+        "",
+    );
+    report.add(fact.target(Target::AtMost(1.3)).detail(format!(
+        "{:.0} and {:.0} µs; p99 {:.0} and {:.0} µs",
+        many.p50, hot.p50, many.p99, hot.p99,
     )));
     Ok(())
 }

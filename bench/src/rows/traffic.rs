@@ -118,6 +118,7 @@ pub(super) fn get_uniform(stage: &Stage<'_>, report: &mut Report) -> anyhow::Res
                 fact.target(Target::AtMost(14.0))
                     .detail(format!("over {records} records")),
             );
+            super::keys::numbers_of_records(stage, report)?;
         }
     }
     Ok(())
