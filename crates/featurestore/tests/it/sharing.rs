@@ -33,6 +33,8 @@ fn owner_and_consumer() -> (World, Consumer) {
     world.group("scores");
     let values = [("id", "a"), ("at", &*day(1))];
     world.put("scores", &values).unwrap();
+    // The older account is the owner's, and not that of the lower number.
+    world.wait(1);
     let consumer = consumer(&world, "consumer");
     (world, consumer)
 }
