@@ -540,9 +540,8 @@ fn a_round_that_another_move_overtakes_retires_nothing() {
     for outcome in outcomes {
         outcome.unwrap();
     }
-    // It came in between: records are under the second data key, or the first and the third.
-    let under = data_keys(&world);
-    assert!(under.len() > 1, "{under:?}");
+    // It came in between, nearly always: records are under the second data key, or the first and
+    // the third. On a busy machine it may come first.
     let seen = keys(&world, "g");
     assert_eq!(seen["State"], "Moving", "{seen}");
     let former = json!([{ "KmsKeyArn": first }, { "KmsKeyArn": second }]);
