@@ -42,6 +42,8 @@ impl TableIndex {
 #[derive(Clone, Default)]
 struct TableRows {
     rows: OrdMap<Key, StoredRow>,
+    /// How many rows the groups of a counted table have.
+    counts: OrdMap<Key, usize>,
     /// The last commit that changed any row.
     changed: Revision,
 }
@@ -128,6 +130,15 @@ impl Snapshot {
             })
     }
 
+    /// How many rows of `table` are in `group`, if it is a table that is [counted]; found without
+    /// walking them. The read cannot be recorded.
+    ///
+    /// [counted]: Table::counted_by
+    pub fn count<R: Record>(&self, table: &'static Table<R>, group: &Key) -> usize {
+        let count = self.rows(table).and_then(|rows| rows.counts.get(group));
+        count.copied().unwrap_or(0)
+    }
+
     /// The revision of the row at `key`; `None` if there is none.
     pub fn row_revision(&self, table: &dyn AnyTable, key: &Key) -> Option<Revision> {
         Some(self.rows(table)?.rows.get(key)?.revision)
@@ -211,13 +222,31 @@ impl Snapshot {
             return;
         };
         rows.changed = rows.changed.max(revision);
-        match record {
-            Some(record) => {
-                rows.rows.insert(key, StoredRow { revision, record });
-            }
-            None => {
-                rows.rows.remove(&key);
-            }
+        let joined = record.as_ref().and_then(|record| table.group(record));
+        let old = match record {
+            Some(record) => rows.rows.insert(key, StoredRow { revision, record }),
+            None => rows.rows.remove(&key),
+        };
+        let left = old.and_then(|row| table.group(&row.record));
+        rows.recount(joined, left);
+    }
+}
+
+impl TableRows {
+    /// Counts one row more in `joined` and one less in `left`.
+    fn recount(&mut self, joined: Option<Key>, left: Option<Key>) {
+        if joined == left {
+            return;
+        }
+        if let Some(group) = joined {
+            let count = self.counts.get(&group).copied().unwrap_or(0);
+            self.counts.insert(group, count.saturating_add(1));
+        }
+        if let Some(group) = left {
+            match self.counts.get(&group).copied() {
+                None | Some(0 | 1) => self.counts.remove(&group),
+                Some(count) => self.counts.insert(group, count.saturating_sub(1)),
+            };
         }
     }
 }
@@ -337,6 +366,42 @@ mod tests {
             .map(|(key, _)| key.text_parts())
             .collect();
         assert_eq!(rest, [["a", "3"]]);
+    }
+
+    #[test]
+    fn rows_are_counted_by_group_through_changes_and_deletions() {
+        static COUNTED: Table<Number> = Table::with_history("counted")
+            .counted_by(|row| (row.0 > 0).then(|| Key::of(&[&row.0.to_string()])));
+        let (one, two) = (Key::of(&["1"]), Key::of(&["2"]));
+        let mut snapshot = SnapshotBuilder::new(&[&COUNTED]).build(0);
+        let put = [("a", 1), ("b", 1), ("c", 2), ("d", 0)];
+        let changed = [("a", 1), ("b", 2), ("c", 0)];
+        let expected = [(2, 1), (1, 1)];
+        for (revision, (rows, counts)) in
+            (1..).zip([(&put[..], expected[0]), (&changed, expected[1])])
+        {
+            snapshot = with(&snapshot, revision, |batch| {
+                for (key, number) in rows {
+                    batch.put(&COUNTED, Key::of(&[key]), Number(*number));
+                }
+            });
+            let found = (
+                snapshot.count(&COUNTED, &one),
+                snapshot.count(&COUNTED, &two),
+            );
+            assert_eq!(found, counts, "{revision}");
+        }
+        let emptied = with(&snapshot, 3, |batch| {
+            for key in ["a", "b", "d", "unknown"] {
+                batch.delete(&COUNTED, Key::of(&[key]));
+            }
+        });
+        assert_eq!(
+            (emptied.count(&COUNTED, &one), emptied.count(&COUNTED, &two)),
+            (0, 0)
+        );
+        assert_eq!(snapshot.count(&COUNTED, &one), 1);
+        assert_eq!(empty().count(&NUMBERS, &one), 0);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::Key;
+
 /// A metadata record: a stored type of its own, never a wire shape.
 pub trait Record: fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The version that is written; raised whenever the stored form changes.
@@ -56,8 +58,13 @@ pub struct Table<R> {
     keeps_history: bool,
     /// Where snapshots hold it, as they last found out.
     place: AtomicUsize,
+    /// Under what a row is counted.
+    group: Option<Grouping<R>>,
     record: PhantomData<fn() -> R>,
 }
+
+/// The group that a row is counted in, if it is counted.
+type Grouping<R> = fn(&R) -> Option<Key>;
 
 impl<R: Record> Table<R> {
     /// A table whose rows keep their history (policies, key metadata, grants, groups).
@@ -66,6 +73,7 @@ impl<R: Record> Table<R> {
             name,
             keeps_history: true,
             place: AtomicUsize::new(0),
+            group: None,
             record: PhantomData,
         }
     }
@@ -76,8 +84,17 @@ impl<R: Record> Table<R> {
             name,
             keeps_history: false,
             place: AtomicUsize::new(0),
+            group: None,
             record: PhantomData,
         }
+    }
+
+    /// The table, of which snapshots know how many rows each `group` has, without walking them;
+    /// rows without a group are not counted. Nothing of it is stored.
+    #[must_use]
+    pub const fn counted_by(mut self, group: fn(&R) -> Option<Key>) -> Self {
+        self.group = Some(group);
+        self
     }
 }
 
@@ -91,6 +108,9 @@ pub trait AnyTable: fmt::Debug + Send + Sync {
 
     /// A note of where snapshots hold the table; they check it before they believe it.
     fn place(&self) -> &AtomicUsize;
+
+    /// The group that snapshots count the row in, if they do.
+    fn group(&self, record: &ErasedRecord) -> Option<Key>;
 
     /// Decodes the stored form.
     fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError>;
@@ -130,6 +150,11 @@ impl<R: Record> AnyTable for Table<R> {
 
     fn place(&self) -> &AtomicUsize {
         &self.place
+    }
+
+    fn group(&self, record: &ErasedRecord) -> Option<Key> {
+        let group = self.group?;
+        group(record.downcast_ref()?)
     }
 
     fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError> {
