@@ -71,7 +71,7 @@ def test_quotas_that_cannot_be_kept_to_are_refused(tmp_path, settings):
 
 def test_the_configuration_says_how_much_there_may_be(tmp_path):
     config = tmp_path / "strongroom.toml"
-    config.write_text("[kms.resource_quotas]\nkeys = 2\naliases_per_key = 1\ngrants_per_key = 1\n")
+    config.write_text("[kms.resource_quotas]\nkeys = 2\naliases_per_key = 1\ngrants_per_key = 1\nkey_policy_bytes = 900\n")
     running = Server(tmp_path, "--config", str(config))
     kms = running.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
@@ -83,6 +83,9 @@ def test_the_configuration_says_how_much_there_may_be(tmp_path):
              "Operations": ["Encrypt"]}
     kms.create_grant(**grant)
     assert outcome(kms.create_grant, **grant) == ("LimitExceededException", 400)
+    policy = kms.get_key_policy(KeyId=key)["Policy"]
+    assert outcome(kms.put_key_policy, KeyId=key, Policy=policy.ljust(900)) == ("ok", 200)
+    assert outcome(kms.put_key_policy, KeyId=key, Policy=policy.ljust(901)) == ("LimitExceededException", 400)
     assert running.stop() == 0
     config.write_text("[kms.resource_quotas]\nkeys = 2000000\n")
     line = one_line(run("serve", "--data", str(running.data), "--listen", "127.0.0.1:0", "--config", str(config)))

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use pipeline::Ctx;
 use pipeline::sources::Principals;
 use pipeline::{BoundPolicy, StoredPolicy};
 use policy::{Document, DocumentKind, ParseError};
@@ -11,13 +12,10 @@ use serde_json::Value;
 use store::View;
 use types::{AccountId, Region, Service};
 
-use crate::Error;
+use crate::{Error, ResourceQuotas};
 
 /// The name of the only policy that a key has.
 pub(crate) const POLICY_NAME: &str = "default";
-
-/// The longest key policy.
-const MAX_BYTES: usize = 32_768;
 
 const INVALID_PRINCIPAL: &str = "Policy contains a statement with one or more invalid principals.";
 
@@ -43,14 +41,18 @@ impl From<KeyPolicy> for StoredPolicy {
 impl KeyPolicy {
     /// Accepts the policy that a caller wants a key to have.
     ///
-    /// Fails with `LimitExceededException` beyond 32,768 bytes, and with
-    /// `MalformedPolicyDocumentException` if it is not a key policy or names a principal that
+    /// Fails with `LimitExceededException` if it has more bytes than a key policy may have, and
+    /// with `MalformedPolicyDocumentException` if it is not a key policy or names a principal that
     /// does not exist.
-    pub(crate) fn accept(text: &str, view: &View, known: &Principals) -> Result<Self, Error> {
-        if text.len() > MAX_BYTES {
-            return Err(Error::LimitExceeded(Cow::Owned(format!(
-                "a key policy has at most {MAX_BYTES} bytes"
-            ))));
+    pub(crate) fn accept(ctx: &Ctx, text: &str) -> Result<Self, Error> {
+        let most = ResourceQuotas::of(ctx)?.policy_bytes;
+        Self::read(text, most, ctx.view(), ctx.part::<Principals>()?)
+    }
+
+    fn read(text: &str, most: usize, view: &View, known: &Principals) -> Result<Self, Error> {
+        if text.len() > most {
+            let text = format!("a key policy has at most {most} bytes");
+            return Err(Error::LimitExceeded(text.into()));
         }
         let document =
             Document::parse(text, DocumentKind::KeyPolicy).map_err(|error| refused(&error))?;

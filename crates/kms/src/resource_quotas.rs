@@ -1,6 +1,7 @@
-//! How much there may be: keys of an account in a region, aliases and grants of a key (contract §11).
+//! How much there may be: keys of an account in a region, aliases and grants of a key, bytes of its
+//! policy (contract §11).
 //!
-//! The size of a key policy and the number of custom key stores are AWS's and fixed, as there.
+//! The number of custom key stores is AWS's and fixed, as there.
 
 use pipeline::Ctx;
 
@@ -15,6 +16,8 @@ pub struct ResourceQuotas {
     pub aliases: usize,
     /// Grants on one key.
     pub grants: usize,
+    /// Bytes of a key policy.
+    pub policy_bytes: usize,
 }
 
 impl Default for ResourceQuotas {
@@ -24,6 +27,7 @@ impl Default for ResourceQuotas {
             keys: 100_000,
             aliases: 50,
             grants: 50_000,
+            policy_bytes: 32_768,
         }
     }
 }

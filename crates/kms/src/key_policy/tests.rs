@@ -31,8 +31,12 @@ fn known() -> Principals {
     ])
 }
 
+fn accept(text: &str) -> Result<KeyPolicy, Error> {
+    KeyPolicy::read(text, 32_768, &nowhere(), &known())
+}
+
 fn check(text: &str, expected: Result<(), (&str, &str)>) {
-    let found = KeyPolicy::accept(text, &nowhere(), &known()).map(|_| ());
+    let found = accept(text).map(|_| ());
     let found = found.map_err(|error| (error.code().into_owned(), error.public_message()));
     let expected = expected.map_err(|(code, text)| (code.to_owned(), text.to_owned()));
     assert_eq!(found, expected, "{text}");
@@ -113,7 +117,7 @@ fn names(policy: &KeyPolicy, caller: &Principal) -> bool {
 #[test]
 fn a_user_made_again_under_its_old_name_is_another_one() {
     let text = policy(&format!(r#"{{"AWS":"{ALICE}"}}"#));
-    let policy = KeyPolicy::accept(&text, &nowhere(), &known()).unwrap();
+    let policy = accept(&text).unwrap();
     assert!(names(&policy, &alice(ALICE_ID)));
     assert!(!names(&policy, &alice("AIDABBBBBBBBBBBBBBBBB")));
 }
@@ -121,7 +125,7 @@ fn a_user_made_again_under_its_old_name_is_another_one() {
 #[test]
 fn the_binding_survives_storing_and_loading() {
     let text = policy(&format!(r#"{{"AWS":"{ALICE}"}}"#));
-    let policy = KeyPolicy::accept(&text, &nowhere(), &known()).unwrap();
+    let policy = accept(&text).unwrap();
     let record = KeyRecord {
         policy,
         ..testing::key_record()
@@ -151,14 +155,14 @@ fn a_stored_policy_that_does_not_compile_is_unreadable() {
 #[test]
 fn a_policy_is_shown_as_it_was_saved() {
     let text = policy(&format!(r#"{{"AWS":["{ALICE}","111122223333"]}}"#));
-    let policy = KeyPolicy::accept(&text, &nowhere(), &known()).unwrap();
+    let policy = accept(&text).unwrap();
     assert_eq!(policy.shown(&nowhere(), &known()).unwrap(), text);
 }
 
 #[test]
 fn a_principal_that_is_gone_is_shown_by_its_id() {
     let text = policy(&format!(r#"{{"AWS":["{ALICE}","111122223333"]}}"#));
-    let policy = KeyPolicy::accept(&text, &nowhere(), &known()).unwrap();
+    let policy = accept(&text).unwrap();
     let shown = policy.shown(&nowhere(), &Directory::of(&[])).unwrap();
     let shown: Value = serde_json::from_str(&shown).unwrap();
     let expected = serde_json::json!([ALICE_ID, "111122223333"]);

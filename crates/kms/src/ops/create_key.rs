@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::sources::Principals;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{
@@ -26,7 +25,8 @@ use crate::{Error, Keyring, ResourceQuotas, actions, linked_roles, lockout, meta
 /// `UnsupportedOperationException` for what this deployment has no keys of, with
 /// `TagException`, over a custom key store as [`key_stores`] says, with
 /// `MalformedPolicyDocumentException` as `PutKeyPolicy` does, and with
-/// `LimitExceededException` beyond 100,000 keys.
+/// `LimitExceededException` beyond the quota, which is
+/// 100,000 keys at AWS.
 #[derive(Debug)]
 pub struct CreateKey;
 
@@ -109,11 +109,8 @@ impl Operation for CreateKey {
             form,
         } = permit.into_target();
         check_quota(ctx, account, ctx.region())?;
-        if form.multi_region {
-            linked_roles::MULTI_REGION.ensure(ctx).await?;
-        }
         let policy = match &input.policy {
-            Some(text) => KeyPolicy::accept(text, ctx.view(), ctx.part::<Principals>()?)?,
+            Some(text) => KeyPolicy::accept(ctx, text)?,
             None => KeyPolicy::default_for(account)?,
         };
         let blueprint = Blueprint {
@@ -194,14 +191,12 @@ impl Operation for CreateKey {
 
 /// Fails with `LimitExceededException` if the account has as many keys in `region` as it may.
 ///
-/// Counts without recording the read, or every two new keys of an account would conflict. Two
-/// at once may so pass the quota by one.
+/// The read is not recorded, or every two new keys of an account would conflict. Two at once may
+/// so pass the quota by one.
 pub(crate) fn check_quota(ctx: &Ctx, account: AccountId, region: &Region) -> Result<(), Error> {
     let most = ResourceQuotas::of(ctx)?.keys;
-    let prefix = region_prefix(account, region);
-    let keys = ctx.view().snapshot().scan(&KEYS, &prefix);
-    let customer_managed = keys.filter(|(_, row)| row.record.manager == KeyManager::Customer);
-    if customer_managed.take(most).count() < most {
+    let region = region_prefix(account, region);
+    if ctx.view().snapshot().count(&KEYS, &region) < most {
         return Ok(());
     }
     let text = "the account has as many KMS keys in this region as it may have";

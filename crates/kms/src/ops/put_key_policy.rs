@@ -1,6 +1,5 @@
 //! `PutKeyPolicy`: replaces the key policy of a KMS key.
 
-use pipeline::sources::Principals;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
@@ -18,7 +17,8 @@ use crate::{Error, actions, lockout};
 ///
 /// Fails with `MalformedPolicyDocumentException` if it is not a key policy, names a principal
 /// that does not exist, or would keep the caller from calling `PutKeyPolicy` again (unless the
-/// caller waives that check); with `LimitExceededException` beyond 32,768 bytes.
+/// caller waives that check); with `LimitExceededException` beyond the quota,
+/// which is 32,768 bytes at AWS.
 #[derive(Debug)]
 pub struct PutKeyPolicy;
 
@@ -60,7 +60,7 @@ impl Operation for PutKeyPolicy {
             }
             Some(_) => return Err(Error::NoSuchPolicy),
         }
-        let policy = KeyPolicy::accept(&input.policy, ctx.view(), ctx.part::<Principals>()?)?;
+        let policy = KeyPolicy::accept(ctx, &input.policy)?;
         let record = KeyRecord {
             policy,
             ..KeyRecord::clone(&key.record)

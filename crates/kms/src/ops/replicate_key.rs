@@ -166,7 +166,7 @@ impl Operation for CreateReplica {
         let (view, principals) = (ctx.view(), ctx.part::<Principals>()?);
         check_quota(ctx, primary.account, ctx.region())?;
         let policy = match &input.policy {
-            Some(text) => KeyPolicy::accept(text, view, principals)?,
+            Some(text) => KeyPolicy::accept(ctx, text)?,
             None => KeyPolicy::default_for(primary.account)?,
         };
         let replica = KeyRecord {

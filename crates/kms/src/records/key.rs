@@ -9,7 +9,7 @@ use types::{AccountId, Arn, KeyId, Region, Timestamp};
 
 use super::{
     KEY_DATES, KEYS, KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, MaterialEntry, MaterialId,
-    RotationSchedule, key_row,
+    RotationSchedule, key_row, region_prefix,
 };
 use crate::grants::record::Pointer;
 use crate::imports::ImportedMaterial;
@@ -115,6 +115,11 @@ impl KeyRecord {
     pub(crate) fn remove(&self, batch: &mut Batch) {
         self.undate(batch);
         batch.delete(&KEYS, self.row_key());
+    }
+
+    /// The account and region in which the key counts against the quota, as customer managed keys do.
+    pub(super) fn counted_in(&self) -> Option<Key> {
+        (self.manager == KeyManager::Customer).then(|| region_prefix(self.account, &self.region))
     }
 
     /// When something is due that nobody calls for: the end of a key that is being deleted, the

@@ -212,6 +212,10 @@ async fn futures_of<F: Future>(calls: impl Iterator<Item = F>) -> Vec<F::Output>
     waiting.into_iter().filter_map(|(_, done)| done).collect()
 }
 
+/// A key policy that leaves the caller in.
+const ALL_FOR_HOME: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+    "Principal":{"AWS":"111122223333"},"Action":"kms:*","Resource":"*"}]}"#;
+
 fn too_many(text: &str) -> (String, String) {
     ("LimitExceededException".to_owned(), text.to_owned())
 }
@@ -222,6 +226,7 @@ async fn there_are_as_many_keys_aliases_and_grants_as_the_configuration_says() {
         keys: 2,
         aliases: 1,
         grants: 3,
+        policy_bytes: 1_000,
     });
     let admin = world.admin();
     let key = create(&world, &admin).await;
@@ -258,6 +263,53 @@ async fn there_are_as_many_keys_aliases_and_grants_as_the_configuration_says() {
     }
     let failure = world.failure::<kms::CreateGrant>(&admin, grant()).await;
     assert_eq!(failure, too_many("a key has at most 3 grants"));
+    let policy = |bytes: usize| shape::PutKeyPolicyRequest {
+        key_id: key.key_id.clone(),
+        policy: format!("{ALL_FOR_HOME:<bytes$}"),
+        ..Default::default()
+    };
+    let accepted = world.call::<kms::PutKeyPolicy>(&admin, policy(1_000));
+    accepted.await.unwrap();
+    let failure = world.failure::<kms::PutKeyPolicy>(&admin, policy(1_001));
+    assert_eq!(
+        failure.await,
+        too_many("a key policy has at most 1000 bytes")
+    );
+}
+
+#[tokio::test]
+async fn only_customer_managed_keys_that_exist_count() {
+    let world = World::holding(kms::ResourceQuotas {
+        keys: 2,
+        ..Default::default()
+    });
+    let admin = world.admin();
+    let managed = describe("alias/aws/sagemaker");
+    world.call::<DescribeKey>(&admin, managed).await.unwrap();
+    let key = create(&world, &admin).await;
+    create(&world, &admin).await;
+    let is_full = async |world: &World| {
+        let input = shape::CreateKeyRequest::default();
+        let failure = world.failure::<CreateKey>(&admin, input).await;
+        let text = "the account has as many KMS keys in this region as it may have";
+        assert_eq!(failure, too_many(text));
+    };
+    is_full(&world).await;
+    let world = world.restarted();
+    is_full(&world).await;
+    // A change is no further key, and one that is being deleted is still there.
+    let disabled = world.call::<DisableKey>(&admin, disable(&key)).await;
+    disabled.unwrap();
+    let input = shape::ScheduleKeyDeletionRequest {
+        key_id: key.key_id,
+        pending_window_in_days: Some(7),
+    };
+    let scheduled = world.call::<kms::ScheduleKeyDeletion>(&admin, input).await;
+    scheduled.unwrap();
+    is_full(&world).await;
+    world.pass_days(8).await;
+    create(&world, &admin).await;
+    is_full(&world).await;
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ pub struct QuotaConfig {
 const MOST_KEYS: usize = 1_000_000;
 const MOST_ALIASES: usize = 10_000;
 const MOST_GRANTS: usize = 1_000_000;
+/// As long as a request may have it.
+const MOST_POLICY_BYTES: usize = 131_072;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +39,7 @@ struct ResourceQuotasFile {
     keys: Option<usize>,
     aliases_per_key: Option<usize>,
     grants_per_key: Option<usize>,
+    key_policy_bytes: Option<usize>,
 }
 
 /// Prices, where not AWS's.
@@ -110,6 +113,12 @@ impl KmsFile {
                 file.grants_per_key,
                 MOST_GRANTS,
                 &mut quotas.grants,
+            ),
+            (
+                "key_policy_bytes",
+                file.key_policy_bytes,
+                MOST_POLICY_BYTES,
+                &mut quotas.policy_bytes,
             ),
         ] {
             let Some(given) = given else { continue };

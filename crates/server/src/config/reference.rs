@@ -56,7 +56,7 @@ value is refused with its line.
 | `log.json` | | | `false` | JSON lines instead of text |
 | `kms.request_quota_factor` | `--kms-request-quota-factor N` | `STRONGROOM_KMS_REQUEST_QUOTA_FACTOR` | 1 | by how much every request quota of KMS is raised |
 | `kms.requests_per_second` | | | AWS's | a table: calls of KMS that each account may make a second in a region. `symmetric` (HMAC included), `rsa`, `ecc` and `ml` for cryptographic operations by the kind of key, `\"custom-key-store\"` for those with the keys of one custom key store, `\"GenerateDataKeyPair/RSA_2048\"` and so on, and the names of the other operations |
-| `kms.resource_quotas` | | | AWS's | a table: `keys`, customer managed keys of an account in a region (100,000); `aliases_per_key` (50); `grants_per_key` (50,000). Beyond them calls fail with `LimitExceededException` |
+| `kms.resource_quotas` | | | AWS's | a table: `keys`, customer managed keys of an account in a region (100,000); `aliases_per_key` (50); `grants_per_key` (50,000); `key_policy_bytes` (32,768, at most 131,072). Beyond them calls fail with `LimitExceededException` |
 | `kms.prices` | | | AWS's, in USD | a table: what `strongroom usage` counts with. `currency`; for a month `key_month` (1.00) and `rotation_month` (1.00, the first two rotations of a key); for 10,000 calls `requests` (0.03; symmetric, HMAC and RSA-2048 keys), `asymmetric_requests` (0.15), `ecc_data_key_pairs` (0.10) and `rsa_data_key_pairs` (12.00) |
 | `feature_store.features` | | | 2500 | features that a group may have; no call makes more than 2,500 |
 | `feature_store.in_memory_gib` | | | 50 | GiB that an online store of type `InMemory` may have; measured about every ten minutes |
