@@ -12,11 +12,15 @@
 //!   such an operation has a second row, in the place `-`, with its source if it has one.
 //! - *class* is the account that issued the grant and the set of its operations. Grants of one
 //!   class in one place count alike: one that holds is enough, and a class without the
-//!   operation is passed over as a whole.
+//!   operation is passed over as a whole and costs none of what follows.
 //! - *terms* is the digest of the constraint on the context, where that counts. Of grants with
 //!   the same one is looked at: what it does not cover, none of them does.
 //!
-//! What is left to look at one by one is bounded for each request, which is denied beyond it.
+//! Whoever makes a grant asks for one that covers it: such a grant is in a place of the new
+//! grant's own pairs, as if those were the context of a request.
+//!
+//! What is left to look at one by one is bounded for each place and for each request, which is
+//! denied beyond it.
 
 use std::collections::BTreeSet;
 
@@ -40,9 +44,12 @@ const WITHOUT_CONTEXT: &str = "-";
 const ANYWHERE: &str = "*";
 /// How far places are compared when a grant is put into one.
 const CROWD: usize = LOOKS;
-/// Grants that one request looks at. More differ from each other in one place only if they were
-/// made for that.
+/// Grants that one request looks at in one place. More differ from each other there only if they
+/// were made for that.
 const LOOKS: usize = 1024;
+/// Grants that one request looks at in all of its places: whoever fills some of them leaves the
+/// others.
+const ALL_LOOKS: usize = 8 * LOOKS;
 /// Bytes of keys and values of a context that grants are looked for under; one with more is
 /// refused when it is used.
 const CONTEXT: usize = MOST_BYTES;
@@ -88,7 +95,7 @@ pub(crate) fn parents(
             && constraints.are_within(&parent.constraints)
             && parent.constraints.hold(None, source)
     };
-    let places = || with_source(vec![WITHOUT_CONTEXT.to_owned()], source);
+    let places = || with_source(places_over(constraints), source);
     let operation = GrantedOperation::CreateGrant;
     found(view, key, principal, operation, places, covers)
 }
@@ -160,7 +167,7 @@ fn found(
 ) -> Vec<MatchedGrant> {
     let snapshot = view.snapshot();
     let account = principal.account().map(|account| account.to_string());
-    let (mut matched, mut left) = (Vec::new(), LOOKS);
+    let (mut matched, mut left) = (Vec::new(), ALL_LOOKS);
     if is_empty(snapshot, &key.row_key()) {
         return matched;
     }
@@ -171,7 +178,10 @@ fn found(
         let delegates = Some(&grantee) == account.as_ref();
         for place in places() {
             let prefix = prefix(key, &grantee, Some(&place));
-            let grants = in_place(snapshot, &prefix, operation, &covers, &mut left);
+            let mut here = LOOKS.min(left);
+            let before = here;
+            let grants = in_place(snapshot, &prefix, operation, &covers, &mut here);
+            left = left.saturating_sub(before.saturating_sub(here));
             matched.extend(grants.into_iter().map(|(row, grant)| {
                 // Whatever the call writes is written only if the grant is still there: a
                 // grant that was looked at in vain could not have taken anything away.
@@ -202,20 +212,20 @@ fn in_place<'a>(
     let mut after: Option<Key> = None;
     while let Some(row) = next(after.as_ref()) {
         let parts = row.text_parts();
-        let [account, region, key, _, _, class, terms, id] = parts.as_slice() else {
+        let [account, region, key, _, _, class, _, id] = parts.as_slice() else {
             break;
         };
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let behind = |count: usize| Key::of(parts.get(..count).unwrap_or_default()).behind();
+        if operations_of(class) & operation.bit() == 0 {
+            after = Some(behind(6));
+            continue;
+        }
         let Some(less) = left.checked_sub(1) else {
             metrics::counter!("strongroom_kms_grant_looks_exhausted_total").increment(1);
             break;
         };
         *left = less;
-        if operations_of(class) & operation.bit() == 0 {
-            after = Some(behind(6));
-            continue;
-        }
         let grant_row = Key::of(&[account, region, key, id]);
         let grant = snapshot.get(&GRANTS, &grant_row);
         match grant.filter(|grant| covers(grant.record)) {
@@ -223,7 +233,6 @@ fn in_place<'a>(
                 matched.push((grant_row, grant.record));
                 after = Some(behind(6));
             }
-            None if terms.is_empty() => after = Some(row.clone()),
             None => after = Some(behind(7)),
         }
     }
@@ -255,6 +264,25 @@ fn places_of(asked: &Asked<'_>) -> Vec<String> {
         vec![WITHOUT_CONTEXT.to_owned()]
     };
     with_source(places, asked.source)
+}
+
+/// Where the grants are that a grant with these constraints can be within: without any on the
+/// context, with the same exact one, or with a part of its pairs.
+fn places_over(constraints: &Constraints) -> Vec<String> {
+    let mut places = vec![ANYWHERE.to_owned()];
+    match &constraints.context {
+        None => {}
+        Some(ContextConstraint::Equals(pairs)) => {
+            let pairs = Pairs::of(text(pairs));
+            places.push(exactly(&pairs));
+            places.extend(pairs.digests().map(|digest| with_pair(&digest)));
+        }
+        Some(ContextConstraint::Subset(pairs)) => {
+            let pairs = Pairs::of(text(pairs));
+            places.extend(pairs.digests().map(|digest| with_pair(&digest)));
+        }
+    }
+    places
 }
 
 /// The places, and each of them narrowed to the source if there is one.

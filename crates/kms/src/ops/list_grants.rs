@@ -3,10 +3,12 @@
 use pipeline::sources::Principals;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use shapes::kms::{GrantListEntry, ListGrantsRequest, ListGrantsResponse};
+use shapes::kms::{ListGrantsRequest, ListGrantsResponse};
+use store::View;
 use types::Service;
 
 use crate::event::Fields;
+use crate::grants::party::Party;
 use crate::grants::record::{GRANTS, grant_row, is_id};
 use crate::grants::shown::entry;
 use crate::identifiers::{Forms, KeyTarget};
@@ -63,12 +65,12 @@ impl Operation for ListGrants {
             Some(id) => grant_row(key, id),
             None => key.row_key(),
         };
-        let rows = ctx.view().scan(&GRANTS, &prefix, after.as_ref());
-        let grants = rows.map(|(_, row)| {
-            let shown = entry(row.record, ctx.view(), known);
-            (row.record.id.clone(), shown)
-        });
-        let page = list.page(limit, grants.filter(|(_, grant)| wanted(&input, grant)));
+        let view = ctx.view();
+        let rows = view.scan(&GRANTS, &prefix, after.as_ref());
+        let wanted =
+            rows.filter(|(_, row)| is_wanted(&input, &row.record.terms.grantee, view, known));
+        let grants = wanted.map(|(_, row)| (row.record.id.clone(), entry(row.record, view, known)));
+        let page = list.page(limit, grants);
         Ok(Reply::read(ListGrantsResponse {
             grants: Some(page.items),
             truncated: Some(page.next.is_some()),
@@ -101,9 +103,11 @@ fn filter(input: &ListGrantsRequest) -> String {
     parts.map(|part| part.as_deref().unwrap_or("-")).join(" ")
 }
 
-fn wanted(input: &ListGrantsRequest, grant: &GrantListEntry) -> bool {
+/// Whether the list has grants for `grantee`: of a long list that is narrowed, only what is shown is
+/// put together.
+fn is_wanted(input: &ListGrantsRequest, grantee: &Party, view: &View, known: &Principals) -> bool {
     let principal = &input.grantee_principal;
     let service = &input.grantee_service_principal;
-    (principal.is_none() || *principal == grant.grantee_principal)
-        && (service.is_none() || *service == grant.grantee_service_principal)
+    (principal.is_none() || *principal == grantee.principal(view, known))
+        && (service.is_none() || service.as_deref() == grantee.service())
 }

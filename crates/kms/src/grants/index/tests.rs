@@ -168,11 +168,112 @@ fn what_a_request_looks_at_is_bounded() {
     }
     let (found, looked) = key.ask(GrantedOperation::Decrypt, &pairs_of(4095));
     assert_eq!(found, 0);
-    assert!(looked <= LOOKS, "{looked}");
+    assert!(looked > LOOKS && looked <= ALL_LOOKS, "{looked}");
+    // What one grantee has leaves the places of others.
+    key.grant(
+        Party::Account(testing::account()),
+        &[GrantedOperation::Decrypt],
+        Constraints::default(),
+    );
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &pairs_of(4095)).0, 1);
     // None is looked for under a context that no call can use.
     let long = "x".repeat(CONTEXT + 1);
     let (found, looked) = key.ask(GrantedOperation::Decrypt, &[("never", &long)]);
     assert_eq!((found, looked), (0, 0));
+}
+
+#[test]
+fn grants_of_other_operations_take_nothing_from_a_request() {
+    let mut key = Granted::new();
+    let others = [
+        GrantedOperation::Encrypt,
+        GrantedOperation::GenerateDataKey,
+        GrantedOperation::GenerateDataKeyWithoutPlaintext,
+        GrantedOperation::ReEncryptFrom,
+        GrantedOperation::ReEncryptTo,
+        GrantedOperation::CreateGrant,
+        GrantedOperation::RetireGrant,
+        GrantedOperation::DescribeKey,
+        GrantedOperation::GenerateDataKeyPair,
+        GrantedOperation::GenerateDataKeyPairWithoutPlaintext,
+    ];
+    // Every set of them: more than a request looks at in one place.
+    for bits in 1..1024_u32 {
+        let chosen = others.iter().enumerate();
+        let chosen = chosen.filter(|(place, _)| bits & (1 << place) != 0);
+        let chosen: Vec<_> = chosen.map(|(_, operation)| *operation).collect();
+        key.grant(identity(ALICE), &chosen, Constraints::default());
+        if bits % 8 == 0 {
+            key.grant(identity(ALICE), &chosen, subset(&[("team", "ml")]));
+        }
+    }
+    let request = [("team", "ml")];
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &request), (0, 0));
+    key.grant(
+        Party::Account(testing::account()),
+        &[GrantedOperation::Decrypt],
+        Constraints::default(),
+    );
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &request), (1, 1));
+}
+
+#[test]
+fn the_parent_of_a_grant_is_found_among_many() {
+    let mut key = Granted::new();
+    let operations = [GrantedOperation::Decrypt, GrantedOperation::CreateGrant];
+    for number in 0..2000 {
+        let name = format!("table{number}");
+        key.grant(identity(ALICE), &operations, subset(&[("table", &name)]));
+    }
+    let view = testing::view(&key.snapshot);
+    let check = |child: &Constraints, expected: usize| {
+        let child = (&[GrantedOperation::Decrypt].into(), child);
+        let found = parents(&view, &key.key, &alice(), None, child);
+        assert_eq!(found.len(), expected, "{child:?}");
+    };
+    for number in [0, 1, 1023, 1024, 1999] {
+        let name = format!("table{number}");
+        check(&subset(&[("table", &name)]), 1);
+        check(&subset(&[("table", &name), ("column", "a")]), 1);
+        let pairs = [("TABLE".to_owned(), name.clone())].into();
+        let exact = Constraints {
+            context: Some(ContextConstraint::Equals(pairs)),
+            source_arn: None,
+        };
+        check(&exact, 1);
+    }
+    check(&subset(&[("table", "table2000")]), 0);
+    check(&Constraints::default(), 0);
+}
+
+#[test]
+fn a_parent_with_an_exact_context_is_for_the_same_only() {
+    let mut key = Granted::new();
+    let exact = |pairs: &[(&str, &str)]| {
+        let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Constraints {
+            context: Some(ContextConstraint::Equals(pairs.iter().map(pair).collect())),
+            source_arn: None,
+        }
+    };
+    let operations = [GrantedOperation::Decrypt, GrantedOperation::CreateGrant];
+    key.grant(
+        identity(ALICE),
+        &operations,
+        exact(&[("a", "1"), ("b", "2")]),
+    );
+    let view = testing::view(&key.snapshot);
+    let check = |child: Constraints, expected: usize| {
+        let child = (&[GrantedOperation::Decrypt].into(), &child);
+        assert_eq!(
+            parents(&view, &key.key, &alice(), None, child).len(),
+            expected
+        );
+    };
+    check(exact(&[("b", "2"), ("A", "1")]), 1);
+    check(exact(&[("a", "1")]), 0);
+    check(subset(&[("a", "1"), ("b", "2")]), 0);
+    check(Constraints::default(), 0);
 }
 
 #[test]
@@ -227,7 +328,8 @@ fn grants_for_many_sources_are_not_looked_at_one_by_one() {
         ..child.1.clone()
     };
     let found = super::parents(&view, &key.key, &alice(), Some(&source), (child.0, &narrow));
-    assert_eq!(found.len(), 1);
+    // One without a constraint on the context, and one with the child's.
+    assert_eq!(found.len(), 2);
     let found = super::parents(&view, &key.key, &alice(), None, (child.0, &narrow));
     assert!(found.is_empty());
 }
