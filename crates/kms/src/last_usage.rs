@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pipeline::{Ctx, KeySet};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use types::Timestamp;
 use crate::identifiers::KeyTarget;
 use crate::prices::Class;
 use crate::records::{KEYS, KeyRecord, KeyRow};
+use crate::usage::Done;
 use crate::{Error, Keyring};
 
 /// The last use of each key.
@@ -42,24 +43,25 @@ impl Record for Usage {
 #[derive(Default)]
 pub struct LastUsage(Mutex<HashMap<Key, Usage>>);
 
-impl LastUsage {
-    /// Notes that a call has succeeded with `key`.
-    fn note(&self, ctx: &Ctx, key: &KeyRecord, operation: &str) {
-        if key.owned {
-            return;
-        }
-        let usage = Usage {
+impl Usage {
+    /// What `ctx` does with `key`.
+    fn of(ctx: &Ctx, key: &KeyRecord, operation: &str) -> Self {
+        Self {
             operation: operation.to_owned(),
             at: ctx.time(),
             event: ctx.event_id(key.account).to_string(),
             request: ctx.id().to_string(),
-        };
+        }
+    }
+}
+
+impl LastUsage {
+    /// Notes that a call has succeeded with the key at `row`.
+    fn note(&self, row: Key, usage: Usage) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let newer = noted
-            .get(&key.row_key())
-            .is_none_or(|known| known.at <= usage.at);
+        let newer = noted.get(&row).is_none_or(|known| known.at <= usage.at);
         if newer {
-            noted.insert(key.row_key(), usage);
+            noted.insert(row, usage);
         }
     }
 
@@ -106,9 +108,28 @@ pub(crate) fn note_as(
     operation: &'static str,
     class: Class,
 ) -> Result<(), Error> {
+    let key = &key.record;
+    if key.owned {
+        return Ok(());
+    }
     let keyring = ctx.part::<Keyring>()?;
-    keyring.usage().note(ctx, &key.record, operation);
-    count(ctx, key, operation, class)
+    let usage = Usage::of(ctx, key, operation);
+    keyring.usage().note(key.row_key(), usage);
+    keyring.counts().count(Done::of(ctx, key, operation, class));
+    Ok(())
+}
+
+/// The same for a key that this very call makes: noted once it is there.
+pub(crate) fn note_when_made(ctx: &Ctx, key: &KeyRecord, operation: &'static str) {
+    let (row, usage) = (key.row_key(), Usage::of(ctx, key, operation));
+    let done = Done::of(ctx, key, operation, Class::of(key));
+    let services = Arc::clone(ctx.services());
+    ctx.afterwards(move || {
+        if let Ok(keyring) = services.part::<Keyring>() {
+            keyring.usage().note(row, usage);
+            keyring.counts().count(done);
+        }
+    });
 }
 
 /// Counts that `operation` has succeeded with `key`, of which it is no use.
@@ -120,7 +141,7 @@ pub(crate) fn count(
 ) -> Result<(), Error> {
     if !key.record.owned {
         let counts = ctx.part::<Keyring>()?.counts();
-        counts.count(ctx, &key.record, operation, class);
+        counts.count(Done::of(ctx, &key.record, operation, class));
     }
     Ok(())
 }

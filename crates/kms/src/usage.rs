@@ -23,7 +23,7 @@ use types::{AccountId, Arn, Principal, Timestamp};
 
 pub(crate) use self::report::{KeyUsage, UsageQuery, is_kept_month, usage};
 use crate::prices::Class;
-use crate::records::KeyRecord;
+use crate::records::{KeyManager, KeyRecord};
 use crate::specs::Family;
 use crate::{Error, Keyring};
 
@@ -155,44 +155,59 @@ impl Class {
     }
 }
 
-impl UsageCounts {
-    /// Counts a call that has succeeded with `key`.
-    pub(crate) fn count(&self, ctx: &Ctx, key: &KeyRecord, operation: &'static str, class: Class) {
-        let (manager, class_name) = (key.manager.as_str(), class.as_str());
-        metrics::counter!("strongroom_kms_uses_total", "operation" => operation,
-            "class" => class_name, "key_manager" => manager)
-        .increment(1);
+/// A call that uses a key: what is counted of it if it succeeds.
+#[derive(Debug)]
+pub(crate) struct Done {
+    operation: &'static str,
+    class: Class,
+    manager: KeyManager,
+    /// For the account that holds the key, and for the caller's if that is another.
+    uses: [Option<Use>; 2],
+    /// The counters of one thread or another: which does not matter.
+    shard: usize,
+}
+
+impl Done {
+    /// What `ctx` does with `key`.
+    pub(crate) fn of(ctx: &Ctx, key: &KeyRecord, operation: &'static str, class: Class) -> Self {
         let principal = &ctx.caller().principal;
-        let Some(caller) = Caller::of(principal) else {
-            return;
-        };
-        let owners = Use {
+        let owners = Caller::of(principal).map(|caller| Use {
             account: key.account,
             key: key.arn.clone(),
             caller,
             operation,
             class,
             day: ctx.time().seconds().div_euclid(DAY),
-        };
-        let mut uses = self.shard(ctx);
-        if let Some(account) = principal.account().filter(|it| *it != key.account) {
-            let callers = Use {
-                account,
-                ..owners.clone()
-            };
-            uses.add(callers);
-        }
-        uses.add(owners);
-    }
-
-    /// The counters of one thread or another: which does not matter.
-    fn shard(&self, ctx: &Ctx) -> std::sync::MutexGuard<'_, Shard> {
+        });
+        let foreign = principal.account().filter(|it| *it != key.account);
+        let callers = foreign.and_then(|account| {
+            let owners = owners.clone()?;
+            Some(Use { account, ..owners })
+        });
         let shards = u32::try_from(SHARDS).unwrap_or(1);
-        let number = (ctx.monotonic().0.subsec_nanos() / 64) % shards;
-        let number = usize::try_from(number).unwrap_or_default();
+        let shard = (ctx.monotonic().0.subsec_nanos() / 64) % shards;
+        Self {
+            operation,
+            class,
+            manager: key.manager,
+            uses: [callers, owners],
+            shard: usize::try_from(shard).unwrap_or_default(),
+        }
+    }
+}
+
+impl UsageCounts {
+    /// Counts a call that has succeeded.
+    pub(crate) fn count(&self, done: Done) {
+        metrics::counter!("strongroom_kms_uses_total", "operation" => done.operation,
+            "class" => done.class.as_str(), "key_manager" => done.manager.as_str())
+        .increment(1);
         let [first, ..] = &self.shards;
-        let shard = self.shards.get(number).unwrap_or(first);
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
+        let shard = self.shards.get(done.shard).unwrap_or(first);
+        let mut uses = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        for used in done.uses.into_iter().flatten() {
+            uses.add(used);
+        }
     }
 
     /// Moves what was counted to the rows that it belongs to.

@@ -183,13 +183,20 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
             insists = reply.insists;
             depends = !reply.effect.is_empty();
             let mut batch = reply.effect;
+            batch.tell_of_changes(0);
             batch.merge(ctx.take_effects());
+            let recorded = batch.appends().len();
             let mut detail = detail::<O>(&input, Some(&reply.output));
             for (name, note) in reply.notes {
                 record::add(&mut detail.additional, name, note);
             }
-            record::success::<O>(ctx, detail, &authorization, &mut batch)
-                .map(|()| (reply.output, batch))
+            record::success::<O>(ctx, detail, &authorization, &mut batch).map(|()| {
+                // If this is an inner call and the outer one fails, what never was is not told.
+                if depends {
+                    batch.tell_of_changes(recorded);
+                }
+                (reply.output, batch)
+            })
         }
         Err(failure) => Err(failure),
     };

@@ -148,7 +148,7 @@ impl OwnWork {
         committed
     }
 
-    /// Commits the records of the calls and none of their changes.
+    /// Commits the records of the calls that changed nothing, and no changes.
     pub async fn give_up(self) {
         let records = self.ctx.take_effects().only_appends();
         if records.is_empty() {

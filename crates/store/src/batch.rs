@@ -87,6 +87,8 @@ pub struct Batch {
     appends: Vec<LogAppend>,
     /// Of appends that belong to a cell: their places, and the cell's.
     bound: Vec<(usize, usize)>,
+    /// The places of appends that tell of changes of the batch.
+    telling: Vec<usize>,
     preconditions: Vec<Read>,
 }
 
@@ -147,6 +149,12 @@ impl Batch {
         self.appends.push(append);
     }
 
+    /// Has the appends from place `first` on tell of the batch's changes: where those are dropped,
+    /// so are these ([`Self::only_appends`]).
+    pub fn tell_of_changes(&mut self, first: usize) {
+        self.telling.extend(first..self.appends.len());
+    }
+
     /// Adds something that must still hold when the batch commits.
     pub fn require(&mut self, read: Read) {
         self.preconditions.push(read);
@@ -163,6 +171,8 @@ impl Batch {
         let bound = other.bound.into_iter();
         self.bound
             .extend(bound.map(|(append, cell)| (append + appends, cell + cells)));
+        let telling = other.telling.into_iter();
+        self.telling.extend(telling.map(|append| append + appends));
         self.metadata.extend(other.metadata);
         self.cells.extend(other.cells);
         self.appends.extend(other.appends);
@@ -170,10 +180,12 @@ impl Batch {
     }
 
     /// What is left when the call fails: its log entries, without changes and conditions, and
-    /// without those that belong to cells.
+    /// without those that belong to cells or tell of changes.
     pub fn only_appends(self) -> Self {
-        let bound = self.bound;
-        let belongs = |place: usize| bound.iter().any(|(append, _)| *append == place);
+        let (bound, telling) = (self.bound, self.telling);
+        let belongs = |place: usize| {
+            telling.contains(&place) || bound.iter().any(|(append, _)| *append == place)
+        };
         let appends = self.appends.into_iter().enumerate();
         Self {
             appends: appends
@@ -251,5 +263,41 @@ impl fmt::Debug for CellWrite {
 impl fmt::Debug for LogAppend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LogAppend({}, {})", self.log.name, self.segment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static LOG: Log = Log { name: "log" };
+
+    fn said(text: &str) -> LogAppend {
+        LogAppend {
+            log: &LOG,
+            segment: 0,
+            stream: 0,
+            payload: text.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_tells_of_changes_goes_with_them() {
+        let mut inner = Batch::default();
+        inner.append(said("used"));
+        let first = inner.appends().len();
+        inner.append(said("changed"));
+        inner.tell_of_changes(first);
+        let mut outer = Batch::default();
+        outer.append(said("looked"));
+        outer.merge(inner);
+        outer.append(said("denied"));
+        let left = outer.only_appends();
+        let left: Vec<_> = left
+            .appends()
+            .iter()
+            .map(|append| &*append.payload)
+            .collect();
+        assert_eq!(left, [b"looked".as_slice(), b"used", b"denied"]);
     }
 }

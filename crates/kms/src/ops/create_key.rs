@@ -150,6 +150,10 @@ impl Operation for CreateKey {
         }
         let shred = ctx.part::<Keyring>()?.shred();
         key.store(ctx.view(), shred, ctx.entropy(), &mut effect)?;
+        // No key of a custom key store is one: nothing has been made outside that this could leave.
+        if form.multi_region {
+            linked_roles::MULTI_REGION.ensure(ctx).await?;
+        }
         let key_metadata = Some(metadata::of(&key.record));
         let reply = Reply::write(CreateKeyResponse { key_metadata }, effect);
         Ok(match &key.record.held {

@@ -1,7 +1,5 @@
 //! `GenerateDataKey`: a random key, in clear and encrypted under a KMS key.
 
-use std::sync::Arc;
-
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{DataKeySpec, GenerateDataKeyRequest, GenerateDataKeyResponse};
@@ -10,7 +8,7 @@ use types::Service;
 use crate::context::{self, EncryptionContext, cryptographic_keys};
 use crate::event::Fields;
 use crate::identifiers::{Forms, KeyTarget, PredefinedAlias};
-use crate::records::{KeyRecord, KeyRow};
+use crate::records::KeyRecord;
 use crate::symmetric::{
     Checks, DEFAULT_ALGORITHM, DataKey, data_key, data_key_length, end_dry_run, no_recipient,
     usable_key,
@@ -103,12 +101,8 @@ fn first_of(
     let made = DataKey::draw(ctx, length, |plaintext| {
         key.encrypt(ctx.entropy(), context, plaintext)
     })?;
-    let row = KeyRow {
-        record: Arc::new(key.record),
-        revision: ctx.view().revision(),
-    };
-    last_usage::note(ctx, &row, GenerateDataKey::NAME)?;
-    Ok(Reply::write(answer(made, &row.record), effect))
+    last_usage::note_when_made(ctx, &key.record, GenerateDataKey::NAME);
+    Ok(Reply::write(answer(made, &key.record), effect))
 }
 
 fn answer(made: DataKey, key: &KeyRecord) -> GenerateDataKeyResponse {

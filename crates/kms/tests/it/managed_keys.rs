@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use kms::{
-    CreateAlias, DescribeKey, DisableKey, Encrypt, GetKeyPolicy, ListAliases, ListKeys,
-    PutKeyPolicy,
+    CreateAlias, DescribeKey, DisableKey, Encrypt, GenerateDataKey, GetKeyPolicy, ListAliases,
+    ListKeys, PutKeyPolicy,
 };
 use pipeline::{Ctx, EventDetail, Failure, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::{
-    CreateAliasRequest, DisableKeyRequest, EncryptRequest, EncryptResponse, GetKeyPolicyRequest,
-    KeyMetadata, ListAliasesRequest, ListKeysRequest, PutKeyPolicyRequest,
+    CreateAliasRequest, DisableKeyRequest, EncryptRequest, EncryptResponse, GenerateDataKeyRequest,
+    GetKeyPolicyRequest, KeyMetadata, ListAliasesRequest, ListKeysRequest, PutKeyPolicyRequest,
 };
 use types::{ErrorKind, Service, ServiceError};
 
@@ -73,6 +73,40 @@ impl Operation for EncryptForCaller {
     }
 }
 
+/// An operation of SageMaker that makes a data key for its caller, and fails then.
+#[derive(Debug)]
+struct GiveUpForCaller;
+
+impl Operation for GiveUpForCaller {
+    const SERVICE: Service = Service::SageMaker;
+    const NAME: &'static str = "GiveUpForCaller";
+    const ACTIONS: &'static [&'static Action] = &[&PUT_RECORD];
+    const KIND: Kind = Kind::Mutating;
+    type Input = GenerateDataKeyRequest;
+    type Output = EncryptResponse;
+    type Target = ();
+    type Error = Inner;
+
+    async fn resolve(_ctx: &Ctx, _input: &Self::Input) -> Result<(Needs, ()), Inner> {
+        Ok((Needs::one(Need::anywhere(&PUT_RECORD)), ()))
+    }
+
+    async fn handle(
+        ctx: &Ctx,
+        _permit: Permit<Self>,
+        input: Self::Input,
+    ) -> Result<Reply<Self::Output>, Inner> {
+        let by = ctx.on_behalf_of(Service::SageMaker);
+        let made = pipeline::call::<GenerateDataKey>(by, input).await;
+        made.map_err(|failure| Inner(failure.message))?;
+        Err(Inner("given up".to_owned()))
+    }
+
+    fn event(_input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
+        EventDetail::default()
+    }
+}
+
 async fn managed(world: &World) -> KeyMetadata {
     let found = world
         .call::<DescribeKey>(&world.admin(), describe(ALIAS))
@@ -108,6 +142,35 @@ async fn describing_the_predefined_alias_makes_the_key_once() {
         .aliases
         .unwrap();
     assert_eq!(aliases[0].alias_name.as_deref(), Some(ALIAS));
+}
+
+#[tokio::test]
+async fn what_a_failed_call_would_have_made_is_not_told() {
+    let world = World::new();
+    let all =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let caller = world.user(HOME, "Caller", Some(all));
+    let give_up = async || {
+        let input = GenerateDataKeyRequest {
+            key_id: ALIAS.to_owned(),
+            number_of_bytes: Some(32),
+            ..Default::default()
+        };
+        let failure = world.failure::<GiveUpForCaller>(&caller, input).await;
+        assert_eq!(failure.1, "given up");
+        let records = world.records(HOME);
+        let names = records.iter().map(|record| record.event_name.as_str());
+        names.filter(|name| *name == "GenerateDataKey").count()
+    };
+    assert_eq!(give_up().await, 0, "neither key nor data key were made");
+    let input = ListKeysRequest::default();
+    let listed = world.call::<ListKeys>(&caller, input).await.unwrap();
+    assert!(listed.keys.unwrap().is_empty());
+    let key = managed(&world).await;
+    assert_eq!(give_up().await, 1, "the key was used");
+    let used = shapes::kms::GetKeyLastUsageRequest { key_id: key.key_id };
+    let used = world.call::<kms::GetKeyLastUsage>(&caller, used).await;
+    assert!(used.unwrap().key_last_usage.is_some());
 }
 
 #[tokio::test]

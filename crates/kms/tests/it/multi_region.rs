@@ -858,6 +858,14 @@ async fn a_primary_needs_the_right_to_the_linked_role_and_moving_it_a_right_in_b
     }
     // For the one key that was made, and no other.
     assert_eq!(world.linked_roles(), ["mrk.kms.amazonaws.com"]);
+    let refused = CreateKeyRequest {
+        multi_region: Some(true),
+        policy: Some("{}".to_owned()),
+        ..Default::default()
+    };
+    let (code, _) = world.failure::<CreateKey>(&admin, refused).await;
+    assert_eq!(code, "MalformedPolicyDocumentException");
+    assert_eq!(world.linked_roles().len(), 1, "no role for no key");
     let key = set(&world, &admin, CreateKeyRequest::default(), &[1]).await;
     let id = key.key_id.as_str();
     let allow = |conditions: &str| {
