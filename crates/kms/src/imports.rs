@@ -18,8 +18,8 @@ use crate::{Error, Keyring, material, service_events};
 /// Materials that expire, by the time of their end.
 pub(crate) static IMPORT_ENDS: Table<ImportEnd> = Table::without_history("kms_import_ends");
 
-/// Imported materials that were deleted or have expired, and were not imported again: what a
-/// restored backup must not bring back. [account, region, key, material].
+/// Imported materials that belonged to a key, were deleted or have expired, and were not imported
+/// again: what a restored backup must not bring back. [account, region, key, material].
 pub(crate) static DELETED_MATERIAL: Table<DeletedMaterial> =
     Table::without_history("kms_deleted_material");
 
@@ -228,12 +228,16 @@ impl KeyRecord {
     pub(crate) fn without_import(&self, id: MaterialId, batch: &mut Batch) -> Self {
         self.forget_end(id, batch);
         batch.delete(&MATERIALS, material_row(self, id));
-        let gone = DeletedMaterial {
-            arn: self.arn.clone(),
-            created: self.created,
-            material: id,
-        };
-        batch.put(&DELETED_MATERIAL, material_row(self, id), gone);
+        // What only waits for a rotation is imported and deleted as often as anybody likes: its end
+        // is not remembered, and a restored backup forgets all of it.
+        if self.import(id).is_some_and(|import| !import.pending) {
+            let gone = DeletedMaterial {
+                arn: self.arn.clone(),
+                created: self.created,
+                material: id,
+            };
+            batch.put(&DELETED_MATERIAL, material_row(self, id), gone);
+        }
         let mut key = self.clone();
         if key.siblings.is_none() {
             key.imports

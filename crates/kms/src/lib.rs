@@ -138,7 +138,9 @@ pub use prices::{Money, PriceError, Prices};
 pub use records::{KeyManager, KeyOrigin, KeySpec, KeyState, KeyUsage, tables};
 pub use request_quotas::{QuotaError, RequestQuotas};
 pub use resource_quotas::ResourceQuotas;
-pub use revival::{DeletedKey, NotADeletedKey, delete_now, deleted_keys, has_customer_keys};
+pub use revival::{
+    DeletedKey, NotADeletedKey, delete_now, deleted_keys, forget_waiting, has_customer_keys,
+};
 pub use round::Undone;
 pub use service_grants::{need_by_grant, standing_grants};
 pub use shred::{ShredError, ShredKeys};

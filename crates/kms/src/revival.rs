@@ -118,12 +118,52 @@ fn remove_material(view: &View, key: &KeyRecord, id: MaterialId, batch: &mut Bat
     if !key.import(id).is_some_and(|import| import.present) {
         return false;
     }
+    discard(view, key, id, batch);
+    key.without_import(id, batch).replace(key, batch);
+    true
+}
+
+/// Destroys all imported material that waits for a rotation, and has its keys forget it: whether it
+/// was deleted since is on no list. It can be imported again.
+///
+/// For a restored backup that nobody is served from yet. Returns the keys and materials, in words.
+/// Fails as [`delete_now`] does.
+pub async fn forget_waiting(services: &Services) -> Result<Vec<String>, Error> {
+    let all = Key::of(&[]);
+    let snapshot = services.store().snapshot();
+    let rows = snapshot.scan(&KEYS, &all);
+    let waiting = rows.filter(|(_, row)| row.record.pending_import().is_some());
+    let mut found = Vec::new();
+    for row in waiting.map(|(row, _)| row) {
+        let view = View::recording(services.store().snapshot());
+        let key = view.get_shared(&KEYS, row);
+        let Some((key, import)) = key
+            .as_ref()
+            .and_then(|key| Some((key, key.pending_import()?)))
+        else {
+            continue;
+        };
+        let mut batch = Batch::default();
+        if import.present {
+            discard(&view, key, import.id, &mut batch);
+        }
+        let mut changed = key.without_import(import.id, &mut batch);
+        changed.imports.retain(|import| !import.pending);
+        changed.replace(key, &mut batch);
+        batch.require_all(view.reads());
+        commit(services, batch).await?;
+        found.push(format!("{} (imported material {})", key.arn, import.id));
+    }
+    finish(services).await?;
+    Ok(found)
+}
+
+/// Adds to `batch` that the shred key of the material, if it has one, is to be overwritten.
+fn discard(view: &View, key: &KeyRecord, id: MaterialId, batch: &mut Batch) {
     if let Some(number) = material::own_shred_key(view, key, id) {
         let row = discarded_row(key.account, number);
         batch.put(&DISCARDED, row, Pointer {});
     }
-    key.without_import(id, batch).replace(key, batch);
-    true
 }
 
 /// Deletes those of `keys` that are there, whatever their state, and destroys their material; of
@@ -164,6 +204,12 @@ pub async fn delete_now(
         commit(services, batch).await?;
         found.push(said);
     }
+    finish(services).await?;
+    Ok(found)
+}
+
+/// Goes on until no material is left of what was removed.
+async fn finish(services: &Services) -> Result<(), Error> {
     let is_left = || {
         let (snapshot, all) = (services.store().snapshot(), Key::of(&[]));
         let mut destructions = snapshot.scan(&DESTRUCTIONS, &all);
@@ -175,5 +221,5 @@ pub async fn delete_now(
             return Err(undone.source);
         }
     }
-    Ok(found)
+    Ok(())
 }

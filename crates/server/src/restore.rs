@@ -239,6 +239,9 @@ fn restore(
     for gone in &settled.deleted {
         let _infallible = writeln!(text, "deleted again: {gone}");
     }
+    for gone in &settled.forgotten {
+        let _infallible = writeln!(text, "waited for a rotation, import it again: {gone}");
+    }
     if has_keys {
         let covered = reach.unwrap_or(revision);
         let _infallible = writeln!(
@@ -257,12 +260,14 @@ fn restore(
 struct Settled {
     /// What was deleted again.
     deleted: Vec<String>,
+    /// What waited for a rotation, and must be imported again.
+    forgotten: Vec<String>,
     /// What waits.
     held: kms::Held,
 }
 
 /// Puts deletions on hold and records the restore, both before anything else is done; then
-/// deletes the keys that the lists name, with their material.
+/// deletes the keys that the lists name, with their material, and forgets what waits for a rotation.
 fn settle(
     directory: &DataDirectory,
     deletions: &Deletions,
@@ -295,10 +300,16 @@ fn settle(
         parts,
     }
     .build();
-    let deleted = offline::runtime()?.block_on(kms::delete_now(&services, &deletions.keys))?;
+    let runtime = offline::runtime()?;
+    let deleted = runtime.block_on(kms::delete_now(&services, &deletions.keys))?;
+    let forgotten = runtime.block_on(kms::forget_waiting(&services))?;
     let held = kms::held(&store.snapshot(), now);
     engine.close();
-    Ok(Settled { deleted, held })
+    Ok(Settled {
+        deleted,
+        forgotten,
+        held,
+    })
 }
 
 /// `strongroom resume`: lets a restored directory carry deletions out again, and claims the keys

@@ -276,6 +276,9 @@ async fn material_that_waits_can_go_and_leaves_the_key_as_it_is() {
         .iter()
         .filter(|one| recovers(&world, &key, std::slice::from_ref(one)));
     assert_eq!(opens.count(), 1, "the first is left");
+    // Nothing has to be remembered of what never belonged to the key.
+    let snapshot = world.services.store().snapshot();
+    assert!(kms::deleted_keys(&snapshot).is_empty());
     // Other material takes its place, and that of a disabled key, too.
     world
         .call::<DisableKey>(&admin, disable(&key))
@@ -288,6 +291,32 @@ async fn material_that_waits_can_go_and_leaves_the_key_as_it_is() {
         .failure::<RotateKeyOnDemand>(&admin, rotate(&key))
         .await;
     assert_eq!(code, "DisabledException");
+}
+
+#[tokio::test]
+async fn a_restored_backup_forgets_what_waits() {
+    let (world, admin, key, [_, second]) = begin_waiting().await;
+    let backup = world.copied();
+    let named = DeleteImportedKeyMaterialRequest {
+        key_material_id: Some(second.clone()),
+        ..delete(&key)
+    };
+    let deleted = world.call::<DeleteImportedKeyMaterial>(&admin, named).await;
+    deleted.unwrap();
+    let waiting = stored(&backup, &key);
+    let said = kms::forget_waiting(&backup.services).await.unwrap();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains(key.arn.as_deref().unwrap()) && said[0].contains(&second));
+    let opens = waiting
+        .iter()
+        .filter(|one| recovers(&backup, &key, std::slice::from_ref(one)));
+    assert_eq!(opens.count(), 1, "the first is left");
+    assert_eq!(state(&backup, &admin, &key).await, KeyState::Enabled);
+    assert_eq!(states(&backup, &admin, &key).await.len(), 1);
+    let again = kms::forget_waiting(&backup.services).await.unwrap();
+    assert!(again.is_empty());
+    let again = fresh(&backup, &admin, &key, &SECOND).await;
+    assert_eq!(bring(&backup, &admin, again).await, second);
 }
 
 #[tokio::test]
