@@ -1,4 +1,5 @@
-//! The credentials of key stores. Their table keeps no history: deletion destroys them.
+//! What key stores are connected with, and how it is stored: sealed and without history, so that no
+//! earlier credential of a store can be read from the tables.
 
 use std::sync::Arc;
 

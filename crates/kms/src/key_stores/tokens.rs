@@ -148,6 +148,23 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_does_not_work_fails_uses_of_keys_with_what_they_declare() {
+        use types::ServiceError as _;
+        let check = |failed, expected: &str| {
+            let code = token_failure(failed).code().into_owned();
+            assert_eq!(code, expected);
+            for operation in ["Encrypt", "Decrypt", "GenerateDataKey", "ReEncrypt"] {
+                let known = shapes::operation(types::Service::Kms, operation).unwrap();
+                assert!(known.errors.iter().any(|error| error.code == code));
+            }
+        };
+        check(token::Error::Timeout, "DependencyTimeoutException");
+        check(token::Error::Busy, "DependencyTimeoutException");
+        check(token::Error::PinLocked, "KeyUnavailableException");
+        check(token::Error::Threads, "KeyUnavailableException");
+    }
+
+    #[test]
     fn a_trust_anchor_is_one_certificate() {
         let one = "-----BEGIN CERTIFICATE-----\nAQ\r\nID\n-----END CERTIFICATE-----\n";
         check(one, Some(&[1, 2, 3]));

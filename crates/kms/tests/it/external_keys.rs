@@ -254,6 +254,28 @@ fn a_store_is_made_when_its_proxy_is_allowed_and_in_good_health() {
 }
 
 #[test]
+fn an_account_has_ten_key_stores_in_a_region() {
+    SoftHsm::in_own_process(|hsm| {
+        let outsiders = Outsiders::new(hsm);
+        let store = |number: usize| {
+            let path = format!("/store-{number}/kms/xks/v1");
+            outsiders.proxy(|proxy| proxy.path.clone_from(&path));
+            let name = format!("store-{number}");
+            let place = json!({ "CustomKeyStoreName": name, "XksProxyUriPath": path });
+            merged(&behind_proxy(), &place)
+        };
+        let made: Vec<_> = (0..10)
+            .map(|number| outsiders.ok("CreateCustomKeyStore", store(number)))
+            .collect();
+        let code = outsiders.code("CreateCustomKeyStore", store(10));
+        assert_eq!(code, "LimitExceededException");
+        let one = json!({ "CustomKeyStoreId": made[3]["CustomKeyStoreId"] });
+        outsiders.ok("DeleteCustomKeyStore", one);
+        outsiders.ok("CreateCustomKeyStore", store(10));
+    });
+}
+
+#[test]
 fn a_store_that_cannot_be_connected_says_why() {
     SoftHsm::in_own_process(|hsm| {
         let outsiders = Outsiders::new(hsm);

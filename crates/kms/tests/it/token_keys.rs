@@ -407,6 +407,19 @@ fn a_key_that_is_gone_from_the_token_fails_and_stays_enabled() {
 }
 
 #[test]
+fn of_two_tokens_with_one_label_none_is_taken() {
+    SoftHsm::in_own_process(|hsm| {
+        for _ in 0..2 {
+            hsm.make_token("gone", PIN);
+        }
+        let outsiders = Outsiders::new(hsm);
+        let other = json!({ "CloudHsmClusterId": "cluster-bbbbbbbbbbb" });
+        let code = outsiders.code("CreateCustomKeyStore", merged(&on_token(), &other));
+        assert_eq!(code, "CloudHsmClusterInvalidConfigurationException");
+    });
+}
+
+#[test]
 fn what_custom_key_stores_do_not_hold_is_refused() {
     SoftHsm::in_own_process(|hsm| {
         let outsiders = Outsiders::new(hsm);
