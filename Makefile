@@ -16,13 +16,14 @@ demo: tools ## build, start a server and run the main job on real data (KEEP=1 l
 	@scripts/demo.sh
 
 test: NEEDS = softhsm strace
-test: tools ## every test: Rust, boto3, the AWS CLI and moto's tests against the real binary
+test: tools ## every test: Rust, boto3, the AWS CLI, other SDKs and moto's tests against the real binary
 	$(CARGO) xtask tidy
 	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
 	$(CARGO) test --workspace --quiet --no-fail-fast
 	$(CARGO) build --package strongroom --package strongroom-testkit --features strongroom-testkit/proxy
 	scripts/generated-docs.sh --check
 	.venv/bin/pytest -q tests/acceptance
+	scripts/sdk-rust.sh
 	scripts/moto.sh
 	scripts/torture.sh --short
 
