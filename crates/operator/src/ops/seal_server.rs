@@ -9,7 +9,6 @@ use shapes::strongroom::{SealServerInput, SealServerOutput};
 use types::Service;
 
 use crate::Error;
-use crate::intent::carry_out;
 use crate::seals::Seals;
 
 static SEAL_SERVER: Action = Action::from_static("strongroom:SealServer");
@@ -18,7 +17,7 @@ static SEAL_SERVER: Action = Action::from_static("strongroom:SealServer");
 /// answers health and unseal alone. The same passphrase, or shares of it, open it again.
 ///
 /// Only principals of the first account may call it, if their policies allow it; no secret is
-/// needed. It is sealed once that is recorded, though the caller hangs up. Fails with `SealOpensItselfException` unless the server waits for a passphrase when it
+/// needed. Fails with `SealOpensItselfException` unless the server waits for a passphrase when it
 /// starts: one that opens by itself is sealed by stopping it.
 #[derive(Debug)]
 pub(crate) struct SealServer;
@@ -51,10 +50,9 @@ impl Operation for SealServer {
         if !seals.waits_for_a_passphrase().map_err(Error::Seal)? {
             return Err(Error::OpensItself);
         }
-        // Whatever becomes of the caller: who says that it is sealed keeps to that.
+        // Once the call is recorded.
         let seals = Arc::clone(seals);
-        let work = move || seals.seal();
-        carry_out(ctx, account, "SealServer", json!({}), work, |()| "sealing").await?;
+        ctx.afterwards(move || seals.seal());
         Ok(Reply::read(SealServerOutput { sealed: true }))
     }
 
