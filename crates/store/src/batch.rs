@@ -10,17 +10,23 @@ use crate::{AnyTable, ErasedRecord, Key, Log, Read, Record, Space, Table};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lane {
     /// Metadata and the events of its changes; goes first, is never held up by data, and is
-    /// accepted longest.
+    /// accepted longer than it.
     #[default]
     Metadata,
+    /// Changes of metadata that only take rights away or remove, and their events: in the queue of
+    /// metadata, and accepted longest, so that no other change can use up what they need.
+    Revocation,
     /// Events of calls that changed nothing, which anybody can cause: in the queue of metadata,
     /// but refused before it, so that changes have a reserve.
     Events,
-    /// Online cells and outbox entries; refused first.
+    /// Online cells and outbox entries.
     Data,
     /// Removals of cells, which give space back: in the queue of data, and accepted as long as
-    /// metadata is. What removes them bounds how many there are at a time.
+    /// revocations are. What removes them bounds how many there are at a time.
     Relief,
+    /// Events that nobody is authenticated for, and counts of events: in the queue of data, and
+    /// refused long before it.
+    Strangers,
 }
 
 /// A new version of a metadata row, or its deletion.
@@ -103,7 +109,8 @@ pub(crate) struct Parts {
 }
 
 impl Batch {
-    /// An empty batch for `lane`. A batch that touches metadata always takes that lane.
+    /// An empty batch for `lane`. A batch that touches metadata takes that lane, unless it is one
+    /// of revocations.
     pub fn new(lane: Lane) -> Self {
         Self {
             lane,
@@ -198,11 +205,22 @@ impl Batch {
 
     /// The lane that the batch takes.
     pub fn lane(&self) -> Lane {
-        if self.metadata.is_empty() {
-            self.lane
-        } else {
-            Lane::Metadata
+        match self.lane {
+            Lane::Revocation => Lane::Revocation,
+            lane if self.metadata.is_empty() => lane,
+            Lane::Metadata | Lane::Events | Lane::Data | Lane::Relief | Lane::Strangers => {
+                Lane::Metadata
+            }
         }
+    }
+
+    /// The same changes, which only take rights away or remove: the batch takes that lane if it
+    /// changes metadata.
+    pub fn revoking(mut self) -> Self {
+        if !self.metadata.is_empty() {
+            self.lane = Lane::Revocation;
+        }
+        self
     }
 
     /// The metadata writes.

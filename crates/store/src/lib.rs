@@ -68,6 +68,8 @@ pub struct Committed {
     pub revision: Revision,
     /// For each conditional cell write, in order, what its rule decided.
     pub cells: Vec<CellOutcome>,
+    /// About how many bytes the rows of metadata took, those of their history included.
+    pub metadata_bytes: u64,
 }
 
 /// What became of one conditional cell write.

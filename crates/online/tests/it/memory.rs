@@ -83,6 +83,7 @@ impl MemoryStore {
         Ok(Committed {
             revision,
             cells: outcomes,
+            metadata_bytes: 0,
         })
     }
 }

@@ -264,9 +264,15 @@ impl Drop for StopOnPanic<'_> {
 fn tell(room: Room) {
     match room {
         Room::Enough => tracing::info!("disk space returned; all writes are accepted"),
-        Room::NoData => tracing::warn!("the disk is filling up; data writes are refused"),
+        Room::NoStrangers => {
+            tracing::warn!("the disk is filling up; nothing is recorded of strangers");
+        }
+        Room::NoData => tracing::error!("the disk is filling up; data writes are refused"),
         Room::ChangesOnly => tracing::error!(
             "the disk is nearly full; only changes of metadata and removals are accepted"
+        ),
+        Room::RevocationsOnly => tracing::error!(
+            "the disk is nearly full; only what takes rights away or removes is accepted"
         ),
         Room::None => tracing::error!("the disk is full; all writes are refused"),
     }

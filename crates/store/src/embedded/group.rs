@@ -1,9 +1,10 @@
 //! A group of caller batches that becomes one engine batch, decided in commit order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use fjall::UserValue;
 use types::Timestamp;
+use zeroize::Zeroizing;
 
 use super::chain::{Head, Link};
 use super::codec::{add, subtract};
@@ -82,6 +83,7 @@ impl<'a> Group<'a> {
     /// Decides one batch; a batch that fails is answered at once and changes nothing.
     pub(super) fn admit(&mut self, request: Request) {
         let revision = self.after.revision + 1;
+        let metadata_bytes = request.prepared.metadata_bytes();
         match self.stage(revision, request.prepared) {
             Ok(staged) => {
                 self.after.revision = revision;
@@ -97,6 +99,7 @@ impl<'a> Group<'a> {
                 let committed = Committed {
                     revision,
                     cells: staged.outcomes,
+                    metadata_bytes: u64::try_from(metadata_bytes).unwrap_or(u64::MAX),
                 };
                 self.answers.push((request.answer, committed));
             }
@@ -170,6 +173,7 @@ impl<'a> Group<'a> {
         }
         let Prepared {
             metadata,
+            encoded,
             cells,
             appends,
             ..
@@ -181,8 +185,8 @@ impl<'a> Group<'a> {
             writes: Writes::default(),
             outcomes: Vec::new(),
         };
-        for write in last_of_each(&metadata) {
-            self.stage_row(revision, write, &mut staged)?;
+        for (write, encoded) in metadata.iter().zip(encoded) {
+            self.stage_row(revision, write, encoded, &mut staged)?;
         }
         if !metadata.is_empty() {
             staged.snapshot = Some(self.snapshot.with(revision, &metadata));
@@ -205,6 +209,7 @@ impl<'a> Group<'a> {
         &self,
         revision: Revision,
         write: &MetadataWrite,
+        encoded: Option<Zeroizing<Vec<u8>>>,
         staged: &mut Staged,
     ) -> Result<(), CommitError> {
         let table = write.table;
@@ -216,10 +221,6 @@ impl<'a> Group<'a> {
             return Ok(());
         }
         let row_key = self.sealer.row_key(table.name(), &write.key);
-        let encoded = match &write.record {
-            Some(record) => Some(table.encode(record).map_err(|error| refused(&error))?),
-            None => None,
-        };
         let value = encoded.as_ref().map(|record| {
             UserValue::from(self.sealer.seal_row(
                 table.name(),
@@ -349,16 +350,4 @@ pub(super) fn entry_key(stream: u32, cursor: LogCursor) -> [u8; 16] {
         .zip(bytes)
         .for_each(|(byte, from)| *byte = from);
     key
-}
-
-/// The writes without those that a later one to the same row replaces.
-fn last_of_each(writes: &[MetadataWrite]) -> Vec<&MetadataWrite> {
-    let mut seen = HashSet::new();
-    let mut last: Vec<_> = writes
-        .iter()
-        .rev()
-        .filter(|write| seen.insert((write.table.name(), &write.key)))
-        .collect();
-    last.reverse();
-    last
 }

@@ -161,12 +161,16 @@ impl Store for EmbeddedStore {
 
     fn commit(&self, batch: Batch) -> CommitFuture<'_> {
         Box::pin(async move {
-            let (bytes, writes) = size_of(&batch);
             let tuning = &self.shared.tuning;
-            if bytes > tuning.batch_bytes || writes > tuning.batch_writes {
+            let writes = batch.metadata().len() + batch.cells().len() + batch.appends().len();
+            if writes > tuning.batch_writes {
                 return Err(CommitError::TooLarge);
             }
             let prepared = prepare(&self.shared.engine, &self.shared.sealer, batch)?;
+            let (bytes, writes) = (prepared.bytes(), prepared.writes());
+            if bytes > tuning.batch_bytes {
+                return Err(CommitError::TooLarge);
+            }
             let (answer, answered) = oneshot::channel();
             self.shared.queue.push(Request {
                 prepared,
@@ -278,25 +282,6 @@ impl Store for EmbeddedStore {
     fn is_writable(&self) -> bool {
         self.shared.writable.load(Ordering::Acquire)
     }
-}
-
-/// What a batch weighs: bytes of payload (metadata rows are counted as a kilobyte, for they
-/// are encoded later) and number of writes.
-fn size_of(batch: &Batch) -> (usize, usize) {
-    const ROW: usize = 1024;
-    let cells: usize = batch
-        .cells()
-        .iter()
-        .map(|cell| cell.key.len() + cell.value.as_ref().map_or(0, Vec::len))
-        .sum();
-    let appends: usize = batch
-        .appends()
-        .iter()
-        .map(|append| append.payload.len())
-        .sum();
-    let bytes = cells + appends + batch.metadata().len() * ROW;
-    let writes = batch.metadata().len() + batch.cells().len() + batch.appends().len();
-    (bytes, writes)
 }
 
 impl fmt::Debug for EmbeddedStore {

@@ -168,7 +168,7 @@ fn start(
         heads: Mutex::new(loaded.heads.clone()),
         queue: Queue::new(Limits {
             lane_batches: tuning.lane_batches,
-            data_lane_bytes: tuning.data_lane_bytes,
+            lane_bytes: tuning.lane_bytes,
             group_bytes: tuning.group_bytes,
             group_writes: tuning.group_writes,
             data_patience: tuning.data_patience,

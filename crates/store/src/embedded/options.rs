@@ -75,24 +75,31 @@ pub struct Tuning {
     pub group_bytes: usize,
     /// …or at this number of writes.
     pub group_writes: usize,
-    /// The largest batch that a caller may commit.
+    /// The largest batch that a caller may commit, as it is written: more than any operation
+    /// makes, which have limits of their own. The history of its rows counts.
     pub batch_bytes: usize,
     /// The most writes in one batch.
     pub batch_writes: usize,
     /// How many batches may wait in each lane.
     pub lane_batches: usize,
-    /// How many bytes may wait in the data lane.
-    pub data_lane_bytes: usize,
+    /// How many bytes may wait in each lane; revocations are taken beyond it.
+    pub lane_bytes: usize,
     /// How long a data batch waits for an engine that is behind before its caller hears
     /// [`crate::CommitError::Busy`].
     pub data_patience: Duration,
-    /// Below this much free disk data batches are refused (at most a quarter of the disk).
+    /// Below this much free disk events of strangers and counts are refused (at most six
+    /// sixteenths of the disk).
+    pub stranger_reserve_bytes: u64,
+    /// Below this much data batches are refused as well (at most four sixteenths).
     pub data_reserve_bytes: u64,
-    /// Below this much the events of calls that changed nothing are refused as well (at most an
-    /// eighth of the disk).
-    pub event_reserve_bytes: u64,
-    /// Below this much every batch is refused (at most a sixteenth of the disk).
-    pub metadata_reserve_bytes: u64,
+    /// Below this much the events of calls that changed nothing are, too: the rest is for changes
+    /// (at most three sixteenths).
+    pub change_reserve_bytes: u64,
+    /// Below this much only what takes rights away or removes is accepted (at most two
+    /// sixteenths).
+    pub revocation_reserve_bytes: u64,
+    /// Below this much every batch is refused (at most a sixteenth).
+    pub full_bytes: u64,
     /// How often memory and journals are looked after; every fourth time the mark is synced.
     pub upkeep_interval: Duration,
 }
@@ -107,14 +114,16 @@ impl Default for Tuning {
             workers: 3,
             group_bytes: 4 << 20,
             group_writes: 512,
-            batch_bytes: 8 << 20,
+            batch_bytes: 32 << 20,
             batch_writes: 65_536,
             lane_batches: 8192,
-            data_lane_bytes: 64 << 20,
+            lane_bytes: 64 << 20,
             data_patience: Duration::from_secs(2),
+            stranger_reserve_bytes: 1024 * MIB,
             data_reserve_bytes: 256 * MIB,
-            event_reserve_bytes: 128 * MIB,
-            metadata_reserve_bytes: 64 * MIB,
+            change_reserve_bytes: 192 * MIB,
+            revocation_reserve_bytes: 128 * MIB,
+            full_bytes: 64 * MIB,
             upkeep_interval: Duration::from_millis(250),
         }
     }

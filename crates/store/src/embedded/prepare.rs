@@ -1,6 +1,9 @@
 //! What becomes of a batch on its caller's thread, so that the committer has less to do.
 
+use std::collections::HashSet;
+
 use fjall::{Keyspace, UserKey, UserValue};
+use zeroize::Zeroizing;
 
 use super::engine::Engine;
 use super::entry::RESERVED;
@@ -12,7 +15,10 @@ use crate::{Batch, CellRule, CellWrite, CommitError, Lane, Log, MetadataWrite, R
 #[derive(Default)]
 pub(super) struct Prepared {
     pub(super) lane: Lane,
+    /// One write for each row.
     pub(super) metadata: Vec<MetadataWrite>,
+    /// Their records as they are stored, before they are sealed; `None` are deleted.
+    pub(super) encoded: Vec<Option<Zeroizing<Vec<u8>>>>,
     pub(super) cells: Vec<PreparedCell>,
     pub(super) appends: Vec<PreparedAppend>,
     pub(super) preconditions: Vec<Read>,
@@ -37,7 +43,8 @@ pub(super) struct PreparedAppend {
     pub(super) with_cell: Option<usize>,
 }
 
-/// Looks up where `batch` writes authenticates its cells and seals its log entries.
+/// Looks up where `batch` writes, encodes its rows, authenticates its cells and seals its log
+/// entries.
 pub(super) fn prepare(
     engine: &Engine,
     sealer: &Sealer,
@@ -51,6 +58,8 @@ pub(super) fn prepare(
         bound,
         preconditions,
     } = batch.into_parts();
+    let metadata = last_of_each(metadata);
+    let encoded = metadata.iter().map(encoded).collect::<Result<_, _>>()?;
     let cells = cells
         .into_iter()
         .map(|write| prepare_cell(engine, sealer, write))
@@ -83,11 +92,60 @@ pub(super) fn prepare(
     Ok(Prepared {
         lane,
         metadata,
+        encoded,
         cells,
         appends,
         preconditions,
     })
 }
+
+/// The writes without those that a later one to the same row replaces.
+fn last_of_each(mut writes: Vec<MetadataWrite>) -> Vec<MetadataWrite> {
+    if writes.len() > 1 {
+        let mut seen = HashSet::new();
+        let last = writes.iter().rev();
+        let mut last: Vec<bool> = last
+            .map(|write| seen.insert((write.table.name(), &write.key)))
+            .collect();
+        drop(seen);
+        writes.retain(|_| last.pop().unwrap_or(true));
+    }
+    writes
+}
+
+fn encoded(write: &MetadataWrite) -> Result<Option<Zeroizing<Vec<u8>>>, CommitError> {
+    let record = write.record.as_ref();
+    let encoded = record.map(|record| write.table.encode(record)).transpose();
+    encoded.map_err(|error| refused(&error))
+}
+
+impl Prepared {
+    /// How many bytes of metadata are written, history included.
+    pub(super) fn metadata_bytes(&self) -> usize {
+        let rows = self.metadata.iter().zip(&self.encoded);
+        let rows = rows.map(|(write, encoded)| {
+            let versions = 1 + usize::from(write.table.keeps_history());
+            versions * (ROW + encoded.as_ref().map_or(0, |record| record.len()))
+        });
+        rows.sum()
+    }
+
+    /// How many bytes are written in all.
+    pub(super) fn bytes(&self) -> usize {
+        let cells = self.cells.iter();
+        let cells = cells.map(|it| it.key.len() + it.value.as_ref().map_or(0, |value| value.len()));
+        let appends = self.appends.iter().map(|append| append.entry.len());
+        self.metadata_bytes() + cells.sum::<usize>() + appends.sum::<usize>()
+    }
+
+    /// How many writes there are.
+    pub(super) fn writes(&self) -> usize {
+        self.metadata.len() + self.cells.len() + self.appends.len()
+    }
+}
+
+/// What a row weighs beside its record: its key, where it belongs, and what sealing adds.
+const ROW: usize = 128;
 
 /// Looks up where `write` goes and authenticates it.
 pub(super) fn prepare_cell(

@@ -36,7 +36,7 @@ pub(super) struct DropSegments {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) lane_batches: usize,
-    pub(super) data_lane_bytes: usize,
+    pub(super) lane_bytes: usize,
     pub(super) group_bytes: usize,
     pub(super) group_writes: usize,
     pub(super) data_patience: Duration,
@@ -54,6 +54,7 @@ pub(super) struct Queue {
 struct Lanes {
     metadata: VecDeque<Request>,
     data: VecDeque<Request>,
+    metadata_bytes: usize,
     data_bytes: usize,
     /// The committer lingers until this many data batches wait.
     wanted: usize,
@@ -107,17 +108,31 @@ impl Queue {
         let mut lanes = self.lock();
         lanes.accepts()?;
         match request.prepared.lane {
-            Lane::Metadata | Lane::Events if lanes.metadata.len() < self.limits.lane_batches => {
+            // What takes rights away does not wait for room that others use up.
+            Lane::Revocation if lanes.metadata.len() < self.limits.lane_batches => {
+                lanes.metadata_bytes += request.bytes;
                 lanes.metadata.push_back(request);
             }
-            Lane::Data | Lane::Relief
+            Lane::Metadata | Lane::Events
+                if lanes.metadata.len() < self.limits.lane_batches
+                    && lanes.metadata_bytes + request.bytes <= self.limits.lane_bytes =>
+            {
+                lanes.metadata_bytes += request.bytes;
+                lanes.metadata.push_back(request);
+            }
+            Lane::Data | Lane::Relief | Lane::Strangers
                 if lanes.data.len() < self.limits.lane_batches
-                    && lanes.data_bytes + request.bytes <= self.limits.data_lane_bytes =>
+                    && lanes.data_bytes + request.bytes <= self.limits.lane_bytes =>
             {
                 lanes.data_bytes += request.bytes;
                 lanes.data.push_back(request);
             }
-            Lane::Metadata | Lane::Events | Lane::Data | Lane::Relief => {
+            Lane::Metadata
+            | Lane::Revocation
+            | Lane::Events
+            | Lane::Data
+            | Lane::Relief
+            | Lane::Strangers => {
                 return Err(CommitError::Busy);
             }
         }
@@ -226,7 +241,7 @@ impl Queue {
     pub(super) fn fail(&self, reason: &str) {
         let mut lanes = self.lock();
         lanes.failed.get_or_insert_with(|| reason.to_owned());
-        lanes.data_bytes = 0;
+        (lanes.metadata_bytes, lanes.data_bytes) = (0, 0);
         lanes.drops.clear();
         let waiting: Vec<Request> = {
             let lanes = &mut *lanes;
@@ -252,6 +267,7 @@ impl Queue {
         while fits(bytes, writes)
             && let Some(request) = lanes.metadata.pop_front()
         {
+            lanes.metadata_bytes = lanes.metadata_bytes.saturating_sub(request.bytes);
             bytes += request.bytes;
             writes += request.writes;
             group.push(request);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use types::Clock;
 
-use super::disk::Disk;
+use super::disk::{Disk, Space};
 use super::engine::Engine;
 use super::entry::Heads;
 use super::group::ChangedHeads;
@@ -38,15 +38,19 @@ pub(super) struct Shared {
     pub(super) written: AtomicU64,
 }
 
-/// What the free disk still allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the free disk still allows; each allows less than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Room {
     /// Everything.
     Enough,
-    /// All but data.
+    /// All but events of strangers, and counts.
+    NoStrangers,
+    /// No data either.
     NoData,
-    /// Changes of metadata and removals: neither data nor events of what changed nothing.
+    /// Changes of metadata and removals: no events of what changed nothing either.
     ChangesOnly,
+    /// What takes rights away or removes.
+    RevocationsOnly,
     /// Nothing.
     None,
 }
@@ -76,20 +80,7 @@ impl Shared {
     /// A file system that does not tell is taken as full: nothing is written blindly.
     pub(super) fn room(&self) -> Room {
         match self.disk.space(&self.directory) {
-            Ok(space) => {
-                let metadata = self.tuning.metadata_reserve_bytes.min(space.total / 16);
-                let events = self.tuning.event_reserve_bytes.min(space.total / 8);
-                let data = self.tuning.data_reserve_bytes.min(space.total / 4);
-                if space.free < metadata {
-                    Room::None
-                } else if space.free < events {
-                    Room::ChangesOnly
-                } else if space.free < data {
-                    Room::NoData
-                } else {
-                    Room::Enough
-                }
-            }
+            Ok(space) => self.tuning.room(space),
             Err(error) => {
                 tracing::warn!(%error, "the free disk space cannot be told");
                 Room::None
@@ -98,14 +89,34 @@ impl Shared {
     }
 }
 
+impl Tuning {
+    /// What `space` allows: no reserve is more than its share of a small disk.
+    fn room(&self, space: Space) -> Room {
+        let sixteenth = space.total / 16;
+        let steps = [
+            (self.full_bytes, 1, Room::None),
+            (self.revocation_reserve_bytes, 2, Room::RevocationsOnly),
+            (self.change_reserve_bytes, 3, Room::ChangesOnly),
+            (self.data_reserve_bytes, 4, Room::NoData),
+            (self.stranger_reserve_bytes, 6, Room::NoStrangers),
+        ];
+        let mut below = steps.into_iter().filter(|(reserve, sixteenths, _)| {
+            space.free < (*reserve).min(sixteenth.saturating_mul(*sixteenths))
+        });
+        below.next().map_or(Room::Enough, |(_, _, room)| room)
+    }
+}
+
 impl Room {
     /// Whether a batch of `lane` may be written.
     pub(super) fn admits(self, lane: Lane) -> bool {
-        match self {
-            Self::Enough => true,
-            Self::NoData => lane != Lane::Data,
-            Self::ChangesOnly => matches!(lane, Lane::Metadata | Lane::Relief),
-            Self::None => false,
-        }
+        let last = match lane {
+            Lane::Strangers => Self::Enough,
+            Lane::Data => Self::NoStrangers,
+            Lane::Events => Self::NoData,
+            Lane::Metadata => Self::ChangesOnly,
+            Lane::Revocation | Lane::Relief => Self::RevocationsOnly,
+        };
+        self <= last
     }
 }

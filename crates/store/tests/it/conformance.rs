@@ -480,11 +480,28 @@ fn a_batch_is_all_or_nothing(store: &dyn Store) {
 }
 
 fn oversized_batches_are_refused(store: &dyn Store) {
-    let huge = vec![0; 9 << 20];
+    let huge = vec![0; 33 << 20];
     let failed = commit(store, Lane::Data, |batch| {
         batch.cell(cell(b"k", Some(&huge)));
     });
     assert_eq!(failed, Err(CommitError::TooLarge));
+    // A row weighs what it holds, and its history as much again.
+    let long = "x".repeat(17 << 20);
+    for lane in [Lane::Metadata, Lane::Revocation] {
+        let failed = commit(store, lane, |batch| {
+            batch.put(&NOTES, Key::of(&["long"]), note(&long));
+        });
+        assert_eq!(failed, Err(CommitError::TooLarge));
+    }
+    assert_eq!(read_note(store, "long"), None);
+    // What is replaced in the same batch is not written.
+    let text = "y".repeat(10_000);
+    let committed = commit(store, Lane::Metadata, |batch| {
+        batch.put(&NOTES, Key::of(&["long"]), note(&long));
+        batch.put(&NOTES, Key::of(&["long"]), note(&text));
+    });
+    let bytes = committed.unwrap().metadata_bytes;
+    assert!((20_000..21_000).contains(&bytes), "{bytes}");
 }
 
 fn unusable_cell_keys_are_refused(store: &dyn Store) {

@@ -123,63 +123,81 @@ fn a_store_whose_mark_cannot_be_written_does_not_open() {
     ));
 }
 
-/// What is accepted with so much free: changes, events of what changed nothing, data, removals.
-fn accepted(disk: &FaultyDisk, store: &dyn Store, free: u64) -> [bool; 4] {
+const LANES: [Lane; 6] = [
+    Lane::Strangers,
+    Lane::Data,
+    Lane::Events,
+    Lane::Metadata,
+    Lane::Revocation,
+    Lane::Relief,
+];
+
+/// How many of [`LANES`] are refused with so much free: one only after those before it.
+fn refused(disk: &FaultyDisk, store: &dyn Store, free: u64) -> usize {
     disk.free.store(free, Ordering::SeqCst);
-    [Lane::Metadata, Lane::Events, Lane::Data, Lane::Relief].map(|lane| {
-        let result = commit(store, lane, |batch| {
-            batch.cell(cell(b"k", (lane != Lane::Relief).then_some(b"v")));
+    let refused = LANES.map(|lane| {
+        let result = commit(store, lane, |batch| match lane {
+            Lane::Metadata | Lane::Revocation => batch.put(&NOTES, Key::of(&["a"]), note("n")),
+            Lane::Relief => batch.cell(cell(b"k", None)),
+            Lane::Strangers | Lane::Data | Lane::Events => batch.cell(cell(b"k", Some(b"v"))),
         });
         match result {
-            Ok(_) => true,
-            Err(CommitError::NotWritable { .. }) => false,
+            Ok(_) => false,
+            Err(CommitError::NotWritable { .. }) => true,
             Err(error) => panic!("{error}"),
         }
-    })
+    });
+    let first = refused.iter().take_while(|refused| **refused).count();
+    assert!(!refused[first..].contains(&true), "{free}: {refused:?}");
+    first
 }
 
 #[test]
-fn data_is_refused_first_when_the_disk_fills_up_and_changes_and_removals_last() {
+fn strangers_are_refused_first_when_the_disk_fills_up_and_revocations_last() {
     let disk = FaultyDisk::new();
     let home = home(&disk);
     let store = home.open();
-    let accepts = |free| accepted(&disk, &store, free);
+    let refused = |free| refused(&disk, &store, free);
     let tuning = &home.tuning;
-    assert_eq!(accepts(TOTAL), [true; 4]);
-    assert_eq!(
-        accepts(tuning.data_reserve_bytes - 1),
-        [true, true, false, true]
-    );
-    assert_eq!(
-        accepts(tuning.event_reserve_bytes),
-        [true, true, false, true]
-    );
-    assert_eq!(
-        accepts(tuning.event_reserve_bytes - 1),
-        [true, false, false, true]
-    );
-    assert_eq!(
-        accepts(tuning.metadata_reserve_bytes),
-        [true, false, false, true]
-    );
-    assert_eq!(accepts(tuning.metadata_reserve_bytes - 1), [false; 4]);
-    assert_eq!(accepts(u64::MAX), [false; 4]);
+    assert_eq!(refused(TOTAL), 0);
+    let reserves = [
+        tuning.stranger_reserve_bytes,
+        tuning.data_reserve_bytes,
+        tuning.change_reserve_bytes,
+        tuning.revocation_reserve_bytes,
+    ];
+    for (number, reserve) in reserves.into_iter().enumerate() {
+        assert_eq!(refused(reserve), number, "{reserve}");
+        assert_eq!(refused(reserve - 1), number + 1, "{reserve}");
+    }
+    assert_eq!(refused(tuning.full_bytes), 4);
+    assert_eq!(refused(tuning.full_bytes - 1), LANES.len());
+    assert_eq!(refused(u64::MAX), LANES.len());
     // Nothing was damaged: writes go on when space returns.
     assert!(store.is_writable());
-    assert_eq!(accepts(TOTAL), [true; 4]);
+    assert_eq!(refused(TOTAL), 0);
 }
 
 #[test]
-fn a_batch_that_changes_metadata_has_the_reserve_whatever_it_was_made_for() {
+fn a_batch_that_changes_metadata_has_the_reserve_of_changes_whatever_it_was_made_for() {
     let disk = FaultyDisk::new();
     let home = home(&disk);
     let store = home.open();
     disk.free
-        .store(home.tuning.metadata_reserve_bytes, Ordering::SeqCst);
-    for lane in [Lane::Events, Lane::Data] {
+        .store(home.tuning.revocation_reserve_bytes, Ordering::SeqCst);
+    let put = |lane| {
         commit(&store, lane, |batch| {
             batch.put(&NOTES, Key::of(&["a"]), note("kept"));
         })
-        .unwrap();
+    };
+    for lane in [Lane::Events, Lane::Data, Lane::Strangers] {
+        put(lane).unwrap();
     }
+    // And no more than that.
+    disk.free
+        .store(home.tuning.revocation_reserve_bytes - 1, Ordering::SeqCst);
+    for lane in [Lane::Events, Lane::Data, Lane::Relief, Lane::Metadata] {
+        put(lane).unwrap_err();
+    }
+    put(Lane::Revocation).unwrap();
 }

@@ -6,7 +6,7 @@ use super::*;
 
 const LIMITS: Limits = Limits {
     lane_batches: 4,
-    data_lane_bytes: 1000,
+    lane_bytes: 1000,
     group_bytes: 100,
     group_writes: 3,
     data_patience: Duration::from_secs(2),
@@ -47,8 +47,8 @@ fn taken(queue: &Queue, admits_data: bool) -> Vec<i64> {
     let size = |request: &Request| {
         let bytes = i64::try_from(request.bytes).unwrap();
         match request.prepared.lane {
-            Lane::Metadata | Lane::Events => -bytes,
-            Lane::Data | Lane::Relief => bytes,
+            Lane::Metadata | Lane::Revocation | Lane::Events => -bytes,
+            Lane::Data | Lane::Relief | Lane::Strangers => bytes,
         }
     };
     group.iter().map(size).collect()
@@ -187,4 +187,23 @@ fn the_committer_waits_for_company_only_as_long_as_it_may() {
         scope.spawn(|| (0..2).try_for_each(|_| push(&queue, Lane::Data, 1).map(drop)));
         assert_eq!(queue.take(linger, || true, start).unwrap().len(), 3);
     });
+}
+
+#[test]
+fn revocations_are_taken_though_changes_have_used_up_the_bytes_of_their_lane() {
+    let queue = Queue::new(LIMITS);
+    let _waiting = push(&queue, Lane::Metadata, 900).unwrap();
+    assert_eq!(
+        push(&queue, Lane::Metadata, 200).unwrap_err(),
+        CommitError::Busy
+    );
+    assert_eq!(
+        push(&queue, Lane::Events, 200).unwrap_err(),
+        CommitError::Busy
+    );
+    let _revocation = push(&queue, Lane::Revocation, 200).unwrap();
+    assert_eq!(taken(&queue, true), [-900]);
+    // What was taken makes room.
+    let _next = push(&queue, Lane::Metadata, 700).unwrap();
+    assert_eq!(taken(&queue, true), [-200]);
 }
