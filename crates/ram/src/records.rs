@@ -267,6 +267,20 @@ impl SharedPolicy {
     pub(crate) fn document(&self) -> &Arc<Document> {
         &self.document
     }
+
+    /// Whether compiling `text` with `bound` would give this policy.
+    pub(crate) fn is(&self, text: &str, bound: &BTreeMap<Arn, UniqueId>) -> bool {
+        self.document.text() == text && self.bound == *bound
+    }
+
+    /// About how many bytes it takes when it is stored.
+    pub(crate) fn size(&self) -> usize {
+        let bound = self.bound.iter();
+        let bound = bound.map(|(arn, id)| arn.as_str().len() + id.as_str().len() + 6);
+        // Quotes are escaped.
+        let text = self.document.text();
+        text.len() + text.matches('"').count() + bound.sum::<usize>()
+    }
 }
 
 impl TryFrom<Stored> for SharedPolicy {

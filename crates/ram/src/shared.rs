@@ -1,7 +1,7 @@
 //! What follows from shares: one resource policy for each resource that is shared.
 //!
-//! It is derived, never edited: every change of a share writes the policies of its resources
-//! anew, in the same commit. A statement allows the actions of a permission to those who take
+//! It is derived, never edited: every change of a share derives the policies of its resources
+//! anew, and writes those that differ, in the same commit. A statement allows the actions of a permission to those who take
 //! part in a share. Whoever takes part because of an organization does so only while both its
 //! account and the resource's are in that organization: this is a condition of the statement, so
 //! that leaving counts on the next request and needs no further change.
@@ -94,9 +94,17 @@ pub(crate) enum Change<'a> {
     Delete(&'a ShareRecord),
 }
 
-/// Adds to `batch` what `change` makes of the policies of `resources`.
+/// Bytes of policies that a change may write anew. They stay in the history, too.
+const MOST_WRITTEN: usize = 12 << 20;
+
+/// The same of a change that makes them longer: so that what was given can be taken away.
+const MOST_ADDED: usize = MOST_WRITTEN / 2;
+
+/// Adds to `batch` what `change` makes of the policies of `resources`: nothing where they stay as
+/// they are.
 ///
-/// Fails with `ResourceShareLimitExceededException` if a policy would be longer than one can be.
+/// Fails with `ResourceShareLimitExceededException` if a policy would be longer than one can be, or
+/// if all that are to be written together are longer than a commit should be.
 pub(crate) fn write_policies<'a>(
     batch: &mut Batch,
     ctx: &Ctx,
@@ -116,89 +124,115 @@ pub(crate) fn write_policies<'a>(
         .map(|(_, row)| row.record)
         .filter(|share| share.id != of.id)
         .collect();
+    let (mut before, mut after) = (0, 0);
     for resource in resources {
         let shares = others.iter().copied().chain(now);
         let shares = shares.filter(|share| share.resources.contains_key(resource));
         let row = policy_row(resource);
-        match policy(of.owner, resource, shares, &is_there)? {
-            Some(policy) => batch.put(
-                &POLICIES,
-                row,
-                PolicyRecord {
-                    resource: resource.clone(),
-                    policy,
-                },
-            ),
-            None if view.get(&POLICIES, &row).is_some() => batch.delete(&POLICIES, row),
-            None => {}
+        let known = view.get(&POLICIES, &row);
+        let known = known.as_ref().map(|row| &row.record.policy);
+        let Some(derived) = Derived::of(of.owner, resource, shares, &is_there)? else {
+            if known.is_some() {
+                batch.delete(&POLICIES, row);
+            }
+            continue;
+        };
+        if known.is_some_and(|known| known.is(&derived.text, &derived.bound)) {
+            continue;
         }
+        before += known.map_or(0, SharedPolicy::size);
+        let policy = derived.compiled()?;
+        after += policy.size();
+        let limit = if after > before {
+            MOST_ADDED
+        } else {
+            MOST_WRITTEN
+        };
+        if after > limit {
+            let what = "the bytes of all policies that the change writes";
+            return Err(Error::ShareLimit { what, limit });
+        }
+        let resource = resource.clone();
+        batch.put(&POLICIES, row, PolicyRecord { resource, policy });
     }
     Ok(())
 }
 
-/// The policy that `shares` give to a resource of `owner`; `None` if nobody takes part. Of users
-/// and roles only those do of whom it says that they are there.
-fn policy<'a>(
-    owner: AccountId,
-    resource: &Arn,
-    shares: impl Iterator<Item = &'a ShareRecord>,
-    is_there: &dyn Fn(&Arn, &UniqueId) -> bool,
-) -> Result<Option<SharedPolicy>, Error> {
-    let Some(kind) = ResourceType::of(resource) else {
-        return Ok(None);
-    };
-    let mut statements: Vec<Statement> = Vec::new();
-    let mut bound = BTreeMap::new();
-    for share in shares {
-        let permission = share.permissions.get(kind.name);
-        let Some(permission) = permission.and_then(|name| Permission::named(name)) else {
-            continue;
+/// The policy of a resource that follows from shares, not compiled yet.
+struct Derived {
+    text: String,
+    /// The ids of those whom it names.
+    bound: BTreeMap<Arn, UniqueId>,
+}
+
+impl Derived {
+    /// The policy that `shares` give to a resource of `owner`; `None` if nobody takes part. Of users
+    /// and roles only those do of whom it says that they are there.
+    fn of<'a>(
+        owner: AccountId,
+        resource: &Arn,
+        shares: impl Iterator<Item = &'a ShareRecord>,
+        is_there: &dyn Fn(&Arn, &UniqueId) -> bool,
+    ) -> Result<Option<Self>, Error> {
+        let Some(kind) = ResourceType::of(resource) else {
+            return Ok(None);
         };
-        for participant in &share.principals {
-            let Standing::Joined { organization } = &participant.standing else {
+        let mut statements: Vec<Statement> = Vec::new();
+        let mut bound = BTreeMap::new();
+        for share in shares {
+            let permission = share.permissions.get(kind.name);
+            let Some(permission) = permission.and_then(|name| Permission::named(name)) else {
                 continue;
             };
-            let organization = organization.as_deref();
-            let organization = organization.filter(|_| !share.outlasts_organization);
-            if let SharePrincipal::Individual { arn, id, .. } = &participant.principal {
-                // One that was deleted gets nothing any more, and leaves nothing to a later one
-                // of its name: so every ARN in the policy stands for one id.
-                if !is_there(arn, id) {
+            for participant in &share.principals {
+                let Standing::Joined { organization } = &participant.standing else {
                     continue;
+                };
+                let organization = organization.as_deref();
+                let organization = organization.filter(|_| !share.outlasts_organization);
+                if let SharePrincipal::Individual { arn, id, .. } = &participant.principal {
+                    // One that was deleted gets nothing any more, and leaves nothing to a later one
+                    // of its name: so every ARN in the policy stands for one id.
+                    if !is_there(arn, id) {
+                        continue;
+                    }
+                    bound.insert(arn.clone(), id.clone());
                 }
-                bound.insert(arn.clone(), id.clone());
-            }
-            let (principal, condition) = who(owner, &participant.principal, organization);
-            let mut alike = statements.iter_mut();
-            let alike =
-                alike.find(|it| it.actions == permission.actions && it.condition == condition);
-            match alike {
-                Some(statement) if statement.principals.contains(&principal) => {}
-                Some(statement) => statement.principals.push(principal),
-                None => statements.push(Statement {
-                    actions: permission.actions,
-                    principals: vec![principal],
-                    condition,
-                }),
+                let (principal, condition) = who(owner, &participant.principal, organization);
+                let mut alike = statements.iter_mut();
+                let alike =
+                    alike.find(|it| it.actions == permission.actions && it.condition == condition);
+                match alike {
+                    Some(statement) if statement.principals.contains(&principal) => {}
+                    Some(statement) => statement.principals.push(principal),
+                    None => statements.push(Statement {
+                        actions: permission.actions,
+                        principals: vec![principal],
+                        condition,
+                    }),
+                }
             }
         }
+        if statements.is_empty() {
+            return Ok(None);
+        }
+        let statements = statements.iter().map(|it| it.json(resource));
+        let statements: Vec<Value> = statements.collect();
+        let text = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let limit = policy::DocumentKind::Resource.quota();
+        if text.len() > limit {
+            return Err(Error::ShareLimit {
+                what: "the characters of the resource's policy",
+                limit,
+            });
+        }
+        Ok(Some(Self { text, bound }))
     }
-    if statements.is_empty() {
-        return Ok(None);
+
+    fn compiled(self) -> Result<SharedPolicy, Error> {
+        SharedPolicy::compile(&self.text, self.bound)
+            .map_err(|source| Error::internal("the policy of a shared resource is not one", source))
     }
-    let statements = statements.iter().map(|it| it.json(resource));
-    let statements: Vec<Value> = statements.collect();
-    let text = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-    let limit = policy::DocumentKind::Resource.quota();
-    if text.len() > limit {
-        return Err(Error::ShareLimit {
-            what: "the characters of the resource's policy",
-            limit,
-        });
-    }
-    SharedPolicy::compile(&text, bound)
-        .map(Some)
-        .map_err(|source| Error::internal("the policy of a shared resource is not one", source))
 }
 
 /// A statement of a policy that is being put together.

@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 pub(crate) struct Faults {
     next: Mutex<VecDeque<Next>>,
     conditions: AtomicUsize,
+    /// The tables of the rows that the last commit would write.
+    pub(crate) rows: Mutex<Vec<&'static str>>,
 }
 
 /// What becomes of a commit.
@@ -79,6 +81,8 @@ impl Store for FaultyStore {
     fn commit(&self, batch: Batch) -> CommitFuture<'_> {
         let conditions = batch.preconditions().len();
         self.faults.conditions.store(conditions, Ordering::Relaxed);
+        let rows = batch.metadata().iter();
+        *self.faults.rows.lock().unwrap() = rows.map(|row| row.table.name()).collect();
         match self.faults.next.lock().unwrap().pop_front() {
             Some(Next::Fails(error)) => Box::pin(std::future::ready(Err(error))),
             Some(Next::Succeeds) | None => self.inner.commit(batch),

@@ -848,9 +848,44 @@ fn a_user_made_again_gets_what_it_was_given_and_not_what_its_namesake_was() {
     };
     assert!(reads(&world, &bob) && !puts());
     // Nor does a change of the older share turn it round.
-    let input = json!({ "resourceShareArn": old, "name": "older" });
+    let input = json!({ "resourceShareArn": old, "allowExternalPrincipals": true });
     world.ok("ram:UpdateResourceShare", input);
     assert!(reads(&world, &bob) && !puts());
+}
+
+#[test]
+fn a_change_of_a_share_writes_the_policies_that_differ_and_no_others() {
+    let (world, consumer) = owner_and_consumer();
+    enable_within_organization(&world);
+    let arns: Vec<String> = (0..20)
+        .map(|number| {
+            let name = format!("g{number}");
+            world.group(&name);
+            group_arn(&name)
+        })
+        .collect();
+    let made = world.ok(
+        "ram:CreateResourceShare",
+        json!({ "name": "s", "resourceArns": arns, "principals": [consumer.account] }),
+    );
+    let share = &made["resourceShare"]["resourceShareArn"];
+    let policies = |operation: &str, input: Value| {
+        world.ok(operation, input);
+        let rows = world.faults.rows.lock().unwrap();
+        assert!(rows.contains(&"ram_shares"), "{rows:?}");
+        rows.iter().filter(|name| **name == "ram_policies").count()
+    };
+    let renamed = json!({ "resourceShareArn": share, "name": "other" });
+    assert_eq!(policies("ram:UpdateResourceShare", renamed), 0);
+    let external = json!({ "resourceShareArn": share, "allowExternalPrincipals": true });
+    assert_eq!(policies("ram:UpdateResourceShare", external), 0);
+    world.group("later");
+    let one = json!({ "resourceShareArn": share, "resourceArns": [group_arn("later")] });
+    assert_eq!(policies("ram:AssociateResourceShare", one), 1);
+    let one = json!({ "resourceShareArn": share, "resourceArns": [arns[0]] });
+    assert_eq!(policies("ram:DisassociateResourceShare", one), 1);
+    let all = json!({ "resourceShareArn": share, "principals": [consumer.account] });
+    assert_eq!(policies("ram:DisassociateResourceShare", all), 20);
 }
 
 #[test]

@@ -70,12 +70,15 @@ impl Operation for UpdateResourceShare {
         }
         changed.updated = ctx.time();
         let mut batch = Batch::new(Lane::Metadata);
-        write_policies(
-            &mut batch,
-            ctx,
-            Change::Put(&changed),
-            changed.resources.keys(),
-        )?;
+        // A name is in no policy.
+        if input.allow_external_principals.is_some() {
+            write_policies(
+                &mut batch,
+                ctx,
+                Change::Put(&changed),
+                changed.resources.keys(),
+            )?;
+        }
         if let Some(token) = token {
             token.keep(ctx, changed.owner, &mut batch, &changed.id);
         }
