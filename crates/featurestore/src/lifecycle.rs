@@ -212,7 +212,7 @@ pub(crate) fn deleted(services: &Services, purge: &PurgeRecord) -> Batch {
         batch.delete(&GROUPS, row);
     }
     batch.delete(&PURGES, purge.row());
-    batch
+    batch.revoking()
 }
 
 /// The change that says why the deletion of a group does not come to its end, if that is new.

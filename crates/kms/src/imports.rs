@@ -300,7 +300,7 @@ async fn carry_out(
     let mut end = end.clone();
     if !end.gone {
         let view = View::recording(services.store().snapshot());
-        let mut batch = Batch::new(Lane::Metadata);
+        let mut batch = Batch::new(Lane::Revocation);
         let taken = take_row(&view, row, &end, now, &mut batch);
         batch.require_all(view.reads());
         match (commit(services, batch).await?, taken) {
@@ -317,7 +317,7 @@ async fn carry_out(
     if view.get(&IMPORT_ENDS, row).is_none() {
         return Ok(());
     }
-    let mut batch = Batch::new(Lane::Metadata);
+    let mut batch = Batch::new(Lane::Revocation);
     batch.delete(&IMPORT_ENDS, row.clone());
     let (entropy, at) = (services.entropy(), (end.account, &end.region));
     let mut event = service_events::of_key(entropy, &end.arn(), at, EXPIRED, now);

@@ -449,9 +449,10 @@ fn wrap_anew(
     Ok(!old.is_empty())
 }
 
-/// Commits what a run found to do. What lost to another commit is found again.
+/// Commits what a run found to do: deletions above all, and of the rest no more than keys have due.
+/// What lost to another commit is found again.
 pub(crate) async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
-    match services.store().commit(batch).await {
+    match services.store().commit(batch.revoking()).await {
         Ok(_) | Err(CommitError::Conflict) => Ok(()),
         Err(failed) => Err(Error::internal(
             "key maintenance cannot be committed",

@@ -153,6 +153,13 @@ pub trait Operation: fmt::Debug + Sized + Send + Sync + 'static {
         std::future::ready(())
     }
 
+    /// Whether this call can do nothing but take rights away or remove. While the disk has no room
+    /// for changes such calls still have some ([`store::Lane::Revocation`]), and so do accounts that
+    /// have written all they may.
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        false
+    }
+
     /// The operation's part of the audit record. `output` is `None` if the call failed.
     ///
     /// There is no default: each operation decides what may be shown.

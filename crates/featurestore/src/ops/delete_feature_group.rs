@@ -82,6 +82,10 @@ impl Operation for DeleteFeatureGroup {
         }
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {
         Fields::default()
             .with("featureGroupName", &input.feature_group_name)

@@ -50,6 +50,10 @@ impl Operation for DeleteOpenIDConnectProvider {
         Ok(Reply::write(Empty {}, batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         event::about_provider(Fields::default(), &input.open_id_connect_provider_arn)
     }

@@ -54,6 +54,10 @@ impl Operation for DeleteUser {
         Ok(Reply::write(Empty {}, batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         event::request(Fields::default().with("userName", input.user_name.as_str()))
     }

@@ -43,6 +43,10 @@ impl Operation for DetachGroupPolicy {
         Ok(Reply::write(Empty {}, batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         let arn = input.policy_arn.as_str();
         let request = Fields::default()

@@ -52,6 +52,10 @@ impl Operation for RemoveClientIDFromOpenIDConnectProvider {
         Ok(Reply::write(Empty {}, batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         let request = Fields::default().with("clientID", input.client_id.as_str());
         event::about_provider(request, &input.open_id_connect_provider_arn)

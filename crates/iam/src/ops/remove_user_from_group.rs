@@ -46,6 +46,10 @@ impl Operation for RemoveUserFromGroup {
         Ok(Reply::write(Empty {}, batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         event::request(
             Fields::default()

@@ -68,6 +68,10 @@ impl Operation for UpdateAccessKey {
         Ok(Reply::write(Empty {}, batch))
     }
 
+    fn only_takes_away(input: &Self::Input) -> bool {
+        matches!(input.status, StatusType::Inactive)
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         event::request(
             Fields::default()

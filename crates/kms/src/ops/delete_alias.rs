@@ -63,6 +63,10 @@ impl Operation for DeleteAlias {
         Ok(Reply::write(Empty {}, effect))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
             .with("aliasName", input.alias_name.clone())

@@ -69,6 +69,10 @@ impl Operation for DeleteImportedKeyMaterial {
         Ok(Reply::write(answer, effect))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
             .with("keyId", input.key_id.clone())

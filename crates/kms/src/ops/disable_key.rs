@@ -45,6 +45,10 @@ impl Operation for DisableKey {
         Ok(Reply::write(Empty {}, effect))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
             .with("keyId", input.key_id.clone())

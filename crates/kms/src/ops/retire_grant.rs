@@ -75,6 +75,10 @@ impl Operation for RetireGrant {
         Ok(Reply::write(Empty {}, effect))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         let token = input.grant_token.as_deref();
         let of_token = token.and_then(|token| Token::read(token).ok());

@@ -79,6 +79,10 @@ impl Operation for ScheduleKeyDeletion {
         Ok(Reply::write(answer, effect))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let detail = Fields::default()
             .with("keyId", input.key_id.clone())

@@ -76,6 +76,10 @@ impl Operation for DeleteResourceShare {
         Ok(Reply::write(output, batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
             .with("resourceShareArn", &input.resource_share_arn)

@@ -114,6 +114,10 @@ impl Operation for DisassociateResourceShare {
         Ok(Reply::write(output, batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let ended = output.and_then(|output| output.resource_share_associations.as_deref());
         Fields::default()

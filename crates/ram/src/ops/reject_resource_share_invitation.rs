@@ -59,6 +59,10 @@ impl Operation for RejectResourceShareInvitation {
         Ok(Reply::write(answer(&answered), batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let invitation = output.and_then(|output| output.resource_share_invitation.as_ref());
         Fields::default()

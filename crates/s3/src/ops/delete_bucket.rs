@@ -45,6 +45,10 @@ impl Operation for DeleteBucket {
         Ok(Reply::write(Empty {}, batch))
     }
 
+    fn only_takes_away(_input: &Self::Input) -> bool {
+        true
+    }
+
     fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {
         event::of_bucket(&input.bucket, Value::Null)
     }
