@@ -14,10 +14,6 @@ const RECORDED_PER_SECOND: u32 = 10;
 /// Failures of one principal with one code recorded within a second, whatever they were about.
 const RECORDED_PER_PRINCIPAL: u32 = 50;
 
-/// Failures of strangers with one code recorded within a second in one account and region,
-/// wherever they come from: whoever is not authenticated may have any number of addresses.
-const RECORDED_OF_STRANGERS: u32 = 100;
-
 /// Distinct failures tracked at a time; beyond it, those of a principal share one slot.
 const TRACKED: usize = 4096;
 
@@ -75,45 +71,47 @@ struct Slot {
 }
 
 /// Decides which of many identical failures are recorded.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Damper {
-    /// Failures with one code recorded within a second in one account and region.
-    most: u32,
     slots: Mutex<HashMap<DenialKey, Slot>>,
 }
 
-impl Default for Damper {
-    /// For failures of authenticated callers, of whom there are as many as exist.
-    fn default() -> Self {
-        Self {
-            most: u32::MAX,
-            slots: Mutex::default(),
-        }
-    }
-}
-
 impl Damper {
-    /// For failures that nobody is authenticated for: also bounded over all that cause them.
-    pub fn of_strangers() -> Self {
-        Self {
-            most: RECORDED_OF_STRANGERS,
-            ..Self::default()
-        }
-    }
-
-    /// Accounts for one failure of `identity` at `now`.
+    /// Accounts for one failure of `identity` at `now`; if there is no `room` for a record, it is
+    /// only counted.
     ///
     /// Beyond a rate per principal and code, and while too many distinct failures are
-    /// tracked, only action and resource are given up; the principal only beyond the rate of
-    /// strangers, and while too many principals are tracked.
-    pub fn admit(&self, key: DenialKey, identity: &UserIdentity, now: Monotonic) -> Damped {
+    /// tracked, only action and resource are given up; the principal only without room, and while
+    /// too many principals are tracked.
+    pub fn admit(
+        &self,
+        key: DenialKey,
+        identity: &UserIdentity,
+        room: bool,
+        now: Monotonic,
+    ) -> Damped {
+        let everyone = key.of_everyone();
+        self.admit_or(key, identity, room, now).unwrap_or_else(|| {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slot(&mut slots, everyone, now).count(identity);
+            Damped::Count
+        })
+    }
+
+    /// The same; `None`, and nothing is counted, where only the room is missing.
+    pub(crate) fn admit_or(
+        &self,
+        key: DenialKey,
+        identity: &UserIdentity,
+        room: bool,
+        now: Monotonic,
+    ) -> Option<Damped> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let (principal, everyone) = (key.of_principal(), key.of_everyone());
         // The narrowest that has had its share counts.
         let levels = [
             (&key, RECORDED_PER_SECOND),
             (&principal, RECORDED_PER_PRINCIPAL),
-            (&everyone, self.most),
         ];
         let mut spent = levels.iter().filter(|(level, limit)| {
             let slot = slots.get(*level);
@@ -121,24 +119,23 @@ impl Damper {
         });
         let counts = match spent.next() {
             Some((level, _)) => Some((*level).clone()),
+            None if !room => return None,
             None if slots.len() < TRACKED || slots.contains_key(&key) => None,
             None if slots.len() < SLOTS || slots.contains_key(&principal) => {
                 Some(principal.clone())
             }
-            None => Some(everyone.clone()),
+            None => Some(everyone),
         };
         if let Some(counts) = counts {
             slot(&mut slots, counts, now).count(identity);
-            return Damped::Count;
+            return Some(Damped::Count);
         }
-        for level in [everyone, principal] {
-            slot(&mut slots, level, now).recorded += 1;
-        }
+        slot(&mut slots, principal, now).recorded += 1;
         let own = slot(&mut slots, key, now);
         own.recorded += 1;
-        Damped::Record {
+        Some(Damped::Record {
             suppressed: std::mem::take(&mut own.suppressed),
-        }
+        })
     }
 
     /// Takes out the failures that were only counted and whose second is over, and forgets
@@ -176,7 +173,7 @@ impl DenialKey {
     }
 
     /// All failures with the same code in the same account and region.
-    fn of_everyone(&self) -> Self {
+    pub(crate) fn of_everyone(&self) -> Self {
         Self {
             principal: "*".to_owned(),
             ..self.of_principal()
@@ -251,7 +248,7 @@ mod tests {
     fn the_eleventh_identical_denial_of_a_second_is_only_counted() {
         let damper = Damper::default();
         let answers: Vec<_> = (0..12)
-            .map(|_| damper.admit(key("a"), &who("first"), at(0)))
+            .map(|_| damper.admit(key("a"), &who("first"), true, at(0)))
             .collect();
         assert!(
             answers[..10]
@@ -260,7 +257,7 @@ mod tests {
         );
         assert_eq!(answers[10..], [Damped::Count, Damped::Count]);
         assert_eq!(
-            damper.admit(key("b"), &who("first"), at(0)),
+            damper.admit(key("b"), &who("first"), true, at(0)),
             Damped::Record { suppressed: 0 }
         );
     }
@@ -269,10 +266,10 @@ mod tests {
     fn the_next_second_reports_the_count() {
         let damper = Damper::default();
         for _ in 0..15 {
-            damper.admit(key("a"), &who("first"), at(0));
+            damper.admit(key("a"), &who("first"), true, at(0));
         }
         assert_eq!(
-            damper.admit(key("a"), &who("first"), at(1000)),
+            damper.admit(key("a"), &who("first"), true, at(1000)),
             Damped::Record { suppressed: 5 }
         );
     }
@@ -281,7 +278,7 @@ mod tests {
     fn counts_are_flushed_when_the_flood_stops() {
         let damper = Damper::default();
         for _ in 0..15 {
-            damper.admit(key("a"), &who("first"), at(0));
+            damper.admit(key("a"), &who("first"), true, at(0));
         }
         assert_eq!(damper.flush(at(500)), []);
         assert_eq!(damper.flush(at(1000)), [counted(key("a"), 5)]);
@@ -298,10 +295,10 @@ mod tests {
         for number in 0..11 {
             // Those that are recorded one by one say themselves who called.
             let caller = if number < 10 { "recorded" } else { "first" };
-            damper.admit(key("a"), &who(caller), at(0));
-            damper.admit(there.clone(), &who(caller), at(0));
+            damper.admit(key("a"), &who(caller), true, at(0));
+            damper.admit(there.clone(), &who(caller), true, at(0));
         }
-        damper.admit(key("a"), &who("later"), at(0));
+        damper.admit(key("a"), &who("later"), true, at(0));
         let mut flushed = damper.flush(at(1000));
         flushed.sort_by_key(|it| it.count);
         assert_eq!(flushed, [counted(there, 1), counted(key("a"), 2)]);
@@ -315,7 +312,9 @@ mod tests {
             ..key("a")
         };
         let recorded = (0..1000)
-            .filter(|number| damper.admit(failure(*number), &who("first"), at(0)) != Damped::Count)
+            .filter(|number| {
+                damper.admit(failure(*number), &who("first"), true, at(0)) != Damped::Count
+            })
             .count();
         assert_eq!(recorded, 50);
         let all = DenialKey {
@@ -330,9 +329,9 @@ mod tests {
     fn a_flood_of_others_does_not_hide_a_principal() {
         let damper = Damper::default();
         for number in 0..2 * TRACKED {
-            damper.admit(key(&number.to_string()), &who("first"), at(0));
+            damper.admit(key(&number.to_string()), &who("first"), true, at(0));
         }
-        damper.admit(key("me"), &who("first"), at(0));
+        damper.admit(key("me"), &who("first"), true, at(0));
         assert!(
             damper
                 .flush(at(1000))
@@ -342,37 +341,22 @@ mod tests {
     }
 
     #[test]
-    fn strangers_from_any_number_of_addresses_leave_a_bounded_number_of_records() {
-        let damper = Damper::of_strangers();
-        let recorded = (0..10_000)
-            .filter(|number| {
-                damper.admit(key(&number.to_string()), &who("first"), at(0)) != Damped::Count
-            })
-            .count();
-        assert_eq!(recorded, 100);
-        assert_eq!(damper.slots.lock().unwrap().len(), 201);
-        let everyone = key("a").of_everyone();
-        assert_eq!(damper.flush(at(1000)), [counted(everyone, 9_900)]);
-    }
-
-    #[test]
-    fn one_address_does_not_use_up_the_records_of_strangers() {
-        let damper = Damper::of_strangers();
-        for _ in 0..1000 {
-            damper.admit(key("a"), &who("first"), at(0));
+    fn without_room_all_of_an_account_are_counted_together() {
+        let damper = Damper::default();
+        for number in 0..100 {
+            let admitted = damper.admit(key(&number.to_string()), &who("first"), false, at(0));
+            assert_eq!(admitted, Damped::Count);
         }
-        let others = (0..90).filter(|number| {
-            damper.admit(key(&number.to_string()), &who("first"), at(0)) != Damped::Count
-        });
-        assert_eq!(others.count(), 90);
-        assert_eq!(damper.flush(at(1000)), [counted(key("a"), 990)]);
+        assert_eq!(damper.slots.lock().unwrap().len(), 1);
+        let everyone = key("a").of_everyone();
+        assert_eq!(damper.flush(at(1000)), [counted(everyone, 100)]);
     }
 
     #[test]
     fn what_is_tracked_is_bounded_whoever_fails() {
         let damper = Damper::default();
         for number in 0..3 * SLOTS {
-            damper.admit(key(&number.to_string()), &who("first"), at(0));
+            damper.admit(key(&number.to_string()), &who("first"), true, at(0));
         }
         assert!(damper.slots.lock().unwrap().len() <= SLOTS + 1);
         let flushed = damper.flush(at(1000));

@@ -3,13 +3,16 @@
 //! Layer 1. The pipeline builds one [`Record`] per call and appends it to [`EVENTS`] in the
 //! batch that carries the call's effect (design §9); `cloudtrail` reads them back.
 
+mod budget;
 mod damper;
 mod error;
 mod history;
 mod identity;
 mod lookups;
 mod record;
+mod strangers;
 
+pub use budget::Budget;
 pub use damper::{Counted, Damped, Damper, DenialKey};
 pub use error::Error;
 pub use history::{
@@ -19,3 +22,4 @@ pub use history::{
 pub use identity::{SessionContext, UserIdentity};
 pub use lookups::{Lookups, PER_SECOND};
 pub use record::{Category, EventType, Record, Resource, TlsDetails, timestamp_text};
+pub use strangers::Strangers;

@@ -152,35 +152,56 @@ impl Record {
 
     /// Cuts what exceeds CloudTrail's field limits: 1 KB of user agent, names, error code and
     /// message; parameters and answers above 100 KB are replaced by a note of their size.
-    pub fn truncated(mut self) -> Self {
-        for text in [
-            &mut self.user_agent,
-            &mut self.event_name,
-            &mut self.event_source,
+    pub fn truncated(self) -> Self {
+        let mut record = self.cut(MOST_TEXT, MOST_TEXT);
+        for value in [
+            &mut record.request_parameters,
+            &mut record.response_elements,
         ] {
-            cut(text);
-        }
-        if let Some(key) = &mut self.user_identity.access_key_id {
-            cut(key);
-        }
-        for text in [&mut self.error_code, &mut self.error_message]
-            .into_iter()
-            .flatten()
-        {
-            cut(text);
-        }
-        for value in [&mut self.request_parameters, &mut self.response_elements] {
             let size = value.to_string().len();
             if size > 100 * 1024 {
                 *value = serde_json::json!({ "omitted": true, "originalSize": size });
             }
         }
+        record
+    }
+
+    /// Cuts what a stranger can have put into a record: 200 bytes of the error's message, which
+    /// is longer than any of AWS's beginnings of one, and 100 of everything else.
+    pub fn of_stranger(self) -> Self {
+        let mut record = self.cut(100, 200);
+        let tls = record.tls_details.as_mut();
+        if let Some(host) = tls.and_then(|tls| tls.client_provided_host_header.as_mut()) {
+            cut(host, 100);
+        }
+        record
+    }
+
+    /// Cuts the error's message at `message` bytes, and what else callers choose at `text`.
+    fn cut(mut self, text: usize, message: usize) -> Self {
+        for chosen in [
+            &mut self.user_agent,
+            &mut self.event_name,
+            &mut self.event_source,
+        ] {
+            cut(chosen, text);
+        }
+        let (key, code) = (&mut self.user_identity.access_key_id, &mut self.error_code);
+        for chosen in [key, code].into_iter().flatten() {
+            cut(chosen, text);
+        }
+        if let Some(error) = &mut self.error_message {
+            cut(error, message);
+        }
         self
     }
 }
 
-fn cut(text: &mut String) {
-    let mut end = text.len().min(1024);
+/// The most bytes of a text that callers choose.
+const MOST_TEXT: usize = 1024;
+
+fn cut(text: &mut String, most: usize) {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -231,6 +252,24 @@ mod tests {
             (1024, 1024)
         );
         assert_eq!(record.request_parameters["omitted"], Value::Bool(true));
+    }
+
+    #[test]
+    fn a_record_of_a_stranger_is_short_whatever_was_sent() {
+        let long = "ä".repeat(5_000);
+        let mut record = Record::new(UserIdentity::unknown(Some(&long)), Timestamp::EPOCH);
+        for text in [&mut record.user_agent, &mut record.event_name] {
+            text.clone_from(&long);
+        }
+        record.error_code = Some(long.clone());
+        record.error_message = Some(long.clone());
+        record.tls_details = Some(TlsDetails {
+            tls_version: None,
+            cipher_suite: None,
+            client_provided_host_header: Some(long),
+        });
+        let size = serde_json::to_vec(&record.of_stranger()).unwrap().len();
+        assert!(size < 1_500, "{size}");
     }
 
     #[test]

@@ -332,10 +332,10 @@ impl Place {
 }
 
 impl pipeline::sources::RequestQuotas for RequestQuotas {
-    fn admit(&self, ctx: &Ctx, operation: &str, needs: &Needs) -> Result<(), Failure> {
+    fn admit(&self, ctx: &Ctx, operation: &str, needs: &Needs) -> Result<bool, Failure> {
         // A service that acts for itself belongs to no account.
         let Some(account) = ctx.account() else {
-            return Ok(());
+            return Ok(false);
         };
         let places = self.places(account, ctx.region());
         let now = nanos(ctx.monotonic().0);
@@ -361,7 +361,7 @@ impl pipeline::sources::RequestQuotas for RequestQuotas {
                 return Err(Failure::of(Error::OverQuota));
             }
         }
-        Ok(())
+        Ok(counted.is_some())
     }
 
     fn exceeded(&self) -> Failure {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use audit::{Damper, TlsDetails};
+use audit::{Damper, Strangers, TlsDetails};
 use store::{Batch, Revision, Store, View};
 use types::{
     AccessKeyId, AccountId, Arn, Clock, Entropy, Monotonic, Principal, Region, RequestId, Service,
@@ -81,7 +81,7 @@ pub struct Services {
     /// Damps denials of authenticated callers.
     pub(crate) damper: Damper,
     /// Damps what nobody was authenticated for; kept apart so that a flood hides no caller.
-    pub(crate) strangers: Damper,
+    pub(crate) strangers: Strangers,
     /// Bounds the lines of the log about what callers were refused.
     pub(crate) lines: Lines,
     /// The same of what went wrong here; kept apart so that no caller's denials hide it.
@@ -116,7 +116,7 @@ impl ServicesBuilder {
             entropy: self.entropy,
             sources: self.sources,
             damper: Damper::default(),
-            strangers: Damper::of_strangers(),
+            strangers: Strangers::default(),
             lines: Lines::default(),
             errors: Lines::default(),
             repeated: Repeated::default(),

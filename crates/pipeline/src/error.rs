@@ -101,6 +101,14 @@ impl Failure {
         }
     }
 
+    /// The failure of a call whose account has written all it may in a day.
+    pub(crate) fn over_budget() -> Self {
+        Self {
+            message: "Rate exceeded: the account has written as much as it may in a day".to_owned(),
+            ..Self::throttled()
+        }
+    }
+
     /// The failure of a call whose every attempt lost to others that changed the same, with the
     /// code that AWS's model has for that: `ConcurrentModification` (IAM) or
     /// `ConcurrentModificationException` (Organizations) where the operation declares it, and
@@ -157,7 +165,10 @@ impl From<CommitError> for Failure {
                 ("InternalFailure", "the outcome of the request is unknown")
             }
             CommitError::Damaged { .. } => ("InternalFailure", "stored data is damaged"),
-            CommitError::TooLarge => ("ValidationException", "the request is too large"),
+            CommitError::TooLarge => (
+                "ValidationException",
+                "the request changes more than can be committed at once",
+            ),
         };
         let kind = match error.kind() {
             // Every attempt lost: for the caller the service was too busy.

@@ -99,7 +99,7 @@ async fn finish<O: Operation>(
     if depends || !batch.metadata().is_empty() || !batch.cells().is_empty() {
         batch.require_all(ctx.view().reads());
     }
-    match ctx.services().store.commit(batch).await {
+    match ctx.commit(batch).await {
         Ok(committed) if insists && committed.cells.contains(&CellOutcome::Kept) => {
             Finished::Again(Box::new((ctx, input)))
         }
@@ -142,7 +142,7 @@ async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failur
     if let Err(unrecorded) = record::failure::<O>(ctx, detail, &granted, failure, &mut batch) {
         error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
     } else if !batch.is_empty()
-        && let Err(failed) = ctx.services().store.commit(batch).await
+        && let Err(failed) = ctx.commit(batch).await
     {
         ctx.log_uncommitted(O::NAME, &failed);
     }
@@ -195,6 +195,9 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
                 if depends {
                     batch.tell_of_changes(recorded);
                 }
+                if O::only_takes_away(&input) {
+                    batch = batch.revoking();
+                }
                 (reply.output, batch)
             })
         }
@@ -227,10 +230,10 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
 }
 
 /// The lane of the records of failed calls, which take nothing of what is reserved for changes.
-/// Strangers whom a provider vouches for can make any number of them: theirs go with the data.
+/// Strangers whom a provider vouches for can make any number of them: theirs are refused first.
 fn lane_of_failures(principal: &Principal) -> Lane {
     match principal {
-        Principal::WebIdentity(_) => Lane::Data,
+        Principal::WebIdentity(_) => Lane::Strangers,
         Principal::Root { .. }
         | Principal::User { .. }
         | Principal::AssumedRole { .. }
@@ -289,7 +292,7 @@ async fn decide_and_handle<O: Operation>(
             warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
         }
     }
-    count_request::<O>(ctx, &needs)?;
+    count_request::<O>(ctx, &needs, &input)?;
     if !O::KIND.is_data() {
         authorization.needs = needs.without_withheld(&authorization.conditional);
     }
@@ -300,23 +303,34 @@ async fn decide_and_handle<O: Operation>(
     CatchPanic(handle).await?.map_err(Failure::of)
 }
 
-/// Takes the call from the quotas of its service, or from what its caller may make of services
-/// without. Those that are denied are not counted here: who may nothing cannot use up what others
-/// of the account need ([`check_denials`]).
-fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs) -> Result<(), Failure> {
+/// Takes the call from the quotas of its service, or, if none of them counts it, from what its
+/// caller and its account may make of such calls. Those that are denied are not counted here: who may
+/// nothing cannot use up what others of the account need ([`check_denials`]).
+fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs, input: &O::Input) -> Result<(), Failure> {
     if ctx.is_repeated() {
         return Ok(());
     }
     let sources = &ctx.services().sources;
-    let admitted = match sources.quotas_of(O::SERVICE) {
-        Some(quotas) => quotas.admit(ctx, O::NAME, needs),
-        None if O::KIND.is_data() || is_of_a_service(ctx) => return Ok(()),
-        None => {
-            let principal = ctx.caller().principal.standing_name();
-            let admitted = sources.pace.admit(principal, ctx.monotonic());
-            admitted.then_some(()).ok_or_else(Failure::throttled)
+    let quotas = sources.quotas_of(O::SERVICE);
+    let counted = quotas.map_or(Ok(false), |quotas| quotas.admit(ctx, O::NAME, needs));
+    let admitted = counted.and_then(|counted| {
+        if O::KIND.is_data() || is_of_a_service(ctx) {
+            return Ok(());
         }
-    };
+        let principal = ctx.caller().principal.standing_name();
+        let (account, now) = (ctx.home(), ctx.monotonic());
+        if !counted && !sources.pace.admit(&principal, account, now) {
+            return Err(Failure::throttled());
+        }
+        let Some(account) = account else {
+            return Ok(());
+        };
+        let written = &sources.written;
+        let has_room = written.has_room(account, may_write::<O>(), now)
+            || O::only_takes_away(input)
+                && written.revocations.admit(&principal, Some(account), now);
+        has_room.then_some(()).ok_or_else(Failure::over_budget)
+    });
     admitted.inspect_err(|_| count_throttled::<O>())
 }
 
@@ -353,7 +367,7 @@ fn count_against<O: Operation>(ctx: &Ctx) {
     }
     let principal = ctx.caller().principal.standing_name();
     // Beyond the rate the next call is not decided.
-    let _within = sources.denials.admit(principal, ctx.monotonic());
+    let _within = (sources.denials).admit(&principal, None, ctx.monotonic());
 }
 
 /// Whether a service makes the call, of its own accord or on the way: the caller was counted.
@@ -492,7 +506,7 @@ mod tests {
 
     #[test]
     fn failures_take_nothing_of_what_is_reserved_for_changes() {
-        assert_eq!(lane_of_failures(&web_identity()), Lane::Data);
+        assert_eq!(lane_of_failures(&web_identity()), Lane::Strangers);
         assert_eq!(lane_of_failures(&root()), Lane::Events);
     }
 }

@@ -29,6 +29,7 @@ mod settled;
 pub mod sources;
 mod told;
 mod unbroken;
+mod written;
 
 pub use bound_policy::{BoundPolicy, StoredPolicy};
 pub use call::call;

@@ -124,7 +124,7 @@ pub async fn record_refused(
     if let Err(unrecorded) = made {
         error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
     } else if !batch.is_empty()
-        && let Err(failed) = ctx.services().store.commit(batch).await
+        && let Err(failed) = ctx.commit(batch).await
     {
         ctx.log_uncommitted(operation, &failed);
     }
@@ -193,8 +193,9 @@ fn refused(
             resource: resource.unwrap_or_default(),
             code: record.error_code.clone().unwrap_or_default(),
         };
-        let now = ctx.services().clock.monotonic();
-        let admitted = ctx.services().damper.admit(key, &record.user_identity, now);
+        let (services, now) = (ctx.services(), ctx.services().clock.monotonic());
+        let room = services.sources.written.has_room(account, false, now);
+        let admitted = services.damper.admit(key, &record.user_identity, room, now);
         let Damped::Record { suppressed } = admitted else {
             return Ok(());
         };

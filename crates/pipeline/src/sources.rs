@@ -17,9 +17,11 @@ use store::{Revision, Snapshot, View};
 use types::{AccountId, Arn, Principal, Service, UniqueId};
 
 use crate::pace::Pace;
+use crate::written::Written;
 use crate::{Ctx, Failure, Needs};
 
-pub use crate::pace::CALLS_PER_SECOND;
+pub use crate::pace::{ACCOUNT_FACTOR, CALLS_PER_SECOND};
+pub use crate::written::WriteBudgets;
 
 /// A policy document with the name that explanations use.
 #[derive(Debug, Clone)]
@@ -195,12 +197,13 @@ pub trait PrincipalDirectory: fmt::Debug + Send + Sync {
 
 /// Bounds how often each account calls the operations of one service.
 pub trait RequestQuotas: fmt::Debug + Send + Sync {
-    /// Takes a call from the quotas that it counts in. Asked once for each call that the
-    /// policies allow, before it is handled, and for those that services make on somebody's
+    /// Takes a call from the quotas that it counts in, and says whether there is one: what no
+    /// quota counts is bounded by [`Sources::calls_per_second`]. Asked once for each call that
+    /// the policies allow, before it is handled, and for those that services make on somebody's
     /// behalf.
     ///
     /// Fails with the service's own error beyond a quota.
-    fn admit(&self, ctx: &Ctx, operation: &str, needs: &Needs) -> Result<(), Failure>;
+    fn admit(&self, ctx: &Ctx, operation: &str, needs: &Needs) -> Result<bool, Failure>;
 
     /// The service's own error for calls beyond a quota.
     fn exceeded(&self) -> Failure;
@@ -236,15 +239,17 @@ pub struct Sources {
     pub(crate) organization: Arc<dyn OrganizationSource>,
     resources: Vec<(&'static str, Arc<dyn ResourceSource>)>,
     quotas: Vec<(Service, Arc<dyn RequestQuotas>)>,
-    /// Bounds the management calls of services without quotas.
+    /// Bounds the management calls that no quota counts.
     pub(crate) pace: Pace,
     /// Bounds the calls of services with quotas that are denied, which those do not count.
     pub(crate) denials: Pace,
+    /// Bounds what the calls of each account write.
+    pub(crate) written: Written,
 }
 
 impl Sources {
     /// Sources with the given identities and organization, and no resources yet. Each principal
-    /// may make [`CALLS_PER_SECOND`] of services without quotas.
+    /// may make [`CALLS_PER_SECOND`] that no quota counts.
     pub fn new(
         identities: Arc<dyn IdentitySource>,
         organization: Arc<dyn OrganizationSource>,
@@ -256,14 +261,22 @@ impl Sources {
             quotas: Vec::new(),
             pace: Pace::new(CALLS_PER_SECOND),
             denials: Pace::new(CALLS_PER_SECOND),
+            written: Written::new(WriteBudgets::default()),
         }
     }
 
-    /// Lets each principal make `per_second` management calls a second of services without
-    /// quotas, and be denied as many of those with quotas.
+    /// Lets each principal make `per_second` management calls a second that no quota counts, and
+    /// all principals of an account [`ACCOUNT_FACTOR`] times as many; and each principal be denied as
+    /// many of those that quotas count.
     pub fn calls_per_second(mut self, per_second: u32) -> Self {
         self.pace = Pace::new(per_second);
         self.denials = Pace::new(per_second);
+        self
+    }
+
+    /// Lets the calls of each account write so much in a day.
+    pub fn write_budgets(mut self, budgets: WriteBudgets) -> Self {
+        self.written = Written::new(budgets);
         self
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crypto::SystemEntropy;
 use crypto::lock::LockedKey32;
 use online::CachedStore;
-use pipeline::sources::{LinkedRoles, Principals, Sources};
+use pipeline::sources::{LinkedRoles, Principals, Sources, WriteBudgets};
 use pipeline::{KnownActions, Parts, Services, ServicesBuilder};
 use store::embedded::Options;
 use store::{CommitError, EmbeddedStore, OpenError, Store, View};
@@ -91,9 +91,13 @@ pub(crate) async fn deployment(
         .resources("s3", Arc::new(s3::Buckets))
         .resources("sagemaker", Arc::new(featurestore::FeatureGroups))
         .quotas(Service::Kms, quotas.clone())
-        // `GetKeyUsage` is there.
+        // `GetKeyUsage` is there; the others are paced.
         .quotas(Service::Strongroom, quotas)
-        .calls_per_second(config.limits.calls_per_second);
+        .calls_per_second(config.limits.calls_per_second)
+        .write_budgets(WriteBudgets {
+            metadata: config.limits.account_metadata_bytes,
+            log: config.limits.account_log_bytes,
+        });
     let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store.snapshot())?;

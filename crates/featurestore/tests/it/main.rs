@@ -18,6 +18,7 @@ mod maintenance;
 mod offline;
 mod offline_status;
 mod organization;
+mod paced;
 mod permissions;
 mod records;
 mod rekey;

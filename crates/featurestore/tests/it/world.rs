@@ -11,7 +11,7 @@ use audit::Record;
 use crypto::{Key32, SystemEntropy};
 use featurestore::{FeatureGroups, Runtime};
 use online::CachedStore;
-use pipeline::sources::{Principals, Sources};
+use pipeline::sources::{Principals, Sources, WriteBudgets};
 use pipeline::{Caller, Parts, Services, ServicesBuilder};
 use serde_json::{Value, json};
 use store::embedded::Options;
@@ -57,13 +57,42 @@ impl World {
         quotas: &BTreeMap<String, f64>,
     ) -> Self {
         let quotas = (!quotas.is_empty()).then(|| kms::RequestQuotas::new(quotas, 1).unwrap());
+        let bounds = Bounds {
+            quotas,
+            ..Bounds::default()
+        };
+        Self::bounded(options, bounds)
+    }
+
+    /// A deployment where each principal may make so many calls a second that no quota counts;
+    /// KMS has its usual quotas, as in the server.
+    pub(crate) fn paced(calls_per_second: u32) -> Self {
+        let quotas = kms::RequestQuotas::new(&BTreeMap::new(), 1).unwrap();
+        let bounds = Bounds {
+            quotas: Some(quotas),
+            calls_per_second,
+            ..Bounds::default()
+        };
+        Self::bounded(featurestore::Options::default(), bounds)
+    }
+
+    /// A deployment where each account may write so much in a day.
+    pub(crate) fn with_budgets(budgets: WriteBudgets) -> Self {
+        let bounds = Bounds {
+            budgets,
+            ..Bounds::default()
+        };
+        Self::bounded(featurestore::Options::default(), bounds)
+    }
+
+    fn bounded(options: featurestore::Options, bounds: Bounds) -> Self {
         let home = Home {
             directory: tempfile::tempdir().unwrap(),
             root: Key32::generate(&SystemEntropy),
         };
         let clock = Arc::new(ManualClock::new(Timestamp::new(NOW, 0)));
         let faults = Arc::new(Faults::default());
-        let starting = start(&home, clock.clone(), faults.clone(), options, quotas);
+        let starting = start(&home, clock.clone(), faults.clone(), options, bounds);
         let deployment = Deployment::start(clock.clone(), region(), operations(), starting);
         let mut batch = Batch::default();
         let (now, entropy) = (clock.now(), deployment.services.entropy());
@@ -93,7 +122,7 @@ impl World {
             deployment.clock.clone(),
             faults.clone(),
             options,
-            None,
+            Bounds::default(),
         );
         Self {
             deployment: deployment.restarted(starting),
@@ -221,12 +250,30 @@ impl Deref for World {
     }
 }
 
+/// What callers may do.
+struct Bounds {
+    quotas: Option<kms::RequestQuotas>,
+    calls_per_second: u32,
+    budgets: WriteBudgets,
+}
+
+impl Default for Bounds {
+    /// More than any test does in a second: the clock stands still.
+    fn default() -> Self {
+        Self {
+            quotas: None,
+            calls_per_second: 1_000_000,
+            budgets: WriteBudgets::default(),
+        }
+    }
+}
+
 async fn start(
     home: &Home,
     clock: Arc<ManualClock>,
     faults: Arc<Faults>,
     options: featurestore::Options,
-    quotas: Option<kms::RequestQuotas>,
+    bounds: Bounds,
 ) -> Arc<Services> {
     let entropy = Arc::new(SystemEntropy);
     let store = Arc::new(CachedStore::new(
@@ -261,10 +308,12 @@ async fn start(
     .resources("ram", Arc::new(ram::Shares))
     .resources("s3", Arc::new(s3::Buckets))
     .resources("sagemaker", Arc::new(FeatureGroups))
-    // The clock stands still.
-    .calls_per_second(1_000_000);
-    let sources = match quotas {
-        Some(quotas) => sources.quotas(Service::Kms, Arc::new(quotas)),
+    .calls_per_second(bounds.calls_per_second)
+    .write_budgets(bounds.budgets);
+    let sources = match bounds.quotas.map(Arc::new) {
+        Some(quotas) => sources
+            .quotas(Service::Kms, quotas.clone())
+            .quotas(Service::Strongroom, quotas),
         None => sources,
     };
     ServicesBuilder {

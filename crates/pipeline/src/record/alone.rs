@@ -2,7 +2,7 @@
 //! refusals that were only counted.
 
 use audit::{Counted, Damped, DenialKey, Record, UserIdentity};
-use store::{Batch, Lane};
+use store::{Batch, CommitError, Lane};
 use tracing::{error, warn};
 use types::{AccountId, Region, RequestId, Service};
 
@@ -17,7 +17,7 @@ const COUNTS: usize = 256;
 /// Records a request that was not authenticated, in the history of `recipient`: the owner of
 /// the access key that was presented, if there is one.
 ///
-/// Commits on its own; beyond the rate of the damper it only counts.
+/// Commits on its own; beyond what all strangers together may have recorded it only counts.
 pub async fn record_unauthenticated(
     services: &Services,
     recipient: AccountId,
@@ -39,9 +39,7 @@ pub async fn record_unauthenticated(
     };
     let now = services.clock.monotonic();
     let identity = UserIdentity::unknown(attempt.access_key_id);
-    // The counted ones may have presented other keys.
-    let unnamed = UserIdentity::unknown(None);
-    let Damped::Record { suppressed } = services.strangers.admit(key, &unnamed, now) else {
+    let Damped::Record { suppressed } = services.strangers.admit(key, now) else {
         return;
     };
     let at = services.clock.now();
@@ -60,7 +58,30 @@ pub async fn record_unauthenticated(
             suppressed.into(),
         );
     }
-    commit_alone(services, record, recipient, region).await;
+    let mut batch = batch_of_counts();
+    append_alone(
+        services,
+        &mut batch,
+        record.of_stranger(),
+        recipient,
+        region,
+    );
+    if let Err(failed) = commit_of_strangers(services, batch).await
+        && services.log_admits_error(String::new(), UNCOMMITTED)
+    {
+        error!(error = %failed, "audit record could not be committed");
+    }
+}
+
+/// Commits records and counts of strangers, and takes what they weigh from what strangers have.
+async fn commit_of_strangers(services: &Services, batch: Batch) -> Result<(), CommitError> {
+    let appends = batch.appends().iter();
+    let bytes: usize = appends.map(|append| append.payload.len()).sum();
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    services.store.commit(batch).await?;
+    services.strangers.wrote(bytes, services.clock.monotonic());
+    metrics::counter!("strongroom_strangers_written_bytes_total").increment(bytes);
+    Ok(())
 }
 
 /// What is known of a call that was not authenticated.
@@ -99,22 +120,34 @@ pub async fn flush_damped(services: &Services) {
         error!(left_out, "more calls failed");
     }
     let now = services.clock.monotonic();
+    let of_strangers = services.strangers.flush(now);
+    if !of_strangers.is_empty() {
+        let lost = of_strangers.len();
+        let batch = counts(services, of_strangers);
+        if let Err(failed) = commit_of_strangers(services, batch).await {
+            error!(error = %failed, lost, "counts of strangers could not be committed");
+        }
+    }
     let mut counted = services.damper.flush(now);
-    counted.extend(services.strangers.flush(now));
     // Few commits for many floods: whatever else the task has to do waits for them.
     while !counted.is_empty() {
         let rest = counted.split_off(counted.len().min(COUNTS));
-        let mut batch = batch_of_counts();
         let lost = counted.len() + rest.len();
-        for count in counted {
-            append_count(services, &mut batch, count);
-        }
+        let batch = counts(services, counted);
         if let Err(failed) = services.store.commit(batch).await {
             error!(error = %failed, lost, "counts of refused calls could not be committed");
             return;
         }
         counted = rest;
     }
+}
+
+fn counts(services: &Services, counted: Vec<Counted>) -> Batch {
+    let mut batch = batch_of_counts();
+    for count in counted {
+        append_count(services, &mut batch, count);
+    }
+    batch
 }
 
 fn append_count(services: &Services, batch: &mut Batch, counted: Counted) {
@@ -141,16 +174,6 @@ fn append_count(services: &Services, batch: &mut Batch, counted: Counted) {
     append_alone(services, batch, record, key.account, &key.region);
 }
 
-async fn commit_alone(services: &Services, record: Record, to: AccountId, region: &Region) {
-    let mut batch = batch_of_counts();
-    append_alone(services, &mut batch, record, to, region);
-    if let Err(failed) = services.store.commit(batch).await
-        && services.log_admits_error(String::new(), UNCOMMITTED)
-    {
-        error!(error = %failed, "audit record could not be committed");
-    }
-}
-
 fn append_alone(
     services: &Services,
     batch: &mut Batch,
@@ -168,7 +191,7 @@ fn append_alone(
     }
 }
 
-/// Refused first when the disk is short: the reserve is for changes.
+/// Refused first when the disk is short: the reserves are for data, and for changes.
 fn batch_of_counts() -> Batch {
-    Batch::new(Lane::Data)
+    Batch::new(Lane::Strangers)
 }

@@ -1,5 +1,6 @@
 //! Bounds on what clients may use.
 
+use pipeline::sources::WriteBudgets;
 use serde::Deserialize;
 
 /// Bounds on what clients may use.
@@ -24,6 +25,10 @@ pub struct Limits {
     pub cache_memory: Option<usize>,
     /// Management calls a second that each principal may make of services other than KMS.
     pub calls_per_second: u32,
+    /// Bytes of metadata, history included, that the calls of an account may write in a day.
+    pub account_metadata_bytes: u64,
+    /// Bytes of audit records that they may.
+    pub account_log_bytes: u64,
     /// Calls of `LookupEvents` a second, for each account and region.
     pub lookups_per_second: u32,
     /// Seconds for which data keys are kept unwrapped whose KMS keys are held outside.
@@ -56,6 +61,8 @@ impl Default for Limits {
             response_memory: 256 << 20,
             cache_memory: None,
             calls_per_second: pipeline::sources::CALLS_PER_SECOND,
+            account_metadata_bytes: WriteBudgets::default().metadata,
+            account_log_bytes: WriteBudgets::default().log,
             lookups_per_second: cloudtrail::PER_SECOND,
             outside_key_seconds: 10,
             data_key_days: 90,
@@ -88,6 +95,11 @@ impl Limits {
         within("cache_memory", cache, 0, 1 << 40)?;
         let calls = usize::try_from(self.calls_per_second).unwrap_or(usize::MAX);
         within("calls_per_second", calls, 1, 1_000_000)?;
+        let bytes = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let metadata = bytes(self.account_metadata_bytes);
+        within("account_metadata_bytes", metadata, 1 << 20, 1 << 50)?;
+        let log = bytes(self.account_log_bytes);
+        within("account_log_bytes", log, 1 << 20, 1 << 50)?;
         let lookups = usize::try_from(self.lookups_per_second).unwrap_or(usize::MAX);
         within("lookups_per_second", lookups, 1, 1000)?;
         let calls = usize::try_from(self.unsigned_calls).unwrap_or(usize::MAX);

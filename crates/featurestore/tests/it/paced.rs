@@ -1,0 +1,163 @@
+//! How many calls a principal and an account may make that no quota counts, and how much an account
+//! may write.
+
+use pipeline::Caller;
+use pipeline::sources::WriteBudgets;
+use serde_json::{Value, json};
+
+use crate::world::{World, check_refused};
+
+const RATE: u32 = 20;
+
+/// How many of 60 calls are not refused as too many.
+fn admitted(world: &World, caller: &Caller, operation: &str, input: &Value) -> usize {
+    let calls = (0..60).map(|_| world.call_as(caller, operation, input.clone()));
+    let admitted = calls.filter(|outcome| {
+        let code = outcome.as_ref().err().map(|refused| refused.code.as_str());
+        code != Some("ThrottlingException")
+    });
+    admitted.count()
+}
+
+fn user(world: &World, name: &str) -> Caller {
+    let all = json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }]);
+    let user = world.user(name, &all);
+    world.wait(1);
+    user
+}
+
+fn check(operation: &str, input: &Value) {
+    let world = World::paced(RATE);
+    let alice = user(&world, "Alice");
+    assert_eq!(
+        admitted(&world, &alice, operation, input),
+        20,
+        "{operation}"
+    );
+    world.wait(1);
+    assert_eq!(
+        admitted(&world, &alice, operation, input),
+        20,
+        "{operation}"
+    );
+}
+
+#[test]
+fn what_our_own_service_does_is_bounded_though_it_has_quotas() {
+    let bucket = json!({ "Bucket": "features" });
+    let policy = json!({ "Bucket": "features", "Policy": "{}" });
+    check("CreateBucket", &bucket);
+    check("PutBucketPolicy", &policy);
+    check("GetBucketPolicy", &bucket);
+    check("ListBuckets", &json!({}));
+    check("DiagnoseFeatureGroups", &json!({}));
+    check(
+        "DescribeFeatureGroupKeys",
+        &json!({ "FeatureGroupName": "g" }),
+    );
+}
+
+#[test]
+fn what_a_quota_counts_is_not_counted_twice() {
+    let world = World::paced(RATE);
+    let alice = user(&world, "Alice");
+    assert_eq!(admitted(&world, &alice, "ListKeys", &json!({})), 60);
+}
+
+#[test]
+fn an_account_makes_no_more_calls_than_ten_principals() {
+    let world = World::paced(RATE);
+    let users: Vec<Caller> = (0..12)
+        .map(|number| user(&world, &format!("u{number}")))
+        .collect();
+    let calls = |caller: &Caller| admitted(&world, caller, "ListFeatureGroups", &json!({}));
+    let made: Vec<usize> = users.iter().map(calls).collect();
+    assert_eq!(made[..10], [20; 10]);
+    assert_eq!(made[10..], [0; 2]);
+    let other = world.other_account("444455556666");
+    assert_eq!(
+        admitted(&world, &other, "ListFeatureGroups", &json!({})),
+        20
+    );
+}
+
+fn code(world: &World, caller: &Caller, operation: &str, input: Value) -> Option<String> {
+    let outcome = world.call_as(caller, operation, input);
+    outcome.err().map(|refused| refused.code)
+}
+
+/// A deployment whose first account has written as much as it may, and a user of it with a policy.
+fn written(budgets: WriteBudgets) -> (World, Caller) {
+    let world = World::with_budgets(budgets);
+    let alice = user(&world, "Alice");
+    let tags = |number: usize| {
+        let tag = json!({ "Key": "k", "Value": format!("{number:0>250}") });
+        world.call("TagUser", json!({ "UserName": "Alice", "Tags": [tag] }))
+    };
+    let refused = (0..10_000).find_map(|number| tags(number).err());
+    let refused = refused.expect("some call is beyond the budget");
+    check_refused(
+        Err(refused),
+        "ThrottlingException",
+        "as much as it may in a day",
+    );
+    (world, alice)
+}
+
+#[test]
+fn an_account_that_has_changed_all_it_may_can_still_take_rights_away_and_read() {
+    let (world, alice) = written(WriteBudgets {
+        metadata: 100_000,
+        ..WriteBudgets::default()
+    });
+    let made = json!({ "UserName": "Bob" });
+    let throttled = Some("ThrottlingException".to_owned());
+    assert_eq!(code(&world, &alice, "CreateUser", made.clone()), throttled);
+    assert_eq!(code(&world, &alice, "ListUsers", json!({})), None);
+    // Another account has its own.
+    let other = world.other_account("444455556666");
+    assert_eq!(code(&world, &other, "CreateUser", made.clone()), None);
+    let policy = json!({ "UserName": "Alice", "PolicyName": "inline" });
+    world.ok("DeleteUserPolicy", policy);
+    assert_eq!(
+        code(&world, &alice, "ListUsers", json!({})).as_deref(),
+        Some("AccessDenied")
+    );
+    // A day later what was written is paid back.
+    world.wait(24 * 60 * 60);
+    world.ok("CreateUser", made);
+}
+
+#[test]
+fn what_takes_rights_away_is_slow_beyond_the_budget() {
+    let (world, alice) = written(WriteBudgets {
+        metadata: 100_000,
+        ..WriteBudgets::default()
+    });
+    let gone = json!({ "UserName": "Alice", "PolicyName": "none" });
+    let calls = (0..30).map(|_| code(&world, &alice, "DeleteUserPolicy", gone.clone()));
+    let missing = calls.filter(|code| code.as_deref() == Some("NoSuchEntity"));
+    assert_eq!(missing.count(), 10);
+}
+
+#[test]
+fn an_account_that_has_recorded_all_it_may_makes_no_calls_that_leave_records() {
+    let (world, alice) = written(WriteBudgets {
+        log: 100_000,
+        ..WriteBudgets::default()
+    });
+    let throttled = Some("ThrottlingException".to_owned());
+    assert_eq!(code(&world, &alice, "ListUsers", json!({})), throttled);
+    // Denials and what is throttled are counted only.
+    let before = world.records().len();
+    for _ in 0..100 {
+        assert_eq!(code(&world, &alice, "ListUsers", json!({})), throttled);
+    }
+    assert_eq!(world.records().len(), before);
+    world.wait(1);
+    world.block_on(pipeline::flush_damped(&world.services));
+    let counted = serde_json::to_value(&world.records()[0]).unwrap();
+    let additional = &counted["additionalEventData"];
+    assert_eq!(additional["principal"], "*");
+    assert!(additional["suppressedCount"].as_u64().unwrap() > 100);
+}
