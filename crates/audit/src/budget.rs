@@ -57,8 +57,8 @@ mod tests {
         budget.take(100, at(8));
         budget.take(100, at(8));
         assert!(!budget.has_room(at(8)));
-        assert!(!budget.has_room(Monotonic(Duration::from_mins(9 * 60 - 1))));
-        assert!(budget.has_room(at(9)));
+        assert!(!budget.has_room(Monotonic(Duration::from_mins(10 * 60 - 1))));
+        assert!(budget.has_room(at(10)));
     }
 
     #[test]
