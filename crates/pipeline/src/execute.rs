@@ -304,8 +304,8 @@ async fn decide_and_handle<O: Operation>(
 }
 
 /// Takes the call from the quotas of its service, or, if none of them counts it, from what its
-/// caller and its account may make of such calls. Those that are denied are not counted here: who may
-/// nothing cannot use up what others of the account need ([`check_denials`]).
+/// caller and its account may make of such calls. Those that are denied are not counted here: who
+/// may nothing cannot use up what others of the account need ([`check_denials`]).
 fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs, input: &O::Input) -> Result<(), Failure> {
     if ctx.is_repeated() {
         return Ok(());
