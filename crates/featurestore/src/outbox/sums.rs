@@ -330,8 +330,8 @@ mod tests {
         batch.put(&GROUPS, group.row(), group);
         run(store.commit(batch)).unwrap();
         let outbox = Outbox::open(&store, u64::MAX).unwrap();
-        assert_eq!(outbox.total().entries, 3);
-        assert_eq!(outbox.lock().bytes, outbox.total().bytes);
+        let total = outbox.total();
+        assert_eq!((total.entries, outbox.lock().bytes), (3, total.bytes));
     }
 
     #[test]
