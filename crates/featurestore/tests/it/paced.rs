@@ -50,7 +50,6 @@ fn what_our_own_service_does_is_bounded_though_it_has_quotas() {
     check("PutBucketPolicy", &policy);
     check("GetBucketPolicy", &bucket);
     check("ListBuckets", &json!({}));
-    check("DiagnoseFeatureGroups", &json!({}));
     check(
         "DescribeFeatureGroupKeys",
         &json!({ "FeatureGroupName": "g" }),
