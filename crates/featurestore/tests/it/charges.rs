@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, day, group_under, read, record, text};
+use crate::world::{World, day, group_under, read, text};
 
 /// Writes down what was counted, as the server does once a minute.
 fn keep(world: &World) {
