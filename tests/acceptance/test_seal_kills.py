@@ -16,8 +16,10 @@ from test_server import one_line, run
 
 ROUNDS = int(os.environ.get("STRONGROOM_SEAL_ROUNDS", "12"))
 SEED = os.environ.get("STRONGROOM_SEED") or str(random.SystemRandom().getrandbits(32))
-# What a change of the seal asks of the system, in this order: a kill before each leaves another state behind.
-CALLS = ("openat", "write", "fsync", "rename", None)
+# By what the seal's file is replaced, in this order: a kill before each leaves another state behind, and the last one
+# the new seal that nobody was told of. `None` kills at a random moment.
+CALLS = (("seal.json.new", "openat"), ("seal.json.new", "write"), ("seal.json.new", "fsync"),
+         ("seal.json.new", "rename"), ("", "fsync"), None)
 
 
 class Deployment:
@@ -79,18 +81,18 @@ class Deployment:
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
             pass
 
-    def killed(self, chance: random.Random, new) -> bool:
+    def killed(self, chance: random.Random, new, at) -> bool:
         """Kills the server while the change is made; says whether it had been acknowledged."""
-        at = chance.choice(CALLS)
         if at is None:
             slow = new is not None and new[0] == "passphrase" or self.current[0] == "passphrase"
-            pause = chance.random() * (3 if slow else 0.1)
+            pause = chance.random() * (4 if slow else 1)
             return self.changed(chance, new, lambda _change: time.sleep(pause))
-        # Right before it makes this call with the file of the new seal.
-        with traced(self.server, "-P", str(self.server.data / "seal.json.new"),
-                    "-e", "trace=openat,write,fsync,rename", "-e", f"inject={at}:signal=SIGKILL"):
+        # Right before it makes this call with this file, or with the directory.
+        path, call = at
+        with traced(self.server, "-P", str(self.server.data / path), "-e", "trace=openat,write,fsync,rename",
+                    "-e", f"inject={call}:signal=SIGKILL"):
             acknowledged = self.changed(chance, new, lambda change: change.join(timeout=60))
-        assert not acknowledged, "killed before it was done, and yet acknowledged"
+        assert not acknowledged, f"killed before {call}, and yet acknowledged"
         return False
 
     def changed(self, chance: random.Random, new, until) -> bool:
@@ -152,9 +154,11 @@ def test_nothing_is_lost_when_the_server_is_killed_while_its_seal_changes(tmp_pa
             kind = chance.choice((None, None, None, "key-file", "key-file", "key-file", "key-file", "passphrase"))
             new = deployment.secret(kind) if kind else None
             before = stored(deployment.server)
-            acknowledged = deployment.killed(chance, new)
+            at = CALLS[number % len(CALLS)]
+            acknowledged = deployment.killed(chance, new, at)
             changed = stored(deployment.server) != before
             assert changed or not acknowledged, (SEED, number)
+            assert at is None or changed == (at[0] == ""), (SEED, number, at)
             outcomes["after" if changed else "before"] += 1
             deployment.opened(new, acknowledged)
             deployment.check(chance, every=number == ROUNDS - 1)

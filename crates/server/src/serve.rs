@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use crypto::SystemEntropy;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -38,10 +39,15 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime failed")?;
     let ended = runtime.block_on(serve(&config));
-    // The store is closed. What still waits for a disk that does not answer, the place of a
-    // backup for example, does not keep the process.
-    runtime.shutdown_timeout(Duration::from_secs(config.limits.shutdown_seconds));
+    let patience = Duration::from_secs(config.limits.shutdown_seconds);
+    end(runtime, patience);
     ended
+}
+
+/// Ends the runtime once the store is closed. What still waits for a disk that does not answer, the
+/// place of a backup for example, does not keep the process.
+fn end(runtime: Runtime, patience: Duration) {
+    runtime.shutdown_timeout(patience);
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
@@ -358,6 +364,24 @@ mod tests {
         let rewrapped = SealConfig::KeyFile(key_file);
         drop(crate::seal::create(&data, &rewrapped, &SystemEntropy).unwrap());
         still_waits(&data, &unnamed).unwrap_err();
+    }
+
+    #[test]
+    fn a_backup_whose_place_hangs_does_not_keep_the_process() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let (answer, never) = std::sync::mpsc::channel::<()>();
+        let (began, begins) = std::sync::mpsc::channel();
+        runtime.spawn_blocking(move || {
+            began.send(()).unwrap();
+            never.recv()
+        });
+        begins.recv_timeout(Duration::from_secs(60)).unwrap();
+        // To drop the runtime would wait for ever.
+        end(runtime, Duration::from_millis(1));
+        drop(answer);
     }
 
     #[test]
