@@ -29,6 +29,8 @@ OPERATIONS = {
         Entries=[{"FeatureGroupName": group, "Record": RECORD}])),
 }
 
+READING = {"GetRecord", "BatchGetRecord", "ListRecords"}
+
 # Who owns the key of the group, and where the caller's kms:Decrypt comes from.
 WAYS = [("none", None)] + [(owner, way) for owner in ("own", "other") for way in ("policy", "iam", "grant")]
 
@@ -90,13 +92,17 @@ class Way:
             self.kms.revoke_grant(KeyId=self.key, GrantId=self.grant)
             self.grant = None
 
-    def outcome(self, call) -> str:
+    def outcome(self, call) -> tuple[str, str]:
+        """The code and the message of a refusal; of a success `ok`, and the value that was read."""
         try:
             answer = call(self.runtime, self.name)
         except botocore.exceptions.ClientError as refused:
-            return refused.response["Error"]["Code"]
+            said = refused.response
+            return said["Error"]["Code"], said["Error"].get("Message") or said.get("Message", "")
         errors = answer.get("Errors") or []
-        return errors[0]["ErrorCode"] if errors else "ok"
+        if errors:
+            return errors[0]["ErrorCode"], errors[0]["ErrorMessage"]
+        return "ok", json.dumps({name: answer.get(name) for name in ("Record", "Records", "RecordIdentifiers")})
 
 
 class Matrix:
@@ -151,7 +157,15 @@ def test_an_operation_is_allowed_with_every_right_and_refused_without_any_one(
     tried = matrix.way(owner, way)
     given = [f"sagemaker:{action}" for action in actions if action != missing]
     tried.set(given, key=missing != "kms:Decrypt")
-    assert tried.outcome(call) == ("ok" if missing is None else "AccessForbidden")
+    code, text = tried.outcome(call)
+    if missing is None:
+        assert code == "ok"
+        # What reads has read.
+        assert operation not in READING or '"a"' in text, text
+        return
+    action = missing if ":" in missing else f"sagemaker:{missing}"
+    resource = tried.key if missing == "kms:Decrypt" else f":feature-group/{tried.name.lower()}"
+    assert code == "AccessForbidden" and f"{action} on resource: " in text and resource in text, text
 
 
 @pytest.mark.parametrize("way", ["policy", "iam", "grant"])
@@ -159,7 +173,8 @@ def test_another_accounts_key_needs_the_callers_own_account_too(matrix, way):
     _, call = OPERATIONS["GetRecord"]
     tried = matrix.way("other", way)
     tried.set(["sagemaker:GetRecord"], key=True)
-    assert tried.outcome(call) == "ok"
+    assert tried.outcome(call)[0] == "ok"
     matrix.iam.put_user_policy(UserName=tried.name, PolicyName="p",
                                PolicyDocument=document(allow("sagemaker:GetRecord")))
-    assert tried.outcome(call) == "AccessForbidden"
+    code, text = tried.outcome(call)
+    assert code == "AccessForbidden" and f"kms:Decrypt on resource: {tried.key}" in text
