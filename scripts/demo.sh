@@ -26,7 +26,7 @@ for _ in $(seq 100); do
 done
 # shellcheck disable=SC1091
 source "$work/exports"
-.venv/bin/python demo/demo.py
+.venv/bin/python demo/demo.py "$binary"
 
 echo
 if [ "${KEEP:-}" = 1 ]; then
