@@ -139,6 +139,11 @@ class Assumed(Actor):
 
 
 @pytest.fixture(scope="module")
+def kms(server):
+    return server.client("kms")
+
+
+@pytest.fixture(scope="module")
 def sagemaker(server):
     return server.client("sagemaker")
 
