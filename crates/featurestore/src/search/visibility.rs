@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pipeline::KeySet;
 use shapes::sagemaker::VisibilityConditions;
+use types::fold_case;
 
 use crate::Error;
 use crate::records::GroupRecord;
@@ -27,7 +28,7 @@ impl Visibility {
         for condition in asked.unwrap_or_default() {
             let (key, value) = Self::pair(condition)?;
             if conditions
-                .insert(key.to_lowercase(), value.to_owned())
+                .insert(fold_case(key).into_owned(), value.to_owned())
                 .is_some()
             {
                 return Err(Error::validation(format!(
@@ -49,7 +50,7 @@ impl Visibility {
             Error::validation("the Key of a visibility condition must have the form Tags.<key>.")
         })?;
         // Policies could not tell this from the condition that they demand of another tag.
-        if key.to_lowercase().ends_with(&OPERATOR.to_lowercase()) {
+        if fold_case(key).ends_with(&*fold_case(OPERATOR)) {
             return Err(Error::validation(format!(
                 "the Key of a visibility condition must not end with {OPERATOR}."
             )));
@@ -72,8 +73,31 @@ impl Visibility {
     pub(crate) fn shows(&self, group: &GroupRecord) -> bool {
         self.0.is_empty()
             || group.tags.iter().all(|(key, value)| {
-                let wanted = self.0.get(&key.to_lowercase());
+                let wanted = self.0.get(&*fold_case(key));
                 wanted.is_none_or(|wanted| wanted == value)
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(keys: &[&str]) -> Result<Visibility, Error> {
+        let condition = |key: &&str| VisibilityConditions {
+            key: Some(format!("{TAGS}{key}")),
+            value: Some("v".to_owned()),
+        };
+        Visibility::of(Some(&keys.iter().map(condition).collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn keys_are_told_apart_as_policies_tell_them_apart() {
+        assert!(of(&["team", "Team"]).is_err());
+        assert!(of(&["\u{e9}quipe", "\u{c9}QUIPE"]).is_err());
+        // The Kelvin sign is no k.
+        let conditions = of(&["k", "\u{212a}"]).unwrap();
+        assert_eq!(conditions.0.len(), 2);
+        assert!(of(&["team/equalsIFexists"]).is_err());
     }
 }
