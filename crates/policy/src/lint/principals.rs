@@ -50,7 +50,7 @@ pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>) {
             report.warn(
                 at,
                 "wildcard-in-trust-policy",
-                "every principal of every account whose own policies allow it may assume this role",
+                "every principal of its account may assume this role, and of others whose own policies allow it",
             );
         } else {
             report.warn(
