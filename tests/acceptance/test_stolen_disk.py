@@ -12,7 +12,7 @@ import pytest
 from conftest import REGION, Server, binary, imported
 
 # Every one of these is in the running system, and unlike anything else.
-CANARIES = {name: f"canary-{name}-{secrets.token_hex(8)}" for name in (
+CANARIES = {name: f"canary-{name}-{secrets.token_hex(16)}" for name in (
     "identifier", "value", "soft-deleted", "overwritten", "feature", "group", "description", "tag", "user", "policy",
     "alias", "share")}
 
