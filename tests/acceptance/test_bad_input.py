@@ -74,6 +74,13 @@ def recorded(server, name: str, service: str) -> list[dict]:
     return [record for record in records if record["eventSource"] == f"{service}.amazonaws.com"]
 
 
+def test_a_service_that_does_not_exist_here_is_named(server, key):
+    answer = raw.exchange(server, raw.request(server, "kms", "ListKeys", b"{}", key, signed_as="dynamodb"))
+    assert (answer.status, answer.code()) == (400, "InvalidSignatureException")
+    assert answer.json()["message"] == ("Credential should be scoped to correct service. "
+                                        "The service `dynamodb` is not available in this deployment.")
+
+
 def test_the_signature_counts_before_the_operation_is_looked_for(server, key):
     forged = raw.exchange(server, raw.request(server, "kms", "InventedByAStranger", b"{}", key | {"SecretAccessKey": "x" * 40}))
     assert (forged.status, forged.code()) == (400, "InvalidSignatureException")

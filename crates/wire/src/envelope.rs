@@ -90,8 +90,8 @@ pub fn addressed(parts: &Parts) -> Option<(Service, &'static str)> {
 impl<'r> Envelope<'r> {
     /// Finds the service and, unless the body names it, the operation.
     ///
-    /// Fails with [`AuthError::Scope`] if the scope's service does not exist or is not the
-    /// one that the request addresses. That there is no such operation is not said here but by
+    /// Fails with [`AuthError::NoService`] if the scope's service is not here, and with
+    /// [`AuthError::Scope`] if it is not the one that the request addresses. That there is no such operation is not said here but by
     /// [`Self::call`], so that it is told, and recorded, only once the caller is known.
     pub fn from_request(parts: &'r Parts, scope: &Scope<'_>) -> Result<Self, Error> {
         let target = single_text(parts, &TARGET)?;
@@ -105,7 +105,7 @@ impl<'r> Envelope<'r> {
             ("cloudtrail", _) => Service::CloudTrail,
             ("ram", _) => Service::Ram,
             ("strongroom", _) => Service::Strongroom,
-            _ => return Err(AuthError::wrong_service().into()),
+            (elsewhere, _) => return Err(AuthError::no_service(elsewhere).into()),
         };
         let protocol = service_model(service).map_or(Protocol::Json, |model| model.protocol);
         let target = match (protocol, service_model(service), target) {

@@ -46,6 +46,9 @@ pub enum AuthError {
     /// The credential scope does not fit the request.
     #[error("{0}")]
     Scope(&'static str),
+    /// The credential scope names a service that is not here; AWS may have it.
+    #[error("{} The service `{}` is not available in this deployment.", BAD_SERVICE, .0)]
+    NoService(String),
     /// The day of the credential scope is not the day of the request's date.
     #[error(
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."
@@ -132,6 +135,11 @@ impl AuthError {
         Self::Scope(BAD_SERVICE)
     }
 
+    /// The refusal of a scope whose service, a label of at most 64 characters, is not here.
+    pub(crate) fn no_service(name: &str) -> Self {
+        Self::NoService(name.to_owned())
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Missing => Class::Missing,
@@ -140,6 +148,7 @@ impl AuthError {
             | Self::UnsignedHeader(_)
             | Self::SignedHeaderMissing
             | Self::Scope(_)
+            | Self::NoService(_)
             | Self::ScopeDate
             | Self::Expired { .. }
             | Self::NotYetCurrent { .. }
