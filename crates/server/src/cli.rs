@@ -114,7 +114,9 @@ pub enum Command {
         strongroom explain --at request --json 4f9c4c5e-6f0e-4b6e-9d34-6d0c2a3f8a11"
     )]
     Explain(ExplainArgs),
-    /// Report how often KMS keys were used in a month, by whom and for what, and what that costs.
+    /// Report how KMS keys were used in a month, and what that costs.
+    ///
+    /// Says how often, by whom and for what.
     ///
     /// A signed call of the running server; needs `strongroom:GetKeyUsage`. Costs are by the
     /// prices in the server's configuration.
@@ -122,9 +124,10 @@ pub enum Command {
         after_help = "EXAMPLES:\n  strongroom usage\n  strongroom usage --month 2026-11 --json"
     )]
     Usage(UsageArgs),
-    /// Look at the feature groups under customers' keys and those with an offline store, and say
-    /// what helps where something is wrong: a grant that was revoked, a key that cannot be used, a
-    /// bucket that cannot be written.
+    /// Say which feature groups are not in order, and what helps.
+    ///
+    /// Looks at those under customers' keys and those with an offline store: a grant may have been
+    /// revoked, a key or a bucket may not be usable any more.
     ///
     /// Asks a running server, signed with the credentials of the environment or with those
     /// that the server wrote into its data directory.
@@ -134,8 +137,9 @@ pub enum Command {
         EXAMPLE:\n  strongroom doctor --data ./data"
     )]
     Doctor(DoctorArgs),
-    /// Move a feature group to another KMS key while it is read and written, or see how far that
-    /// has come.
+    /// Move a feature group to another KMS key.
+    ///
+    /// It is read and written meanwhile; `--status` says how far that has come.
     ///
     /// Asks a running server, signed with the credentials of the environment or with those
     /// that the server wrote into its data directory. Needs `strongroom:RekeyFeatureGroup`, on the

@@ -29,10 +29,10 @@ pub enum SealCommand {
         after_help = "EXAMPLE:\n  strongroom seal rotate-root --data ./data --key-file ./data.key"
     )]
     RotateRoot(RotateRootArgs),
-    /// Put the root key of a data directory that is not served under the seal that another
-    /// configuration names: a key file, a passphrase, a KMS elsewhere or a PKCS#11 token.
+    /// Put the root key of a data directory that is not served under another seal.
     ///
-    /// Needs the directory's lock, and its seal as the flags or --config name it. The audit log
+    /// Another configuration names it: a key file, a passphrase, a KMS elsewhere or a PKCS#11
+    /// token. Needs the directory's lock, and its seal as the flags or --config name it. The audit log
     /// tells of it.
     #[command(after_help = "EXAMPLE:\n  \
         strongroom seal move --data ./data --key-file ./data.key --to ./with-kms.toml")]
