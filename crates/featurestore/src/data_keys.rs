@@ -497,7 +497,7 @@ mod tests {
         };
         let key = IndexKey::new(&Key32::generate(&SystemEntropy));
         let entry = Entry {
-            until: Monotonic(Duration::from_secs(300)),
+            until: Monotonic(Duration::from_mins(5)),
             shared: true,
             kms_key: None,
             key: Unwrapped::Index(Arc::new(key)),
@@ -507,7 +507,7 @@ mod tests {
 
     #[test]
     fn keys_of_a_deleted_group_are_forgotten_those_that_come_late_too() {
-        let keys = DataKeys::new(Duration::from_secs(300), Duration::from_secs(10));
+        let keys = DataKeys::new(Duration::from_mins(5), Duration::from_secs(10));
         let snapshot = store::SnapshotBuilder::new(&crate::tables()).build(Revision::default());
         let at = |seconds| Monotonic(Duration::from_secs(seconds));
         keep(&keys, 1);

@@ -83,7 +83,7 @@ impl Operation for ListResourceCatalogs {
         let last = page.last().filter(|_| more);
         Ok(Reply::read(ListResourceCatalogsResponse {
             next_token: last.map(|place| asked.token(place)).transpose()?,
-            resource_catalogs: Some(page.into_iter().map(shape).collect()),
+            resource_catalogs: Some(page.iter().map(shape).collect()),
         }))
     }
 
@@ -137,7 +137,7 @@ fn passes(input: &ListResourceCatalogsRequest, place: &Place) -> bool {
         && (input.creation_time_before).is_none_or(|before| place.created < before)
 }
 
-fn shape(place: Place) -> ResourceCatalog {
+fn shape(place: &Place) -> ResourceCatalog {
     ResourceCatalog {
         resource_catalog_name: place.name().to_owned(),
         description: "All feature groups of the account in the region".to_owned(),

@@ -186,7 +186,7 @@ impl<'a> Group<'a> {
             outcomes: Vec::new(),
         };
         for (write, encoded) in metadata.iter().zip(encoded) {
-            self.stage_row(revision, write, encoded, &mut staged)?;
+            self.stage_row(revision, write, encoded.as_ref(), &mut staged)?;
         }
         if !metadata.is_empty() {
             staged.snapshot = Some(self.snapshot.with(revision, &metadata));
@@ -209,7 +209,7 @@ impl<'a> Group<'a> {
         &self,
         revision: Revision,
         write: &MetadataWrite,
-        encoded: Option<Zeroizing<Vec<u8>>>,
+        encoded: Option<&Zeroizing<Vec<u8>>>,
         staged: &mut Staged,
     ) -> Result<(), CommitError> {
         let table = write.table;
@@ -221,7 +221,7 @@ impl<'a> Group<'a> {
             return Ok(());
         }
         let row_key = self.sealer.row_key(table.name(), &write.key);
-        let value = encoded.as_ref().map(|record| {
+        let value = encoded.map(|record| {
             UserValue::from(self.sealer.seal_row(
                 table.name(),
                 &row_key,
@@ -241,9 +241,7 @@ impl<'a> Group<'a> {
             let version = Version {
                 at: self.now,
                 previous: old.unwrap_or(0),
-                record: encoded
-                    .as_ref()
-                    .map(|record| (&write.key, record.as_slice())),
+                record: encoded.map(|record| (&write.key, record.as_slice())),
             };
             let key = version_key(&row_key, revision);
             let value = self.sealer.seal_version(table.name(), &key, &version);
