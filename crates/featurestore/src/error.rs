@@ -125,11 +125,11 @@ pub enum Error {
     NoAccount,
     /// Too much waits for the offline stores.
     #[error(
-        "the offline stores cannot be written: {bytes} bytes wait for them, and there is no room \
-         for more"
+        "the offline stores cannot be written: {bytes} bytes of the account wait for them, and \
+         there is no room for more"
     )]
     OutboxFull {
-        /// What waits.
+        /// What waits of the account.
         bytes: u64,
     },
     /// The online store failed.

@@ -11,7 +11,7 @@
 
 mod sums;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,8 +20,8 @@ use online::{CellKey, SealedCell};
 use pipeline::{Ctx, OwnWork};
 use serde::{Deserialize, Serialize};
 use store::{Batch, Key, Log, LogAppend, LogCursor, LogEntry, Record, Snapshot, Store};
-use tracing::{error, info};
-use types::Timestamp;
+use tracing::{error, info, warn};
+use types::{AccountId, Timestamp};
 
 use crate::Error;
 use crate::records::{DRAINS, GROUPS, GroupRecord};
@@ -128,7 +128,7 @@ impl Entry {
 /// What waits for the offline stores, and how much may.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    budget: u64,
+    budget: Budget,
     /// The first segment that is appended to.
     ///
     /// INVARIANT: what a sum was made of changes no more. Clocks are set back; what is called for in
@@ -139,10 +139,25 @@ pub(crate) struct Outbox {
     under_way: Mutex<Option<sums::Sum>>,
 }
 
+/// How many bytes may wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// Of all groups together.
+    pub(crate) all: u64,
+    /// Of the groups of one account: so that one cannot take the room of all others.
+    pub(crate) account: u64,
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// What waits and what is about to, in bytes.
     bytes: u64,
+    /// The same of each account.
+    accounts: HashMap<AccountId, u64>,
+    /// Whose each stream is.
+    owners: HashMap<u32, AccountId>,
+    /// The accounts of which a call was refused: said once of each.
+    full_accounts: HashSet<AccountId>,
     /// What waits for all groups together.
     total: Amount,
     /// What waits, by stream and segment.
@@ -154,11 +169,12 @@ struct State {
 }
 
 impl Outbox {
-    /// Counts what waits in `store`, of which there may be `budget` bytes.
-    pub(crate) fn open(store: &dyn Store, budget: u64) -> Result<Self, store::Error> {
+    /// Counts what waits in `store`, of which there may be so much.
+    pub(crate) fn open(store: &dyn Store, budget: Budget) -> Result<Self, store::Error> {
         let snapshot = store.snapshot();
         let (mut state, mut first_open) = (State::default(), 0);
-        for stream in streams(&snapshot) {
+        for (stream, account) in streams(&snapshot) {
+            state.owners.insert(stream, account);
             for (segment, sum) in sums::of_stream(&snapshot, stream) {
                 state.wait(stream, segment, sum);
                 state.unsummed.remove(&(segment, stream));
@@ -177,6 +193,13 @@ impl Outbox {
                     state.wait(stream, entry.cursor.segment, Amount::of(entry));
                 }
             }
+        }
+        let waiting = state.waiting.iter().map(|(stream, segments)| {
+            let bytes = segments.values().map(|amount| amount.bytes).sum();
+            (*stream, bytes)
+        });
+        for (stream, bytes) in waiting.collect::<Vec<(u32, u64)>>() {
+            state.takes(stream, bytes);
         }
         state.bytes = state.total.bytes;
         Ok(Self {
@@ -198,7 +221,7 @@ impl Outbox {
         (called, payload): (Timestamp, Vec<u8>),
         with_cell: bool,
     ) -> Result<(), Error> {
-        self.check(size_of(&payload))?;
+        self.check(group, size_of(&payload))?;
         let append = LogAppend {
             log: &OUTBOX,
             segment: segment_of(called).max(self.first_open.load(Ordering::Relaxed)),
@@ -213,29 +236,22 @@ impl Outbox {
         Ok(())
     }
 
-    fn check(&self, bytes: u64) -> Result<(), Error> {
+    fn check(&self, group: &GroupRecord, bytes: u64) -> Result<(), Error> {
         let mut state = self.lock();
-        let waiting = state.bytes;
-        let full = waiting.saturating_add(bytes) > self.budget;
-        let was_full = std::mem::replace(&mut state.full, full);
+        state.owners.insert(stream_of(group.number)?, group.account);
+        let own = state.accounts.get(&group.account).copied();
+        let (all, own) = (state.bytes, own.unwrap_or_default());
+        let all_full = all.saturating_add(bytes) > self.budget.all;
+        let own_full = own.saturating_add(bytes) > self.budget.account;
+        state.tell(
+            &self.budget,
+            (all, all_full),
+            (group.account, own, own_full),
+        );
         drop(state);
-        if full {
+        if all_full || own_full {
             metrics::counter!("strongroom_outbox_refused_total").increment(1);
-        }
-        match (was_full, full) {
-            (false, true) => error!(
-                waiting,
-                budget = self.budget,
-                "the outbox of the offline stores is full: writes to them are refused"
-            ),
-            (true, false) => info!(
-                waiting,
-                "the outbox of the offline stores takes writes again"
-            ),
-            (true, true) | (false, false) => {}
-        }
-        if full {
-            return Err(Error::OutboxFull { bytes: waiting });
+            return Err(Error::OutboxFull { bytes: own });
         }
         Ok(())
     }
@@ -264,7 +280,12 @@ impl Outbox {
             return None;
         }
         let bytes = entries.iter().map(|(_, _, amount)| amount.bytes).sum();
-        self.lock().bytes += bytes;
+        let mut state = self.lock();
+        state.bytes = state.bytes.saturating_add(bytes);
+        for (stream, _, amount) in &entries {
+            state.takes(*stream, amount.bytes);
+        }
+        drop(state);
         Some(Admission {
             outbox: Arc::clone(self),
             entries,
@@ -302,6 +323,55 @@ impl Outbox {
 }
 
 impl State {
+    /// Logs that the outbox, or an account's part of it, is full: once, until a tenth is free
+    /// again, so that neither small writes that still fit nor large ones fill the log.
+    fn tell(
+        &mut self,
+        budget: &Budget,
+        (all, all_full): (u64, bool),
+        (account, own, own_full): (AccountId, u64, bool),
+    ) {
+        let roomy = |waiting: u64, budget: u64| waiting <= budget - budget / 10;
+        if all_full && !std::mem::replace(&mut self.full, true) {
+            let budget = budget.all;
+            error!(
+                waiting = all,
+                budget, "the outbox of the offline stores is full: writes to them are refused"
+            );
+        } else if self.full && !all_full && roomy(all, budget.all) {
+            self.full = false;
+            info!(
+                waiting = all,
+                "the outbox of the offline stores takes writes again"
+            );
+        }
+        if own_full && self.full_accounts.insert(account) {
+            let budget = budget.account;
+            warn!(
+                %account, waiting = own, budget,
+                "an account's part of the outbox is full: writes to its offline stores are refused"
+            );
+        } else if !own_full && roomy(own, budget.account) && self.full_accounts.remove(&account) {
+            info!(%account, waiting = own, "an account's part of the outbox takes writes again");
+        }
+    }
+
+    /// Counts bytes that wait in a stream, or are about to, for the account that it belongs to.
+    fn takes(&mut self, stream: u32, bytes: u64) {
+        if let Some(account) = self.owners.get(&stream) {
+            let taken = self.accounts.entry(*account).or_default();
+            *taken = taken.saturating_add(bytes);
+        }
+    }
+
+    /// Takes back what [`Self::takes`] has counted.
+    fn gives_back(&mut self, stream: u32, bytes: u64) {
+        let account = self.owners.get(&stream);
+        if let Some(taken) = account.and_then(|account| self.accounts.get_mut(account)) {
+            *taken = taken.saturating_sub(bytes);
+        }
+    }
+
     /// Counts what waits in a segment of a stream.
     fn wait(&mut self, stream: u32, segment: u64, amount: Amount) {
         let segments = self.waiting.entry(stream).or_default();
@@ -320,6 +390,8 @@ impl State {
         let counted = segments.insert(segment, sum).unwrap_or_default();
         self.bytes = self.bytes.saturating_sub(counted.bytes);
         self.bytes = self.bytes.saturating_add(sum.bytes);
+        self.gives_back(stream, counted.bytes);
+        self.takes(stream, sum.bytes);
         self.total.entries = self.total.entries.saturating_sub(counted.entries);
         self.total.bytes = self.total.bytes.saturating_sub(counted.bytes);
         self.total.add(sum);
@@ -348,6 +420,9 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let mut state = self.outbox.lock();
         state.bytes = state.bytes.saturating_sub(self.bytes);
+        for (stream, _, amount) in self.entries.drain(..) {
+            state.gives_back(stream, amount.bytes);
+        }
     }
 }
 
@@ -404,18 +479,18 @@ fn unread(failed: store::Error) -> Error {
     Error::internal("the outbox of the offline stores cannot be read", failed)
 }
 
-/// The streams that may have entries, each once: of groups with an offline store, and of deleted
-/// ones whose entries wait, some of which still have cells and so are groups, too.
-fn streams(snapshot: &Snapshot) -> BTreeSet<u32> {
+/// The streams that may have entries, and whose they are: of groups with an offline store, and of
+/// deleted ones whose entries wait, some of which still have cells and so are groups, too.
+fn streams(snapshot: &Snapshot) -> BTreeMap<u32, AccountId> {
     let all = Key::of(&[]);
     let groups = snapshot.scan(&GROUPS, &all);
     let groups = groups.filter(|(_, row)| row.record.offline.is_some());
+    let groups = groups.map(|(_, row)| row.record);
     let drains = snapshot.scan(&DRAINS, &all);
-    let numbers = groups
-        .map(|(_, row)| row.record.number)
-        .chain(drains.map(|(_, row)| row.record.group.number));
-    numbers
-        .filter_map(|number| stream_of(number).ok())
+    let drains = drains.map(|(_, row)| &row.record.group);
+    let owned = groups.chain(drains);
+    owned
+        .filter_map(|group| Some((stream_of(group.number).ok()?, group.account)))
         .collect()
 }
 

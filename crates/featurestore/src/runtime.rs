@@ -9,7 +9,7 @@ use store::Store;
 
 use crate::data_keys::DataKeys;
 use crate::meter::Meters;
-use crate::outbox::Outbox;
+use crate::outbox::{Budget, Outbox};
 use crate::rates::Rates;
 use crate::renewal::RenewalLimits;
 use crate::reseal::Turn;
@@ -98,6 +98,8 @@ pub struct Options {
     pub renewal: RenewalLimits,
     /// How many bytes may wait for the offline stores of all groups together.
     pub outbox_budget: u64,
+    /// How many of them of one account.
+    pub outbox_account_budget: u64,
 }
 
 impl Default for Options {
@@ -109,6 +111,7 @@ impl Default for Options {
             extensions: Extensions::default(),
             renewal: RenewalLimits::default(),
             outbox_budget: 10 << 30,
+            outbox_account_budget: 5 << 30,
         }
     }
 }
@@ -129,7 +132,11 @@ impl Runtime {
     /// [`online::spaces`] and [`crate::OUTBOX`] and should be an [`online::CachedStore`].
     /// The recorder of metrics must be installed before.
     pub async fn open(store: Arc<dyn Store>, options: Options) -> Result<Self, OpenError> {
-        let outbox = Outbox::open(&*store, options.outbox_budget)?;
+        let budget = Budget {
+            all: options.outbox_budget,
+            account: options.outbox_account_budget,
+        };
+        let outbox = Outbox::open(&*store, budget)?;
         let cells = EmbeddedCells::open(store).await?;
         Ok(Self {
             cells: Arc::new(cells),

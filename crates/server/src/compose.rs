@@ -116,6 +116,7 @@ pub(crate) async fn deployment(
             records: config.limits.data_key_records,
         },
         outbox_budget: config.limits.outbox_bytes,
+        outbox_account_budget: config.limits.outbox_of_account(),
         ..featurestore::Options::default()
     };
     let runtime = featurestore::Runtime::open(Arc::clone(&store), options).await?;

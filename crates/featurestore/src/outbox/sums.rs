@@ -225,7 +225,13 @@ mod tests {
     use types::ManualClock;
 
     use super::*;
+    use crate::outbox::Budget;
     use crate::records::{DRAINS, DrainRecord, GROUPS, number_row};
+
+    const UNBOUNDED: Budget = Budget {
+        all: u64::MAX,
+        account: u64::MAX,
+    };
 
     fn run<F: Future>(future: F) -> F::Output {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
@@ -276,7 +282,7 @@ mod tests {
         const STREAMS: u32 = 8_300;
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory);
-        let outbox = Outbox::open(&store, u64::MAX).unwrap();
+        let outbox = Outbox::open(&store, UNBOUNDED).unwrap();
         append(&store, 5, 0..STREAMS);
         for stream in 0..STREAMS {
             outbox.lock().wait(stream, 5, counted(1));
@@ -292,7 +298,7 @@ mod tests {
     fn a_sum_is_that_of_the_log_and_not_what_was_counted() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory);
-        let outbox = Outbox::open(&store, u64::MAX).unwrap();
+        let outbox = Outbox::open(&store, UNBOUNDED).unwrap();
         for segment in [4, 4, 5, 4] {
             append(&store, segment, std::iter::once(1));
         }
@@ -329,7 +335,7 @@ mod tests {
         batch.put(&DRAINS, number_row(group.number), drain);
         batch.put(&GROUPS, group.row(), group);
         run(store.commit(batch)).unwrap();
-        let outbox = Outbox::open(&store, u64::MAX).unwrap();
+        let outbox = Outbox::open(&store, UNBOUNDED).unwrap();
         let total = outbox.total();
         assert_eq!((total.entries, outbox.lock().bytes), (3, total.bytes));
     }
@@ -338,7 +344,7 @@ mod tests {
     fn a_large_sum_takes_more_than_one_call() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory);
-        let outbox = Outbox::open(&store, u64::MAX).unwrap();
+        let outbox = Outbox::open(&store, UNBOUNDED).unwrap();
         append(&store, 4, std::iter::repeat_n(1, 3 * PAGE));
         outbox.lock().wait(1, 4, counted(300));
         let mut calls = 0;
@@ -355,7 +361,7 @@ mod tests {
     fn nothing_is_appended_to_what_was_summed_up_though_the_clock_is_set_back() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory);
-        let outbox = Outbox::open(&store, u64::MAX).unwrap();
+        let outbox = Outbox::open(&store, UNBOUNDED).unwrap();
         run(outbox.sum_up(&store, 7, || false)).unwrap();
         let (mut batch, group) = (Batch::new(Lane::Data), crate::testing::group_without_ttl());
         for seconds in [0, 7 * 6 * 3600, 9 * 6 * 3600] {

@@ -729,6 +729,54 @@ fn a_full_outbox_refuses_and_loses_nothing() {
 }
 
 #[test]
+fn one_account_leaves_room_for_others() {
+    let world = World::with(featurestore::Options {
+        outbox_account_budget: 600,
+        ..featurestore::Options::default()
+    });
+    prepare(&world, &[]);
+    create(&world, both("g", None)).unwrap();
+    create(&world, both("h", None)).unwrap();
+    let mut taken = 0;
+    let refused = loop {
+        match put(&world, "g", 1 + taken, None) {
+            Ok(_) => taken += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused.code, "ServiceUnavailable");
+    let refused = put(&world, "h", 1, None).unwrap_err();
+    assert_eq!(
+        refused.code, "ServiceUnavailable",
+        "the account, not the group"
+    );
+    // Another account has its own room, for what it writes to its own groups.
+    let other = world.other_account("444455556666");
+    let ok = |operation: &str, input: Value| world.call_as(&other, operation, input).unwrap();
+    ok("CreateBucket", json!({ "Bucket": "sagemaker-theirs" }));
+    let trust = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow",
+        "Principal": { "Service": "sagemaker.amazonaws.com" }, "Action": "sts:AssumeRole" } });
+    let role = json!({ "RoleName": "features", "AssumeRolePolicyDocument": trust.to_string() });
+    ok("CreateRole", role);
+    let rights = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": RIGHTS, "Resource": "*" } });
+    let rights = json!({ "RoleName": "features", "PolicyName": "p",
+        "PolicyDocument": rights.to_string() });
+    ok("PutRolePolicy", rights);
+    let mut theirs = both("g", None);
+    theirs["RoleArn"] = "arn:aws:iam::444455556666:role/features".into();
+    theirs["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] = "s3://sagemaker-theirs".into();
+    ok("CreateFeatureGroup", theirs);
+    let record = record(&[("id", "a"), ("at", &day(1))]);
+    let write = json!({ "FeatureGroupName": "g", "Record": record });
+    ok("PutRecord", write.clone());
+    // What waits counts for its account after a restart too; the bound is then the usual one.
+    let world = world.restarted();
+    put(&world, "g", 1, None).unwrap();
+    world.call_as(&other, "PutRecord", write).unwrap();
+}
+
+#[test]
 fn the_status_is_blocked_at_once_and_active_again() {
     let world = world(&["kms:GenerateDataKey"]);
     let key = world.key();

@@ -39,6 +39,8 @@ pub struct Limits {
     pub data_key_records: u64,
     /// Bytes of records that may wait for the offline stores of all groups together.
     pub outbox_bytes: u64,
+    /// The same of one account; `None` is half of it.
+    pub outbox_account_bytes: Option<u64>,
     /// Seconds that open requests get to finish at shutdown.
     pub shutdown_seconds: u64,
     /// Seconds by which a signature's time may differ from the server's.
@@ -68,6 +70,7 @@ impl Default for Limits {
             data_key_days: 90,
             data_key_records: 1 << 32,
             outbox_bytes: 10 << 30,
+            outbox_account_bytes: None,
             shutdown_seconds: 10,
             clock_skew_seconds: 300,
             unsigned_calls: 20,
@@ -77,6 +80,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Bytes of records of one account that may wait for the offline stores.
+    pub fn outbox_of_account(&self) -> u64 {
+        self.outbox_account_bytes.unwrap_or(self.outbox_bytes / 2)
+    }
+
     /// Refuses what no server could work with.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let within = |name: &'static str, value: usize, least: usize, most: usize| {
@@ -115,6 +123,8 @@ impl Limits {
         let records = usize::try_from(self.data_key_records).unwrap_or(usize::MAX);
         within("data_key_records", records, 1000, 1 << 48)?;
         within("outbox_bytes", seconds(self.outbox_bytes), 1 << 10, 1 << 50)?;
+        let of_account = seconds(self.outbox_of_account());
+        within("outbox_account_bytes", of_account, 1 << 9, 1 << 50)?;
         within("shutdown_seconds", seconds(self.shutdown_seconds), 0, 3600)?;
         within(
             "clock_skew_seconds",
