@@ -274,6 +274,39 @@ def test_one_role_gets_what_its_account_does_not(production, developer):
     assert ana.assume(role).note(group) == "x"
 
 
+def test_an_account_lists_its_catalog_and_those_that_others_share_with_it(production, developer):
+    def catalogs(side) -> list[str]:
+        listed = side.sagemaker.list_resource_catalogs(SortBy="CreationTime", SortOrder="Descending")
+        assert {c["ResourceCatalogName"] for c in listed["ResourceCatalogs"]} == {"DefaultFeatureGroupCatalog"}
+        return [c["ResourceCatalogArn"] for c in listed["ResourceCatalogs"]]
+
+    own, other = (f"arn:aws:sagemaker:{REGION}:{side.account}:sagemaker-catalog/DefaultFeatureGroupCatalog"
+                  for side in (developer, production))
+    assert catalogs(developer) == [own]
+    name = production.group(fresh("found")).rpartition("/")[2]
+    made = production.ram.create_resource_share(
+        name=fresh("catalog"), resourceArns=[other], principals=[developer.account])
+    share = made["resourceShare"]["resourceShareArn"]
+    for invitation in developer.ram.get_resource_share_invitations(
+            resourceShareArns=[share])["resourceShareInvitations"]:
+        developer.ram.accept_resource_share_invitation(
+            resourceShareInvitationArn=invitation["resourceShareInvitationArn"])
+    assert catalogs(developer) == [own, other] and catalogs(production) == [other]
+
+    def search(**filter):
+        return developer.sagemaker.search(
+            Resource="FeatureGroup", CrossAccountFilterOption="CrossAccount",
+            SearchExpression={"Filters": [filter]})["Results"]
+
+    found, = search(Name="FeatureGroupName", Operator="Equals", Value=name)
+    assert found["FeatureGroup"]["OnlineStoreConfig"]["EnableOnlineStore"] is True
+    for name in ("FailureReason", "OfflineStoreConfig", "FeatureDefinitions.FeatureName", "Tags.team"):
+        code, message = refused(search, Name=name, Operator="Exists")
+        assert code == "ValidationException" and name in message
+    production.ram.delete_resource_share(resourceShareArn=share)
+    assert catalogs(developer) == [own]
+
+
 def test_the_cli_and_paginators_list_what_is_shared(server, production, developer):
     group = production.group(fresh("listed"))
     share = shared(production, developer, group, READ_ONLY)

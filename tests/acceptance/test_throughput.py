@@ -1,5 +1,7 @@
 """Provisioned throughput of feature groups, and what the operator's configuration allows, through boto3."""
 
+import time
+
 import botocore.exceptions
 import pytest
 
@@ -61,7 +63,8 @@ def test_throughput_that_breaks_a_rule_or_a_quota_is_refused(sagemaker):
 
 
 def test_the_operator_sets_quotas_and_allows_what_aws_refuses(tmp_path):
-    settings = "[feature_store]\nfeatures = 5\n[extensions]\nin_memory_cmk = true\n"
+    settings = ("[feature_store]\nfeatures = 5\nread_units_per_record = 1\nwrite_units_per_record = 1\n"
+                "[extensions]\nin_memory_cmk = true\n")
     server = Server(tmp_path, *with_backups(tmp_path, settings))
     try:
         sagemaker, runtime = server.client("sagemaker"), server.client("sagemaker-featurestore-runtime")
@@ -75,5 +78,18 @@ def test_the_operator_sets_quotas_and_allows_what_aws_refuses(tmp_path):
         error = refused(sagemaker.update_feature_group, FeatureGroupName="memory", FeatureAdditions=[
             {"FeatureName": "sixth", "FeatureType": "String"}])
         assert code(error) == "ResourceLimitExceeded"
+        # A unit a second, and what is begun is served: of many at once some are not.
+        def burst(call, **parameters):
+            error = refused(lambda: [call(FeatureGroupName="memory", **parameters) for _ in range(200)])
+            assert code(error) == "ThrottlingException" and "one record" in message(error)
+
+        burst(runtime.put_record, Record=sent)
+        burst(runtime.get_record, RecordIdentifierValueAsString="a")
+        deadline = time.monotonic() + 20
+        while (size := sagemaker.describe_feature_group(FeatureGroupName="memory").get(
+                "OnlineStoreTotalSizeBytes")) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert size >= 0
     finally:
         server.kill()
