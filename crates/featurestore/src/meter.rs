@@ -52,8 +52,7 @@ pub(crate) struct Charge {
     now: Monotonic,
 }
 
-/// In nanoseconds.
-pub(crate) const SECOND: u64 = 1_000_000_000;
+const SECOND: u64 = 1_000_000_000;
 const READ_UNIT: usize = 4 * 1024;
 const WRITE_UNIT: usize = 1024;
 
@@ -210,8 +209,7 @@ pub(crate) fn write_units(bytes: usize) -> u64 {
     number(bytes.div_ceil(WRITE_UNIT).max(1))
 }
 
-/// The nanoseconds of the monotonic clock.
-pub(crate) fn nanos(now: Monotonic) -> u64 {
+fn nanos(now: Monotonic) -> u64 {
     u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX)
 }
 
