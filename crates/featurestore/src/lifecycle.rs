@@ -21,7 +21,7 @@ use crate::maintenance::{Undone, purge_group};
 use crate::ops::MOST_REASON;
 use crate::pending::Update;
 use crate::records::{
-    DRAINS, DrainRecord, GROUPS, GroupRecord, PURGES, PurgeRecord, Status, group_row, number_row,
+    DRAINS, DrainRecord, GROUPS, GroupRecord, PURGES, PurgeRecord, Status, number_row, row_at,
 };
 use crate::{Error, Runtime, grant, outbox, upkeep};
 
@@ -43,7 +43,7 @@ pub(crate) async fn follow(services: &Arc<Services>, arn: &Arn) {
 
 async fn settle(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
     let snapshot = services.store().snapshot();
-    let Some(group) = row_of(arn).and_then(|row| snapshot.get_shared(&GROUPS, &row)) else {
+    let Some(group) = row_at(arn).and_then(|row| snapshot.get_shared(&GROUPS, &row)) else {
         return Ok(());
     };
     match group.status {
@@ -76,11 +76,6 @@ pub(crate) async fn go_on(services: &Arc<Services>) -> Vec<Undone> {
     undone
 }
 
-fn row_of(arn: &Arn) -> Option<Key> {
-    let name = arn.resource_of("feature-group")?;
-    Some(group_row(arn.account_text(), arn.region(), name))
-}
-
 /// Whether the service has to end the group's creation or an update.
 fn is_waiting(group: &GroupRecord) -> bool {
     let updating = matches!(group.update, Some(Update::Pending(_)));
@@ -99,7 +94,7 @@ async fn advance(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
 }
 
 async fn try_advance(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
-    let (Some(row), Ok(region)) = (row_of(arn), arn.region().parse()) else {
+    let (Some(row), Ok(region)) = (row_at(arn), arn.region().parse()) else {
         return Ok(());
     };
     let work = OwnWork::changing(services, Service::SageMaker, &region, arn.clone());
@@ -242,7 +237,7 @@ fn deleting(
     batch: &mut Batch,
 ) -> Option<(Key, Arc<GroupRecord>)> {
     let view = View::recording(services.store().snapshot());
-    let row = row_of(purge.arn.as_ref()?)?;
+    let row = row_at(purge.arn.as_ref()?)?;
     let group = view.get_shared(&GROUPS, &row)?;
     // INVARIANT: a group of another number is a later one of the name.
     let group = Some(group).filter(|group| group.number == purge.number)?;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use pipeline::Ctx;
 use policy::Document;
-use types::{Arn, PARTITION};
+use types::Arn;
 
 use crate::Error;
-use crate::records::{GROUPS, GroupRecord, group_arn, group_row};
+use crate::records::{GROUPS, GroupRecord, canonical, group_arn, group_row, row_at};
 
 /// What a name stands for: the ARN that policies are asked about, and the group if there is
 /// one.
@@ -21,21 +21,19 @@ pub struct Found {
 }
 
 impl Found {
-    /// Finds the group that `text` names: its name, exactly as it was created, or its ARN.
+    /// Finds the group that `text` names: its name or its ARN, in whatever case.
     ///
-    /// Names are unique without regard to case, because ARNs carry them in lower case. Fails
-    /// for an ARN of another partition or region.
+    /// Names are unique without regard to case, because ARNs carry them in lower case; what
+    /// policies are asked about has it too, however the caller writes the name. Fails for an ARN
+    /// of another partition or region.
     pub(crate) fn find(ctx: &Ctx, text: &str) -> Result<Self, Error> {
         if text.starts_with("arn:") {
             return Self::by_arn(ctx, text);
         }
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let lower = text.to_lowercase();
+        let lower = text.to_ascii_lowercase();
         let row = group_row(account.as_str(), ctx.region().as_str(), &lower);
-        let group = ctx
-            .view()
-            .get_shared(&GROUPS, &row)
-            .filter(|group| group.name == text);
+        let group = ctx.view().get_shared(&GROUPS, &row);
         let arn = match &group {
             Some(group) => group.arn.clone(),
             None => group_arn(account, ctx.region(), &lower),
@@ -50,21 +48,14 @@ impl Found {
     fn by_arn(ctx: &Ctx, text: &str) -> Result<Self, Error> {
         let invalid = || Error::validation(format!("`{text}` is not the ARN of a feature group."));
         let arn: Arn = text.parse().map_err(|_source| invalid())?;
-        let name = arn.resource_of("feature-group").ok_or_else(invalid)?;
-        if arn.partition() != PARTITION || arn.service() != "sagemaker" {
-            return Err(invalid());
-        }
+        let arn = canonical(arn).ok_or_else(invalid)?;
         if arn.region() != ctx.region().as_str() {
             return Err(Error::validation(format!(
                 "`{text}` is not in region {}.",
                 ctx.region()
             )));
         }
-        let row = group_row(arn.account_text(), arn.region(), name);
-        let group = ctx
-            .view()
-            .get_shared(&GROUPS, &row)
-            .filter(|group| group.arn == arn);
+        let group = row_at(&arn).and_then(|row| ctx.view().get_shared(&GROUPS, &row));
         let foreign = arn.account() != ctx.account();
         let shared = if foreign && group.is_some() {
             ram::policy_of(ctx.view(), &arn)

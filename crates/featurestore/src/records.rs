@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shapes::sagemaker::FeatureParameter;
 use store::{AnyTable, Key, KeyBuilder, Record, RecordError, Table, View};
-use types::{AccountId, Arn, Region, Timestamp};
+use types::{AccountId, Arn, PARTITION, Region, Timestamp};
 
 use crate::Error;
 use crate::collections::Collection;
@@ -381,6 +381,34 @@ pub(crate) fn number_row(number: u64) -> Key {
 /// The row key of a group; `name` is in lower case.
 pub(crate) fn group_row(account: &str, region: &str, name: &str) -> Key {
     Key::of(&[account, region, name])
+}
+
+/// The row key of the group at `arn`, in whatever case that has its name; `None` if it is not the
+/// ARN of a group.
+pub(crate) fn row_at(arn: &Arn) -> Option<Key> {
+    let name = name_in(arn)?.to_ascii_lowercase();
+    Some(group_row(arn.account_text(), arn.region(), &name))
+}
+
+/// The ARN of the group that a caller calls `arn`, with its name in lower case; `None` if that is
+/// not the ARN of a group.
+///
+/// INVARIANT: policies are asked about this one, and resource shares are kept under it: whoever
+/// writes the name in another case is decided about as everybody else.
+pub(crate) fn canonical(arn: Arn) -> Option<Arn> {
+    let name = name_in(&arn)?;
+    if !name.contains(|letter: char| letter.is_ascii_uppercase()) {
+        return Some(arn);
+    }
+    let (region, account, name) = (arn.region(), arn.account_text(), name.to_ascii_lowercase());
+    let text = format!("arn:{PARTITION}:sagemaker:{region}:{account}:feature-group/{name}");
+    text.parse().ok()
+}
+
+/// The name in the ARN of a group of this partition.
+fn name_in(arn: &Arn) -> Option<&str> {
+    let ours = arn.partition() == PARTITION && arn.service() == "sagemaker";
+    arn.resource_of("feature-group").filter(|_| ours)
 }
 
 /// The prefix of an account's groups in a region.

@@ -24,7 +24,7 @@ use types::{Arn, Service};
 
 use crate::key_records::{GROUP_KEYS, GroupKeys, RENEWALS, Renewal, WrappedKey};
 use crate::maintenance::Undone;
-use crate::records::{GROUPS, GroupRecord, group_row, number_row};
+use crate::records::{GROUPS, GroupRecord, number_row, row_at};
 use crate::wrapping::Wrapping;
 use crate::{Error, Runtime, grant, outbox, upkeep};
 
@@ -101,8 +101,7 @@ fn tasks(services: &Services, runtime: &Runtime) -> Vec<Task> {
 }
 
 fn find<'a>(snapshot: &'a store::Snapshot, arn: &Arn) -> Option<&'a GroupRecord> {
-    let name = arn.resource_of("feature-group")?;
-    let row = group_row(arn.account_text(), arn.region(), name);
+    let row = row_at(arn)?;
     snapshot.get(&GROUPS, &row).map(|row| row.record)
 }
 
@@ -182,8 +181,7 @@ impl Step {
     ) -> Option<Self> {
         let arn = round.arn.clone();
         let region = arn.region().parse().ok()?;
-        let name = arn.resource_of("feature-group")?;
-        let row = group_row(arn.account_text(), arn.region(), name);
+        let row = row_at(&arn)?;
         let work = OwnWork::changing(services, Service::SageMaker, &region, arn);
         let group = work.view().get_shared(&GROUPS, &row);
         let group = group.filter(|group| group.number == number)?;

@@ -10,7 +10,7 @@ use ram::ShareableResources;
 use store::{Revision, Snapshot, View};
 use types::Arn;
 
-use crate::records::{GROUPS, GroupRecord, Status, group_row};
+use crate::records::{GROUPS, GroupRecord, Status, canonical, row_at};
 
 /// The catalog of all groups of an account in a region; sharing it lets others search them.
 pub(crate) const CATALOG: &str = "sagemaker-catalog/DefaultFeatureGroupCatalog";
@@ -35,14 +35,10 @@ pub struct FeatureGroups;
 
 impl ResourceSource for FeatureGroups {
     fn facts(&self, view: &View, arn: &Arn) -> ResourceFacts {
-        let name = arn.resource_of("feature-group");
-        let group = name.and_then(|name| {
-            let row = group_row(arn.account_text(), arn.region(), name);
-            view.get(&GROUPS, &row)
-        });
-        match group.filter(|group| group.record.arn == *arn) {
+        let group = row_at(arn).and_then(|row| view.get(&GROUPS, &row));
+        match group {
             Some(group) => ResourceFacts {
-                rule: rule_of(ram::policy_of(view, arn)),
+                rule: rule_of(ram::policy_of(view, &group.record.arn)),
                 ..facts_of(group.record)
             },
             None => ResourceFacts {
@@ -75,15 +71,12 @@ impl ShareableResources for FeatureGroups {
         if arn.service() == "sagemaker" && arn.resource() == CATALOG {
             return true;
         }
-        let Some(name) = arn.resource_of("feature-group") else {
-            return false;
-        };
-        let row = group_row(arn.account_text(), arn.region(), name);
-        let group = view.get(&GROUPS, &row);
-        group.is_some_and(|group| {
-            let usable = matches!(group.record.status, Status::Creating | Status::Created);
-            group.record.arn == *arn && usable
-        })
+        let group = row_at(arn).and_then(|row| view.get(&GROUPS, &row));
+        group.is_some_and(|group| matches!(group.record.status, Status::Creating | Status::Created))
+    }
+
+    fn canonical(&self, arn: &Arn) -> Option<Arn> {
+        canonical(arn.clone())
     }
 }
 

@@ -15,17 +15,23 @@ pub trait ShareableResources: fmt::Debug + Send + Sync {
     /// Whether the resource at `arn` exists as `view` shows it. Of another service's resources
     /// it says no.
     fn exists(&self, view: &View, arn: &Arn) -> bool;
+
+    /// The ARN that policies are decided on for the resource that a caller calls `arn`; `None` if
+    /// that is not one of the service's own. A caller may write a name in another case.
+    fn canonical(&self, arn: &Arn) -> Option<Arn>;
 }
 
 /// The services whose resources can be shared, as a shared part.
 #[derive(Debug, Default)]
 pub struct Shareable(pub Vec<Arc<dyn ShareableResources>>);
 
-/// Reads the ARNs of resources that a caller of `owner` wants to share or no longer to share.
+/// Reads the ARNs of resources that a caller names, each once and as the service that owns the
+/// resource writes it.
 ///
 /// Fails with `MalformedArnException`, and with `InvalidParameterException` for what cannot be
 /// shared and for what is in another region.
 pub(crate) fn named(ctx: &Ctx, texts: Option<&[String]>) -> Result<Vec<Arn>, Error> {
+    let Shareable(services) = ctx.part()?;
     let mut arns: Vec<Arn> = Vec::new();
     for text in texts.unwrap_or_default() {
         let arn: Arn = text.parse().map_err(|_source| Error::malformed_arn(text))?;
@@ -43,6 +49,9 @@ pub(crate) fn named(ctx: &Ctx, texts: Option<&[String]>) -> Result<Vec<Arn>, Err
                 ctx.region()
             )));
         }
+        let mut services = services.iter();
+        let canonical = services.find_map(|service| service.canonical(&arn));
+        let arn = canonical.unwrap_or(arn);
         if !arns.contains(&arn) {
             arns.push(arn);
         }

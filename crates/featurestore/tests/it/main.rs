@@ -5,6 +5,7 @@
 mod accounts;
 mod audit_records;
 mod batches;
+mod cases;
 mod charges;
 mod collections;
 mod deletions;

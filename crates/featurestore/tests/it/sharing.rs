@@ -22,9 +22,9 @@ const CATALOG: &str =
 type Change = fn(&World, &Consumer, &str);
 
 /// The world's administrator owns the group `scores`; the others are members of its organization.
-struct Consumer {
-    account: String,
-    root: Caller,
+pub(crate) struct Consumer {
+    pub(crate) account: String,
+    pub(crate) root: Caller,
 }
 
 /// A group with a record, and a consumer.
@@ -39,7 +39,7 @@ fn owner_and_consumer() -> (World, Consumer) {
     (world, consumer)
 }
 
-fn consumer(world: &World, name: &str) -> Consumer {
+pub(crate) fn consumer(world: &World, name: &str) -> Consumer {
     let input = json!({ "AccountName": name, "Email": format!("{name}@example.com") });
     let made = world.ok("organizations:CreateAccount", input);
     let account = text(&made["CreateAccountStatus"]["AccountId"]);
@@ -67,7 +67,7 @@ fn caller(world: &World, key: &types::AccessKeyId) -> Caller {
 
 impl Consumer {
     /// A user of the account who may do this.
-    fn user(&self, world: &World, name: &str, actions: &Value) -> Caller {
+    pub(crate) fn user(&self, world: &World, name: &str, actions: &Value) -> Caller {
         let ok =
             |operation: &str, input: Value| world.call_as(&self.root, operation, input).unwrap();
         ok("CreateUser", json!({ "UserName": name }));
@@ -79,6 +79,15 @@ impl Consumer {
         let made = ok("CreateAccessKey", json!({ "UserName": name }));
         let id = text(&made["AccessKey"]["AccessKeyId"]);
         caller(world, &id.parse().unwrap())
+    }
+
+    /// Denies the user everything on the resource at `arn`.
+    pub(crate) fn deny(&self, world: &World, name: &str, arn: &str) {
+        let document = json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Deny", "Action": "*", "Resource": arn } });
+        let policy = json!({ "UserName": name, "PolicyName": "deny",
+            "PolicyDocument": document.to_string() });
+        world.call_as(&self.root, "PutUserPolicy", policy).unwrap();
     }
 
     /// The only invitation that the account has got.
@@ -96,7 +105,7 @@ impl Consumer {
         world.call_as(&self.root, operation, input)
     }
 
-    fn accept(&self, world: &World) {
+    pub(crate) fn accept(&self, world: &World) {
         self.answer(world, "ram:AcceptResourceShareInvitation")
             .unwrap();
     }
@@ -111,6 +120,13 @@ fn share(world: &World, principals: &Value, permission: &str) -> String {
             "permissionArns": [permission_arn(permission)],
         }),
     );
+    text(&made["resourceShare"]["resourceShareArn"])
+}
+
+/// Shares the group at `arn` for reading and returns the share's ARN.
+pub(crate) fn share_of(world: &World, arn: &str, principals: &Value) -> String {
+    let input = json!({ "name": "one", "resourceArns": [arn], "principals": principals });
+    let made = world.ok("ram:CreateResourceShare", input);
     text(&made["resourceShare"]["resourceShareArn"])
 }
 

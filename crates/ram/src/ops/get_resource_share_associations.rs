@@ -6,18 +6,19 @@ use shapes::ram::{
     GetResourceShareAssociationsRequest, GetResourceShareAssociationsResponse,
     ResourceShareAssociation, ResourceShareAssociationType as Wanted,
 };
-use types::Service;
+use types::{Arn, Service};
 
 use crate::actions::GET_RESOURCE_SHARE_ASSOCIATIONS;
 use crate::event::Fields;
 use crate::records::ShareRecord;
 use crate::shares::{Named, in_region, takes_part};
-use crate::{Error, associations, listing};
+use crate::{Error, associations, listing, resources};
 
 /// Lists the associations of one kind of the shares that the caller's account owns or takes part
 /// in; of others' principals it sees only those that name it.
 ///
-/// Fails with `InvalidParameterException` for a filter of the other kind.
+/// Fails with `InvalidParameterException` for a filter of the other kind and for what cannot be
+/// shared, and with `MalformedArnException`.
 #[derive(Debug)]
 pub(crate) struct GetResourceShareAssociations;
 
@@ -55,6 +56,8 @@ impl Operation for GetResourceShareAssociations {
             }
             Wanted::Principal | Wanted::Resource | Wanted::Source => {}
         }
+        let resource = input.resource_arn.as_ref().map(std::slice::from_ref);
+        let resource = resources::named(ctx, resource)?.pop();
         let visible = in_region(ctx)
             .into_iter()
             .filter(|share| share.owner == account || takes_part(ctx.view(), share, account));
@@ -69,7 +72,7 @@ impl Operation for GetResourceShareAssociations {
         }
         let chosen = visible.into_iter();
         let chosen = chosen.filter(|share| named.is_empty() || named.contains(&share.arn()));
-        let found = chosen.flat_map(|share| of_share(ctx, share, &input));
+        let found = chosen.flat_map(|share| of_share(ctx, share, &input, resource.as_ref()));
         let found = found.filter(|it| {
             let wanted = input.association_status;
             wanted.is_none_or(|wanted| it.status == Some(wanted))
@@ -107,21 +110,24 @@ fn of_share(
     ctx: &Ctx,
     share: &ShareRecord,
     input: &GetResourceShareAssociationsRequest,
+    resource: Option<&Arn>,
 ) -> Vec<ResourceShareAssociation> {
     let own = ctx.account() == Some(share.owner);
-    let wanted = |filter: Option<&str>, text: &str| filter.is_none_or(|filter| filter == text);
     match input.association_type {
         Wanted::Resource => {
             let resources = share.resources.iter();
             resources
-                .filter(|(arn, _)| wanted(input.resource_arn.as_deref(), arn.as_str()))
+                .filter(|(arn, _)| resource.is_none_or(|wanted| wanted == *arn))
                 .map(|(arn, since)| associations::of_resource(share, arn, *since))
                 .collect()
         }
         Wanted::Principal => {
             let principals = share.principals.iter();
             principals
-                .filter(|known| wanted(input.principal.as_deref(), known.principal.text()))
+                .filter(|known| {
+                    let wanted = input.principal.as_deref();
+                    wanted.is_none_or(|wanted| wanted == known.principal.text())
+                })
                 .filter(|known| {
                     own || ctx.account().is_some_and(|account| {
                         crate::shares::names(ctx.view(), &known.principal, account)
