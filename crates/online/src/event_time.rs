@@ -81,6 +81,11 @@ impl EventTime {
         Self::new(self.0.saturating_add(span)).unwrap_or_else(Self::max)
     }
 
+    /// For how long it is after `earlier`; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.since(earlier.0)
+    }
+
     /// Twelve bytes that sort like the time: seconds with the sign flipped, nanoseconds.
     pub fn to_bytes(self) -> [u8; 12] {
         let seconds = self.0.seconds().cast_unsigned() ^ (1 << 63);

@@ -101,7 +101,10 @@ impl Operation for UpdateRecord {
             deleted: false,
             expires_at: match ttl {
                 Some(ttl) => Some(event_time.saturating_add(ttl.duration())),
-                None => there.expires_at,
+                // The record lives on for as long as it was to live.
+                None => there
+                    .expires_at
+                    .map(|end| event_time.saturating_add(end.since(there.version.event_time))),
             },
             rule: Rule::IfVersion(Some(there.version)),
         };

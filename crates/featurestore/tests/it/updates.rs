@@ -138,9 +138,14 @@ fn what_breaks_a_rule_is_refused() {
     assert_eq!(got(&world, "a").len(), 2);
 }
 
-#[test]
-fn an_update_keeps_the_expiry_or_sets_another() {
-    let world = world();
+fn expiry(world: &World) -> String {
+    let mut request = read("g", "a");
+    request["ExpirationTimeResponse"] = "Enabled".into();
+    text(&world.ok("GetRecord", request)["ExpiresAt"])
+}
+
+/// A record that lives for an hour.
+fn put_for_an_hour(world: &World) {
     world.ok(
         "PutRecord",
         json!({
@@ -148,11 +153,12 @@ fn an_update_keeps_the_expiry_or_sets_another() {
             "TtlDuration": { "Unit": "Hours", "Value": 1 },
         }),
     );
-    let expiry = |world: &World| {
-        let mut request = read("g", "a");
-        request["ExpirationTimeResponse"] = "Enabled".into();
-        text(&world.ok("GetRecord", request)["ExpiresAt"])
-    };
+}
+
+#[test]
+fn an_update_keeps_the_expiry_or_sets_another() {
+    let world = world();
+    put_for_an_hour(&world);
     let before = expiry(&world);
     world.ok("UpdateRecord", update("a", &[("note", "x")]));
     assert_eq!(expiry(&world), before);
@@ -160,6 +166,32 @@ fn an_update_keeps_the_expiry_or_sets_another() {
     longer["TtlDuration"] = json!({ "Unit": "Hours", "Value": 3 });
     world.ok("UpdateRecord", longer);
     assert_eq!(expiry(&world), "2026-01-10T03:00:00Z");
+}
+
+#[test]
+fn an_update_that_moves_the_event_time_moves_the_expiry_with_it() {
+    let world = world();
+    put_for_an_hour(&world);
+    world.ok(
+        "UpdateRecord",
+        update("a", &[("at", "2026-01-10T00:30:00Z"), ("note", "x")]),
+    );
+    assert_eq!(expiry(&world), "2026-01-10T01:30:00Z");
+    world.wait(90 * 60 - 1);
+    assert!(world.get("g", "a").is_some());
+    world.wait(2);
+    assert_eq!(world.get("g", "a"), None);
+}
+
+#[test]
+fn an_expiry_moves_to_the_end_of_year_9999_at_most() {
+    let world = world();
+    put_for_an_hour(&world);
+    world.ok(
+        "UpdateRecord",
+        update("a", &[("at", "9999-12-31T23:30:00Z")]),
+    );
+    assert_eq!(expiry(&world), "9999-12-31T23:59:59.999999999Z");
 }
 
 #[test]

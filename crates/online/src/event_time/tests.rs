@@ -145,6 +145,12 @@ fn spans_beyond_year_9999_end_there() {
 }
 
 #[test]
+fn a_time_is_after_earlier_ones_only() {
+    assert_eq!(at(17, 5).since(at(10, 4)), Duration::new(7, 1));
+    assert_eq!(at(10, 4).since(at(17, 5)), Duration::ZERO);
+}
+
+#[test]
 fn bytes_that_encode_no_time_are_refused() {
     assert_eq!(EventTime::from_bytes([0; 12]), None);
     assert_eq!(EventTime::from_bytes([0xff; 12]), None);
