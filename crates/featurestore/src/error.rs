@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use pipeline::{Failure, MissingPart};
+use pipeline::{FailedCall, Failure, MissingPart};
 use types::{ErrorKind, ServiceError};
 
 /// A call that cannot be answered, with the codes of the control plane.
@@ -175,50 +175,29 @@ impl Error {
 
     /// Why KMS does not let a key be used.
     pub(crate) fn of_key(error: kms::Error) -> Self {
-        match error.kind() {
-            ErrorKind::Internal => Self::internal("the state of a key cannot be told", error),
-            ErrorKind::Denied | ErrorKind::Unauthenticated => Self::KeyDenied {
-                message: error.public_message(),
-            },
-            kind @ (ErrorKind::Throttled | ErrorKind::Unavailable) => Self::KeyBusy {
-                throttled: kind == ErrorKind::Throttled,
-                code: error.code(),
-                message: error.public_message(),
-            },
-            ErrorKind::Validation
-            | ErrorKind::NotFound
-            | ErrorKind::Conflict
-            | ErrorKind::LimitExceeded
-            | ErrorKind::Unsupported => Self::Key {
-                code: error.code(),
-                message: error.public_message(),
-            },
-        }
+        Self::of_failure("the state of a key cannot be told", Failure::of(error))
     }
 
     /// Why a call of KMS on the caller's behalf failed.
     pub(crate) fn of_key_call(failure: Failure) -> Self {
-        match failure.kind {
-            ErrorKind::Internal => Self::Internal {
-                what: "a call of KMS failed",
-                source: failure.source,
+        Self::of_failure("a call of KMS failed", failure)
+    }
+
+    /// `what` could not be done, if it is a failure of our own making.
+    fn of_failure(what: &'static str, failure: Failure) -> Self {
+        match failure.told() {
+            FailedCall::Internal(source) => Self::Internal { what, source },
+            FailedCall::Denied { message } => Self::KeyDenied { message },
+            FailedCall::Busy {
+                throttled,
+                code,
+                message,
+            } => Self::KeyBusy {
+                throttled,
+                code,
+                message,
             },
-            ErrorKind::Denied | ErrorKind::Unauthenticated => Self::KeyDenied {
-                message: failure.message,
-            },
-            kind @ (ErrorKind::Throttled | ErrorKind::Unavailable) => Self::KeyBusy {
-                throttled: kind == ErrorKind::Throttled,
-                code: failure.code,
-                message: failure.message,
-            },
-            ErrorKind::Validation
-            | ErrorKind::NotFound
-            | ErrorKind::Conflict
-            | ErrorKind::LimitExceeded
-            | ErrorKind::Unsupported => Self::Key {
-                code: failure.code,
-                message: failure.message,
-            },
+            FailedCall::Refused { code, message } => Self::Key { code, message },
         }
     }
 

@@ -150,6 +150,63 @@ impl Failure {
     }
 }
 
+/// What a service that made a call on a caller's behalf tells that caller of its failure; made by
+/// [`Failure::told`], so that every service sorts failures alike.
+#[derive(Debug)]
+pub enum FailedCall {
+    /// A failure of our own making; the cause is for the log.
+    Internal(Option<Box<dyn std::error::Error + Send + Sync>>),
+    /// The caller may not, in the called service's words.
+    Denied {
+        /// The text.
+        message: String,
+    },
+    /// The called service, or what it depends on, takes no more calls now or cannot be reached:
+    /// the same call may succeed later.
+    Busy {
+        /// Whether too many calls are made.
+        throttled: bool,
+        /// The code.
+        code: Cow<'static, str>,
+        /// The text.
+        message: String,
+    },
+    /// The called service refuses, and would again.
+    Refused {
+        /// The code.
+        code: Cow<'static, str>,
+        /// The text.
+        message: String,
+    },
+}
+
+impl Failure {
+    /// What the caller is told if this happened to a call on its behalf.
+    pub fn told(self) -> FailedCall {
+        let Self {
+            kind,
+            code,
+            message,
+            source,
+            ..
+        } = self;
+        match kind {
+            ErrorKind::Internal => FailedCall::Internal(source),
+            ErrorKind::Denied | ErrorKind::Unauthenticated => FailedCall::Denied { message },
+            ErrorKind::Throttled | ErrorKind::Unavailable => FailedCall::Busy {
+                throttled: kind == ErrorKind::Throttled,
+                code,
+                message,
+            },
+            ErrorKind::Validation
+            | ErrorKind::NotFound
+            | ErrorKind::Conflict
+            | ErrorKind::LimitExceeded
+            | ErrorKind::Unsupported => FailedCall::Refused { code, message },
+        }
+    }
+}
+
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         let (code, message) = match &error {

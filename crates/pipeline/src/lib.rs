@@ -34,7 +34,7 @@ mod written;
 pub use bound_policy::{BoundPolicy, StoredPolicy};
 pub use call::call;
 pub use context::{ByService, Caller, Ctx, MissingPart, Origin, Parts, Services, ServicesBuilder};
-pub use error::{Denial, Failure};
+pub use error::{Denial, FailedCall, Failure};
 pub use evaluated::Evaluated;
 pub use execute::{Executed, execute};
 pub use keys::KeySet;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use pipeline::{Failure, MissingPart};
+use pipeline::{FailedCall, Failure, MissingPart};
 use types::{ErrorKind, ServiceError};
 
 /// A call that cannot be answered. `Display` is the text for the caller, except for
@@ -90,6 +90,9 @@ pub enum Error {
         /// That service's text.
         message: String,
     },
+    /// Another service takes no calls now.
+    #[error("the service is unavailable; try again later")]
+    Unavailable,
     /// A bug or a damaged store; the cause is for the log.
     #[error("{what}")]
     Internal {
@@ -139,21 +142,15 @@ impl Error {
 
     /// Why a call of another service on the caller's behalf failed.
     pub(crate) fn of_call(failure: Failure) -> Self {
-        match failure.kind {
-            ErrorKind::Internal | ErrorKind::Unavailable => Self::Internal {
+        match failure.told() {
+            FailedCall::Internal(source) => Self::Internal {
                 what: "a call of another service failed",
-                source: failure.source,
+                source,
             },
-            ErrorKind::Denied
-            | ErrorKind::Unauthenticated
-            | ErrorKind::Validation
-            | ErrorKind::NotFound
-            | ErrorKind::Conflict
-            | ErrorKind::LimitExceeded
-            | ErrorKind::Throttled
-            | ErrorKind::Unsupported => Self::Refused {
-                message: failure.message,
-            },
+            FailedCall::Busy { .. } => Self::Unavailable,
+            FailedCall::Denied { message } | FailedCall::Refused { message, .. } => {
+                Self::Refused { message }
+            }
         }
     }
 }
@@ -176,6 +173,7 @@ impl ServiceError for Error {
             | Self::TokenMismatch => ErrorKind::Conflict,
             Self::NotPermitted(_) | Self::Refused { .. } | Self::NoAccount => ErrorKind::Denied,
             Self::ShareLimit { .. } | Self::TagLimit { .. } => ErrorKind::LimitExceeded,
+            Self::Unavailable => ErrorKind::Unavailable,
             Self::Internal { .. } => ErrorKind::Internal,
         }
     }
@@ -200,6 +198,7 @@ impl ServiceError for Error {
             Self::InvalidNextToken => "InvalidNextTokenException",
             Self::ShareLimit { .. } => "ResourceShareLimitExceededException",
             Self::TagLimit { .. } => "TagLimitExceededException",
+            Self::Unavailable => "ServiceUnavailableException",
             Self::Internal { .. } => "ServerInternalException",
         })
     }
@@ -224,6 +223,7 @@ impl ServiceError for Error {
             | Self::ShareLimit { .. }
             | Self::TagLimit { .. }
             | Self::NoAccount
+            | Self::Unavailable
             | Self::Refused { .. } => self.to_string(),
         }
     }

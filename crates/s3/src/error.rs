@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use pipeline::{Failure, MissingPart};
+use pipeline::{FailedCall, Failure, MissingPart};
 use types::{ErrorKind, ServiceError};
 
 /// A call that cannot be answered. `Display` is the text for the caller, except for
@@ -66,6 +66,16 @@ pub enum Error {
         /// KMS's text.
         message: String,
     },
+    /// KMS, or what holds the key, takes no more calls now or cannot be reached.
+    #[error("{message}")]
+    KeyBusy {
+        /// Whether too many calls are made.
+        throttled: bool,
+        /// KMS's code.
+        code: Cow<'static, str>,
+        /// KMS's text.
+        message: String,
+    },
     /// The caller belongs to no account.
     #[error("the caller belongs to no account")]
     NoAccount,
@@ -94,23 +104,22 @@ impl Error {
 
     /// Why a call of KMS on the caller's behalf failed.
     pub(crate) fn of_key_call(failure: Failure) -> Self {
-        match failure.kind {
-            ErrorKind::Internal | ErrorKind::Unavailable => Self::Internal {
+        match failure.told() {
+            FailedCall::Internal(source) => Self::Internal {
                 what: "a call of KMS failed",
-                source: failure.source,
+                source,
             },
-            ErrorKind::Denied | ErrorKind::Unauthenticated => Self::KeyDenied {
-                message: failure.message,
+            FailedCall::Denied { message } => Self::KeyDenied { message },
+            FailedCall::Busy {
+                throttled,
+                code,
+                message,
+            } => Self::KeyBusy {
+                throttled,
+                code,
+                message,
             },
-            ErrorKind::Validation
-            | ErrorKind::NotFound
-            | ErrorKind::Conflict
-            | ErrorKind::LimitExceeded
-            | ErrorKind::Throttled
-            | ErrorKind::Unsupported => Self::Key {
-                code: failure.code,
-                message: failure.message,
-            },
+            FailedCall::Refused { code, message } => Self::Key { code, message },
         }
     }
 }
@@ -128,6 +137,10 @@ impl ServiceError for Error {
             | Self::NoAcl
             | Self::Key { .. } => ErrorKind::Validation,
             Self::KeyDenied { .. } | Self::OtherOwner | Self::NoAccount => ErrorKind::Denied,
+            Self::KeyBusy {
+                throttled: true, ..
+            } => ErrorKind::Throttled,
+            Self::KeyBusy { .. } => ErrorKind::Unavailable,
             Self::Internal { .. } => ErrorKind::Internal,
         }
     }
@@ -144,7 +157,9 @@ impl ServiceError for Error {
             Self::Argument(_) => "InvalidArgument",
             Self::OtherRegion { .. } => "PermanentRedirect",
             Self::NoAcl => "AccessControlListNotSupported",
-            Self::Key { code, .. } => return Cow::Owned(format!("KMS.{code}")),
+            Self::Key { code, .. } | Self::KeyBusy { code, .. } => {
+                return Cow::Owned(format!("KMS.{code}"));
+            }
             Self::KeyDenied { .. } | Self::OtherOwner | Self::NoAccount => "AccessDenied",
             Self::Internal { .. } => "InternalError",
         })
@@ -168,6 +183,7 @@ impl ServiceError for Error {
             | Self::NoAcl
             | Self::Key { .. }
             | Self::KeyDenied { .. }
+            | Self::KeyBusy { .. }
             | Self::NoAccount => self.to_string(),
         }
     }

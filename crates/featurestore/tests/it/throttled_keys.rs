@@ -76,3 +76,26 @@ fn a_group_is_not_made_while_kms_throttles() {
     world.wait(1);
     world.ok("CreateFeatureGroup", another);
 }
+
+#[test]
+fn a_group_is_not_made_while_kms_throttles_what_s3_asks_for_the_offline_store() {
+    let world = world();
+    crate::offline::prepare(&world, &["kms:GenerateDataKey"]);
+    world.wait(1);
+    let key = world.key();
+    let request = crate::offline::only("h", Some(&key));
+    for _ in 0..2 {
+        let data_key = json!({ "KeyId": key, "KeySpec": "AES_256" });
+        world.ok("GenerateDataKey", data_key);
+    }
+    let refused = world
+        .call("CreateFeatureGroup", request.clone())
+        .unwrap_err();
+    assert_eq!(refused.code, "ThrottlingException", "{refused:?}");
+    assert!(
+        refused.message.contains("KMS.ThrottlingException"),
+        "{refused:?}"
+    );
+    world.wait(1);
+    world.ok("CreateFeatureGroup", request);
+}

@@ -1,7 +1,7 @@
 //! The offline store that the caller of `CreateFeatureGroup` asks for, and whether the role can
 //! write it.
 
-use pipeline::{Ctx, Failure, KeySet, PassedRole};
+use pipeline::{Ctx, FailedCall, Failure, KeySet, PassedRole};
 use shapes::buckets::BucketInput;
 use shapes::sagemaker::{CreateFeatureGroupRequest, FeatureType, OfflineStoreConfig, TableFormat};
 use types::{AccountId, Arn, Service};
@@ -192,17 +192,61 @@ fn table(config: &OfflineStoreConfig, name: &str, created: i64) -> Option<Catalo
     }
 }
 
-/// Why S3 does not let the role write.
+/// Why S3 does not let the role write; what may pass, such as a KMS that is throttling, is said to
+/// be no more than that.
 fn refusal(role: &Arn, uri: &str, failure: Failure) -> Error {
-    use types::ErrorKind;
-    if matches!(failure.kind, ErrorKind::Internal | ErrorKind::Unavailable) {
-        return Error::Internal {
-            what: "a call of S3 failed",
-            source: failure.source,
-        };
-    }
+    let code = failure.code.clone();
+    let words = match failure.told() {
+        FailedCall::Internal(source) => {
+            let what = "a call of S3 failed";
+            return Error::Internal { what, source };
+        }
+        FailedCall::Busy {
+            throttled,
+            code,
+            message,
+        } => {
+            return Error::KeyBusy {
+                throttled,
+                code,
+                message,
+            };
+        }
+        FailedCall::Denied { message } | FailedCall::Refused { message, .. } => message,
+    };
     Error::validation(format!(
-        "the role {role} cannot write to the offline store at {uri}: {}: {}",
-        failure.code, failure.message
+        "the role {role} cannot write to the offline store at {uri}: {code}: {words}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use types::{ErrorKind, ServiceError as _};
+
+    use super::*;
+
+    fn check(kind: ErrorKind, expected: (ErrorKind, &str)) {
+        let failure = Failure {
+            kind,
+            code: "KMS.Code".into(),
+            message: "text".to_owned(),
+            ..Failure::internal("cause")
+        };
+        let role: Arn = "arn:aws:iam::111122223333:role/r".parse().unwrap();
+        let error = refusal(&role, "s3://b/p", failure);
+        assert_eq!((error.kind(), &*error.code()), expected, "{error}");
+    }
+
+    #[test]
+    fn what_may_pass_is_told_apart_from_what_does_not() {
+        let refused = (ErrorKind::Validation, "ValidationException");
+        check(ErrorKind::Validation, refused);
+        check(ErrorKind::Denied, refused);
+        let throttled = (ErrorKind::Throttled, "ThrottlingException");
+        check(ErrorKind::Throttled, throttled);
+        let unavailable = (ErrorKind::Unavailable, "ServiceUnavailable");
+        check(ErrorKind::Unavailable, unavailable);
+        let internal = (ErrorKind::Internal, "InternalFailure");
+        check(ErrorKind::Internal, internal);
+    }
 }
