@@ -1,6 +1,8 @@
 //! Pages of listings: `nextToken`, `maxResults`.
 
 use iam::{Cut, Page};
+use pipeline::EventDetail;
+use serde_json::Value;
 
 use crate::Error;
 
@@ -9,14 +11,21 @@ const ITEMS: i32 = 500;
 
 /// Cuts a page out of `items`, which come with their places.
 ///
-/// `listing` names the listing and all that selects its items. Fails with
-/// `InvalidNextTokenException` for a token that another listing made.
+/// `detail` has the parameters of the call, all of which the token is bound to but the page itself.
+/// Fails with `InvalidNextTokenException` for a token that another listing made.
 pub(crate) fn page<T>(
-    listing: &[&str],
+    operation: &str,
+    detail: EventDetail,
     (token, max_results): (Option<&str>, Option<i32>),
     items: impl IntoIterator<Item = (String, T)>,
 ) -> Result<Cut<T>, Error> {
-    let page = Page::new(listing, token, Some(max_results.unwrap_or(ITEMS)));
+    let mut parameters = detail.request;
+    if let Value::Object(members) = &mut parameters {
+        members.retain(|name, _| !matches!(name.as_str(), "nextToken" | "maxResults"));
+    }
+    let parameters = parameters.to_string();
+    let listing = [operation, parameters.as_str()];
+    let page = Page::new(&listing, token, Some(max_results.unwrap_or(ITEMS)));
     let page = page.map_err(|_made_by_another| Error::InvalidNextToken)?;
     let mut items: Vec<(String, T)> = items.into_iter().collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -63,15 +63,25 @@ pub(crate) fn named(ctx: &Ctx, texts: Option<&[String]>) -> Result<Vec<Arn>, Err
 ///
 /// Fails with `UnknownResourceException`. Only for callers who may share them.
 pub(crate) fn check(ctx: &Ctx, owner: AccountId, arns: &[Arn]) -> Result<(), Error> {
+    match missing(ctx, owner, arns)? {
+        Some(arn) => Err(Error::Unknown {
+            what: format!("Resource {arn}"),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The first of the resources that does not exist or does not belong to `owner`. Only for callers
+/// who may share them.
+pub(crate) fn missing<'a>(
+    ctx: &Ctx,
+    owner: AccountId,
+    arns: &'a [Arn],
+) -> Result<Option<&'a Arn>, Error> {
     let Shareable(services) = ctx.part()?;
-    for arn in arns {
+    Ok(arns.iter().find(|arn| {
         let mut services = services.iter();
         let exists = services.any(|service| service.exists(ctx.view(), arn));
-        if arn.account() != Some(owner) || !exists {
-            return Err(Error::Unknown {
-                what: format!("Resource {arn}"),
-            });
-        }
-    }
-    Ok(())
+        arn.account() != Some(owner) || !exists
+    }))
 }

@@ -14,7 +14,7 @@ const MOST_TAGS: usize = 50;
 /// Checks the tags of a request.
 ///
 /// Fails with `InvalidParameterException` for a key that is missing, too long, reserved or sent
-/// twice, be it in another case, and for a value that is missing or too long.
+/// twice, be it in another case, and for a value that is too long; one that is missing is empty.
 pub(crate) fn checked(tags: Option<&[Tag]>) -> Result<BTreeMap<String, String>, Error> {
     let mut checked = BTreeMap::new();
     for tag in tags.unwrap_or_default() {

@@ -1,4 +1,5 @@
-//! Client tokens: a call that is made again with the same token is answered as the first was.
+//! Client tokens: a call that is made again with the same token changes nothing more and is
+//! answered with what is there now.
 
 use std::fmt::Write as _;
 use std::time::Duration;

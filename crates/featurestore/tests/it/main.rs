@@ -21,6 +21,7 @@ mod offline_status;
 mod organization;
 mod paced;
 mod permissions;
+mod ram_lists;
 mod records;
 mod rekey;
 mod renewal;

@@ -48,10 +48,11 @@ impl Operation for GetResourcePolicies {
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let principal = input.principal.as_deref().map(Written::read).transpose()?;
         let arns = permit.target();
-        resources::check(ctx, account, arns).map_err(|missing| match missing {
-            Error::Unknown { what } => Error::ResourceNotFound { arn: what },
-            other => other,
-        })?;
+        if let Some(arn) = resources::missing(ctx, account, arns)? {
+            return Err(Error::ResourceNotFound {
+                arn: arn.to_string(),
+            });
+        }
         let with_principal = |arn: &Arn| {
             principal.as_ref().is_none_or(|written| {
                 let mut shares = shares::in_region(ctx).into_iter();
@@ -67,8 +68,9 @@ impl Operation for GetResourcePolicies {
             let text = policy_text(ctx.view(), arn)?;
             Some((arn.to_string(), text))
         });
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(GetResourcePoliciesResponse {
             policies: Some(cut.items),
             next_token: cut.marker,

@@ -82,9 +82,9 @@ impl Operation for GetResourceShareAssociations {
             let entity = it.associated_entity.as_deref().unwrap_or_default();
             (format!("{share} {entity}"), it)
         });
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let listing = [Self::NAME, input.association_type.as_str()];
-        let cut = listing::page(&listing, page, placed)?;
+        let cut = listing::page(Self::NAME, detail, page, placed)?;
         Ok(Reply::read(GetResourceShareAssociationsResponse {
             resource_share_associations: Some(cut.items),
             next_token: cut.marker,

@@ -60,8 +60,9 @@ impl Operation for GetResourceShareInvitations {
             let shown = shape::invitation(invitation, ctx.time());
             (invitation.id.clone(), shown)
         });
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(GetResourceShareInvitationsResponse {
             resource_share_invitations: Some(cut.items),
             next_token: cut.marker,

@@ -16,9 +16,10 @@ use crate::records::ShareRecord;
 use crate::{Error, listing, shape};
 
 /// Lists the shares of the caller's account, or those of others in which it takes part, that
-/// pass every filter.
+/// pass every filter; of several filters for tags it is enough to pass one.
 ///
-/// Fails with `UnknownResourceException` for a share that is named but not among them.
+/// Fails with `UnknownResourceException` for a share that is named but not among them, and with
+/// `InvalidParameterException` for a filter for tags without a key.
 #[derive(Debug)]
 pub(crate) struct GetResourceShares;
 
@@ -45,12 +46,17 @@ impl Operation for GetResourceShares {
         let permission = input.permission_arn.as_deref().map(permission_at);
         let permission = permission.transpose()?;
         check_version(input.permission_version)?;
+        let filters = input.tag_filters.as_deref().unwrap_or_default();
+        if filters.iter().any(|filter| key_of(filter).is_none()) {
+            return Err(Error::invalid("every one of the tagFilters needs a tagKey"));
+        }
         let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
         let shares = shares.into_iter();
         let passing = shares.filter(|share| passes(&input, share, own, permission));
         let all = passing.map(|share| (share.id.clone(), shape::share(share, own)));
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME, input.resource_owner.as_str()], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(GetResourceSharesResponse {
             resource_shares: Some(cut.items),
             next_token: cut.marker,
@@ -97,12 +103,16 @@ fn passes(
             used.any(|name| name == known.name)
         })
         // Tags are their owner's: nobody else finds out about them.
-        && tags.iter().all(|filter| own && has_tag(share, filter))
+        && (tags.is_empty() || own && tags.iter().any(|filter| has_tag(share, filter)))
 }
 
 fn has_tag(share: &ShareRecord, filter: &TagFilter) -> bool {
-    let key = filter.tag_key.as_ref();
-    let value = key.and_then(|key| share.tags.get(key));
+    let value = key_of(filter).and_then(|key| share.tags.get(key));
     let wanted = filter.tag_values.as_deref().unwrap_or_default();
     value.is_some_and(|value| wanted.is_empty() || wanted.contains(value))
+}
+
+/// The key that a filter is about; it cannot be empty.
+fn key_of(filter: &TagFilter) -> Option<&str> {
+    filter.tag_key.as_deref().filter(|key| !key.is_empty())
 }

@@ -61,8 +61,9 @@ impl Operation for ListPendingInvitationResources {
             let resources = share.resources.keys();
             resources.map(|arn| (arn.to_string(), shape::resource(share, arn, None)))
         });
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME, &invitation.id], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(ListPendingInvitationResourcesResponse {
             resources: Some(cut.items),
             next_token: cut.marker,

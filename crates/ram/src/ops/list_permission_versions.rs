@@ -41,9 +41,9 @@ impl Operation for ListPermissionVersions {
     ) -> Result<Reply<Self::Output>, Error> {
         let permission = permission_at(&input.permission_arn)?;
         let shown = shape::permission(permission, PermissionStatus::Attachable.as_str());
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let listing = [Self::NAME, permission.name];
-        let cut = listing::page(&listing, page, [(permission.name.to_owned(), shown)])?;
+        let cut = listing::page(Self::NAME, detail, page, [(permission.name.to_owned(), shown)])?;
         Ok(Reply::read(ListPermissionVersionsResponse {
             permissions: Some(cut.items),
             next_token: cut.marker,

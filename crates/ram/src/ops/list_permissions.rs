@@ -13,7 +13,8 @@ use crate::event::Fields;
 use crate::permissions::PERMISSIONS;
 use crate::{Error, listing, shape};
 
-/// Lists AWS's managed permissions that pass the filters. There are no others here.
+/// Lists AWS's managed permissions that pass the filters. There are no others here, so that no
+/// account owns any of them.
 ///
 /// Fails with `InvalidParameterException` for a type that cannot be shared.
 #[derive(Debug)]
@@ -42,15 +43,17 @@ impl Operation for ListPermissions {
         let kind = kind.map_err(|unknown| Error::invalid(unknown.to_string()))?;
         let attachable = PermissionStatus::Attachable;
         let passes = input.permission_type != Some(PermissionTypeFilter::CustomerManaged)
-            && input.permission_status.is_none_or(|it| it == attachable);
+            && input.permission_status.is_none_or(|it| it == attachable)
+            && input.resource_owner.is_none();
         let all = PERMISSIONS.iter();
         let all = all.filter(|it| passes && kind.is_none_or(|kind| it.resource_type == kind.name));
         let all = all.map(|it| {
             let status = attachable.as_str();
             (it.name.to_owned(), shape::permission(it, status))
         });
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(ListPermissionsResponse {
             permissions: Some(cut.items),
             next_token: cut.marker,

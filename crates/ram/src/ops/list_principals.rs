@@ -18,7 +18,8 @@ use crate::{Error, listing, resources, shape};
 /// Lists the principals that take part in the caller's own shares, or the owners of those in
 /// which it takes part, once for each share.
 ///
-/// Fails as `ListResources` does.
+/// Fails with `InvalidParameterException` for a type that cannot be shared, and with
+/// `UnknownResourceException` for a share that is named but not among them.
 #[derive(Debug)]
 pub(crate) struct ListPrincipals;
 
@@ -43,7 +44,8 @@ impl Operation for ListPrincipals {
     ) -> Result<Reply<Self::Output>, Error> {
         let own = shape::is_own(input.resource_owner);
         let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
-        let kind = input.resource_type.as_deref().map(kind_named).transpose()?;
+        let kind = input.resource_type.as_deref().map(kind_named).transpose();
+        let kind = kind.map_err(|unknown| Error::invalid(unknown.to_string()))?;
         let arn = resources::named(ctx, input.resource_arn.as_ref().map(std::slice::from_ref))?;
         let wanted = Written::read_all(input.principals.as_deref())?;
         let shares = shares.into_iter().filter(|share| {
@@ -63,8 +65,9 @@ impl Operation for ListPrincipals {
                 (format!("{id} {share}"), principal)
             })
             .collect();
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME, input.resource_owner.as_str()], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(ListPrincipalsResponse {
             principals: Some(cut.items),
             next_token: cut.marker,

@@ -46,8 +46,9 @@ impl Operation for ListResourceSharePermissions {
         let used = used.filter_map(|name| Permission::named(name));
         let status = ResourceShareAssociationStatus::Associated.as_str();
         let all = used.map(|it| (it.name.to_owned(), shape::permission(it, status)));
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME, &share.id], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(ListResourceSharePermissionsResponse {
             permissions: Some(cut.items),
             next_token: cut.marker,

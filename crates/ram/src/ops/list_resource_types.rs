@@ -45,8 +45,9 @@ impl Operation for ListResourceTypes {
             };
             (kind.name.to_owned(), shown)
         });
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(ListResourceTypesResponse {
             resource_types: Some(cut.items),
             next_token: cut.marker,

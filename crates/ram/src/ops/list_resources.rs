@@ -69,8 +69,9 @@ impl Operation for ListResources {
             let place = format!("{arn} {}", share.id);
             (place, shape::resource(share, arn, Some(since)))
         });
+        let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(&[Self::NAME, input.resource_owner.as_str()], page, all)?;
+        let cut = listing::page(Self::NAME, detail, page, all)?;
         Ok(Reply::read(ListResourcesResponse {
             resources: Some(cut.items),
             next_token: cut.marker,
