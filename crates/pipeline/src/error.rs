@@ -112,12 +112,14 @@ impl Failure {
     /// The failure of a call whose every attempt lost to others that changed the same, with the
     /// code that AWS's model has for that: `ConcurrentModification` (IAM) or
     /// `ConcurrentModificationException` (Organizations) where the operation declares it, and
-    /// `KMSInternalException`, which is retried, of KMS. Services without one are too busy.
+    /// `KMSInternalException`, which is retried, of KMS. Services without one are too busy, which
+    /// RAM calls `ServiceUnavailableException`.
     pub(crate) fn lost_to_others(service: Service, operation: &str) -> Self {
-        const CODES: [&str; 3] = [
+        const CODES: [&str; 4] = [
             "ConcurrentModification",
             "ConcurrentModificationException",
             "KMSInternalException",
+            "ServiceUnavailableException",
         ];
         let busy = Self::from(CommitError::Conflict);
         let declared = shapes::operation(service, operation).map_or(&[][..], |known| known.errors);
@@ -126,7 +128,7 @@ impl Failure {
             return busy;
         };
         let kind = match code {
-            "KMSInternalException" => ErrorKind::Unavailable,
+            "KMSInternalException" | "ServiceUnavailableException" => ErrorKind::Unavailable,
             _ => ErrorKind::Conflict,
         };
         Self {

@@ -116,11 +116,17 @@ impl ReplyTo {
         errors.find(|error| error.code == refusal.code).copied()
     }
 
-    /// The code: what the operation declares is not a common error, whatever its name.
+    /// The code: what the operation declares is not a common error, whatever its name; some
+    /// services have names of their own for what every call can fail with.
     fn code<'r>(&self, refusal: &'r Refusal) -> &'r str {
         match self.declared(refusal) {
             Some(_) => &refusal.code,
-            None => spelled(self.protocol, &refusal.code),
+            None => match (self.service, &*refusal.code) {
+                (Service::Ram, "ServiceUnavailable") => "ServiceUnavailableException",
+                (Service::Ram, "InternalFailure") => "ServerInternalException",
+                (Service::FeatureStoreRuntime, "ValidationException") => "ValidationError",
+                (_, code) => spelled(self.protocol, code),
+            },
         }
     }
 

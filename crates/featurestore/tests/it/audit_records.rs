@@ -70,6 +70,89 @@ fn creating_a_group_is_recorded_with_its_parameters_and_the_use_of_its_key() {
     }
 }
 
+/// Checks that `parameters`, with its names in lower camel case, has all that `request` has.
+fn check_shown(request: &Value, parameters: &Value, at: &str) {
+    match request {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let (first, rest) = name.split_at(1);
+                let name = format!("{}{rest}", first.to_ascii_lowercase());
+                check_shown(value, &parameters[&name], &format!("{at}.{name}"));
+            }
+        }
+        Value::Array(values) => {
+            for (place, value) in values.iter().enumerate() {
+                check_shown(value, &parameters[place], &format!("{at}[{place}]"));
+            }
+        }
+        other => assert_eq!(parameters, other, "{at}"),
+    }
+}
+
+/// Calls `operation` and checks that its record shows the whole request, whatever becomes of it.
+fn check_recorded(world: &World, operation: &str, request: Value) {
+    let outcome = world.call(operation, request.clone());
+    let name = operation.rsplit(':').next().unwrap();
+    let record = &world.records_of(name)[0];
+    let failed = outcome.err().map(|refused| refused.code);
+    assert_eq!(record.error_code, failed, "{operation}");
+    check_shown(&request, &record.request_parameters, operation);
+}
+
+#[test]
+fn every_member_of_a_request_that_changes_something_is_recorded() {
+    let world = World::new();
+    crate::offline::prepare(&world, &["kms:*"]);
+    let key = world.key();
+    let mut request = crate::offline::both("g", Some(&key));
+    request["OnlineStoreConfig"] = json!({
+        "EnableOnlineStore": true, "StorageType": "Standard", "SecurityConfig": { "KmsKeyId": key },
+        "TtlDuration": { "Unit": "Days", "Value": 3 },
+    });
+    request["OfflineStoreConfig"]["DisableGlueTableCreation"] = false.into();
+    request["OfflineStoreConfig"]["TableFormat"] = "Glue".into();
+    request["OfflineStoreConfig"]["DataCatalogConfig"] =
+        json!({ "Catalog": "c", "Database": "d", "TableName": "t" });
+    request["ThroughputConfig"] = json!({ "ThroughputMode": "Provisioned",
+        "ProvisionedReadCapacityUnits": 5, "ProvisionedWriteCapacityUnits": 6 });
+    request["Description"] = "text".into();
+    request["Tags"] = json!([{ "Key": "team", "Value": "red" }]);
+    check_recorded(&world, "CreateFeatureGroup", request);
+    assert!(world.get("g", "a").is_none());
+    let vector = json!({ "FeatureName": "v", "FeatureType": "Fractional",
+        "CollectionType": "Vector", "CollectionConfig": { "VectorConfig": { "Dimension": 3 } } });
+    // More than one of these at once fails, and is recorded all the same.
+    let update = json!({
+        "FeatureGroupName": "g", "FeatureAdditions": [vector],
+        "OnlineStoreConfig":
+            { "TtlDuration": { "Unit": "Days", "Value": 3 }, "StorageType": "Standard_V2" },
+        "ThroughputConfig": { "ThroughputMode": "Provisioned",
+            "ProvisionedReadCapacityUnits": 5, "ProvisionedWriteCapacityUnits": 6 },
+    });
+    check_recorded(&world, "UpdateFeatureGroup", update);
+    let metadata = json!({
+        "FeatureGroupName": "g", "FeatureName": "note", "Description": "text",
+        "ParameterAdditions": [{ "Key": "k", "Value": "v" }], "ParameterRemovals": ["other"],
+    });
+    check_recorded(&world, "UpdateFeatureMetadata", metadata);
+    let arn = group_arn("g");
+    let add = json!({ "ResourceArn": arn, "Tags": [{ "Key": "k", "Value": "v" }] });
+    check_recorded(&world, "AddTags", add);
+    let delete = json!({ "ResourceArn": arn, "TagKeys": ["k", "l"] });
+    check_recorded(&world, "DeleteTags", delete);
+    let rekey = json!({ "FeatureGroupName": "g", "KmsKeyId": key, "AwsOwnedKey": false });
+    check_recorded(&world, "RekeyFeatureGroup", rekey);
+    let share = json!({
+        "name": "s", "resourceArns": [arn], "principals": ["444455556666"],
+        "tags": [{ "key": "k", "value": "v" }], "allowExternalPrincipals": true,
+        "clientToken": "token", "permissionArns": [],
+        "sources": [], "resourceShareConfiguration":
+            { "retainSharingOnAccountLeaveOrganization": false },
+    });
+    check_recorded(&world, "ram:CreateResourceShare", share);
+    check_recorded(&world, "DeleteFeatureGroup", json!({ "FeatureGroupName": "g" }));
+}
+
 #[test]
 fn a_failed_creation_is_recorded_with_its_code() {
     let world = World::new();
@@ -301,7 +384,8 @@ fn check_lost_to_others(operation: &str, input: Value, code: &str) {
     }
     let refused = world.call(operation, input).unwrap_err();
     assert_eq!(refused.code, code);
-    let record = &world.records_of(operation)[0];
+    let name = operation.rsplit(':').next().unwrap();
+    let record = &world.records_of(name)[0];
     assert_eq!(record.error_code.as_deref(), Some(code));
 }
 
@@ -315,4 +399,6 @@ fn calls_that_always_lose_to_others_fail_as_their_service_does() {
     check_lost_to_others("PutUserPolicy", policy, "ServiceUnavailable");
     check_lost_to_others("CreateKey", json!({}), "KMSInternalException");
     check_lost_to_others("CreateFeatureGroup", group("g"), "ServiceUnavailable");
+    let share = json!({ "name": "s" });
+    check_lost_to_others("ram:CreateResourceShare", share, "ServiceUnavailableException");
 }

@@ -113,6 +113,28 @@ fn query_has_its_own_names_for_common_errors() {
     }
 }
 
+fn check_named(call: (Service, &str), failed: (ErrorKind, &'static str), shown: (&str, u16)) {
+    let id = RequestId::generate(&Zeros);
+    let refusal = refusal(failed.0, failed.1, None);
+    let answer = ReplyTo::operation(call.0, call.1, id).error(&refusal);
+    assert_eq!(answer.headers()["x-amzn-errortype"], shown.0);
+    assert_eq!(answer.status(), shown.1);
+}
+
+#[test]
+fn services_have_their_own_names_for_what_every_call_can_fail_with() {
+    let ram = (Service::Ram, "DeleteResourceShare");
+    let busy = (ErrorKind::Unavailable, "ServiceUnavailable");
+    check_named(ram, busy, ("ServiceUnavailableException", 503));
+    let failed = (ErrorKind::Internal, "InternalFailure");
+    check_named(ram, failed, ("ServerInternalException", 500));
+    let runtime = (Service::FeatureStoreRuntime, "PutRecord");
+    check_named(runtime, busy, ("ServiceUnavailable", 503));
+    check_named(runtime, failed, ("InternalFailure", 500));
+    let too_large = (ErrorKind::Validation, "ValidationException");
+    check_named(runtime, too_large, ("ValidationError", 400));
+}
+
 #[test]
 fn an_error_that_the_operation_declares_keeps_its_name() {
     let expired = refusal(ErrorKind::Unauthenticated, "ExpiredTokenException", None);
