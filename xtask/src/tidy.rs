@@ -1,13 +1,14 @@
 //! `cargo xtask tidy`: the rules of the house that neither compiler nor lints check.
 //!
 //! Crates depend downwards only, dependency versions stand in one table, primitives are
-//! called in one crate, `unsafe` stands in one module, files have headers and an end, and the
-//! tests that the page of lessons names exist.
+//! called in one crate, `unsafe` stands in one module, files have headers and an end, the
+//! tests that the page of lessons names exist, and no member of a request is left unread.
 
 mod layers;
 mod lessons;
 mod lexer;
 mod manifests;
+mod members;
 mod sources;
 
 use std::path::{Path, PathBuf};
@@ -68,7 +69,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let mut files = Vec::new();
     walk(root, &mut files)?;
     files.sort();
-    let mut findings = Vec::new();
+    let (mut findings, mut texts) = (Vec::new(), Vec::new());
     for path in &files {
         let name = path
             .strip_prefix(root)?
@@ -79,11 +80,14 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
                 .with_context(|| format!("reading {} failed", path.display()))
         };
         if is_rust(path) {
-            findings.extend(sources::check(&name, &text()?));
+            let text = text()?;
+            findings.extend(sources::check(&name, &text));
+            texts.push((name, text));
         } else if manifests::is_member(&name) {
             findings.extend(manifests::check(&name, &text()?));
         }
     }
+    findings.extend(members::check(&texts));
     findings.extend(lessons::check(root));
     for finding in &findings {
         say(&finding.to_string());

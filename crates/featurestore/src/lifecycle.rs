@@ -157,7 +157,7 @@ pub(crate) async fn release(services: &Arc<Services>, purge: &PurgeRecord) -> Re
 
 async fn try_release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<(), Error> {
     let snapshot = services.store().snapshot();
-    let row = purge.arn.as_ref().and_then(row_of);
+    let row = purge.arn.as_ref().and_then(row_at);
     let Some(found) = row.as_ref().and_then(|row| snapshot.get(&GROUPS, row)) else {
         return Ok(());
     };

@@ -231,6 +231,7 @@ impl Operation for CreateFeatureGroup {
             )
             .with("roleArn", &input.role_arn)
             .with("description", &input.description)
+            .with("tags", &input.tags)
             .request();
         EventDetail {
             response: output.map_or(

@@ -1,6 +1,7 @@
 //! Tags of roots, units, accounts and policies.
 
 use pipeline::KeySet;
+use serde_json::{Value, json};
 use shapes::organizations::Tag;
 use types::differ_in_case_only;
 
@@ -23,6 +24,12 @@ pub(crate) fn read(given: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error
     let read: Vec<_> = given.iter().map(pair).collect();
     check(&read)?;
     Ok(read)
+}
+
+/// The tags of a request as its audit record shows them.
+pub(crate) fn in_event(tags: &[Tag]) -> Vec<Value> {
+    let tag = |tag: &Tag| json!({ "key": tag.key, "value": tag.value });
+    tags.iter().map(tag).collect()
 }
 
 /// `old` with `new` on top, which replace tags of exactly the same keys.

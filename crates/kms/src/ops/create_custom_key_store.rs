@@ -122,6 +122,10 @@ impl Operation for CreateCustomKeyStore {
                 "xksProxyVpcEndpointServiceName",
                 input.xks_proxy_vpc_endpoint_service_name.clone(),
             )
+            .maybe(
+                "xksProxyVpcEndpointServiceOwner",
+                input.xks_proxy_vpc_endpoint_service_owner.clone(),
+            )
             .request();
         let made = output.and_then(|output| output.custom_key_store_id.clone());
         let response = Fields::default().maybe("customKeyStoreId", made).done();

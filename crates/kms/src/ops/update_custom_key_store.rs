@@ -95,6 +95,14 @@ impl Operation for UpdateCustomKeyStore {
             .maybe("xksProxyUriEndpoint", input.xks_proxy_uri_endpoint.clone())
             .maybe("xksProxyUriPath", input.xks_proxy_uri_path.clone())
             .maybe("xksProxyConnectivity", connectivity)
+            .maybe(
+                "xksProxyVpcEndpointServiceName",
+                input.xks_proxy_vpc_endpoint_service_name.clone(),
+            )
+            .maybe(
+                "xksProxyVpcEndpointServiceOwner",
+                input.xks_proxy_vpc_endpoint_service_owner.clone(),
+            )
             .request()
     }
 }

@@ -85,7 +85,8 @@ impl Operation for CreateAccount {
                     input
                         .iam_user_access_to_billing
                         .map(IAMUserAccessToBilling::as_str),
-                ),
+                )
+                .maybe("tags", input.tags.as_deref().map(tags::in_event)),
         );
         let status = output.and_then(|output| output.create_account_status.as_ref());
         let response = status.map(|status| {

@@ -83,7 +83,8 @@ impl Operation for CreateOrganizationalUnit {
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let request = Fields::default()
             .with("parentId", input.parent_id.as_str())
-            .with("name", input.name.as_str());
+            .with("name", input.name.as_str())
+            .maybe("tags", input.tags.as_deref().map(tags::in_event));
         let unit = output.and_then(|output| output.organizational_unit.as_ref());
         answers::of_unit(request, unit)
     }

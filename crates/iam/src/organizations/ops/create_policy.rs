@@ -88,7 +88,8 @@ impl Operation for CreatePolicy {
             .with("name", input.name.as_str())
             .with("description", input.description.as_str())
             .with("type", input.r#type.as_str())
-            .with("content", input.content.as_str());
+            .with("content", input.content.as_str())
+            .maybe("tags", input.tags.as_deref().map(tags::in_event));
         let policy = output.and_then(|output| output.policy.as_ref());
         answers::of_policy(request, policy)
     }

@@ -56,19 +56,7 @@ impl Operation for TagResource {
         event::request(
             Fields::default()
                 .with("resourceId", input.resource_id.as_str())
-                .with(
-                    "tags",
-                    input
-                        .tags
-                        .iter()
-                        .map(|tag| {
-                            Fields::default()
-                                .with("key", tag.key.as_str())
-                                .with("value", tag.value.as_str())
-                                .value()
-                        })
-                        .collect::<Vec<serde_json::Value>>(),
-                ),
+                .with("tags", tags::in_event(&input.tags)),
         )
     }
 }
