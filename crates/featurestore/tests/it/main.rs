@@ -3,8 +3,10 @@
 #![expect(clippy::indexing_slicing, reason = "test code")]
 
 mod accounts;
+mod answers;
 mod audit_records;
 mod batches;
+mod bucket_policies;
 mod cases;
 mod charges;
 mod collections;
@@ -28,6 +30,7 @@ mod renewal;
 mod repeated;
 mod search;
 mod sharing;
+mod states;
 mod tags;
 mod throttled_keys;
 mod throughput;

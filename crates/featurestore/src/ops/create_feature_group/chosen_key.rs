@@ -52,6 +52,11 @@ impl ChosenKey {
         }
     }
 
+    /// The key's ARN, if there is one.
+    pub(in crate::ops) fn found(&self) -> Option<&Arn> {
+        Some(&self.arn).filter(|_| self.missing.is_none())
+    }
+
     /// Everything that SageMaker may do with the key for the group of this name, ARN and id:
     /// what it calls at once, and what it must be able to do later.
     ///

@@ -93,7 +93,11 @@ impl ChosenOffline {
                 "an offline store in a bucket of another account needs a KmsKeyId.",
             ));
         }
-        let text = config.s3_storage_config.kms_key_id.as_deref();
+        // As every object is written: a policy of the bucket that names the key by its ARN decides
+        // alike about both.
+        let found = self.key.as_ref().and_then(ChosenKey::found);
+        let asked = config.s3_storage_config.kms_key_id.as_deref();
+        let text = found.map(Arn::as_str).or(asked);
         let request = offline::put_request((self.place.bucket.as_str(), owner), &path, text);
         let put = pipeline::call::<s3::PutObject>(session.by(), request);
         let used = Box::pin(put).await.map_err(refused)?.sse_kms_key_id;
