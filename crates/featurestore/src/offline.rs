@@ -13,7 +13,7 @@ use shapes::sagemaker::{
 use std::sync::Arc;
 use types::{AccountId, Arn, Region, Service, ServiceError};
 
-use crate::records::GroupRecord;
+use crate::records::{GroupRecord, Status};
 use crate::{Error, upkeep};
 
 /// The name of the sessions in which the service writes.
@@ -195,7 +195,7 @@ fn serves(host: &str, region: &Region) -> bool {
 pub(crate) const STATUSES_AT_ONCE: usize = 8;
 
 /// The status of a group's offline store now, as callers of `account` see it; `None` if it has
-/// none.
+/// none, or is not in use.
 ///
 /// It is blocked if the service may not open what waits for it, or the role could not write it.
 /// The reason names the owner's role, bucket, key and policies, and is for the owner alone.
@@ -204,7 +204,8 @@ pub(crate) fn status(
     group: &GroupRecord,
     account: Option<AccountId>,
 ) -> Option<OfflineStoreStatus> {
-    let store = group.offline.as_ref()?;
+    let used = group.status == Status::Created;
+    let store = group.offline.as_ref().filter(|_| used)?;
     let reason = blocked(services, group, store);
     let status = match reason {
         None => OfflineStoreStatusValue::Active,

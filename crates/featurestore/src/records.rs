@@ -322,6 +322,14 @@ impl GroupRecord {
         }
     }
 
+    /// Fails with the group's state if it is on its way out: what is said of it then would be lost.
+    pub(crate) fn stays(&self) -> Result<(), Error> {
+        match self.status {
+            Status::Creating | Status::Created | Status::CreateFailed => Ok(()),
+            Status::Deleting | Status::DeleteFailed => self.ready(),
+        }
+    }
+
     /// Fails with the group's state unless it can be used.
     pub(crate) fn ready(&self) -> Result<(), Error> {
         let state = match self.status {

@@ -44,6 +44,7 @@ impl Operation for AddTags {
     ) -> Result<Reply<AddTagsOutput>, Error> {
         let group = permit.into_target().group;
         let group = group.ok_or_else(|| Error::not_found_undeclared(&input.resource_arn))?;
+        group.stays()?;
         let mut changed = group.to_change();
         changed.tags = tags::with(&changed.tags, tags::checked(&input.tags)?)?;
         let output = AddTagsOutput {

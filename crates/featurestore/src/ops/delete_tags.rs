@@ -43,6 +43,7 @@ impl Operation for DeleteTags {
     ) -> Result<Reply<DeleteTagsOutput>, Error> {
         let group = permit.into_target().group;
         let group = group.ok_or_else(|| Error::not_found_undeclared(&input.resource_arn))?;
+        group.stays()?;
         let mut changed = group.to_change();
         changed.tags.retain(|key, _| !input.tag_keys.contains(key));
         let mut batch = Batch::new(Lane::Metadata);

@@ -17,7 +17,7 @@ use crate::records::{Definition, GROUPS};
 /// removes some.
 ///
 /// Fails with `ResourceNotFound` if there is no such group or it has no such feature, and with
-/// `ValidationException` for a parameter without key or value, for one that is both added and
+/// `ValidationException` unless the group is `Created`, for a parameter without key or value, for one that is both added and
 /// removed, and beyond 25 parameters.
 #[derive(Debug)]
 pub struct UpdateFeatureMetadata;
@@ -46,6 +46,7 @@ impl Operation for UpdateFeatureMetadata {
         input: Self::Input,
     ) -> Result<Reply<Empty>, Error> {
         let group = permit.target().group(&input.feature_group_name)?;
+        group.ready()?;
         let mut changed = group.to_change();
         let mut definitions = changed.definitions.iter_mut();
         let feature = definitions.find(|known| known.name == input.feature_name);
