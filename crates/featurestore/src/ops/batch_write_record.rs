@@ -24,7 +24,8 @@ use crate::{Error, Runtime, RuntimeError};
 /// Writes up to 25 records, each as `PutRecord` does and whatever becomes of the others.
 ///
 /// An entry with an older event time than the stored record's changes nothing and succeeds.
-/// Its time to live is the entry's, else the request's, else the group's. Entries that break a
+/// Its time to live is the entry's, else the request's, else the group's; the request's counts for
+/// groups with an online store only. Entries that break a
 /// rule, whose group does not exist, or whose group's key the caller may not use or cannot be
 /// used, come back as errors. A caller who may not write to one of the groups writes nothing:
 /// each needs both `sagemaker:BatchWriteRecord` and `sagemaker:PutRecord`. What would make the
@@ -131,6 +132,8 @@ async fn staged<'a>(
 ) -> Result<(Batch, Charge), RuntimeError> {
     let group = found.group(&entry.feature_group_name)?;
     let stores = Stores::of(group, entry.target_stores.as_deref())?;
+    // The request's is for the entries that live in an online store.
+    let ttl = ttl.filter(|_| group.has_online());
     let ttl = Ttl::of_put(entry.ttl_duration.as_ref().or(ttl), group)?;
     let accepted = accept(group, &entry.record)?;
     let runtime: &Runtime = ctx.part()?;

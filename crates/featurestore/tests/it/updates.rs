@@ -701,3 +701,26 @@ fn wrong_metadata_is_refused() {
         "25 parameters",
     );
 }
+
+#[test]
+fn the_time_to_live_of_a_request_is_for_entries_with_an_online_store() {
+    let world = World::new();
+    crate::offline::prepare(&world, &[]);
+    world.ok("CreateFeatureGroup", crate::offline::only("offline", None));
+    world.group("g");
+    let hours = json!({ "Unit": "Hours", "Value": 1 });
+    let at = "2026-01-10T00:00:00Z";
+    let mut own = entry("offline", &[("id", "b"), ("at", at)]);
+    own["TtlDuration"] = hours.clone();
+    let entries = json!([
+        entry("offline", &[("id", "a"), ("at", at)]),
+        entry("g", &[("id", "a"), ("at", at)]),
+        own.clone(),
+    ]);
+    let request = json!({ "Entries": entries, "TtlDuration": hours });
+    let answer = world.ok("BatchWriteRecord", request);
+    let errors = answer["Errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0]["Entry"], own);
+    assert_eq!(expiry(&world), "2026-01-10T01:00:00Z");
+}
