@@ -86,7 +86,7 @@ impl JsonBody {
             .map_err(|source| Error::internal("an answer cannot be written", source))
     }
 
-    /// Writes the list of the record's selected features.
+    /// Writes the list of the record's selected features, and returns whether it has any.
     ///
     /// Fails if the record is damaged, or has features that the group does not.
     pub(crate) fn record(
@@ -94,7 +94,7 @@ impl JsonBody {
         group: &GroupRecord,
         record: &Record<'_>,
         selection: &Selection,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let schema = &group.schema;
         self.json.push(b'[');
         let mut first = true;
@@ -120,7 +120,7 @@ impl JsonBody {
             self.json.push(b'}');
         }
         self.json.push(b']');
-        Ok(())
+        Ok(!first)
     }
 
     /// Writes `,"ExpiresAt":…` if there is such a time.

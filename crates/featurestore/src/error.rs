@@ -18,9 +18,6 @@ pub enum Error {
     /// The same with a text that AWS fixes.
     #[error("{0}")]
     Plain(String),
-    /// AWS has it, this release does not.
-    #[error("{0} not available in this release")]
-    Unsupported(&'static str),
     /// No feature group has this name.
     #[error("Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name {name}")]
     GroupNotFound {
@@ -50,12 +47,6 @@ pub enum Error {
          different name.\nInfo: Feature Group '{name}' already exists."
     )]
     GroupExists {
-        /// The name.
-        name: String,
-    },
-    /// Another update has not come to its end yet.
-    #[error("the feature group {name} is still being updated")]
-    UpdateInProgress {
         /// The name.
         name: String,
     },
@@ -220,13 +211,10 @@ impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Validation(_) | Self::Plain(_) | Self::Key { .. } => ErrorKind::Validation,
-            Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::GroupNotFound { .. }
             | Self::FeatureNotFound { .. }
             | Self::RecordNotFound { .. } => ErrorKind::NotFound,
-            Self::GroupExists { .. } | Self::UpdateInProgress { .. } | Self::StaleUpdate => {
-                ErrorKind::Conflict
-            }
+            Self::GroupExists { .. } | Self::StaleUpdate => ErrorKind::Conflict,
             Self::Quota { .. } | Self::FeatureLimit { .. } => ErrorKind::LimitExceeded,
             Self::KeyDenied { .. } | Self::NoAccount => ErrorKind::Denied,
             Self::Throttled
@@ -244,14 +232,12 @@ impl ServiceError for Error {
 
     fn code(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Validation(_) | Self::Plain(_) | Self::Key { .. } | Self::Unsupported(_) => {
-                "ValidationException"
-            }
+            Self::Validation(_) | Self::Plain(_) | Self::Key { .. } => "ValidationException",
             Self::GroupNotFound { .. }
             | Self::FeatureNotFound { .. }
             | Self::RecordNotFound { .. } => "ResourceNotFound",
             Self::StaleUpdate => "ConflictException",
-            Self::GroupExists { .. } | Self::UpdateInProgress { .. } => "ResourceInUse",
+            Self::GroupExists { .. } => "ResourceInUse",
             Self::Quota { .. } | Self::FeatureLimit { .. } => "ResourceLimitExceeded",
             Self::KeyDenied { .. } | Self::NoAccount => "AccessDeniedException",
             Self::Throttled
@@ -272,12 +258,10 @@ impl ServiceError for Error {
             }
             Self::Validation(_)
             | Self::Plain(_)
-            | Self::Unsupported(_)
             | Self::GroupNotFound { .. }
             | Self::FeatureNotFound { .. }
             | Self::RecordNotFound { .. }
             | Self::StaleUpdate
-            | Self::UpdateInProgress { .. }
             | Self::GroupExists { .. }
             | Self::Quota { .. }
             | Self::FeatureLimit { .. }
@@ -324,9 +308,7 @@ impl ServiceError for RuntimeError {
         Cow::Borrowed(match &self.0 {
             Error::Validation(_)
             | Error::Plain(_)
-            | Error::Unsupported(_)
             | Error::GroupExists { .. }
-            | Error::UpdateInProgress { .. }
             | Error::Quota { .. }
             | Error::FeatureLimit { .. } => "ValidationError",
             Error::GroupNotFound { .. }

@@ -24,7 +24,8 @@ use crate::{Error, Runtime, RuntimeError};
 
 /// Returns the latest versions of up to 100 records.
 ///
-/// Records that do not exist are left out. A group that does not exist, or whose key the
+/// Records that do not exist are left out, and those of which all features that are asked for are
+/// null. A group that does not exist, or whose key the
 /// caller may not use or cannot be used, makes errors of its identifiers and of no others; a
 /// caller who may not read one of the groups gets nothing. What would make the answer larger
 /// than 16 MiB comes back unprocessed, and so does what KMS or the throughput of a group
@@ -215,9 +216,10 @@ impl Answer {
         body.raw(r#","RecordIdentifierValueAsString":"#);
         body.string(text);
         body.raw(r#","Record":"#);
-        if let Err(error) = body.record(group, &record, selection) {
+        let any = body.record(group, &record, selection);
+        if !matches!(any, Ok(true)) {
             body.truncate(start);
-            return Err(error);
+            return any.map(|_nothing_selected| ());
         }
         if with_expiry {
             body.expires_at(expires_at);

@@ -15,6 +15,7 @@ use crate::answer::JsonBody;
 use crate::event::Fields;
 use crate::name::Found;
 use crate::offline::{self, OfflineStore};
+use crate::paging::List;
 use crate::pending::Update;
 use crate::records::{GroupRecord, OnlineStore, Status, Storage};
 use crate::ttl::Ttl;
@@ -31,10 +32,14 @@ use crate::{Error, Runtime, features};
 /// `OnlineStoreTotalSizeBytes` is there of stores of type `InMemory`, as they were measured last,
 /// about ten minutes ago.
 ///
-/// All definitions fit one page, so no token is ever given out; one that is sent is refused.
-/// Fails with `ResourceNotFound` if there is no such group.
+/// A page has 2,500 definitions, which are all of them unless the operator allows more.
+/// Fails with `ResourceNotFound` if there is no such group, and with `ValidationException` for a
+/// token of another group.
 #[derive(Debug)]
 pub struct DescribeFeatureGroup;
+
+/// How many definitions a page has.
+const PAGE: usize = 2500;
 
 impl Operation for DescribeFeatureGroup {
     const SERVICE: Service = Service::SageMaker;
@@ -60,9 +65,11 @@ impl Operation for DescribeFeatureGroup {
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, Error> {
         let group = permit.target().group(&input.feature_group_name)?;
-        if input.next_token.is_some() {
-            return Err(Error::validation("the NextToken is not valid."));
-        }
+        let list = List::of(group.account, &group.region, &(Self::NAME, group.number));
+        let after: usize = match &input.next_token {
+            Some(token) => list.read(token)?,
+            None => 0,
+        };
         let account = ctx.account();
         let stopped = ctx.part::<Runtime>()?.upkeep.reason(group);
         // What it says of the owner's keys is for the owner.
@@ -71,10 +78,19 @@ impl Operation for DescribeFeatureGroup {
         let size = ctx.part::<Runtime>()?.sizes.of(group);
         described.online_store_total_size_bytes = size.and_then(|size| i64::try_from(size).ok());
         described.offline_store_status = offline::status(ctx.services(), group, account);
+        let definitions = group.definitions.iter().skip(after);
+        described.feature_definitions = definitions.take(PAGE).map(features::definition).collect();
+        let end = after.saturating_add(PAGE);
+        let is_last = end >= group.definitions.len();
+        if !is_last {
+            described.next_token = list.token(&end)?;
+        }
         let mut body = serde_json::to_value(described)
             .map_err(|source| Error::internal("a feature group cannot be described", source))?;
         // AWS's model requires the member, AWS leaves it out on the last page.
-        if let Value::Object(members) = &mut body {
+        if let Value::Object(members) = &mut body
+            && is_last
+        {
             members.remove("NextToken");
         }
         let mut answer = JsonBody::default();
@@ -107,14 +123,14 @@ pub(crate) fn last_update(group: &GroupRecord) -> Option<LastUpdateStatus> {
 /// The most characters that a `FailureReason` has.
 pub(crate) const MOST_REASON: usize = 1024;
 
-/// `stopped` is why background work for the group is stopped, if it is.
+/// The group without its definitions; `stopped` is why background work for it is stopped, if it is.
 fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupResponse {
     DescribeFeatureGroupResponse {
         feature_group_arn: group.arn.to_string(),
         feature_group_name: group.name.clone(),
         record_identifier_feature_name: group.identifier.clone(),
         event_time_feature_name: group.event_time.clone(),
-        feature_definitions: group.definitions.iter().map(features::definition).collect(),
+        feature_definitions: Vec::new(),
         creation_time: group.created,
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
         online_store_config: group.has_online().then(|| online_store(&group.online)),

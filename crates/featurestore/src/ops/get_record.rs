@@ -17,8 +17,8 @@ use crate::{Runtime, RuntimeError, event};
 
 /// Returns the latest version of a record from the online store.
 ///
-/// The answer has no `Record` if there is none, or if it was deleted or has expired; features
-/// that are null are left out. Fails with `ResourceNotFound` if the group does not exist,
+/// The answer has no `Record` if there is none, if it was deleted or has expired, or if all
+/// features that are asked for are null; those that are null are left out. Fails with `ResourceNotFound` if the group does not exist,
 /// with `ValidationError` for features that it does not have, with `AccessForbidden` if its
 /// key cannot be used, with `ThrottlingException` beyond its provisioned throughput.
 #[derive(Debug)]
@@ -70,7 +70,12 @@ impl Operation for GetRecord {
         let mut body =
             JsonBody::with_capacity(payload.size() + 48 * group.schema.len().min(64) + 64);
         body.raw(r#"{"Record":"#);
-        body.record(group, &record, &selection)?;
+        if !body.record(group, &record, &selection)? {
+            // A list without features is no answer at AWS.
+            body.truncate(0);
+            body.raw("{}");
+            return Ok(Reply::read(body.with_fresh(keys.into_fresh())));
+        }
         if input.expiration_time_response == Some(ExpirationTimeResponse::Enabled) {
             body.expires_at(expires_at);
         }

@@ -21,15 +21,15 @@ use crate::{Error, Runtime, lifecycle, throughput};
 
 /// Changes one thing of a feature group; records that are there stay as they are.
 ///
-/// Features can be added, 2,500 in all unless the operator says otherwise, and never changed or removed. The time to live
-/// of records to come can be changed, or ended by a `TtlDuration` without members. The storage
-/// type can go from `Standard` to `Standard_V2`, and not back. Provisioned throughput can be
-/// changed, given up, once in 24 hours, and begun. What breaks no rule is made by the
-/// service in its own name, which the answer waits for: `LastUpdateStatus` is `InProgress` until
+/// Features can be added, 2,500 in all unless the operator says otherwise, and never changed or
+/// removed. The time to live of records to come can be changed, or ended by a `TtlDuration` without
+/// members. The storage type can go from `Standard` to `Standard_V2`, and not back. Provisioned
+/// throughput can be changed, given up, once in 24 hours, and begun. What breaks no rule is made by
+/// the service in its own name, which the answer waits for: `LastUpdateStatus` is `InProgress` until
 /// then, and `Failed` where the service may not maintain the online store. Fails with
-/// `ResourceInUse` while another update is in progress, with `ResourceNotFound` if there is no such group, with
-/// `ResourceLimitExceeded` beyond the number of features and of provisioned units, and with
-/// `ValidationException` for no change or several and for what breaks a rule.
+/// `ResourceNotFound` if there is no such group, with `ResourceLimitExceeded` beyond the number of
+/// features and of provisioned units, and with `ValidationException` for no change or several, for
+/// what breaks a rule, unless the group is `Created`, and while another update is in progress.
 #[derive(Debug)]
 pub struct UpdateFeatureGroup;
 
@@ -57,9 +57,10 @@ impl Operation for UpdateFeatureGroup {
         let group = permit.target().group(&input.feature_group_name)?;
         group.ready()?;
         if matches!(group.update, Some(Update::Pending(_))) {
-            return Err(Error::UpdateInProgress {
-                name: group.name.clone(),
-            });
+            return Err(Error::validation(format!(
+                "the feature group {} is still being updated.",
+                group.name
+            )));
         }
         let mut changed = group.to_change();
         let asked = (

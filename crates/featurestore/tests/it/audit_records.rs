@@ -150,7 +150,11 @@ fn every_member_of_a_request_that_changes_something_is_recorded() {
             { "retainSharingOnAccountLeaveOrganization": false },
     });
     check_recorded(&world, "ram:CreateResourceShare", share);
-    check_recorded(&world, "DeleteFeatureGroup", json!({ "FeatureGroupName": "g" }));
+    check_recorded(
+        &world,
+        "DeleteFeatureGroup",
+        json!({ "FeatureGroupName": "g" }),
+    );
 }
 
 #[test]
@@ -400,5 +404,9 @@ fn calls_that_always_lose_to_others_fail_as_their_service_does() {
     check_lost_to_others("CreateKey", json!({}), "KMSInternalException");
     check_lost_to_others("CreateFeatureGroup", group("g"), "ServiceUnavailable");
     let share = json!({ "name": "s" });
-    check_lost_to_others("ram:CreateResourceShare", share, "ServiceUnavailableException");
+    check_lost_to_others(
+        "ram:CreateResourceShare",
+        share,
+        "ServiceUnavailableException",
+    );
 }

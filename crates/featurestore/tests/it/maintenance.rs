@@ -329,7 +329,7 @@ fn an_update_that_was_interrupted_goes_on() {
     world.refuses(
         "UpdateFeatureGroup",
         added,
-        "ResourceInUse",
+        "ValidationException",
         "still being updated",
     );
     // What is said of a feature meanwhile stays.

@@ -34,7 +34,10 @@ fn a_share_passes_filters_for_tags_if_it_passes_one() {
     let team = |values: &[&str]| json!({ "tagKey": "team", "tagValues": values });
     assert_eq!(tagged(&world, &json!([])), ["one", "two"]);
     assert_eq!(tagged(&world, &json!([team(&["red"])])), ["one"]);
-    assert_eq!(tagged(&world, &json!([team(&["red", "blue"])])), ["one", "two"]);
+    assert_eq!(
+        tagged(&world, &json!([team(&["red", "blue"])])),
+        ["one", "two"]
+    );
     assert_eq!(tagged(&world, &json!([{ "tagKey": "two" }])), ["two"]);
     let either = json!([team(&["red"]), { "tagKey": "two" }]);
     assert_eq!(tagged(&world, &either), ["one", "two"]);
@@ -45,7 +48,11 @@ fn a_share_passes_filters_for_tags_if_it_passes_one() {
 #[test]
 fn a_filter_for_tags_needs_a_key() {
     let world = world();
-    for filter in [json!({ "tagValues": ["red"] }), json!({ "tagKey": "" }), json!({})] {
+    for filter in [
+        json!({ "tagValues": ["red"] }),
+        json!({ "tagKey": "" }),
+        json!({}),
+    ] {
         let input = json!({ "resourceOwner": "SELF", "tagFilters": [filter] });
         world.refuses("ram:GetResourceShares", input, INVALID, "tagKey");
     }
