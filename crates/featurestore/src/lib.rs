@@ -1,4 +1,5 @@
-//! SageMaker Feature Store: feature groups, and their records in the online store.
+//! SageMaker Feature Store: feature groups, their records in the online store, and what waits for
+//! the offline store.
 //!
 //! Layer 2c. [`ops`] has one file for each operation of the control plane and of the runtime.
 //! A group is a [`GroupRecord`] in the metadata; its records are sealed cells of `online`

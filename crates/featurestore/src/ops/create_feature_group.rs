@@ -35,15 +35,15 @@ const FIRST_DATA_KEY: u32 = 1;
 /// Creates a feature group. What can be checked is checked at once; the group is `Creating`
 /// until the service has found, as itself, that it may use the key, which the answer waits for.
 ///
-/// With `SecurityConfig.KmsKeyId` the group's data keys are made under that key by SageMaker
-/// on the caller's behalf, and a grant on it for what SageMaker does later of itself. So the
-/// caller needs on the key, through SageMaker, whatever SageMaker may ever do with it: nine
-/// actions, and `kms:ListAliases` if the key is named by an alias. The key must be an enabled
-/// symmetric key of this region. Nothing is left behind by a call that fails. A `RoleArn` needs `iam:PassRole`, and has to be a role that SageMaker may
-/// assume. With `OfflineStoreConfig` that role must be able to write to the bucket, and to have S3
-/// make data keys under the key of the offline store, by default the AWS managed key of S3.
-/// Fails with `ResourceInUse` if the name is taken in any case of its
-/// letters, with `ResourceLimitExceeded`, and with `ValidationException` for what breaks a
+/// With `SecurityConfig.KmsKeyId` the group's data keys are made under that key by SageMaker on the
+/// caller's behalf, and a grant on it for what SageMaker does later of itself. So the caller needs
+/// on the key, through SageMaker, whatever SageMaker may ever do with it: nine actions, and
+/// `kms:ListAliases` if the key is named by an alias. The key must be an enabled symmetric key of
+/// this region. Nothing is left behind by a call that fails. A `RoleArn` needs `iam:PassRole`, and
+/// has to be a role that SageMaker may assume. With `OfflineStoreConfig` that role must be able to
+/// write to the bucket, and to have S3 make data keys under the key of the offline store, by
+/// default the AWS managed key of S3. Fails with `ResourceInUse` if the name is taken in any case
+/// of its letters, with `ResourceLimitExceeded`, and with `ValidationException` for what breaks a
 /// rule.
 #[derive(Debug)]
 pub struct CreateFeatureGroup;

@@ -18,9 +18,10 @@ use crate::records::{GROUPS, GroupRecord, Status, group_row, groups_of};
 use crate::upkeep::Stopped;
 use crate::{Error, Runtime, grant, offline, upkeep};
 
-/// Looks at the groups of the caller's account and region that are under customers' keys or have
-/// an offline store, in pages: whether background work may go on, how the key is, as far as the
-/// key policy lets the service see that, and what waits for the offline store. Each finding comes with its cure.
+/// Looks at the groups of the caller's account and region that are under customers' keys or have an
+/// offline store, in pages: whether background work may go on, how the key is, as far as the key
+/// policy lets the service see that, and what waits for the offline store. Each finding comes with
+/// its cure.
 ///
 /// A key that protects several groups of a page is looked at once. Fails with
 /// `ThrottlingException` beyond five pages a second of an account in a region, and with

@@ -18,9 +18,10 @@ use crate::{Runtime, RuntimeError, event};
 /// Returns the latest version of a record from the online store.
 ///
 /// The answer has no `Record` if there is none, if it was deleted or has expired, or if all
-/// features that are asked for are null; those that are null are left out. Fails with `ResourceNotFound` if the group does not exist,
-/// with `ValidationError` for features that it does not have, with `AccessForbidden` if its
-/// key cannot be used, with `ThrottlingException` beyond its provisioned throughput.
+/// features that are asked for are null; those that are null are left out. Fails with
+/// `ResourceNotFound` if the group does not exist, with `ValidationError` for features that it does
+/// not have, with `AccessForbidden` if its key cannot be used, with `ThrottlingException` beyond
+/// its provisioned throughput.
 #[derive(Debug)]
 pub struct GetRecord;
 

@@ -1,4 +1,5 @@
-//! `UpdateFeatureGroup`: more features, another time to live, or the newer storage type.
+//! `UpdateFeatureGroup`: more features, another time to live, the newer storage type, or another
+//! throughput.
 
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
@@ -25,8 +26,8 @@ use crate::{Error, Runtime, lifecycle, throughput};
 /// removed. The time to live of records to come can be changed, or ended by a `TtlDuration` without
 /// members. The storage type can go from `Standard` to `Standard_V2`, and not back. Provisioned
 /// throughput can be changed, given up, once in 24 hours, and begun. What breaks no rule is made by
-/// the service in its own name, which the answer waits for: `LastUpdateStatus` is `InProgress` until
-/// then, and `Failed` where the service may not maintain the online store. Fails with
+/// the service in its own name, which the answer waits for: `LastUpdateStatus` is `InProgress`
+/// until then, and `Failed` where the service may not maintain the online store. Fails with
 /// `ResourceNotFound` if there is no such group, with `ResourceLimitExceeded` beyond the number of
 /// features and of provisioned units, and with `ValidationException` for no change or several, for
 /// what breaks a rule, unless the group is `Created`, and while another update is in progress.

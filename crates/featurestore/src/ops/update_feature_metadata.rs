@@ -17,8 +17,8 @@ use crate::records::{Definition, GROUPS};
 /// removes some.
 ///
 /// Fails with `ResourceNotFound` if there is no such group or it has no such feature, and with
-/// `ValidationException` unless the group is `Created`, for a parameter without key or value, for one that is both added and
-/// removed, and beyond 25 parameters.
+/// `ValidationException` unless the group is `Created`, for a parameter without key or value, for
+/// one that is both added and removed, and beyond 25 parameters.
 #[derive(Debug)]
 pub struct UpdateFeatureMetadata;
 

@@ -22,13 +22,13 @@ use crate::{Error, Runtime, RuntimeError, event};
 /// Changes the features that are sent, and leaves the others as they are, at once: of two
 /// updates at the same time none undoes the other. The offline store gets the whole record.
 ///
-/// The group's storage type must be `Standard_V2` or `InMemory`. An event time is sent as one of the
-/// features; without one the record keeps its own. The identifier cannot be changed. What is
-/// not sent keeps its time to live. Fails with `ResourceNotFound` if the group does not exist
-/// or the record does not, was deleted or has expired; with `ConflictException` if the event
-/// time is earlier than the stored one; with `ValidationError` for what breaks a rule of the
-/// group; with `AccessForbidden` if the group's key cannot be used; with `ThrottlingException`
-/// beyond the group's provisioned throughput, of which it takes what the whole record does.
+/// The group's storage type must be `Standard_V2` or `InMemory`. An event time is sent as one of
+/// the features; without one the record keeps its own. The identifier cannot be changed. What is
+/// not sent keeps its time to live. Fails with `ResourceNotFound` if the group does not exist or
+/// the record does not, was deleted or has expired; with `ConflictException` if the event time is
+/// earlier than the stored one; with `ValidationError` for what breaks a rule of the group; with
+/// `AccessForbidden` if the group's key cannot be used; with `ThrottlingException` beyond the
+/// group's provisioned throughput, of which it takes what the whole record does.
 #[derive(Debug)]
 pub struct UpdateRecord;
 

@@ -23,9 +23,10 @@ use crate::records::{ORGANIZATIONS, OrganizationSharing};
 /// Lets the accounts of the organization share with each other without invitations, and with the
 /// organization and its units; makes RAM's service-linked role in the management account.
 ///
-/// Beside its own action it needs what RAM does for it at AWS: `organizations:DescribeOrganization`,
-/// `organizations:EnableAWSServiceAccess` and `iam:CreateServiceLinkedRole`. Fails with
-/// `OperationNotPermittedException` for an account that manages no organization.
+/// Beside its own action it needs what RAM does for it at AWS:
+/// `organizations:DescribeOrganization`, `organizations:EnableAWSServiceAccess` and
+/// `iam:CreateServiceLinkedRole`. Fails with `OperationNotPermittedException` for an account that
+/// manages no organization.
 #[derive(Debug)]
 pub(crate) struct EnableSharingWithAwsOrganization;
 
