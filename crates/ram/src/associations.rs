@@ -7,6 +7,7 @@ use shapes::ram::{
 };
 use types::{Arn, Timestamp};
 
+use crate::event::Fields;
 use crate::joining;
 use crate::records::{Participant, ShareRecord, Standing};
 
@@ -92,4 +93,19 @@ fn about(share: &ShareRecord) -> ResourceShareAssociation {
         resource_share_name: Some(share.name.clone()),
         ..ResourceShareAssociation::default()
     }
+}
+
+/// Associations as records show them.
+pub(crate) fn in_event(made: &[ResourceShareAssociation]) -> Vec<serde_json::Value> {
+    let made = made.iter();
+    made.map(|it| {
+        Fields::default()
+            .with("resourceShareArn", &it.resource_share_arn)
+            .with("associatedEntity", &it.associated_entity)
+            .with("associationType", it.association_type)
+            .with("status", it.status)
+            .with("external", it.external)
+            .value()
+    })
+    .collect()
 }

@@ -116,6 +116,28 @@ fn permission_arn(text: &str) -> Result<Arn, Error> {
     }
 }
 
+/// The need of `action` on the permission at `arn`; AWS's are for everybody.
+fn permission_need(action: &'static Action, arn: Arn) -> Need {
+    let name = permissions::name_in(&arn);
+    let known = name.and_then(Permission::named);
+    let keys = KeySet::default()
+        .one("ram:permissionarn", arn.as_str())
+        .maybe(
+            "ram:permissionresourcetype",
+            known.map(|known| known.resource_type),
+        );
+    let is_aws = name.is_some();
+    let need = Need::on(action, arn).with(keys);
+    if is_aws { need.owned_by_aws() } else { need }
+}
+
+/// What policies see of the permission of a request.
+fn permission_keys(permission: &Permission) -> KeySet {
+    KeySet::default()
+        .one("ram:permissionarn", permission.arn())
+        .one("ram:permissionresourcetype", permission.resource_type)
+}
+
 /// Checks the version of a permission that a caller asks for: there is one.
 fn check_version(version: Option<i32>) -> Result<(), Error> {
     match version {

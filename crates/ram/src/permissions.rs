@@ -2,6 +2,8 @@
 
 use types::Arn;
 
+use crate::Error;
+
 /// A type of resources that can be shared.
 #[derive(Debug)]
 pub(crate) struct ResourceType {
@@ -49,6 +51,13 @@ impl ResourceType {
         let mut permissions = PERMISSIONS.iter();
         permissions.find(|known| known.resource_type == self.name && known.is_default)
     }
+}
+
+/// The type with this name. Fails with `InvalidResourceTypeException`.
+pub(crate) fn kind_named(name: &str) -> Result<&'static ResourceType, Error> {
+    ResourceType::named(name).ok_or_else(|| Error::InvalidResourceType {
+        kind: name.to_owned(),
+    })
 }
 
 /// A managed permission of AWS's.

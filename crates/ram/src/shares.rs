@@ -9,8 +9,10 @@ use policy::Action;
 use store::View;
 use types::{AccountId, Arn, PARTITION};
 
-use crate::Error;
+use crate::permissions::ResourceType;
+use crate::principals::Written;
 use crate::records::{SHARES, SharePrincipal, ShareRecord, Standing, share_row};
+use crate::{Error, resources};
 
 /// The share that a call names; it may not exist.
 #[derive(Debug)]
@@ -66,6 +68,36 @@ impl Named {
     }
 }
 
+/// What a call adds to, or takes from, which share.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) named: Named,
+    pub(crate) resources: Vec<Arn>,
+    pub(crate) principals: Vec<Written>,
+}
+
+impl Parts {
+    /// Reads what a call names.
+    ///
+    /// Fails with `InvalidParameterException` if it names neither resources nor principals.
+    pub(crate) fn read(
+        ctx: &Ctx,
+        share: &str,
+        resources: Option<&[String]>,
+        principals: Option<&[String]>,
+    ) -> Result<Self, Error> {
+        let parts = Self {
+            named: Named::find(ctx, share)?,
+            resources: resources::named(ctx, resources)?,
+            principals: Written::read_all(principals)?,
+        };
+        if parts.resources.is_empty() && parts.principals.is_empty() {
+            return Err(Error::invalid("neither resources nor principals are given"));
+        }
+        Ok(parts)
+    }
+}
+
 /// Every share in the region of `ctx`, whoever owns it.
 pub(crate) fn in_region(ctx: &Ctx) -> Vec<&ShareRecord> {
     let everything = store::Key::of(&[]);
@@ -111,4 +143,67 @@ pub(crate) fn names(view: &View, principal: &SharePrincipal, account: AccountId)
             organization, id, ..
         } => membership().is_some_and(|it| it.organization == *organization && it.is_below(id)),
     }
+}
+
+/// The caller's `own` shares or those of others in which it takes part; of these only those that
+/// are named, if any are.
+///
+/// Fails with `UnknownResourceException` for one that is named but not among them.
+pub(crate) fn chosen<'a>(
+    ctx: &'a Ctx,
+    own: bool,
+    named: Option<&[String]>,
+) -> Result<Vec<&'a ShareRecord>, Error> {
+    let account = ctx.account().ok_or(Error::NoAccount)?;
+    let mut shares = in_region(ctx);
+    shares.retain(|share| {
+        if own {
+            share.owner == account
+        } else {
+            takes_part(ctx.view(), share, account)
+        }
+    });
+    let mut arns = Vec::new();
+    for text in named.unwrap_or_default() {
+        let arn = Named::find(ctx, text)?.arn;
+        if !shares.iter().any(|share| share.arn() == arn) {
+            return Err(Error::unknown_share(text));
+        }
+        arns.push(arn);
+    }
+    shares.retain(|share| arns.is_empty() || arns.contains(&share.arn()));
+    Ok(shares)
+}
+
+/// The share that one of the two parameters names. Fails with `InvalidParameterException`.
+pub(crate) fn one_of<'a>(
+    share: Option<&'a str>,
+    resource: Option<&'a str>,
+) -> Result<&'a str, Error> {
+    match (share, resource) {
+        (Some(arn), None) | (None, Some(arn)) => Ok(arn),
+        (Some(_), Some(_)) | (None, None) => Err(Error::invalid(
+            "exactly one of resourceShareArn and resourceArn must be given",
+        )),
+    }
+}
+
+/// Gives `share` the default permission of each type of its resources that it has none for.
+pub(crate) fn give_defaults(share: &mut ShareRecord) {
+    for kind in share.resources.keys().filter_map(ResourceType::of) {
+        if let Some(default) = kind.default_permission() {
+            let permissions = share.permissions.entry(kind.name.to_owned());
+            permissions.or_insert_with(|| default.name.to_owned());
+        }
+    }
+}
+
+/// Checks the name of a share. Fails with `InvalidParameterException`.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() || name.chars().count() > 255 {
+        return Err(Error::invalid(
+            "the name of a resource share has 1 to 255 characters",
+        ));
+    }
+    Ok(())
 }

@@ -3,20 +3,16 @@
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
-use shapes::ram::{
-    AssociateResourceShareRequest, AssociateResourceShareResponse, ResourceShareAssociation,
-};
+use shapes::ram::{AssociateResourceShareRequest, AssociateResourceShareResponse};
 use store::{Batch, Lane};
-use types::{Arn, Service};
+use types::Service;
 
-use super::create_resource_share::give_defaults;
 use super::{put_policy, refuse_sources, request_keys};
 use crate::actions::{ASSOCIATE_RESOURCE_SHARE, PUT_RESOURCE_POLICY};
 use crate::event::Fields;
-use crate::principals::Written;
 use crate::records::{SHARES, ShareRecord};
 use crate::shared::{Change, write_policies};
-use crate::shares::Named;
+use crate::shares::{Parts, give_defaults};
 use crate::tokens::Token;
 use crate::{Error, associations, joining, resources};
 
@@ -27,36 +23,6 @@ use crate::{Error, associations, joining, resources};
 /// are, on all that the share has. Fails as `CreateResourceShare` does.
 #[derive(Debug)]
 pub(crate) struct AssociateResourceShare;
-
-/// What a call adds to, or takes from, which share.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(super) named: Named,
-    pub(super) resources: Vec<Arn>,
-    pub(super) principals: Vec<Written>,
-}
-
-impl Parts {
-    /// Reads what a call names.
-    ///
-    /// Fails with `InvalidParameterException` if it names neither resources nor principals.
-    pub(super) fn read(
-        ctx: &Ctx,
-        share: &str,
-        resources: Option<&[String]>,
-        principals: Option<&[String]>,
-    ) -> Result<Self, Error> {
-        let parts = Self {
-            named: Named::find(ctx, share)?,
-            resources: resources::named(ctx, resources)?,
-            principals: Written::read_all(principals)?,
-        };
-        if parts.resources.is_empty() && parts.principals.is_empty() {
-            return Err(Error::invalid("neither resources nor principals are given"));
-        }
-        Ok(parts)
-    }
-}
 
 impl Operation for AssociateResourceShare {
     const SERVICE: Service = Service::Ram;
@@ -142,23 +108,12 @@ impl Operation for AssociateResourceShare {
             .with("principals", &input.principals)
             .with("sources", &input.sources)
             .with("clientToken", &input.client_token)
-            .answered(made.map(|made| json!({ "resourceShareAssociations": shown(made) })))
+            .answered(
+                made.map(
+                    |made| json!({ "resourceShareAssociations": associations::in_event(made) }),
+                ),
+            )
     }
-}
-
-/// Associations as records show them.
-pub(super) fn shown(made: &[ResourceShareAssociation]) -> Vec<serde_json::Value> {
-    let made = made.iter();
-    made.map(|it| {
-        Fields::default()
-            .with("resourceShareArn", &it.resource_share_arn)
-            .with("associatedEntity", &it.associated_entity)
-            .with("associationType", it.association_type)
-            .with("status", it.status)
-            .with("external", it.external)
-            .value()
-    })
-    .collect()
 }
 
 /// What `share` has of `parts`.

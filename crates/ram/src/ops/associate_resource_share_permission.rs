@@ -1,6 +1,6 @@
 //! `AssociateResourceSharePermission`: what a share lets its principals do.
 
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{
     AssociateResourceSharePermissionRequest, AssociateResourceSharePermissionResponse,
@@ -8,7 +8,7 @@ use shapes::ram::{
 use store::{Batch, Lane};
 use types::Service;
 
-use super::{check_version, permission_at, put_policy, refuse_parameters};
+use super::{check_version, permission_at, permission_keys, put_policy, refuse_parameters};
 use crate::Error;
 use crate::actions::{ASSOCIATE_RESOURCE_SHARE_PERMISSION, PUT_RESOURCE_POLICY};
 use crate::event::Fields;
@@ -116,11 +116,4 @@ impl Operation for AssociateResourceSharePermission {
             .with("clientToken", &input.client_token)
             .done(output.and_then(|output| output.return_value))
     }
-}
-
-/// What policies see of the permission of a request.
-pub(super) fn permission_keys(permission: &Permission) -> KeySet {
-    KeySet::default()
-        .one("ram:permissionarn", permission.arn())
-        .one("ram:permissionresourcetype", permission.resource_type)
 }

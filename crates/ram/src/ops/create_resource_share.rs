@@ -11,10 +11,10 @@ use types::{AccountId, Arn, Service};
 use super::{permission_at, put_policy, refuse_parameters, refuse_sources, request_keys};
 use crate::actions::{CREATE_RESOURCE_SHARE, PUT_RESOURCE_POLICY, TAG_RESOURCE};
 use crate::event::{self, Fields};
-use crate::permissions::ResourceType;
 use crate::principals::Written;
 use crate::records::{SHARES, ShareRecord, share_arn, share_row};
 use crate::shared::{Change, write_policies};
+use crate::shares::{check_name, give_defaults};
 use crate::tokens::Token;
 use crate::{Error, joining, resources, shape, tags};
 
@@ -178,26 +178,6 @@ fn unfinished(
     };
     give_defaults(&mut share);
     Ok(share)
-}
-
-/// Gives `share` the default permission of each type of its resources that it has none for.
-pub(super) fn give_defaults(share: &mut ShareRecord) {
-    for kind in share.resources.keys().filter_map(ResourceType::of) {
-        if let Some(default) = kind.default_permission() {
-            let permissions = share.permissions.entry(kind.name.to_owned());
-            permissions.or_insert_with(|| default.name.to_owned());
-        }
-    }
-}
-
-/// Checks the name of a share. Fails with `InvalidParameterException`.
-pub(super) fn check_name(name: &str) -> Result<(), Error> {
-    if name.is_empty() || name.chars().count() > 255 {
-        return Err(Error::invalid(
-            "the name of a resource share has 1 to 255 characters",
-        ));
-    }
-    Ok(())
 }
 
 fn answer(share: &ShareRecord, client_token: Option<String>) -> CreateResourceShareResponse {

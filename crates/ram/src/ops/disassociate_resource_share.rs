@@ -7,13 +7,13 @@ use shapes::ram::{DisassociateResourceShareRequest, DisassociateResourceShareRes
 use store::{Batch, Lane};
 use types::Service;
 
-use super::associate_resource_share::{Parts, shown};
 use super::{delete_policy, refuse_sources, request_keys};
 use crate::actions::{DELETE_RESOURCE_POLICY, DISASSOCIATE_RESOURCE_SHARE};
 use crate::event::Fields;
 use crate::principals::Written;
 use crate::records::{SHARES, ShareRecord};
 use crate::shared::{Change, write_policies};
+use crate::shares::Parts;
 use crate::tokens::Token;
 use crate::{Error, associations, joining};
 
@@ -126,7 +126,11 @@ impl Operation for DisassociateResourceShare {
             .with("principals", &input.principals)
             .with("sources", &input.sources)
             .with("clientToken", &input.client_token)
-            .answered(ended.map(|ended| json!({ "resourceShareAssociations": shown(ended) })))
+            .answered(
+                ended.map(
+                    |ended| json!({ "resourceShareAssociations": associations::in_event(ended) }),
+                ),
+            )
     }
 }
 

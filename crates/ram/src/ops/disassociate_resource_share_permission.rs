@@ -8,8 +8,7 @@ use shapes::ram::{
 use store::{Batch, Lane};
 use types::Service;
 
-use super::associate_resource_share_permission::permission_keys;
-use super::permission_at;
+use super::{permission_at, permission_keys};
 use crate::Error;
 use crate::actions::DISASSOCIATE_RESOURCE_SHARE_PERMISSION;
 use crate::event::Fields;

@@ -1,14 +1,13 @@
 //! `GetPermission`: what a managed permission allows.
 
-use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{GetPermissionRequest, GetPermissionResponse};
-use types::{Arn, Service};
+use types::Service;
 
-use super::{check_version, permission_arn, permission_at, refuse_parameters};
+use super::{check_version, permission_arn, permission_at, permission_need, refuse_parameters};
 use crate::actions::GET_PERMISSION;
 use crate::event::Fields;
-use crate::permissions::{Permission, name_in};
 use crate::{Error, shape};
 
 /// Returns a managed permission with its template.
@@ -30,7 +29,7 @@ impl Operation for GetPermission {
 
     async fn resolve(_ctx: &Ctx, input: &Self::Input) -> Result<(Needs, ()), Error> {
         let arn = permission_arn(&input.permission_arn)?;
-        Ok((Needs::one(need(&GET_PERMISSION, arn)), ()))
+        Ok((Needs::one(permission_need(&GET_PERMISSION, arn)), ()))
     }
 
     async fn handle(
@@ -52,19 +51,4 @@ impl Operation for GetPermission {
             .with("permissionVersion", input.permission_version)
             .request()
     }
-}
-
-/// The need of `action` on the permission at `arn`; AWS's are for everybody.
-pub(super) fn need(action: &'static Action, arn: Arn) -> Need {
-    let name = name_in(&arn);
-    let known = name.and_then(Permission::named);
-    let keys = KeySet::default()
-        .one("ram:permissionarn", arn.as_str())
-        .maybe(
-            "ram:permissionresourcetype",
-            known.map(|known| known.resource_type),
-        );
-    let is_aws = name.is_some();
-    let need = Need::on(action, arn).with(keys);
-    if is_aws { need.owned_by_aws() } else { need }
 }

@@ -7,12 +7,12 @@ use shapes::ram::{
 };
 use types::Service;
 
-use super::list_resources::chosen;
 use super::{check_version, permission_at};
 use crate::actions::GET_RESOURCE_SHARES;
 use crate::event::Fields;
 use crate::permissions::Permission;
 use crate::records::ShareRecord;
+use crate::shares::chosen;
 use crate::{Error, listing, shape};
 
 /// Lists the shares of the caller's account, or those of others in which it takes part, that

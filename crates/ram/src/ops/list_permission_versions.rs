@@ -7,7 +7,7 @@ use shapes::ram::{
 };
 use types::Service;
 
-use super::{get_permission, permission_arn, permission_at};
+use super::{permission_arn, permission_at, permission_need};
 use crate::actions::LIST_PERMISSION_VERSIONS;
 use crate::event::Fields;
 use crate::{Error, listing, shape};
@@ -30,7 +30,7 @@ impl Operation for ListPermissionVersions {
 
     async fn resolve(_ctx: &Ctx, input: &Self::Input) -> Result<(Needs, ()), Error> {
         let arn = permission_arn(&input.permission_arn)?;
-        let need = get_permission::need(&LIST_PERMISSION_VERSIONS, arn);
+        let need = permission_need(&LIST_PERMISSION_VERSIONS, arn);
         Ok((Needs::one(need), ()))
     }
 
@@ -43,7 +43,12 @@ impl Operation for ListPermissionVersions {
         let shown = shape::permission(permission, PermissionStatus::Attachable.as_str());
         let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(Self::NAME, detail, page, [(permission.name.to_owned(), shown)])?;
+        let cut = listing::page(
+            Self::NAME,
+            detail,
+            page,
+            [(permission.name.to_owned(), shown)],
+        )?;
         Ok(Reply::read(ListPermissionVersionsResponse {
             permissions: Some(cut.items),
             next_token: cut.marker,

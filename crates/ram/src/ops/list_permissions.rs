@@ -7,10 +7,9 @@ use shapes::ram::{
 };
 use types::Service;
 
-use super::list_resources::kind_named;
 use crate::actions::LIST_PERMISSIONS;
 use crate::event::Fields;
-use crate::permissions::PERMISSIONS;
+use crate::permissions::{PERMISSIONS, kind_named};
 use crate::{Error, listing, shape};
 
 /// Lists AWS's managed permissions that pass the filters. There are no others here, so that no

@@ -7,12 +7,12 @@ use policy::Action;
 use shapes::ram::{ListPrincipalsRequest, ListPrincipalsResponse, Principal};
 use types::Service;
 
-use super::list_resources::{chosen, kind_named};
 use crate::actions::LIST_PRINCIPALS;
 use crate::event::Fields;
-use crate::permissions::ResourceType;
+use crate::permissions::{ResourceType, kind_named};
 use crate::principals::Written;
 use crate::records::{ShareRecord, Standing};
+use crate::shares::chosen;
 use crate::{Error, listing, resources, shape};
 
 /// Lists the principals that take part in the caller's own shares, or the owners of those in

@@ -8,10 +8,9 @@ use types::Service;
 use super::request_keys;
 use crate::actions::LIST_RESOURCES;
 use crate::event::Fields;
-use crate::permissions::ResourceType;
+use crate::permissions::{ResourceType, kind_named};
 use crate::principals::Written;
-use crate::records::ShareRecord;
-use crate::shares::{Named, in_region, takes_part};
+use crate::shares::chosen;
 use crate::{Error, listing, resources, shape};
 
 /// Lists the resources of the caller's own shares, or of those in which it takes part, once for
@@ -90,41 +89,4 @@ impl Operation for ListResources {
             .with("maxResults", input.max_results)
             .request()
     }
-}
-
-/// The type with this name. Fails with `InvalidResourceTypeException`.
-pub(super) fn kind_named(name: &str) -> Result<&'static ResourceType, Error> {
-    ResourceType::named(name).ok_or_else(|| Error::InvalidResourceType {
-        kind: name.to_owned(),
-    })
-}
-
-/// The caller's `own` shares or those of others in which it takes part; of these only those that
-/// are named, if any are.
-///
-/// Fails with `UnknownResourceException` for one that is named but not among them.
-pub(super) fn chosen<'a>(
-    ctx: &'a Ctx,
-    own: bool,
-    named: Option<&[String]>,
-) -> Result<Vec<&'a ShareRecord>, Error> {
-    let account = ctx.account().ok_or(Error::NoAccount)?;
-    let mut shares = in_region(ctx);
-    shares.retain(|share| {
-        if own {
-            share.owner == account
-        } else {
-            takes_part(ctx.view(), share, account)
-        }
-    });
-    let mut arns = Vec::new();
-    for text in named.unwrap_or_default() {
-        let arn = Named::find(ctx, text)?.arn;
-        if !shares.iter().any(|share| share.arn() == arn) {
-            return Err(Error::unknown_share(text));
-        }
-        arns.push(arn);
-    }
-    shares.retain(|share| arns.is_empty() || arns.contains(&share.arn()));
-    Ok(shares)
 }

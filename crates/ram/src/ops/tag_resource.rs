@@ -9,7 +9,7 @@ use types::Service;
 use crate::actions::TAG_RESOURCE;
 use crate::event::Fields;
 use crate::records::{SHARES, ShareRecord};
-use crate::shares::Named;
+use crate::shares::{Named, one_of};
 use crate::{Error, tags};
 
 /// Adds tags to a share, or gives them other values.
@@ -60,18 +60,5 @@ impl Operation for TagResource {
             .with("resourceArn", &input.resource_arn)
             .with("tags", &input.tags)
             .request()
-    }
-}
-
-/// The share that one of the two parameters names. Fails with `InvalidParameterException`.
-pub(super) fn one_of<'a>(
-    share: Option<&'a str>,
-    resource: Option<&'a str>,
-) -> Result<&'a str, Error> {
-    match (share, resource) {
-        (Some(arn), None) | (None, Some(arn)) => Ok(arn),
-        (Some(_), Some(_)) | (None, None) => Err(Error::invalid(
-            "exactly one of resourceShareArn and resourceArn must be given",
-        )),
     }
 }

@@ -6,12 +6,11 @@ use shapes::ram::{UntagResourceRequest, UntagResourceResponse};
 use store::{Batch, Lane};
 use types::Service;
 
-use super::tag_resource::one_of;
 use crate::Error;
 use crate::actions::UNTAG_RESOURCE;
 use crate::event::Fields;
 use crate::records::{SHARES, ShareRecord};
-use crate::shares::Named;
+use crate::shares::{Named, one_of};
 
 /// Takes tags from a share; those that it does not have are passed over.
 ///

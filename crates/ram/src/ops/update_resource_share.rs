@@ -6,12 +6,11 @@ use shapes::ram::{UpdateResourceShareRequest, UpdateResourceShareResponse};
 use store::{Batch, Lane};
 use types::Service;
 
-use super::create_resource_share::check_name;
 use crate::actions::UPDATE_RESOURCE_SHARE;
 use crate::event::{self, Fields};
 use crate::records::{SHARES, ShareRecord, Standing};
 use crate::shared::{Change, write_policies};
-use crate::shares::Named;
+use crate::shares::{Named, check_name};
 use crate::tokens::Token;
 use crate::{Error, joining, shape};
 
