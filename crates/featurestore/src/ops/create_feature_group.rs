@@ -1,6 +1,5 @@
 //! `CreateFeatureGroup`: a new group.
 
-pub(super) mod chosen_key;
 mod offline;
 mod rules;
 
@@ -11,13 +10,13 @@ use shapes::sagemaker::{CreateFeatureGroupRequest, CreateFeatureGroupResponse, T
 use store::{Batch, Lane};
 use types::{AccountId, Arn, Service};
 
-use self::chosen_key::ChosenKey;
 use self::offline::ChosenOffline;
 use crate::actions::{
     ADD_TAGS, CREATE_FEATURE_GROUP, CREATE_GRANT, DECRYPT, DESCRIBE_KEY, ENCRYPT,
     GENERATE_DATA_KEY, LIST_ALIASES, LIST_GRANTS, PASS_ROLE, RE_ENCRYPT_FROM, RE_ENCRYPT_TO,
     RETIRE_GRANT,
 };
+use crate::chosen_key::ChosenKey;
 use crate::event::Fields;
 use crate::key_records::{GROUP_KEYS, GroupKeys, WrappedKey};
 use crate::records::{

@@ -7,11 +7,11 @@ use shapes::strongroom::{RekeyFeatureGroupInput, RekeyFeatureGroupOutput};
 use store::{Batch, Lane};
 use types::{Arn, Service};
 
-use super::create_feature_group::chosen_key::ChosenKey;
 use crate::actions::{
     CREATE_GRANT, DECRYPT, DESCRIBE_KEY, ENCRYPT, GENERATE_DATA_KEY, LIST_ALIASES, LIST_GRANTS,
     RE_ENCRYPT_FROM, RE_ENCRYPT_TO, REKEY_FEATURE_GROUP, RETIRE_GRANT,
 };
+use crate::chosen_key::ChosenKey;
 use crate::data_keys::{MOST_FORMER, unwrap_for};
 use crate::event::Fields;
 use crate::key_records::{GROUP_KEYS, GroupKeys, RENEWALS, Renewal, WrappedKey};

@@ -6,8 +6,8 @@ use shapes::buckets::BucketInput;
 use shapes::sagemaker::{CreateFeatureGroupRequest, FeatureType, OfflineStoreConfig, TableFormat};
 use types::{AccountId, Arn, Service};
 
-use super::chosen_key::ChosenKey;
 use crate::Error;
+use crate::chosen_key::ChosenKey;
 use crate::offline::{self, CatalogTable, Format, OfflineStore, Place, SESSION};
 
 /// The catalog and the database in which tables are made unless told otherwise.

@@ -1,4 +1,4 @@
-//! The KMS key that the caller of `CreateFeatureGroup` chose, and what it takes to use it.
+//! The KMS key that a caller chose for a group, and what it takes to use it.
 
 use pipeline::{Ctx, KeySet, Need};
 use policy::Action;
@@ -14,9 +14,9 @@ use crate::{Error, grant};
 
 /// The key.
 #[derive(Debug)]
-pub(in crate::ops) struct ChosenKey {
+pub(crate) struct ChosenKey {
     /// The key's ARN, or of a key or alias that does not exist what the caller named.
-    pub(in crate::ops) arn: Arn,
+    pub(crate) arn: Arn,
     /// What the caller named.
     named: Arn,
     /// Why there is no such key.
@@ -25,7 +25,7 @@ pub(in crate::ops) struct ChosenKey {
 
 impl ChosenKey {
     /// Finds the key. Whether it exists is told to those only who are allowed to use it.
-    pub(in crate::ops) fn find(ctx: &Ctx, account: AccountId, text: &str) -> Result<Self, Error> {
+    pub(crate) fn find(ctx: &Ctx, account: AccountId, text: &str) -> Result<Self, Error> {
         match kms::resolve_key_arn(ctx.view(), account, ctx.region(), text) {
             Ok(arn) => {
                 let named = if text.starts_with("alias/") {
@@ -53,7 +53,7 @@ impl ChosenKey {
     }
 
     /// The key's ARN, if there is one.
-    pub(in crate::ops) fn found(&self) -> Option<&Arn> {
+    pub(crate) fn found(&self) -> Option<&Arn> {
         Some(&self.arn).filter(|_| self.missing.is_none())
     }
 
@@ -62,11 +62,7 @@ impl ChosenKey {
     ///
     /// All of it is decided under the group's encryption context. `kms:ListAliases` has no key
     /// as its resource, so that an identity policy alone can allow it.
-    pub(in crate::ops) fn needs(
-        &self,
-        ctx: &Ctx,
-        group: (&str, &Arn, &str),
-    ) -> Result<Vec<Need>, Error> {
+    pub(crate) fn needs(&self, ctx: &Ctx, group: (&str, &Arn, &str)) -> Result<Vec<Need>, Error> {
         let (_, arn, id) = group;
         let context = encryption_context(arn.as_str(), id);
         let cryptographic = kms::encryption_context_keys(&context);
@@ -110,7 +106,7 @@ impl ChosenKey {
     }
 
     /// The key's ARN, if it is an enabled symmetric key.
-    pub(in crate::ops) async fn checked(self, ctx: &Ctx) -> Result<Arn, Error> {
+    pub(crate) async fn checked(self, ctx: &Ctx) -> Result<Arn, Error> {
         if let Some(missing) = self.missing {
             return Err(Error::of_key(missing));
         }
