@@ -9,6 +9,7 @@
 
 mod actions;
 mod answer;
+mod batch;
 mod chosen_key;
 mod collections;
 mod condition_keys;

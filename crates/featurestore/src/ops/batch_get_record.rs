@@ -5,11 +5,10 @@ use std::sync::Arc;
 use online::{EventTime, Payload};
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use serde_json::json;
 use shapes::featurestore_runtime::{
     BatchGetRecordError, BatchGetRecordIdentifier, BatchGetRecordRequest, ExpirationTimeResponse,
 };
-use types::{Service, ServiceError};
+use types::Service;
 
 use crate::actions::{BATCH_GET_RECORD, DECRYPT};
 use crate::answer::{JsonBody, Selection};
@@ -20,7 +19,7 @@ use crate::name::Found;
 use crate::opened::Opened;
 use crate::put::identifier_of;
 use crate::records::GroupRecord;
-use crate::{Error, Runtime, RuntimeError};
+use crate::{Error, Runtime, RuntimeError, batch};
 
 /// Returns the latest versions of up to 100 records.
 ///
@@ -35,7 +34,6 @@ pub struct BatchGetRecord;
 
 const MOST_RECORDS: usize = 100;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
-const MOST_MESSAGE: usize = 2048;
 
 impl Operation for BatchGetRecord {
     const SERVICE: Service = Service::FeatureStoreRuntime;
@@ -94,15 +92,8 @@ impl Operation for BatchGetRecord {
     }
 
     fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
-        let groups: Vec<&str> = input
-            .identifiers
-            .iter()
-            .map(|item| item.feature_group_name.as_str())
-            .collect();
-        EventDetail {
-            request: json!({ "featureGroupNames": groups }),
-            ..EventDetail::default()
-        }
+        let groups = input.identifiers.iter();
+        batch::in_event(groups.map(|item| &item.feature_group_name))
     }
 }
 
@@ -241,15 +232,12 @@ impl Answer {
         if error.0.is_for_now() {
             return self.postpone(item, text);
         }
-        if matches!(error.0, Error::Internal { .. } | Error::Online(_)) {
-            tracing::error!(error = ?error.0, "a record of a batch cannot be read");
-        }
-        let message = error.public_message();
+        let (error_code, error_message) = batch::told(error, "a record of a batch cannot be read");
         self.errors.push(BatchGetRecordError {
             feature_group_name: item.feature_group_name.clone(),
             record_identifier_value_as_string: text.to_owned(),
-            error_code: error.code().into_owned(),
-            error_message: message.chars().take(MOST_MESSAGE).collect(),
+            error_code,
+            error_message,
         });
     }
 

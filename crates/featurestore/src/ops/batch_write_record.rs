@@ -3,12 +3,11 @@
 use online::CellKey;
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use serde_json::json;
 use shapes::featurestore_runtime::{
     BatchWriteRecordEntry, BatchWriteRecordError, BatchWriteRecordRequest, TtlDuration,
 };
 use store::{Batch, Lane};
-use types::{Service, ServiceError};
+use types::Service;
 
 use crate::actions::{BATCH_WRITE_RECORD, DECRYPT, PUT_RECORD};
 use crate::answer::JsonBody;
@@ -19,7 +18,7 @@ use crate::name::Found;
 use crate::opened::Opened;
 use crate::put::{Stores, accept};
 use crate::ttl::Ttl;
-use crate::{Error, Runtime, RuntimeError};
+use crate::{Error, Runtime, RuntimeError, batch};
 
 /// Writes up to 25 records, each as `PutRecord` does and whatever becomes of the others.
 ///
@@ -33,8 +32,6 @@ use crate::{Error, Runtime, RuntimeError};
 /// what KMS or the throughput of a group throttles.
 #[derive(Debug)]
 pub struct BatchWriteRecord;
-
-const MOST_MESSAGE: usize = 2048;
 
 /// What one call writes at most; the rest comes back unprocessed. A commit takes 4 MiB.
 const MOST_BYTES: usize = 3 * 1024 * 1024;
@@ -113,13 +110,7 @@ impl Operation for BatchWriteRecord {
 
     fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
         let groups = input.entries.iter();
-        let groups: Vec<&str> = groups
-            .map(|entry| entry.feature_group_name.as_str())
-            .collect();
-        EventDetail {
-            request: json!({ "featureGroupNames": groups }),
-            ..EventDetail::default()
-        }
+        batch::in_event(groups.map(|entry| &entry.feature_group_name))
     }
 }
 
@@ -163,13 +154,10 @@ fn size_of(write: &Batch) -> usize {
 }
 
 fn failed(entry: &BatchWriteRecordEntry, error: &RuntimeError) -> BatchWriteRecordError {
-    if matches!(error.0, Error::Internal { .. } | Error::Online(_)) {
-        tracing::error!(error = ?error.0, "a record of a batch cannot be written");
-    }
-    let message = error.public_message();
+    let (error_code, error_message) = batch::told(error, "a record of a batch cannot be written");
     BatchWriteRecordError {
         entry: entry.clone(),
-        error_code: error.code().into_owned(),
-        error_message: message.chars().take(MOST_MESSAGE).collect(),
+        error_code,
+        error_message,
     }
 }

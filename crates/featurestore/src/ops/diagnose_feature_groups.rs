@@ -1,7 +1,5 @@
 //! `DiagnoseFeatureGroups`: which groups cannot be maintained, and what helps. Our own.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::kms::KeyState;
@@ -14,6 +12,7 @@ use types::{Arn, Service, Timestamp};
 use crate::actions::DIAGNOSE_FEATURE_GROUPS;
 use crate::event::Fields;
 use crate::health::{Health, Looks, Unseen};
+use crate::paging::List;
 use crate::records::{GROUPS, GroupRecord, Status, group_row, groups_of};
 use crate::upkeep::Stopped;
 use crate::{Error, Runtime, grant, offline, upkeep};
@@ -56,7 +55,9 @@ impl Operation for DiagnoseFeatureGroups {
         if !pace.admit(account, ctx.region(), ctx.monotonic()) {
             return Err(Error::Throttled);
         }
-        let after = input.next_token.as_deref().map(read_token).transpose()?;
+        let list = List::of(account, ctx.region(), &Self::NAME);
+        let after = input.next_token.as_deref();
+        let after: Option<String> = after.map(|token| list.read(token)).transpose()?;
         let row = |name: &String| group_row(account.as_str(), ctx.region().as_str(), name);
         let after = after.as_ref().map(row);
         let prefix = groups_of(account, ctx.region());
@@ -70,7 +71,8 @@ impl Operation for DiagnoseFeatureGroups {
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         let last = found.last().filter(|_| more);
-        let next_token = last.map(|group| URL_SAFE_NO_PAD.encode(group.name.to_lowercase()));
+        let next_token = last.map(|group| list.token(&group.name.to_lowercase()));
+        let next_token = next_token.transpose()?;
         let mut looks = Looks::default();
         let mut feature_groups = Vec::with_capacity(found.len());
         for group in found {
@@ -96,13 +98,6 @@ impl Operation for DiagnoseFeatureGroups {
             .with("nextToken", &input.next_token)
             .request()
     }
-}
-
-fn read_token(text: &str) -> Result<String, Error> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| Error::validation("the NextToken is not valid for this list."))
 }
 
 /// Adds what there is to say of the group's offline store.
