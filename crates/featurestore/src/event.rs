@@ -28,6 +28,15 @@ impl Fields {
     }
 }
 
+/// A throughput that is asked for.
+pub(crate) fn throughput(mode: impl Serialize, read: Option<i32>, write: Option<i32>) -> Value {
+    json!({
+        "throughputMode": mode,
+        "provisionedReadCapacityUnits": read,
+        "provisionedWriteCapacityUnits": write,
+    })
+}
+
 /// The detail of a record operation: which group, and nothing of the record.
 pub(crate) fn of_record_call(group: &str) -> EventDetail {
     EventDetail {

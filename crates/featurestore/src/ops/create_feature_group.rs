@@ -6,7 +6,7 @@ mod rules;
 use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
-use shapes::sagemaker::{CreateFeatureGroupRequest, CreateFeatureGroupResponse, ThroughputConfig};
+use shapes::sagemaker::{CreateFeatureGroupRequest, CreateFeatureGroupResponse};
 use store::{Batch, Lane};
 use types::{AccountId, Arn, Service};
 
@@ -17,7 +17,7 @@ use crate::actions::{
     RETIRE_GRANT,
 };
 use crate::chosen_key::ChosenKey;
-use crate::event::Fields;
+use crate::event::{self, Fields};
 use crate::key_records::{GROUP_KEYS, GroupKeys, WrappedKey};
 use crate::records::{
     GROUPS, GroupRecord, NUMBERS, NextNumber, OnlineStore, Status, group_arn, group_row, groups_of,
@@ -226,7 +226,13 @@ impl Operation for CreateFeatureGroup {
             .with("offlineStoreConfig", &input.offline_store_config)
             .with(
                 "throughputConfig",
-                input.throughput_config.as_ref().map(throughput_in_event),
+                input.throughput_config.as_ref().map(|asked| {
+                    event::throughput(
+                        asked.throughput_mode,
+                        asked.provisioned_read_capacity_units,
+                        asked.provisioned_write_capacity_units,
+                    )
+                }),
             )
             .with("roleArn", &input.role_arn)
             .with("description", &input.description)
@@ -240,14 +246,6 @@ impl Operation for CreateFeatureGroup {
             ..detail
         }
     }
-}
-
-fn throughput_in_event(asked: &ThroughputConfig) -> serde_json::Value {
-    json!({
-        "throughputMode": asked.throughput_mode,
-        "provisionedReadCapacityUnits": asked.provisioned_read_capacity_units,
-        "provisionedWriteCapacityUnits": asked.provisioned_write_capacity_units,
-    })
 }
 
 /// Checks that the account may have one more group in the region, and be creating one more.

@@ -12,7 +12,7 @@ use store::{Batch, Lane};
 use types::{Service, Timestamp};
 
 use crate::actions::UPDATE_FEATURE_GROUP;
-use crate::event::Fields;
+use crate::event::{self, Fields};
 use crate::features::{self, Known};
 use crate::name::Found;
 use crate::pending::{PendingUpdate, Update};
@@ -111,7 +111,13 @@ impl Operation for UpdateFeatureGroup {
             )
             .with(
                 "throughputConfig",
-                input.throughput_config.as_ref().map(throughput_in_event),
+                input.throughput_config.as_ref().map(|asked| {
+                    event::throughput(
+                        asked.throughput_mode,
+                        asked.provisioned_read_capacity_units,
+                        asked.provisioned_write_capacity_units,
+                    )
+                }),
             )
             .request();
         let arn = output.map(|output| &output.feature_group_arn);
@@ -124,14 +130,6 @@ impl Operation for UpdateFeatureGroup {
 
 fn in_event(asked: &OnlineStoreConfigUpdate) -> Value {
     json!({ "ttlDuration": asked.ttl_duration, "storageType": asked.storage_type })
-}
-
-fn throughput_in_event(asked: &ThroughputConfigUpdate) -> Value {
-    json!({
-        "throughputMode": asked.throughput_mode,
-        "provisionedReadCapacityUnits": asked.provisioned_read_capacity_units,
-        "provisionedWriteCapacityUnits": asked.provisioned_write_capacity_units,
-    })
 }
 
 fn add_features(
