@@ -41,6 +41,7 @@ mod runtime;
 mod schema;
 mod search;
 mod sent;
+mod shape;
 mod sizes;
 mod source;
 mod tags;

@@ -18,11 +18,11 @@ use types::{Arn, Service, ServiceError as _};
 
 use crate::key_records::GROUP_KEYS;
 use crate::maintenance::{Undone, purge_group};
-use crate::ops::MOST_REASON;
 use crate::pending::Update;
 use crate::records::{
     DRAINS, DrainRecord, GROUPS, GroupRecord, PURGES, PurgeRecord, Status, number_row, row_at,
 };
+use crate::shape::MOST_REASON;
 use crate::{Error, Runtime, grant, outbox, upkeep};
 
 /// How many steps of removing cells an answer waits for.

@@ -3,11 +3,7 @@
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::Value;
-use shapes::sagemaker::{
-    DescribeFeatureGroupRequest, DescribeFeatureGroupResponse, FeatureGroupStatus,
-    LastUpdateStatus, LastUpdateStatusValue, OnlineStoreConfig, OnlineStoreSecurityConfig,
-    StorageType,
-};
+use shapes::sagemaker::{DescribeFeatureGroupRequest, DescribeFeatureGroupResponse};
 use types::Service;
 
 use crate::actions::DESCRIBE_FEATURE_GROUP;
@@ -16,10 +12,8 @@ use crate::event::Fields;
 use crate::name::Found;
 use crate::offline::{self, OfflineStore};
 use crate::paging::List;
-use crate::pending::Update;
-use crate::records::{GroupRecord, OnlineStore, Status, Storage};
-use crate::ttl::Ttl;
-use crate::{Error, Runtime, features};
+use crate::records::GroupRecord;
+use crate::{Error, Runtime, features, shape};
 
 /// Returns the description of the group with this name or ARN.
 ///
@@ -106,23 +100,6 @@ impl Operation for DescribeFeatureGroup {
     }
 }
 
-/// How the last update has ended, if there was one.
-pub(crate) fn last_update(group: &GroupRecord) -> Option<LastUpdateStatus> {
-    let (status, failure_reason) = match (&group.update, group.updated) {
-        (Some(Update::Pending(_)), _) => (LastUpdateStatusValue::InProgress, None),
-        (Some(Update::Failed(why)), _) => (LastUpdateStatusValue::Failed, Some(why.clone())),
-        (None, Some(_at)) => (LastUpdateStatusValue::Successful, None),
-        (None, None) => return None,
-    };
-    Some(LastUpdateStatus {
-        status,
-        failure_reason,
-    })
-}
-
-/// The most characters that a `FailureReason` has.
-pub(crate) const MOST_REASON: usize = 1024;
-
 /// The group without its definitions; `stopped` is why background work for it is stopped, if it is.
 fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupResponse {
     DescribeFeatureGroupResponse {
@@ -133,60 +110,18 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         feature_definitions: Vec::new(),
         creation_time: group.created,
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
-        online_store_config: group.has_online().then(|| online_store(&group.online)),
+        online_store_config: group
+            .has_online()
+            .then(|| shape::online_store(&group.online)),
         offline_store_config: group.offline.as_ref().map(OfflineStore::config),
         throughput_config: Some(group.throughput.shape(group.has_online())),
         role_arn: group.role_arn.clone(),
-        feature_group_status: Some(status(group)),
+        feature_group_status: Some(shape::status(group)),
         offline_store_status: None,
-        last_update_status: last_update(group),
-        failure_reason: failure(group, stopped),
+        last_update_status: shape::last_update(group),
+        failure_reason: shape::failure(group, stopped),
         description: group.description.clone(),
         next_token: String::new(),
         online_store_total_size_bytes: None,
-    }
-}
-
-/// Why the group could not be made or deleted, or else why its store is not maintained.
-pub(crate) fn failure(group: &GroupRecord, stopped: Option<&str>) -> Option<String> {
-    let failed = group.failure.clone();
-    failed.or_else(|| stopped.map(failure_reason))
-}
-
-/// In at most 1,024 characters.
-fn failure_reason(stopped: &str) -> String {
-    let text = format!("the online store is not maintained: {stopped}");
-    text.chars().take(MOST_REASON).collect()
-}
-
-/// The status as AWS shows it.
-pub(crate) fn status(group: &GroupRecord) -> FeatureGroupStatus {
-    match group.status {
-        Status::Creating => FeatureGroupStatus::Creating,
-        Status::Created => FeatureGroupStatus::Created,
-        Status::CreateFailed => FeatureGroupStatus::CreateFailed,
-        Status::Deleting => FeatureGroupStatus::Deleting,
-        Status::DeleteFailed => FeatureGroupStatus::DeleteFailed,
-    }
-}
-
-/// The online store as AWS shows it.
-pub(super) fn online_store(online: &OnlineStore) -> OnlineStoreConfig {
-    OnlineStoreConfig {
-        security_config: online.key.as_ref().map(|key| OnlineStoreSecurityConfig {
-            kms_key_id: Some(key.to_string()),
-        }),
-        enable_online_store: Some(true),
-        ttl_duration: online.ttl.map(Ttl::shape),
-        storage_type: Some(storage(online.storage)),
-    }
-}
-
-/// The storage type as AWS shows it.
-pub(crate) fn storage(storage: Storage) -> StorageType {
-    match storage {
-        Storage::Standard => StorageType::Standard,
-        Storage::StandardV2 => StorageType::StandardV2,
-        Storage::InMemory => StorageType::InMemory,
     }
 }

@@ -13,7 +13,7 @@ use crate::actions::LIST_FEATURE_GROUPS;
 use crate::event::Fields;
 use crate::paging::{List, give_way};
 use crate::records::{GROUPS, GroupRecord, groups_of};
-use crate::{Error, offline};
+use crate::{Error, offline, shape};
 
 /// Returns a page of the groups that pass the filters, sorted.
 ///
@@ -173,7 +173,7 @@ fn passes(input: &ListFeatureGroupsRequest, group: &GroupRecord) -> bool {
         .is_none_or(|part| group.name.contains(part))
         && input
             .feature_group_status_equals
-            .is_none_or(|status| status == super::describe_feature_group::status(group))
+            .is_none_or(|status| status == shape::status(group))
         && input
             .creation_time_after
             .is_none_or(|after| group.created > after)
@@ -188,7 +188,7 @@ fn summary(group: &GroupRecord, status: Option<OfflineStoreStatus>) -> FeatureGr
         feature_group_name: group.name.clone(),
         feature_group_arn: group.arn.to_string(),
         creation_time: group.created,
-        feature_group_status: Some(super::describe_feature_group::status(group)),
+        feature_group_status: Some(shape::status(group)),
         offline_store_status: status,
     }
 }
@@ -220,9 +220,7 @@ impl Order {
         Place {
             created: (self.by == FeatureGroupSortBy::CreationTime).then_some(group.created),
             status: match self.by {
-                FeatureGroupSortBy::FeatureGroupStatus => {
-                    Some(super::describe_feature_group::status(group).to_string())
-                }
+                FeatureGroupSortBy::FeatureGroupStatus => Some(shape::status(group).to_string()),
                 FeatureGroupSortBy::OfflineStoreStatus => {
                     offline.map(|offline| offline.status.to_string())
                 }

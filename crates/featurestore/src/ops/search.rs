@@ -15,7 +15,6 @@ use shapes::sagemaker::{
 use store::Record as _;
 use types::{AccountId, Arn, Service};
 
-use super::describe_feature_group as described;
 use crate::actions::SEARCH;
 use crate::event::Fields;
 use crate::offline::{self, OfflineStore};
@@ -25,7 +24,7 @@ use crate::search::{
     Budget, Entity, Expression, Kind, Page, Place, Property, Spent, Visibility, check_across,
     check_size,
 };
-use crate::{Error, Runtime, features, tags};
+use crate::{Error, Runtime, features, shape, tags};
 
 /// Returns a page of the feature groups or features of the account and region for which the
 /// expression is true, sorted by a property; by the last change, newest first, unless told
@@ -399,13 +398,13 @@ fn shape_of_group(group: &GroupRecord, stopped: Option<&str>) -> FeatureGroup {
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
         online_store_config: group
             .has_online()
-            .then(|| described::online_store(&group.online)),
+            .then(|| shape::online_store(&group.online)),
         offline_store_config: group.offline.as_ref().map(OfflineStore::config),
         role_arn: group.role_arn.clone(),
-        feature_group_status: Some(described::status(group)),
+        feature_group_status: Some(shape::status(group)),
         offline_store_status: None,
-        last_update_status: described::last_update(group),
-        failure_reason: described::failure(group, stopped),
+        last_update_status: shape::last_update(group),
+        failure_reason: shape::failure(group, stopped),
         description: group.description.clone(),
         tags: Some(tags::shape(&group.tags)),
     }

@@ -8,8 +8,8 @@ use super::{Entity, Kind, Value};
 use crate::collections::Collection;
 use crate::features;
 use crate::offline::OfflineStore;
-use crate::ops::describe_feature_group as described;
 use crate::records::{Definition, GroupRecord};
+use crate::shape;
 
 /// A property.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -296,10 +296,10 @@ fn of_group<'a>(
         Fixed::RecordIdentifier => test(text(&group.identifier)),
         Fixed::EventTime => test(text(&group.event_time)),
         Fixed::RoleArn => one(group.role_arn.as_ref(), test),
-        Fixed::Status => test(text(described::status(group).as_str())),
-        Fixed::LastUpdateStatus => described::last_update(group)
+        Fixed::Status => test(text(shape::status(group).as_str())),
+        Fixed::LastUpdateStatus => shape::last_update(group)
             .is_some_and(|update| test(text(LastUpdateStatusValue::as_str(update.status)))),
-        Fixed::FailureReason => described::failure(group, stopped)
+        Fixed::FailureReason => shape::failure(group, stopped)
             .is_some_and(|reason| test(Value::Text(Cow::Owned(reason)))),
         Fixed::OnlineEnabled => test(text(if group.has_online() { "true" } else { "false" })),
         Fixed::OnlineKey => {
@@ -307,7 +307,7 @@ fn of_group<'a>(
             key.is_some_and(|key| test(text(key.as_str())))
         }
         Fixed::StorageType => {
-            online.is_some_and(|online| test(text(described::storage(online.storage).as_str())))
+            online.is_some_and(|online| test(text(shape::storage(online.storage).as_str())))
         }
         Fixed::TtlUnit => {
             let unit = online.and_then(|online| online.ttl?.shape().unit);
