@@ -208,11 +208,14 @@ fn shapes<'a>(files: &'a BTreeMap<&str, String>) -> Shapes<'a> {
                 .split(|it: char| !is_word(it))
                 .next()
                 .unwrap_or_default();
-            let opens = rest
-                .get(name.len()..)
-                .is_some_and(|rest| rest.starts_with(" {"));
-            let Some(body) = block(rest).filter(|_| opens) else {
-                continue;
+            let begins = |with| {
+                let rest = rest.get(name.len()..);
+                rest.is_some_and(|rest| rest.starts_with(with))
+            };
+            let body = match block(rest).filter(|_| begins(" {")) {
+                Some(body) => body,
+                None if begins(";") => "",
+                None => continue,
             };
             let members = body.lines().filter_map(|line| {
                 let (name, _kind) = line.trim().strip_prefix("pub ")?.split_once(':')?;

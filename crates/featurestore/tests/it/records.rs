@@ -363,21 +363,23 @@ fn the_time_to_live_of_the_request_goes_before_that_of_the_group() {
 }
 
 #[test]
-fn a_group_is_named_by_its_exact_name_or_its_arn() {
+fn a_group_is_named_by_its_name_or_its_arn_whatever_their_case() {
     let world = World::new();
     world.group("Weather-1");
     let sent = [("id", "a"), ("at", "2026-01-01T00:00:00Z")];
     let arn = crate::world::group_arn("weather-1");
+    let shouted = crate::world::group_arn("Weather-1");
     world.put("Weather-1", &sent).unwrap();
-    assert_eq!(got(&world, &arn, "a"), pairs(&sent));
+    for name in ["Weather-1", "weather-1", &arn, &shouted] {
+        assert_eq!(got(&world, name, "a"), pairs(&sent), "{name}");
+    }
+    let other = "name weather-2";
     world.refuses(
         "GetRecord",
-        read("weather-1", "a"),
+        read("weather-2", "a"),
         "ResourceNotFound",
-        "name weather-1",
+        other,
     );
-    let shouted = crate::world::group_arn("Weather-1");
-    world.refuses("GetRecord", read(&shouted, "a"), "ResourceNotFound", "");
     let elsewhere = arn.replace("us-east-1", "eu-west-1");
     world.refuses(
         "GetRecord",
