@@ -119,6 +119,7 @@ fn a_destroyed_key_is_gone_for_sessions_that_have_used_it() {
 #[test]
 fn a_key_of_another_owner_is_neither_used_nor_destroyed_until_it_is_claimed() {
     SoftHsm::in_own_process(|hsm| {
+        drop(token(hsm));
         let of = |owner: &str| {
             let mut settings = settings(hsm);
             settings.owner = Some(owner.to_owned());
