@@ -334,6 +334,7 @@ mod tests {
     async fn a_client_that_still_reads_its_answer_is_not_idle() {
         let times = Times {
             idle: Duration::from_secs(1),
+            write: Duration::from_mins(2),
             ..TIMES
         };
         let (near, mut far) = tokio::io::duplex(64);
