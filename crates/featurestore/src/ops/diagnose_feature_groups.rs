@@ -70,8 +70,8 @@ impl Operation for DiagnoseFeatureGroups {
         let mut found: Vec<&GroupRecord> = groups.take(PAGE + 1).collect();
         let more = found.len() > PAGE;
         found.truncate(PAGE);
-        let last = found.last().filter(|_| more);
-        let next_token = last.map(|group| list.token(&group.name.to_lowercase()));
+        let end = found.last().filter(|_| more);
+        let next_token = end.map(|group| list.token(&group.name.to_lowercase()));
         let next_token = next_token.transpose()?;
         let mut looks = Looks::default();
         let mut feature_groups = Vec::with_capacity(found.len());
