@@ -525,7 +525,7 @@ mod tests {
         // There is one thread for requests, and the task above waits for the file on it.
         let (answer, answered) = std::sync::mpsc::channel();
         runtime.spawn(async move { answer.send(()).unwrap() });
-        let patience = std::time::Duration::from_secs(60);
+        let patience = std::time::Duration::from_mins(1);
         answered.recv_timeout(patience).unwrap();
         drop(held);
         runtime.block_on(writes).unwrap().unwrap();

@@ -155,13 +155,13 @@ impl Part {
 mod tests {
     use super::*;
 
-    fn account(number: u64) -> Option<AccountId> {
-        Some(format!("{number:012}").parse().unwrap())
+    fn account(number: u64) -> AccountId {
+        format!("{number:012}").parse().unwrap()
     }
 
     fn admitted(pace: &Pace, principal: &str, of: u64, millis: u64, times: usize) -> usize {
         let now = Monotonic(Duration::from_millis(millis));
-        let calls = (0..times).filter(|_| pace.admit(principal, account(of), now));
+        let calls = (0..times).filter(|_| pace.admit(principal, Some(account(of)), now));
         calls.count()
     }
 

@@ -80,24 +80,7 @@ pub(crate) async fn deployment(
         .cache_memory
         .unwrap_or_else(memory::cache_share);
     let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), memory));
-    let identities = Arc::new(iam::Identities::default());
-    let quotas = &config.quotas;
-    let quotas = Arc::new(kms::RequestQuotas::new(&quotas.per_second, quotas.factor)?);
-    let sources = Sources::new(identities, Arc::new(iam::OrganizationTree::default()))
-        .resources("iam", Arc::new(iam::IamResources))
-        .resources("organizations", Arc::new(iam::OrganizationResources))
-        .resources("kms", Arc::new(kms::KeyPolicies))
-        .resources("ram", Arc::new(ram::Shares))
-        .resources("s3", Arc::new(s3::Buckets))
-        .resources("sagemaker", Arc::new(featurestore::FeatureGroups))
-        .quotas(Service::Kms, quotas.clone())
-        // `GetKeyUsage` is there; the others are paced.
-        .quotas(Service::Strongroom, quotas)
-        .calls_per_second(config.limits.calls_per_second)
-        .write_budgets(WriteBudgets {
-            metadata: config.limits.account_metadata_bytes,
-            log: config.limits.account_log_bytes,
-        });
+    let sources = sources(config)?;
     let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store.snapshot())?;
@@ -176,6 +159,30 @@ pub(crate) async fn deployment(
         services.resume(last);
     }
     Ok(Deployment { services, engine })
+}
+
+/// Where the pipeline finds policies, resources and quotas.
+fn sources(config: &Config) -> Result<Sources, ComposeError> {
+    let identities = Arc::new(iam::Identities::default());
+    let quotas = &config.quotas;
+    let quotas = Arc::new(kms::RequestQuotas::new(&quotas.per_second, quotas.factor)?);
+    Ok(
+        Sources::new(identities, Arc::new(iam::OrganizationTree::default()))
+            .resources("iam", Arc::new(iam::IamResources))
+            .resources("organizations", Arc::new(iam::OrganizationResources))
+            .resources("kms", Arc::new(kms::KeyPolicies))
+            .resources("ram", Arc::new(ram::Shares))
+            .resources("s3", Arc::new(s3::Buckets))
+            .resources("sagemaker", Arc::new(featurestore::FeatureGroups))
+            .quotas(Service::Kms, quotas.clone())
+            // `GetKeyUsage` is there; the others are paced.
+            .quotas(Service::Strongroom, quotas)
+            .calls_per_second(config.limits.calls_per_second)
+            .write_budgets(WriteBudgets {
+                metadata: config.limits.account_metadata_bytes,
+                log: config.limits.account_log_bytes,
+            }),
+    )
 }
 
 /// Makes SageMaker's AWS owned key in `region`, under which groups without a key are kept.

@@ -168,14 +168,13 @@ async fn watch_key_stores(services: Arc<Services>, mut stop: watch::Receiver<boo
 
 fn tell_health(change: &kms::HealthChange) {
     let store = &change.store;
-    match change.fault {
-        Some(fault) => {
-            warn!(store, reason = %fault, "the proxy of an external key store is out of order");
-        }
-        None => info!(
+    if let Some(fault) = change.fault {
+        warn!(store, reason = %fault, "the proxy of an external key store is out of order");
+    } else {
+        info!(
             store,
             "the proxy of an external key store is in order again"
-        ),
+        );
     }
 }
 

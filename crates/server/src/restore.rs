@@ -329,7 +329,7 @@ pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
         offline::runtime()?.block_on(offline.store.commit(batch))?;
     }
     let told = json!({
-        "heldSince": since.map(|since| since.to_iso8601()), "keys": held.keys,
+        "heldSince": since.map(types::Timestamp::to_iso8601), "keys": held.keys,
         "keysOnTokens": held.on_tokens, "claimedOnTokens": claimed,
     });
     let mut batch = Batch::default();

@@ -68,7 +68,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         side: None,
         is_announced: false,
     };
-    let open = server.run(start).await;
+    let open = Box::pin(server.run(start)).await;
     server.end().await?;
     if let Some(open) = open? {
         open.close().await?;
@@ -378,7 +378,7 @@ mod tests {
             began.send(()).unwrap();
             never.recv()
         });
-        begins.recv_timeout(Duration::from_secs(60)).unwrap();
+        begins.recv_timeout(Duration::from_mins(1)).unwrap();
         // To drop the runtime would wait for ever.
         end(runtime, Duration::from_millis(1));
         drop(answer);

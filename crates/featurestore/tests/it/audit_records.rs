@@ -90,13 +90,13 @@ fn check_shown(request: &Value, parameters: &Value, at: &str) {
 }
 
 /// Calls `operation` and checks that its record shows the whole request, whatever becomes of it.
-fn check_recorded(world: &World, operation: &str, request: Value) {
+fn check_recorded(world: &World, operation: &str, request: &Value) {
     let outcome = world.call(operation, request.clone());
     let name = operation.rsplit(':').next().unwrap();
     let record = &world.records_of(name)[0];
     let failed = outcome.err().map(|refused| refused.code);
     assert_eq!(record.error_code, failed, "{operation}");
-    check_shown(&request, &record.request_parameters, operation);
+    check_shown(request, &record.request_parameters, operation);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn every_member_of_a_request_that_changes_something_is_recorded() {
         "ProvisionedReadCapacityUnits": 5, "ProvisionedWriteCapacityUnits": 6 });
     request["Description"] = "text".into();
     request["Tags"] = json!([{ "Key": "team", "Value": "red" }]);
-    check_recorded(&world, "CreateFeatureGroup", request);
+    check_recorded(&world, "CreateFeatureGroup", &request);
     assert!(world.get("g", "a").is_none());
     let vector = json!({ "FeatureName": "v", "FeatureType": "Fractional",
         "CollectionType": "Vector", "CollectionConfig": { "VectorConfig": { "Dimension": 3 } } });
@@ -129,19 +129,19 @@ fn every_member_of_a_request_that_changes_something_is_recorded() {
         "ThroughputConfig": { "ThroughputMode": "Provisioned",
             "ProvisionedReadCapacityUnits": 5, "ProvisionedWriteCapacityUnits": 6 },
     });
-    check_recorded(&world, "UpdateFeatureGroup", update);
+    check_recorded(&world, "UpdateFeatureGroup", &update);
     let metadata = json!({
         "FeatureGroupName": "g", "FeatureName": "note", "Description": "text",
         "ParameterAdditions": [{ "Key": "k", "Value": "v" }], "ParameterRemovals": ["other"],
     });
-    check_recorded(&world, "UpdateFeatureMetadata", metadata);
+    check_recorded(&world, "UpdateFeatureMetadata", &metadata);
     let arn = group_arn("g");
     let add = json!({ "ResourceArn": arn, "Tags": [{ "Key": "k", "Value": "v" }] });
-    check_recorded(&world, "AddTags", add);
+    check_recorded(&world, "AddTags", &add);
     let delete = json!({ "ResourceArn": arn, "TagKeys": ["k", "l"] });
-    check_recorded(&world, "DeleteTags", delete);
+    check_recorded(&world, "DeleteTags", &delete);
     let rekey = json!({ "FeatureGroupName": "g", "KmsKeyId": key, "AwsOwnedKey": false });
-    check_recorded(&world, "RekeyFeatureGroup", rekey);
+    check_recorded(&world, "RekeyFeatureGroup", &rekey);
     let share = json!({
         "name": "s", "resourceArns": [arn], "principals": ["444455556666"],
         "tags": [{ "key": "k", "value": "v" }], "allowExternalPrincipals": true,
@@ -149,11 +149,11 @@ fn every_member_of_a_request_that_changes_something_is_recorded() {
         "sources": [], "resourceShareConfiguration":
             { "retainSharingOnAccountLeaveOrganization": false },
     });
-    check_recorded(&world, "ram:CreateResourceShare", share);
+    check_recorded(&world, "ram:CreateResourceShare", &share);
     check_recorded(
         &world,
         "DeleteFeatureGroup",
-        json!({ "FeatureGroupName": "g" }),
+        &json!({ "FeatureGroupName": "g" }),
     );
 }
 

@@ -577,21 +577,21 @@ fn rounds_that_move_after_move_overtakes_lose_no_record() {
     let mut moves = 0;
     std::thread::scope(|scope| {
         let stop = Stop(&over);
-        let rounds = scope.spawn(|| {
+        let maintenance = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             let runtime = runtime.unwrap();
-            let mut rounds = 0;
+            let mut ended = 0;
             while !over.load(Ordering::SeqCst) {
                 let undone = runtime.block_on(featurestore::maintain(&services));
                 assert!(undone.is_empty(), "{undone:?}");
-                rounds += 1;
+                ended += 1;
             }
-            rounds
+            ended
         });
         for number in 1..40_usize {
             // Refused while eight moves are under way, and to where the group is.
-            let moved = world.call("RekeyFeatureGroup", to("g", &keys_of_all[number % 3]));
-            moves += u32::from(moved.is_ok());
+            let outcome = world.call("RekeyFeatureGroup", to("g", &keys_of_all[number % 3]));
+            moves += u32::from(outcome.is_ok());
             if number % 4 == 0 {
                 fill(&world, "g", 700);
             }
@@ -600,7 +600,7 @@ fn rounds_that_move_after_move_overtakes_lose_no_record() {
             }
         }
         drop(stop);
-        assert!(rounds.join().unwrap() > 0);
+        assert!(maintenance.join().unwrap() > 0);
     });
     all_read();
     world.maintain();

@@ -778,7 +778,7 @@ fn an_account_lists_its_own_catalog_and_those_that_are_shared_with_it() {
     };
     let own = CATALOG.replace(crate::world::ACCOUNT, &consumer.account);
     let (arns, answer) = listed(&consumer.root, json!({}));
-    assert_eq!(arns, [own.clone()]);
+    assert_eq!(arns, std::slice::from_ref(&own));
     let shown = &answer["ResourceCatalogs"][0];
     assert_eq!(shown["ResourceCatalogName"], "DefaultFeatureGroupCatalog");
     assert!(shown["CreationTime"].is_number(), "{shown}");

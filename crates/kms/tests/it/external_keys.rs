@@ -361,7 +361,7 @@ fn the_health_of_a_connected_proxy_is_watched_and_changes_nothing() {
         let down = ["UNAVAILABLE".to_owned(), "UNAVAILABLE".to_owned()];
         outsiders.proxy(|proxy| proxy.managers = down.clone().into());
         assert_eq!(outsiders.watch(), [], "not before its time");
-        let later = || outsiders.world.clock.advance(Duration::from_secs(60));
+        let later = || outsiders.world.clock.advance(Duration::from_mins(1));
         later();
         let changes = outsiders.watch();
         let id = store["CustomKeyStoreId"].as_str().unwrap();

@@ -96,7 +96,7 @@ impl Outsiders {
         let proxies = vec![kms::Proxy {
             endpoint: ENDPOINT.to_owned(),
             account: HOME.parse().unwrap(),
-            health_period: Duration::from_secs(60),
+            health_period: Duration::from_mins(1),
         }];
         let outside = kms::Outside::new(clusters, proxies, Arc::new(InProcess(proxy)));
         let world = World::connecting_to(outside);

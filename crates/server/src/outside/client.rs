@@ -173,7 +173,7 @@ fn no_answer(failed: &hyper::Error) -> NoAnswer {
         let inner = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) {
             return NoAnswer::Tls;
         }
         cause = error.source();
