@@ -117,14 +117,14 @@ impl ReplyTo {
     }
 
     /// The code: what the operation declares is not a common error, whatever its name; some
-    /// services have names of their own for what every call can fail with.
+    /// services have names of their own for what every call of theirs can fail with.
     fn code<'r>(&self, refusal: &'r Refusal) -> &'r str {
         match self.declared(refusal) {
             Some(_) => &refusal.code,
-            None => match (self.service, &*refusal.code) {
-                (Service::Ram, "ServiceUnavailable") => "ServiceUnavailableException",
-                (Service::Ram, "InternalFailure") => "ServerInternalException",
-                (Service::FeatureStoreRuntime, "ValidationException") => "ValidationError",
+            None => match (self.model.map(|_| self.service), &*refusal.code) {
+                (Some(Service::Ram), "ServiceUnavailable") => "ServiceUnavailableException",
+                (Some(Service::Ram), "InternalFailure") => "ServerInternalException",
+                (Some(Service::FeatureStoreRuntime), "ValidationException") => "ValidationError",
                 (_, code) => spelled(self.protocol, code),
             },
         }

@@ -133,6 +133,10 @@ fn services_have_their_own_names_for_what_every_call_can_fail_with() {
     check_named(runtime, failed, ("InternalFailure", 500));
     let too_large = (ErrorKind::Validation, "ValidationException");
     check_named(runtime, too_large, ("ValidationError", 400));
+    // What is no operation of a service has the names that all share.
+    let unknown = ReplyTo::unknown(None, Protocol::RestJson, RequestId::generate(&Zeros));
+    let answer = unknown.error(&refusal(too_large.0, too_large.1, None));
+    assert_eq!(answer.headers()["x-amzn-errortype"], "ValidationException");
 }
 
 #[test]
