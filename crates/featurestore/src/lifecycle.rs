@@ -196,7 +196,9 @@ async fn try_release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<()
             batch.put(&GROUPS, changed.row(), changed);
         }
     }
-    work.commit(batch.revoking()).await.map_err(online::Error::Commit)?;
+    work.commit(batch.revoking())
+        .await
+        .map_err(online::Error::Commit)?;
     Ok(())
 }
 
