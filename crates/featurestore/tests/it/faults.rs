@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use store::{
-    AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Log, LogCursor,
-    LogEntry, Revision, Snapshot, Space, Store,
+    AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Lane, Log,
+    LogCursor, LogEntry, Revision, Snapshot, Space, Store,
 };
 use tokio::sync::Notify;
 
@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 pub(crate) struct Faults {
     next: Mutex<VecDeque<Next>>,
     conditions: AtomicUsize,
+    /// Whether the disk has room for nothing but what takes rights away or removes.
+    pub(crate) is_full: AtomicBool,
     /// The tables of the rows that the last commit would write.
     pub(crate) rows: Mutex<Vec<&'static str>>,
 }
@@ -83,6 +85,11 @@ impl Store for FaultyStore {
         self.faults.conditions.store(conditions, Ordering::Relaxed);
         let rows = batch.metadata().iter();
         *self.faults.rows.lock().unwrap() = rows.map(|row| row.table.name()).collect();
+        let is_last = matches!(batch.lane(), Lane::Revocation | Lane::Relief);
+        if self.faults.is_full.load(Ordering::Relaxed) && !is_last {
+            let reason = "the disk is full".to_owned();
+            return Box::pin(std::future::ready(Err(CommitError::NotWritable { reason })));
+        }
         match self.faults.next.lock().unwrap().pop_front() {
             Some(Next::Fails(error)) => Box::pin(std::future::ready(Err(error))),
             Some(Next::Succeeds) | None => self.inner.commit(batch),

@@ -1,5 +1,6 @@
 //! What waits for the offline store, whoever goes away meanwhile, and the keys that it is under.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use featurestore::{Options, RenewalLimits};
@@ -156,6 +157,20 @@ fn a_write_before_the_deletion_keeps_the_keys_and_one_behind_it_is_refused() {
         assert_eq!((grants(&world, &key), has_keys(&world, 2)), (left, false));
         assert_eq!([1, 2].map(|number| waiting(&world, number).len()), [1, 0]);
     }
+}
+
+#[test]
+fn a_full_disk_keeps_no_keys_of_a_deleted_group() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, under("g", &key)).unwrap();
+    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (1, true));
+    world.faults.is_full.store(true, Ordering::Relaxed);
+    world.ok("DeleteFeatureGroup", named("g"));
+    world.settle();
+    assert!(!has_keys(&world, 1));
+    world.faults.is_full.store(false, Ordering::Relaxed);
+    assert_eq!(grants(&world, &key), 0);
 }
 
 #[test]
