@@ -60,9 +60,13 @@ class Server:
     def __init__(self, binary, directory: pathlib.Path, log: pathlib.Path, environment=None,
                  prefix=(), flags=()):
         self.directory, self.log, self.environment = directory, log, environment or {}
-        # The rigs read whole histories, again and again, and call KMS more often than one account may.
+        # The rigs read whole histories, again and again, and call and write faster than one account
+        # or one record may.
         config = log.parent / "torture.toml"
-        config.write_text("[limits]\nlookups_per_second = 1000\n[kms]\nrequest_quota_factor = 10000\n")
+        config.write_text(
+            "[limits]\nlookups_per_second = 1000\ncalls_per_second = 100000\n"
+            "[kms]\nrequest_quota_factor = 10000\n"
+            "[feature_store]\nwrite_units_per_record = 10000000\n")
         self.command = [*map(str, prefix), str(binary), "serve", "--data",
                         str(directory / "data"), "--listen", "127.0.0.1:0",
                         "--account", ACCOUNT, "--config", str(config), *flags]
