@@ -4,6 +4,7 @@ import itertools
 import json
 import subprocess
 
+import botocore.config
 import botocore.exceptions
 import pytest
 
@@ -142,3 +143,34 @@ def test_the_command_line_sets_buckets_up(server, tmp_path):
     assert run("delete", name).returncode == 0
     again = run("delete", name)
     assert again.returncode == 1 and "NoSuchBucket" in again.stderr
+
+
+def test_a_client_of_s3_is_told_in_the_form_of_s3_that_there_is_no_endpoint(server):
+    s3 = server.client("s3")
+    calls = {
+        "ListBuckets": s3.list_buckets,
+        "ListObjectsV2": lambda: s3.list_objects_v2(Bucket="some-bucket"),
+        "GetObject": lambda: s3.get_object(Bucket="some-bucket", Key="../a//b"),
+        "PutObject": lambda: s3.put_object(Bucket="some-bucket", Key="k", Body=b"x" * 100_000),
+        "DeleteObject": lambda: s3.delete_object(Bucket="some-bucket", Key="k"),
+        "CreateMultipartUpload": lambda: s3.create_multipart_upload(Bucket="some-bucket", Key="k"),
+    }
+    for name, call in calls.items():
+        with pytest.raises(botocore.exceptions.ClientError) as refusal:
+            call()
+        said = refusal.value.response
+        assert said["Error"]["Code"] == "NotImplemented" and "`strongroom bucket`" in said["Error"]["Message"], name
+        assert said["ResponseMetadata"]["HTTPStatusCode"] == 501 and said["ResponseMetadata"]["RequestId"], name
+    with pytest.raises(botocore.exceptions.ClientError) as refusal:
+        s3.head_bucket(Bucket="some-bucket")
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    done = server.cli("s3", "ls")
+    assert done.returncode != 0 and "(NotImplemented)" in done.stderr, done.stderr
+
+
+def test_a_presigned_address_of_s3_is_answered_in_its_form_too(server):
+    config = botocore.config.Config(signature_version="s3v4")
+    s3 = server.session().client("s3", endpoint_url=server.url, config=config)
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "some-bucket", "Key": "k"})
+    status, text = server.get(url.removeprefix(server.url))
+    assert status == 501 and text.startswith("<?xml") and "<Code>NotImplemented</Code>" in text, text

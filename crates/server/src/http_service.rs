@@ -18,7 +18,7 @@ use metrics::Histogram;
 use pipeline::{Caller, Ctx, Kind, Origin, Services, UnauthenticatedCall};
 use tracing::debug;
 use types::{AccountId, Principal, Region, RequestId, Service, SystemClock};
-use wire::sigv4::{AuthError, PayloadHash, Unverified, Verifier};
+use wire::sigv4::{self, AuthError, PayloadHash, Unverified, Verifier};
 use wire::{BodyRule, Envelope, Limits, Protocol, Refusal, ReplyTo};
 
 use self::body::{Bodies, BodyRefused, Sender};
@@ -154,6 +154,11 @@ impl HttpService {
         let protocol = wire::protocol_of(parts);
         let rule = match self.limits.check(parts) {
             Ok(rule) => rule,
+            Err(error) if sigv4::is_for_s3(parts) => {
+                let refused = Refused::unsigned(error, parts);
+                let answer = self.refuse(protocol, refused, self.origin(peer, parts), id);
+                return closing(answer.await);
+            }
             Err(error) => {
                 let refusal = error.refusal(protocol, None);
                 return self.turned_away(peer, protocol, &refusal, id);
@@ -513,8 +518,18 @@ impl HttpService {
 }
 
 impl Refused {
-    /// A request whose signature says nothing that could be read.
+    /// A request whose signature says nothing that could be read, or that is for S3.
     fn unsigned(error: wire::Error, parts: &Parts) -> Self {
+        if sigv4::is_for_s3(parts) {
+            return Self {
+                error: AuthError::NoEndpoint.into(),
+                service: Some(Service::S3),
+                operation: String::new(),
+                access_key: None,
+                owner: None,
+                region: None,
+            };
+        }
         let addressed = wire::addressed(parts);
         Self {
             error,

@@ -83,6 +83,7 @@ impl ReplyTo {
         let status = self.status(refusal);
         let code = self.code(refusal);
         let body = match self.protocol {
+            _ if self.is_s3() => self.s3_error_document(code, &refusal.message),
             Protocol::Json => json_bytes(&JsonError {
                 kind: code,
                 message: &refusal.message,
@@ -98,6 +99,7 @@ impl ReplyTo {
         };
         let mut response = self.respond(status, body.into());
         if self.protocol == Protocol::RestJson
+            && !self.is_s3()
             && let Ok(code) = HeaderValue::from_str(code)
         {
             response.headers_mut().insert(ERROR_TYPE, code);
@@ -144,6 +146,7 @@ impl ReplyTo {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let media = match self.protocol {
+            _ if self.is_s3() => "application/xml",
             Protocol::Json => "application/x-amz-json-1.1",
             Protocol::RestJson => "application/json",
             Protocol::Query => "text/xml",
@@ -151,9 +154,29 @@ impl ReplyTo {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
         if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
+            if self.is_s3() {
+                headers.insert(S3_REQUEST_ID, id.clone());
+            }
             headers.insert(REQUEST_ID, id);
         }
         response
+    }
+
+    /// Whether the answer is for a client of S3, whose errors have a form of their own. It has no
+    /// endpoint here, so errors are all that it is answered with.
+    fn is_s3(&self) -> bool {
+        self.service == Service::S3
+    }
+
+    fn s3_error_document(&self, code: &str, message: &str) -> Vec<u8> {
+        let mut text = String::with_capacity(256);
+        text.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>");
+        xml::escape(code, &mut text);
+        text.push_str("</Code><Message>");
+        xml::escape(message, &mut text);
+        text.extend(["</Message><RequestId>", self.id.as_str()]);
+        text.push_str("</RequestId></Error>");
+        text.into_bytes()
     }
 
     fn namespace(&self) -> &'static str {
@@ -267,6 +290,8 @@ fn status_of(protocol: Protocol, kind: ErrorKind) -> u16 {
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+/// Where S3 has it.
+const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub use error::AuthError;
 pub use keys::SecretAccessKey;
 pub use payload::PayloadHash;
 pub use scope::Scope;
-pub use unverified::{Place, Unverified};
+pub use unverified::{Place, Unverified, is_for_s3};
 pub use verifier::{DEFAULT_SKEW, Verified, Verifier};
 
 #[cfg(test)]

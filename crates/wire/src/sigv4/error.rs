@@ -9,6 +9,7 @@
 //! | wrong, unsigned, out of time | `InvalidSignatureException` | same | `SignatureDoesNotMatch` 403 |
 //! | unknown key or token | `UnrecognizedClientException` | same | `InvalidClientTokenId` 403 |
 //! | expired token | `ExpiredTokenException` | same | `ExpiredToken` 403 |
+//! | signed for S3 | `NotImplemented` 501 | same | same |
 //!
 //! Unlike AWS, no text carries the canonical request or the signature that we expected.
 #![deny(clippy::wildcard_enum_match_arm)]
@@ -49,6 +50,9 @@ pub enum AuthError {
     /// The credential scope names a service that is not here; AWS may have it.
     #[error("{} The service `{}` is not available in this deployment.", BAD_SERVICE, .0)]
     NoService(String),
+    /// The request is signed for S3, which has no endpoint here.
+    #[error("S3 has no endpoint in this deployment: buckets are set up with `strongroom bucket`")]
+    NoEndpoint,
     /// The day of the credential scope is not the day of the request's date.
     #[error(
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."
@@ -122,6 +126,7 @@ enum Class {
     Signature,
     Client,
     Token,
+    Endpoint,
 }
 
 impl AuthError {
@@ -158,6 +163,7 @@ impl AuthError {
             | Self::Mismatch => Class::Signature,
             Self::UnrecognizedClient => Class::Client,
             Self::ExpiredToken => Class::Token,
+            Self::NoEndpoint => Class::Endpoint,
         }
     }
 
@@ -169,6 +175,7 @@ impl AuthError {
     /// The code of AWS in `protocol`.
     pub fn code(&self, protocol: Protocol) -> &'static str {
         match (self.class(), protocol) {
+            (Class::Endpoint, _) => "NotImplemented",
             (Class::Missing, Protocol::Query) => "MissingAuthenticationToken",
             (Class::Incomplete, Protocol::Query) => "IncompleteSignature",
             (Class::Signature, Protocol::Query) => "SignatureDoesNotMatch",
@@ -189,6 +196,7 @@ impl AuthError {
     /// The HTTP status of AWS in `protocol`.
     pub fn status(&self, protocol: Protocol) -> u16 {
         match (self.class(), protocol) {
+            (Class::Endpoint, _) => 501,
             (_, Protocol::Json) | (Class::Incomplete, Protocol::Query) => 400,
             (_, Protocol::RestJson)
             | (Class::Missing | Class::Signature | Class::Client | Class::Token, Protocol::Query) => {

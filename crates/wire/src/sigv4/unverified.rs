@@ -252,6 +252,24 @@ impl<'r> Unverified<'r> {
     }
 }
 
+/// Whether the credential of a request is one for S3, whatever else is wrong with it: clients of
+/// S3 read no errors but in its form.
+pub fn is_for_s3(parts: &Parts) -> bool {
+    let header = parts.headers.get(AUTHORIZATION);
+    let credential = match header.map(http::HeaderValue::to_str) {
+        Some(text) => text
+            .ok()
+            .and_then(|text| read_authorization(text).ok())
+            .map(|claim| claim.credential),
+        None => presigned::read(parts.uri.query().unwrap_or_default())
+            .ok()
+            .flatten()
+            .map(|presigned| presigned.credential),
+    };
+    let scope = credential.and_then(|credential| scope::read(credential).ok());
+    scope.is_some_and(|(_, scope)| scope.service() == "s3")
+}
+
 /// The signature and the session token stay out of logs.
 impl fmt::Debug for Unverified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

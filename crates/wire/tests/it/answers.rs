@@ -199,6 +199,15 @@ fn errors_before_an_operation_is_known_fit_the_protocol() {
 }
 
 #[test]
+fn clients_of_s3_read_its_own_form_whatever_the_head_looks_like() {
+    for protocol in [Protocol::Json, Protocol::RestJson, Protocol::Query] {
+        let reply = ReplyTo::unknown(Some(Service::S3), protocol, id());
+        let refused = Error::Auth(AuthError::NoEndpoint);
+        check("s3-no-endpoint", &reply.refuse(&refused));
+    }
+}
+
+#[test]
 fn a_body_that_is_too_long_is_told_so() {
     let reply = ReplyTo::unknown(Some(Service::Kms), Protocol::Json, id());
     check("too-large", &reply.refuse(&Error::TooLarge { limit: 1024 }));
