@@ -12,7 +12,7 @@ use crate::backup_maker::Parts;
 use crate::cli::{BackupCommand, BackupFileArgs, CreateBackupArgs};
 use crate::offline::{self, Offline};
 use crate::restore::{self, print};
-use crate::signed::{self, Api, GLOBAL};
+use crate::signed::{self, OWN};
 
 /// Runs the subcommand.
 pub fn run(command: &BackupCommand) -> anyhow::Result<()> {
@@ -25,14 +25,9 @@ pub fn run(command: &BackupCommand) -> anyhow::Result<()> {
 }
 
 fn create(args: &CreateBackupArgs) -> anyhow::Result<()> {
-    let api = Api {
-        service: "strongroom",
-        target: "Strongroom",
-        region: GLOBAL,
-    };
     let answer = offline::runtime()?.block_on(async {
         let input = json!({ "Name": args.name });
-        let asked = signed::call(&args.client, api, "CreateBackup", &input);
+        let asked = signed::call(&args.client, OWN, "CreateBackup", &input);
         let patience = Duration::from_secs(args.timeout_seconds);
         let answer = tokio::time::timeout(patience, asked).await;
         answer.context(

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::cli::{BucketArgs, BucketCommand};
-use crate::signed::{self, Api};
+use crate::cli::{BucketCommand, RegionalArgs};
+use crate::signed;
 
 /// How long a subcommand waits for the server.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -30,51 +30,42 @@ pub fn run(command: &BucketCommand) -> anyhow::Result<()> {
 
 async fn answer(command: &BucketCommand) -> anyhow::Result<String> {
     match command {
-        BucketCommand::Create { args, name } => {
-            let made = call(args, "CreateBucket", json!({ "Bucket": name })).await?;
+        BucketCommand::Create { at, name } => {
+            let made = signed::own(at, "CreateBucket", &json!({ "Bucket": name })).await?;
             Ok(format!("{}\n", part(&made, "BucketArn")))
         }
-        BucketCommand::Delete { args, name } => {
-            call(args, "DeleteBucket", json!({ "Bucket": name })).await?;
+        BucketCommand::Delete { at, name } => {
+            signed::own(at, "DeleteBucket", &json!({ "Bucket": name })).await?;
             Ok(String::new())
         }
-        BucketCommand::List { args } => list(args).await,
-        BucketCommand::Policy { args, name, set } => policy(args, name, set.as_deref()).await,
+        BucketCommand::List { at } => list(at).await,
+        BucketCommand::Policy { at, name, set } => policy(at, name, set.as_deref()).await,
         BucketCommand::Encryption {
-            args,
+            at,
             name,
             algorithm,
             key,
             bucket_key,
         } => {
             let Some(algorithm) = algorithm else {
-                let found = call(args, "GetBucketEncryption", json!({ "Bucket": name })).await?;
+                let found = signed::own(at, "GetBucketEncryption", &json!({ "Bucket": name })).await?;
                 return Ok(serde_json::to_string_pretty(&found)? + "\n");
             };
             let input = json!({
                 "Bucket": name, "SSEAlgorithm": algorithm, "KMSMasterKeyID": key,
                 "BucketKeyEnabled": bucket_key,
             });
-            call(args, "PutBucketEncryption", input).await?;
+            signed::own(at, "PutBucketEncryption", &input).await?;
             Ok(String::new())
         }
     }
 }
 
-async fn call(args: &BucketArgs, operation: &str, input: Value) -> anyhow::Result<Value> {
-    let api = Api {
-        service: "strongroom",
-        target: "Strongroom",
-        region: args.region.as_str(),
-    };
-    signed::call(&args.client, api, operation, &input).await
-}
-
 /// A line for each bucket: its name, region and time of creation.
-async fn list(args: &BucketArgs) -> anyhow::Result<String> {
+async fn list(at: &RegionalArgs) -> anyhow::Result<String> {
     let (mut text, mut token) = (String::new(), Value::Null);
     loop {
-        let mut page = call(args, "ListBuckets", json!({ "ContinuationToken": token })).await?;
+        let mut page = signed::own(at, "ListBuckets", &json!({ "ContinuationToken": token })).await?;
         let buckets = page.get("Buckets").and_then(Value::as_array);
         for bucket in buckets.into_iter().flatten() {
             let parts = ["Name", "BucketRegion", "CreationDate"].map(|name| part(bucket, name));
@@ -91,9 +82,9 @@ async fn list(args: &BucketArgs) -> anyhow::Result<String> {
 }
 
 /// Prints the policy, or sets it to what the file says, `-` being standard input.
-async fn policy(args: &BucketArgs, name: &str, set: Option<&Path>) -> anyhow::Result<String> {
+async fn policy(at: &RegionalArgs, name: &str, set: Option<&Path>) -> anyhow::Result<String> {
     let Some(file) = set else {
-        let found = call(args, "GetBucketPolicy", json!({ "Bucket": name })).await?;
+        let found = signed::own(at, "GetBucketPolicy", &json!({ "Bucket": name })).await?;
         return Ok(format!("{}\n", part(&found, "Policy")));
     };
     let mut text = String::new();
@@ -106,7 +97,7 @@ async fn policy(args: &BucketArgs, name: &str, set: Option<&Path>) -> anyhow::Re
             .with_context(|| format!("reading {} failed", file.display()))?;
     }
     let input = json!({ "Bucket": name, "Policy": text });
-    call(args, "PutBucketPolicy", input).await?;
+    signed::own(at, "PutBucketPolicy", &input).await?;
     Ok(String::new())
 }
 

@@ -11,10 +11,10 @@ mod serve;
 use clap::{Parser, Subcommand};
 
 pub use self::backup::{BackupCommand, BackupFileArgs, CreateBackupArgs, RestoreArgs, ResumeArgs};
-pub use self::common::{ClientArgs, DirectoryArgs};
+pub use self::common::{AskArgs, ClientArgs, DirectoryArgs, RegionalArgs};
 pub use self::insight::{DoctorArgs, ExplainArgs, RekeyArgs, RekeyTo, UsageArgs};
 pub use self::policy::{PolicyCheckArgs, PolicyCommand, PolicyKind};
-pub use self::resources::{AccountCommand, BucketArgs, BucketCommand};
+pub use self::resources::{AccountCommand, BucketCommand};
 pub use self::seal::{
     CurrentSealArgs, MoveSealArgs, RewrapArgs, RotateRootArgs, SealCommand, SealNowArgs, SplitArgs,
     UnsealArgs,
@@ -108,7 +108,8 @@ pub enum Command {
     ///
     /// Asks a running server, signed with the credentials of the environment or with those
     /// that the server wrote into its data directory. The id is the one that the caller was
-    /// answered with, and that the audit log shows as `requestID`.
+    /// answered with, and that the audit log shows as `requestID`. The region is that whose
+    /// history has it; calls of IAM and STS are in that of `us-east-1`.
     #[command(
         after_help = "EXAMPLES:\n  strongroom explain 4f9c4c5e-6f0e-4b6e-9d34-6d0c2a3f8a11\n  \
         strongroom explain --at request --json 4f9c4c5e-6f0e-4b6e-9d34-6d0c2a3f8a11"

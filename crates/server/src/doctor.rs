@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use crate::cli::DoctorArgs;
-use crate::signed::{self, Api};
+use crate::signed;
 
 /// How long the subcommand waits for the server.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -26,7 +26,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         let asked = tokio::time::timeout(PATIENCE, ask(args)).await;
         asked.context("the server did not answer in time")?
     })?;
-    let text = if args.json {
+    let text = if args.ask.json {
         serde_json::to_string_pretty(&groups)? + "\n"
     } else {
         groups.iter().map(lines).collect()
@@ -46,15 +46,10 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
 }
 
 async fn ask(args: &DoctorArgs) -> anyhow::Result<Vec<Value>> {
-    let api = Api {
-        service: "strongroom",
-        target: "Strongroom",
-        region: args.region.as_str(),
-    };
     let (mut groups, mut token) = (Vec::new(), Value::Null);
     loop {
         let input = json!({ "NextToken": token });
-        let asked = signed::call(&args.client, api, "DiagnoseFeatureGroups", &input).await;
+        let asked = signed::own(&args.ask.at, "DiagnoseFeatureGroups", &input).await;
         let mut page = match asked {
             Err(refused) if signed::is_throttled(&refused) => {
                 tokio::time::sleep(PAUSE).await;

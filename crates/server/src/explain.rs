@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::cli::ExplainArgs;
-use crate::signed::{self, Api};
+use crate::signed;
 
 /// How long the subcommand waits for the server.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -23,7 +23,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<()> {
         let asked = tokio::time::timeout(PATIENCE, ask(args)).await;
         asked.context("the server did not answer in time")?
     })?;
-    let text = if args.json {
+    let text = if args.ask.json {
         serde_json::to_string_pretty(&answer)? + "\n"
     } else {
         tree(&answer)
@@ -34,16 +34,11 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<()> {
 }
 
 async fn ask(args: &ExplainArgs) -> anyhow::Result<Value> {
-    let api = Api {
-        service: "strongroom",
-        target: "Strongroom",
-        region: args.region.as_str(),
-    };
     let mut input = json!({ "RequestId": args.request, "At": args.at });
     if let (Some(near), Some(input)) = (&args.near, input.as_object_mut()) {
         input.insert("Near".to_owned(), near.as_str().into());
     }
-    signed::call(&args.client, api, "ExplainRequest", &input).await
+    signed::own(&args.ask.at, "ExplainRequest", &input).await
 }
 
 /// The answer for people: a line for each call, below it its needs and what decides them.

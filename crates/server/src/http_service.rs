@@ -1,10 +1,10 @@
 //! One HTTP request: bounds, signature, envelope, and on to its operation.
 
 mod body;
+mod regions;
 mod web_identity;
 
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +34,6 @@ const SIGNING_KEYS: usize = 4096;
 
 /// Bytes of a body that are read for an access key that does not exist.
 const STRANGERS_BODY: usize = 64 * 1024;
-
-/// The region that IAM and STS are signed for, whatever regions exist.
-const GLOBAL_REGION: &str = "us-east-1";
 
 /// Who is at the other end of a connection.
 #[derive(Debug)]
@@ -255,7 +252,7 @@ impl HttpService {
     fn arrived<'r>(&self, parts: &'r Parts) -> Result<Arrived<'r>, Box<Refused>> {
         let signature = Unverified::from_request(parts)
             .map_err(|error| Box::new(Refused::unsigned(error.into(), parts)))?;
-        let region = self.region(&signature);
+        let region = regions::of_scope(signature.scope(), &self.regions);
         let refused = |error| {
             Box::new(Refused {
                 access_key: Some(signature.access_key().to_string()),
@@ -271,31 +268,15 @@ impl HttpService {
         let region = region
             .clone()
             .ok_or_else(|| refused(AuthError::wrong_region().into()))?;
-        let envelope = Envelope::from_request(parts, signature.scope()).map_err(refused)?;
+        let envelope = Envelope::from_request(parts, signature.scope()).map_err(&refused)?;
+        if !regions::has(&envelope, &region, &self.regions) {
+            return Err(refused(AuthError::wrong_region().into()));
+        }
         Ok(Arrived {
             signature,
             envelope,
             region,
         })
-    }
-
-    /// The region of the scope, if this deployment answers for it.
-    fn region(&self, signature: &Unverified<'_>) -> Option<Region> {
-        let scope = signature.scope();
-        if let Some(region) = self
-            .regions
-            .iter()
-            .find(|region| region.as_str() == scope.region())
-        {
-            return Some(region.clone());
-        }
-        let global = matches!(
-            scope.service(),
-            "iam" | "sts" | "organizations" | "cloudtrail"
-        );
-        (global && scope.region() == GLOBAL_REGION)
-            .then(|| Region::from_str(GLOBAL_REGION).ok())
-            .flatten()
     }
 
     /// Verifies the signature on the newest snapshot and begins the operation.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use crate::cli::RekeyArgs;
-use crate::signed::{self, Api};
+use crate::signed;
 
 /// How long the subcommand waits for one answer.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -33,7 +33,7 @@ async fn rekey(args: &RekeyArgs) -> anyhow::Result<()> {
         None => json!({ "FeatureGroupName": args.group, "AwsOwnedKey": true }),
     };
     let answer = ask(args, "RekeyFeatureGroup", &input).await?;
-    if args.json {
+    if args.ask.json {
         print(&format!("{answer}\n"))?;
     } else {
         let key = text(&answer, "KmsKeyArn").unwrap_or("the AWS owned key");
@@ -51,19 +51,14 @@ async fn look(args: &RekeyArgs) -> anyhow::Result<Value> {
 }
 
 async fn ask(args: &RekeyArgs, operation: &str, input: &Value) -> anyhow::Result<Value> {
-    let api = Api {
-        service: "strongroom",
-        target: "Strongroom",
-        region: args.region.as_str(),
-    };
-    let asked = signed::call(&args.client, api, operation, input);
+    let asked = signed::own(&args.ask.at, operation, input);
     let asked = tokio::time::timeout(PATIENCE, asked).await;
     asked.context("the server did not answer in time")?
 }
 
 /// Prints what was seen; says whether nothing is left to do, and fails if it cannot be done.
 fn settled(args: &RekeyArgs, seen: &Value) -> anyhow::Result<bool> {
-    if args.json {
+    if args.ask.json {
         print(&format!("{seen}\n"))?;
     } else {
         print(&lines(seen))?;

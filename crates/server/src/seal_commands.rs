@@ -23,7 +23,7 @@ use crate::offline::{self, Offline};
 use crate::restore::print;
 use crate::seal::wrapping::{Wrapping, read_key_file, read_passphrase_file};
 use crate::seal::{self, Seal};
-use crate::signed::{self, Api, GLOBAL};
+use crate::signed::{self, OWN};
 use crate::unseal_client::Target;
 use crate::{file, passphrase};
 
@@ -120,13 +120,8 @@ fn split(args: &SplitArgs) -> anyhow::Result<()> {
 fn call(client: &ClientArgs, operation: &str, input: &Value) -> anyhow::Result<Value> {
     // Fails if the secrets would travel in clear.
     Target::of(&client.endpoint)?;
-    let api = Api {
-        service: "strongroom",
-        target: "Strongroom",
-        region: GLOBAL,
-    };
     offline::runtime()?.block_on(async {
-        let asked = signed::call(client, api, operation, input);
+        let asked = signed::call(client, OWN, operation, input);
         let answer = tokio::time::timeout(PATIENCE, asked).await;
         answer.context("the server did not answer in time")?
     })

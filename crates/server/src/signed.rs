@@ -13,7 +13,7 @@ use serde_json::Value;
 use types::{Clock, SystemClock, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::cli::ClientArgs;
+use crate::cli::{ClientArgs, RegionalArgs};
 use crate::unseal_client::Target;
 
 /// The region that global services sign for.
@@ -29,6 +29,13 @@ pub(crate) struct Api<'a> {
     /// The region.
     pub(crate) region: &'a str,
 }
+
+/// Our own service, where what is asked concerns the whole deployment.
+pub(crate) const OWN: Api<'static> = Api {
+    service: "strongroom",
+    target: "Strongroom",
+    region: GLOBAL,
+};
 
 /// The headers that are signed when there is no session token.
 const SIGNED: &str = "content-type;host;x-amz-date;x-amz-target";
@@ -204,7 +211,21 @@ pub(crate) async fn call(
     Ok(call_with(&credentials, place, api, operation, input).await?)
 }
 
-/// The same with these credentials, of the server at an endpoint that these authorities vouch
+/// The same of our own service in the region that `at` names.
+pub(crate) async fn own(
+    at: &RegionalArgs,
+    operation: &str,
+    input: &Value,
+) -> anyhow::Result<Value> {
+    let region = at.region()?;
+    let api = Api {
+        region: region.as_str(),
+        ..OWN
+    };
+    call(&at.client, api, operation, input).await
+}
+
+/// [`call`] with these credentials, of the server at an endpoint that these authorities vouch
 /// for.
 pub(crate) async fn call_with(
     credentials: &Credentials,

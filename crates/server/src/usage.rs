@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::cli::UsageArgs;
-use crate::signed::{self, Api};
+use crate::signed;
 
 /// How long the subcommand waits for the server.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -22,7 +22,7 @@ pub fn run(args: &UsageArgs) -> anyhow::Result<()> {
         let asked = tokio::time::timeout(PATIENCE, ask(args)).await;
         asked.context("the server did not answer in time")?
     })?;
-    let text = if args.json {
+    let text = if args.ask.json {
         let pages: Result<Vec<_>, _> = pages.iter().map(serde_json::to_string).collect();
         pages?.join("\n") + "\n"
     } else {
@@ -35,11 +35,6 @@ pub fn run(args: &UsageArgs) -> anyhow::Result<()> {
 
 /// Every page of the report.
 async fn ask(args: &UsageArgs) -> anyhow::Result<Vec<Value>> {
-    let api = Api {
-        service: "strongroom",
-        target: "Strongroom",
-        region: args.region.as_str(),
-    };
     let mut input = serde_json::Map::new();
     for (name, value) in [("Month", &args.month), ("KeyArn", &args.key)] {
         if let Some(value) = value {
@@ -49,7 +44,7 @@ async fn ask(args: &UsageArgs) -> anyhow::Result<Vec<Value>> {
     let mut pages = Vec::new();
     loop {
         let request = Value::Object(input.clone());
-        let page = signed::call(&args.client, api, "GetKeyUsage", &request).await?;
+        let page = signed::own(&args.ask.at, "GetKeyUsage", &request).await?;
         let next = page.get("NextToken").cloned();
         pages.push(page);
         match next {

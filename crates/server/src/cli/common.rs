@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Args;
+use types::Region;
 
 /// Where the data is and how its root key is unsealed.
 #[derive(Debug, Args)]
@@ -51,4 +53,76 @@ pub struct ClientArgs {
         default_value = "/etc/ssl/certs/ca-certificates.crt"
     )]
     pub ca_file: PathBuf,
+}
+
+/// Which server to call, as whom, and in which region.
+#[derive(Debug, Args)]
+pub struct RegionalArgs {
+    /// The server and the credentials.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// The region [default: that of `AWS_DEFAULT_REGION`, else `us-east-1`].
+    #[arg(long, value_name = "NAME", env = "AWS_REGION")]
+    region: Option<Region>,
+}
+
+impl RegionalArgs {
+    /// The region of the flags or `AWS_REGION`, else of `AWS_DEFAULT_REGION`, which the server
+    /// prints, else `us-east-1`.
+    ///
+    /// Fails if `AWS_DEFAULT_REGION` is none.
+    pub fn region(&self) -> anyhow::Result<Region> {
+        self.or_default(std::env::var("AWS_DEFAULT_REGION").ok())
+    }
+
+    fn or_default(&self, default: Option<String>) -> anyhow::Result<Region> {
+        if let Some(region) = &self.region {
+            return Ok(region.clone());
+        }
+        let default = default.filter(|name| !name.is_empty());
+        let name = default.as_deref().unwrap_or("us-east-1");
+        name.parse()
+            .with_context(|| format!("AWS_DEFAULT_REGION: `{name}` is not a region"))
+    }
+}
+
+/// What a running server is asked: where, and how the answer is printed.
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    /// The server, the credentials and the region.
+    #[command(flatten)]
+    pub at: RegionalArgs,
+    /// Print the answer as JSON; where there are several, a line each.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        at: RegionalArgs,
+    }
+
+    fn check(flags: &[&str], default: Option<&str>, expected: &str) {
+        let line = Line::try_parse_from([&["x"], flags].concat()).unwrap();
+        let region = line.at.or_default(default.map(str::to_owned));
+        let shown = region.map_or_else(|refused| refused.to_string(), |it| it.to_string());
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn the_region_is_the_flags_or_the_one_that_the_server_printed() {
+        let flag = ["--region", "eu-west-1"];
+        check(&flag, Some("eu-central-1"), "eu-west-1");
+        check(&[], Some("eu-central-1"), "eu-central-1");
+        check(&[], Some(""), "us-east-1");
+        check(&[], None, "us-east-1");
+        check(&[], Some("Mars"), "AWS_DEFAULT_REGION: `Mars` is not a region");
+    }
 }

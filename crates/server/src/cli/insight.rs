@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use super::ClientArgs;
+use super::AskArgs;
 
 /// Flags of `strongroom explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The server and the credentials.
+    /// The server, the credentials, the region, and how the answer is printed.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
     /// The request's id.
     #[arg(value_name = "REQUEST-ID")]
     pub request: String,
@@ -20,44 +20,22 @@ pub struct ExplainArgs {
     /// A time on the day of the request, if it is long past.
     #[arg(long, value_name = "TIME")]
     pub near: Option<String>,
-    /// The region whose history has the request; IAM's is that of `us-east-1`.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "AWS_REGION",
-        default_value = "us-east-1"
-    )]
-    pub region: types::Region,
-    /// Print the answer as JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Flags of `strongroom doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The server and the credentials.
+    /// The server, the credentials, the region, and how the answer is printed.
     #[command(flatten)]
-    pub client: ClientArgs,
-    /// The region of the groups.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "AWS_REGION",
-        default_value = "us-east-1"
-    )]
-    pub region: types::Region,
-    /// Print the answer as JSON.
-    #[arg(long)]
-    pub json: bool,
+    pub ask: AskArgs,
 }
 
 /// Flags of `strongroom rekey`.
 #[derive(Debug, Args)]
 pub struct RekeyArgs {
-    /// The server and the credentials.
+    /// The server, the credentials, the region, and how the answer is printed.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
     /// The feature group, by name or ARN.
     #[arg(value_name = "GROUP")]
     pub group: String,
@@ -67,17 +45,6 @@ pub struct RekeyArgs {
     /// Wait until the last record has moved, and show how far that has come.
     #[arg(long, conflicts_with = "status")]
     pub wait: bool,
-    /// The region of the group.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "AWS_REGION",
-        default_value = "us-east-1"
-    )]
-    pub region: types::Region,
-    /// Print the answers as JSON, a line each.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Where `strongroom rekey` moves a group, or that it only looks.
@@ -98,24 +65,13 @@ pub struct RekeyTo {
 /// Flags of `strongroom usage`.
 #[derive(Debug, Args)]
 pub struct UsageArgs {
-    /// The server and the credentials.
+    /// The server, the credentials, the region, and how the answer is printed.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
     /// The month, as 2026-11 [default: the current one].
     #[arg(long, value_name = "MONTH")]
     pub month: Option<String>,
     /// Only the key with this ARN.
     #[arg(long, value_name = "ARN")]
     pub key: Option<String>,
-    /// The region of the keys.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "AWS_REGION",
-        default_value = "us-east-1"
-    )]
-    pub region: types::Region,
-    /// Print the answer as JSON, a line for each page.
-    #[arg(long)]
-    pub json: bool,
 }

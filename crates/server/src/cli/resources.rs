@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use super::ClientArgs;
+use super::{ClientArgs, RegionalArgs};
 
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]
@@ -46,7 +46,7 @@ pub enum BucketCommand {
     Create {
         /// Where.
         #[command(flatten)]
-        args: BucketArgs,
+        at: RegionalArgs,
         /// The bucket's name, unlike that of any other bucket.
         #[arg(value_name = "BUCKET")]
         name: String,
@@ -55,7 +55,7 @@ pub enum BucketCommand {
     Delete {
         /// Where.
         #[command(flatten)]
-        args: BucketArgs,
+        at: RegionalArgs,
         /// The bucket's name.
         #[arg(value_name = "BUCKET")]
         name: String,
@@ -64,13 +64,13 @@ pub enum BucketCommand {
     List {
         /// Where.
         #[command(flatten)]
-        args: BucketArgs,
+        at: RegionalArgs,
     },
     /// Print a bucket's policy, or set it.
     Policy {
         /// Where.
         #[command(flatten)]
-        args: BucketArgs,
+        at: RegionalArgs,
         /// The bucket's name.
         #[arg(value_name = "BUCKET")]
         name: String,
@@ -82,7 +82,7 @@ pub enum BucketCommand {
     Encryption {
         /// Where.
         #[command(flatten)]
-        args: BucketArgs,
+        at: RegionalArgs,
         /// The bucket's name.
         #[arg(value_name = "BUCKET")]
         name: String,
@@ -96,20 +96,4 @@ pub enum BucketCommand {
         #[arg(long, requires = "algorithm")]
         bucket_key: bool,
     },
-}
-
-/// What every subcommand of `strongroom bucket` takes.
-#[derive(Debug, Args)]
-pub struct BucketArgs {
-    /// The server and the credentials.
-    #[command(flatten)]
-    pub client: ClientArgs,
-    /// The bucket's region.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "AWS_REGION",
-        default_value = "us-east-1"
-    )]
-    pub region: types::Region,
 }
