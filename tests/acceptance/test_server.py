@@ -511,6 +511,47 @@ def test_logs_are_json_lines_if_configured(tmp_path):
     assert any(line["message"] == "answered" and line["request"] and line["status"] == 200 for line in lines)
 
 
+def test_a_server_without_the_default_region_is_asked_by_its_own_subcommands(tmp_path):
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "s.toml").write_text(f'regions = ["eu-west-3"]\n[backup]\ndirectory = "{tmp_path}/backups"\n')
+    server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
+    try:
+        asked = server.client("iam").list_users()["ResponseMetadata"]["RequestId"]
+        for command in (["doctor"], ["bucket", "create", "in-the-region-of-the-server"],
+                        ["explain", asked, "--region", "us-east-1"], ["backup", "create", "first"]):
+            done = subprocess.run([str(binary()), *command], env=server.environment(), capture_output=True, text=True,
+                                  timeout=60)
+            assert done.returncode == 0, (command, done.stderr)
+        listed = server.client("strongroom", region_name="eu-west-3").list_buckets()["Buckets"]
+        assert [it["BucketRegion"] for it in listed] == ["eu-west-3"]
+        for region in ("us-east-1", "eu-west-1"):
+            elsewhere = server.client("strongroom", region_name=region)
+            with pytest.raises(botocore.exceptions.ClientError) as refused:
+                elsewhere.create_bucket(Bucket="in-a-region-that-is-not-here")
+            assert refused.value.response["Error"]["Code"] == "InvalidSignatureException"
+            assert "valid region" in refused.value.response["Error"]["Message"]
+    finally:
+        assert server.stop() == 0
+
+
+def test_a_place_for_backups_that_cannot_be_used_is_refused_with_its_line(tmp_path):
+    config, place, file = tmp_path / "s.toml", tmp_path / "backups", tmp_path / "file"
+    file.touch()
+    for directory, reason in ((place, "No such file or directory"), (file, "not a directory")):
+        config.write_text(f'listen = "127.0.0.1:0"\n[backup]\ndirectory = "{directory}"\n')
+        line = one_line(run("serve", "--data", str(tmp_path / "data"), "--config", str(config)))
+        assert f"{config}:3: backups cannot be written to `{directory}`: {reason}" in line
+        assert not (tmp_path / "data").exists() and not place.exists()
+    # What needs no place for backups does not ask for it.
+    place.mkdir()
+    config.write_text(config.read_text().replace(str(file), str(place)))
+    server = Server(tmp_path, "--config", str(config))
+    assert server.stop() == 0
+    place.rmdir()
+    done = run("audit", "verify", "--data", str(tmp_path / "data"), "--config", str(config))
+    assert done.returncode == 0, done.stderr
+
+
 def test_flags_count_before_variables_and_those_before_the_file(tmp_path, monkeypatch):
     of_file, of_variable, of_flag = ("eu-west-1", "eu-west-2", "eu-west-3")
     (tmp_path / "s.toml").write_text(f'regions = ["{of_file}"]\nlog.filter = "debug"\n')

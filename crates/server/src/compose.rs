@@ -120,7 +120,7 @@ pub(crate) async fn deployment(
     let keyring = Arc::new(keyring);
     parts.insert(Arc::clone(&keyring));
     parts.insert(Arc::new(operator::Backups(Arc::new(Maker {
-        directory: config.backup_directory.clone(),
+        directory: config.backup.as_ref().map(|place| place.directory.clone()),
         data: directory.path().to_path_buf(),
         key: LockedKey32::new(backups_key(directory.root())),
         store: Arc::downgrade(&engine),

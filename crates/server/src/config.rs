@@ -3,6 +3,7 @@
 //! Flags win over `STRONGROOM_*` variables (both through `cli`), those over the file, that
 //! over defaults. A file that is wrong is refused with the line and the reason.
 
+mod backup;
 mod directory;
 mod feature_store;
 mod issuers;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use types::{AccountId, Region};
 
+pub use self::backup::BackupPlace;
 pub use self::directory::{DirectoryConfig, KmsSeal, SealConfig, TokenSeal};
 pub use self::issuers::{IssuerConfig, KeysFrom};
 pub use self::kms::QuotaConfig;
@@ -25,6 +27,7 @@ pub use self::limits::Limits;
 pub use self::outside::OutsideConfig;
 pub use self::reference::REFERENCE;
 
+use self::backup::BackupFile;
 use self::directory::{SealFile, read};
 use self::feature_store::{ExtensionsFile, FeatureStoreFile};
 use self::issuers::{IssuerFile, issuers};
@@ -56,7 +59,7 @@ pub struct Config {
     /// TLS certificate and key.
     pub tls: Option<TlsConfig>,
     /// Where backups of the running server are written.
-    pub backup_directory: Option<PathBuf>,
+    pub backup: Option<BackupPlace>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// The identity providers whose tokens can be verified.
@@ -219,12 +222,6 @@ struct MetricsFile {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BackupFile {
-    directory: Option<PathBuf>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ProxyFile {
     #[serde(default)]
     trusted: Vec<IpAddr>,
@@ -260,7 +257,7 @@ impl Config {
             account: args.account.or(file.account),
             regions,
             tls: file.tls,
-            backup_directory: file.backup.directory,
+            backup: file.backup.place,
             trusted_proxies: file.proxy.trusted,
             issuers: issuers(&file.issuers)
                 .map_err(|(_, reason)| ConfigError::Issuer { reason })?,
@@ -312,12 +309,13 @@ fn setting_at(text: &str, name: &str) -> usize {
 }
 
 fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
+    let line_of = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count() + 1;
     let invalid = |at: usize, reason: String| ConfigError::Invalid {
         path: path.to_owned(),
-        line: text.get(..at).unwrap_or(text).matches('\n').count() + 1,
+        line: line_of(at),
         reason,
     };
-    let file: File = toml::from_str(text).map_err(|error| {
+    let mut file: File = toml::from_str(text).map_err(|error| {
         invalid(
             error.span().map_or(0, |span| span.start),
             error.message().replace('\n', " "),
@@ -363,6 +361,10 @@ fn parse(path: &str, text: &str) -> Result<File, ConfigError> {
         .prices
         .read()
         .map_err(|(name, reason)| invalid(setting_at(text, name), reason))?;
+    file.backup.place = file.backup.directory.take().map(|directory| {
+        let line = line_of(directory.span().start);
+        BackupPlace::new(directory.into_inner(), path, line)
+    });
     Ok(file)
 }
 

@@ -34,6 +34,9 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     for refused in crypto::lock::harden_process() {
         warn!(reason = %refused, "the process could not be hardened completely");
     }
+    if let Some(backup) = &config.backup {
+        backup.check()?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -368,7 +371,10 @@ mod tests {
 
     #[test]
     fn a_backup_whose_place_hangs_does_not_keep_the_process() {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        if let Some(backup) = &config.backup {
+        backup.check()?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .build()
             .unwrap();
