@@ -3,7 +3,8 @@
 
 Links and anchors lead somewhere, every page can be reached from README.md, and what the pages name
 exists: make targets, scripts, source paths, cargo xtask and strongroom commands with their flags, error
-codes, settings, metrics, log messages, and a source file for every operation. Prints one line per problem.
+codes, settings, metrics, log messages, and a source file for every operation. No line is longer than it need be to
+be read in an editor. Prints one line per problem.
 """
 
 import glob
@@ -15,6 +16,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.S | re.M)
 SPAN = re.compile(r"`([^`\n]+)`")
+WIDTH = 120
 CODE = re.compile(r'"([A-Z][a-z]*(?:[A-Z][a-z]*)+)"')
 
 # The page docs/errors.md: its sections, and where their codes come from.
@@ -37,7 +39,7 @@ def main():
                             cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     pages = {name: (ROOT / name).read_text(encoding="utf-8")
              for name in sorted(set(listed)) if (ROOT / name).exists()}
-    problems = [*links(pages), *names(pages), *errors(pages["docs/errors.md"]),
+    problems = [*links(pages), *names(pages), *lines(pages), *errors(pages["docs/errors.md"]),
                 *monitoring(pages["docs/operations/monitoring.md"]),
                 *operations(pages["docs/compatibility.md"]), *changelog()]
     for problem in problems:
@@ -120,6 +122,15 @@ def names(pages):
                 yield from path(name, piece)
 
 
+def lines(pages):
+    """Lines that are too long, but for those that Markdown lets nobody break: tables, headings, blocks of code."""
+    for name, text in pages.items():
+        blanked = FENCE.sub(lambda block: "\n" * block[0].count("\n"), text)
+        for number, line in enumerate(blanked.split("\n"), 1):
+            if len(line) > WIDTH and " " in line.strip() and not line.lstrip().startswith(("|", "#")):
+                yield f"{name}:{number}: {len(line)} characters, {WIDTH} at most"
+
+
 def path(name, piece):
     """A path of the checkout in backticks."""
     if not re.fullmatch(r"(crates|docs|scripts|tests|xtask|demo|bench|fuzz|\.ci)/[\w./*-]+", piece):
@@ -188,8 +199,8 @@ def monitoring(page):
 
 def operations(page):
     """Operations whose source file does not have their name."""
-    for listed in re.findall(r"^Here: (.*)\.$", page, re.M):
-        for operation in listed.split(", "):
+    for listed in re.findall(r"^Here: (.*?)\.$", page, re.M | re.S):
+        for operation in re.split(r",\s+", listed):
             words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", operation)
             snake = words.lower()
             if not list(ROOT.glob(f"crates/*/src/**/{snake}.rs")):

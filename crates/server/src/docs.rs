@@ -42,12 +42,9 @@ fn compatibility() -> String {
             if own.is_empty() {
                 continue;
             }
-            let _infallible = write!(
-                text,
-                "\n### {} (our own)\n\nHere: {}.\n",
-                service.model_name(),
-                own.join(", ")
-            );
+            let name = service.model_name();
+            let own = listed("Here:", &own);
+            let _infallible = write!(text, "\n### {name} (our own)\n\n{own}");
             continue;
         };
         let (have, lack): (Vec<&str>, Vec<&str>) = model
@@ -57,20 +54,37 @@ fn compatibility() -> String {
             .partition(|name| here.contains(&(service, *name)));
         let _infallible = write!(
             text,
-            "\n### {} ({} of {})\n\nHere: {}.\n",
+            "\n### {} ({} of {})\n\n{}",
             service.model_name(),
             have.len(),
             have.len() + lack.len(),
-            have.join(", ")
+            listed("Here:", &have)
         );
         if !lack.is_empty() {
-            let _infallible = write!(
-                text,
-                "\nNot here, answered as an unknown operation: {}.\n",
-                lack.join(", ")
-            );
+            let lack = listed("Not here, answered as an unknown operation:", &lack);
+            let _infallible = write!(text, "\n{lack}");
         }
     }
+    text
+}
+
+/// A paragraph of names behind an introduction, as wide as the pages that are written by hand.
+fn listed(introduction: &str, names: &[&str]) -> String {
+    const WIDTH: usize = 120;
+    let (mut text, mut column) = (introduction.to_owned(), introduction.len());
+    for (number, name) in names.iter().enumerate() {
+        let end = if number + 1 == names.len() { "." } else { "," };
+        let width = name.len() + end.len();
+        column += 1 + width;
+        if column > WIDTH {
+            text.push('\n');
+            column = width;
+        } else {
+            text.push(' ');
+        }
+        text.extend([*name, end]);
+    }
+    text.push('\n');
     text
 }
 
@@ -107,4 +121,18 @@ fn permissions() -> String {
 
 fn configuration() -> String {
     format!("# Configuration\n\n{NOTICE}{}", crate::config::REFERENCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_within_the_width_and_none_is_lost() {
+        let names = vec!["DescribeFeatureGroup"; 40];
+        let text = listed("Here:", &names);
+        assert!(text.lines().all(|line| line.len() <= 120) && text.lines().count() > 5);
+        assert_eq!(text.matches("DescribeFeatureGroup").count(), names.len());
+        assert_eq!(listed("Here:", &["A", "B"]), "Here: A, B.\n");
+    }
 }
