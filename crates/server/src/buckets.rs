@@ -48,7 +48,8 @@ async fn answer(command: &BucketCommand) -> anyhow::Result<String> {
             bucket_key,
         } => {
             let Some(algorithm) = algorithm else {
-                let found = signed::own(at, "GetBucketEncryption", &json!({ "Bucket": name })).await?;
+                let found =
+                    signed::own(at, "GetBucketEncryption", &json!({ "Bucket": name })).await?;
                 return Ok(serde_json::to_string_pretty(&found)? + "\n");
             };
             let input = json!({
@@ -65,7 +66,8 @@ async fn answer(command: &BucketCommand) -> anyhow::Result<String> {
 async fn list(at: &RegionalArgs) -> anyhow::Result<String> {
     let (mut text, mut token) = (String::new(), Value::Null);
     loop {
-        let mut page = signed::own(at, "ListBuckets", &json!({ "ContinuationToken": token })).await?;
+        let mut page =
+            signed::own(at, "ListBuckets", &json!({ "ContinuationToken": token })).await?;
         let buckets = page.get("Buckets").and_then(Value::as_array);
         for bucket in buckets.into_iter().flatten() {
             let parts = ["Name", "BucketRegion", "CreationDate"].map(|name| part(bucket, name));

@@ -123,6 +123,10 @@ mod tests {
         check(&[], Some("eu-central-1"), "eu-central-1");
         check(&[], Some(""), "us-east-1");
         check(&[], None, "us-east-1");
-        check(&[], Some("Mars"), "AWS_DEFAULT_REGION: `Mars` is not a region");
+        check(
+            &[],
+            Some("Mars"),
+            "AWS_DEFAULT_REGION: `Mars` is not a region",
+        );
     }
 }
