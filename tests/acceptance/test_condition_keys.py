@@ -332,6 +332,46 @@ def test_the_keys_of_kms(server, alice):
     create.absent("aws:RequestTag/team")
 
 
+def test_the_keys_of_kms_that_only_some_calls_have(server, alice):
+    administrator, kms = server.client("kms"), alice["kms"]
+
+    def made(**parameters):
+        return administrator.create_key(**parameters)["KeyMetadata"]["KeyId"]
+
+    def caller(operation, **parameters):
+        call = getattr(kms, botocore.xform_name(operation))
+        return Caller(alice["put"], f"kms:{operation}", lambda: call(**parameters))
+
+    key, agreeing = made(), made(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT")
+    pair = caller("GenerateDataKeyPairWithoutPlaintext", KeyId=key, KeyPairSpec="ECC_NIST_P256")
+    pair.present("kms:DataKeyPairSpec", "StringEquals", "ECC_NIST_P256", "ECC_NIST_P384")
+    caller("GenerateDataKeyWithoutPlaintext", KeyId=key, KeySpec="AES_256").absent("kms:DataKeyPairSpec")
+    public = administrator.get_public_key(KeyId=agreeing)["PublicKey"]
+    derive = caller("DeriveSharedSecret", KeyId=agreeing, KeyAgreementAlgorithm="ECDH", PublicKey=public)
+    derive.present("kms:KeyAgreementAlgorithm", "StringEquals", "ECDH", "HKDF")
+
+    group = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:feature-group/keys-of-kms"
+    for_service = caller(
+        "CreateGrant", KeyId=key, Operations=["Decrypt", "DescribeKey"], Constraints={"SourceArn": group},
+        GranteeServicePrincipal="sagemaker.amazonaws.com", RetiringServicePrincipal="sagemaker.amazonaws.com")
+    service = ("sagemaker.amazonaws.com", "s3.amazonaws.com")
+    for_service.present("kms:GranteeServicePrincipal", "StringEquals", *service)
+    for_service.present("kms:RetiringServicePrincipal", "StringEquals", *service)
+    for_service.present("kms:GrantConstraintSourceArn", "ArnEquals", group, group + "-other")
+    for_service.present("kms:GrantOperations", "ForAllValues:StringEquals", ["Decrypt", "DescribeKey"], ["Decrypt"])
+    for_service.present("kms:GrantIsForAWSResource", "Bool", "false", "true")
+    for absent in ("kms:GranteePrincipal", "kms:RetiringPrincipal"):
+        for_service.absent(absent)
+
+    for_user = caller("CreateGrant", KeyId=key, Operations=["Decrypt"], GranteePrincipal=alice["arn"],
+                      RetiringPrincipal=alice["arn"], Constraints={"EncryptionContextEquals": {"App": "shop"}})
+    for_user.present("kms:GranteePrincipal", "StringEquals", alice["arn"], alice["arn"] + "-other")
+    for_user.present("kms:RetiringPrincipal", "StringEquals", alice["arn"], alice["arn"] + "-other")
+    for_user.present("kms:GrantConstraintType", "StringEquals", "EncryptionContextEquals", "EncryptionContextSubset")
+    for absent in ("kms:GranteeServicePrincipal", "kms:RetiringServicePrincipal", "kms:GrantConstraintSourceArn"):
+        for_user.absent(absent)
+
+
 # --- feature groups, and what SageMaker needs for the caller --------------------------------------------------
 
 
