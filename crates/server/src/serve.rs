@@ -371,9 +371,6 @@ mod tests {
 
     #[test]
     fn a_backup_whose_place_hangs_does_not_keep_the_process() {
-        if let Some(backup) = &config.backup {
-            backup.check()?;
-        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .build()
