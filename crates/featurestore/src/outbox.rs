@@ -9,6 +9,7 @@
 //! a group, and under which data keys, the log itself says ([`waits`], [`oldest_data_key`]): on that
 //! it depends whether keys may go. Segments that are over are summed up ([`sums`]).
 
+mod budget;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -25,6 +26,8 @@ use types::{AccountId, Timestamp};
 
 use crate::Error;
 use crate::records::{DRAINS, GROUPS, GroupRecord};
+pub(crate) use budget::Budget;
+use budget::{Full, Taken};
 pub(crate) use sums::SUMS;
 
 /// The entries.
@@ -139,20 +142,11 @@ pub(crate) struct Outbox {
     under_way: Mutex<Option<sums::Sum>>,
 }
 
-/// How many bytes may wait.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    /// Of all groups together.
-    pub(crate) all: u64,
-    /// Of the groups of one account: so that one cannot take the room of all others.
-    pub(crate) account: u64,
-}
-
 #[derive(Debug, Default)]
 struct State {
     /// What waits and what is about to, in bytes.
     bytes: u64,
-    /// The same of each account.
+    /// The same of each account that has any.
     accounts: HashMap<AccountId, u64>,
     /// Whose each stream is.
     owners: HashMap<u32, AccountId>,
@@ -164,7 +158,7 @@ struct State {
     waiting: BTreeMap<u32, BTreeMap<u64, Amount>>,
     /// The segments that have no sum yet, and the streams.
     unsummed: BTreeSet<(u64, u32)>,
-    /// Whether the last call was refused: said once.
+    /// Whether a call was refused because of what waits for all: said once.
     full: bool,
 }
 
@@ -239,21 +233,14 @@ impl Outbox {
     fn check(&self, group: &GroupRecord, bytes: u64) -> Result<(), Error> {
         let mut state = self.lock();
         state.owners.insert(stream_of(group.number)?, group.account);
-        let own = state.accounts.get(&group.account).copied();
-        let (all, own) = (state.bytes, own.unwrap_or_default());
-        let all_full = all.saturating_add(bytes) > self.budget.all;
-        let own_full = own.saturating_add(bytes) > self.budget.account;
-        state.tell(
-            &self.budget,
-            (all, all_full),
-            (group.account, own, own_full),
-        );
+        let taken = state.taken(group.account);
+        let found = self.budget.check(taken, bytes);
+        state.tell(&self.budget, group.account, taken, found);
         drop(state);
-        if all_full || own_full {
+        found.map_err(|_full| {
             metrics::counter!("strongroom_outbox_refused_total").increment(1);
-            return Err(Error::OutboxFull { bytes: own });
-        }
-        Ok(())
+            Error::OutboxFull { bytes: taken.own }
+        })
     }
 
     /// Counts the entries of `batch`, with which the call of `ctx` succeeds: at once against the
@@ -323,22 +310,32 @@ impl Outbox {
 }
 
 impl State {
+    /// What waits, as the next entry of `account` finds it.
+    fn taken(&self, account: AccountId) -> Taken {
+        let own = self.accounts.get(&account).copied();
+        let accounts = self.accounts.len() + usize::from(own.is_none());
+        Taken {
+            all: self.bytes,
+            own: own.unwrap_or_default(),
+            accounts: u64::try_from(accounts).unwrap_or(u64::MAX),
+        }
+    }
+
     /// Logs that the outbox, or an account's part of it, is full: once, until a tenth is free
     /// again, so that neither small writes that still fit nor large ones fill the log.
-    fn tell(
-        &mut self,
-        budget: &Budget,
-        (all, all_full): (u64, bool),
-        (account, own, own_full): (AccountId, u64, bool),
-    ) {
+    fn tell(&mut self, budget: &Budget, account: AccountId, taken: Taken, found: Result<(), Full>) {
         let roomy = |waiting: u64, budget: u64| waiting <= budget - budget / 10;
+        let (all_full, own_full) = (found == Err(Full::All), found == Err(Full::Account));
+        let Taken { all, own, .. } = taken;
         if all_full && !std::mem::replace(&mut self.full, true) {
             let budget = budget.all;
             error!(
                 waiting = all,
-                budget, "the outbox of the offline stores is full: writes to them are refused"
+                budget,
+                "the outbox of the offline stores is full: writes to them are refused, but for \
+                 accounts that have little in it"
             );
-        } else if self.full && !all_full && roomy(all, budget.all) {
+        } else if self.full && !all_full && roomy(all, budget.open()) {
             self.full = false;
             info!(
                 waiting = all,
@@ -366,9 +363,14 @@ impl State {
 
     /// Takes back what [`Self::takes`] has counted.
     fn gives_back(&mut self, stream: u32, bytes: u64) {
-        let account = self.owners.get(&stream);
-        if let Some(taken) = account.and_then(|account| self.accounts.get_mut(account)) {
+        let Some(account) = self.owners.get(&stream) else {
+            return;
+        };
+        if let Some(taken) = self.accounts.get_mut(account) {
             *taken = taken.saturating_sub(bytes);
+            if *taken == 0 {
+                self.accounts.remove(account);
+            }
         }
     }
 

@@ -751,9 +751,20 @@ fn one_account_leaves_room_for_others() {
         "the account, not the group"
     );
     // Another account has its own room, for what it writes to its own groups.
-    let other = world.other_account("444455556666");
+    let other = offline_account(&world, "444455556666");
+    world.call_as(&other, "PutRecord", sent()).unwrap();
+    // What waits counts for its account after a restart too; the bound is then the usual one.
+    let world = world.restarted();
+    put(&world, "g", 1, None).unwrap();
+    world.call_as(&other, "PutRecord", sent()).unwrap();
+}
+
+/// The administrator of another account, which has a group `g` with both stores.
+fn offline_account(world: &World, account: &str) -> pipeline::Caller {
+    let other = world.other_account(account);
     let ok = |operation: &str, input: Value| world.call_as(&other, operation, input).unwrap();
-    ok("CreateBucket", json!({ "Bucket": "sagemaker-theirs" }));
+    let bucket = format!("sagemaker-{account}");
+    ok("CreateBucket", json!({ "Bucket": bucket }));
     let trust = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow",
         "Principal": { "Service": "sagemaker.amazonaws.com" }, "Action": "sts:AssumeRole" } });
     let role = json!({ "RoleName": "features", "AssumeRolePolicyDocument": trust.to_string() });
@@ -764,16 +775,45 @@ fn one_account_leaves_room_for_others() {
         "PolicyDocument": rights.to_string() });
     ok("PutRolePolicy", rights);
     let mut theirs = both("g", None);
-    theirs["RoleArn"] = "arn:aws:iam::444455556666:role/features".into();
-    theirs["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] = "s3://sagemaker-theirs".into();
+    theirs["RoleArn"] = format!("arn:aws:iam::{account}:role/features").into();
+    theirs["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] = format!("s3://{bucket}").into();
     ok("CreateFeatureGroup", theirs);
-    let record = record(&[("id", "a"), ("at", &day(1))]);
-    let write = json!({ "FeatureGroupName": "g", "Record": record });
-    ok("PutRecord", write.clone());
-    // What waits counts for its account after a restart too; the bound is then the usual one.
-    let world = world.restarted();
-    put(&world, "g", 1, None).unwrap();
-    world.call_as(&other, "PutRecord", write).unwrap();
+    other
+}
+
+/// What writes a record to `g`.
+fn sent() -> Value {
+    json!({ "FeatureGroupName": "g", "Record": record(&[("id", "a"), ("at", &day(1))]) })
+}
+
+#[test]
+fn accounts_that_fill_the_outbox_leave_room_for_the_next() {
+    let world = World::with(featurestore::Options {
+        outbox_budget: 40_000,
+        outbox_account_budget: 20_000,
+        ..featurestore::Options::default()
+    });
+    prepare(&world, &[]);
+    create(&world, both("g", None)).unwrap();
+    let ids = ["444455556666", "555566667777", "666677778888"];
+    let others = ids.map(|id| offline_account(&world, id));
+    let mut taken = Vec::new();
+    for caller in [&world.administrator].into_iter().chain(&others) {
+        let mut own = 0;
+        let refused = loop {
+            match world.call_as(caller, "PutRecord", sent()) {
+                Ok(_) => own += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!(refused.code, "ServiceUnavailable");
+        taken.push(own);
+    }
+    // Its half, what is open of the other half, and then what is kept for those who come late.
+    assert!(taken[0] > taken[1] && taken[1] > taken[2], "{taken:?}");
+    assert!(taken[2] >= taken[3] && taken[3] > 0, "{taken:?}");
+    let refused = world.call("PutRecord", sent()).unwrap_err();
+    assert_eq!(refused.code, "ServiceUnavailable");
 }
 
 #[test]
