@@ -103,7 +103,7 @@ impl DataKeys {
     /// the same, so that the refusal of the caller's `Decrypt` is recorded.
     pub(crate) async fn check(ctx: &Ctx, group: &GroupRecord) -> Result<Access, Error> {
         group.ready()?;
-        let key = group.online.key.as_ref();
+        let key = group.kms_key();
         let wrapped = || Ok(&group.keys(ctx.view())?.index_key);
         Self::check_key(ctx, group, key, wrapped).await
     }
@@ -296,7 +296,7 @@ impl<'a> Keys<'a> {
         if let Some(Unwrapped::Index(key)) = self.known(&slot) {
             return Ok(key);
         }
-        let kms_key = group.online.key.as_ref();
+        let kms_key = group.kms_key();
         let wrapped = &group.keys(self.ctx.view())?.index_key;
         let key = unwrap_for(self.ctx, group, kms_key, wrapped).await?;
         let key = Arc::new(IndexKey::new(&key));
@@ -321,7 +321,7 @@ impl<'a> Keys<'a> {
         let former = group.former_of(number);
         let (kms_key, slot) = match former.and_then(|place| Some((place, group.former.get(place)?)))
         {
-            None => (group.online.key.as_ref(), Slot::new(group, number, access)),
+            None => (group.kms_key(), Slot::new(group, number, access)),
             Some((place, former)) => {
                 let key = former.key.as_ref();
                 let access = self.former_access(group, (place, key), number).await?;

@@ -138,7 +138,7 @@ impl Removal<'_> {
         let former = former.and_then(|place| self.group.former.get(place));
         let kms_key = match former {
             Some(former) => former.key.as_ref(),
-            None => self.group.online.key.as_ref(),
+            None => self.group.kms_key(),
         };
         if let Some(kms_key) = kms_key
             && upkeep::check_key(self.work, self.group, kms_key).is_err()

@@ -18,15 +18,15 @@ const MOST_VECTORS: usize = 1;
 /// What a group has already, beside which features are to come.
 #[derive(Debug)]
 pub(crate) struct Known {
-    storage: Storage,
+    storage: Option<Storage>,
     /// The names of its features, in lower case.
     names: HashSet<String>,
     vectors: usize,
 }
 
 impl Known {
-    /// The features of a group with this storage type.
-    pub(crate) fn of(storage: Storage, definitions: &[Definition]) -> Self {
+    /// The features of a group with an online store of this type, or none.
+    pub(crate) fn of(storage: Option<Storage>, definitions: &[Definition]) -> Self {
         let is_vector = |known: &&Definition| is_vector(known.collection);
         Self {
             storage,
@@ -62,7 +62,7 @@ impl Known {
             )));
         }
         let collection = Collection::of(feature)?;
-        if collection.is_some() && self.storage != Storage::InMemory {
+        if collection.is_some() && self.storage != Some(Storage::InMemory) {
             return Err(Error::validation(format!(
                 "FeatureName `{name}` is a collection; collections need an online store of type \
                  InMemory."

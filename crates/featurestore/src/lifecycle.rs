@@ -102,7 +102,7 @@ async fn try_advance(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
     let Some(group) = group.filter(|group| is_waiting(group)) else {
         return Ok(());
     };
-    let checked = match &group.online.key {
+    let checked = match group.kms_key() {
         Some(key) => upkeep::check_key(&work, &group, key),
         None => Ok(()),
     };

@@ -25,8 +25,6 @@ const ACL: &str = "bucket-owner-full-control";
 /// An offline store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfflineStore {
-    /// Whether the group has no online store.
-    pub only: bool,
     /// The S3 URI as it was given.
     pub uri: String,
     /// The bucket.

@@ -22,10 +22,11 @@ pub enum Update {
 pub struct PendingUpdate {
     /// The features to add.
     pub features: Vec<Definition>,
-    /// The time to live that is to be.
+    /// The time to live of the online store that is to be.
     pub ttl: Option<Ttl>,
-    /// The storage type that is to be.
-    pub storage: Storage,
+    /// Its storage type that is to be; earlier builds have one for groups without an online store,
+    /// too.
+    pub storage: Option<Storage>,
     /// The throughput that is to be.
     #[serde(default, skip_serializing_if = "Throughput::is_default")]
     pub throughput: Throughput,
@@ -37,8 +38,8 @@ impl PendingUpdate {
         let added = after.definitions.get(before.definitions.len()..);
         Self {
             features: added.unwrap_or_default().to_vec(),
-            ttl: after.online.ttl,
-            storage: after.online.storage,
+            ttl: after.ttl(),
+            storage: after.storage(),
             throughput: after.throughput,
         }
     }
@@ -46,8 +47,10 @@ impl PendingUpdate {
     /// Makes the change.
     pub(crate) fn apply(self, group: &mut GroupRecord) {
         group.definitions.extend(self.features);
-        group.online.ttl = self.ttl;
-        group.online.storage = self.storage;
+        if let Some(online) = &mut group.online {
+            online.ttl = self.ttl;
+            online.storage = self.storage.unwrap_or(online.storage);
+        }
         group.throughput = self.throughput;
     }
 }

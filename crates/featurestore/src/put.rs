@@ -191,7 +191,7 @@ impl Stores {
     /// Fails with a broken rule for a store that is named twice or that the group has not.
     pub(crate) fn of(group: &GroupRecord, named: Option<&[TargetStore]>) -> Result<Self, Error> {
         let there = Self {
-            online: group.has_online(),
+            online: group.online.is_some(),
             offline: group.offline.is_some(),
         };
         let Some(named) = named else {

@@ -72,9 +72,10 @@ pub struct GroupRecord {
     pub identifier: String,
     /// The feature that orders the versions of a record.
     pub event_time: String,
-    /// The online store.
-    pub online: OnlineStore,
-    /// The offline store.
+    /// The online store, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<OnlineStore>,
+    /// The offline store, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offline: Option<OfflineStore>,
     /// The role that was passed, which writes the offline store.
@@ -222,14 +223,22 @@ pub enum Status {
 }
 
 impl Record for GroupRecord {
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
-    /// Version 1 had the group's keys in the group's row.
+    /// Version 1 had the group's keys in the group's row; versions 1 and 2 an online store of every
+    /// group, and told in the offline store that there was none.
     fn upgrade(version: u16, mut stored: Value) -> Result<Self, RecordError> {
-        if version != 1 {
+        if !(1..=2).contains(&version) {
             return Err(RecordError::UnknownVersion { version });
         }
         if let Value::Object(fields) = &mut stored {
+            let offline = fields.get("offline");
+            if offline.and_then(|offline| offline.get("only")) == Some(&Value::Bool(true)) {
+                fields.remove("online");
+            }
+            if version > 1 {
+                return read(stored);
+            }
             let keys = fields.remove("data_keys").unwrap_or_default();
             let last = keys.as_array().and_then(|keys| keys.last());
             let last = last
@@ -245,7 +254,7 @@ impl Record for GroupRecord {
                 json!({ "data_keys": keys, "index_key": index }),
             );
         }
-        serde_json::from_value(stored).map_err(|source| RecordError::Unreadable { source })
+        read(stored)
     }
 
     fn loaded(&mut self) {
@@ -253,32 +262,32 @@ impl Record for GroupRecord {
     }
 }
 
-impl OnlineStore {
-    /// That of a group that has an offline store only: there is none.
-    pub(crate) const NONE: Self = Self {
-        ttl: None,
-        key: None,
-        storage: Storage::Standard,
-    };
+fn read(stored: Value) -> Result<GroupRecord, RecordError> {
+    serde_json::from_value(stored).map_err(|source| RecordError::Unreadable { source })
 }
 
 impl GroupRecord {
-    /// Whether the group has an online store.
-    pub(crate) fn has_online(&self) -> bool {
-        self.offline.as_ref().is_none_or(|offline| !offline.only)
-    }
-
     /// The type of the online store, if there is one.
     pub(crate) fn storage(&self) -> Option<Storage> {
-        self.has_online().then_some(self.online.storage)
+        self.online.as_ref().map(|online| online.storage)
     }
 
-    /// Fails with a broken rule unless the group has an online store.
-    pub(crate) fn check_online(&self) -> Result<(), Error> {
-        if self.has_online() {
-            return Ok(());
-        }
-        Err(Error::validation("the feature group has no OnlineStore."))
+    /// How long records live unless they say otherwise, if they do not live for ever.
+    pub(crate) fn ttl(&self) -> Option<Ttl> {
+        self.online.as_ref()?.ttl
+    }
+
+    /// The customer's key that the group is under; without one, and without an online store, it is
+    /// an AWS owned key.
+    pub(crate) fn kms_key(&self) -> Option<&Arn> {
+        self.online.as_ref()?.key.as_ref()
+    }
+
+    /// The online store.
+    ///
+    /// Fails with a broken rule if the group has none.
+    pub(crate) fn check_online(&self) -> Result<&OnlineStore, Error> {
+        self.online.as_ref().ok_or_else(no_online)
     }
 
     /// The key of this record's row.
@@ -374,11 +383,16 @@ impl GroupRecord {
     /// Every KMS key of a customer that the group's keys are under, the current one first.
     pub(crate) fn kms_keys(&self) -> impl Iterator<Item = &Arn> {
         let former = self.former.iter().filter_map(|former| former.key.as_ref());
-        let current = self.online.key.as_ref();
+        let current = self.kms_key();
         current
             .into_iter()
             .chain(former.filter(move |key| Some(*key) != current))
     }
+}
+
+/// What is refused to a group that has an offline store only.
+pub(crate) fn no_online() -> Error {
+    Error::validation("the feature group has no OnlineStore.")
 }
 
 /// The row key of what is kept for the group of this number.

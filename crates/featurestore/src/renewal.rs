@@ -107,7 +107,7 @@ async fn renew(services: &Arc<Services>, row: &Key) -> Result<(), Error> {
     let Some(group) = work.view().get_shared(&GROUPS, row) else {
         return Ok(());
     };
-    if let Some(key) = &group.online.key
+    if let Some(key) = group.kms_key()
         && upkeep::check_key(&work, &group, key).is_err()
     {
         return Ok(());

@@ -198,7 +198,7 @@ impl Step {
 
     /// Whether the service may use every KMS key that is needed and there still is.
     fn may_go_on(&self) -> bool {
-        let current = self.group.online.key.as_ref();
+        let current = self.group.kms_key();
         let mut keys = self.group.kms_keys();
         keys.all(|key| {
             let lost = current != Some(key) && upkeep::is_gone(&self.work, key);
@@ -259,12 +259,12 @@ impl Step {
         let former = former.and_then(|place| group.former.get(place));
         let kms_key = match former {
             Some(former) => former.key.as_ref(),
-            None => group.online.key.as_ref(),
+            None => group.kms_key(),
         };
         if former.is_some() && kms_key.is_some_and(|key| upkeep::is_gone(work, key)) {
             return Ok(None);
         }
-        let current = (group.online.key.as_ref(), group.data_key);
+        let current = (group.kms_key(), group.data_key);
         for (kms_key, number) in [(kms_key, header.data_key), current] {
             if let Entry::Vacant(slot) = self.keys.entry(number) {
                 let wanted = (kms_key, number);
@@ -303,7 +303,7 @@ impl Step {
         };
         for key in group
             .kms_keys()
-            .skip(usize::from(group.online.key.is_some()))
+            .skip(usize::from(group.kms_key().is_some()))
         {
             grant::retire(&work, &group, key).await;
         }

@@ -35,7 +35,7 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
         definitions: features.iter().map(definition).collect(),
         identifier: features[0].0.to_owned(),
         event_time: features[1].0.to_owned(),
-        online: OnlineStore {
+        online: Some(OnlineStore {
             ttl: Some(Ttl {
                 unit: TtlUnit::Days,
                 value: 3,
@@ -44,7 +44,7 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
                 .parse()
                 .ok(),
             storage: Storage::StandardV2,
-        },
+        }),
         offline: None,
         role_arn: None,
         description: Some("hourly".to_owned()),
@@ -69,7 +69,7 @@ pub(crate) fn group(features: &[(&str, FeatureType)]) -> GroupRecord {
 /// The usual group, whose records live for ever.
 pub(crate) fn group_without_ttl() -> GroupRecord {
     let mut group = group(&[("id", FeatureType::String), ("at", FeatureType::String)]);
-    group.online.ttl = None;
+    group.online.as_mut().unwrap().ttl = None;
     group
 }
 

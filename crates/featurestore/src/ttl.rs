@@ -85,7 +85,7 @@ impl Ttl {
             group.check_online()?;
         }
         let asked = asked.map(Self::of_record).transpose()?;
-        Ok(asked.or(group.online.ttl))
+        Ok(asked.or_else(|| group.ttl()))
     }
 
     fn new(unit: TtlUnit, value: i32) -> Result<Self, Error> {

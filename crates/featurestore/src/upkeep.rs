@@ -46,7 +46,7 @@ pub(crate) struct Stopped {
 ///
 /// Fails with KMS's own reason.
 pub(crate) fn check(services: &Arc<Services>, group: &GroupRecord) -> Result<(), Stopped> {
-    match &group.online.key {
+    match group.kms_key() {
         Some(key) => check_key(&work_on(services, group), group, key),
         None => Ok(()),
     }
@@ -63,7 +63,7 @@ pub(crate) fn check_all(services: &Arc<Services>, group: &GroupRecord) -> Result
 
 /// The same of one key that the group is under or moves away from, on what `work` sees.
 pub(crate) fn check_key(work: &OwnWork, group: &GroupRecord, key: &Arn) -> Result<(), Stopped> {
-    let former = group.online.key.as_ref() != Some(key);
+    let former = group.kms_key() != Some(key);
     let stopped = |reason: String| Stopped {
         reason: if former {
             format!("records cannot be moved from under {key}: {reason}")
@@ -375,7 +375,7 @@ impl<'a> Gate<'a> {
     /// protect.
     pub(crate) fn is_open(&self, number: u64) -> bool {
         let keyed = self.special().get(&number);
-        let Some(group) = keyed.filter(|group| group.online.key.is_some()) else {
+        let Some(group) = keyed.filter(|group| group.kms_key().is_some()) else {
             return true;
         };
         let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
@@ -397,7 +397,7 @@ impl<'a> Gate<'a> {
             let all = view.snapshot().scan(&GROUPS, &everywhere);
             let special = all.filter(|(_, row)| {
                 let group = row.record;
-                let special = group.online.key.is_some() || group.offline.is_some();
+                let special = group.kms_key().is_some() || group.offline.is_some();
                 group.status == Status::Created && special
             });
             special

@@ -29,7 +29,7 @@ impl<'a> Wrapping<'a> {
     pub(crate) fn of(group: &'a GroupRecord) -> Self {
         Self {
             region: &group.region,
-            key: group.online.key.as_ref(),
+            key: group.kms_key(),
             context: &group.schema.context,
         }
     }

@@ -124,7 +124,7 @@ async fn staged<'a>(
     let group = found.group(&entry.feature_group_name)?;
     let stores = Stores::of(group, entry.target_stores.as_deref())?;
     // The request's is for the entries that live in an online store.
-    let ttl = ttl.filter(|_| group.has_online());
+    let ttl = ttl.filter(|_| group.online.is_some());
     let ttl = Ttl::of_put(entry.ttl_duration.as_ref().or(ttl), group)?;
     let accepted = accept(group, &entry.record)?;
     let runtime: &Runtime = ctx.part()?;

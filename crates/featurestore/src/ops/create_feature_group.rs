@@ -110,7 +110,7 @@ impl Operation for CreateFeatureGroup {
         let new = permit.into_target();
         let runtime: &Runtime = ctx.part()?;
         let online = rules::check(&input, runtime)?;
-        let storage = offline::is_online(&input).then_some(online.storage);
+        let storage = online.as_ref().map(|online| online.storage);
         let throughput = Throughput::of_new(input.throughput_config.as_ref(), storage)?;
         let row = group_row(
             new.account.as_str(),
@@ -175,7 +175,7 @@ impl Operation for CreateFeatureGroup {
             identifier: input.record_identifier_feature_name,
             event_time: input.event_time_feature_name,
             name: input.feature_group_name,
-            online: OnlineStore { key, ..online },
+            online: online.map(|online| OnlineStore { key, ..online }),
             offline,
             role_arn: input.role_arn,
             description: input.description,

@@ -115,7 +115,7 @@ fn tombstone_expiry(
     now: Timestamp,
     stored: Option<&Header>,
 ) -> Option<EventTime> {
-    let ttl = group.online.ttl?.duration();
+    let ttl = group.ttl()?.duration();
     let since = EventTime::new(now).map_or(event_time, |now| now.max(event_time));
     let own = since.saturating_add(ttl);
     match stored {

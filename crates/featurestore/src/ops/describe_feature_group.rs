@@ -110,11 +110,9 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         feature_definitions: Vec::new(),
         creation_time: group.created,
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
-        online_store_config: group
-            .has_online()
-            .then(|| shape::online_store(&group.online)),
+        online_store_config: group.online.as_ref().map(shape::online_store),
         offline_store_config: group.offline.as_ref().map(OfflineStore::config),
-        throughput_config: Some(group.throughput.shape(group.has_online())),
+        throughput_config: Some(group.throughput.shape(group.online.is_some())),
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(shape::status(group)),
         offline_store_status: None,

@@ -60,7 +60,7 @@ impl Operation for DescribeFeatureGroupKeys {
         });
         Ok(Reply::read(DescribeFeatureGroupKeysOutput {
             feature_group_arn: group.arn.to_string(),
-            kms_key_arn: group.online.key.as_ref().map(ToString::to_string),
+            kms_key_arn: group.kms_key().map(ToString::to_string),
             data_key: CurrentDataKey {
                 number: group.data_key,
                 created: group.data_key_made.to_iso8601(),

@@ -64,7 +64,7 @@ impl Operation for DiagnoseFeatureGroups {
         let rows = ctx.view().scan(&GROUPS, &prefix, after.as_ref());
         let groups = rows.map(|(_, row)| row.record);
         let groups = groups.filter(|group| {
-            let concerned = group.online.key.is_some() || group.offline.is_some();
+            let concerned = group.kms_key().is_some() || group.offline.is_some();
             concerned && group.status == Status::Created
         });
         let mut found: Vec<&GroupRecord> = groups.take(PAGE + 1).collect();
@@ -76,7 +76,7 @@ impl Operation for DiagnoseFeatureGroups {
         let mut looks = Looks::default();
         let mut feature_groups = Vec::with_capacity(found.len());
         for group in found {
-            let mut diagnosed = match &group.online.key {
+            let mut diagnosed = match group.kms_key() {
                 Some(key) => keyed(ctx, group, key, looks.at(ctx, group, key).await),
                 None => DiagnosedGroup {
                     feature_group_arn: group.arn.to_string(),

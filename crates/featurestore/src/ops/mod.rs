@@ -110,7 +110,7 @@ fn group_need(action: &'static Action, found: &Found) -> Need {
 
 fn key_need(found: &Found) -> Option<Need> {
     let group = found.group.as_ref()?;
-    let key = group.online.key.as_ref()?;
+    let key = group.kms_key()?;
     Some(decrypt_need(group, key))
 }
 

@@ -16,7 +16,7 @@ use crate::data_keys::{MOST_FORMER, unwrap_for};
 use crate::event::Fields;
 use crate::key_records::{GROUP_KEYS, GroupKeys, RENEWALS, Renewal, WrappedKey};
 use crate::name::Found;
-use crate::records::{FormerKey, GROUPS, GroupRecord, Storage, number_row};
+use crate::records::{FormerKey, GROUPS, GroupRecord, OnlineStore, Storage, number_row};
 use crate::renewal::next_data_key;
 use crate::wrapping::Wrapping;
 use crate::{Error, Runtime, grant};
@@ -104,7 +104,7 @@ impl Operation for RekeyFeatureGroup {
         let Rekeyed { found, key } = permit.into_target();
         let group = found.group(&input.feature_group_name)?;
         group.ready()?;
-        group.check_online()?;
+        let online = group.check_online()?;
         if group.former.len() >= MOST_FORMER {
             return Err(Error::validation(format!(
                 "the feature group is still on its way from {MOST_FORMER} other keys."
@@ -116,7 +116,7 @@ impl Operation for RekeyFeatureGroup {
                  {MOST_DATA_KEYS} data keys."
             )));
         }
-        let in_memory = group.online.storage == Storage::InMemory;
+        let in_memory = online.storage == Storage::InMemory;
         if key.is_some() && in_memory && !ctx.part::<Runtime>()?.extensions.in_memory_cmk {
             return Err(Error::validation(
                 "an online store of type InMemory cannot have a customer managed key.",
@@ -126,15 +126,16 @@ impl Operation for RekeyFeatureGroup {
             Some(key) => Some(key.checked(ctx).await?),
             None => None,
         };
-        if key == group.online.key {
+        if key == online.key {
             return Err(Error::validation(
                 "the feature group is under this key already.",
             ));
         }
-        let batch = moved(ctx, group, key.as_ref()).await?;
+        let kms_key_arn = key.as_ref().map(ToString::to_string);
+        let batch = moved(ctx, group, online, key).await?;
         let output = RekeyFeatureGroupOutput {
             feature_group_arn: group.arn.to_string(),
-            kms_key_arn: key.as_ref().map(ToString::to_string),
+            kms_key_arn,
         };
         Ok(Reply::write(output, batch))
     }
@@ -167,7 +168,7 @@ fn needs_of_keys(
         Some(key) => key.needs(ctx, of)?,
         None => Vec::new(),
     };
-    let current = group.online.key.as_ref();
+    let current = group.kms_key();
     for key in group.kms_keys() {
         let gone = kms::key_revision(ctx.view().snapshot(), key).is_none();
         if current == Some(key) || !gone {
@@ -177,13 +178,19 @@ fn needs_of_keys(
     Ok(needs)
 }
 
-/// The change that puts `group` under `key`, all of it on the caller's behalf.
-async fn moved(ctx: &Ctx, group: &GroupRecord, key: Option<&Arn>) -> Result<Batch, Error> {
-    let old = group.online.key.as_ref();
+/// The change that puts `group`, which has this online store, under `key`, all of it on the
+/// caller's behalf.
+async fn moved(
+    ctx: &Ctx,
+    group: &GroupRecord,
+    online: &OnlineStore,
+    key: Option<Arn>,
+) -> Result<Batch, Error> {
+    let old = online.key.as_ref();
     let keys = group.keys(ctx.view())?;
     let index_key = unwrap_for(ctx, group, old, &keys.index_key).await?;
     let wrapping = Wrapping {
-        key,
+        key: key.as_ref(),
         ..Wrapping::of(group)
     };
     let index_key = wrapping.wrap(ctx, &index_key).await?;
@@ -200,14 +207,17 @@ async fn moved(ctx: &Ctx, group: &GroupRecord, key: Option<&Arn>) -> Result<Batc
         last: group.data_key,
     });
     changed.begin_data_key(number, ctx.time());
-    changed.online.key = key.cloned();
-    changed.grant = match key {
+    changed.grant = match &key {
         Some(key) => {
             let of = (group.name.as_str(), &group.arn, group.id.as_str());
             Some(grant::create(ctx, key, of).await?)
         }
         None => None,
     };
+    changed.online = Some(OnlineStore {
+        key,
+        ..online.clone()
+    });
     let place = number_row(group.number);
     let mut batch = Batch::new(Lane::Metadata);
     batch.put(&GROUPS, changed.row(), changed);

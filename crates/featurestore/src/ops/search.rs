@@ -396,9 +396,7 @@ fn shape_of_group(group: &GroupRecord, stopped: Option<&str>) -> FeatureGroup {
         feature_definitions: Some(group.definitions.iter().map(features::definition).collect()),
         creation_time: Some(group.created),
         last_modified_time: Some(group.updated.unwrap_or(group.created)),
-        online_store_config: group
-            .has_online()
-            .then(|| shape::online_store(&group.online)),
+        online_store_config: group.online.as_ref().map(shape::online_store),
         offline_store_config: group.offline.as_ref().map(OfflineStore::config),
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(shape::status(group)),

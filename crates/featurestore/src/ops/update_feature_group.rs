@@ -16,7 +16,7 @@ use crate::event::{self, Fields};
 use crate::features::{self, Known};
 use crate::name::Found;
 use crate::pending::{PendingUpdate, Update};
-use crate::records::{GROUPS, GroupRecord, Storage};
+use crate::records::{GROUPS, GroupRecord, Storage, no_online};
 use crate::ttl::Ttl;
 use crate::{Error, Runtime, lifecycle, throughput};
 
@@ -137,7 +137,7 @@ fn add_features(
     (features, limit): (&[FeatureDefinition], usize),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut known = Known::of(group.online.storage, &group.definitions);
+    let mut known = Known::of(group.storage(), &group.definitions);
     known.add(features)?;
     if known.len() > limit {
         return Err(Error::FeatureLimit { limit });
@@ -165,7 +165,7 @@ fn change_throughput(
 }
 
 fn change_store(group: &mut GroupRecord, asked: &OnlineStoreConfigUpdate) -> Result<(), Error> {
-    group.check_online()?;
+    let online = group.online.as_mut().ok_or_else(no_online)?;
     if asked.ttl_duration.is_none() && asked.storage_type.is_none() {
         return Err(Error::validation(
             "OnlineStoreConfig needs a TtlDuration or a StorageType.",
@@ -173,13 +173,13 @@ fn change_store(group: &mut GroupRecord, asked: &OnlineStoreConfigUpdate) -> Res
     }
     if let Some(ttl) = &asked.ttl_duration {
         let ended = ttl.unit.is_none() && ttl.value.is_none();
-        group.online.ttl = if ended {
+        online.ttl = if ended {
             None
         } else {
             Some(Ttl::of_group(ttl)?)
         };
     }
-    match (asked.storage_type, group.online.storage) {
+    match (asked.storage_type, online.storage) {
         (None, _) | (Some(StorageType::Standard), Storage::Standard) => Ok(()),
         (Some(StorageType::StandardV2), _) if group.throughput.provisioned.is_some() => {
             Err(Error::validation(
@@ -187,7 +187,7 @@ fn change_store(group: &mut GroupRecord, asked: &OnlineStoreConfigUpdate) -> Res
             ))
         }
         (Some(StorageType::StandardV2), Storage::Standard | Storage::StandardV2) => {
-            group.online.storage = Storage::StandardV2;
+            online.storage = Storage::StandardV2;
             Ok(())
         }
         (Some(StorageType::Standard), Storage::StandardV2) => Err(Error::validation(

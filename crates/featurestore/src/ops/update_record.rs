@@ -121,8 +121,7 @@ impl Operation for UpdateRecord {
 }
 
 fn check(group: &GroupRecord, input: &UpdateRecordRequest) -> Result<Stores, Error> {
-    group.check_online()?;
-    if !group.online.storage.takes_updates() {
+    if !group.check_online()?.storage.takes_updates() {
         return Err(Error::validation(
             "UpdateRecord needs an online store of type Standard_V2 or InMemory.",
         ));

@@ -5,7 +5,9 @@ use store::ErasedRecord;
 use super::*;
 use crate::testing;
 
-const FIXTURE: &str = include_str!("../../testdata/group-version-2.json");
+const FIXTURE: &str = include_str!("../../testdata/group-version-3.json");
+const FIXTURE_2: &str = include_str!("../../testdata/group-version-2.json");
+const OFFLINE_FIXTURE_2: &str = include_str!("../../testdata/group-version-2-offline.json");
 const OLD_FIXTURE: &str = include_str!("../../testdata/group-version-1.json");
 const KEYS_FIXTURE: &str = include_str!("../../testdata/group-keys-version-1.json");
 
@@ -42,7 +44,30 @@ fn a_data_key_is_under_the_first_former_key_that_reaches_it() {
 }
 
 #[test]
-fn a_group_as_version_2_stored_it_loads_ready_to_use() {
+fn a_group_as_version_2_stored_it_is_the_same() {
+    let record = GROUPS.decode(FIXTURE_2.trim().as_bytes()).unwrap();
+    assert_eq!(
+        &**GROUPS.encode(&record).unwrap(),
+        FIXTURE.trim().as_bytes()
+    );
+}
+
+#[test]
+fn a_group_that_version_2_stored_with_an_offline_store_only_has_no_online_store() {
+    let record = GROUPS.decode(OFFLINE_FIXTURE_2.trim().as_bytes()).unwrap();
+    let group = record.downcast_ref::<GroupRecord>().unwrap();
+    assert_eq!((&group.online, group.storage()), (&None, None));
+    assert!(group.offline.is_some());
+    let again = GROUPS.decode(&GROUPS.encode(&record).unwrap()).unwrap();
+    let again = again.downcast_ref::<GroupRecord>().unwrap();
+    assert_eq!(
+        (&again.online, &again.offline),
+        (&group.online, &group.offline)
+    );
+}
+
+#[test]
+fn a_group_as_it_is_stored_loads_ready_to_use() {
     let record = GROUPS.decode(FIXTURE.trim().as_bytes()).unwrap();
     let group = record.downcast_ref::<GroupRecord>().unwrap();
     assert_eq!(
@@ -75,7 +100,7 @@ fn a_group_without_a_key_loads() {
         .decode(stored.replace(key, "null").as_bytes())
         .unwrap();
     assert_eq!(
-        record.downcast_ref::<GroupRecord>().unwrap().online.key,
+        record.downcast_ref::<GroupRecord>().unwrap().kms_key(),
         None
     );
 }

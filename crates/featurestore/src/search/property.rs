@@ -286,7 +286,7 @@ fn of_group<'a>(
     test: Test<'_, 'a>,
 ) -> bool {
     // A group without an online store has nothing to say of one.
-    let online = group.has_online().then_some(&group.online);
+    let online = group.online.as_ref();
     match fixed {
         Fixed::GroupArn => test(text(group.arn.as_str())),
         Fixed::GroupName => test(text(&group.name)),
@@ -301,7 +301,7 @@ fn of_group<'a>(
             .is_some_and(|update| test(text(LastUpdateStatusValue::as_str(update.status)))),
         Fixed::FailureReason => shape::failure(group, stopped)
             .is_some_and(|reason| test(Value::Text(Cow::Owned(reason)))),
-        Fixed::OnlineEnabled => test(text(if group.has_online() { "true" } else { "false" })),
+        Fixed::OnlineEnabled => test(text(if online.is_some() { "true" } else { "false" })),
         Fixed::OnlineKey => {
             let key = online.and_then(|online| online.key.as_ref());
             key.is_some_and(|key| test(text(key.as_str())))

@@ -105,7 +105,6 @@ impl ChosenOffline {
         let used_key: Arn =
             used.ok_or_else(|| Error::broken("S3 encrypts an object under no key"))?;
         Ok(Some(OfflineStore {
-            only: !is_online(input),
             uri: config.s3_storage_config.s3_uri.clone(),
             bucket: self.place.bucket,
             bucket_owner: owner,

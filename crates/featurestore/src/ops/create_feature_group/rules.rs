@@ -8,11 +8,11 @@ use crate::records::{OnlineStore, Storage};
 use crate::ttl::Ttl;
 use crate::{Error, Extensions, Runtime};
 
-/// Checks the request, and returns the online store that it asks for, without its key.
+/// Checks the request, and returns the online store that it asks for, if it does, without its key.
 pub(super) fn check(
     input: &CreateFeatureGroupRequest,
     runtime: &Runtime,
-) -> Result<OnlineStore, Error> {
+) -> Result<Option<OnlineStore>, Error> {
     let extensions = runtime.extensions;
     let online = input.online_store_config.as_ref();
     let enabled = online.and_then(|online| online.enable_online_store) == Some(true);
@@ -29,11 +29,10 @@ pub(super) fn check(
         ));
     }
     offline::check(input)?;
-    let store = match online {
-        Some(online) if enabled => online_store(online, extensions)?,
-        _ => OnlineStore::NONE,
-    };
-    check_features(input, store.storage)?;
+    let store = online.filter(|_| enabled);
+    let store = store.map(|online| online_store(online, extensions));
+    let store = store.transpose()?;
+    check_features(input, store.as_ref().map(|store| store.storage))?;
     let (features, limit) = (input.feature_definitions.len(), runtime.quotas.features);
     if features > limit {
         return Err(Error::FeatureLimit { limit });
@@ -70,7 +69,10 @@ fn online_store(online: &OnlineStoreConfig, extensions: Extensions) -> Result<On
     })
 }
 
-fn check_features(input: &CreateFeatureGroupRequest, storage: Storage) -> Result<(), Error> {
+fn check_features(
+    input: &CreateFeatureGroupRequest,
+    storage: Option<Storage>,
+) -> Result<(), Error> {
     Known::of(storage, &[]).add(&input.feature_definitions)?;
     check_role(
         input,

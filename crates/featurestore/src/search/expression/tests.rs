@@ -102,7 +102,7 @@ fn times_are_compared_in_whole_seconds() {
 fn numbers_are_compared_as_numbers() {
     let value = "OnlineStoreConfig.TtlDuration.Value";
     assert_eq!(
-        group().online.ttl,
+        group().ttl(),
         Some(Ttl {
             unit: TtlUnit::Days,
             value: 3
