@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pipeline::KeySet;
 use policy::{ConditionKey, ConditionKeys, Values};
 use shapes::iam::Tag;
-use types::{differ_in_case_only, fold_case, same_but_for_case};
+use types::{differ_in_case_only, is_reserved_tag, same_but_for_case};
 
 use crate::{Error, quota};
 
@@ -16,7 +16,7 @@ use crate::{Error, quota};
 /// Fails with `InvalidInput` if two keys differ in case only, or if one is reserved.
 pub(crate) fn read(tags: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error> {
     let tags = tags.unwrap_or_default();
-    if let Some(tag) = tags.iter().find(|tag| is_reserved(&tag.key)) {
+    if let Some(tag) = tags.iter().find(|tag| is_reserved_tag(&tag.key)) {
         return Err(Error::ReservedTag {
             key: tag.key.clone(),
         });
@@ -26,11 +26,6 @@ pub(crate) fn read(tags: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error>
     }
     let pair = |tag: &Tag| (tag.key.clone(), tag.value.clone());
     Ok(tags.iter().map(pair).collect())
-}
-
-/// Whether AWS keeps the key for itself.
-pub(crate) fn is_reserved(key: &str) -> bool {
-    fold_case(key).starts_with("aws:")
 }
 
 /// Adds `new` to `tags`. A key that differs from an existing one in case only replaces it, in
@@ -82,11 +77,8 @@ pub(crate) fn shape(tags: &[(String, String)]) -> Option<Vec<Tag>> {
 
 /// `aws:RequestTag/…` and `aws:TagKeys`; a request without tags has neither.
 pub(crate) fn request_keys(tags: &[(String, String)]) -> KeySet {
-    let values: BTreeMap<String, String> = tags.iter().cloned().collect();
-    let names = tags.iter().map(|(key, _)| key.clone()).collect();
-    KeySet::default()
-        .map("aws:requesttag", &values)
-        .many("aws:tagkeys", names)
+    let tags: BTreeMap<String, String> = tags.iter().cloned().collect();
+    KeySet::default().requested_tags(&tags)
 }
 
 /// The tags of a user or policy as condition keys: `aws:ResourceTag/…`, `iam:ResourceTag/…`.

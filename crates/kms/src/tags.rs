@@ -4,36 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use shapes::kms::Tag;
-use types::differ_in_case_only;
+use types::{TagError, check_tag_count, read_tags, with_tags};
 
 use crate::Error;
 use crate::event::Fields;
-
-/// Tags on one key.
-const MOST_TAGS: usize = 50;
 
 /// The tags as a map.
 ///
 /// Fails with `TagException` for more than 50, for two whose keys are the same but for the case
 /// of letters, and for keys that begin with `aws:`.
 pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    check_number(tags.len())?;
-    let mut map = BTreeMap::new();
-    for tag in tags {
-        if tag
-            .tag_key
-            .get(..4)
-            .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
-        {
-            return Err(Error::Tags("Tags beginning with aws: are reserved"));
-        }
-        let (key, value) = (tag.tag_key.clone(), tag.tag_value.clone());
-        if map.insert(key, value).is_some() {
-            return Err(Error::Tags(DUPLICATE));
-        }
-    }
-    check_case(&map)?;
-    Ok(map)
+    check_tag_count(tags.len()).map_err(refusal)?;
+    let pair = |tag: &Tag| (tag.tag_key.clone(), tag.tag_value.clone());
+    read_tags(tags.iter().map(pair)).map_err(refusal)
 }
 
 /// `own` with `added`, which replace tags of exactly the same keys.
@@ -43,29 +26,15 @@ pub(crate) fn with(
     own: &BTreeMap<String, String>,
     added: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = own.clone();
-    tags.extend(added);
-    check_number(tags.len())?;
-    check_case(&tags)?;
-    Ok(tags)
+    with_tags(own, added).map_err(refusal)
 }
 
-const DUPLICATE: &str = "Duplicate tag keys";
-
-/// Condition keys do not tell keys apart that differ in case only: of two such tags nobody could
-/// say which one `aws:ResourceTag` and `aws:RequestTag` decide on.
-fn check_case(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    if differ_in_case_only(tags.keys().map(String::as_str)) {
-        return Err(Error::Tags(DUPLICATE));
-    }
-    Ok(())
-}
-
-fn check_number(number: usize) -> Result<(), Error> {
-    if number > MOST_TAGS {
-        return Err(Error::Tags("Too many tags"));
-    }
-    Ok(())
+fn refusal(broken: TagError) -> Error {
+    Error::Tags(match broken {
+        TagError::Reserved { .. } => "Tags beginning with aws: are reserved",
+        TagError::Repeated { .. } | TagError::SameButForCase => "Duplicate tag keys",
+        TagError::TooMany => "Too many tags",
+    })
 }
 
 /// The tags as records show them.

@@ -70,6 +70,13 @@ impl KeySet {
         })
     }
 
+    /// The keys of a request that gives these tags: `aws:RequestTag/…` and `aws:TagKeys`. One
+    /// without tags has neither.
+    pub fn requested_tags(self, tags: &BTreeMap<String, String>) -> Self {
+        self.map("aws:requesttag", tags)
+            .many("aws:tagkeys", tags.keys().cloned().collect())
+    }
+
     /// Sets a single-valued key if there is a value.
     pub fn maybe(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
         match value {

@@ -2,53 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::KeySet;
 use shapes::ram::Tag;
-use types::{differ_in_case_only, fold_case};
+use types::{MOST_TAGS, TagError, check_tag_count, read_tags, with_tags};
 
 use crate::Error;
-
-/// Tags of one share.
-const MOST_TAGS: usize = 50;
 
 /// Checks the tags of a request.
 ///
 /// Fails with `InvalidParameterException` for a key that is missing, too long, reserved or sent
 /// twice, be it in another case, and for a value that is too long; one that is missing is empty.
 pub(crate) fn checked(tags: Option<&[Tag]>) -> Result<BTreeMap<String, String>, Error> {
-    let mut checked = BTreeMap::new();
-    for tag in tags.unwrap_or_default() {
+    let pairs = tags.unwrap_or_default().iter().map(|tag| {
         let key = tag.key.clone().unwrap_or_default();
         let value = tag.value.clone().unwrap_or_default();
-        check_key(&key)?;
+        if !(1..=128).contains(&key.chars().count()) {
+            return Err(Error::invalid("a tag key has 1 to 128 characters"));
+        }
         if value.chars().count() > 256 {
             return Err(Error::invalid("a tag value has at most 256 characters"));
         }
-        if checked.insert(key, value).is_some() {
-            return Err(Error::invalid("a tag key is given more than once"));
-        }
-    }
-    check_case(&checked)?;
-    Ok(checked)
-}
-
-/// Checks a tag key.
-fn check_key(key: &str) -> Result<(), Error> {
-    if !(1..=128).contains(&key.chars().count()) {
-        return Err(Error::invalid("a tag key has 1 to 128 characters"));
-    }
-    if fold_case(key).starts_with("aws:") {
-        return Err(Error::invalid("tag keys that begin with aws: are reserved"));
-    }
-    Ok(())
+        Ok((key, value))
+    });
+    let pairs: Vec<(String, String)> = pairs.collect::<Result<_, Error>>()?;
+    read_tags(pairs).map_err(refusal)
 }
 
 /// Checks that a share may have this many tags. Fails with `TagLimitExceededException`.
 pub(crate) fn check_count(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    if tags.len() > MOST_TAGS {
-        return Err(Error::TagLimit { limit: MOST_TAGS });
-    }
-    Ok(())
+    check_tag_count(tags.len()).map_err(refusal)
 }
 
 /// `own` with `added`, which replace tags of exactly the same keys.
@@ -59,29 +40,18 @@ pub(crate) fn with(
     own: &BTreeMap<String, String>,
     added: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = own.clone();
-    tags.extend(added);
-    check_count(&tags)?;
-    check_case(&tags)?;
-    Ok(tags)
+    with_tags(own, added).map_err(refusal)
 }
 
-/// Condition keys do not tell keys apart that differ in case only: of two such tags nobody could
-/// say which one `aws:ResourceTag` and `aws:RequestTag` decide on.
-fn check_case(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    if differ_in_case_only(tags.keys().map(String::as_str)) {
-        return Err(Error::invalid(
-            "tag keys must differ in more than the case of their letters",
-        ));
+fn refusal(broken: TagError) -> Error {
+    match broken {
+        TagError::Reserved { .. } => Error::invalid("tag keys that begin with aws: are reserved"),
+        TagError::Repeated { .. } => Error::invalid("a tag key is given more than once"),
+        TagError::SameButForCase => {
+            Error::invalid("tag keys must differ in more than the case of their letters")
+        }
+        TagError::TooMany => Error::TagLimit { limit: MOST_TAGS },
     }
-    Ok(())
-}
-
-/// What policies see of the tags of a request.
-pub(crate) fn condition_keys(tags: &BTreeMap<String, String>) -> KeySet {
-    KeySet::default()
-        .map("aws:requesttag", tags)
-        .many("aws:tagkeys", tags.keys().cloned().collect())
 }
 
 /// The tags as answers show them.
@@ -110,12 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_differ_in_more_than_case() {
+    fn tags_follow_the_rules_of_ram() {
         check(&[], &["team", "cost"], Some(2));
-        check(&[], &["team", "Team"], None);
         check(&["team"], &["Team"], None);
-        check(&["équipe"], &["ÉQUIPE"], None);
-        check(&["team"], &["team"], Some(1));
         check(&[], &["AWS:x"], None);
+        check(&[], &[""], None);
+        check(&[], &["x".repeat(129).as_str()], None);
     }
 }

@@ -14,6 +14,7 @@ mod network;
 mod principal;
 mod region;
 mod service;
+mod tags;
 mod timestamp;
 
 pub use account::{AccountId, InvalidAccountId};
@@ -27,6 +28,7 @@ pub use network::network;
 pub use principal::{Principal, WebIdentity};
 pub use region::{InvalidRegion, Region};
 pub use service::Service;
+pub use tags::{MOST_TAGS, TagError, check_tag_count, is_reserved_tag, read_tags, with_tags};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
 /// The partition of every deployment (design §2: one deployment, one partition).

@@ -1,6 +1,6 @@
 //! `AddTags`: tags for a feature group.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::sagemaker::{AddTagsInput, AddTagsOutput};
 use store::{Batch, Lane};
@@ -32,7 +32,7 @@ impl Operation for AddTags {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Found), Error> {
         let found = Found::find(ctx, &input.resource_arn)?;
-        let keys = tags::condition_keys(&tags::checked(&input.tags)?);
+        let keys = KeySet::default().requested_tags(&tags::checked(&input.tags)?);
         let need = super::group_need(&ADD_TAGS, &found).with(keys);
         Ok((Needs::one(need), found))
     }

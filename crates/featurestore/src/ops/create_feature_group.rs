@@ -301,7 +301,7 @@ fn role_at(text: &str) -> Result<Arn, Error> {
 
 fn needs(ctx: &Ctx, input: &CreateFeatureGroupRequest, group: &NewGroup) -> Result<Needs, Error> {
     let tags = tags::checked(input.tags.as_deref().unwrap_or_default())?;
-    let tag_keys = tags::condition_keys(&tags);
+    let tag_keys = KeySet::default().requested_tags(&tags);
     let keys = condition_keys(input, group).and(tag_keys.clone());
     let mut needs = Needs::one(Need::on(&CREATE_FEATURE_GROUP, group.arn.clone()).with(keys));
     if !tags.is_empty() {

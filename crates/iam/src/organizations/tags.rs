@@ -3,7 +3,7 @@
 use pipeline::KeySet;
 use serde_json::{Value, json};
 use shapes::organizations::Tag;
-use types::differ_in_case_only;
+use types::{differ_in_case_only, is_reserved_tag};
 
 use super::error::{Constraint, Error, Invalid};
 use crate::tags;
@@ -17,7 +17,7 @@ const MOST: usize = 50;
 /// another case, and with `ConstraintViolationException` beyond fifty.
 pub(crate) fn read(given: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error> {
     let given = given.unwrap_or_default();
-    if given.iter().any(|tag| tags::is_reserved(&tag.key)) {
+    if given.iter().any(|tag| is_reserved_tag(&tag.key)) {
         return Err(Invalid::SystemTag.into());
     }
     let pair = |tag: &Tag| (tag.key.clone(), tag.value.clone());
@@ -56,7 +56,7 @@ pub(crate) fn without(
     old: &[(String, String)],
     keys: &[String],
 ) -> Result<Vec<(String, String)>, Error> {
-    if keys.iter().any(|key| tags::is_reserved(key)) {
+    if keys.iter().any(|key| is_reserved_tag(key)) {
         return Err(Invalid::SystemTag.into());
     }
     let left = old.iter().filter(|(key, _)| !keys.contains(key));

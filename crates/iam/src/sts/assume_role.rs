@@ -5,7 +5,7 @@ use policy::Action;
 use shapes::sts::{
     AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, PolicyDescriptorType, Tag,
 };
-use types::{Principal, Service};
+use types::{Principal, Service, is_reserved_tag};
 
 use super::error::Error;
 use super::issue::{self, NewSession};
@@ -14,7 +14,7 @@ use super::token::{Bounds, Holder};
 use super::{actions, bounds};
 use crate::event::{self, Fields};
 use crate::lookup;
-use crate::tags::{self, is_reserved};
+use crate::tags;
 
 /// Returns temporary credentials of a role whose trust policy admits the caller.
 ///
@@ -184,7 +184,7 @@ fn source_identity(
     role: &NamedRole,
 ) -> Result<Option<String>, Error> {
     let asked = input.source_identity.as_ref();
-    if let Some(asked) = asked.filter(|asked| is_reserved(asked)) {
+    if let Some(asked) = asked.filter(|asked| is_reserved_tag(asked)) {
         return Err(Error::Reserved(asked.clone()));
     }
     let session = ctx.caller().session.as_deref();

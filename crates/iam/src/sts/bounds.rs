@@ -4,12 +4,11 @@ use pipeline::Session;
 use policy::{Document, DocumentKind};
 use shapes::sts::{PolicyDescriptorType, Tag};
 use store::View;
-use types::{AccountId, differ_in_case_only, same_but_for_case};
+use types::{AccountId, differ_in_case_only, is_reserved_tag, same_but_for_case};
 
 use super::error::Error;
 use super::token::Bounds;
 use crate::managed::{self, Managed};
-use crate::tags::is_reserved;
 
 /// Managed session policies of one session.
 const MOST_POLICIES: usize = 10;
@@ -51,7 +50,7 @@ pub(crate) fn policies(
 /// `ValidationError` if one is reserved.
 pub(crate) fn tags(tags: Option<&[Tag]>) -> Result<Vec<(String, String)>, Error> {
     let tags = tags.unwrap_or_default();
-    if let Some(tag) = tags.iter().find(|tag| is_reserved(&tag.key)) {
+    if let Some(tag) = tags.iter().find(|tag| is_reserved_tag(&tag.key)) {
         return Err(Error::Reserved(tag.key.clone()));
     }
     if differ_in_case_only(tags.iter().map(|tag| tag.key.as_str())) {

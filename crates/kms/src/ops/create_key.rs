@@ -63,8 +63,7 @@ impl Operation for CreateKey {
             KeyId::generate(ctx.entropy())
         };
         let tag_keys = KeySet::default()
-            .map("aws:requesttag", &tags)
-            .many("aws:tagkeys", tags.keys().cloned().collect());
+            .requested_tags(&tags);
         let bypass = input.bypass_policy_lockout_safety_check;
         let keys = tag_keys
             .clone()

@@ -134,8 +134,7 @@ impl Operation for CreateReplica {
         let primary = primary.ok_or_else(|| Error::broken("a primary key is gone"))?;
         let record = &primary.record;
         let tag_keys = KeySet::default()
-            .map("aws:requesttag", &tags)
-            .many("aws:tagkeys", tags.keys().cloned().collect());
+            .requested_tags(&tags);
         let bypass = input.bypass_policy_lockout_safety_check;
         let keys = tag_keys
             .clone()

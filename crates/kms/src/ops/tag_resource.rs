@@ -33,8 +33,7 @@ impl Operation for TagResource {
         let added = tags::checked(&input.tags)?;
         let target = KeyTarget::find(ctx, &input.key_id, Forms::Keys)?;
         let keys = KeySet::default()
-            .map("aws:requesttag", &added)
-            .many("aws:tagkeys", added.keys().cloned().collect());
+            .requested_tags(&added);
         let need = target.need(&actions::TAG_RESOURCE).with(keys);
         Ok((Needs::one(need), target))
     }

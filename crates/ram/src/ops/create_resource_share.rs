@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{CreateResourceShareRequest, CreateResourceShareResponse};
 use store::{Batch, Lane};
@@ -58,7 +58,7 @@ impl Operation for CreateResourceShare {
             principals: Written::read_all(input.principals.as_deref())?,
             tags: tags::checked(input.tags.as_deref())?,
         };
-        let tag_keys = tags::condition_keys(&new.tags);
+        let tag_keys = KeySet::default().requested_tags(&new.tags);
         let external = input.allow_external_principals.unwrap_or(true).to_string();
         let keys = request_keys(&new.resources, &new.principals)
             .and(tag_keys.clone())

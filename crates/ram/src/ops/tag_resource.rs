@@ -1,6 +1,6 @@
 //! `TagResource`: tags for a share.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, KeySet, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{TagResourceRequest, TagResourceResponse};
 use store::{Batch, Lane};
@@ -36,7 +36,7 @@ impl Operation for TagResource {
             input.resource_arn.as_deref(),
         )?;
         let named = Named::find(ctx, arn)?;
-        let keys = tags::condition_keys(&tags::checked(Some(&input.tags))?);
+        let keys = KeySet::default().requested_tags(&tags::checked(Some(&input.tags))?);
         let need = named.need(&TAG_RESOURCE).with(keys);
         Ok((Needs::one(need), named))
     }

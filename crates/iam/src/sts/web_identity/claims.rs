@@ -7,12 +7,11 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 use shapes::sts::AssumeRoleRequest;
 use shapes::{Input, ScalarForm};
-use types::{Arn, Timestamp, WebIdentity};
+use types::{Arn, Timestamp, WebIdentity, is_reserved_tag};
 
 use super::Error;
 use crate::sts::bounds;
 use crate::sts::token::Bounds;
-use crate::tags::is_reserved;
 
 /// The claim with session tags; flattened, what their claims begin with.
 const TAGS: &str = "https://aws.amazon.com/tags";
@@ -176,7 +175,7 @@ impl Claims {
             return Ok(());
         };
         let rejected = Error::Rejected(SOURCE_IDENTITY);
-        let reserved = is_reserved(identity);
+        let reserved = is_reserved_tag(identity);
         match call(json!({ "SourceIdentity": identity })) {
             Ok(_) if !reserved => Ok(()),
             Ok(_) | Err(_) => Err(rejected),
