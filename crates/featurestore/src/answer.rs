@@ -20,12 +20,12 @@ pub struct JsonBody {
 
 /// The answer of a write, which has no body.
 #[derive(Debug, Serialize)]
-pub struct Written {
+pub struct NoBody {
     #[serde(skip)]
     fresh: Fresh,
 }
 
-impl Written {
+impl NoBody {
     /// The answer of a request that has unwrapped `fresh`.
     pub(crate) fn new(fresh: Fresh) -> Self {
         Self { fresh }
@@ -34,7 +34,7 @@ impl Written {
 
 /// The pipeline hands an answer out once the commit is done: then what the request has
 /// unwrapped may serve others. If nobody takes the answer, others unwrap it again.
-impl shapes::Output for Written {
+impl shapes::Output for NoBody {
     fn take_written(&mut self) -> Option<Vec<u8>> {
         self.fresh.keep();
         None

@@ -8,15 +8,15 @@ use shapes::{Context, FromTree, Input, Path, ReadError, Tree};
 /// A request that costs nothing to clone: the pipeline keeps one for every attempt, and a
 /// record may be large.
 #[derive(Debug)]
-pub struct Shared<T>(Arc<T>);
+pub struct SharedRequest<T>(Arc<T>);
 
-impl<T> Clone for Shared<T> {
+impl<T> Clone for SharedRequest<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Deref for Shared<T> {
+impl<T> Deref for SharedRequest<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -24,15 +24,15 @@ impl<T> Deref for Shared<T> {
     }
 }
 
-impl<T> From<T> for Shared<T> {
+impl<T> From<T> for SharedRequest<T> {
     fn from(request: T) -> Self {
         Self(Arc::new(request))
     }
 }
 
-impl<T: Input + Sync> Input for Shared<T> {}
+impl<T: Input + Sync> Input for SharedRequest<T> {}
 
-impl<T: Input + Sync> FromTree for Shared<T> {
+impl<T: Input + Sync> FromTree for SharedRequest<T> {
     type Rule = ();
 
     fn from_tree(

@@ -7,7 +7,7 @@ use types::{AccountId, Region, RequestId};
 
 use crate::Error;
 use crate::permissions::ResourceType;
-use crate::principals::{Candidate, Written, candidate};
+use crate::principals::{Candidate, NamedPrincipal, candidate};
 use crate::records::{
     INVITATIONS, InvitationRecord, Participant, SHARES, ShareRecord, Standing, shares_of,
 };
@@ -75,7 +75,7 @@ pub(crate) fn add(
     ctx: &Ctx,
     batch: &mut Batch,
     share: &mut ShareRecord,
-    written: &Written,
+    written: &NamedPrincipal,
     sent: &mut usize,
 ) -> Result<(), Error> {
     let now = ctx.time();
@@ -97,8 +97,10 @@ pub(crate) fn add(
             below(open, MOST_PENDING, "the invitations without an answer")?;
             *sent = sent.saturating_add(1);
             let individual = match written {
-                Written::Individual(arn, _) => Some(arn.clone()),
-                Written::Account(_) | Written::Organization(..) | Written::Unit(..) => None,
+                NamedPrincipal::Individual(arn, _) => Some(arn.clone()),
+                NamedPrincipal::Account(_)
+                | NamedPrincipal::Organization(..)
+                | NamedPrincipal::Unit(..) => None,
             };
             let invitation = InvitationRecord {
                 id: random_id(ctx),
@@ -165,7 +167,7 @@ pub(crate) fn withdraw(batch: &mut Batch, region: &Region, known: &Participant) 
 }
 
 /// Where in `share` whom `written` names stands.
-pub(crate) fn position(share: &ShareRecord, written: &Written) -> Option<usize> {
+pub(crate) fn position(share: &ShareRecord, written: &NamedPrincipal) -> Option<usize> {
     let mut principals = share.principals.iter();
     principals.position(|known| known.principal.text() == written.text())
 }

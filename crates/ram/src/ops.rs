@@ -32,7 +32,7 @@ use types::{Arn, Service};
 use crate::Error;
 use crate::actions::{DELETE_RESOURCE_POLICY, PUT_RESOURCE_POLICY};
 use crate::permissions::{self, Permission, ResourceType};
-use crate::principals::Written;
+use crate::principals::NamedPrincipal;
 
 /// Adds every operation.
 pub(crate) fn register(registry: &mut impl Registry) {
@@ -63,7 +63,7 @@ pub(crate) fn register(registry: &mut impl Registry) {
 }
 
 /// What policies see of the resources and principals of a request.
-fn request_keys(resources: &[Arn], principals: &[Written]) -> KeySet {
+fn request_keys(resources: &[Arn], principals: &[NamedPrincipal]) -> KeySet {
     let mut types: Vec<String> = Vec::new();
     for kind in resources.iter().filter_map(ResourceType::of) {
         if !types.iter().any(|known| known == kind.name) {

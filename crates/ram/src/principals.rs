@@ -8,9 +8,9 @@ use types::{AccountId, Arn, PARTITION};
 use crate::Error;
 use crate::records::{ORGANIZATIONS, SharePrincipal};
 
-/// What a caller wrote.
+/// A principal as a caller wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum NamedPrincipal {
     /// Twelve digits.
     Account(AccountId),
     /// The ARN of an organization, with its id.
@@ -21,7 +21,7 @@ pub(crate) enum Written {
     Individual(Arn, AccountId),
 }
 
-impl Written {
+impl NamedPrincipal {
     /// Reads `text`.
     ///
     /// Fails with `InvalidParameterException` for what is no principal that resources are
@@ -103,7 +103,7 @@ pub(crate) fn candidate(
     ctx: &Ctx,
     owner: AccountId,
     allows_external: bool,
-    written: &Written,
+    written: &NamedPrincipal,
 ) -> Result<Candidate, Error> {
     let view = ctx.view();
     let own = Membership::of(view, owner);
@@ -112,14 +112,14 @@ pub(crate) fn candidate(
     let shared = shared.filter(|id| view.get(&ORGANIZATIONS, &organization_row(id)).is_some());
     let unknown = |what: String| Error::Unknown { what };
     let (account, principal) = match written {
-        Written::Organization(arn, id) => {
+        NamedPrincipal::Organization(arn, id) => {
             if shared.as_deref() != Some(id) || !names_management(arn, own.as_ref()) {
                 return Err(unknown(format!("Organization {id}")));
             }
             let (arn, id) = (arn.clone(), id.clone());
             (None, SharePrincipal::Organization { arn, id })
         }
-        Written::Unit(arn, organization, id) => {
+        NamedPrincipal::Unit(arn, organization, id) => {
             let known = shared.as_deref() == Some(organization)
                 && names_management(arn, own.as_ref())
                 && Membership::has_unit(view, id);
@@ -138,8 +138,8 @@ pub(crate) fn candidate(
                 },
             )
         }
-        Written::Account(account) => (Some(*account), SharePrincipal::Account(*account)),
-        Written::Individual(arn, account) => {
+        NamedPrincipal::Account(account) => (Some(*account), SharePrincipal::Account(*account)),
+        NamedPrincipal::Individual(arn, account) => {
             let Principals(directory) = ctx.part()?;
             let id = directory.unique_id(view, arn);
             let id = id.ok_or_else(|| unknown(format!("Principal {arn}")))?;
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, known: bool) {
-        let read = Written::read(text);
+        let read = NamedPrincipal::read(text);
         assert_eq!(read.is_ok(), known, "{text}");
         if let Ok(read) = read {
             assert_eq!(read.text(), text);

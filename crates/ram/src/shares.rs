@@ -10,7 +10,7 @@ use store::View;
 use types::{AccountId, Arn, PARTITION};
 
 use crate::permissions::ResourceType;
-use crate::principals::Written;
+use crate::principals::NamedPrincipal;
 use crate::records::{SHARES, SharePrincipal, ShareRecord, Standing, share_row};
 use crate::{Error, resources};
 
@@ -73,7 +73,7 @@ impl Named {
 pub(crate) struct Parts {
     pub(crate) named: Named,
     pub(crate) resources: Vec<Arn>,
-    pub(crate) principals: Vec<Written>,
+    pub(crate) principals: Vec<NamedPrincipal>,
 }
 
 impl Parts {
@@ -89,7 +89,7 @@ impl Parts {
         let parts = Self {
             named: Named::find(ctx, share)?,
             resources: resources::named(ctx, resources)?,
-            principals: Written::read_all(principals)?,
+            principals: NamedPrincipal::read_all(principals)?,
         };
         if parts.resources.is_empty() && parts.principals.is_empty() {
             return Err(Error::invalid("neither resources nor principals are given"));

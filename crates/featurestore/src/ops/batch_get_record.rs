@@ -13,7 +13,7 @@ use types::Service;
 use crate::actions::{BATCH_GET_RECORD, DECRYPT};
 use crate::answer::{JsonBody, Selection};
 use crate::data_keys::Keys;
-use crate::input::Shared;
+use crate::input::SharedRequest;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
@@ -41,7 +41,7 @@ impl Operation for BatchGetRecord {
     const ACTIONS: &'static [&'static Action] = &[&BATCH_GET_RECORD, &DECRYPT];
     const KIND: Kind = Kind::DataRead;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
-    type Input = Shared<BatchGetRecordRequest>;
+    type Input = SharedRequest<BatchGetRecordRequest>;
     type Output = JsonBody;
     type Target = Vec<Found>;
     type Error = RuntimeError;

@@ -12,7 +12,7 @@ use types::Service;
 use crate::actions::{BATCH_WRITE_RECORD, DECRYPT, PUT_RECORD};
 use crate::answer::JsonBody;
 use crate::data_keys::Keys;
-use crate::input::Shared;
+use crate::input::SharedRequest;
 use crate::meter::{Charge, Side};
 use crate::name::Found;
 use crate::opened::Opened;
@@ -42,7 +42,7 @@ impl Operation for BatchWriteRecord {
     const ACTIONS: &'static [&'static Action] = &[&BATCH_WRITE_RECORD, &PUT_RECORD, &DECRYPT];
     const KIND: Kind = Kind::DataWrite;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
-    type Input = Shared<BatchWriteRecordRequest>;
+    type Input = SharedRequest<BatchWriteRecordRequest>;
     type Output = JsonBody;
     type Target = Vec<Found>;
     type Error = RuntimeError;

@@ -8,9 +8,9 @@ use store::{Batch, Lane};
 use types::{Service, Timestamp};
 
 use crate::actions::{DECRYPT, DELETE_RECORD};
-use crate::answer::Written;
+use crate::answer::NoBody;
 use crate::data_keys::Keys;
-use crate::input::Shared;
+use crate::input::SharedRequest;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
@@ -38,8 +38,8 @@ impl Operation for DeleteRecord {
     const ACTIONS: &'static [&'static Action] = &[&DELETE_RECORD, &DECRYPT];
     const KIND: Kind = Kind::DataWrite;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
-    type Input = Shared<DeleteRecordRequest>;
-    type Output = Written;
+    type Input = SharedRequest<DeleteRecordRequest>;
+    type Output = NoBody;
     type Target = Found;
     type Error = RuntimeError;
 
@@ -52,7 +52,7 @@ impl Operation for DeleteRecord {
         ctx: &Ctx,
         permit: Permit<Self>,
         input: Self::Input,
-    ) -> Result<Reply<Written>, RuntimeError> {
+    ) -> Result<Reply<NoBody>, RuntimeError> {
         let name = &input.feature_group_name;
         let group = permit
             .into_target()
@@ -82,7 +82,7 @@ impl Operation for DeleteRecord {
         }
         if !stores.online && !stores.offline {
             let nothing = Batch::new(Lane::Data);
-            return Ok(Reply::write(Written::new(keys.into_fresh()), nothing));
+            return Ok(Reply::write(NoBody::new(keys.into_fresh()), nothing));
         }
         let version = NewVersion {
             identifier: &identifier,
@@ -96,12 +96,12 @@ impl Operation for DeleteRecord {
         };
         let batch = opened.stage(version).await?;
         runtime.outbox.count(ctx, &batch);
-        let reply = Reply::write(Written::new(keys.into_fresh()), batch);
+        let reply = Reply::write(NoBody::new(keys.into_fresh()), batch);
         // Whoever has written the record meanwhile: that may live longer.
         Ok(if hard { reply } else { reply.or_again() })
     }
 
-    fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {
+    fn event(input: &Self::Input, _output: Option<&NoBody>) -> EventDetail {
         event::of_record_call(&input.feature_group_name)
     }
 }

@@ -8,7 +8,7 @@ use types::Service;
 use crate::actions::{DECRYPT, GET_RECORD};
 use crate::answer::{JsonBody, Selection};
 use crate::data_keys::Keys;
-use crate::input::Shared;
+use crate::input::SharedRequest;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
@@ -31,7 +31,7 @@ impl Operation for GetRecord {
     const ACTIONS: &'static [&'static Action] = &[&GET_RECORD, &DECRYPT];
     const KIND: Kind = Kind::DataRead;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
-    type Input = Shared<GetRecordRequest>;
+    type Input = SharedRequest<GetRecordRequest>;
     type Output = JsonBody;
     type Target = Found;
     type Error = RuntimeError;

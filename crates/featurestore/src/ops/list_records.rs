@@ -11,7 +11,7 @@ use types::Service;
 use crate::actions::{DECRYPT, LIST_RECORDS};
 use crate::answer::JsonBody;
 use crate::data_keys::Keys;
-use crate::input::Shared;
+use crate::input::SharedRequest;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
@@ -41,7 +41,7 @@ impl Operation for ListRecords {
     const ACTIONS: &'static [&'static Action] = &[&LIST_RECORDS, &DECRYPT];
     const KIND: Kind = Kind::DataRead;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
-    type Input = Shared<ListRecordsRequest>;
+    type Input = SharedRequest<ListRecordsRequest>;
     type Output = JsonBody;
     type Target = Found;
     type Error = RuntimeError;

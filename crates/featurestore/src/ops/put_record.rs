@@ -9,9 +9,9 @@ use shapes::featurestore_runtime::PutRecordRequest;
 use types::Service;
 
 use crate::actions::{DECRYPT, PUT_RECORD};
-use crate::answer::Written;
+use crate::answer::NoBody;
 use crate::data_keys::Keys;
-use crate::input::Shared;
+use crate::input::SharedRequest;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
@@ -40,8 +40,8 @@ impl Operation for PutRecord {
     const ACTIONS: &'static [&'static Action] = &[&PUT_RECORD, &DECRYPT];
     const KIND: Kind = Kind::DataWrite;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
-    type Input = Shared<PutRecordRequest>;
-    type Output = Written;
+    type Input = SharedRequest<PutRecordRequest>;
+    type Output = NoBody;
     type Target = Found;
     type Error = RuntimeError;
 
@@ -56,7 +56,7 @@ impl Operation for PutRecord {
         ctx: &Ctx,
         permit: Permit<Self>,
         input: Self::Input,
-    ) -> Result<Reply<Written>, RuntimeError> {
+    ) -> Result<Reply<NoBody>, RuntimeError> {
         let found = permit.into_target();
         let name = &input.feature_group_name;
         let group = found
@@ -74,10 +74,10 @@ impl Operation for PutRecord {
         let batch = opened.stage(accepted.version(stores, ttl)).await?;
         runtime.outbox.count(ctx, &batch);
         charge.follows(ctx);
-        Ok(Reply::write(Written::new(keys.into_fresh()), batch))
+        Ok(Reply::write(NoBody::new(keys.into_fresh()), batch))
     }
 
-    fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {
+    fn event(input: &Self::Input, _output: Option<&NoBody>) -> EventDetail {
         event::of_record_call(&input.feature_group_name)
     }
 }

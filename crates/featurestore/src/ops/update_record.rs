@@ -7,9 +7,9 @@ use shapes::featurestore_runtime::{FeatureValue, UpdateRecordRequest};
 use types::Service;
 
 use crate::actions::{DECRYPT, PUT_RECORD};
-use crate::answer::Written;
+use crate::answer::NoBody;
 use crate::data_keys::Keys;
-use crate::input::Shared;
+use crate::input::SharedRequest;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
@@ -40,8 +40,8 @@ impl Operation for UpdateRecord {
     const ACTIONS: &'static [&'static Action] = &[&PUT_RECORD, &DECRYPT];
     const KIND: Kind = Kind::DataWrite;
     const DENIED_CODE: Option<&'static str> = Some("AccessForbidden");
-    type Input = Shared<UpdateRecordRequest>;
-    type Output = Written;
+    type Input = SharedRequest<UpdateRecordRequest>;
+    type Output = NoBody;
     type Target = Found;
     type Error = RuntimeError;
 
@@ -62,7 +62,7 @@ impl Operation for UpdateRecord {
         ctx: &Ctx,
         permit: Permit<Self>,
         input: Self::Input,
-    ) -> Result<Reply<Written>, RuntimeError> {
+    ) -> Result<Reply<NoBody>, RuntimeError> {
         let group = permit.target().group(&input.feature_group_name)?;
         let stores = check(group, &input)?;
         let text = &input.record_identifier_value_as_string;
@@ -112,10 +112,10 @@ impl Operation for UpdateRecord {
         runtime.outbox.count(ctx, &batch);
         meters.write(ctx, group, merged.size()).follows(ctx);
         // Whoever has written the record meanwhile: the changes are merged into that.
-        Ok(Reply::write(Written::new(keys.into_fresh()), batch).or_again())
+        Ok(Reply::write(NoBody::new(keys.into_fresh()), batch).or_again())
     }
 
-    fn event(input: &Self::Input, _output: Option<&Written>) -> EventDetail {
+    fn event(input: &Self::Input, _output: Option<&NoBody>) -> EventDetail {
         event::of_record_call(&input.feature_group_name)
     }
 }

@@ -62,8 +62,7 @@ impl Operation for CreateKey {
         } else {
             KeyId::generate(ctx.entropy())
         };
-        let tag_keys = KeySet::default()
-            .requested_tags(&tags);
+        let tag_keys = KeySet::default().requested_tags(&tags);
         let bypass = input.bypass_policy_lockout_safety_check;
         let keys = tag_keys
             .clone()

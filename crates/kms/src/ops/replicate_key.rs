@@ -133,8 +133,7 @@ impl Operation for CreateReplica {
         let primary = primary.and_then(|arn| KeyRow::at(ctx.view(), &arn));
         let primary = primary.ok_or_else(|| Error::broken("a primary key is gone"))?;
         let record = &primary.record;
-        let tag_keys = KeySet::default()
-            .requested_tags(&tags);
+        let tag_keys = KeySet::default().requested_tags(&tags);
         let bypass = input.bypass_policy_lockout_safety_check;
         let keys = tag_keys
             .clone()

@@ -32,8 +32,7 @@ impl Operation for TagResource {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         let added = tags::checked(&input.tags)?;
         let target = KeyTarget::find(ctx, &input.key_id, Forms::Keys)?;
-        let keys = KeySet::default()
-            .requested_tags(&added);
+        let keys = KeySet::default().requested_tags(&added);
         let need = target.need(&actions::TAG_RESOURCE).with(keys);
         Ok((Needs::one(need), target))
     }

@@ -11,7 +11,7 @@ use types::{AccountId, Arn, Service};
 use super::{permission_at, put_policy, refuse_parameters, refuse_sources, request_keys};
 use crate::actions::{CREATE_RESOURCE_SHARE, PUT_RESOURCE_POLICY, TAG_RESOURCE};
 use crate::event::{self, Fields};
-use crate::principals::Written;
+use crate::principals::NamedPrincipal;
 use crate::records::{SHARES, ShareRecord, share_arn, share_row};
 use crate::shared::{Change, write_policies};
 use crate::shares::{check_name, give_defaults};
@@ -35,7 +35,7 @@ pub(crate) struct NewShare {
     account: AccountId,
     id: String,
     resources: Vec<Arn>,
-    principals: Vec<Written>,
+    principals: Vec<NamedPrincipal>,
     tags: BTreeMap<String, String>,
 }
 
@@ -55,7 +55,7 @@ impl Operation for CreateResourceShare {
             account: ctx.account().ok_or(Error::NoAccount)?,
             id: joining::random_id(ctx),
             resources: resources::named(ctx, input.resource_arns.as_deref())?,
-            principals: Written::read_all(input.principals.as_deref())?,
+            principals: NamedPrincipal::read_all(input.principals.as_deref())?,
             tags: tags::checked(input.tags.as_deref())?,
         };
         let tag_keys = KeySet::default().requested_tags(&new.tags);

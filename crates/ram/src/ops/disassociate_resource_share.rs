@@ -10,7 +10,7 @@ use types::Service;
 use super::{delete_policy, refuse_sources, request_keys};
 use crate::actions::{DELETE_RESOURCE_POLICY, DISASSOCIATE_RESOURCE_SHARE};
 use crate::event::Fields;
-use crate::principals::Written;
+use crate::principals::NamedPrincipal;
 use crate::records::{SHARES, ShareRecord};
 use crate::shared::{Change, write_policies};
 use crate::shares::Parts;
@@ -136,11 +136,11 @@ impl Operation for DisassociateResourceShare {
 
 /// Whether a call takes nobody from the share but the caller's account, its users and roles.
 fn leaves_alone(ctx: &Ctx, parts: &Parts) -> bool {
-    let own = |written: &Written| match written {
-        Written::Account(account) | Written::Individual(_, account) => {
+    let own = |written: &NamedPrincipal| match written {
+        NamedPrincipal::Account(account) | NamedPrincipal::Individual(_, account) => {
             ctx.account() == Some(*account)
         }
-        Written::Organization(..) | Written::Unit(..) => false,
+        NamedPrincipal::Organization(..) | NamedPrincipal::Unit(..) => false,
     };
     let principals = &parts.principals;
     parts.resources.is_empty() && !principals.is_empty() && principals.iter().all(own)

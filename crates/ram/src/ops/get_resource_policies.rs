@@ -8,7 +8,7 @@ use types::{Arn, Service};
 use super::{on_behalf, request_keys};
 use crate::actions::{GET_RESOURCE_POLICIES, GET_RESOURCE_POLICY};
 use crate::event::Fields;
-use crate::principals::Written;
+use crate::principals::NamedPrincipal;
 use crate::shared::policy_text;
 use crate::{Error, joining, listing, resources, shares};
 
@@ -46,7 +46,11 @@ impl Operation for GetResourcePolicies {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let principal = input.principal.as_deref().map(Written::read).transpose()?;
+        let principal = input
+            .principal
+            .as_deref()
+            .map(NamedPrincipal::read)
+            .transpose()?;
         let arns = permit.target();
         if let Some(arn) = resources::missing(ctx, account, arns)? {
             return Err(Error::ResourceNotFound {

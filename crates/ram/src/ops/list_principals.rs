@@ -10,7 +10,7 @@ use types::Service;
 use crate::actions::LIST_PRINCIPALS;
 use crate::event::Fields;
 use crate::permissions::{ResourceType, kind_named};
-use crate::principals::Written;
+use crate::principals::NamedPrincipal;
 use crate::records::{ShareRecord, Standing};
 use crate::shares::chosen;
 use crate::{Error, listing, resources, shape};
@@ -47,7 +47,7 @@ impl Operation for ListPrincipals {
         let kind = input.resource_type.as_deref().map(kind_named).transpose();
         let kind = kind.map_err(|unknown| Error::invalid(unknown.to_string()))?;
         let arn = resources::named(ctx, input.resource_arn.as_ref().map(std::slice::from_ref))?;
-        let wanted = Written::read_all(input.principals.as_deref())?;
+        let wanted = NamedPrincipal::read_all(input.principals.as_deref())?;
         let shares = shares.into_iter().filter(|share| {
             let mut resources = share.resources.keys();
             kind.is_none_or(|kind| {

@@ -9,7 +9,7 @@ use super::request_keys;
 use crate::actions::LIST_RESOURCES;
 use crate::event::Fields;
 use crate::permissions::{ResourceType, kind_named};
-use crate::principals::Written;
+use crate::principals::NamedPrincipal;
 use crate::shares::chosen;
 use crate::{Error, listing, resources, shape};
 
@@ -45,12 +45,16 @@ impl Operation for ListResources {
         let own = shape::is_own(input.resource_owner);
         let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
         let kind = input.resource_type.as_deref().map(kind_named).transpose()?;
-        let principal = input.principal.as_deref().map(Written::read).transpose()?;
+        let principal = input
+            .principal
+            .as_deref()
+            .map(NamedPrincipal::read)
+            .transpose()?;
         let arns = resources::named(ctx, input.resource_arns.as_deref())?;
         let global = input.resource_region_scope == Some(ResourceRegionScopeFilter::Global);
         let shares = shares.into_iter().filter(|share| match &principal {
             // Whose resources are asked for is their owner, if they are others'.
-            Some(Written::Account(account)) if !own => share.owner == *account,
+            Some(NamedPrincipal::Account(account)) if !own => share.owner == *account,
             Some(written) => crate::joining::position(share, written).is_some(),
             None => true,
         });
