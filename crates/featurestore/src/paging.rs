@@ -1,13 +1,13 @@
 //! Tokens of lists: where a page ended, bound to the list that it belongs to; and room for others
 //! while a long list is looked through.
 
-use std::fmt::Debug;
 use std::task::Poll;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use types::{AccountId, Region};
 
 use crate::Error;
@@ -29,9 +29,20 @@ struct Token<P> {
 }
 
 impl List {
-    /// The list that `request` asks for, which must not have the token nor the size of a page.
-    pub(crate) fn of(account: AccountId, region: &Region, request: &impl Debug) -> Self {
-        let asked = format!("{account:?}{region:?}{request:?}");
+    /// The list that a call of `operation` with these parameters asks for, which page of it ever.
+    ///
+    /// What is hashed has the form that the audit record shows, which is AWS's: a release that
+    /// changes a type here leaves the tokens good that clients hold.
+    pub(crate) fn of(
+        (account, region): (AccountId, &Region),
+        operation: &str,
+        mut parameters: Value,
+    ) -> Self {
+        if let Value::Object(members) = &mut parameters {
+            members.retain(|name, _| !matches!(name.as_str(), "nextToken" | "maxResults"));
+        }
+        let asked = json!([account.as_str(), region.as_str(), operation, parameters]);
+        let asked = asked.to_string();
         Self {
             digest: URL_SAFE_NO_PAD.encode(crypto::digest::sha256(asked.as_bytes())),
         }
@@ -78,9 +89,13 @@ pub(crate) async fn give_way() {
 mod tests {
     use super::*;
 
-    fn list(request: &str) -> List {
-        let account = "111122223333".parse().unwrap();
-        List::of(account, &"us-east-1".parse().unwrap(), &request)
+    fn list_of(account: &str, region: &str, operation: &str, name: &str) -> List {
+        let of = (account.parse().unwrap(), &region.parse().unwrap());
+        List::of(of, operation, json!({ "nameContains": name }))
+    }
+
+    fn list(name: &str) -> List {
+        list_of("111122223333", "us-east-1", "ListFeatureGroups", name)
     }
 
     #[test]
@@ -92,19 +107,27 @@ mod tests {
         );
         for other in [
             list("b"),
-            List::of(
-                "444455556666".parse().unwrap(),
-                &"us-east-1".parse().unwrap(),
-                &"a",
-            ),
-            List::of(
-                "111122223333".parse().unwrap(),
-                &"eu-west-1".parse().unwrap(),
-                &"a",
-            ),
+            list_of("444455556666", "us-east-1", "ListFeatureGroups", "a"),
+            list_of("111122223333", "eu-west-1", "ListFeatureGroups", "a"),
+            list_of("111122223333", "us-east-1", "Search", "a"),
         ] {
             assert!(other.read::<(String, u8)>(&token).is_err());
         }
+    }
+
+    #[test]
+    fn the_pages_of_one_list_may_differ_in_size() {
+        let account = "111122223333".parse().unwrap();
+        let region = "us-east-1".parse().unwrap();
+        let parameters = json!({ "nameContains": "a", "maxResults": 3, "nextToken": "x" });
+        let of_a_page = List::of((account, &region), "ListFeatureGroups", parameters);
+        assert_eq!(of_a_page.digest, list("a").digest);
+    }
+
+    #[test]
+    fn a_token_of_an_earlier_release_is_good() {
+        let token = "eyJvZiI6Il9RazhwNmRNejBWSFc5ZVNfZTVmSDFyWmJkWnhuNl9hYUhlV1UxNWVwTlUiLCJhZnRlciI6WyJ4Iiw3XX0";
+        assert_eq!(list("a").token(&("x", 7)).unwrap(), token);
     }
 
     #[test]

@@ -133,7 +133,7 @@ struct Query {
     attribute: Option<LookupAttribute>,
     start: Option<Timestamp>,
     end: Option<Timestamp>,
-    /// What a next token is bound to.
+    /// What a next token is bound to: in a form that no release changes, since clients hold tokens.
     binding: Vec<u8>,
 }
 
@@ -152,7 +152,12 @@ impl Query {
         if start.zip(end).is_some_and(|(start, end)| start > end) {
             return Err(Error::TimeRange);
         }
-        let binding = format!("{account:?}{attribute:?}{start:?}{end:?}").into_bytes();
+        let looked_for = attribute
+            .as_ref()
+            .map(|wanted| (wanted.attribute_key.as_str(), &wanted.attribute_value));
+        let time = |at: Option<Timestamp>| at.map(|at| (at.seconds(), at.nanos()));
+        let binding = json!([account.as_str(), looked_for, time(start), time(end)]);
+        let binding = binding.to_string().into_bytes();
         Ok(Self {
             attribute,
             start,
@@ -271,6 +276,32 @@ mod tests {
     use types::ManualClock;
 
     use super::*;
+
+    #[test]
+    fn tokens_are_bound_to_what_every_release_writes_alike() {
+        let account = "111122223333".parse().unwrap();
+        let attribute = LookupAttribute {
+            attribute_key: LookupAttributeKey::EventName,
+            attribute_value: "PutKeyPolicy".to_owned(),
+        };
+        let asked = LookupEventsRequest {
+            lookup_attributes: Some(vec![attribute]),
+            start_time: Some(Timestamp::new(7, 5)),
+            ..LookupEventsRequest::default()
+        };
+        let check = |asked: &LookupEventsRequest, expected: &str| {
+            let binding = Query::of(account, asked).unwrap().binding;
+            assert_eq!(String::from_utf8(binding).unwrap(), expected);
+        };
+        check(
+            &asked,
+            r#"["111122223333",["EventName","PutKeyPolicy"],[7,5],null]"#,
+        );
+        check(
+            &LookupEventsRequest::default(),
+            r#"["111122223333",null,null,null]"#,
+        );
+    }
 
     const DAY: i64 = 86_400;
     /// The beginning of a day.

@@ -2,7 +2,7 @@
 
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shapes::sagemaker::{DescribeFeatureGroupRequest, DescribeFeatureGroupResponse};
 use types::Service;
 
@@ -59,7 +59,9 @@ impl Operation for DescribeFeatureGroup {
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, Error> {
         let group = permit.target().group(&input.feature_group_name)?;
-        let list = List::of(group.account, &group.region, &(Self::NAME, group.number));
+        let of = (group.account, &group.region);
+        // Bound to the number: a new group of the same name is another list.
+        let list = List::of(of, Self::NAME, json!({ "group": group.number }));
         let after: usize = match &input.next_token {
             Some(token) => list.read(token)?,
             None => 0,

@@ -55,7 +55,8 @@ impl Operation for DiagnoseFeatureGroups {
         if !pace.admit(account, ctx.region(), ctx.monotonic()) {
             return Err(Error::Throttled);
         }
-        let list = List::of(account, ctx.region(), &Self::NAME);
+        let parameters = Self::event(&input, None).request;
+        let list = List::of((account, ctx.region()), Self::NAME, parameters);
         let after = input.next_token.as_deref();
         let after: Option<String> = after.map(|token| list.read(token)).transpose()?;
         let row = |name: &String| group_row(account.as_str(), ctx.region().as_str(), name);

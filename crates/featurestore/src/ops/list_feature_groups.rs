@@ -52,7 +52,8 @@ impl Operation for ListFeatureGroups {
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let order = Order::of(&input);
-        let asked = List::of(account, ctx.region(), &without_page(&input));
+        let parameters = Self::event(&input, None).request;
+        let asked = List::of((account, ctx.region()), Self::NAME, parameters);
         let token = input.next_token.as_deref();
         let after: Option<Place> = token.map(|token| asked.read(token)).transpose()?;
         let prefix = groups_of(account, ctx.region());
@@ -112,15 +113,6 @@ impl Operation for ListFeatureGroups {
             .with("maxResults", input.max_results)
             .with("nextToken", &input.next_token)
             .request()
-    }
-}
-
-/// The request without what differs between the pages of one list.
-fn without_page(input: &ListFeatureGroupsRequest) -> ListFeatureGroupsRequest {
-    ListFeatureGroupsRequest {
-        next_token: None,
-        max_results: None,
-        ..input.clone()
     }
 }
 

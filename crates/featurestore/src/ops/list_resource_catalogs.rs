@@ -50,7 +50,8 @@ impl Operation for ListResourceCatalogs {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let asked = List::of(account, ctx.region(), &without_page(&input));
+        let parameters = Self::event(&input, None).request;
+        let asked = List::of((account, ctx.region()), Self::NAME, parameters);
         let token = input.next_token.as_deref();
         let after: Option<Place> = token.map(|token| asked.read(token)).transpose()?;
         let own = Arn::new("sagemaker", Some(ctx.region()), Some(account), CATALOG);
@@ -98,15 +99,6 @@ impl Operation for ListResourceCatalogs {
             .with("maxResults", input.max_results)
             .with("nextToken", &input.next_token)
             .request()
-    }
-}
-
-/// The request without what differs between the pages of one list.
-fn without_page(input: &ListResourceCatalogsRequest) -> ListResourceCatalogsRequest {
-    ListResourceCatalogsRequest {
-        next_token: None,
-        max_results: None,
-        ..input.clone()
     }
 }
 

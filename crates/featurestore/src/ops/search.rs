@@ -92,7 +92,8 @@ impl Operation for Search {
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
         let others = untagged(ctx, &permit);
-        let asked = List::of(account, ctx.region(), &without_page(&input));
+        let parameters = Self::event(&input, None).request;
+        let asked = List::of((account, ctx.region()), Self::NAME, parameters);
         let token = input.next_token.as_deref();
         let after: Option<Place<'_>> = token.map(|token| asked.read(token)).transpose()?;
         let size = (input.max_results).and_then(|size| usize::try_from(size).ok());
@@ -182,15 +183,6 @@ fn catalogs(ctx: &Ctx, own: AccountId) -> Vec<(Arn, AccountId)> {
         Some((catalog, owner))
     });
     owned.take(MOST_CATALOGS).collect()
-}
-
-/// The request without what differs between the pages of one search.
-fn without_page(input: &SearchRequest) -> SearchRequest {
-    SearchRequest {
-        next_token: None,
-        max_results: None,
-        ..input.clone()
-    }
 }
 
 /// What is searched for; `None` for what does not exist here.
