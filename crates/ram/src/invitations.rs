@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipeline::sources::{ResourceFacts, ResourceRule};
-use pipeline::{Ctx, KeySet, Need};
+use pipeline::{Ctx, EventDetail, KeySet, Need};
 use policy::Action;
 use store::{Batch, Lane};
 use types::{AccountId, Arn, PARTITION};
@@ -12,6 +12,7 @@ use crate::records::{
     Answer, INVITATIONS, InvitationRecord, SHARES, ShareRecord, Standing, invitation_row, share_row,
 };
 use crate::shared::{Change, write_policies};
+use crate::tokens::Token;
 use crate::{Error, joining};
 
 /// The invitation that a call names; the caller's account may not have got it.
@@ -78,16 +79,33 @@ impl Invited {
         ctx.view().get_shared(&SHARES, &row)
     }
 
+    /// The invitation as it is after the call of `operation` that answers it, and what that changes:
+    /// nothing, if the client token says that it has answered it before.
+    ///
+    /// `detail` has the call's parameters. Fails as [`Token::find`] and [`Self::answered`] do.
+    pub(crate) fn answer(
+        &self,
+        ctx: &Ctx,
+        answer: Answer,
+        (operation, token, detail): (&'static str, Option<&str>, &EventDetail),
+    ) -> Result<(Arc<InvitationRecord>, Option<Batch>), Error> {
+        let token = Token::find(ctx, self.account, operation, token, detail)?;
+        if token.as_ref().is_some_and(|token| token.used_for.is_some()) {
+            return Ok((Arc::clone(self.invitation()?), None));
+        }
+        let (answered, mut batch) = self.answered(ctx, answer)?;
+        if let Some(token) = token {
+            token.keep(ctx, self.account, &mut batch, &answered.id);
+        }
+        Ok((Arc::new(answered), Some(batch)))
+    }
+
     /// The invitation with `answer`, and what that changes.
     ///
     /// Fails with the exception that says why it cannot be answered any more, with
     /// `ResourceShareInvitationArnNotFoundException` if the share does not want it any more, and
     /// as [`joining::condition`] does if it is accepted.
-    pub(crate) fn answered(
-        &self,
-        ctx: &Ctx,
-        answer: Answer,
-    ) -> Result<(InvitationRecord, Batch), Error> {
+    fn answered(&self, ctx: &Ctx, answer: Answer) -> Result<(InvitationRecord, Batch), Error> {
         let invitation = self.invitation()?;
         match invitation.answer {
             Some(Answer::Accepted) => return Err(Error::AlreadyAccepted),

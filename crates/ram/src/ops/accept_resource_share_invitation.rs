@@ -9,7 +9,6 @@ use crate::actions::ACCEPT_RESOURCE_SHARE_INVITATION;
 use crate::event::{self, Fields};
 use crate::invitations::Invited;
 use crate::records::Answer;
-use crate::tokens::Token;
 use crate::{Error, shape};
 
 /// Accepts an invitation: from the next request on the account, or the user or role that the share
@@ -42,22 +41,17 @@ impl Operation for AcceptResourceShareInvitation {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let invited = permit.target();
         let detail = Self::event(&input, None);
-        let token = input.client_token.as_deref();
-        let token = Token::find(ctx, invited.account, Self::NAME, token, &detail)?;
-        let answer = |invitation| AcceptResourceShareInvitationResponse {
-            resource_share_invitation: Some(shape::invitation(invitation, ctx.time())),
-            client_token: input.client_token.clone(),
+        let call = (Self::NAME, input.client_token.as_deref(), &detail);
+        let (invitation, effect) = permit.target().answer(ctx, Answer::Accepted, call)?;
+        let answer = AcceptResourceShareInvitationResponse {
+            resource_share_invitation: Some(shape::invitation(&invitation, ctx.time())),
+            client_token: input.client_token,
         };
-        if token.as_ref().is_some_and(|token| token.used_for.is_some()) {
-            return Ok(Reply::read(answer(invited.invitation()?)));
-        }
-        let (answered, mut batch) = invited.answered(ctx, Answer::Accepted)?;
-        if let Some(token) = token {
-            token.keep(ctx, invited.account, &mut batch, &answered.id);
-        }
-        Ok(Reply::write(answer(&answered), batch))
+        Ok(match effect {
+            Some(batch) => Reply::write(answer, batch),
+            None => Reply::read(answer),
+        })
     }
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {

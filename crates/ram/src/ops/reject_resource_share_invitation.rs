@@ -9,7 +9,6 @@ use crate::actions::REJECT_RESOURCE_SHARE_INVITATION;
 use crate::event::{self, Fields};
 use crate::invitations::Invited;
 use crate::records::Answer;
-use crate::tokens::Token;
 use crate::{Error, shape};
 
 /// Rejects an invitation.
@@ -41,22 +40,17 @@ impl Operation for RejectResourceShareInvitation {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let invited = permit.target();
         let detail = Self::event(&input, None);
-        let token = input.client_token.as_deref();
-        let token = Token::find(ctx, invited.account, Self::NAME, token, &detail)?;
-        let answer = |invitation| RejectResourceShareInvitationResponse {
-            resource_share_invitation: Some(shape::invitation(invitation, ctx.time())),
-            client_token: input.client_token.clone(),
+        let call = (Self::NAME, input.client_token.as_deref(), &detail);
+        let (invitation, effect) = permit.target().answer(ctx, Answer::Rejected, call)?;
+        let answer = RejectResourceShareInvitationResponse {
+            resource_share_invitation: Some(shape::invitation(&invitation, ctx.time())),
+            client_token: input.client_token,
         };
-        if token.as_ref().is_some_and(|token| token.used_for.is_some()) {
-            return Ok(Reply::read(answer(invited.invitation()?)));
-        }
-        let (answered, mut batch) = invited.answered(ctx, Answer::Rejected)?;
-        if let Some(token) = token {
-            token.keep(ctx, invited.account, &mut batch, &answered.id);
-        }
-        Ok(Reply::write(answer(&answered), batch))
+        Ok(match effect {
+            Some(batch) => Reply::write(answer, batch),
+            None => Reply::read(answer),
+        })
     }
 
     fn only_takes_away(_input: &Self::Input) -> bool {
