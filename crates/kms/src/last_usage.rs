@@ -96,7 +96,8 @@ impl LastUsage {
     }
 }
 
-/// Notes and counts that `operation` has succeeded with `key`.
+/// Notes and counts that `operation` has succeeded with `key`: once its record is durable, so that
+/// a call counts once which is decided anew, and none that failed to commit.
 pub(crate) fn note(ctx: &Ctx, key: &KeyRow, operation: &'static str) -> Result<(), Error> {
     note_as(ctx, key, operation, Class::of(&key.record))
 }
@@ -112,24 +113,32 @@ pub(crate) fn note_as(
     if key.owned {
         return Ok(());
     }
-    let keyring = ctx.part::<Keyring>()?;
-    let usage = Usage::of(ctx, key, operation);
-    keyring.usage().note(key.row_key(), usage);
-    keyring.counts().count(Done::of(ctx, key, operation, class));
+    ctx.part::<Keyring>()?;
+    ctx.when_recorded(used(ctx, key, operation, class));
     Ok(())
 }
 
 /// The same for a key that this very call makes: noted once it is there.
 pub(crate) fn note_when_made(ctx: &Ctx, key: &KeyRecord, operation: &'static str) {
+    ctx.afterwards(used(ctx, key, operation, Class::of(key)));
+}
+
+/// What notes and counts a use.
+fn used(
+    ctx: &Ctx,
+    key: &KeyRecord,
+    operation: &'static str,
+    class: Class,
+) -> impl FnOnce() + Send + use<> {
     let (row, usage) = (key.row_key(), Usage::of(ctx, key, operation));
-    let done = Done::of(ctx, key, operation, Class::of(key));
+    let done = Done::of(ctx, key, operation, class);
     let services = Arc::clone(ctx.services());
-    ctx.afterwards(move || {
+    move || {
         if let Ok(keyring) = services.part::<Keyring>() {
             keyring.usage().note(row, usage);
             keyring.counts().count(done);
         }
-    });
+    }
 }
 
 /// Counts that `operation` has succeeded with `key`, of which it is no use.
@@ -139,10 +148,17 @@ pub(crate) fn count(
     operation: &'static str,
     class: Class,
 ) -> Result<(), Error> {
-    if !key.record.owned {
-        let counts = ctx.part::<Keyring>()?.counts();
-        counts.count(Done::of(ctx, &key.record, operation, class));
+    if key.record.owned {
+        return Ok(());
     }
+    ctx.part::<Keyring>()?;
+    let done = Done::of(ctx, &key.record, operation, class);
+    let services = Arc::clone(ctx.services());
+    ctx.when_recorded(move || {
+        if let Ok(keyring) = services.part::<Keyring>() {
+            keyring.counts().count(done);
+        }
+    });
     Ok(())
 }
 

@@ -18,8 +18,6 @@ pub async fn call<O: Operation>(by: ByService<'_>, input: O::Input) -> Result<O:
     } = attempt::<O>(&ctx, input).await;
     batch.require_all(ctx.view().reads());
     by.parent.absorb(batch);
-    if result.is_ok() {
-        by.parent.wait_for(&ctx);
-    }
+    by.parent.wait_for(&ctx, result.is_ok());
     result
 }

@@ -1,24 +1,23 @@
 //! What a request knows: who, from where, when, which snapshot, and the server's parts.
+//!
+//! One file though it is long: the contexts of inner calls are made of the outer one's, field by
+//! field, and whether a call may pass for another's is decided by what each of them keeps.
 
-use std::any::{Any, TypeId};
-use std::fmt;
+use std::any::Any;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use audit::{Damper, Strangers, TlsDetails};
-use store::{Batch, Revision, Store, View};
+use audit::TlsDetails;
+use store::{Batch, Revision, View};
 use types::{
-    AccessKeyId, AccountId, Arn, Clock, Entropy, Monotonic, Principal, Region, RequestId, Service,
+    AccessKeyId, AccountId, Arn, Entropy, Monotonic, Principal, Region, RequestId, Service,
     Timestamp,
 };
 
-use crate::Session;
-use crate::error::Failure;
-use crate::lines::Lines;
-use crate::repeated::Repeated;
-use crate::settled::Settled;
-use crate::sources::{AccountBounds, Sources};
+use crate::afterwards::{Afterwards, When};
+use crate::sources::AccountBounds;
+use crate::{MissingPart, Services, Session};
 
 /// Who calls, as authentication found it.
 #[derive(Debug, Clone)]
@@ -46,133 +45,6 @@ pub struct Origin {
     pub tls: Option<TlsDetails>,
 }
 
-/// Shared parts of services, found by their type: key rings, caches, engines.
-#[derive(Default)]
-pub struct Parts(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
-
-impl Parts {
-    /// Adds a part; a second of the same type replaces the first.
-    pub fn insert<T: Any + Send + Sync>(&mut self, part: Arc<T>) {
-        self.0.retain(|(known, _)| *known != TypeId::of::<T>());
-        self.0.push((TypeId::of::<T>(), part));
-    }
-
-    fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
-        // A handful: looking at each costs less than hashing.
-        let mut parts = self.0.iter();
-        let (_, part) = parts.find(|(known, _)| *known == TypeId::of::<T>())?;
-        part.downcast_ref()
-    }
-}
-
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Parts({})", self.0.len())
-    }
-}
-
-/// Everything that outlives a request.
-#[derive(Debug)]
-pub struct Services {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) sources: Sources,
-    /// Damps denials of authenticated callers.
-    pub(crate) damper: Damper,
-    /// Damps what nobody was authenticated for; kept apart so that a flood hides no caller.
-    pub(crate) strangers: Strangers,
-    /// Bounds the lines of the log about what callers were refused.
-    pub(crate) lines: Lines,
-    /// The same of what went wrong here; kept apart so that no caller's denials hide it.
-    pub(crate) errors: Lines,
-    /// Permissions that are given again while nothing changes.
-    pub(crate) repeated: Repeated,
-    settled: Settled,
-    parts: Parts,
-}
-
-/// Assembles [`Services`]; the server does, once.
-#[derive(Debug)]
-pub struct ServicesBuilder {
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The source of randomness.
-    pub entropy: Arc<dyn Entropy>,
-    /// Where policies come from.
-    pub sources: Sources,
-    /// The services' own shared parts.
-    pub parts: Parts,
-}
-
-impl ServicesBuilder {
-    /// The assembled services.
-    pub fn build(self) -> Arc<Services> {
-        Arc::new(Services {
-            store: self.store,
-            clock: self.clock,
-            entropy: self.entropy,
-            sources: self.sources,
-            damper: Damper::default(),
-            strangers: Strangers::default(),
-            lines: Lines::default(),
-            errors: Lines::default(),
-            repeated: Repeated::default(),
-            settled: Settled::default(),
-            parts: self.parts,
-        })
-    }
-}
-
-impl Services {
-    /// The store.
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
-    }
-
-    /// The clock.
-    pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.clock
-    }
-
-    /// The time that what cannot be undone goes by: that of the clock, unless it is more than an
-    /// hour ahead of what the time that has passed explains, and has not been so for an hour. It
-    /// is never ahead of the clock.
-    pub fn settled_time(&self) -> Timestamp {
-        self.settled.read(self.clock.now(), self.clock.monotonic())
-    }
-
-    /// Says at a start until when the deployment was at work: if that is more than a day ago, the
-    /// clock is believed after an hour (see [`Self::settled_time`]).
-    pub fn resume(&self, last: Timestamp) {
-        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
-        self.settled.resume(last, now, monotonic);
-    }
-
-    /// The source of randomness.
-    pub fn entropy(&self) -> &dyn Entropy {
-        &*self.entropy
-    }
-
-    /// A service's shared part.
-    ///
-    /// Fails closed: a part that was not composed is an internal failure.
-    pub fn part<T: Any + Send + Sync>(&self) -> Result<&T, MissingPart> {
-        self.parts.get().ok_or_else(|| MissingPart {
-            name: std::any::type_name::<T>(),
-        })
-    }
-}
-
-/// The server was composed without a part that an operation needs.
-#[derive(Debug, thiserror::Error)]
-#[error("the server was composed without `{name}`")]
-pub struct MissingPart {
-    name: &'static str,
-}
-
 /// One request, in one snapshot.
 #[derive(Debug)]
 pub struct Ctx {
@@ -196,37 +68,6 @@ pub struct Ctx {
     event_ids: Mutex<Vec<(AccountId, RequestId)>>,
     /// What is done once the changes are durable.
     afterwards: Afterwards,
-}
-
-/// Work that waits for a commit.
-#[derive(Default)]
-struct Afterwards(Mutex<Vec<Following>>);
-
-/// What follows a commit.
-struct Following {
-    work: Box<dyn FnOnce() + Send>,
-    /// Whether it follows also if nobody can tell whether the commit is durable.
-    in_doubt: bool,
-}
-
-impl Afterwards {
-    fn add(&self, mut work: Vec<Following>) {
-        self.lock().append(&mut work);
-    }
-
-    fn take(&self) -> Vec<Following> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Following>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Afterwards {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Afterwards({})", self.lock().len())
-    }
 }
 
 /// What stays the same for a request and the calls that services make for it.
@@ -516,41 +357,43 @@ impl Ctx {
     /// decided anew. For what must not happen before the commit and is not in the store: the work
     /// is short, and what a crash keeps it from is found again otherwise.
     pub fn afterwards(&self, work: impl FnOnce() + Send + 'static) {
-        self.afterwards.lock().push(Following {
-            work: Box::new(work),
-            in_doubt: false,
-        });
+        self.afterwards.add(When::Succeeded, work);
     }
 
     /// The same, for what is also to be done if nobody can tell whether the changes are durable:
     /// counting them, which had better be done once too often than not at all.
     pub fn afterwards_or_in_doubt(&self, work: impl FnOnce() + Send + 'static) {
-        self.afterwards.lock().push(Following {
-            work: Box::new(work),
-            in_doubt: true,
-        });
+        self.afterwards.add(When::InDoubt, work);
+    }
+
+    /// Has `work` done once the record of this call is durable, or if nobody can tell; for what is
+    /// counted as the records tell it. If this is a call on somebody's behalf that changes nothing,
+    /// that is so though the outer call fails; and a call that is decided anew is one call.
+    pub fn when_recorded(&self, work: impl FnOnce() + Send + 'static) {
+        self.afterwards.add(When::Recorded, work);
     }
 
     /// Does what waits for the commit of this call.
     pub(crate) fn committed(&self) {
-        for following in self.afterwards.take() {
-            (following.work)();
-        }
+        self.afterwards.done(|_when| true);
     }
 
     /// Does of it what is also to be done if nobody can tell how the commit ended.
     pub(crate) fn in_doubt(&self) {
-        for following in self.afterwards.take() {
-            if following.in_doubt {
-                (following.work)();
-            }
-        }
+        self.afterwards.done(|when| when != When::Succeeded);
     }
 
-    /// Takes over what waits for the commit of `inner`, a call on this one's behalf that was
-    /// successful: it is committed with this one.
-    pub(crate) fn wait_for(&self, inner: &Self) {
-        self.afterwards.add(inner.afterwards.take());
+    /// Does of it what the records are for alone: the call has failed, and they are durable, or may
+    /// be.
+    pub(crate) fn recorded(&self) {
+        self.afterwards.done(|when| when == When::Recorded);
+    }
+
+    /// Takes over what waits for the commit of `inner`, a call on this one's behalf: it is committed
+    /// with this one, or, if it has failed, its records are.
+    pub(crate) fn wait_for(&self, inner: &Self, succeeded: bool) {
+        let keeps = |when| succeeded || when == When::Recorded;
+        self.afterwards.take_over(&inner.afterwards, keeps);
     }
 
     /// Adds changes that are committed with this call.
@@ -651,11 +494,5 @@ impl ByService<'_> {
                 ..inner
             },
         }
-    }
-}
-
-impl From<MissingPart> for Failure {
-    fn from(missing: MissingPart) -> Self {
-        Self::internal(missing)
     }
 }

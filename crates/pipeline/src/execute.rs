@@ -104,12 +104,15 @@ async fn finish<O: Operation>(
             Finished::Again(Box::new((ctx, input)))
         }
         Ok(committed) => {
-            if let Ok(output) = &result {
-                ctx.committed();
-                let follow = pin!(O::follow(&ctx, &input, output));
-                if let Err(panicked) = CatchPanic(follow).await {
-                    log_failure::<O>(&ctx, &panicked);
+            match &result {
+                Ok(output) => {
+                    ctx.committed();
+                    let follow = pin!(O::follow(&ctx, &input, output));
+                    if let Err(panicked) = CatchPanic(follow).await {
+                        log_failure::<O>(&ctx, &panicked);
+                    }
                 }
+                Err(_) => ctx.recorded(),
             }
             Finished::Done(Executed {
                 result,
@@ -118,8 +121,11 @@ async fn finish<O: Operation>(
         }
         Err(CommitError::Conflict) => Finished::Again(Box::new((ctx.repeated(), input))),
         Err(failed) => {
-            if result.is_ok() && matches!(failed, CommitError::Unknown { .. }) {
-                ctx.in_doubt();
+            if matches!(failed, CommitError::Unknown { .. }) {
+                match &result {
+                    Ok(_) => ctx.in_doubt(),
+                    Err(_) => ctx.recorded(),
+                }
             }
             ctx.log_uncommitted(O::NAME, &failed);
             // A failure stays what it was; a success that cannot be recorded is none.

@@ -6,6 +6,7 @@
 //! in the batch of its effect. Policies, keys and identities are reached through the traits
 //! in [`sources`], which `iam` and `kms` implement.
 
+mod afterwards;
 mod authorize;
 mod bound_policy;
 mod call;
@@ -24,6 +25,7 @@ mod passed_role;
 mod record;
 mod repeated;
 mod replay;
+mod services;
 mod session;
 mod settled;
 pub mod sources;
@@ -33,7 +35,7 @@ mod written;
 
 pub use bound_policy::{BoundPolicy, StoredPolicy};
 pub use call::call;
-pub use context::{ByService, Caller, Ctx, MissingPart, Origin, Parts, Services, ServicesBuilder};
+pub use context::{ByService, Caller, Ctx, Origin};
 pub use error::{Denial, FailedCall, Failure};
 pub use evaluated::Evaluated;
 pub use execute::{Executed, execute};
@@ -45,4 +47,5 @@ pub use own_work::{OwnWork, RoleWork};
 pub use passed_role::{PassedRole, service_may_assume};
 pub use record::{UnauthenticatedCall, flush_damped, record_refused, record_unauthenticated};
 pub use replay::{KnownActions, Outcome, Replay, Replayed, replay};
+pub use services::{MissingPart, Parts, Services, ServicesBuilder};
 pub use session::{Session, SessionPolicy};

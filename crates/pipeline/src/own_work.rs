@@ -154,8 +154,14 @@ impl OwnWork {
         if records.is_empty() {
             return;
         }
-        if let Err(failed) = self.ctx.services().store().commit(records).await {
-            error!(error = %failed, "audit record could not be committed");
+        match self.ctx.services().store().commit(records).await {
+            Ok(_) => self.ctx.recorded(),
+            Err(failed) => {
+                if matches!(failed, CommitError::Unknown { .. }) {
+                    self.ctx.recorded();
+                }
+                error!(error = %failed, "audit record could not be committed");
+            }
         }
     }
 

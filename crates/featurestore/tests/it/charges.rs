@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use store::CommitError;
 
+use crate::offline::{allow, both, create, only, prepare};
 use crate::world::{World, day, group_under, read, text};
 
 /// Writes down what was counted, as the server does once a minute.
@@ -14,9 +16,8 @@ fn keep(world: &World) {
 
 /// Calls by caller and operation, as `GetKeyUsage` tells them of `key`.
 fn charges(world: &World, key: &str) -> BTreeMap<(String, String), u64> {
-    keep(world);
-    let report = world.ok("GetKeyUsage", json!({ "KeyArn": key }));
-    let uses = report["Keys"][0]["Uses"].as_array().unwrap();
+    let uses = told(world, &world.administrator, key);
+    let uses = uses.as_array().unwrap();
     let of = |entry: &Value| {
         let caller = text(&entry["Caller"]);
         let caller = caller.rsplit('/').next().unwrap().to_owned();
@@ -24,6 +25,14 @@ fn charges(world: &World, key: &str) -> BTreeMap<(String, String), u64> {
         ((caller, text(&entry["Operation"])), count)
     };
     uses.iter().map(of).collect()
+}
+
+/// What `GetKeyUsage` tells `caller` of the uses of `key`.
+fn told(world: &World, caller: &pipeline::Caller, key: &str) -> Value {
+    keep(world);
+    let of = json!({ "KeyArn": key });
+    let report = world.call_as(caller, "GetKeyUsage", of).unwrap();
+    report["Keys"][0]["Uses"].clone()
 }
 
 fn check(world: &World, key: &str, expected: &[(&str, &str, u64)]) {
@@ -142,4 +151,163 @@ fn the_aws_owned_key_costs_nothing() {
     keep(&world);
     let report = world.ok("GetKeyUsage", json!({}));
     assert_eq!(report["Keys"], json!([]), "{report}");
+}
+
+/// What the role of offline stores is charged for.
+const ROLE: (&str, &str) = ("features", "GenerateDataKey");
+
+#[test]
+fn the_data_key_of_an_offline_store_is_charged_to_its_role() {
+    let world = World::new();
+    prepare(&world, &["kms:GenerateDataKey"]);
+    let key = world.key();
+    create(&world, only("g", Some(&key))).unwrap();
+    check(&world, &key, &[(ROLE.0, ROLE.1, 1)]);
+    // The trail tells of the same call: by S3, for the role.
+    let made = world.records_of("GenerateDataKey");
+    let [made] = made.as_slice() else {
+        panic!("{made:?}");
+    };
+    assert_eq!(
+        made.user_identity.invoked_by.as_deref(),
+        Some("s3.amazonaws.com")
+    );
+    // Looking at the store's status decides and calls nothing, and neither does a write.
+    for _ in 0..5 {
+        world.ok("DescribeFeatureGroup", json!({ "FeatureGroupName": "g" }));
+        world.ok(
+            "ListFeatureGroups",
+            json!({ "OfflineStoreStatusEquals": "Active" }),
+        );
+        world.ok("DiagnoseFeatureGroups", json!({}));
+        world.put("g", &[("id", "a"), ("at", &day(1))]).unwrap();
+    }
+    world.maintain();
+    check(&world, &key, &[(ROLE.0, ROLE.1, 1)]);
+}
+
+#[test]
+fn of_one_key_for_both_stores_the_caller_and_the_role_pay_their_own() {
+    let world = World::new();
+    prepare(&world, &["kms:GenerateDataKey"]);
+    let key = world.key();
+    let mut request = both("g", Some(&key));
+    request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": key });
+    create(&world, request).unwrap();
+    let expected = [(OWNER, "GenerateDataKey", 2), (ROLE.0, ROLE.1, 1)];
+    check(&world, &key, &expected);
+}
+
+#[test]
+fn an_offline_store_that_the_role_cannot_write_costs_nothing() {
+    let world = World::new();
+    prepare(&world, &[]);
+    let key = world.key();
+    create(&world, only("g", Some(&key))).unwrap_err();
+    check(&world, &key, &[]);
+    allow(&world, &["kms:GenerateDataKey"]);
+    create(&world, only("g", Some(&key))).unwrap_err();
+    check(&world, &key, &[]);
+}
+
+/// How many data keys made under `key` the trail tells of.
+fn recorded(world: &World, key: &str) -> usize {
+    let records = world.records_of("GenerateDataKey");
+    let made = records.iter().filter(|record| {
+        record.error_code.is_none() && record.resources.iter().any(|of| of.arn == key)
+    });
+    made.count()
+}
+
+#[test]
+fn what_was_called_is_charged_though_the_group_is_not_made() {
+    let world = World::new();
+    prepare(&world, &[]);
+    let key = world.key();
+    // The keys of the online store are made, and then the role may not make one.
+    let mut request = both("g", Some(&key));
+    request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": key });
+    create(&world, request).unwrap_err();
+    check(&world, &key, &[(OWNER, "GenerateDataKey", 2)]);
+    assert_eq!(recorded(&world, &key), 2);
+}
+
+#[test]
+fn a_call_that_is_decided_anew_is_charged_once() {
+    let world = World::new();
+    prepare(&world, &["kms:GenerateDataKey"]);
+    let [online, offline] = [world.key(), world.key()];
+    for _ in 0..3 {
+        world.faults.add(CommitError::Conflict);
+    }
+    let mut request = both("g", Some(&offline));
+    request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": online });
+    create(&world, request).unwrap();
+    assert!(world.faults.is_empty());
+    check(&world, &online, &[(OWNER, "GenerateDataKey", 2)]);
+    check(&world, &offline, &[(ROLE.0, ROLE.1, 1)]);
+    let told = [&online, &offline].map(|key| recorded(&world, key));
+    assert_eq!(told, [2, 1]);
+}
+
+#[test]
+fn what_is_not_recorded_is_not_charged_unless_nobody_can_tell() {
+    let world = World::new();
+    let key = world.key();
+    let encrypt = || world.call("Encrypt", json!({ "KeyId": key, "Plaintext": "YQ==" }));
+    world.faults.add(CommitError::Busy);
+    encrypt().unwrap_err();
+    check(&world, &key, &[]);
+    let reason = "the disk".to_owned();
+    world.faults.add(CommitError::Unknown { reason });
+    encrypt().unwrap_err();
+    check(&world, &key, &[(OWNER, "Encrypt", 1)]);
+    encrypt().unwrap();
+    check(&world, &key, &[(OWNER, "Encrypt", 2)]);
+}
+
+#[test]
+fn another_accounts_key_charges_the_account_of_the_role() {
+    let world = World::new();
+    prepare(&world, &["kms:GenerateDataKey"]);
+    let other = world.other_account("444455556666");
+    let policy = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow",
+        "Principal": { "AWS": ["111122223333", "444455556666"] }, "Action": "kms:*",
+        "Resource": "*" } });
+    let made = world.call_as(&other, "CreateKey", json!({ "Policy": policy.to_string() }));
+    let key = text(&made.unwrap()["KeyMetadata"]["Arn"]);
+    create(&world, only("g", Some(&key))).unwrap();
+    let use_of_key = |uses: &Value| {
+        let [one] = uses.as_array().unwrap().as_slice() else {
+            panic!("{uses}");
+        };
+        assert_eq!(
+            (&one["Operation"], &one["Calls"]),
+            (&json!(ROLE.1), &json!(1))
+        );
+        assert!(text(&one["Caller"]).ends_with(":role/features"), "{one}");
+        text(&one["Cost"])
+    };
+    // Once in each report; it costs the account of the role.
+    let (theirs, ours) = (
+        told(&world, &other, &key),
+        told(&world, &world.administrator, &key),
+    );
+    assert_eq!(use_of_key(&theirs), "0.000000000");
+    assert_ne!(use_of_key(&ours), "0.000000000");
+}
+
+#[test]
+fn the_aws_managed_key_of_s3_is_charged_to_the_role_and_costs_its_calls_only() {
+    let world = World::new();
+    prepare(&world, &[]);
+    // The first makes the key.
+    for name in ["first", "second"] {
+        create(&world, only(name, None)).unwrap();
+    }
+    let key = world.ok("DescribeKey", json!({ "KeyId": "alias/aws/s3" }));
+    let key = text(&key["KeyMetadata"]["Arn"]);
+    check(&world, &key, &[(ROLE.0, ROLE.1, 2)]);
+    let report = world.ok("GetKeyUsage", json!({ "KeyArn": key }));
+    assert_eq!(report["Keys"][0]["CostOfKey"], "0.000000000");
 }
