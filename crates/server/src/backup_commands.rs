@@ -50,13 +50,17 @@ fn offline(args: &BackupFileArgs) -> anyhow::Result<()> {
     let offline = Offline::open(&args.directory)?;
     let directory = &offline.directory;
     let (clock, entropy) = (Arc::clone(&offline.clock), Arc::clone(&offline.entropy));
-    let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
+    let shred = kms::ShredKeys::open(
+        directory.shred(),
+        directory.data_key(),
+        Arc::clone(&entropy),
+    )?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store::Store::snapshot(&offline.store))?;
     let details = json!({ "path": args.file.display().to_string() });
     offline.record("StartBackup", details, Batch::default())?;
     let parts = Parts::of(&offline.store, &keyring, directory.path(), clock.now())?;
-    let made = parts.write(&args.file, &backups_key(directory.root()), &*entropy)?;
+    let made = parts.write(&args.file, &backups_key(directory.data_key()), &*entropy)?;
     let details = json!({
         "path": made.path, "revision": made.revision, "sha256": made.sha256, "outcome": "made",
     });

@@ -81,7 +81,11 @@ pub(crate) async fn deployment(
         .unwrap_or_else(memory::cache_share);
     let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), memory));
     let sources = sources(config)?;
-    let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
+    let shred = kms::ShredKeys::open(
+        directory.shred(),
+        directory.data_key(),
+        Arc::clone(&entropy),
+    )?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store.snapshot())?;
     for region in &config.regions {
@@ -108,8 +112,10 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(cloudtrail::Lookups::new(lookups)));
     parts.insert(Arc::new(operator::Explanations::default()));
     parts.insert(Arc::new(iam::LastUsed::default()));
-    parts.insert(Arc::new(iam::AuthorizationMessages::new(directory.root())));
-    parts.insert(Arc::new(iam::SessionTokens::new(directory.root())));
+    parts.insert(Arc::new(iam::AuthorizationMessages::new(
+        directory.data_key(),
+    )));
+    parts.insert(Arc::new(iam::SessionTokens::new(directory.data_key())));
     parts.insert(Arc::new(iam::IssuerKeys(issuers)));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
     parts.insert(Arc::new(LinkedRoles(Arc::new(iam::IamResources))));
@@ -122,7 +128,7 @@ pub(crate) async fn deployment(
     parts.insert(Arc::new(operator::Backups(Arc::new(Maker {
         directory: config.backup.as_ref().map(|place| place.directory.clone()),
         data: directory.path().to_path_buf(),
-        key: LockedKey32::new(backups_key(directory.root())),
+        key: LockedKey32::new(backups_key(directory.data_key())),
         store: Arc::downgrade(&engine),
         keyring,
         clock: Arc::clone(&clock),
@@ -207,7 +213,7 @@ pub(crate) fn options<'a>(
 ) -> Options<'a> {
     let mut options = Options::new(
         directory.store(),
-        directory.root(),
+        directory.data_key(),
         Arc::clone(clock),
         Arc::clone(entropy),
     );

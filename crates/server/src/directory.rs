@@ -31,7 +31,7 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
-    root: LockedKey32,
+    data_key: LockedKey32,
     fresh: bool,
     lock: Arc<DirectoryLock>,
 }
@@ -135,7 +135,7 @@ impl DataDirectory {
             return start(config, lock);
         }
         refuse_foreign(path)?;
-        let root = seal::create(path, &config.seal, entropy)?;
+        let data_key = seal::create(path, &config.seal, entropy)?;
         match &config.seal {
             SealConfig::KeyFile(key) | SealConfig::Unnamed { key_file: key } => tracing::info!(
                 key_file = %key.display(),
@@ -156,7 +156,7 @@ impl DataDirectory {
             ),
         }
         let path = path.clone();
-        Ok(Start::Open(Self::new(path, root, true, lock)))
+        Ok(Start::Open(Self::new(path, data_key, true, lock)))
     }
 
     /// Opens an existing directory.
@@ -170,9 +170,9 @@ impl DataDirectory {
     }
 
     /// A directory that is being restored: it has no seal yet, so that nothing serves it.
-    pub(crate) fn restoring(claim: &Claim, root: Key32) -> Self {
+    pub(crate) fn restoring(claim: &Claim, data_key: Key32) -> Self {
         let lock = Arc::clone(&claim.lock);
-        Self::locked(claim.path.clone(), root, false, lock)
+        Self::locked(claim.path.clone(), data_key, false, lock)
     }
 
     /// The directory.
@@ -180,18 +180,18 @@ impl DataDirectory {
         &self.path
     }
 
-    fn new(path: PathBuf, root: Key32, fresh: bool, lock: DirectoryLock) -> Self {
-        Self::locked(path, root, fresh, Arc::new(lock))
+    fn new(path: PathBuf, data_key: Key32, fresh: bool, lock: DirectoryLock) -> Self {
+        Self::locked(path, data_key, fresh, Arc::new(lock))
     }
 
-    fn locked(path: PathBuf, root: Key32, fresh: bool, lock: Arc<DirectoryLock>) -> Self {
-        let root = LockedKey32::new(root);
-        if let Some(refusal) = root.refusal() {
-            tracing::warn!(reason = %refusal, "the root key's memory could not be locked");
+    fn locked(path: PathBuf, data_key: Key32, fresh: bool, lock: Arc<DirectoryLock>) -> Self {
+        let data_key = LockedKey32::new(data_key);
+        if let Some(refusal) = data_key.refusal() {
+            tracing::warn!(reason = %refusal, "the data key's memory could not be locked");
         }
         Self {
             path,
-            root,
+            data_key,
             fresh,
             lock,
         }
@@ -199,19 +199,19 @@ impl DataDirectory {
 
     /// Whether the first account has been committed.
     pub(crate) fn is_initialised(&self) -> Result<bool, SealError> {
-        let seal = seal::Seal::read(&self.path)?.genuine(self.root())?;
+        let seal = seal::Seal::read(&self.path)?.genuine(self.data_key())?;
         Ok(seal.is_initialised())
     }
 
     /// Which line of commits the store is: another one after each restore.
     pub(crate) fn lineage(&self) -> Result<String, SealError> {
-        let seal = seal::Seal::read(&self.path)?.genuine(self.root())?;
+        let seal = seal::Seal::read(&self.path)?.genuine(self.data_key())?;
         Ok(seal.lineage().to_owned())
     }
 
     /// Notes that the first account has been committed.
     pub(crate) fn note_initialised(&self) -> Result<(), SealError> {
-        seal::note_initialised(&self.path, self.root())
+        seal::note_initialised(&self.path, self.data_key())
     }
 
     /// Fails if the store that the directory held is not there: opening would make another.
@@ -226,8 +226,8 @@ impl DataDirectory {
     }
 
     /// The data key: the root of every key that is derived for the data.
-    pub(crate) fn root(&self) -> &Key32 {
-        self.root.key()
+    pub(crate) fn data_key(&self) -> &Key32 {
+        self.data_key.key()
     }
 
     /// Whether this start initialised it.
@@ -329,9 +329,9 @@ impl SealedDirectory {
         &self.path
     }
 
-    /// The directory, opened with the root key that its passphrase has given.
-    pub(crate) fn open(self, root: Key32) -> DataDirectory {
-        DataDirectory::locked(self.path, root, false, self.lock)
+    /// The directory, opened with the data key that its passphrase has given.
+    pub(crate) fn open(self, data_key: Key32) -> DataDirectory {
+        DataDirectory::locked(self.path, data_key, false, self.lock)
     }
 }
 
@@ -355,7 +355,7 @@ fn check_store(data: &Path) -> Result<(), DirectoryError> {
 fn unseal(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, DirectoryError> {
     let path = config.data.clone();
     Ok(match seal::open(&path, &config.seal)? {
-        Opened::Data(root) => Start::Open(DataDirectory::new(path, root, false, lock)),
+        Opened::Data(data_key) => Start::Open(DataDirectory::new(path, data_key, false, lock)),
         Opened::NeedsPassphrase => {
             let lock = Arc::new(lock);
             Start::Sealed(SealedDirectory { path, lock })
@@ -435,11 +435,11 @@ mod tests {
         let config = config(dir.path());
         let first = opened(&config);
         assert!(first.is_fresh());
-        let root = first.root().clone();
+        let data_key = first.data_key().clone();
         drop(first);
         let second = opened(&config);
         assert!(!second.is_fresh());
-        assert_eq!(second.root().expose(), root.expose());
+        assert_eq!(second.data_key().expose(), data_key.expose());
     }
 
     #[test]

@@ -89,8 +89,8 @@ pub(crate) fn directory(args: &DirectoryArgs) -> anyhow::Result<DataDirectory> {
         Start::Open(directory) => directory,
         Start::Sealed(sealed) => {
             let passphrase = passphrase::read()?;
-            let root = seal::open_with_passphrase(sealed.path(), &passphrase)?;
-            sealed.open(root)
+            let data_key = seal::open_with_passphrase(sealed.path(), &passphrase)?;
+            sealed.open(data_key)
         }
     })
 }

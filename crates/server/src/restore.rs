@@ -222,7 +222,7 @@ fn restore(
         );
     }
     let before = seal.lineage().to_owned();
-    let seal = seal.with_new_lineage(directory.root(), &*entropy);
+    let seal = seal.with_new_lineage(directory.data_key(), &*entropy);
     let (_, digest) = backup_maker::digest(&args.file)?;
     let told = json!({
         "backup": { "revision": revision, "made": about.made, "sha256": hex::encode(digest) },
@@ -281,7 +281,11 @@ fn settle(
     let mut batch = Batch::default();
     kms::hold(&mut batch, clock.now());
     offline::record(&*store, (&*clock, &*entropy), ("Restore", told), batch)?;
-    let shred = kms::ShredKeys::open(directory.shred(), directory.root(), Arc::clone(&entropy))?;
+    let shred = kms::ShredKeys::open(
+        directory.shred(),
+        directory.data_key(),
+        Arc::clone(&entropy),
+    )?;
     let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), Arc::new(shred));
     keyring.check(&store.snapshot())?;
     let mut parts = Parts::default();

@@ -94,8 +94,8 @@ fn split(args: &SplitArgs) -> anyhow::Result<()> {
         Start::Sealed(sealed) => {
             let passphrase = passphrase::read()?;
             // Shares of another passphrase would be found to be so when they are needed.
-            let root = seal::open_with_passphrase(sealed.path(), &passphrase)?;
-            (sealed.open(root), passphrase)
+            let data_key = seal::open_with_passphrase(sealed.path(), &passphrase)?;
+            (sealed.open(data_key), passphrase)
         }
     };
     let shares = shares::split(

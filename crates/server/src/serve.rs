@@ -140,7 +140,7 @@ impl Server<'_> {
         &mut self,
         sealed: SealedDirectory,
     ) -> anyhow::Result<Option<(DataDirectory, oneshot::Sender<()>)>> {
-        let (found, mut roots) = mpsc::channel(1);
+        let (found, mut right) = mpsc::channel(1);
         self.front.take_passphrases(Unsealer::new(
             sealed.path().to_path_buf(),
             Arc::new(SystemClock::new()),
@@ -159,10 +159,10 @@ impl Server<'_> {
         let address = self.entrance.address;
         info!(%address, "sealed: waiting for `strongroom unseal`");
         let found = tokio::select! {
-            found = roots.recv() => found,
+            found = right.recv() => found,
             () = self.signals.wait() => None,
         };
-        Ok(found.map(|Unsealed { root, opened }| (sealed.open(root), opened)))
+        Ok(found.map(|Unsealed { data_key, opened }| (sealed.open(data_key), opened)))
     }
 
     /// Seals what is open: calls are refused, those that have begun end, and with them every key.

@@ -28,11 +28,11 @@ use crate::seal::{self, SealError};
 /// Bytes that a body may have: a passphrase, escaped, and its name.
 const BODY: usize = 8 * 1024;
 
-/// The root key that the right passphrase gave.
+/// The data key that the right passphrase gave.
 #[derive(Debug)]
 pub(crate) struct Unsealed {
-    /// The root key.
-    pub root: Key32,
+    /// The data key.
+    pub data_key: Key32,
     /// Told when the store is open; dropped if it does not open.
     pub opened: oneshot::Sender<()>,
 }
@@ -350,12 +350,15 @@ impl Attempts {
             Err(SealError::Wrong { .. }) => self.pace().end(&peer, now, true),
             Err(_) => self.pace().release(),
         }
-        let root = tried.map_err(|failed| match failed {
+        let data_key = tried.map_err(|failed| match failed {
             SealError::Wrong { .. } => StillSealed::Wrong,
             failed => broken(&failed),
         })?;
         let (told, opened) = oneshot::channel();
-        let unsealed = Unsealed { root, opened: told };
+        let unsealed = Unsealed {
+            data_key,
+            opened: told,
+        };
         // Another attempt was right before this one, and the store is being opened.
         let sent = self.found.try_send(unsealed);
         sent.map_err(|_taken| StillSealed::TooSoon(Duration::from_secs(1)))?;
