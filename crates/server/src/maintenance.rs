@@ -1,4 +1,5 @@
-//! What the server does of its own accord: counts, expiry, retention. One task, once a second.
+//! What the server does of its own accord: counts, expiry, retention. Once a second, in a task for most
+//! of it and one each for tending key stores and for their health, which may have to wait for others.
 
 use std::fmt;
 use std::future::Future;
@@ -34,12 +35,12 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
         duty("records", records(Arc::clone(&services))).await;
         if ticks.is_multiple_of(SLOW) {
             duty("log", old_events(Arc::clone(&services))).await;
-            duty("usage", last_used(Arc::clone(&services))).await;
+            duty("usage", usage(Arc::clone(&services))).await;
         }
         ticks = ticks.wrapping_add(1);
         note_run(&services);
     }
-    duty("usage", last_used(services)).await;
+    duty("usage", usage(services)).await;
     for tended in [key_stores, proxies] {
         if let Err(failed) = tended.await {
             error!(error = %failed, "tending key stores ended early");
@@ -47,12 +48,24 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
     }
 }
 
-/// Does one duty to its end. One that panics, which is a bug, is told and counted, and holds up
-/// no other: it is begun anew the next time.
-async fn duty(name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-    if let Err(panicked) = tokio::spawn(work).await {
+/// How many things a duty could not do, each of which it has told.
+type Undone = u64;
+
+/// Does one duty to its end and counts what it could not do, so that who watches hears of what
+/// goes on failing. One that panics, which is a bug, is told and counted, and holds up no other: it
+/// is begun anew the next time.
+async fn duty(name: &'static str, work: impl Future<Output = Undone> + Send + 'static) {
+    let undone = tokio::spawn(work).await.unwrap_or_else(|panicked| {
         error!(duty = name, error = %panicked, "maintenance ran into a bug");
-        count_undone(name);
+        1
+    });
+    count_undone(name, undone);
+}
+
+fn count_undone(duty: &'static str, undone: Undone) {
+    if undone > 0 {
+        metrics::counter!("strongroom_maintenance_failures_total", "duty" => duty)
+            .increment(undone);
     }
 }
 
@@ -88,38 +101,46 @@ impl ClockWatch {
     }
 }
 
-fn wipe(services: &Services) {
+fn wipe(services: &Services) -> Undone {
     if let Ok(keyring) = services.part::<kms::Keyring>() {
         keyring.sweep(&services.store().snapshot());
     }
+    0
 }
 
-async fn keys(services: Arc<Services>) {
+async fn keys(services: Arc<Services>) -> Undone {
+    let mut left = 0;
     for undone in kms::maintain(&services).await {
         let what = &undone.what;
         warn!(what, error = %Causes(&undone.source), "key maintenance will be tried again");
-        count_undone("keys");
+        left += 1;
     }
+    left
 }
 
-async fn imports(services: Arc<Services>) {
+async fn imports(services: Arc<Services>) -> Undone {
+    let mut left = 0;
     for undone in kms::expire_imports(&services).await {
         let what = &undone.what;
         warn!(what, error = %Causes(&undone.source), "expired key material will be destroyed later");
-        count_undone("imports");
+        left += 1;
     }
+    left
 }
 
-async fn floods(services: Arc<Services>) {
+async fn floods(services: Arc<Services>) -> Undone {
     pipeline::flush_damped(&services).await;
+    0
 }
 
-async fn records(services: Arc<Services>) {
+async fn records(services: Arc<Services>) -> Undone {
+    let mut left = 0;
     for undone in featurestore::maintain(&services).await {
         let what = &undone.what;
         warn!(what, error = %Causes(&undone.source), "feature store maintenance will be tried again");
-        count_undone("records");
+        left += 1;
     }
+    left
 }
 
 /// Connects and disconnects key stores until `stop` changes. What is behind them may take its
@@ -136,10 +157,12 @@ async fn tend_key_stores(services: Arc<Services>, mut stop: watch::Receiver<bool
     }
 }
 
-async fn key_stores(services: Arc<Services>) {
-    if let Err(failed) = kms::tend_key_stores(&services).await {
-        warn!(error = %failed, "key stores will be tended again");
-    }
+async fn key_stores(services: Arc<Services>) -> Undone {
+    let Err(failed) = kms::tend_key_stores(&services).await else {
+        return 0;
+    };
+    warn!(error = %Causes(&failed), "key stores will be tended again");
+    1
 }
 
 /// Asks proxies of external key stores for their health until `stop` changes, which no look that
@@ -159,8 +182,8 @@ async fn watch_key_stores(services: Arc<Services>, mut stop: watch::Receiver<boo
         match changes {
             Ok(changes) => changes.iter().for_each(tell_health),
             Err(failed) => {
-                warn!(error = %failed, "the health of key store proxies will be asked again");
-                count_undone("proxies");
+                warn!(error = %Causes(&failed), "the health of key store proxies will be asked again");
+                count_undone("proxies", 1);
             }
         }
     }
@@ -176,11 +199,6 @@ fn tell_health(change: &kms::HealthChange) {
             "the proxy of an external key store is in order again"
         );
     }
-}
-
-/// Counts something that a run could not do, so that who watches hears of what goes on failing.
-fn count_undone(duty: &'static str) {
-    metrics::counter!("strongroom_maintenance_failures_total", "duty" => duty).increment(1);
 }
 
 /// An error and what caused it, for the log.
@@ -199,23 +217,28 @@ impl fmt::Display for Causes<'_> {
 }
 
 /// Drops the events that are older than the history reaches.
-async fn old_events(services: Arc<Services>) {
+async fn old_events(services: Arc<Services>) -> Undone {
     // The committer answers, and files are removed: nothing for a thread that serves requests.
     let dropping = tokio::task::spawn_blocking(move || {
         let oldest = audit::oldest_kept_segment(services.settled_time());
         services.store().drop_log_segments(&audit::EVENTS, oldest)
     });
-    let failed = match dropping.await {
-        Ok(Ok(())) => return,
-        Ok(Err(failed)) => failed.to_string(),
-        Err(panicked) => panicked.to_string(),
-    };
-    error!(error = failed, "old audit segments could not be dropped");
+    match dropping.await {
+        Ok(Ok(())) => return 0,
+        Ok(Err(failed)) => {
+            error!(error = %Causes(&failed), "old audit segments could not be dropped");
+        }
+        Err(panicked) => {
+            error!(error = %panicked, "old audit segments could not be dropped");
+        }
+    }
+    1
 }
 
 /// Persists when access keys and KMS keys were last used, and how often KMS keys and data keys
 /// were.
-async fn last_used(services: Arc<Services>) {
+async fn usage(services: Arc<Services>) -> Undone {
+    let mut left = 0;
     let snapshot = services.store().snapshot();
     let access_keys = services.part::<iam::LastUsed>().ok();
     let access_keys = access_keys.and_then(|used| used.flush(&snapshot));
@@ -223,26 +246,95 @@ async fn last_used(services: Arc<Services>) {
     let kms_keys = kms_keys.and_then(|keyring| keyring.usage().flush(&snapshot));
     for batch in access_keys.into_iter().chain(kms_keys) {
         if let Err(failed) = services.store().commit(batch).await {
-            warn!(error = %failed, "last-used times of keys could not be kept");
+            warn!(error = %Causes(&failed), "last-used times of keys could not be kept");
+            left += 1;
         }
     }
     if let Err(failed) = kms::keep_usage(&services).await {
-        warn!(error = %failed, "the usage of keys will be written down later");
+        warn!(error = %Causes(&failed), "the usage of keys will be written down later");
+        left += 1;
     }
     if let Err(failed) = featurestore::keep_counts(&services).await {
-        warn!(error = %failed, "the usage of data keys will be written down later");
+        warn!(error = %Causes(&failed), "the usage of data keys will be written down later");
+        left += 1;
     }
+    left
 }
 
 #[cfg(test)]
 mod tests {
+    use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+    use pipeline::sources::Sources;
+    use pipeline::{Parts, ServicesBuilder};
+    use store::EmbeddedStore;
+    use store::embedded::Options;
+    use types::SystemClock;
+
     use super::*;
+
+    /// Whether that many failures of `duty` were counted, and nothing else.
+    fn check_counted(recorder: &PrometheusRecorder, duty: &str, times: u64) {
+        let text = recorder.handle().render();
+        let told: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let expected = format!("strongroom_maintenance_failures_total{{duty=\"{duty}\"}} {times}");
+        assert_eq!(told.concat(), expected);
+    }
 
     #[tokio::test]
     async fn a_duty_that_panics_holds_up_no_other() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let _recorded = metrics::set_default_local_recorder(&recorder);
         duty("first", async { panic!("a bug") }).await;
         let (done, is_done) = tokio::sync::oneshot::channel();
-        duty("second", async move { done.send(7).unwrap() }).await;
+        duty("second", async move {
+            done.send(7).unwrap();
+            0
+        })
+        .await;
         assert_eq!(is_done.await, Ok(7));
+        check_counted(&recorder, "first", 1);
+    }
+
+    #[tokio::test]
+    async fn what_a_duty_could_not_do_is_counted() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let _recorded = metrics::set_default_local_recorder(&recorder);
+        duty("imports", async { 2 }).await;
+        duty("imports", async { 0 }).await;
+        duty("imports", async { 1 }).await;
+        check_counted(&recorder, "imports", 3);
+    }
+
+    /// Services without the log and the parts that the duties need.
+    fn wanting(directory: &tempfile::TempDir) -> Arc<Services> {
+        let (clock, entropy) = (
+            Arc::new(SystemClock::new()),
+            Arc::new(crypto::SystemEntropy),
+        );
+        let key = crypto::secret::Key32::generate(&*entropy);
+        let options = Options::new(directory.path(), &key, clock.clone(), entropy.clone());
+        let builder = ServicesBuilder {
+            store: Arc::new(EmbeddedStore::open(&options).unwrap()),
+            clock,
+            entropy,
+            sources: Sources::new(
+                Arc::new(iam::Identities::default()),
+                Arc::new(iam::OrganizationTree::default()),
+            ),
+            parts: Parts::default(),
+        };
+        builder.build()
+    }
+
+    #[tokio::test]
+    async fn events_that_cannot_be_dropped_are_a_failure() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(old_events(wanting(&directory)).await, 1);
+    }
+
+    #[tokio::test]
+    async fn usage_that_cannot_be_written_down_is_a_failure() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(usage(wanting(&directory)).await, 1);
     }
 }
