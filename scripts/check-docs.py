@@ -3,8 +3,8 @@
 
 Links and anchors lead somewhere, every page can be reached from README.md, and what the pages name
 exists: make targets, scripts, source paths, cargo xtask and strongroom commands with their flags, error
-codes, settings, metrics, log messages, and a source file for every operation. No line is longer than it need be to
-be read in an editor. Prints one line per problem.
+codes, settings, metrics, log messages, and a source file for every operation. Every table of the store is
+named. No line is longer than it need be to be read in an editor. Prints one line per problem.
 """
 
 import glob
@@ -28,7 +28,10 @@ ERRORS = {
     "SageMaker": ["crates/featurestore/src/error.rs"],
     "SageMaker Feature Store Runtime": ["crates/featurestore/src/error.rs"],
     "KMS": ["crates/kms/src/error.rs", "crates/kms/src/key_stores/error.rs"],
-    "IAM and STS": ["crates/iam/src/error.rs", "crates/iam/src/sts/web_identity/error.rs"],
+    "IAM and STS": ["crates/iam/src/error.rs", "crates/iam/src/sts/error.rs",
+                    "crates/iam/src/sts/web_identity/error.rs"],
+    "Organizations": ["crates/iam/src/organizations/error.rs"],
+    "Strongroom, our own service": ["crates/operator/src/error.rs", "crates/s3/src/error.rs"],
     "RAM": ["crates/ram/src/error.rs"],
     "CloudTrail": ["crates/cloudtrail/src/error.rs"],
 }
@@ -179,6 +182,15 @@ def is_code(code, file):
     """In files that are not about errors only what ends like one counts."""
     ends = ("Exception", "Error", "Denied", "Forbidden", "Failure", "Unavailable", "Timeout")
     return file.name == "error.rs" or code.endswith(ends)
+
+
+def tables(page):
+    """Tables of the store that the page of its formats does not name."""
+    for file in sorted(ROOT.glob("crates/*/src/**/*.rs")):
+        text = file.read_text().split("#[cfg(test)]")[0]
+        for name in re.findall(r'static \w+: Table<\w+> =\s*Table::with(?:out)?_history\(\s*"(\w+)"', text):
+            if file.name != "tests.rs" and f"`{name}`" not in page:
+                yield f"docs/storage-formats.md: the table `{name}` is not named"
 
 
 def monitoring(page):
