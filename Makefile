@@ -31,7 +31,7 @@ torture: tools ## power cuts, failing and full disks, bit rot (SEED=… repeats 
 	$(CARGO) build --package strongroom --release
 	scripts/torture.sh
 
-check: tools ## what CI checks beside the tests: format, lints, generated files, documentation
+check: tools ## what must hold beside the tests: format, lints, generated files, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
@@ -76,7 +76,8 @@ policy-cases: ## 200,000 random decisions beside the naive evaluator (CASES=…;
 kms-nightly: ## 20,000 random steps of KMS beside its models, 10 million nonces (STEPS=…; NONCES=…; SEED=… repeats a run)
 	@STEPS=$(or $(STEPS),20000) NONCES=$(or $(NONCES),10000000) SEED=$(SEED) scripts/kms-nightly.sh
 
-nightly: ## the long forms of the tests, for every night: decisions, the KMS model, fuzzing, faults
+nightly: ## for every night: make check, and the long forms of the tests: decisions, the KMS model, fuzzing, faults
+	$(MAKE) check
 	$(MAKE) policy-cases
 	$(MAKE) kms-nightly
 	$(MAKE) fuzz
