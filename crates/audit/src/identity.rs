@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use types::{AccessKeyId, AccountId, Principal, Service, Timestamp};
 
-/// The `userIdentity` element (CloudTrail record reference, §2 of the contract).
+/// The `userIdentity` element, as AWS's page "CloudTrail userIdentity element" has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserIdentity {

@@ -1,7 +1,7 @@
 //! Audit records in CloudTrail's form, where they are kept, and how floods are damped.
 //!
 //! Layer 1. The pipeline builds one [`Record`] per call and appends it to [`EVENTS`] in the
-//! batch that carries the call's effect (design §9); `cloudtrail` reads them back.
+//! batch that carries the call's effect (docs/audit-log.md); `cloudtrail` reads them back.
 
 mod budget;
 mod damper;

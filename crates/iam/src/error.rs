@@ -1,4 +1,4 @@
-//! How IAM and STS calls fail.
+//! How calls of IAM fail, which those of STS can do too.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use types::{ErrorKind, ServiceError};
 use crate::records::EntityKind;
 use crate::simulation::Fault as SimulationFault;
 
-/// A failure of IAM or STS, with AWS's code and text.
+/// A failure of IAM, with AWS's code and text.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The user, group or role does not exist.

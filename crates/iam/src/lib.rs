@@ -1,10 +1,12 @@
-//! IAM and STS: accounts, users, access keys, policies, and who a caller is.
+//! IAM, STS and Organizations: accounts and their tree, users, groups, roles, policies, access keys, sessions,
+//! identity providers, the policy simulator, and who a caller is.
 //!
 //! Layer 2a. The operations ([`register`]) keep the records of this crate's tables
-//! ([`tables`]); the rest of the deployment asks through four doors: [`find_credential`] for
-//! authentication, [`Identities`] for the policies of a principal, [`IamResources`] for the
-//! tags of IAM's own resources and for which principals exist, and [`bootstrap`] for the
-//! first account. Whoever holds the seal gets in again with [`reset_administrator`].
+//! ([`tables`]); what the rest of the deployment asks is: [`find_credential`], [`find_session`] and
+//! [`authenticate_web_identity`] for authentication, [`Identities`] and [`OrganizationTree`] for the
+//! policies of a principal and of its organization, [`IamResources`] and [`OrganizationResources`] for the
+//! policies and tags of their resources and for which principals exist, [`bootstrap`] for the first account.
+//! [`SessionTokens`] and [`AuthorizationMessages`] seal what is handed out. Whoever holds the seal gets in again with [`reset_administrator`].
 //!
 //! IAM is global: records belong to an account, not to a region. Records of calls are made
 //! for the region of the request, which the server sets to the one that IAM signs for.

@@ -1,6 +1,6 @@
 //! Parts of audit records: parameters under AWS's lower-camel names, without what is absent.
 //!
-//! Never plaintext, ciphertext, data keys or grant tokens (contract cloudtrail.md §3).
+//! Never plaintext, ciphertext, data keys or grant tokens: AWS's records of KMS show none either.
 
 use pipeline::EventDetail;
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! Key Management Service: symmetric keys with key policies, data keys, aliases.
+//! Key Management Service: symmetric, asymmetric and HMAC keys, multi-Region keys, imported material, custom
+//! key stores (tokens and external key managers); key policies, grants, aliases, rotation, usage.
 //!
 //! Layer 2a. Knows nothing of feature stores. Customer managed keys, AWS managed keys and
 //! AWS owned keys are the same object with different owners and policies. Key material is

@@ -30,7 +30,8 @@ pub(crate) static KEY_STORES: LinkedRole = LinkedRole {
 
 impl LinkedRole {
     /// What whoever makes a resource of the kind needs beside the right to that, whether or not the
-    /// role is there already (contract §10: the stricter reading).
+    /// role is there already: the stricter reading, since AWS's page on the permissions for multi-Region
+    /// keys makes no exception.
     pub(crate) fn need(&self, account: AccountId) -> Need {
         let Self { service, name } = self;
         let role = format!("role/aws-service-role/{service}/{name}");

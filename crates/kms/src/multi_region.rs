@@ -212,7 +212,8 @@ pub(crate) fn is_everywhere(view: &View, key: &KeyRecord, id: MaterialId, now: T
 }
 
 /// Adds the record that KMS brought `key` and its related keys into line, in the region of
-/// `key`. It names the primary, and the key in the answer (cloudtrail.md §4).
+/// `key`. It names the primary, and the key in the answer, as AWS's
+/// `SynchronizeMultiRegionKey` events do.
 fn record_synchronized(
     entropy: &dyn Entropy,
     at: Timestamp,

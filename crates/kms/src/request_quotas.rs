@@ -2,7 +2,8 @@
 //!
 //! A call takes its share of time from its family's place: an atomic number that says until
 //! when the calls so far are paid for. Calls of one account meet in that number and nowhere
-//! else, and nothing ever waits. A second's worth may be used at once (contract §11).
+//! else, and nothing ever waits. A second's worth may be used at once. The quotas are those
+//! of AWS's page "Request quotas".
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -1,5 +1,5 @@
 //! How much there may be: keys of an account in a region, aliases and grants of a key, bytes of its
-//! policy (contract §11).
+//! policy. AWS's page "Resource quotas" has them.
 //!
 //! The number of custom key stores is AWS's and fixed, as there.
 

@@ -240,7 +240,7 @@ impl KeySpec {
         }
     }
 
-    /// What keys of the spec may be for (contract §3).
+    /// What keys of the spec may be for, by AWS's "Key spec reference".
     pub(crate) fn usages(self) -> &'static [KeyUsage] {
         use KeyUsage::{
             EncapsulateDecapsulate, EncryptDecrypt, GenerateVerifyMac, KeyAgreement, SignVerify,

@@ -64,8 +64,8 @@ const UNSUP9: Cell = UNAV.unless(Unless::NotImported);
 const OK_R: Cell = OK.unless(Unless::NotRotatable);
 const UNSUPR: Cell = UNAV.unless(Unless::NotRotatable);
 
-/// The matrix, in the order and with the cells of AWS's (contract §1), whether or not the
-/// operation exists here. `UpdateAlias` minds the state of the key that the alias is to stand
+/// The matrix, in the order and with the cells of AWS's page "Key states of AWS KMS keys",
+/// whether or not the operation exists here. `UpdateAlias` minds the state of the key that the alias is to stand
 /// for; the state of the one that it stood for does not matter.
 #[rustfmt::skip]
 const MATRIX: [Row; 50] = [

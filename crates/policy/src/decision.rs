@@ -97,7 +97,8 @@ impl Decision {
         self.0.err()
     }
 
-    /// The text of the access-denied error (contract §6). `principal` is the caller's ARN,
+    /// The text of the access-denied error, as AWS's page "Troubleshoot access denied error messages"
+    /// has it. `principal` is the caller's ARN,
     /// that of the session for roles; without `resource` the text names none.
     ///
     /// A decision that allowed gets the text without a reason.

@@ -12,7 +12,7 @@ use crate::request::{
 };
 use crate::rules::{self, Facts, Owner, Rule};
 
-/// Decides a request (contract §2).
+/// Decides a request by AWS's policy evaluation logic; docs/authorization.md has the rules.
 ///
 /// Allocates only where policy variables are replaced or a context key is computed.
 pub fn evaluate(request: &Request<'_>, policies: &Policies<'_>) -> Decision {

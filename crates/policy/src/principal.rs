@@ -54,8 +54,8 @@ pub enum PrincipalPattern {
     CanonicalUser(Box<str>),
 }
 
-/// How a statement names the caller; decides which other policies still count (contract
-/// §2.2).
+/// How a statement names the caller; decides which other policies still count, by the diagram in
+/// docs/authorization.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
     /// `*`.

@@ -61,15 +61,15 @@ pub struct Level<'a> {
 pub enum ResourcePolicy<'a> {
     /// The resource has no policy.
     None,
-    /// The general rule (contract §2.1, §2.2, §2.4).
+    /// The general rule: it allows by itself within its account, with a policy of the caller's from another.
     General(&'a Document),
-    /// A key policy (contract §2.3): nothing is allowed unless it says so, identity policies
+    /// A key policy: nothing is allowed unless it says so, identity policies
     /// only count where it names the account, and grants count beside it.
     Key(&'a Document),
     /// A key policy, for `kms:RetireGrant`: its Denies count, its Allows do not, and a grant
     /// that names the caller suffices across accounts too.
     KeyGrantsOnly(&'a Document),
-    /// A role's trust policy (contract §8).
+    /// A role's trust policy.
     Trust(&'a Document),
 }
 

@@ -1,4 +1,4 @@
-//! The rules that combine what each kind of policy says (contract §2).
+//! The rules that combine what each kind of policy says, as docs/authorization.md has them.
 //!
 //! Explicit denies and the limits of an organization are already past; what is left is the
 //! question whether something allows the request, and whether what limits it lets it pass.
@@ -107,7 +107,7 @@ impl Facts<'_> {
         }
     }
 
-    /// The resource's policy alone, in the caller's own account (table §2.2). `Err` holds the
+    /// The resource's policy alone, in the caller's own account, by how it names the caller. `Err` holds the
     /// limit that stands between a statement for the role and its session.
     fn by_resource_policy(&self) -> Result<AllowedBy, Option<PolicyType>> {
         let mut limit = None;

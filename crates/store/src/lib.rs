@@ -10,7 +10,7 @@
 //!   dropped by time segment.
 //!
 //! A [`Batch`] changes any of them atomically, under preconditions: the revisions that the
-//! request's decision read ([`View`] records them). See design §5.
+//! request's decision read ([`View`] records them). docs/adr/0001-embedded-engine.md has the reasons.
 
 mod batch;
 pub mod embedded;

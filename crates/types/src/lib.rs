@@ -31,5 +31,5 @@ pub use service::Service;
 pub use tags::{MOST_TAGS, TagError, check_tag_count, is_reserved_tag, read_tags, with_tags};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
-/// The partition of every deployment (design §2: one deployment, one partition).
+/// The partition of every deployment: there is one.
 pub const PARTITION: &str = "aws";

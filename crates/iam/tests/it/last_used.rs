@@ -115,7 +115,7 @@ fn nothing_is_kept_of_a_deleted_key() {
 #[test]
 fn unknown_keys_and_those_of_other_accounts_are_not_found() {
     let world = World::new();
-    // A second account, as a later issue will create it.
+    // A second account.
     let mut batch = store::Batch::default();
     let other = "444455556666".parse().unwrap();
     assert_ne!(other, account());

@@ -42,7 +42,7 @@ fn the_deprecated_parameter_means_the_same() {
     check(&both, Err(("ValidationException", text)));
 }
 
-/// The matrix of the contract: every spec with every usage.
+/// The table of AWS's "Key spec reference": every spec with every usage.
 #[test]
 fn every_spec_has_the_usages_that_aws_gives_it() {
     use KeyUsageType::{

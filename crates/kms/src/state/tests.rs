@@ -1,4 +1,4 @@
-//! The matrix of contract §1, cell by cell, from the table as AWS gives it.
+//! The matrix of key states, cell by cell, from the table as AWS gives it.
 
 use types::ServiceError;
 

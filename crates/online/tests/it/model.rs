@@ -9,7 +9,7 @@ use types::Timestamp;
 
 use crate::world::{Action, Request, World};
 
-/// The rules of the contract, written down as naively as possible.
+/// Which write wins and what is read then, written down as naively as possible.
 #[derive(Default)]
 struct Model(BTreeMap<(u64, String), Stored>);
 

@@ -139,7 +139,7 @@ impl Vocabulary<'static> {
     };
 }
 
-/// The global condition keys (contract §4).
+/// The global condition keys, of AWS's page "AWS global condition context keys".
 const GLOBAL_KEYS: [KnownKey<'static>; 43] = [
     KnownKey::many("aws:CalledVia"),
     KnownKey::one("aws:CalledViaFirst"),
