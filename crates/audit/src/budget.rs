@@ -27,7 +27,13 @@ impl Budget {
     /// Whether something is left at `now`. The last write may take more than that: what it owes
     /// is paid back first.
     pub fn has_room(&self, now: Monotonic) -> bool {
-        self.paid <= now.0.saturating_add(DAY)
+        self.has_left(0, now)
+    }
+
+    /// The same of so many eighths of a day's worth, which are left for something else.
+    pub fn has_left(&self, eighths: u32, now: Monotonic) -> bool {
+        let kept = (DAY / 8).saturating_mul(eighths);
+        self.paid.saturating_add(kept) <= now.0.saturating_add(DAY)
     }
 
     /// Takes `bytes` at `now`.
@@ -59,6 +65,15 @@ mod tests {
         assert!(!budget.has_room(at(8)));
         assert!(!budget.has_room(Monotonic(Duration::from_mins(10 * 60 - 1))));
         assert!(budget.has_room(at(10)));
+    }
+
+    #[test]
+    fn what_is_left_for_something_else_counts_as_used() {
+        let mut budget = Budget::new(2400);
+        budget.take(2100, at(7));
+        assert!(budget.has_left(1, at(7)) && !budget.has_left(2, at(7)));
+        budget.take(1, at(7));
+        assert!(!budget.has_left(1, at(7)) && budget.has_room(at(7)));
     }
 
     #[test]

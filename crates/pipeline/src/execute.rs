@@ -14,7 +14,9 @@ use types::{ErrorKind, Principal};
 use crate::authorize::{Authorization, authorize};
 use crate::error::Denial;
 use crate::operation::EventDetail;
+use crate::pace::Class;
 use crate::unbroken::Unbroken;
+use crate::written::Share;
 use crate::{Ctx, Failure, Kind, Needs, Operation, Permit, Reply};
 use crate::{record, session};
 
@@ -93,13 +95,14 @@ async fn finish<O: Operation>(
     let Attempt {
         result,
         mut batch,
+        share,
         insists,
         depends,
     } = attempt;
     if depends || !batch.metadata().is_empty() || !batch.cells().is_empty() {
         batch.require_all(ctx.view().reads());
     }
-    match ctx.commit(batch).await {
+    match ctx.commit(batch, share).await {
         Ok(committed) if insists && committed.cells.contains(&CellOutcome::Kept) => {
             Finished::Again(Box::new((ctx, input)))
         }
@@ -139,7 +142,7 @@ async fn finish<O: Operation>(
 
 /// Records a call that was never committed, since others always came first.
 async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failure) {
-    let mut batch = Batch::new(lane_of_failures(&ctx.caller().principal));
+    let mut batch = record::batch_of_failure(&ctx.caller().principal);
     let detail = detail::<O>(input, None);
     let granted = Authorization {
         granted: true,
@@ -148,7 +151,7 @@ async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failur
     if let Err(unrecorded) = record::failure::<O>(ctx, detail, &granted, failure, &mut batch) {
         error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
     } else if !batch.is_empty()
-        && let Err(failed) = ctx.commit(batch).await
+        && let Err(failed) = ctx.commit(batch, Share::Permitted).await
     {
         ctx.log_uncommitted(O::NAME, &failed);
     }
@@ -172,6 +175,8 @@ pub(crate) struct Attempt<T> {
     pub(crate) result: Result<T, Failure>,
     /// What must be committed for the result to be true, record included.
     pub(crate) batch: Batch,
+    /// What its records are taken from.
+    pub(crate) share: Share,
     /// Whether every cell must have been written, too.
     pub(crate) insists: bool,
     /// Whether what was read must still hold when the batch commits, though it may append
@@ -213,11 +218,12 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
         Ok((output, batch)) => Attempt {
             result: Ok(output),
             batch,
+            share: Share::of(&authorization),
             insists,
             depends,
         },
         Err(failure) => {
-            let mut batch = Batch::new(lane_of_failures(&ctx.caller().principal));
+            let mut batch = record::batch_of_failure(&ctx.caller().principal);
             batch.merge(ctx.take_effects().only_appends());
             let detail = detail::<O>(&input, None);
             let recorded = record::failure::<O>(ctx, detail, &authorization, &failure, &mut batch);
@@ -226,25 +232,13 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
                 error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
             }
             Attempt {
+                share: record::share_of_failure(ctx, &authorization, &failure),
                 result: Err(failure),
                 batch,
                 insists: false,
                 depends: false,
             }
         }
-    }
-}
-
-/// The lane of the records of failed calls, which take nothing of what is reserved for changes.
-/// Strangers whom a provider vouches for can make any number of them: theirs are refused first.
-fn lane_of_failures(principal: &Principal) -> Lane {
-    match principal {
-        Principal::WebIdentity(_) => Lane::Strangers,
-        Principal::Root { .. }
-        | Principal::User { .. }
-        | Principal::AssumedRole { .. }
-        | Principal::FederatedUser { .. }
-        | Principal::Service { .. } => Lane::Events,
     }
 }
 
@@ -298,7 +292,8 @@ async fn decide_and_handle<O: Operation>(
             warn!(request = %ctx.id(), operation = O::NAME, item, reason = ?denial.message, "item denied");
         }
     }
-    count_request::<O>(ctx, &needs, &input)?;
+    let class = Class::of::<O>(&needs, &input);
+    count_request::<O>(ctx, &needs, class)?;
     if !O::KIND.is_data() {
         authorization.needs = needs.without_withheld(&authorization.conditional);
     }
@@ -310,9 +305,10 @@ async fn decide_and_handle<O: Operation>(
 }
 
 /// Takes the call from the quotas of its service, or, if none of them counts it, from what its
-/// caller and its account may make of such calls. Those that are denied are not counted here: who
-/// may nothing cannot use up what others of the account need ([`check_denials`]).
-fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs, input: &O::Input) -> Result<(), Failure> {
+/// caller and its account may make of such calls; and fails if the account has written too much for
+/// it. Those that are denied are not counted here: who may nothing cannot use up what others of the
+/// account need ([`check_denials`]).
+fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs, class: Class) -> Result<(), Failure> {
     if ctx.is_repeated() {
         return Ok(());
     }
@@ -325,16 +321,11 @@ fn count_request<O: Operation>(ctx: &Ctx, needs: &Needs, input: &O::Input) -> Re
         }
         let principal = ctx.caller().principal.standing_name();
         let (account, now) = (ctx.home(), ctx.monotonic());
-        if !counted && !sources.pace.admit(&principal, account, now) {
+        if !counted && !sources.pace.admit(&principal, account, class, now) {
             return Err(Failure::throttled());
         }
-        let Some(account) = account else {
-            return Ok(());
-        };
         let written = &sources.written;
-        let has_room = written.has_room(account, may_write::<O>(), now)
-            || O::only_takes_away(input)
-                && written.revocations.admit(&principal, Some(account), now);
+        let has_room = account.is_none_or(|it| written.admit(&principal, it, class, now));
         has_room.then_some(()).ok_or_else(Failure::over_budget)
     });
     admitted.inspect_err(|_| count_throttled::<O>())
@@ -373,7 +364,7 @@ fn count_against<O: Operation>(ctx: &Ctx) {
     }
     let principal = ctx.caller().principal.standing_name();
     // Beyond the rate the next call is not decided.
-    let _within = (sources.denials).admit(&principal, None, ctx.monotonic());
+    let _within = (sources.denials).admit(&principal, None, Class::Reads, ctx.monotonic());
 }
 
 /// Whether a service makes the call, of its own accord or on the way: the caller was counted.
@@ -481,38 +472,4 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned());
     format!("the handler panicked: {}", text.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use types::WebIdentity;
-
-    use super::*;
-
-    fn web_identity() -> Principal {
-        Principal::WebIdentity(Box::new(WebIdentity {
-            provider: "arn:aws:iam::111122223333:oidc-provider/idp.example.com"
-                .parse()
-                .unwrap(),
-            audience: "a".to_owned(),
-            original_audience: None,
-            subject: "s".to_owned(),
-            methods: Vec::new(),
-            tags: Vec::new(),
-            transitive: Vec::new(),
-            source_identity: None,
-        }))
-    }
-
-    fn root() -> Principal {
-        Principal::Root {
-            account: "111122223333".parse().unwrap(),
-        }
-    }
-
-    #[test]
-    fn failures_take_nothing_of_what_is_reserved_for_changes() {
-        assert_eq!(lane_of_failures(&web_identity()), Lane::Strangers);
-        assert_eq!(lane_of_failures(&root()), Lane::Events);
-    }
 }

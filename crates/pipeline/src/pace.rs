@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use types::{AccountId, Monotonic};
 
+use crate::{Needs, Operation};
+
 /// Management calls a second that no quota counts, unless the configuration says otherwise:
 /// more than AWS lets an account make of almost any of them.
 pub const CALLS_PER_SECOND: u32 = 200;
@@ -18,21 +20,61 @@ pub const CALLS_PER_SECOND: u32 = 200;
 /// make principals without end.
 pub const ACCOUNT_FACTOR: u32 = 10;
 
+/// What part of that the calls have that need no permission.
+const OPEN_PART: u32 = 4;
+
+/// What bounds a call: those of each class of an account are counted apart, so that none can use up
+/// what another needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// It needs no permission: whoever has a key of the account can make any number.
+    Open,
+    /// Somebody has permitted it, and it reads.
+    Reads,
+    /// Somebody has permitted it, and it changes something.
+    Changes,
+    /// Somebody has permitted it, and it can do nothing but take rights away or remove.
+    TakesAway,
+}
+
+impl Class {
+    /// The class of a call that has these needs, all of which are granted.
+    pub(crate) fn of<O: Operation>(needs: &Needs, input: &O::Input) -> Self {
+        if needs.iter().len() == 0 {
+            Self::Open
+        } else if O::only_takes_away(input) {
+            Self::TakesAway
+        } else if O::KIND.is_read_only() {
+            Self::Reads
+        } else {
+            Self::Changes
+        }
+    }
+}
+
 /// Bounds the calls of each principal, and of each account.
 #[derive(Debug)]
 pub(crate) struct Pace {
     principals: Buckets,
     accounts: Buckets,
+    /// Of accounts: calls that need no permission.
+    open: Buckets,
+    /// Of accounts: calls that take rights away.
+    removals: Buckets,
 }
 
 impl Pace {
     /// Allows `per_second` calls a second to each principal, at least one, and
-    /// [`ACCOUNT_FACTOR`] times as many to each account. A second's worth may be made at once.
+    /// [`ACCOUNT_FACTOR`] times as many to each account; as many again that take rights away, and a
+    /// quarter of it that need no permission. A second's worth may be made at once.
     pub(crate) fn new(per_second: u32) -> Self {
         let per_second = per_second.max(1);
+        let of_account = per_second.saturating_mul(ACCOUNT_FACTOR);
         Self {
             principals: Buckets::new(per_second),
-            accounts: Buckets::new(per_second.saturating_mul(ACCOUNT_FACTOR)),
+            accounts: Buckets::new(of_account),
+            open: Buckets::new(of_account / OPEN_PART),
+            removals: Buckets::new(of_account),
         }
     }
 
@@ -43,10 +85,16 @@ impl Pace {
         &self,
         principal: &str,
         account: Option<AccountId>,
+        class: Class,
         now: Monotonic,
     ) -> bool {
+        let accounts = match class {
+            Class::Open => &self.open,
+            Class::Reads | Class::Changes => &self.accounts,
+            Class::TakesAway => &self.removals,
+        };
         let within = self.principals.take(principal, now);
-        within && account.is_none_or(|account| self.accounts.take(account.as_str(), now))
+        within && account.is_none_or(|account| accounts.take(account.as_str(), now))
     }
 
     /// Whether a call of `principal` at `now` would be within its rate; it is not taken.
@@ -160,8 +208,20 @@ mod tests {
     }
 
     fn admitted(pace: &Pace, principal: &str, of: u64, millis: u64, times: usize) -> usize {
+        admitted_of(Class::Reads, pace, principal, of, millis, times)
+    }
+
+    fn admitted_of(
+        class: Class,
+        pace: &Pace,
+        principal: &str,
+        of: u64,
+        millis: u64,
+        times: usize,
+    ) -> usize {
         let now = Monotonic(Duration::from_millis(millis));
-        let calls = (0..times).filter(|_| pace.admit(principal, Some(account(of)), now));
+        let of = Some(account(of));
+        let calls = (0..times).filter(|_| pace.admit(principal, of, class, now));
         calls.count()
     }
 
@@ -196,6 +256,31 @@ mod tests {
             .map(|other| admitted(&pace, &other.to_string(), 1, 0, 10))
             .sum();
         assert_eq!(others, 90);
+    }
+
+    #[test]
+    fn calls_of_one_class_take_nothing_from_another_s() {
+        let pace = Pace::new(10);
+        let calls = |class| -> usize {
+            let principals = 0..100;
+            let calls = principals.map(|number| {
+                let principal = format!("{class:?}/{number}");
+                admitted_of(class, &pace, &principal, 1, 0, 10)
+            });
+            calls.sum()
+        };
+        assert_eq!(calls(Class::Open), 25);
+        assert_eq!(calls(Class::Changes), 100);
+        assert_eq!(calls(Class::Reads), 0);
+        assert_eq!(calls(Class::TakesAway), 100);
+        // What one principal makes of them all counts together.
+        let pace = Pace::new(10);
+        for class in [Class::Open, Class::Reads, Class::Changes, Class::TakesAway] {
+            assert_eq!(
+                admitted_of(class, &pace, "a", 1, 0, 3),
+                if class == Class::TakesAway { 1 } else { 3 }
+            );
+        }
     }
 
     #[test]

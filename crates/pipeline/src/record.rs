@@ -20,6 +20,7 @@ use self::resources::{name_resources, owners};
 use crate::authorize::Authorization;
 use crate::error::Denial;
 use crate::operation::EventDetail;
+use crate::written::Share;
 use crate::{Ctx, Failure, Kind, Needs, Operation};
 
 /// Records a call that succeeded. Data events are recorded by trails, not here.
@@ -55,12 +56,44 @@ pub(crate) fn failure<O: Operation>(
         return Ok(());
     }
     let record = base::<O>(ctx, detail);
+    let damped = is_damped(ctx, authorization, failure);
+    refused(ctx, record, authorization, failure, damped, batch)
+}
+
+/// Whether identical failures beyond a rate are only counted.
+fn is_damped(ctx: &Ctx, authorization: &Authorization, failure: &Failure) -> bool {
     // Nobody asked for what a service does on the way; data calls can cause any number of it.
-    let damped = is_denial(failure)
+    is_denial(failure)
         || failure.kind == ErrorKind::Throttled
         || ctx.invoked_by().is_some()
-        || !authorization.granted;
-    refused(ctx, record, authorization, failure, damped, batch)
+        || !authorization.granted
+}
+
+/// The share of what its account may record that the record of a failed call is taken from.
+pub(crate) fn share_of_failure(
+    ctx: &Ctx,
+    authorization: &Authorization,
+    failure: &Failure,
+) -> Share {
+    if is_damped(ctx, authorization, failure) {
+        Share::Refused
+    } else {
+        Share::of(authorization)
+    }
+}
+
+/// An empty batch for the records of a failed call, which take nothing of what is reserved for
+/// changes. Strangers whom a provider vouches for can make any number of them: theirs are refused
+/// first.
+pub(crate) fn batch_of_failure(principal: &Principal) -> Batch {
+    Batch::new(match principal {
+        Principal::WebIdentity(_) => Lane::Strangers,
+        Principal::Root { .. }
+        | Principal::User { .. }
+        | Principal::AssumedRole { .. }
+        | Principal::FederatedUser { .. }
+        | Principal::Service { .. } => Lane::Events,
+    })
 }
 
 /// Records the call that a service did not get to make: on the caller's behalf, since the caller
@@ -112,7 +145,7 @@ pub async fn record_refused(
         return;
     }
     let record = base_of(ctx, service, operation, kind, EventDetail::default());
-    let mut batch = Batch::new(Lane::Events);
+    let mut batch = batch_of_failure(&ctx.caller().principal);
     let made = refused(
         ctx,
         record,
@@ -124,7 +157,7 @@ pub async fn record_refused(
     if let Err(unrecorded) = made {
         error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
     } else if !batch.is_empty()
-        && let Err(failed) = ctx.commit(batch).await
+        && let Err(failed) = ctx.commit(batch, Share::Refused).await
     {
         ctx.log_uncommitted(operation, &failed);
     }
@@ -185,20 +218,25 @@ fn refused(
             let granted = authorization.resources.first();
             granted.map(ToString::to_string)
         });
+        let is_stranger = ctx.is_of_a_stranger();
         let key = DenialKey {
             account,
             region: ctx.region().clone(),
-            principal: who(ctx),
+            principal: if is_stranger {
+                alone::network(ctx.origin())
+            } else {
+                who(ctx)
+            },
             action: format!("{}:{}", record.event_source, record.event_name),
             resource: resource.unwrap_or_default(),
             code: record.error_code.clone().unwrap_or_default(),
         };
-        let (services, now) = (ctx.services(), ctx.services().clock.monotonic());
-        let room = services.sources.written.has_room(account, false, now);
-        let admitted = services.damper.admit(key, &record.user_identity, room, now);
-        let Damped::Record { suppressed } = admitted else {
+        let Damped::Record { suppressed } = admit(ctx, key, &record.user_identity) else {
             return Ok(());
         };
+        if is_stranger {
+            record = record.of_stranger();
+        }
         let additional = &mut record.additional_event_data;
         if suppressed > 0 {
             add(additional, "suppressedCount", suppressed.into());
@@ -216,6 +254,18 @@ fn refused(
     append_copies(ctx, record, &to, (authorization, &[]), batch)
 }
 
+/// Whether a failure is recorded: of strangers within what all of them together may have recorded,
+/// of the others within what is left of their account's.
+fn admit(ctx: &Ctx, key: DenialKey, identity: &UserIdentity) -> Damped {
+    let (services, now) = (ctx.services(), ctx.services().clock.monotonic());
+    if ctx.is_of_a_stranger() {
+        return services.strangers.admit(key, now);
+    }
+    let written = &services.sources.written;
+    let room = written.has_room(key.account, Share::Refused, now);
+    services.damper.admit(key, identity, room, now)
+}
+
 /// Who was refused: a service for each resource that it acts for apart, the sessions of a role
 /// together.
 fn who(ctx: &Ctx) -> String {
@@ -228,4 +278,38 @@ fn who(ctx: &Ctx) -> String {
 
 fn is_denial(failure: &Failure) -> bool {
     matches!(failure.kind, ErrorKind::Denied | ErrorKind::Unauthenticated)
+}
+
+#[cfg(test)]
+mod tests {
+    use types::WebIdentity;
+
+    use super::*;
+
+    fn web_identity() -> Principal {
+        Principal::WebIdentity(Box::new(WebIdentity {
+            provider: "arn:aws:iam::111122223333:oidc-provider/idp.example.com"
+                .parse()
+                .unwrap(),
+            audience: "a".to_owned(),
+            original_audience: None,
+            subject: "s".to_owned(),
+            methods: Vec::new(),
+            tags: Vec::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+        }))
+    }
+
+    fn root() -> Principal {
+        Principal::Root {
+            account: "111122223333".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn failures_take_nothing_of_what_is_reserved_for_changes() {
+        assert_eq!(batch_of_failure(&web_identity()).lane(), Lane::Strangers);
+        assert_eq!(batch_of_failure(&root()).lane(), Lane::Events);
+    }
 }

@@ -22,6 +22,7 @@ mod reset;
 mod roles;
 mod session_power;
 mod sessions;
+mod shares;
 mod simulation;
 mod sources;
 mod tag_keys;

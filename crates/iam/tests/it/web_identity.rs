@@ -1,6 +1,7 @@
 //! What someone for whom an identity provider vouches gets of a role.
 
 use pipeline::Caller;
+use pipeline::sources::WriteBudgets;
 use serde_json::{Value, json};
 use types::{Principal, WebIdentity};
 
@@ -49,7 +50,11 @@ fn plain_trust() -> String {
 
 /// A deployment with the provider and a role `R` with this trust policy.
 fn world(trust: &str) -> World {
-    let world = World::new();
+    world_with(World::new(), trust)
+}
+
+/// The same of `world`.
+fn world_with(world: World, trust: &str) -> World {
     provider(&world, ISSUER);
     let input = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust });
     world.ok("CreateRole", input);
@@ -394,5 +399,43 @@ fn a_flood_of_denied_web_identities_leaves_a_few_records_and_a_count() {
     assert_eq!(counted.len(), 11);
     let additional = counted[0].additional_event_data.clone().unwrap();
     assert_eq!(additional["suppressedCount"], 20);
-    assert_eq!(additional["principal"], identity().id());
+    // The network that it came from, if there is one: it can have any number of names.
+    assert_eq!(additional["principal"], "");
+}
+
+#[test]
+fn refused_web_identities_take_nothing_from_the_account_that_trusts_their_provider() {
+    let budgets = WriteBudgets {
+        log: 200_000,
+        ..WriteBudgets::default()
+    };
+    let untrusting = trust(&json!("sts:TagSession"), &json!({}));
+    let world = world_with(World::with_budgets(budgets), &untrusting);
+    let subject = |number: u32| WebIdentity {
+        subject: format!("repo:somebody/{number:0>200}"),
+        ..identity()
+    };
+    let refusals = |world: &World| {
+        let mut records = world.records();
+        records.retain(|it| it.event_name == "AssumeRoleWithWebIdentity");
+        records.len()
+    };
+    for second in 0..20 {
+        for number in 0..30 {
+            denied(call(&world, &subject(number), &json!({})), ASSUME);
+        }
+        world.wait(1);
+        // As of all strangers of one network together.
+        assert!(refusals(&world) <= 10 * (second + 1));
+    }
+    // A share of the account's would have been used up long before.
+    assert_eq!(refusals(&world), 200);
+    world.ok("CreateUser", json!({ "UserName": "made" }));
+    // Nor have they used up what other refusals have.
+    let nobody = world.user("nobody", None);
+    let refused = world.call_as(&nobody, "ListUsers", json!({})).unwrap_err();
+    assert_eq!(refused.code, "AccessDenied");
+    let last = world.last_record();
+    assert_eq!(last.event_name, "ListUsers");
+    assert_eq!(last.error_code.as_deref(), Some("AccessDenied"));
 }

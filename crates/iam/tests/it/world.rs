@@ -9,7 +9,7 @@ use iam::{
     AuthorizationMessages, IamResources, Identities, IssuerKeys, LastUsed, OrganizationResources,
     OrganizationTree, SessionTokens,
 };
-use pipeline::sources::{Principals, Sources};
+use pipeline::sources::{Principals, Sources, WriteBudgets};
 use pipeline::{Caller, Parts, Services, ServicesBuilder};
 use serde_json::{Value, json};
 use store::embedded::Options;
@@ -40,6 +40,15 @@ impl World {
 
     /// The same where each principal may make so many calls a second.
     pub(crate) fn paced(calls_per_second: u32) -> Self {
+        Self::bounded(calls_per_second, WriteBudgets::default())
+    }
+
+    /// The same where each account may write so much in a day.
+    pub(crate) fn with_budgets(budgets: WriteBudgets) -> Self {
+        Self::bounded(1_000_000, budgets)
+    }
+
+    fn bounded(calls_per_second: u32, budgets: WriteBudgets) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0)));
         let entropy = Arc::new(Seeded::default());
@@ -60,7 +69,8 @@ impl World {
         )
         .resources("iam", Arc::new(IamResources))
         .resources("organizations", Arc::new(OrganizationResources))
-        .calls_per_second(calls_per_second);
+        .calls_per_second(calls_per_second)
+        .write_budgets(budgets);
         let services = ServicesBuilder {
             store,
             clock: clock.clone(),

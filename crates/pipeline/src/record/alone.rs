@@ -9,6 +9,7 @@ use types::{AccountId, Region, RequestId, Service};
 use super::add;
 use super::fields::fill_origin;
 use crate::lines::UNCOMMITTED;
+use crate::written::{Share, Weight};
 use crate::{Origin, Services};
 
 /// Records of counts in one commit.
@@ -28,11 +29,10 @@ pub async fn record_unauthenticated(
 ) {
     // What a stranger can invent is not part of the key: only the network, the code, and the
     // account and region, which exist.
-    let network = origin.source_ip.map(|ip| types::network(ip).to_string());
     let key = DenialKey {
         account: recipient,
         region: region.clone(),
-        principal: network.unwrap_or_default(),
+        principal: network(origin),
         action: "*".to_owned(),
         resource: String::new(),
         code: attempt.code.to_owned(),
@@ -73,14 +73,19 @@ pub async fn record_unauthenticated(
     }
 }
 
+/// The network that a stranger calls from, which stands for it: it can have any other name.
+pub(super) fn network(origin: &Origin) -> String {
+    let network = origin.source_ip.map(types::network);
+    network
+        .map(|network| network.to_string())
+        .unwrap_or_default()
+}
+
 /// Commits records and counts of strangers, and takes what they weigh from what strangers have.
 async fn commit_of_strangers(services: &Services, batch: Batch) -> Result<(), CommitError> {
-    let appends = batch.appends().iter();
-    let bytes: usize = appends.map(|append| append.payload.len()).sum();
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let weight = Weight::of_records(&batch);
     services.store.commit(batch).await?;
-    services.strangers.wrote(bytes, services.clock.monotonic());
-    metrics::counter!("strongroom_strangers_written_bytes_total").increment(bytes);
+    services.take_from_strangers(weight);
     Ok(())
 }
 
@@ -123,7 +128,7 @@ pub async fn flush_damped(services: &Services) {
     let of_strangers = services.strangers.flush(now);
     if !of_strangers.is_empty() {
         let lost = of_strangers.len();
-        let batch = counts(services, of_strangers);
+        let (batch, _weights) = counts(services, of_strangers);
         if let Err(failed) = commit_of_strangers(services, batch).await {
             error!(error = %failed, lost, "counts of strangers could not be committed");
         }
@@ -133,21 +138,28 @@ pub async fn flush_damped(services: &Services) {
     while !counted.is_empty() {
         let rest = counted.split_off(counted.len().min(COUNTS));
         let lost = counted.len() + rest.len();
-        let batch = counts(services, counted);
+        let (batch, weights) = counts(services, counted);
         if let Err(failed) = services.store.commit(batch).await {
             error!(error = %failed, lost, "counts of refused calls could not be committed");
             return;
+        }
+        for (account, weight) in weights {
+            services.take(account, weight, Share::Refused);
         }
         counted = rest;
     }
 }
 
-fn counts(services: &Services, counted: Vec<Counted>) -> Batch {
+/// One record for each count, and what each weighs in which account.
+fn counts(services: &Services, counted: Vec<Counted>) -> (Batch, Vec<(AccountId, Weight)>) {
     let mut batch = batch_of_counts();
+    let mut weights = Vec::with_capacity(counted.len());
     for count in counted {
+        let (account, first) = (count.key.account, batch.appends().len());
         append_count(services, &mut batch, count);
+        weights.push((account, Weight::of_records_from(&batch, first)));
     }
-    batch
+    (batch, weights)
 }
 
 fn append_count(services: &Services, batch: &mut Batch, counted: Counted) {

@@ -1,0 +1,136 @@
+//! What principals without a right can use up of what their account may do: nothing that the others
+//! need.
+
+use pipeline::Caller;
+use pipeline::sources::WriteBudgets;
+use serde_json::{Value, json};
+
+use crate::world::{World, allow};
+
+const THROTTLED: &str = "ThrottlingException";
+
+/// The code of a refusal; nothing if the call is answered.
+fn code(world: &World, caller: &Caller, operation: &str, input: Value) -> Option<String> {
+    let outcome = world.call_as(caller, operation, input);
+    outcome.err().map(|refused| refused.code)
+}
+
+/// Whether the call is refused because too many were made, or too much was written.
+fn is_throttled(world: &World, caller: &Caller, operation: &str, input: Value) -> bool {
+    code(world, caller, operation, input).as_deref() == Some(THROTTLED)
+}
+
+/// A deployment whose account may record so little in a day.
+fn little() -> World {
+    World::with_budgets(WriteBudgets {
+        log: 400_000,
+        ..WriteBudgets::default()
+    })
+}
+
+/// Has `caller` repeat the call until it is throttled, at most so often.
+fn exhaust(world: &World, caller: &Caller, operation: &str, input: &Value, most: usize) {
+    let throttled = (0..most).any(|_| is_throttled(world, caller, operation, input.clone()));
+    assert!(throttled, "{operation}");
+}
+
+#[test]
+fn principals_that_may_nothing_use_up_no_calls_of_the_others() {
+    let world = World::paced(20);
+    let nobodies: Vec<Caller> = (0..30)
+        .map(|number| {
+            world.wait(1);
+            world.user(&format!("u{number}"), None)
+        })
+        .collect();
+    world.wait(1);
+    let calls = |caller| {
+        let calls = (0..20).map(|_| world.call_as(caller, "GetCallerIdentity", json!({})));
+        calls.flatten().count()
+    };
+    // A quarter of what ten principals may make.
+    assert_eq!(nobodies.iter().map(calls).sum::<usize>(), 50);
+    world.ok("ListUsers", json!({}));
+    world.ok("CreateUser", json!({ "UserName": "made" }));
+    world.ok("DeleteUser", json!({ "UserName": "made" }));
+}
+
+#[test]
+fn rights_are_taken_away_though_all_calls_of_the_account_are_used_up() {
+    let world = World::paced(20);
+    let busy: Vec<Caller> = (0..11)
+        .map(|number| {
+            world.wait(1);
+            world.user(&format!("u{number}"), Some(allow("iam:ListUsers", "*")))
+        })
+        .collect();
+    world.wait(1);
+    for caller in &busy {
+        exhaust(&world, caller, "ListUsers", &json!({}), 21);
+    }
+    assert!(is_throttled(
+        &world,
+        &world.administrator,
+        "ListUsers",
+        json!({})
+    ));
+    for number in 0..11 {
+        let policy = json!({ "UserName": format!("u{number}"), "PolicyName": "inline" });
+        world.ok("DeleteUserPolicy", policy);
+    }
+}
+
+#[test]
+fn principals_that_may_nothing_use_up_nothing_that_the_others_record() {
+    let world = little();
+    let nobody = world.user("nobody", None);
+    exhaust(&world, &nobody, "GetCallerIdentity", &json!({}), 1_000);
+    // Denials beyond their share are only counted.
+    for _ in 0..100 {
+        world.wait(1);
+        for _ in 0..10 {
+            let denied = code(&world, &nobody, "ListUsers", json!({}));
+            assert_eq!(denied.as_deref(), Some("AccessDenied"));
+        }
+    }
+    let records = |world: &World| {
+        let mut records = world.records();
+        records.retain(|record| record.error_code.as_deref() == Some("AccessDenied"));
+        records.len()
+    };
+    let before = records(&world);
+    assert!((10..500).contains(&before), "{before}");
+    code(&world, &nobody, "ListUsers", json!({}));
+    assert_eq!(records(&world), before);
+    world.ok("ListUsers", json!({}));
+    world.ok("CreateUser", json!({ "UserName": "made" }));
+}
+
+#[test]
+fn whoever_uses_up_what_the_account_may_record_leaves_the_others_something_to_read() {
+    let world = little();
+    let busy = world.user("busy", Some(allow("iam:*", "*")));
+    exhaust(&world, &busy, "ListUsers", &json!({}), 1_000);
+    assert!(is_throttled(
+        &world,
+        &world.administrator,
+        "CreateUser",
+        json!({ "UserName": "made" })
+    ));
+    // Who is it, and what does it do?
+    world.ok("ListUsers", json!({}));
+    world.ok(
+        "GetUserPolicy",
+        json!({ "UserName": "busy", "PolicyName": "inline" }),
+    );
+    assert!(is_throttled(
+        &world,
+        &world.administrator,
+        "ListUsers",
+        json!({})
+    ));
+    world.wait(1);
+    world.ok("ListUsers", json!({}));
+    let policy = json!({ "UserName": "busy", "PolicyName": "inline" });
+    world.ok("DeleteUserPolicy", policy);
+}
