@@ -160,6 +160,12 @@ pub trait Operation: fmt::Debug + Sized + Send + Sync + 'static {
         false
     }
 
+    /// Whether it is the way out of an emergency. Then no rate and no budget refuses it (only calls
+    /// that fail count), its record is accepted as long as those of what takes rights away are, and
+    /// if the store does not take the record all the same, what waits for it is done without, which
+    /// the log of the server says: the one exception to "no effect without its record".
+    const EMERGENCY: bool = false;
+
     /// The operation's part of the audit record. `output` is `None` if the call failed.
     ///
     /// There is no default: each operation decides what may be shown.

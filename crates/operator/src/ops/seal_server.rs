@@ -14,7 +14,9 @@ use crate::seals::Seals;
 static SEAL_SERVER: Action = Action::from_static("strongroom:SealServer");
 
 /// Seals the server: it lets the calls that have begun end, forgets every key, and from then on
-/// answers health and unseal alone. The same passphrase, or shares of it, open it again.
+/// answers health and unseal alone. The same passphrase, or shares of it, open it again. Neither
+/// the disk, nor what its callers have used up, keeps it from that: if it must, it seals without a
+/// record, and the log of the server says so.
 ///
 /// Only principals of the first account may call it, if their policies allow it; no secret is
 /// needed. Fails with `SealOpensItselfException` unless the server waits for a passphrase when it
@@ -27,6 +29,7 @@ impl Operation for SealServer {
     const NAME: &'static str = "SealServer";
     const ACTIONS: &'static [&'static Action] = &[&SEAL_SERVER];
     const KIND: Kind = Kind::Mutating;
+    const EMERGENCY: bool = true;
     type Input = SealServerInput;
     type Output = SealServerOutput;
     type Target = ();
@@ -50,7 +53,7 @@ impl Operation for SealServer {
         if !seals.waits_for_a_passphrase().map_err(Error::Seal)? {
             return Err(Error::OpensItself);
         }
-        // Once the call is recorded.
+        // Once the call is recorded, or if it cannot be.
         let seals = Arc::clone(seals);
         ctx.afterwards(move || seals.seal());
         Ok(Reply::read(SealServerOutput { sealed: true }))

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use operator::{KeepSeal, SealKind, SealRefused, SealState, SealTurn, Seals};
-use serde_json::json;
+use pipeline::Caller;
+use pipeline::sources::WriteBudgets;
+use serde_json::{Value, json};
 use store::View;
 use testkit::Operations;
 use types::AccountId;
 
-use crate::world::{ACCOUNT, World};
+use crate::world::{ACCOUNT, Bounds, World};
 
 /// A seal that counts what is asked of it.
 #[derive(Default)]
@@ -100,9 +102,13 @@ impl KeepSeal for Keeper {
 }
 
 fn world() -> (World, Arc<Fake>) {
+    bounded(&Bounds::default())
+}
+
+fn bounded(bounds: &Bounds) -> (World, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
     let keeper = Arc::new(Keeper(Arc::clone(&fake)));
-    let world = World::with(|parts| parts.insert(Arc::new(Seals(keeper))));
+    let world = World::bounded(bounds, |parts| parts.insert(Arc::new(Seals(keeper))));
     (world, fake)
 }
 
@@ -234,4 +240,83 @@ fn the_server_is_sealed_though_whoever_asked_for_it_hangs_up() {
     assert_eq!(fake.sealed.load(Ordering::Relaxed), calls);
     let records = world.records_of(ACCOUNT.parse().unwrap());
     assert_eq!(records[0].event_name, "SealServer");
+}
+
+/// The code of a refusal; nothing if the call is answered.
+fn code(world: &World, caller: &Caller, operation: &str, input: Value) -> Option<String> {
+    let outcome = world.call_as(caller, operation, input);
+    outcome.err().map(|refused| refused.code)
+}
+
+/// Checks that the administrator can do nothing but seal the server; says whether that is recorded.
+fn seals_all_the_same(world: &World, fake: &Fake, refusal: &str) -> bool {
+    let administrator = &world.administrator;
+    for (operation, input) in [
+        ("ListUsers", json!({})),
+        ("CreateUser", json!({ "UserName": "made" })),
+    ] {
+        let refused = code(world, administrator, operation, input);
+        assert_eq!(refused.as_deref(), Some(refusal), "{operation}");
+    }
+    let answer = world.call_as(administrator, "SealServer", json!({}));
+    assert_eq!(answer.unwrap(), json!({ "Sealed": true }));
+    assert_eq!(fake.sealed.load(Ordering::Relaxed), 1);
+    let records = world.records_of(ACCOUNT.parse().unwrap());
+    let newest = records.first();
+    newest.is_some_and(|it| it.event_name == "SealServer" && it.error_code.is_none())
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_keeps_nobody_from_sealing() {
+    let (world, fake) = world();
+    world.disk.leave(100 << 20);
+    assert!(seals_all_the_same(&world, &fake, "ServiceUnavailable"));
+}
+
+#[test]
+fn a_disk_without_room_for_the_record_keeps_nobody_from_sealing() {
+    let (world, fake) = world();
+    world.disk.leave(1 << 20);
+    assert!(!seals_all_the_same(&world, &fake, "ServiceUnavailable"));
+}
+
+#[test]
+fn an_account_that_has_written_all_it_may_can_still_seal() {
+    let (world, fake) = bounded(&Bounds {
+        budgets: WriteBudgets {
+            log: 100_000,
+            ..WriteBudgets::default()
+        },
+        ..Bounds::default()
+    });
+    let users = || code(&world, &world.administrator, "ListUsers", json!({}));
+    assert!((0..1_000).any(|_| users().is_some()));
+    assert!(seals_all_the_same(&world, &fake, "ThrottlingException"));
+}
+
+#[test]
+fn whoever_makes_too_many_calls_can_still_seal() {
+    let (world, fake) = bounded(&Bounds {
+        calls_per_second: 20,
+        ..Bounds::default()
+    });
+    let users = || code(&world, &world.administrator, "ListUsers", json!({}));
+    assert!((0..100).any(|_| users().is_some()));
+    assert!(seals_all_the_same(&world, &fake, "ThrottlingException"));
+}
+
+#[test]
+fn attempts_to_seal_that_fail_are_counted() {
+    let (world, fake) = bounded(&Bounds {
+        calls_per_second: 20,
+        ..Bounds::default()
+    });
+    fake.opens_itself.store(true, Ordering::Relaxed);
+    let attempts = (0..60).map(|_| code(&world, &world.administrator, "SealServer", json!({})));
+    let attempts: Vec<_> = attempts.flatten().collect();
+    let of = |code: &str| attempts.iter().filter(|it| *it == code).count();
+    assert!(of("SealOpensItselfException") <= 20);
+    assert!(of("ThrottlingException") >= 40);
+    assert_eq!(attempts.len(), 60);
+    assert_eq!(fake.sealed.load(Ordering::Relaxed), 0);
 }

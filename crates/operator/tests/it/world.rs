@@ -1,7 +1,10 @@
 //! A deployment of IAM and our own service, called by the names of their operations.
 
+use std::io;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crypto::secret::Key32;
 use iam::{
@@ -9,20 +12,61 @@ use iam::{
     OrganizationTree, SessionTokens,
 };
 use operator::Explanations;
-use pipeline::sources::{Principals, Sources};
+use pipeline::sources::{Principals, Sources, WriteBudgets};
 use pipeline::{Caller, KnownActions, Parts, ServicesBuilder};
 use serde_json::{Value, json};
-use store::embedded::Options;
+use store::embedded::{Disk, DiskSpace, MarkFile, Options, SystemDisk};
 use store::{Batch, EmbeddedStore, Store};
 use testkit::{Deployment, Operations, Outcome, Seeded};
 use types::{AccessKeyId, AccountId, ManualClock, Region, Timestamp};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 
+/// What callers may do in a day and in a second.
+pub(crate) struct Bounds {
+    pub(crate) budgets: WriteBudgets,
+    pub(crate) calls_per_second: u32,
+}
+
+impl Default for Bounds {
+    /// More than any test does in a second: the clock stands still.
+    fn default() -> Self {
+        Self {
+            budgets: WriteBudgets::default(),
+            calls_per_second: 1_000_000,
+        }
+    }
+}
+
+/// The room of a disk in bytes, as a test says.
+#[derive(Debug)]
+pub(crate) struct TestDisk(AtomicU64);
+
+const TOTAL: u64 = 1 << 40;
+
+impl TestDisk {
+    pub(crate) fn leave(&self, free: u64) {
+        self.0.store(free, Ordering::SeqCst);
+    }
+}
+
+impl Disk for TestDisk {
+    fn open_mark(&self, path: &Path) -> io::Result<Box<dyn MarkFile>> {
+        SystemDisk.open_mark(path)
+    }
+
+    fn space(&self, _path: &Path) -> io::Result<DiskSpace> {
+        let free = self.0.load(Ordering::SeqCst);
+        Ok(DiskSpace { free, total: TOTAL })
+    }
+}
+
 /// A deployment with its administrator.
 pub(crate) struct World {
     deployment: Deployment,
     pub(crate) administrator: Caller,
+    /// What the store believes of its disk.
+    pub(crate) disk: Arc<TestDisk>,
     _directory: tempfile::TempDir,
 }
 
@@ -33,6 +77,11 @@ impl World {
 
     /// One that has more parts.
     pub(crate) fn with(more: impl FnOnce(&mut Parts)) -> Self {
+        Self::bounded(&Bounds::default(), more)
+    }
+
+    /// One that has more parts, and where callers may do so much.
+    pub(crate) fn bounded(bounds: &Bounds, more: impl FnOnce(&mut Parts)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0)));
         let entropy = Arc::new(Seeded::default());
@@ -40,6 +89,8 @@ impl World {
         let mut options = Options::new(directory.path(), &root, clock.clone(), entropy.clone());
         options.tables = iam::tables();
         options.logs = vec![&audit::EVENTS];
+        let disk = Arc::new(TestDisk(AtomicU64::new(TOTAL)));
+        options.disk = disk.clone();
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let mut actions = KnownActions::default();
         iam::register(&mut actions);
@@ -58,8 +109,8 @@ impl World {
         )
         .resources("iam", Arc::new(IamResources))
         .resources("organizations", Arc::new(OrganizationResources))
-        // The clock stands still.
-        .calls_per_second(1_000_000);
+        .calls_per_second(bounds.calls_per_second)
+        .write_budgets(bounds.budgets);
         let services = ServicesBuilder {
             store,
             clock: clock.clone(),
@@ -82,6 +133,7 @@ impl World {
         Self {
             deployment,
             administrator,
+            disk,
             _directory: directory,
         }
     }
