@@ -19,7 +19,7 @@
 //! whatever leaves a record of its own, and whatever is replayed.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use policy::ConditionKey;
 use quick_cache::sync::Cache;
@@ -45,14 +45,15 @@ struct Place {
     resource: Arn,
 }
 
-/// What a permission depends on.
+/// What a permission depends on. It keeps none of it from being dropped: sessions that have ended
+/// and policies that were replaced take no memory because somebody once read by them.
 #[derive(Debug)]
 struct Kept {
-    caller: Arc<Caller>,
-    identity: Arc<IdentityPolicies>,
-    bounds: Option<Arc<AccountBounds>>,
+    caller: Weak<Caller>,
+    identity: Weak<IdentityPolicies>,
+    bounds: Option<Weak<AccountBounds>>,
     /// The condition keys that the resource keeps ready.
-    shared_keys: Option<Arc<KeySet>>,
+    shared_keys: Option<Weak<KeySet>>,
     via: Option<Service>,
     region: Region,
     same_account_only: bool,
@@ -84,6 +85,7 @@ impl<'a> Question<'a> {
             Principal::User { .. } | Principal::AssumedRole { .. }
         ) && caller.access_key.is_some();
         let own = ctx.invoked_by().is_none() && ctx.source().is_none();
+        // Facts that come along are the source's own ([`Need::known`]); others have grants or keys.
         let plain = need.keys.is_empty()
             && need.handed_down.is_empty()
             && need.grants.is_none()
@@ -136,10 +138,10 @@ impl Repeated {
     /// Keeps that `question` was granted.
     pub(crate) fn granted(&self, question: &Question<'_>) {
         let kept = Kept {
-            caller: Arc::clone(question.ctx.shared_caller()),
-            identity: Arc::clone(question.identity),
-            bounds: question.bounds.map(Arc::clone),
-            shared_keys: question.need.shared_keys.clone(),
+            caller: Arc::downgrade(question.ctx.shared_caller()),
+            identity: Arc::downgrade(question.identity),
+            bounds: question.bounds.map(Arc::downgrade),
+            shared_keys: question.need.shared_keys.as_ref().map(Arc::downgrade),
             via: question.need.via,
             region: question.ctx.region().clone(),
             same_account_only: question.need.same_account_only,
@@ -152,9 +154,8 @@ impl Repeated {
 impl Kept {
     fn is_for(&self, question: &Question<'_>) -> bool {
         let need = question.need;
-        // INVARIANT: what is kept is kept alive here, so that nothing else gets its address.
-        Arc::ptr_eq(&self.caller, question.ctx.shared_caller())
-            && Arc::ptr_eq(&self.identity, question.identity)
+        is_same(&self.caller, question.ctx.shared_caller())
+            && is_same(&self.identity, question.identity)
             && same(self.bounds.as_ref(), question.bounds)
             && same(self.shared_keys.as_ref(), need.shared_keys.as_ref())
             && self.via == need.via
@@ -164,9 +165,16 @@ impl Kept {
     }
 }
 
-fn same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+/// Whether `asked` is what was kept.
+fn is_same<T>(kept: &Weak<T>, asked: &Arc<T>) -> bool {
+    // INVARIANT: its place in memory is kept here, whether or not it was dropped meanwhile, so that
+    // nothing else gets its address.
+    std::ptr::eq(kept.as_ptr(), Arc::as_ptr(asked))
+}
+
+fn same<T>(kept: Option<&Weak<T>>, asked: Option<&Arc<T>>) -> bool {
+    match (kept, asked) {
+        (Some(kept), Some(asked)) => is_same(kept, asked),
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     }

@@ -1,18 +1,46 @@
 //! Permissions that are given again: only while nothing changes that they depend on.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, Weak};
 
+use iam::SessionTokens;
 use pipeline::Caller;
-use pipeline::sources::{GrantQuery, MatchedGrant, ResourceFacts, ResourceSource};
+use pipeline::sources::{
+    AttachedDocument, GrantQuery, IdentityPolicies, IdentitySource, MatchedGrant, ResourceFacts,
+    ResourceSource,
+};
 use serde_json::{Value, json};
 use store::{Revision, Snapshot, View};
-use types::Arn;
+use types::{AccountId, Arn, Principal};
 
 use crate::world::{World, day, group_arn, read, text};
 
 thread_local! {
     /// How often something was asked about a KMS key; each test has a thread of its own.
     static ASKED: Cell<usize> = const { Cell::new(0) };
+
+    /// The policies of principals that were handed out.
+    static HANDED_OUT: RefCell<Vec<Weak<IdentityPolicies>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Identities that remember which policies they have handed out.
+#[derive(Debug)]
+pub(crate) struct Watched(pub(crate) iam::Identities);
+
+impl IdentitySource for Watched {
+    fn policies(&self, view: &View, principal: &Principal) -> Arc<IdentityPolicies> {
+        let policies = self.0.policies(view, principal);
+        HANDED_OUT.with_borrow_mut(|all| all.push(Arc::downgrade(&policies)));
+        policies
+    }
+
+    fn managed(&self, view: &View, account: AccountId, arn: &Arn) -> Option<AttachedDocument> {
+        self.0.managed(view, account, arn)
+    }
+
+    fn is_active(&self, view: &View, caller: &Caller) -> bool {
+        self.0.is_active(view, caller)
+    }
 }
 
 /// Key policies that count how often they are asked for.
@@ -236,4 +264,43 @@ fn what_is_allowed_to_one_caller_says_nothing_of_another() {
     let write = json!({ "FeatureGroupName": "g", "Record": [
         { "FeatureName": "id", "ValueAsString": "a" }, { "FeatureName": "at", "ValueAsString": day(2) }] });
     assert!(world.call_as(&user, "PutRecord", write).is_err());
+}
+
+#[test]
+fn policies_that_were_replaced_are_kept_by_no_permission() {
+    let (world, _) = world();
+    let trust = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "AWS": "111122223333" }, "Action": "sts:AssumeRole" } });
+    let role = json!({ "RoleName": "R", "AssumeRolePolicyDocument": trust.to_string() });
+    world.ok("CreateRole", role);
+    for round in 0..20 {
+        let mut both =
+            ["sagemaker:GetRecord", "kms:Decrypt"].map(|action| allow(action, &always()));
+        both[0]["Sid"] = json!(format!("Round{round}"));
+        let policy = json!({ "Version": "2012-10-17", "Statement": both });
+        let policy = json!({ "RoleName": "R", "PolicyName": "inline",
+                             "PolicyDocument": policy.to_string() });
+        world.ok("PutRolePolicy", policy);
+        let session = session(&world, "arn:aws:iam::111122223333:role/R");
+        assert!(may_read(&world, &session));
+    }
+    let alive = HANDED_OUT.with_borrow(|all| {
+        let mut alive: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
+        alive.sort_by_key(|policies| Arc::as_ptr(policies).addr());
+        alive.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        alive.len()
+    });
+    // Those of the role and of the administrator, as their source keeps them.
+    assert!((1..=4).contains(&alive), "{alive}");
+}
+
+/// A session of the role at `role`.
+fn session(world: &World, role: &str) -> Caller {
+    let input = json!({ "RoleArn": role, "RoleSessionName": "reader" });
+    let answer = world.ok("AssumeRole", input);
+    let id = text(&answer["Credentials"]["AccessKeyId"]).parse().unwrap();
+    let token = text(&answer["Credentials"]["SessionToken"]);
+    let tokens = world.services.part::<SessionTokens>().unwrap();
+    let found = iam::find_session(&world.view(), tokens, &id, &token);
+    found.unwrap().caller
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::faults::{Faults, FaultyStore};
-use crate::repeated::Counted;
+use crate::repeated::{Counted, Watched};
 use audit::Record;
 use crypto::{Key32, SystemEntropy};
 use featurestore::{FeatureGroups, Runtime};
@@ -299,7 +299,7 @@ async fn start(
         Runtime::open(store.clone(), options).await.unwrap(),
     ));
     let sources = Sources::new(
-        Arc::new(iam::Identities::default()),
+        Arc::new(Watched(iam::Identities::default())),
         Arc::new(iam::OrganizationTree::default()),
     )
     .resources("iam", Arc::new(iam::IamResources))
