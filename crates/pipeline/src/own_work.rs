@@ -8,6 +8,7 @@ use types::{Arn, Entropy, Region, RequestId, Service, Timestamp};
 
 use crate::authorize::authorize;
 use crate::error::Denial;
+use crate::written::Share;
 use crate::{
     Caller, Ctx, Failure, MissingPart, Needs, Operation, Origin, PassedRole, Services, record,
 };
@@ -135,11 +136,13 @@ impl OwnWork {
         self.ctx.afterwards_or_in_doubt(work);
     }
 
-    /// Commits `batch` and what the calls have left, if nothing that was read has changed.
+    /// Commits `batch` and what the calls have left, if nothing that was read has changed. The
+    /// account that owns the resource has caused it: it is taken from what that may write, and
+    /// never refused.
     pub async fn commit(self, mut batch: Batch) -> Result<Committed, CommitError> {
         batch.merge(self.ctx.take_effects());
         batch.require_all(self.ctx.view().reads());
-        let committed = self.ctx.services().store().commit(batch).await;
+        let committed = self.ctx.commit(batch, Share::Permitted).await;
         match &committed {
             Ok(_) => self.ctx.committed(),
             Err(CommitError::Unknown { .. }) => self.ctx.in_doubt(),
@@ -154,7 +157,7 @@ impl OwnWork {
         if records.is_empty() {
             return;
         }
-        match self.ctx.services().store().commit(records).await {
+        match self.ctx.commit(records, Share::Permitted).await {
             Ok(_) => self.ctx.recorded(),
             Err(failed) => {
                 if matches!(failed, CommitError::Unknown { .. }) {
@@ -187,7 +190,7 @@ impl OwnWork {
         if batch.is_empty() {
             return;
         }
-        if let Err(failed) = self.ctx.services().store().commit(batch).await {
+        if let Err(failed) = self.ctx.commit(batch, Share::Refused).await {
             error!(error = %failed, "audit record could not be committed");
         }
     }

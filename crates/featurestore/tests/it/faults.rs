@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use store::{
-    AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Lane, Log,
-    LogCursor, LogEntry, Revision, Snapshot, Space, Store,
+    AnyTable, Batch, Cells, CommitError, CommitFuture, Committed, ErasedRecord, Error, Key, Lane,
+    Log, LogCursor, LogEntry, Revision, Snapshot, Space, Store,
 };
 use tokio::sync::Notify;
 
@@ -20,6 +20,8 @@ pub(crate) struct Faults {
     pub(crate) is_full: AtomicBool,
     /// The tables of the rows that the last commit would write.
     pub(crate) rows: Mutex<Vec<&'static str>>,
+    /// Bytes of metadata in all commits so far.
+    pub(crate) metadata: AtomicU64,
 }
 
 /// What becomes of a commit.
@@ -79,6 +81,15 @@ pub(crate) struct FaultyStore {
     pub(crate) faults: Arc<Faults>,
 }
 
+impl FaultyStore {
+    async fn pass_on(&self, batch: Batch) -> Result<Committed, CommitError> {
+        let committed = self.inner.commit(batch).await?;
+        let bytes = committed.metadata_bytes;
+        self.faults.metadata.fetch_add(bytes, Ordering::Relaxed);
+        Ok(committed)
+    }
+}
+
 impl Store for FaultyStore {
     fn commit(&self, batch: Batch) -> CommitFuture<'_> {
         let conditions = batch.preconditions().len();
@@ -92,15 +103,15 @@ impl Store for FaultyStore {
         }
         match self.faults.next.lock().unwrap().pop_front() {
             Some(Next::Fails(error)) => Box::pin(std::future::ready(Err(error))),
-            Some(Next::Succeeds) | None => self.inner.commit(batch),
+            Some(Next::Succeeds) | None => Box::pin(self.pass_on(batch)),
             Some(Next::Unheard(told)) => Box::pin(async move {
-                let outcome = self.inner.commit(batch).await;
+                let outcome = self.pass_on(batch).await;
                 told.notified().await;
                 outcome
             }),
             Some(Next::Held(told)) => Box::pin(async move {
                 told.notified().await;
-                self.inner.commit(batch).await
+                self.pass_on(batch).await
             }),
         }
     }

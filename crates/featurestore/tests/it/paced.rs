@@ -1,6 +1,8 @@
 //! How many calls a principal and an account may make that no quota counts, and how much an account
 //! may write.
 
+use std::sync::atomic::Ordering;
+
 use pipeline::Caller;
 use pipeline::sources::WriteBudgets;
 use serde_json::{Value, json};
@@ -147,11 +149,24 @@ fn an_account_that_has_recorded_all_it_may_makes_no_calls_that_leave_records() {
         ..WriteBudgets::default()
     });
     let throttled = Some("ThrottlingException".to_owned());
-    assert_eq!(code(&world, &alice, "ListUsers", json!({})), throttled);
-    // Denials and what is throttled are counted only.
+    let reads = || code(&world, &alice, "ListUsers", json!({}));
+    // The last of it is for reads, two a second.
+    assert_eq!([reads(), reads(), reads()], [None, None, throttled.clone()]);
+    let end = (0..100).position(|_| {
+        world.wait(1);
+        reads() == throttled
+    });
+    assert!(end.is_some());
+    // Denials and what is throttled have their share, and are counted only beyond it.
+    for _ in 0..10 {
+        world.wait(1);
+        for _ in 0..20 {
+            assert_eq!(reads(), throttled);
+        }
+    }
     let before = world.records().len();
     for _ in 0..100 {
-        assert_eq!(code(&world, &alice, "ListUsers", json!({})), throttled);
+        assert_eq!(reads(), throttled);
     }
     assert_eq!(world.records().len(), before);
     world.wait(1);
@@ -160,4 +175,25 @@ fn an_account_that_has_recorded_all_it_may_makes_no_calls_that_leave_records() {
     let additional = &counted["additionalEventData"];
     assert_eq!(additional["principal"], "*");
     assert!(additional["suppressedCount"].as_u64().unwrap() > 100);
+}
+
+#[test]
+fn what_services_do_for_an_account_is_taken_from_what_it_may_write() {
+    const BUDGET: u64 = 400_000;
+    let world = World::with_budgets(WriteBudgets {
+        metadata: BUDGET,
+        ..WriteBudgets::default()
+    });
+    world.group("g");
+    let update = |number: usize| {
+        let name = format!("more{number}");
+        let more = json!([{ "FeatureName": name, "FeatureType": "String" }]);
+        let more = json!({ "FeatureGroupName": "g", "FeatureAdditions": more });
+        code(&world, &world.administrator, "UpdateFeatureGroup", more)
+    };
+    let refused = (0..1_000).find_map(update);
+    assert_eq!(refused.as_deref(), Some("ThrottlingException"));
+    // Half of it is written by the service, once the call is durable.
+    let written = world.faults.metadata.load(Ordering::Relaxed);
+    assert!((BUDGET..BUDGET * 5 / 4).contains(&written), "{written}");
 }
