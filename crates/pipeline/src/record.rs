@@ -43,8 +43,8 @@ pub(crate) fn success<O: Operation>(
 /// Records a call that failed; identical denials beyond a rate are only counted, and so is what
 /// else fails before anything is granted: nobody has entrusted the caller with that either.
 ///
-/// A denial is recorded for the caller's account only; whoever owns the resource that an
-/// allowed call failed on gets a copy.
+/// A denial, and what fails before anything is granted, is recorded for the caller's account only;
+/// whoever owns the resource that an allowed call failed on gets a copy.
 pub(crate) fn failure<O: Operation>(
     ctx: &Ctx,
     detail: EventDetail,
@@ -249,6 +249,9 @@ fn refused(
     let mut to = Vec::new();
     if !denied {
         name_resources(&mut record, authorization);
+    }
+    // INVARIANT: nobody writes into the history of an account that has not let them in.
+    if !denied && authorization.granted {
         to = owners(ctx, &record);
     }
     append_copies(ctx, record, &to, (authorization, &[]), batch)

@@ -715,6 +715,29 @@ fn a_member_account_is_entered_by_its_first_role() {
 }
 
 #[test]
+fn a_call_that_fails_before_any_decision_leaves_nothing_with_the_account_it_names() {
+    let world = World::new();
+    let input = json!({ "AccountName": "member", "Email": "member@example.com" });
+    let created = world.ok("organizations:CreateAccount", input);
+    let member = created["CreateAccountStatus"]["AccountId"]
+        .as_str()
+        .unwrap();
+    let nobody = world.user("Nobody", None);
+    let input = json!({
+        "RoleArn": format!("arn:aws:iam::{member}:role/anything"), "RoleSessionName": "session",
+        "Policy": "{",
+    });
+    let refused = world.call_as(&nobody, "AssumeRole", input).unwrap_err();
+    assert_eq!(refused.code, "MalformedPolicyDocument");
+    let of = |records: Vec<audit::Record>| {
+        let mut records = records.into_iter();
+        records.any(|record| record.event_name == "AssumeRole")
+    };
+    assert!(of(world.records()));
+    assert!(!of(world.records_of(member.parse().unwrap())));
+}
+
+#[test]
 fn a_session_shows_no_secret_in_debug_output() {
     let world = World::new();
     let answer = world.ok("GetSessionToken", json!({}));
