@@ -113,7 +113,8 @@ def test_a_forwarded_address_is_ignored_without_a_configured_proxy(server, user,
 
 @pytest.mark.parametrize("forwarded, allowed", [
     ("10.0.0.1", True), ("8.8.8.8, 10.0.0.1", True), ("10.0.0.1, 127.0.0.1", True),
-    ("10.0.0.1, 8.8.8.8", False), ("10.0.0.1, nonsense", False), ("8.8.8.8", False), (None, False)])
+    ("10.0.0.1, 8.8.8.8", False), ("\xff, 8.8.8.8", False), ("\xff, 10.0.0.1", True),
+    ("8.8.8.8", False), (None, False)])
 def test_a_configured_proxy_is_believed_about_the_last_stranger(behind_proxy, forwarded, allowed):
     server, key = behind_proxy
     answer = send(server, key, unsigned=[("X-Forwarded-For", forwarded)] if forwarded else [])
@@ -121,8 +122,13 @@ def test_a_configured_proxy_is_believed_about_the_last_stranger(behind_proxy, fo
     found = server.client("cloudtrail").lookup_events(LookupAttributes=[
         {"AttributeKey": "Username", "AttributeValue": "elsewhere"}])["Events"]
     sources = [json.loads(event["CloudTrailEvent"])["sourceIPAddress"] for event in found]
-    last = (forwarded or "127.0.0.1").removesuffix(", 127.0.0.1").split(", ")[-1]
-    assert sources[0] == ("127.0.0.1" if last == "nonsense" else last)
+    assert sources[0] == (forwarded or "127.0.0.1").removesuffix(", 127.0.0.1").split(", ")[-1]
+
+
+@pytest.mark.parametrize("forwarded", ["10.0.0.1, nonsense", "10.0.0.1, \xff", "10.0.0.1,"])
+def test_a_proxy_that_names_no_address_is_refused_and_not_taken_for_the_client(behind_proxy, forwarded):
+    answer = send(*behind_proxy, unsigned=[("X-Forwarded-For", forwarded)])
+    assert answer.status == 400 and b"X-Forwarded-For" in answer.body
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 //! One HTTP request: bounds, signature, envelope, and on to its operation.
 
 mod body;
+mod forwarded;
 mod regions;
 mod web_identity;
 
@@ -161,7 +162,13 @@ impl HttpService {
                 return self.turned_away(peer, protocol, &refusal, id);
             }
         };
-        let origin = self.origin(peer, parts);
+        let origin = match self.origin(peer, parts) {
+            Ok(origin) => origin,
+            Err(error) => {
+                let refusal = error.refusal(protocol, None);
+                return self.turned_away(peer, protocol, &refusal, id);
+            }
+        };
         let arrived = match self.arrived(parts) {
             Ok(arrived) => arrived,
             Err(refused) => {
@@ -454,47 +461,21 @@ impl HttpService {
         })
     }
 
-    fn origin(&self, peer: &Peer, parts: &Parts) -> Origin {
+    fn origin(&self, peer: &Peer, parts: &Parts) -> Result<Origin, wire::Error> {
         // Condition keys show these: a header without a text is like one that was not sent.
         let text = |name: HeaderName| {
             let value = parts.headers.get(name)?.to_str().ok()?.trim();
             (!value.is_empty()).then(|| value.to_owned())
         };
-        Origin {
-            source_ip: Some(self.source_ip(peer.address.ip().to_canonical(), parts)),
+        let address = peer.address.ip().to_canonical();
+        let source_ip = forwarded::source_ip(address, &self.trusted_proxies, &parts.headers);
+        Ok(Origin {
+            source_ip: Some(source_ip.map_err(wire::Error::Head)?),
             user_agent: text(USER_AGENT),
             referer: text(REFERER),
             secure_transport: peer.tls.is_some(),
             tls: peer.tls.clone(),
-        }
-    }
-
-    /// The peer's address, unless the peer is a configured proxy that names another: then the
-    /// last address that no configured proxy has.
-    fn source_ip(&self, peer: IpAddr, parts: &Parts) -> IpAddr {
-        if !self.trusted_proxies.contains(&peer) {
-            return peer;
-        }
-        let forwarded: Vec<&str> = parts
-            .headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .collect();
-        for address in forwarded.iter().rev() {
-            match address
-                .trim()
-                .parse()
-                .map(|address: IpAddr| address.to_canonical())
-            {
-                Ok(address) if self.trusted_proxies.contains(&address) => {}
-                Ok(address) => return address,
-                // What a proxy cannot have written is not believed.
-                Err(_) => return peer,
-            }
-        }
-        peer
+        })
     }
 }
 
