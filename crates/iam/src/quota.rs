@@ -44,11 +44,8 @@ pub(crate) fn inline_size(kind: EntityKind) -> usize {
     }
 }
 
-/// How near to a quota the count becomes a precondition of the commit. Farther away two
-/// calls cannot pass it together, and need not wait for each other.
-const NEAR: usize = 256;
-
-/// Whether `account` may have one more row in `table`.
+/// Whether `account` may have one more row in `table`, which counts its rows by account. Calls
+/// that race for room conflict only where the last of it is taken.
 ///
 /// Fails with `LimitExceeded` if it has `limit` already.
 pub(crate) fn room_in<R: Record>(
@@ -58,12 +55,11 @@ pub(crate) fn room_in<R: Record>(
     quota: &'static str,
     limit: usize,
 ) -> Result<(), Error> {
-    let prefix = tables::account(account);
-    let mut count = view.snapshot().scan(table, &prefix).count();
-    if count.saturating_add(NEAR) > limit {
-        count = view.scan(table, &prefix, None).count();
+    if view.has_room(table, &tables::account(account), limit) {
+        Ok(())
+    } else {
+        Err(Error::Quota { quota, limit })
     }
-    room(count, quota, limit)
 }
 
 /// Fails with `LimitExceeded` if there are `limit` already.
@@ -101,55 +97,44 @@ mod tests {
     use std::sync::Arc;
 
     use store::{Read, SnapshotBuilder};
+    use types::Timestamp;
 
     use super::*;
-    use crate::records::PrincipalIdRecord;
+    use crate::records::GroupRecord;
 
-    /// Whether one more row fits beside `count`, and how many preconditions that has.
-    fn check(count: usize, expected: (bool, usize)) {
+    /// Whether one more group fits beside `count`.
+    fn check(count: usize, expected: bool) {
         let account: AccountId = "111122223333".parse().unwrap();
         let other: AccountId = "444455556666".parse().unwrap();
         let mut rows = SnapshotBuilder::new(&tables());
         for number in 0..count {
             for owner in [account, other] {
-                let record = PrincipalIdRecord {
+                let record = GroupRecord {
                     account: owner,
-                    kind: EntityKind::User,
-                    name: String::new(),
+                    name: number.to_string(),
+                    path: "/".to_owned(),
+                    id: format!("AGPA{number:017}").parse().unwrap(),
+                    created: Timestamp::new(0, 0),
+                    attached: Vec::new(),
                 };
-                let row = tables::named(owner, &number.to_string());
-                rows.row(&tables::PRINCIPAL_IDS, row, 1, Arc::new(record));
+                let row = tables::named(owner, &record.name);
+                rows.row(&tables::GROUPS, row, 1, Arc::new(record));
             }
         }
         let view = View::recording(Arc::new(rows.build(1)));
-        let fits = room_in(
-            &view,
-            &tables::PRINCIPAL_IDS,
-            account,
-            "UsersPerAccount",
-            USERS,
-        );
+        let fits = room_in(&view, &tables::GROUPS, account, "GroupsPerAccount", GROUPS);
         let message = fits.as_ref().err().map(types::ServiceError::public_message);
-        if !expected.0 {
-            assert_eq!(
-                message.as_deref(),
-                Some("Cannot exceed quota for UsersPerAccount: 5000")
-            );
-        }
-        assert_eq!((fits.is_ok(), view.reads().len()), expected, "{count}");
-        assert!(
-            view.reads()
-                .iter()
-                .all(|read| matches!(read, Read::Prefix { .. }))
-        );
+        let full = "Cannot exceed quota for GroupsPerAccount: 300";
+        assert_eq!(message.as_deref(), (!expected).then_some(full));
+        // Whatever is near, the commit does not walk the rows again.
+        let reads = view.reads();
+        assert!(matches!(reads.as_slice(), [Read::Room { .. }]), "{reads:?}");
     }
 
     #[test]
-    fn an_account_has_5000_users_of_its_own() {
-        check(0, (true, 0));
-        check(4744, (true, 0));
-        check(4745, (true, 1));
-        check(4999, (true, 1));
-        check(5000, (false, 1));
+    fn an_account_has_300_groups_of_its_own() {
+        check(0, true);
+        check(299, true);
+        check(300, false);
     }
 }

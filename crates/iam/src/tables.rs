@@ -27,17 +27,20 @@ pub(crate) static ACCOUNT_ALIASES: Table<AliasRecord> = Table::with_history("iam
 pub(crate) static DELETION_TASKS: Table<DeletionTaskRecord> =
     Table::with_history("iam_role_deletions");
 
-/// Users, by account and name.
-pub(crate) static USERS: Table<UserRecord> = Table::with_history("iam_users");
+/// Users, by account and name; counted by account.
+pub(crate) static USERS: Table<UserRecord> =
+    Table::with_history("iam_users").counted_by(|row| Some(account(row.account)));
 
-/// Groups, by account and name.
-pub(crate) static GROUPS: Table<GroupRecord> = Table::with_history("iam_groups");
+/// Groups, by account and name; counted by account.
+pub(crate) static GROUPS: Table<GroupRecord> =
+    Table::with_history("iam_groups").counted_by(|row| Some(account(row.account)));
 
 /// Members of groups, by account, group id and user id.
 pub(crate) static MEMBERS: Table<MemberRecord> = Table::with_history("iam_group_members");
 
-/// Roles, by account and name.
-pub(crate) static ROLES: Table<RoleRecord> = Table::with_history("iam_roles");
+/// Roles, by account and name; counted by account.
+pub(crate) static ROLES: Table<RoleRecord> =
+    Table::with_history("iam_roles").counted_by(|row| Some(account(row.account)));
 
 /// Last uses of roles, by unique id.
 pub(crate) static ROLE_LAST_USED: Table<LastUsedRecord> =
@@ -50,16 +53,17 @@ pub(crate) static PRINCIPAL_IDS: Table<PrincipalIdRecord> =
 /// Inline policies, by account, the unique id of whom they belong to, and policy name.
 pub(crate) static INLINE: Table<InlinePolicyRecord> = Table::with_history("iam_inline_policies");
 
-/// Customer managed policies, by account and name.
-pub(crate) static POLICIES: Table<ManagedPolicyRecord> = Table::with_history("iam_policies");
+/// Customer managed policies, by account and name; counted by account.
+pub(crate) static POLICIES: Table<ManagedPolicyRecord> =
+    Table::with_history("iam_policies").counted_by(|row| Some(account(row.account)));
 
 /// Attachments of managed policies, by account, the policy's ARN, the use and the unique id of
 /// the user, group or role.
 pub(crate) static ATTACHMENTS: Table<AttachmentRecord> = Table::with_history("iam_attachments");
 
-/// OpenID Connect providers, by account and URL.
+/// OpenID Connect providers, by account and URL; counted by account.
 pub(crate) static OPEN_ID_PROVIDERS: Table<OpenIdProviderRecord> =
-    Table::with_history("iam_openid_providers");
+    Table::with_history("iam_openid_providers").counted_by(|row| Some(account(row.account)));
 
 /// Access keys, by their id. Holds secrets: no history.
 pub(crate) static ACCESS_KEYS: Table<AccessKeyRecord> = Table::without_history("iam_access_keys");

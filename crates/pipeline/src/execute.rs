@@ -6,6 +6,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use store::{Batch, CellOutcome, CommitError, Lane, Revision, View};
 use tracing::{error, warn};
@@ -22,6 +23,12 @@ use crate::{record, session};
 
 /// How often a call is decided anew because something it read has changed meanwhile.
 const ATTEMPTS: usize = 32;
+
+/// How many conflicts of a call cost it nothing: two that meet are both done at once.
+const FREE_REPEATS: usize = 2;
+
+/// A wait for others is up to 256 times as long: 51 ms at most.
+const SHORTEST_WAIT: Duration = Duration::from_micros(200);
 
 /// The end of a call.
 #[derive(Debug)]
@@ -40,6 +47,7 @@ pub struct Executed<T> {
 /// with all that follows, also if this is dropped.
 pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Output> {
     let (mut ctx, mut input) = (ctx, input);
+    let mut conflicts = 0;
     for number in 0..ATTEMPTS {
         // A call that reads decides on the snapshot that it was authenticated in.
         if number > 0 || may_write::<O>() || ctx.view().is_recording() {
@@ -63,20 +71,51 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
         // From here on it makes no difference whether the caller stays.
         match Unbroken::new(finish::<O>(ctx, input, tried)).await {
             Finished::Done(executed) => return executed,
-            // Others may finish first what this call keeps losing to.
             Finished::Again(again) => {
                 (ctx, input) = *again;
-                yield_once().await;
+                conflicts = number + 1;
+                if !give_way::<O>(&ctx, &input, number).await {
+                    break;
+                }
             }
         }
     }
-    warn!(request = %ctx.id(), operation = O::NAME, "gave up after {ATTEMPTS} conflicts");
+    warn!(request = %ctx.id(), operation = O::NAME, "gave up after {conflicts} conflicts");
     let failure = Failure::lost_to_others(O::SERVICE, O::NAME);
     record_lost::<O>(&ctx, &input, &failure).await;
     Executed {
         revision: ctx.view().revision(),
         result: Err(failure),
     }
+}
+
+/// Lets others finish first what attempt `number`, from 0 on, has lost to. Whether the call may
+/// then be tried again: management calls that conflict more than once wait for a while, not all for
+/// the same, and are taken from what their caller and its account may have tried again. A conflict
+/// costs the committer as much as a change, and whoever loses it has written nothing that a
+/// budget would count.
+async fn give_way<O: Operation>(ctx: &Ctx, input: &O::Input, number: usize) -> bool {
+    yield_once().await;
+    if number < FREE_REPEATS || O::KIND.is_data() {
+        return true;
+    }
+    if let Some(account) = ctx.home().filter(|_| !is_of_a_service(ctx)) {
+        let principal = ctx.caller().principal.standing_name();
+        let class = if O::only_takes_away(input) {
+            Class::TakesAway
+        } else {
+            Class::Changes
+        };
+        let repeats = &ctx.services().sources.repeats;
+        if !repeats.admit(&principal, Some(account), class, ctx.monotonic()) {
+            count_throttled::<O>();
+            return false;
+        }
+    }
+    let mut parts = [0];
+    ctx.entropy().fill_id(&mut parts);
+    tokio::time::sleep(SHORTEST_WAIT * (u32::from(u8::from_be_bytes(parts)) + 1)).await;
+    true
 }
 
 /// What became of an attempt.

@@ -241,6 +241,8 @@ pub struct Sources {
     quotas: Vec<(Service, Arc<dyn RequestQuotas>)>,
     /// Bounds the management calls that no quota counts.
     pub(crate) pace: Pace,
+    /// How often calls that keep losing to others are tried again.
+    pub(crate) repeats: Pace,
     /// Bounds the calls of services with quotas that are denied, which those do not count.
     pub(crate) denials: Pace,
     /// Bounds what the calls of each account write.
@@ -260,6 +262,7 @@ impl Sources {
             resources: Vec::new(),
             quotas: Vec::new(),
             pace: Pace::new(CALLS_PER_SECOND),
+            repeats: Pace::new(CALLS_PER_SECOND),
             denials: Pace::new(CALLS_PER_SECOND),
             written: Written::new(WriteBudgets::default()),
         }
@@ -270,6 +273,7 @@ impl Sources {
     /// many of those that quotas count.
     pub fn calls_per_second(mut self, per_second: u32) -> Self {
         self.pace = Pace::new(per_second);
+        self.repeats = Pace::new(per_second);
         self.denials = Pace::new(per_second);
         self
     }

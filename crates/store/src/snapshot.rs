@@ -131,10 +131,10 @@ impl Snapshot {
     }
 
     /// How many rows of `table` are in `group`, if it is a table that is [counted]; found without
-    /// walking them. The read cannot be recorded.
+    /// walking them.
     ///
     /// [counted]: Table::counted_by
-    pub fn count<R: Record>(&self, table: &'static Table<R>, group: &Key) -> usize {
+    pub fn count(&self, table: &dyn AnyTable, group: &Key) -> usize {
         let count = self.rows(table).and_then(|rows| rows.counts.get(group));
         count.copied().unwrap_or(0)
     }

@@ -25,6 +25,17 @@ pub enum Read {
         /// What [`Snapshot::prefix_state`] said.
         state: (Revision, usize),
     },
+    /// That a group of rows has room for one more; not how many there are.
+    Room {
+        /// The table, which is [counted](Table::counted_by).
+        table: &'static dyn AnyTable,
+        /// The group.
+        group: Key,
+        /// How many rows it may have.
+        most: usize,
+        /// Whether it had fewer.
+        found: bool,
+    },
 }
 
 impl Read {
@@ -41,6 +52,12 @@ impl Read {
                 prefix,
                 state,
             } => snapshot.prefix_state(*table, prefix) == *state,
+            Self::Room {
+                table,
+                group,
+                most,
+                found,
+            } => (snapshot.count(*table, group) < *most) == *found,
         }
     }
 }
@@ -133,6 +150,19 @@ impl View {
         self.snapshot.scan_after(table, prefix, after)
     }
 
+    /// Whether `group` of `table`, which is [counted](Table::counted_by), has fewer than `most`
+    /// rows. That others join it meanwhile is no conflict while it has room for this request too.
+    pub fn has_room<R: Record>(&self, table: &'static Table<R>, group: &Key, most: usize) -> bool {
+        let found = self.snapshot.count(table, group) < most;
+        self.record(|| Read::Room {
+            table,
+            group: group.clone(),
+            most,
+            found,
+        });
+        found
+    }
+
     /// Everything read so far.
     pub fn reads(&self) -> Vec<Read> {
         self.reads.as_ref().map_or_else(Vec::new, |reads| {
@@ -147,5 +177,46 @@ impl View {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(read());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::{Batch, SnapshotBuilder};
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Member(String);
+
+    impl Record for Member {
+        const VERSION: u16 = 1;
+    }
+
+    static MEMBERS: Table<Member> =
+        Table::without_history("members").counted_by(|member| Some(Key::of(&[&member.0])));
+
+    fn joined(snapshot: &Snapshot, group: &str, name: &str) -> Snapshot {
+        let mut batch = Batch::default();
+        batch.put(&MEMBERS, Key::of(&[name]), Member(group.to_owned()));
+        snapshot.with(snapshot.revision() + 1, batch.metadata())
+    }
+
+    #[test]
+    fn room_holds_until_the_last_place_is_taken() {
+        let empty = SnapshotBuilder::new(&[&MEMBERS]).build(0);
+        let view = View::recording(Arc::new(empty.clone()));
+        let group = Key::of(&["a"]);
+        assert!(view.has_room(&MEMBERS, &group, 2));
+        let [read] = view.reads().try_into().unwrap();
+        let one = joined(&joined(&empty, "a", "1"), "b", "2");
+        assert!(read.holds_in(&empty) && read.holds_in(&one));
+        let full = joined(&one, "a", "3");
+        assert!(!read.holds_in(&full));
+        let view = View::recording(Arc::new(full.clone()));
+        assert!(!view.has_room(&MEMBERS, &group, 2));
+        let [read] = view.reads().try_into().unwrap();
+        assert!(read.holds_in(&full) && !read.holds_in(&one));
     }
 }

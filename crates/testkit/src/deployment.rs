@@ -43,6 +43,7 @@ impl Deployment {
         F: Future<Output = Arc<Services>>,
     {
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .unwrap();
         Self {

@@ -410,3 +410,21 @@ fn calls_that_always_lose_to_others_fail_as_their_service_does() {
         "ServiceUnavailableException",
     );
 }
+
+#[test]
+fn a_call_that_loses_again_and_again_is_tried_again_only_at_its_caller_s_pace() {
+    let world = World::paced(5);
+    // The first attempt, two more, and then five in a second that stands still.
+    for _ in 0..8 {
+        world.faults.add(CommitError::Conflict);
+    }
+    let create = || world.call("CreateUser", json!({ "UserName": "Alice" }));
+    assert_eq!(create().unwrap_err().code, "ConcurrentModification");
+    let record = &world.records_of("CreateUser")[0];
+    assert_eq!(record.error_code.as_deref(), Some("ConcurrentModification"));
+    // One that conflicts twice is not held up by that.
+    for _ in 0..2 {
+        world.faults.add(CommitError::Conflict);
+    }
+    create().unwrap();
+}

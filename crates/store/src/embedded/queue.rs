@@ -78,6 +78,9 @@ pub(super) struct Linger {
     pub(super) patience: Duration,
 }
 
+/// Metadata leaves one part in so many of a group to data that waits.
+const DATA_SHARE: usize = 4;
+
 /// How long the committer waits before it looks again whether the engine has caught up.
 const STALL_POLL: Duration = Duration::from_millis(5);
 
@@ -90,6 +93,19 @@ impl Lanes {
             None if self.closing => Err(CommitError::ShuttingDown),
             None => Ok(()),
         }
+    }
+
+    /// Adds a request at the end, or behind the last revocation if it is one: what takes rights
+    /// away does not wait until everything else is decided that came before it.
+    fn push_metadata(&mut self, request: Request) {
+        let revokes = |request: &Request| request.prepared.lane == Lane::Revocation;
+        let place = if revokes(&request) {
+            self.metadata.partition_point(revokes)
+        } else {
+            self.metadata.len()
+        };
+        self.metadata_bytes += request.bytes;
+        self.metadata.insert(place, request);
     }
 }
 
@@ -110,15 +126,13 @@ impl Queue {
         match request.prepared.lane {
             // What takes rights away does not wait for room that others use up.
             Lane::Revocation if lanes.metadata.len() < self.limits.lane_batches => {
-                lanes.metadata_bytes += request.bytes;
-                lanes.metadata.push_back(request);
+                lanes.push_metadata(request);
             }
             Lane::Metadata | Lane::Events
                 if lanes.metadata.len() < self.limits.lane_batches
                     && lanes.metadata_bytes + request.bytes <= self.limits.lane_bytes =>
             {
-                lanes.metadata_bytes += request.bytes;
-                lanes.metadata.push_back(request);
+                lanes.push_metadata(request);
             }
             Lane::Data | Lane::Relief | Lane::Strangers
                 if lanes.data.len() < self.limits.lane_batches
@@ -145,7 +159,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for work and takes one group: metadata first, then as much data as fits.
+    /// Waits for work and takes one group: metadata first, of it what takes rights away, then as
+    /// much data as fits, which is at least a [share](DATA_SHARE) of it.
     ///
     /// `admits_data` says whether the engine keeps up; while it does not, data waits and
     /// beyond the patience is answered [`CommitError::Busy`]. Data alone may be left waiting
@@ -264,7 +279,16 @@ impl Queue {
         let fits = |bytes: usize, writes: usize| {
             bytes < self.limits.group_bytes && writes < self.limits.group_writes
         };
-        while fits(bytes, writes)
+        // What one tenant has decided again and again leaves room for the data of all others.
+        let share = |most: usize, waiting: usize| {
+            let share = if admits_data { most / DATA_SHARE } else { 0 };
+            share.min(waiting)
+        };
+        let (data_bytes, data_writes) = (
+            share(self.limits.group_bytes, lanes.data_bytes),
+            share(self.limits.group_writes, lanes.data.len()),
+        );
+        while fits(bytes + data_bytes, writes + data_writes)
             && let Some(request) = lanes.metadata.pop_front()
         {
             lanes.metadata_bytes = lanes.metadata_bytes.saturating_sub(request.bytes);
@@ -272,7 +296,7 @@ impl Queue {
             writes += request.writes;
             group.push(request);
         }
-        // One data batch goes along even with a full metadata lane, so that none starves.
+        // One data batch goes along in any case, so that none starves.
         let mut first = true;
         while admits_data
             && (first || fits(bytes, writes))

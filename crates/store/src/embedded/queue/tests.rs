@@ -90,6 +90,44 @@ fn data_is_not_starved_by_metadata() {
 }
 
 #[test]
+fn metadata_leaves_a_quarter_of_a_group_to_data_that_waits() {
+    let queue = Queue::new(Limits {
+        lane_batches: 99,
+        group_writes: 8,
+        ..LIMITS
+    });
+    for _ in 0..20 {
+        push(&queue, Lane::Metadata, 1).unwrap();
+    }
+    assert_eq!(taken(&queue, true), [-1; 8]);
+    push(&queue, Lane::Data, 7).unwrap();
+    assert_eq!(taken(&queue, false), [-1; 8]);
+    for bytes in [8, 9, 10] {
+        push(&queue, Lane::Data, bytes).unwrap();
+    }
+    for _ in 0..20 {
+        push(&queue, Lane::Metadata, 1).unwrap();
+    }
+    assert_eq!(taken(&queue, true), [-1, -1, -1, -1, -1, -1, 7, 8]);
+    assert_eq!(taken(&queue, true), [-1, -1, -1, -1, -1, -1, 9, 10]);
+}
+
+#[test]
+fn what_takes_rights_away_goes_before_everything_else() {
+    let queue = Queue::new(LIMITS);
+    for (lane, bytes) in [
+        (Lane::Metadata, 1),
+        (Lane::Revocation, 2),
+        (Lane::Events, 3),
+        (Lane::Revocation, 4),
+    ] {
+        push(&queue, lane, bytes).unwrap();
+    }
+    assert_eq!(taken(&queue, true), [-2, -4, -1]);
+    assert_eq!(taken(&queue, true), [-3]);
+}
+
+#[test]
 fn metadata_does_not_wait_behind_data_that_is_held_back() {
     let queue = Queue::new(LIMITS);
     push(&queue, Lane::Data, 1).unwrap();
@@ -202,8 +240,8 @@ fn revocations_are_taken_though_changes_have_used_up_the_bytes_of_their_lane() {
         CommitError::Busy
     );
     let _revocation = push(&queue, Lane::Revocation, 200).unwrap();
+    assert_eq!(taken(&queue, true), [-200]);
     assert_eq!(taken(&queue, true), [-900]);
     // What was taken makes room.
     let _next = push(&queue, Lane::Metadata, 700).unwrap();
-    assert_eq!(taken(&queue, true), [-200]);
 }
