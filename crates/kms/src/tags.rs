@@ -14,9 +14,9 @@ use crate::event::Fields;
 /// Fails with `TagException` for more than 50, for two whose keys are the same but for the case
 /// of letters, and for keys that begin with `aws:`.
 pub(crate) fn checked(tags: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    check_tag_count(tags.len()).map_err(refusal)?;
+    check_tag_count(tags.len()).map_err(|broken| refusal(&broken))?;
     let pair = |tag: &Tag| (tag.tag_key.clone(), tag.tag_value.clone());
-    read_tags(tags.iter().map(pair)).map_err(refusal)
+    read_tags(tags.iter().map(pair)).map_err(|broken| refusal(&broken))
 }
 
 /// `own` with `added`, which replace tags of exactly the same keys.
@@ -26,10 +26,10 @@ pub(crate) fn with(
     own: &BTreeMap<String, String>,
     added: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    with_tags(own, added).map_err(refusal)
+    with_tags(own, added).map_err(|broken| refusal(&broken))
 }
 
-fn refusal(broken: TagError) -> Error {
+fn refusal(broken: &TagError) -> Error {
     Error::Tags(match broken {
         TagError::Reserved { .. } => "Tags beginning with aws: are reserved",
         TagError::Repeated { .. } | TagError::SameButForCase => "Duplicate tag keys",

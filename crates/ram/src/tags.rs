@@ -24,12 +24,12 @@ pub(crate) fn checked(tags: Option<&[Tag]>) -> Result<BTreeMap<String, String>, 
         Ok((key, value))
     });
     let pairs: Vec<(String, String)> = pairs.collect::<Result<_, Error>>()?;
-    read_tags(pairs).map_err(refusal)
+    read_tags(pairs).map_err(|broken| refusal(&broken))
 }
 
 /// Checks that a share may have this many tags. Fails with `TagLimitExceededException`.
 pub(crate) fn check_count(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    check_tag_count(tags.len()).map_err(refusal)
+    check_tag_count(tags.len()).map_err(|broken| refusal(&broken))
 }
 
 /// `own` with `added`, which replace tags of exactly the same keys.
@@ -40,10 +40,10 @@ pub(crate) fn with(
     own: &BTreeMap<String, String>,
     added: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    with_tags(own, added).map_err(refusal)
+    with_tags(own, added).map_err(|broken| refusal(&broken))
 }
 
-fn refusal(broken: TagError) -> Error {
+fn refusal(broken: &TagError) -> Error {
     match broken {
         TagError::Reserved { .. } => Error::invalid("tag keys that begin with aws: are reserved"),
         TagError::Repeated { .. } => Error::invalid("a tag key is given more than once"),
