@@ -53,6 +53,17 @@ impl Key {
         self.0.starts_with(&prefix.0)
     }
 
+    /// The key of the first `count` parts, or of all if there are no more.
+    pub fn of_first(&self, count: usize) -> Self {
+        let ends = self.0.windows(END.len()).zip(END.len()..);
+        let mut ends = ends.filter(|(bytes, _)| *bytes == END);
+        let end = match count.checked_sub(1) {
+            Some(last) => ends.nth(last).map_or(self.0.len(), |(_, end)| end),
+            None => 0,
+        };
+        Self(Arc::from(self.0.get(..end).unwrap_or_default()))
+    }
+
     /// A key behind every key that begins with all parts of this one, and before every other
     /// that sorts behind it: for scans that pass over a prefix.
     pub fn behind(&self) -> Self {
@@ -178,6 +189,16 @@ mod tests {
         assert!(Key::of(&["a", "z"]) < Key::of(&["ab", "a"]));
         assert!(Key::of(&["a", "z"]).starts_with(&Key::of(&["a"])));
         assert!(!Key::of(&["ab", "z"]).starts_with(&Key::of(&["a"])));
+    }
+
+    #[test]
+    fn the_first_parts_of_a_key_are_those_that_it_was_built_from() {
+        let parts = ["a\0\u{1}b", "", "\u{1}", "c\0", "d"];
+        let key = Key::of(&parts);
+        for count in 0..=parts.len() {
+            assert_eq!(key.of_first(count), Key::of(&parts[..count]), "{count}");
+        }
+        assert_eq!(key.of_first(6), key);
     }
 
     #[test]

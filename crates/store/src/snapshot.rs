@@ -44,6 +44,8 @@ struct TableRows {
     rows: OrdMap<Key, StoredRow>,
     /// How many rows the groups of a counted table have.
     counts: OrdMap<Key, usize>,
+    /// The rows of a listed table, by each of their entries.
+    listed: OrdMap<Key, Key>,
     /// The last commit that changed any row.
     changed: Revision,
 }
@@ -139,6 +141,31 @@ impl Snapshot {
         count.copied().unwrap_or(0)
     }
 
+    /// The rows of `table` that have an entry which begins with `prefix`, if it is a table that is
+    /// [listed], each with that entry, in the order of these; from the first behind `after` on. The
+    /// reads cannot be recorded.
+    ///
+    /// [listed]: Table::listed_by
+    pub fn listed<'a, 'k, R: Record>(
+        &'a self,
+        table: &'static Table<R>,
+        prefix: &'k Key,
+        after: Option<&'k Key>,
+    ) -> impl Iterator<Item = (&'a Key, &'a Key, &'a R)> + use<'a, 'k, R> {
+        let start = match after {
+            Some(after) if after > prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        self.rows(table).into_iter().flat_map(move |rows| {
+            let entries = rows.listed.range::<_, Key>((start, Bound::Unbounded));
+            let entries = entries.take_while(move |(entry, _)| entry.starts_with(prefix));
+            entries.filter_map(|(entry, key)| {
+                let record = rows.rows.get(key)?.record.downcast_ref()?;
+                Some((entry, key, record))
+            })
+        })
+    }
+
     /// The revision of the row at `key`; `None` if there is none.
     pub fn row_revision(&self, table: &dyn AnyTable, key: &Key) -> Option<Revision> {
         Some(self.rows(table)?.rows.get(key)?.revision)
@@ -223,12 +250,16 @@ impl Snapshot {
         };
         rows.changed = rows.changed.max(revision);
         let joined = record.as_ref().and_then(|record| table.group(record));
+        let entries = record.as_ref().map(|record| table.entries(record));
+        let row = key.clone();
         let old = match record {
             Some(record) => rows.rows.insert(key, StoredRow { revision, record }),
             None => rows.rows.remove(&key),
         };
-        let left = old.and_then(|row| table.group(&row.record));
+        let left = old.as_ref().and_then(|row| table.group(&row.record));
         rows.recount(joined, left);
+        let left = old.map(|row| table.entries(&row.record));
+        rows.relist(&row, entries.unwrap_or_default(), &left.unwrap_or_default());
     }
 }
 
@@ -247,6 +278,19 @@ impl TableRows {
                 None | Some(0 | 1) => self.counts.remove(&group),
                 Some(count) => self.counts.insert(group, count.saturating_sub(1)),
             };
+        }
+    }
+
+    /// Finds the row at `key` by `entries` from now on, and no more by those that it has `left`.
+    fn relist(&mut self, key: &Key, entries: Vec<Key>, left: &[Key]) {
+        if entries == left {
+            return;
+        }
+        for entry in left {
+            self.listed.remove(entry);
+        }
+        for entry in entries {
+            self.listed.insert(entry, key.clone());
         }
     }
 }
@@ -402,6 +446,54 @@ mod tests {
         );
         assert_eq!(snapshot.count(&COUNTED, &one), 1);
         assert_eq!(empty().count(&NUMBERS, &one), 0);
+    }
+
+    #[test]
+    fn rows_are_listed_by_entries_through_changes_and_deletions() {
+        static LISTED: Table<Number> = Table::with_history("listed").listed_by(|row| {
+            let digits = row.0.to_string();
+            let digits = digits.char_indices();
+            let entry = |(place, digit): (usize, char)| {
+                Key::of(&[&digit.to_string(), &format!("{}.{place}", row.0)])
+            };
+            digits.map(entry).collect()
+        });
+        let found = |snapshot: &Snapshot, digit: &str| -> Vec<u32> {
+            let prefix = Key::of(&[digit]);
+            let rows = snapshot.listed(&LISTED, &prefix, None);
+            rows.map(|(entry, key, row)| {
+                assert!(entry.starts_with(&prefix));
+                assert_eq!(snapshot.get(&LISTED, key).unwrap().record.0, row.0);
+                row.0
+            })
+            .collect()
+        };
+        let empty = SnapshotBuilder::new(&[&LISTED]).build(0);
+        let first = with(&empty, 1, |batch| {
+            for (key, number) in [("a", 12), ("b", 23), ("c", 31)] {
+                batch.put(&LISTED, Key::of(&[key]), Number(number));
+            }
+        });
+        let second = with(&first, 2, |batch| {
+            batch.put(&LISTED, Key::of(&["a"]), Number(42));
+            batch.put(&LISTED, Key::of(&["b"]), Number(23));
+            batch.delete(&LISTED, Key::of(&["c"]));
+            batch.delete(&LISTED, Key::of(&["unknown"]));
+        });
+        let by_digit = |snapshot| ["1", "2", "3", "4"].map(|digit| found(snapshot, digit));
+        assert_eq!(
+            by_digit(&second),
+            [vec![], vec![23, 42], vec![23], vec![42]]
+        );
+        assert_eq!(
+            by_digit(&first),
+            [vec![12, 31], vec![12, 23], vec![23, 31], vec![]]
+        );
+        let after = Key::of(&["2", "12.1"]);
+        let two = Key::of(&["2"]);
+        let rest = first.listed(&LISTED, &two, Some(&after));
+        assert_eq!(rest.map(|(_, _, row)| row.0).collect::<Vec<_>>(), [23]);
+        assert_eq!(first.listed(&NUMBERS, &two, None).count(), 0);
     }
 
     #[test]

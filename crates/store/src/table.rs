@@ -60,11 +60,16 @@ pub struct Table<R> {
     place: AtomicUsize,
     /// Under what a row is counted.
     group: Option<Grouping<R>>,
+    /// By what else than its key a row is found.
+    listing: Option<Listing<R>>,
     record: PhantomData<fn() -> R>,
 }
 
 /// The group that a row is counted in, if it is counted.
 type Grouping<R> = fn(&R) -> Option<Key>;
+
+/// The entries by which a row is found, if it is listed.
+type Listing<R> = fn(&R) -> Vec<Key>;
 
 impl<R: Record> Table<R> {
     /// A table whose rows keep their history (policies, key metadata, grants, groups).
@@ -74,6 +79,7 @@ impl<R: Record> Table<R> {
             keeps_history: true,
             place: AtomicUsize::new(0),
             group: None,
+            listing: None,
             record: PhantomData,
         }
     }
@@ -85,6 +91,7 @@ impl<R: Record> Table<R> {
             keeps_history: false,
             place: AtomicUsize::new(0),
             group: None,
+            listing: None,
             record: PhantomData,
         }
     }
@@ -94,6 +101,14 @@ impl<R: Record> Table<R> {
     #[must_use]
     pub const fn counted_by(mut self, group: fn(&R) -> Option<Key>) -> Self {
         self.group = Some(group);
+        self
+    }
+
+    /// The table, whose rows snapshots also find by each of their `entries`, in the order of
+    /// these. No two rows may have an entry in common. Nothing of it is stored.
+    #[must_use]
+    pub const fn listed_by(mut self, entries: fn(&R) -> Vec<Key>) -> Self {
+        self.listing = Some(entries);
         self
     }
 }
@@ -111,6 +126,9 @@ pub trait AnyTable: fmt::Debug + Send + Sync {
 
     /// The group that snapshots count the row in, if they do.
     fn group(&self, record: &ErasedRecord) -> Option<Key>;
+
+    /// The entries by which snapshots find the row, if they do by anything but its key.
+    fn entries(&self, record: &ErasedRecord) -> Vec<Key>;
 
     /// Decodes the stored form.
     fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError>;
@@ -155,6 +173,12 @@ impl<R: Record> AnyTable for Table<R> {
     fn group(&self, record: &ErasedRecord) -> Option<Key> {
         let group = self.group?;
         group(record.downcast_ref()?)
+    }
+
+    fn entries(&self, record: &ErasedRecord) -> Vec<Key> {
+        let record = record.downcast_ref();
+        let listed = self.listing.zip(record);
+        listed.map_or_else(Vec::new, |(entries, record)| entries(record))
     }
 
     fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError> {
