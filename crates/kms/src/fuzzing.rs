@@ -11,7 +11,7 @@ use crate::grants::constraints::Constraints;
 use crate::grants::index::{GRANT_INDEX, place};
 use crate::grants::party::Party;
 use crate::grants::record::{
-    GRANT_COUNTS, GRANT_NAMES, GRANTS, GrantRecord, GrantedOperation, Terms,
+    GRANT_COUNTS, GRANT_NAMES, GRANTS, GrantRecord, GrantedOperation, Pointer, Terms,
 };
 use crate::grants::token::Token;
 use crate::import_token::Opened;
@@ -84,22 +84,22 @@ pub fn grants(view: &View, arn: &Arn, numbers: Range<usize>) -> Option<Batch> {
             arn: arn.clone(),
             id: format!("AIDA{number:016}").parse().ok()?,
         };
-        let constraints = Constraints::default();
+        let terms = Terms {
+            name: None,
+            grantee,
+            retiring: None,
+            operations: [GrantedOperation::Encrypt].into(),
+            constraints: Constraints::default(),
+            issuing_account: key.account,
+        };
         let grant = GrantRecord {
             id: format!("{number:064x}"),
             account: key.account,
             region: key.region.clone(),
             key: key.id.clone(),
             created: key.created,
-            place: place(view.snapshot(), &key, &grantee, &constraints),
-            terms: Terms {
-                name: None,
-                grantee,
-                retiring: None,
-                operations: [GrantedOperation::Encrypt].into(),
-                constraints,
-                issuing_account: key.account,
-            },
+            place: place(view.snapshot(), &key, &terms),
+            terms,
         };
         grant.list(&mut batch);
         last = Some(grant);
@@ -108,6 +108,16 @@ pub fn grants(view: &View, arn: &Arn, numbers: Range<usize>) -> Option<Batch> {
     if let Some(grant) = last {
         grant.count(number_of_grants, view, &mut batch);
     }
+    Some(batch)
+}
+
+/// The change that gives the key at `arn` a row of the index of grants that earlier builds kept.
+pub fn earlier_grant_index(arn: &Arn) -> Option<Batch> {
+    let parts = [arn.account_text(), arn.region(), arn.resource_of("key")?];
+    let [account, region, key] = parts;
+    let mut batch = Batch::default();
+    let row = Key::of(&[account, region, key, account, "*", "class", "", "id"]);
+    batch.put(&GRANT_INDEX, row, Pointer {});
     Some(batch)
 }
 

@@ -22,6 +22,7 @@ use pipeline::Services;
 use store::{Batch, CommitError, Key, View};
 use types::{AccountId, KeyId, Region, Timestamp};
 
+use crate::grants::index::GRANT_INDEX;
 use crate::grants::record::{GRANT_COUNTS, GRANTS, Pointer};
 use crate::imports::DELETED_MATERIAL;
 use crate::last_usage::KEY_USAGE;
@@ -75,6 +76,9 @@ pub async fn maintain(services: &Services) -> Vec<Undone> {
         round.note(overwrite(services, &row).await, shred_file);
     }
     round.note(end_tokens(services, times.settled), shred_file);
+    round.note(empty_earlier_index(services).await, || {
+        "kms_grant_index".to_owned()
+    });
     round.undone()
 }
 
@@ -168,6 +172,19 @@ fn end_tokens(services: &Services, now: Timestamp) -> Result<(), Error> {
     let shred = services.part::<Keyring>()?.shred();
     let ended = shred.end_tokens(owner_account()?, import_token::day(now));
     ended.map_err(material::unwritable)
+}
+
+/// Removes some of the rows in which earlier builds kept what the index of grants is made of now.
+async fn empty_earlier_index(services: &Services) -> Result<(), Error> {
+    let mut batch = Batch::default();
+    let (snapshot, all) = (services.store().snapshot(), Key::of(&[]));
+    for (row, _) in snapshot.scan(&GRANT_INDEX, &all).take(ROWS_AT_ONCE) {
+        batch.delete(&GRANT_INDEX, row.clone());
+    }
+    if batch.is_empty() {
+        return Ok(());
+    }
+    commit(services, batch).await
 }
 
 /// The rows of what is due. Keys whose deletion waits for the clock to settle take no place.

@@ -7,7 +7,6 @@ use types::{Arn, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::context::{self, EncryptionContext};
-use crate::grants::index::GRANT_INDEX;
 use crate::grants::record::GRANTS;
 use crate::grants::token;
 use crate::identifiers::KeyTarget;
@@ -86,7 +85,7 @@ pub fn is_held_outside(view: &View, arn: &Arn) -> bool {
 /// The last change of any key, key policy, grant or key store: as long as it stays the same, so
 /// do the rights that they give, and whether keys can be used.
 pub fn rights_changed(snapshot: &Snapshot) -> Revision {
-    let tables: [&dyn AnyTable; 4] = [&KEYS, &GRANTS, &GRANT_INDEX, &KEY_STORES];
+    let tables: [&dyn AnyTable; 3] = [&KEYS, &GRANTS, &KEY_STORES];
     let changed = tables.map(|table| snapshot.table_changed(table));
     changed.into_iter().max().unwrap_or_default()
 }

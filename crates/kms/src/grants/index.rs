@@ -1,41 +1,45 @@
 //! Finds the grants that cover a request, with as many steps for 50,000 grants of a key as
 //! for one.
 //!
-//! A row of the index is `[account, region, key, grantee, place, class, terms, grant]`.
+//! The index is listed from the grants themselves, in memory. For each operation of a grant that has
+//! an entry `o`, place, issuer, terms, operations, id:
 //!
-//! - *place* says which requests the grant can cover: those under one exact context (`=` and
-//!   its digest), under a context with one certain pair (`+` and the pair's digest), or all (`*`),
-//!   and of these, behind `@`, those for one source (its digest). A request looks at the few
-//!   places that it can be found in. Of a subset's pairs the one with the fewest grants is taken
-//!   when the grant is made, so that a pair which all grants share does not gather them.
+//! - The *place* is the digest of account, region, key, grantee, operation, and of which requests the
+//!   grant can cover: those under one exact context (`=` and its digest), under a context with one
+//!   certain pair (`+` and the pair's digest), or all (`*`), and of these, behind `@`, those for one
+//!   source (its digest). A request looks at the few places that it can be found in, and so at no
+//!   grant of another operation. Of a subset's pairs the one with the fewest grants is taken when
+//!   the grant is made, so that a pair which all grants share does not gather them.
 //! - Requests without an encryption context pass over constraints on it. For these a grant of
-//!   such an operation has a second row, in the place `-`, with its source if it has one.
-//! - *class* is the account that issued the grant and the set of its operations. Grants of one
-//!   class in one place count alike: one that holds is enough, and a class without the
-//!   operation is passed over as a whole and costs none of what follows.
-//! - *terms* is the digest of the constraint on the context, where that counts. Of grants with
-//!   the same one is looked at: what it does not cover, none of them does.
+//!   such an operation is in the place `-`, with its source if it has one.
+//! - The *issuer* is the account that the grant was made from: one grant of the caller's own account,
+//!   or else one of any other, decides.
+//! - *Terms* are the digest of the constraint on the context, where that counts. Of grants with the
+//!   same issuer and terms one is looked at: what it does not cover, none of them does.
 //!
-//! Whoever makes a grant asks for one that covers it: such a grant is in a place of the new
-//! grant's own pairs, as if those were the context of a request.
+//! Whoever makes a grant asks for one that covers it: such a grant has `CreateGrant`, for which it is
+//! in a place of the new grant's own pairs, too, as if those were the context of a request. There the
+//! *operations*, as bits, tell apart what is looked at.
 //!
 //! What is left to look at one by one is bounded for each place and for each request, which is
 //! denied beyond it.
+//!
+//! Entries `g`, account, region, key, grantee, id list the grants of a grantee.
 
 use std::collections::BTreeSet;
 
 use crypto::digest::sha256;
 use pipeline::sources::MatchedGrant;
-use store::{Key, Snapshot, Table, View};
+use store::{Key, KeyBuilder, Snapshot, Table, View};
 use types::{AccountId, Principal};
 
 use super::constraints::{Constraints, ContextConstraint, Pairs, text};
-use super::party::{Party, keys_of};
-use super::record::{GRANTS, GrantRecord, GrantedOperation, Pointer};
+use super::party::keys_of;
+use super::record::{GRANTS, GrantRecord, GrantedOperation, Pointer, Terms};
 use crate::context::MOST_BYTES;
 use crate::records::KeyRecord;
 
-/// Where grants are found by grantee; see the module.
+/// Where earlier builds kept the index. Nothing reads it, and [`crate::maintain`] empties it.
 pub(crate) static GRANT_INDEX: Table<Pointer> = Table::with_history("kms_grant_index");
 
 /// The place of grants for requests without an encryption context.
@@ -53,6 +57,10 @@ const ALL_LOOKS: usize = 8 * LOOKS;
 /// Bytes of keys and values of a context that grants are looked for under; one with more is
 /// refused when it is used.
 const CONTEXT: usize = MOST_BYTES;
+/// Parts of an entry up to the issuer, the terms and the operations.
+const ISSUER: usize = 3;
+const TERMS: usize = 4;
+const OPERATIONS: usize = 5;
 
 /// A request that needs a grant.
 #[derive(Debug)]
@@ -65,8 +73,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) source: Option<&'a str>,
 }
 
-/// The grants on `key` that cover what `principal` asks: one of each kind that counts
-/// differently.
+/// The grants on `key` that cover what `principal` asks: at most one of its own account, and one
+/// other if that one may not suffice.
 pub(crate) fn matching(
     view: &View,
     key: &KeyRecord,
@@ -76,8 +84,14 @@ pub(crate) fn matching(
     let has_context = asked.operation.has_context();
     let context = has_context.then_some(&asked.context);
     let covers = |grant: &GrantRecord| grant.terms.constraints.hold(context, asked.source);
-    let places = || places_of(asked);
-    found(view, key, principal, asked.operation, places, covers)
+    let mut search = Search {
+        operation: asked.operation,
+        places: &|| places_of(asked),
+        alike: TERMS,
+        covers: &covers,
+        left: ALL_LOOKS,
+    };
+    search.run(view, key, principal)
 }
 
 /// The grants on `key` that let `principal` make a grant with `child`'s terms.
@@ -95,161 +109,235 @@ pub(crate) fn parents(
             && constraints.are_within(&parent.constraints)
             && parent.constraints.hold(None, source)
     };
-    let places = || with_source(places_over(constraints), source);
-    let operation = GrantedOperation::CreateGrant;
-    found(view, key, principal, operation, places, covers)
+    let mut search = Search {
+        operation: GrantedOperation::CreateGrant,
+        places: &|| with_source(places_over(constraints), source),
+        alike: OPERATIONS,
+        covers: &covers,
+        left: ALL_LOOKS,
+    };
+    search.run(view, key, principal)
 }
 
 /// The place for a grant with these terms that is about to be made.
-pub(crate) fn place(
-    snapshot: &Snapshot,
-    key: &KeyRecord,
-    grantee: &Party,
-    constraints: &Constraints,
-) -> String {
-    let source = constraints.source_arn.as_deref();
+pub(crate) fn place(snapshot: &Snapshot, key: &KeyRecord, terms: &Terms) -> String {
+    let source = terms.constraints.source_arn.as_deref();
     let narrowed = |place: String| match source {
         Some(arn) => from_source(&place, arn),
         None => place,
     };
-    match &constraints.context {
+    match &terms.constraints.context {
         Some(ContextConstraint::Equals(pairs)) => narrowed(exactly(&Pairs::of(text(pairs)))),
         Some(ContextConstraint::Subset(pairs)) => {
             let pairs = Pairs::of(text(pairs));
             let places = pairs.digests().map(|digest| narrowed(with_pair(&digest)));
-            let crowd = |place: &String| {
-                let prefix = prefix(key, grantee.key(), Some(place));
-                snapshot.scan(&GRANT_INDEX, &prefix).take(CROWD).count()
-            };
-            places
-                .min_by_key(crowd)
-                .unwrap_or_else(|| narrowed(ANYWHERE.to_owned()))
+            least_crowded(snapshot, key, terms, places.collect())
         }
         None => narrowed(ANYWHERE.to_owned()),
     }
 }
 
-/// The rows by which `grant` is found.
-pub(crate) fn rows(grant: &GrantRecord) -> Vec<Key> {
-    let class = class(&grant.terms.operations, grant.terms.issuing_account);
-    let row = |place: &str, terms: &str| {
-        Key::of(&[
-            grant.account.as_str(),
-            grant.region.as_str(),
-            grant.key.as_str(),
-            grant.terms.grantee.key(),
-            place,
-            &class,
-            terms,
-            &grant.id,
-        ])
-    };
-    let mut operations = grant.terms.operations.iter();
-    let without_context = operations.any(|operation| !operation.has_context());
-    let source = grant.terms.constraints.source_arn.as_deref();
-    let second = without_context.then(|| match source {
-        Some(arn) => row(&from_source(WITHOUT_CONTEXT, arn), ""),
-        None => row(WITHOUT_CONTEXT, ""),
-    });
-    let terms = terms(&grant.terms.constraints);
-    let first = row(&grant.place, &terms);
-    std::iter::once(first).chain(second).collect()
+/// The place in which the fewest grants are, for the operation that has the most there.
+fn least_crowded(
+    snapshot: &Snapshot,
+    key: &KeyRecord,
+    terms: &Terms,
+    places: Vec<String>,
+) -> String {
+    let mut best = (CROWD.saturating_add(1), ANYWHERE.to_owned());
+    let is_only = places.len() == 1;
+    for place in places {
+        let operations = terms.operations.iter().copied();
+        let mut crowd = 0;
+        for operation in operations.filter(|operation| operation.is_in_places()) {
+            if is_only || crowd >= best.0 {
+                break;
+            }
+            let spot = spot(key, terms.grantee.key(), &place, operation);
+            let there = snapshot.listed(&GRANTS, &spot, None);
+            crowd = crowd.max(there.take(best.0.min(CROWD)).count());
+        }
+        if crowd < best.0 {
+            best = (crowd, place);
+        }
+    }
+    best.1
 }
 
-/// One grant of each class, in each place, that `covers`.
-fn found(
-    view: &View,
-    key: &KeyRecord,
-    principal: &Principal,
-    operation: GrantedOperation,
-    places: impl Fn() -> Vec<String>,
-    covers: impl Fn(&GrantRecord) -> bool,
-) -> Vec<MatchedGrant> {
-    let snapshot = view.snapshot();
-    let account = principal.account().map(|account| account.to_string());
-    let (mut matched, mut left) = (Vec::new(), ALL_LOOKS);
-    if is_empty(snapshot, &key.row_key()) {
-        return matched;
-    }
-    for grantee in keys_of(principal) {
-        if is_empty(snapshot, &prefix(key, &grantee, None)) {
-            continue;
+/// The entries by which `grant` is found.
+pub(crate) fn entries(grant: &GrantRecord) -> Vec<Key> {
+    let (terms, source) = (&grant.terms, grant.terms.constraints.source_arn.as_deref());
+    let (account, region) = (grant.account.as_str(), grant.region.as_str());
+    let key = [account, region, grant.key.as_str(), terms.grantee.key()];
+    let bits = terms
+        .operations
+        .iter()
+        .fold(0, |bits, one| bits | one.bit());
+    let entry = |place: &str, operation: GrantedOperation, of_context: &[u8]| {
+        let part = KeyBuilder::default().part(BY_OPERATION);
+        let part = part.part(&place_digest(key, place, operation));
+        let part = part.part(terms.issuing_account.as_str().as_bytes());
+        let part = part.part(of_context).part(&bits.to_be_bytes());
+        part.part(grant.id.as_bytes()).build()
+    };
+    let without_context = match source {
+        Some(arn) => from_source(WITHOUT_CONTEXT, arn),
+        None => WITHOUT_CONTEXT.to_owned(),
+    };
+    let of_context = of_context(&terms.constraints);
+    let mut entries = vec![of_grantee(key).part(grant.id.as_bytes()).build()];
+    for operation in terms.operations.iter().copied() {
+        if operation.is_in_places() {
+            entries.push(entry(&grant.place, operation, &of_context));
         }
-        let delegates = Some(&grantee) == account.as_ref();
-        for place in places() {
-            let prefix = prefix(key, &grantee, Some(&place));
-            let mut here = LOOKS.min(left);
-            let before = here;
-            let grants = in_place(snapshot, &prefix, operation, &covers, &mut here);
-            left = left.saturating_sub(before.saturating_sub(here));
-            matched.extend(grants.into_iter().map(|(row, grant)| {
+        if !operation.has_context() {
+            entries.push(entry(&without_context, operation, b""));
+        }
+    }
+    entries
+}
+
+/// What the entries of the grants on `key` for `grantee` begin with; the last part of each is the
+/// grant's id.
+pub(crate) fn by_grantee(key: &KeyRecord, grantee: &str) -> KeyBuilder {
+    let (account, region) = (key.account.as_str(), key.region.as_str());
+    of_grantee([account, region, key.id.as_str(), grantee])
+}
+
+/// What a request looks for, and how many grants it may still look at.
+struct Search<'a> {
+    operation: GrantedOperation,
+    /// Where grants for it can be.
+    places: &'a dyn Fn() -> Vec<String>,
+    /// How many parts of their entries tell grants apart.
+    alike: usize,
+    covers: &'a dyn Fn(&GrantRecord) -> bool,
+    left: usize,
+}
+
+/// Which account a grant was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Issuer {
+    /// This one: the caller's own.
+    Is(AccountId),
+    /// Another than this one, if the caller has one.
+    IsNot(Option<AccountId>),
+}
+
+impl Search<'_> {
+    /// The grants that decide. One for the caller itself that its own account has made suffices
+    /// wherever any other does, and one for its whole account nowhere else than one for itself.
+    fn run(&mut self, view: &View, key: &KeyRecord, principal: &Principal) -> Vec<MatchedGrant> {
+        let mut matched: Vec<MatchedGrant> = Vec::new();
+        let snapshot = view.snapshot();
+        if snapshot.scan(&GRANTS, &key.row_key()).next().is_none() {
+            return matched;
+        }
+        let has_grants = |grantee: &String| {
+            let prefix = by_grantee(key, grantee).build();
+            snapshot.listed(&GRANTS, &prefix, None).next().is_some()
+        };
+        let own = principal.account();
+        let grantees = keys_of(principal).into_iter().filter(has_grants);
+        let grantees: Vec<String> = grantees.collect();
+        if grantees.is_empty() {
+            return matched;
+        }
+        let (places, operation) = ((self.places)(), self.operation);
+        for issuer in own.map(Issuer::Is).into_iter().chain([Issuer::IsNot(own)]) {
+            for grantee in &grantees {
+                let delegates = own.is_some_and(|own| grantee == own.as_str());
+                if delegates && !matched.is_empty() {
+                    continue;
+                }
+                let in_place = |place: &String| spot(key, grantee, place, operation);
+                let mut spots = places.iter().map(in_place);
+                let found = spots.find_map(|spot| self.first(snapshot, &spot, issuer));
+                let Some((row, grant)) = found else {
+                    continue;
+                };
                 // Whatever the call writes is written only if the grant is still there: a
                 // grant that was looked at in vain could not have taken anything away.
-                let _read = view.get(&GRANTS, &row);
-                MatchedGrant {
+                let _read = view.get(&GRANTS, row);
+                matched.push(MatchedGrant {
                     id: grant.id.clone(),
                     issuing_account: grant.terms.issuing_account,
                     delegates_to_account: delegates,
+                });
+                if !delegates {
+                    return matched;
                 }
-            }));
-        }
-    }
-    matched
-}
-
-fn in_place<'a>(
-    snapshot: &'a Snapshot,
-    prefix: &Key,
-    operation: GrantedOperation,
-    covers: &impl Fn(&GrantRecord) -> bool,
-    left: &mut usize,
-) -> Vec<(Key, &'a GrantRecord)> {
-    let next = |after: Option<&Key>| {
-        let mut rows = snapshot.scan_after(&GRANT_INDEX, prefix, after);
-        rows.next().map(|(row, _)| row)
-    };
-    let mut matched = Vec::new();
-    let mut after: Option<Key> = None;
-    while let Some(row) = next(after.as_ref()) {
-        let parts = row.text_parts();
-        let [account, region, key, _, _, class, _, id] = parts.as_slice() else {
-            break;
-        };
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let behind = |count: usize| Key::of(parts.get(..count).unwrap_or_default()).behind();
-        if operations_of(class) & operation.bit() == 0 {
-            after = Some(behind(6));
-            continue;
-        }
-        let Some(less) = left.checked_sub(1) else {
-            metrics::counter!("strongroom_kms_grant_looks_exhausted_total").increment(1);
-            break;
-        };
-        *left = less;
-        let grant_row = Key::of(&[account, region, key, id]);
-        let grant = snapshot.get(&GRANTS, &grant_row);
-        match grant.filter(|grant| covers(grant.record)) {
-            Some(grant) => {
-                matched.push((grant_row, grant.record));
-                after = Some(behind(6));
             }
-            None => after = Some(behind(7)),
+        }
+        matched
+    }
+
+    /// The first grant in a place, made from such an account, that covers the request.
+    fn first<'a>(
+        &mut self,
+        snapshot: &'a Snapshot,
+        spot: &Key,
+        issuer: Issuer,
+    ) -> Option<(&'a Key, &'a GrantRecord)> {
+        let prefix = match issuer {
+            Issuer::Is(account) => made_by(spot, account),
+            Issuer::IsNot(_) => spot.clone(),
+        };
+        let passed = match issuer {
+            Issuer::IsNot(Some(account)) => Some(made_by(spot, account)),
+            Issuer::Is(_) | Issuer::IsNot(None) => None,
+        };
+        let mut here = LOOKS.min(self.left);
+        let mut after: Option<Key> = None;
+        loop {
+            let next = snapshot.listed(&GRANTS, &prefix, after.as_ref()).next();
+            let (entry, row, grant) = next?;
+            let Some(less) = here.checked_sub(1) else {
+                metrics::counter!("strongroom_kms_grant_looks_exhausted_total").increment(1);
+                return None;
+            };
+            here = less;
+            self.left = self.left.saturating_sub(1);
+            let is_passed = passed.as_ref().is_some_and(|own| entry.starts_with(own));
+            if !is_passed && (self.covers)(grant) {
+                return Some((row, grant));
+            }
+            let alike = if is_passed { ISSUER } else { self.alike };
+            after = Some(entry.of_first(alike).behind());
         }
     }
-    matched
 }
 
-fn is_empty(snapshot: &Snapshot, prefix: &Key) -> bool {
-    snapshot.scan(&GRANT_INDEX, prefix).next().is_none()
+/// Begins the entries by operation.
+const BY_OPERATION: &[u8] = b"o";
+/// Begins the entries by grantee.
+const BY_GRANTEE: &[u8] = b"g";
+
+/// What entries by grantee begin with: account, region, key and grantee.
+fn of_grantee(parts: [&str; 4]) -> KeyBuilder {
+    let start = KeyBuilder::default().part(BY_GRANTEE);
+    let parts = parts.into_iter();
+    parts.fold(start, |key, part| key.part(part.as_bytes()))
 }
 
-fn prefix(key: &KeyRecord, grantee: &str, place: Option<&str>) -> Key {
+/// What the entries of grants for `operation` in a place begin with.
+fn spot(key: &KeyRecord, grantee: &str, place: &str, operation: GrantedOperation) -> Key {
     let (account, region) = (key.account.as_str(), key.region.as_str());
     let parts = [account, region, key.id.as_str(), grantee];
-    match place {
-        Some(place) => Key::of(&[account, region, key.id.as_str(), grantee, place]),
-        None => Key::of(&parts),
-    }
+    let start = KeyBuilder::default().part(BY_OPERATION);
+    start.part(&place_digest(parts, place, operation)).build()
+}
+
+/// What the entries of such grants begin with that were made from `issuer`.
+fn made_by(spot: &Key, issuer: AccountId) -> Key {
+    let issuer = Key::of(&[issuer.as_str()]);
+    Key::from_encoded(&[spot.as_bytes(), issuer.as_bytes()].concat())
+}
+
+fn place_digest(key: [&str; 4], place: &str, operation: GrantedOperation) -> [u8; 32] {
+    let [account, region, id, grantee] = key;
+    let parts = [account, region, id, grantee, operation.as_str(), place];
+    sha256(Key::of(&parts).as_bytes())
 }
 
 fn places_of(asked: &Asked<'_>) -> Vec<String> {
@@ -307,23 +395,13 @@ fn from_source(place: &str, arn: &str) -> String {
 }
 
 /// The digest of what a grant asks of the context; nothing if it asks nothing.
-fn terms(constraints: &Constraints) -> String {
-    match &constraints.context {
-        None => String::new(),
+fn of_context(constraints: &Constraints) -> Vec<u8> {
+    let terms = match &constraints.context {
+        None => return Vec::new(),
         Some(ContextConstraint::Equals(pairs)) => exactly(&Pairs::of(text(pairs))),
         Some(ContextConstraint::Subset(pairs)) => with_pair(&Pairs::of(text(pairs)).digest()),
-    }
-}
-
-/// Twelve digits and six of a hexadecimal number.
-fn class(operations: &BTreeSet<GrantedOperation>, issuer: AccountId) -> String {
-    let bits = operations.iter().fold(0, |bits, one| bits | one.bit());
-    format!("{issuer}{bits:06x}")
-}
-
-fn operations_of(class: &str) -> u32 {
-    let bits = class.get(12..).unwrap_or_default();
-    u32::from_str_radix(bits, 16).unwrap_or(0)
+    };
+    sha256(terms.as_bytes()).to_vec()
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use super::party::Party;
 use crate::Error;
 use crate::records::{KeyRecord, text_enum};
 
-/// Grants, by key.
-pub(crate) static GRANTS: Table<GrantRecord> = Table::with_history("kms_grants");
+/// Grants, by key, and as [`index`] finds them.
+pub(crate) static GRANTS: Table<GrantRecord> =
+    Table::with_history("kms_grants").listed_by(index::entries);
 /// The grants that have a name, by key and name: rows without content.
 pub(crate) static GRANT_NAMES: Table<Pointer> = Table::with_history("kms_grant_names");
 /// The grants that have a retiring principal, by that: rows without content.
@@ -118,6 +119,12 @@ impl GrantedOperation {
         }
     }
 
+    /// Whether grants of it are looked for by their constraint on the context: where requests have
+    /// one, and where a grant has to be within another.
+    pub(crate) fn is_in_places(self) -> bool {
+        self.has_context() || self == Self::CreateGrant
+    }
+
     /// A number with one bit of its own.
     pub(crate) fn bit(self) -> u32 {
         let place = Self::ALL.iter().position(|known| *known == self);
@@ -208,9 +215,6 @@ impl GrantRecord {
 
     /// Adds the grant to `batch`, with the rows by which it is found.
     pub(crate) fn list(&self, batch: &mut Batch) {
-        for row in index::rows(self) {
-            batch.put(&index::GRANT_INDEX, row, Pointer {});
-        }
         if let Some(row) = self.name_row() {
             batch.put(&GRANT_NAMES, row, Pointer {});
         }
@@ -234,9 +238,6 @@ impl GrantRecord {
 
     /// Removes all that [`Self::list`] adds. Of a key that is gone no grants are counted.
     pub(crate) fn unlist(&self, batch: &mut Batch) {
-        for row in index::rows(self) {
-            batch.delete(&index::GRANT_INDEX, row);
-        }
         if let Some(row) = self.name_row() {
             batch.delete(&GRANT_NAMES, row);
         }

@@ -93,7 +93,7 @@ impl Operation for CreateGrant {
             region: key.region.clone(),
             key: key.id.clone(),
             created: ctx.time(),
-            place: place(snapshot, key, &terms.grantee, &terms.constraints),
+            place: place(snapshot, key, &terms),
             terms,
         };
         let mut effect = Batch::default();
@@ -229,7 +229,8 @@ fn terms(
     })
 }
 
-/// Two grants that are made at once may pass the quota by one.
+/// As many grants as are made at once may pass the quota together, which the request quota of
+/// `CreateGrant` bounds.
 fn check_quota(ctx: &Ctx, key: &KeyRecord) -> Result<(), Error> {
     let most = ResourceQuotas::of(ctx)?.grants;
     if number_of(ctx.view().snapshot(), key) < most {

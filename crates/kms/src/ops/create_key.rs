@@ -193,8 +193,8 @@ impl Operation for CreateKey {
 
 /// Fails with `LimitExceededException` if the account has as many keys in `region` as it may.
 ///
-/// The read is not recorded, or every two new keys of an account would conflict. Two at once may
-/// so pass the quota by one.
+/// The read is not recorded, or every two new keys of an account would conflict. As many as are made
+/// at once may so pass the quota together, which the request quota of `CreateKey` bounds.
 pub(crate) fn check_quota(ctx: &Ctx, account: AccountId, region: &Region) -> Result<(), Error> {
     let most = ResourceQuotas::of(ctx)?.keys;
     let region = region_prefix(account, region);

@@ -1,12 +1,12 @@
 //! Many grants of one key, and how many of them a request looks at.
 
-use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use store::Batch;
 use types::{Arn, Timestamp, UniqueId};
 
 use super::*;
-use crate::grants::record::Terms;
+use crate::grants::party::Party;
 use crate::testing::{self, KEY_ID};
 
 const ALICE: &str = "AIDAALICE00000000000";
@@ -37,6 +37,32 @@ fn subset(pairs: &[(&str, &str)]) -> Constraints {
     }
 }
 
+/// Whom a grant is for, of what, within which constraints, and from which account it was made.
+type Given = (Party, BTreeSet<GrantedOperation>, Constraints, AccountId);
+
+/// All that a grant on a symmetric key can allow, but for `Decrypt`.
+const OTHERS: [GrantedOperation; 10] = [
+    GrantedOperation::Encrypt,
+    GrantedOperation::GenerateDataKey,
+    GrantedOperation::GenerateDataKeyWithoutPlaintext,
+    GrantedOperation::ReEncryptFrom,
+    GrantedOperation::ReEncryptTo,
+    GrantedOperation::CreateGrant,
+    GrantedOperation::RetireGrant,
+    GrantedOperation::DescribeKey,
+    GrantedOperation::GenerateDataKeyPair,
+    GrantedOperation::GenerateDataKeyPairWithoutPlaintext,
+];
+
+/// Every set of them.
+fn every_set() -> impl Iterator<Item = BTreeSet<GrantedOperation>> {
+    (1..1024_u32).map(|bits| {
+        let chosen = OTHERS.iter().enumerate();
+        let chosen = chosen.filter(|(place, _)| bits & (1 << place) != 0);
+        chosen.map(|(_, operation)| *operation).collect()
+    })
+}
+
 /// A key with grants, added one after the other.
 struct Granted {
     key: KeyRecord,
@@ -56,26 +82,41 @@ impl Granted {
     }
 
     fn grant(&mut self, grantee: Party, operations: &[GrantedOperation], limits: Constraints) {
-        let grant = GrantRecord {
-            id: format!("{:064x}", self.next),
-            account: self.key.account,
-            region: self.key.region.clone(),
-            key: self.key.id.clone(),
-            created: Timestamp::EPOCH,
-            place: place(&self.snapshot, &self.key, &grantee, &limits),
-            terms: Terms {
+        let issuer = self.key.account;
+        self.fill([(
+            grantee,
+            operations.iter().copied().collect(),
+            limits,
+            issuer,
+        )]);
+    }
+
+    /// Adds grants that are all made at once.
+    fn fill(&mut self, grants: impl IntoIterator<Item = Given>) {
+        let mut batch = Batch::default();
+        let view = testing::view(&self.snapshot);
+        for (grantee, operations, constraints, issuing_account) in grants {
+            let terms = Terms {
                 name: None,
                 grantee,
                 retiring: None,
-                operations: operations.iter().copied().collect(),
-                constraints: limits,
-                issuing_account: self.key.account,
-            },
-        };
-        let mut batch = Batch::default();
-        grant.store(&testing::view(&self.snapshot), &mut batch);
+                operations,
+                constraints,
+                issuing_account,
+            };
+            let grant = GrantRecord {
+                id: format!("{:064x}", self.next),
+                account: self.key.account,
+                region: self.key.region.clone(),
+                key: self.key.id.clone(),
+                created: Timestamp::EPOCH,
+                place: place(&self.snapshot, &self.key, &terms),
+                terms,
+            };
+            grant.store(&view, &mut batch);
+            self.next += 1;
+        }
         self.snapshot = testing::commit(&self.snapshot, self.next, &batch);
-        self.next += 1;
     }
 
     /// How many grants cover the request, and how many were looked at.
@@ -95,16 +136,18 @@ impl Granted {
             source,
         };
         let view = testing::view(&self.snapshot);
-        let looked = Cell::new(0);
-        let covers = |grant: &GrantRecord| {
-            looked.set(looked.get() + 1);
-            let context = operation.has_context().then_some(&asked.context);
-            grant.terms.constraints.hold(context, source)
+        let context = operation.has_context().then_some(&asked.context);
+        let covers = |grant: &GrantRecord| grant.terms.constraints.hold(context, source);
+        let mut search = Search {
+            operation,
+            places: &|| places_of(&asked),
+            alike: TERMS,
+            covers: &covers,
+            left: ALL_LOOKS,
         };
-        let places = || places_of(&asked);
-        let found = found(&view, &self.key, &alice(), operation, places, covers);
+        let found = search.run(&view, &self.key, &alice());
         assert_eq!(found, matching(&view, &self.key, &alice(), &asked));
-        (found.len(), looked.get())
+        (found.len(), ALL_LOOKS - search.left)
     }
 }
 
@@ -185,25 +228,11 @@ fn what_a_request_looks_at_is_bounded() {
 #[test]
 fn grants_of_other_operations_take_nothing_from_a_request() {
     let mut key = Granted::new();
-    let others = [
-        GrantedOperation::Encrypt,
-        GrantedOperation::GenerateDataKey,
-        GrantedOperation::GenerateDataKeyWithoutPlaintext,
-        GrantedOperation::ReEncryptFrom,
-        GrantedOperation::ReEncryptTo,
-        GrantedOperation::CreateGrant,
-        GrantedOperation::RetireGrant,
-        GrantedOperation::DescribeKey,
-        GrantedOperation::GenerateDataKeyPair,
-        GrantedOperation::GenerateDataKeyPairWithoutPlaintext,
-    ];
-    // Every set of them: more than a request looks at in one place.
-    for bits in 1..1024_u32 {
-        let chosen = others.iter().enumerate();
-        let chosen = chosen.filter(|(place, _)| bits & (1 << place) != 0);
-        let chosen: Vec<_> = chosen.map(|(_, operation)| *operation).collect();
+    // More sets than a request looks at in one place.
+    for (number, chosen) in every_set().enumerate() {
+        let chosen: Vec<_> = chosen.into_iter().collect();
         key.grant(identity(ALICE), &chosen, Constraints::default());
-        if bits % 8 == 0 {
+        if number % 8 == 0 {
             key.grant(identity(ALICE), &chosen, subset(&[("team", "ml")]));
         }
     }
@@ -215,6 +244,83 @@ fn grants_of_other_operations_take_nothing_from_a_request() {
         Constraints::default(),
     );
     assert_eq!(key.ask(GrantedOperation::Decrypt, &request), (1, 1));
+}
+
+#[test]
+fn all_places_full_of_grants_of_other_operations_cost_nothing() {
+    let names: Vec<String> = (0..48).map(|number| format!("k{number}")).collect();
+    let request: Vec<_> = names.iter().map(|name| (name.as_str(), "v")).collect();
+    let mut key = Granted::new();
+    let account = key.key.account;
+    for pair in &request {
+        let limits = subset(&[*pair]);
+        key.fill(every_set().map(|set| (identity(ALICE), set, limits.clone(), account)));
+    }
+    assert_eq!(key.next - 2, 48 * 1023);
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &request), (0, 0));
+    // Half of them allow this: the first one decides.
+    assert_eq!(key.ask(GrantedOperation::Encrypt, &request), (1, 1));
+    let limits = subset(&request[47..]);
+    key.grant(identity(ALICE), &[GrantedOperation::Decrypt], limits);
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &request), (1, 1));
+}
+
+#[test]
+fn grants_made_from_other_accounts_take_nothing_from_those_of_the_own() {
+    let names: Vec<String> = (0..9).map(|number| format!("k{number}")).collect();
+    let request: Vec<_> = names.iter().map(|name| (name.as_str(), "v")).collect();
+    let mut key = Granted::new();
+    let other: AccountId = "000000000001".parse().unwrap();
+    let decrypt = BTreeSet::from([GrantedOperation::Decrypt]);
+    for pair in &request {
+        // Each place holds as many as a request looks at, and all together more than it may.
+        key.fill((0..LOOKS).map(|number| {
+            let limits = subset(&[*pair, ("never", &number.to_string())]);
+            (identity(ALICE), decrypt.clone(), limits, other)
+        }));
+    }
+    let (found, looked) = key.ask(GrantedOperation::Decrypt, &request);
+    assert_eq!((found, looked), (0, ALL_LOOKS));
+    let last = subset(&request[8..]);
+    key.grant(identity(ALICE), &[GrantedOperation::Decrypt], last);
+    assert_eq!(key.ask(GrantedOperation::Decrypt, &request), (1, 1));
+}
+
+#[test]
+fn of_grants_that_decide_differently_the_stronger_are_found() {
+    let (own, other) = (testing::account(), "444455556666".parse().unwrap());
+    let decrypt = BTreeSet::from([GrantedOperation::Decrypt]);
+    let (user, account) = (|| identity(ALICE), || Party::Account(own));
+    // Whom a grant is for, from which account it was made, and which of them are found.
+    let check =
+        |given: Vec<(Party, AccountId)>, expected: &[(AccountId, bool)]| {
+            let mut key = Granted::new();
+            key.fill(given.into_iter().map(|(grantee, issuer)| {
+                (grantee, decrypt.clone(), Constraints::default(), issuer)
+            }));
+            let view = testing::view(&key.snapshot);
+            let asked = Asked {
+                operation: GrantedOperation::Decrypt,
+                context: Pairs::of(std::iter::empty()),
+                source: None,
+            };
+            let found = matching(&view, &key.key, &alice(), &asked).into_iter();
+            let found: Vec<_> = found
+                .map(|grant| (grant.issuing_account, grant.delegates_to_account))
+                .collect();
+            assert_eq!(found, expected);
+        };
+    check(
+        vec![(account(), own), (user(), other), (user(), own)],
+        &[(own, false)],
+    );
+    check(
+        vec![(account(), own), (account(), other), (user(), other)],
+        &[(own, true), (other, false)],
+    );
+    check(vec![(account(), other), (user(), other)], &[(other, false)]);
+    check(vec![(account(), other), (account(), own)], &[(own, true)]);
+    check(vec![(account(), other)], &[(other, true)]);
 }
 
 #[test]
@@ -299,8 +405,8 @@ fn grants_for_many_sources_are_not_looked_at_one_by_one() {
     let request = [("team", "ml")];
     let source = arn(299);
     let (found, looked) = key.ask_for(GrantedOperation::Decrypt, &request, Some(&source));
-    // One without a constraint on the context, and one with this.
-    assert_eq!((found, looked), (2, 2));
+    // The first that holds decides.
+    assert_eq!((found, looked), (1, 1));
     let (found, looked) = key.ask_for(GrantedOperation::DescribeKey, &[], Some(&source));
     assert_eq!((found, looked), (1, 1));
     for source in [
@@ -328,8 +434,7 @@ fn grants_for_many_sources_are_not_looked_at_one_by_one() {
         ..child.1.clone()
     };
     let found = super::parents(&view, &key.key, &alice(), Some(&source), (child.0, &narrow));
-    // One without a constraint on the context, and one with the child's.
-    assert_eq!(found.len(), 2);
+    assert_eq!(found.len(), 1);
     let found = super::parents(&view, &key.key, &alice(), None, (child.0, &narrow));
     assert!(found.is_empty());
 }
@@ -371,4 +476,138 @@ fn the_callers_account_is_told_from_the_caller() {
     let found = matching(&view, &key.key, &alice(), &asked);
     assert!(found.iter().all(|grant| grant.delegates_to_account));
     assert_eq!(found.len(), 1);
+}
+
+/// Numbers that look random, the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 33) % bound
+    }
+
+    fn pairs(&mut self) -> BTreeMap<String, String> {
+        let keys = ["a", "b", "c"].into_iter().filter(|_| self.below(2) == 0);
+        let keys: Vec<_> = keys.collect();
+        let pair = |key: &str| (key.to_owned(), self.below(2).to_string());
+        keys.into_iter().map(pair).collect()
+    }
+
+    fn source(&mut self) -> Option<String> {
+        (self.below(3) == 0).then(|| format!("arn:aws:s3:::{}", self.below(2)))
+    }
+
+    fn constraints(&mut self) -> Constraints {
+        let pairs = self.pairs();
+        let context = match self.below(3) {
+            1 if !pairs.is_empty() => Some(ContextConstraint::Equals(pairs)),
+            2 if !pairs.is_empty() => Some(ContextConstraint::Subset(pairs)),
+            _ => None,
+        };
+        let source_arn = self.source();
+        Constraints {
+            context,
+            source_arn,
+        }
+    }
+
+    fn operations(&mut self) -> BTreeSet<GrantedOperation> {
+        let all = [
+            GrantedOperation::Decrypt,
+            GrantedOperation::Encrypt,
+            GrantedOperation::DescribeKey,
+            GrantedOperation::CreateGrant,
+        ];
+        let mut chosen: BTreeSet<_> = all.into_iter().filter(|_| self.below(2) == 0).collect();
+        chosen.insert(all[usize::try_from(self.below(4)).unwrap()]);
+        chosen
+    }
+}
+
+/// Whether grants for the caller itself from its account, such from another account, and such for
+/// the whole account cover something.
+type Kinds = (bool, bool, bool);
+
+fn kinds<'a>(grants: impl Iterator<Item = (&'a AccountId, bool)>) -> Kinds {
+    grants.fold((false, false, false), |kinds, (issuer, delegates)| {
+        let is_own = *issuer == testing::account();
+        (
+            kinds.0 || is_own && !delegates,
+            kinds.1 || !is_own && !delegates,
+            kinds.2 || delegates,
+        )
+    })
+}
+
+/// Of what covers something, what decides.
+fn deciding((own, other, account): Kinds) -> Kinds {
+    (own, other && !own, account && !own && !other)
+}
+
+#[test]
+fn what_is_found_decides_as_all_grants_together_would() {
+    let mut numbers = Numbers(7);
+    let (own, other) = (testing::account(), "444455556666".parse().unwrap());
+    for _ in 0..60 {
+        let mut key = Granted::new();
+        for _ in 0..=numbers.below(12) {
+            let grantee = match numbers.below(4) {
+                0 => Party::Account(own),
+                1 => identity("AIDASOMEBODYELSE0000"),
+                _ => identity(ALICE),
+            };
+            let issuer = if numbers.below(2) == 0 { own } else { other };
+            let terms = (numbers.operations(), numbers.constraints());
+            key.fill([(grantee, terms.0, terms.1, issuer)]);
+        }
+        let view = testing::view(&key.snapshot);
+        let row = key.key.row_key();
+        let every = || {
+            let grants = key.snapshot.scan(&GRANTS, &row).map(|(_, row)| row.record);
+            let party = |grant: &GrantRecord| grant.terms.grantee.key().to_owned();
+            grants.filter(move |grant| [ALICE, own.as_str()].contains(&party(grant).as_str()))
+        };
+        let of = |grants: Vec<&GrantRecord>| {
+            let grants = grants.into_iter().map(|grant| &grant.terms);
+            kinds(grants.map(|terms| (&terms.issuing_account, terms.grantee.is_account())))
+        };
+        let found = |matched: &[MatchedGrant]| {
+            let matched = matched.iter();
+            kinds(matched.map(|grant| (&grant.issuing_account, grant.delegates_to_account)))
+        };
+        for _ in 0..20 {
+            let (pairs, source) = (numbers.pairs(), numbers.source());
+            let operation = numbers.operations().pop_first().unwrap();
+            let asked = Asked {
+                operation,
+                context: Pairs::of(text(&pairs)),
+                source: source.as_deref(),
+            };
+            let context = operation.has_context().then_some(&asked.context);
+            let covers = |grant: &&GrantRecord| {
+                grant.terms.operations.contains(&operation)
+                    && grant.terms.constraints.hold(context, asked.source)
+            };
+            let expected = deciding(of(every().filter(covers).collect()));
+            let matched = matching(&view, &key.key, &alice(), &asked);
+            assert_eq!(deciding(found(&matched)), expected, "{asked:?}");
+
+            let (operations, constraints) = (numbers.operations(), numbers.constraints());
+            let is_parent = |grant: &&GrantRecord| {
+                let parent = &grant.terms;
+                parent.operations.contains(&GrantedOperation::CreateGrant)
+                    && operations.is_subset(&parent.operations)
+                    && constraints.are_within(&parent.constraints)
+                    && parent.constraints.hold(None, asked.source)
+            };
+            let expected = deciding(of(every().filter(is_parent).collect()));
+            let child = (&operations, &constraints);
+            let matched = parents(&view, &key.key, &alice(), asked.source, child);
+            assert_eq!(deciding(found(&matched)), expected, "{child:?}");
+        }
+    }
 }
