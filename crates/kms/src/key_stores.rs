@@ -41,6 +41,7 @@ pub(crate) use new_key::{NewHeld, deleted_in_event, forget, hold, note_new};
 pub(crate) use random::random;
 pub(crate) use record::{
     Backing, Connection, Held, KEY_STORES, KeyStoreId, KeyStoreRecord, PROXY_KEYS, Seen, StoreKind,
-    TOKEN_CLAIMS, TOKEN_KEYS, TokenKey, seen_with, store_revision, store_row, token_key_row,
+    TOKEN_CLAIMS, TOKEN_KEYS, TokenKey, keys_in, seen_with, store_revision, store_row,
+    token_key_row,
 };
 pub(crate) use secret::{STORE_SECRETS, Secret, StoreSecret};

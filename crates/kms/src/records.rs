@@ -34,9 +34,11 @@ use crate::key_stores::{KEY_STORES, PROXY_KEYS, STORE_SECRETS, TOKEN_CLAIMS, TOK
 use crate::last_usage::KEY_USAGE;
 use crate::usage::KEY_USES;
 
-/// Keys: metadata and key policy. Customer managed ones are counted, by account and region.
-pub(crate) static KEYS: Table<KeyRecord> =
-    Table::with_history("kms_keys").counted_by(KeyRecord::counted_in);
+/// Keys: metadata and key policy. Customer managed ones are counted, by account and region, and those
+/// in custom key stores are listed by these.
+pub(crate) static KEYS: Table<KeyRecord> = Table::with_history("kms_keys")
+    .counted_by(KeyRecord::counted_in)
+    .listed_by(KeyRecord::listed_in);
 /// Wrapped key material, one row for each material of a key.
 pub(crate) static MATERIALS: Table<MaterialRecord> = Table::without_history("kms_material");
 /// Which of each account's shred keys wraps what is made now; the keys are not in the store.

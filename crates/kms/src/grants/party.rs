@@ -80,6 +80,16 @@ impl Party {
         }
     }
 
+    /// The text under which grants are found whose grantee is [shown](Self::principal) so: as the
+    /// ARN of one that exists, or as what is left of one that does not.
+    pub(crate) fn key_of_shown(text: &str, view: &View, known: &Principals) -> String {
+        match Self::named(text, view, known) {
+            Ok(party) => party.key().to_owned(),
+            Err(_gone) => account_of_root(text)
+                .map_or_else(|| text.to_owned(), |account| account.as_str().to_owned()),
+        }
+    }
+
     /// Whether callers of the account need an identity policy beside a grant for this party.
     pub(crate) fn is_account(&self) -> bool {
         matches!(self, Self::Account(_))
@@ -158,6 +168,13 @@ fn role_and_session(arn: &Arn) -> Option<(&str, &str)> {
 /// The ARN of an account's root.
 pub(crate) fn root(account: AccountId) -> String {
     Arn::new("iam", None, Some(account), "root").to_string()
+}
+
+/// The account whose root has this ARN.
+fn account_of_root(text: &str) -> Option<AccountId> {
+    let arn: Arn = text.parse().ok()?;
+    let account = arn.account()?;
+    (root(account) == text).then_some(account)
 }
 
 /// How many non-empty names the resource of `arn` has; none if one is empty.

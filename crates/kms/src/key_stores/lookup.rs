@@ -9,12 +9,13 @@ use types::{AccountId, Region};
 
 use super::KeyStoreError;
 use super::record::{
-    Connection, KEY_STORES, KeyStoreId, KeyStoreRecord, StoreKind, store_row, stores_prefix,
+    Connection, KEY_STORES, KeyStoreId, KeyStoreRecord, StoreKind, keys_in, store_row,
+    stores_prefix,
 };
 use super::secret::{STORE_SECRETS, StoreSecret};
 use crate::Error;
 use crate::event::Fields;
-use crate::records::{KEYS, KeyRecord, region_prefix};
+use crate::records::{KEYS, KeyRecord};
 
 /// A key store as one snapshot shows it.
 #[derive(Debug, Clone)]
@@ -195,13 +196,11 @@ fn check_unused(
     Ok(())
 }
 
-/// Whether there are keys in a store, those that are being deleted included. Nobody makes one
-/// while the store is disconnected, so the keys themselves need not be recorded as read.
+/// Whether there are keys in a store, those that are being deleted included, found without walking
+/// the account's others. Nobody makes one while the store is disconnected, so the keys themselves
+/// need not be recorded as read.
 pub(crate) fn holds_keys(view: &View, store: &KeyStoreRecord) -> bool {
-    let prefix = region_prefix(store.account, &store.region);
-    let mut keys = view.snapshot().scan(&KEYS, &prefix);
-    keys.any(|(_, row)| {
-        let held = row.record.held.as_ref();
-        held.is_some_and(|held| held.store == store.id)
-    })
+    let prefix = keys_in(store.account, &store.region, &store.id);
+    let mut keys = view.snapshot().listed(&KEYS, &prefix, None);
+    keys.next().is_some()
 }

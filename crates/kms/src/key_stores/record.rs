@@ -216,6 +216,11 @@ pub(crate) fn stores_prefix(account: AccountId, region: &Region) -> Key {
     Key::of(&[account.as_str(), region.as_str()])
 }
 
+/// What the entries by which the keys in a store are found begin with; see [`crate::records::KEYS`].
+pub(crate) fn keys_in(account: AccountId, region: &Region, store: &KeyStoreId) -> Key {
+    Key::of(&[account.as_str(), region.as_str(), store.as_str()])
+}
+
 /// The row key that says that an external key is in use.
 pub(crate) fn proxy_key_row(
     account: AccountId,

@@ -122,6 +122,15 @@ impl KeyRecord {
         (self.manager == KeyManager::Customer).then(|| region_prefix(self.account, &self.region))
     }
 
+    /// The entry by which a key in a custom key store is found.
+    pub(super) fn listed_in(&self) -> Vec<Key> {
+        let held = self.held.as_ref();
+        let store = held.map(|held| key_stores::keys_in(self.account, &self.region, &held.store));
+        let id = Key::of(&[self.id.as_str()]);
+        let entry = |store: Key| Key::from_encoded(&[store.as_bytes(), id.as_bytes()].concat());
+        store.map(entry).into_iter().collect()
+    }
+
     /// When something is due that nobody calls for: the end of a key that is being deleted, the
     /// rotation of one that is enabled, or, at once, the end of a state that is none to stay in.
     /// Replicas are rotated with their primary.

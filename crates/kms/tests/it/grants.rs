@@ -569,6 +569,45 @@ async fn lists_of_grants_have_pages_and_filters() {
 }
 
 #[tokio::test]
+async fn grants_are_listed_by_whatever_is_shown_as_their_grantee() {
+    let world = World::new();
+    let (admin, alice) = (world.admin(), world.user(HOME, "Alice", None));
+    let key = create(&world, &admin).await;
+    let account = format!("arn:aws:iam::{HOME}:root");
+    for grantee in [arn_of(&alice), arn_of(&admin), account] {
+        made(&world, &admin, grant(&key.key_id, &grantee, ENCRYPT)).await;
+    }
+    world.remove(&alice);
+    let all = list(&world, &admin, &key.key_id).await;
+    assert_eq!(all.len(), 3);
+    for shown in all {
+        let input = ListGrantsRequest {
+            key_id: key.key_id.clone(),
+            grantee_principal: shown.grantee_principal.clone(),
+            ..ListGrantsRequest::default()
+        };
+        let found = world.call::<ListGrants>(&admin, input).await.unwrap();
+        let found = found.grants.unwrap().into_iter();
+        let ids: Vec<_> = found.map(|grant| grant.grant_id).collect();
+        assert_eq!(ids, [shown.grant_id], "{:?}", shown.grantee_principal);
+    }
+}
+
+#[tokio::test]
+async fn the_index_that_earlier_builds_kept_is_emptied() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let arn = key.arn.unwrap().parse().unwrap();
+    let earlier = kms::fuzzing::earlier_grant_index(&arn).unwrap();
+    world.services.store().commit(earlier).await.unwrap();
+    let is_left = || kms::fuzzing::leftovers(&world.view(), &arn).contains(&"kms_grant_index");
+    assert!(is_left());
+    world.maintain().await;
+    assert!(!is_left());
+}
+
+#[tokio::test]
 async fn another_accounts_grantee_needs_a_policy_unless_its_account_made_the_grant() {
     let world = World::new();
     let admin = world.admin();
