@@ -53,10 +53,11 @@ race: tools ## every way to take a right away, 1,000 times under load (ROUNDS=�
 	STRONGROOM_RACE_ROUNDS=$(or $(ROUNDS),1000) $(CARGO) test --quiet --package strongroom-featurestore --test it expiry
 
 seal-kills: NEEDS = softhsm strace
-seal-kills: tools ## kill the server while its seal or root key changes, 300 times (ROUNDS=…; SEED=… repeats a run)
+seal-kills: tools ## kill the server while its seal or root key changes (ROUNDS=300; SEED=… repeats a run) or keys end
 	$(CARGO) build --package strongroom
 	STRONGROOM_SEAL_ROUNDS=$(or $(ROUNDS),300) STRONGROOM_SEED=$(SEED) \
 		.venv/bin/pytest -q tests/acceptance/test_seal_kills.py
+	STRONGROOM_SHRED_KILLS=all $(CARGO) test --quiet --package strongroom-kms --test it shred_kills
 
 bench: ## measure next to bare hyper, the engine alone and Redis (QUICK=1: smaller sets; ONLY=row: a part)
 	@scripts/bench.sh run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

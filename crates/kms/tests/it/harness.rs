@@ -1,7 +1,7 @@
 //! A deployment with KMS only: an engine in a scratch directory, users, a clock that stands.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,8 +43,24 @@ pub(crate) struct World {
     users: Arc<Users>,
     quotas: Quotas,
     root: Key32,
-    directory: TempDir,
+    directory: Home,
     outside: Arc<kms::Outside>,
+}
+
+/// Where a deployment's data is: in a directory of its own, which ends with it, or in a given one.
+#[derive(Debug)]
+pub(crate) enum Home {
+    Own(TempDir),
+    Given(PathBuf),
+}
+
+impl Home {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Own(directory) => directory.path(),
+            Self::Given(path) => path,
+        }
+    }
 }
 
 /// Calls a second by family, by how much all are raised, and how much there may be.
@@ -91,7 +107,7 @@ impl World {
     fn beside(quotas: Quotas, outside: kms::Outside) -> Self {
         let root = Key32::generate(&SystemEntropy);
         let start = Timestamp::new(1_795_466_820, 0);
-        let directory = TempDir::new().unwrap();
+        let directory = Home::Own(TempDir::new().unwrap());
         let users = Arc::default();
         Self::open(directory, root, (users, quotas), start, Arc::new(outside))
     }
@@ -112,8 +128,22 @@ impl World {
         Self::open(directory, root, (users, quotas), clock.now(), outside)
     }
 
+    /// The deployment in the directory at `path`, whose files `root` opens, at this time; it knows no
+    /// users yet.
+    pub(crate) fn at(path: PathBuf, root: Key32, now: Timestamp) -> Self {
+        let quotas = (BTreeMap::new(), 1_000_000, kms::ResourceQuotas::default());
+        let outside = kms::Outside::new(Vec::new(), Vec::new(), Arc::new(NoProxies));
+        let held = (Arc::default(), quotas);
+        Self::open(Home::Given(path), root, held, now, Arc::new(outside))
+    }
+
+    /// The root key.
+    pub(crate) fn root(&self) -> &Key32 {
+        &self.root
+    }
+
     fn open(
-        directory: TempDir,
+        directory: Home,
         root: Key32,
         (users, quotas): (Arc<Users>, Quotas),
         now: Timestamp,
@@ -231,13 +261,25 @@ impl World {
 
     /// The deployment of a copy of this one's data directory, with this file of shred keys.
     pub(crate) fn copied_with(&self, shred: &Path) -> Self {
+        let copy = self.files();
+        std::fs::copy(shred, copy.path().join("shred.keys")).unwrap();
+        self.over(copy)
+    }
+
+    /// A copy of this one's data directory.
+    pub(crate) fn files(&self) -> TempDir {
         let copy = TempDir::new().unwrap();
         copy_directory(self.directory.path(), copy.path());
-        std::fs::copy(shred, copy.path().join("shred.keys")).unwrap();
+        copy
+    }
+
+    /// The deployment of such a copy.
+    pub(crate) fn over(&self, copy: TempDir) -> Self {
         let users = Arc::clone(&self.users);
         let held = (users, self.quotas.clone());
         let outside = Arc::clone(&self.outside);
-        Self::open(copy, self.root.clone(), held, self.clock.now(), outside)
+        let now = self.clock.now();
+        Self::open(Home::Own(copy), self.root.clone(), held, now, outside)
     }
 
     /// Where the data is.

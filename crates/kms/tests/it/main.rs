@@ -36,6 +36,7 @@ mod quotas;
 mod re_encryption;
 mod rotation;
 mod second_material;
+mod shred_kills;
 mod states;
 mod token_keys;
 mod usage;
