@@ -525,6 +525,23 @@ mod tests {
         );
     }
 
+    #[test]
+    fn an_attempt_that_panics_leaves_the_others_their_turn() {
+        let (found, _opener) = mpsc::channel(1);
+        let clock = Arc::new(types::ManualClock::new(types::Timestamp::EPOCH));
+        let unsealer = Unsealer::new(PathBuf::new(), clock, Duration::from_secs(1), found);
+        let attempts = &unsealer.attempts;
+        let begin = || attempts.pace().begin(&from(1), at(0)).is_ok();
+        assert!(begin());
+        assert!(!begin(), "one at a time");
+        let tried = std::panic::AssertUnwindSafe(|| {
+            let _turn = Turn(attempts);
+            panic!("another bug");
+        });
+        assert!(std::panic::catch_unwind(tried).is_err());
+        assert!(begin());
+    }
+
     fn split() -> Vec<Share> {
         shares::split(b"correct horse", 2, 3, &crypto::SystemEntropy).unwrap()
     }
