@@ -79,9 +79,9 @@ class Issuer:
         return key.sign(signed)
 
 
-def certificate(directory, host: str | None = None):
+def certificate(directory, host: str | None = None, hours: int = 1):
     """An authority, and a certificate that it signed, with its key: three PEM files. The certificate is
-    for a host, or for 127.0.0.1."""
+    for a host, or for 127.0.0.1, and good for so many hours."""
     name = x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     now = datetime.datetime.now(datetime.timezone.utc)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
@@ -92,7 +92,7 @@ def certificate(directory, host: str | None = None):
             x509.CertificateBuilder().subject_name(names[number]).issuer_name(names[0])
             .public_key(keys[number].public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(hours=hours))
             .add_extension(x509.BasicConstraints(ca=number == 0, path_length=None), True)
             .add_extension(x509.SubjectAlternativeName([name]), False)
             .sign(keys[0], hashes.SHA256()))

@@ -15,6 +15,8 @@ CLUSTER = "cluster-acceptance22"
 PIN = "kmsuser-pin-7"
 ENDPOINT = "https://xks.example.com"
 PATH = "/tests/kms/xks/v1"
+# For how many days the proxy's certificate is good, and an hour.
+DAYS = 30
 
 
 def binary() -> pathlib.Path:
@@ -37,7 +39,7 @@ class SoftHsm:
         conf.write_text(f"directories.tokendir = {self.directory / 'tokens'}\nobjectstore.backend = file\n")
         self.env = {"SOFTHSM2_CONF": str(conf)}
         self.make("features")
-        self.ca, self.certificate, self.key = issuer.certificate(self.directory, "xks.example.com")
+        self.ca, self.certificate, self.key = issuer.certificate(self.directory, "xks.example.com", DAYS * 24 + 1)
 
     def make(self, label: str):
         self.tool("--init-token", "--free", "--label", label, "--so-pin", "so-pin-1234", "--pin", PIN)

@@ -1,8 +1,10 @@
 """Custom key stores: a token of SoftHSM, and a proxy of AWS's published API, as boto3 sees them."""
 
 import json
+import math
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -11,19 +13,82 @@ import issuer
 import pytest
 
 from conftest import ACCOUNT, Server, free_port
-from outside import ENDPOINT, PATH, PIN, Proxy, SoftHsm, credential
+from outside import DAYS, ENDPOINT, PATH, PIN, Proxy, SoftHsm, credential
 
 DEADLINE = 60
+
+
+class Relay:
+    """What is between the server and a proxy, and forgets connections without a word when it is told to."""
+
+    def __init__(self, port: int):
+        self.target = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.changed = threading.Condition()
+        # How many connections there were, how many of the first are forgotten, and how many there must be before
+        # anything is passed on.
+        self.accepted, self.forgotten, self.wanted = 0, 0, 0
+        self.ends, self.threads = [], []
+        self.run(self.accept)
+
+    def run(self, work, *arguments):
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self.threads.append(thread)
+        thread.start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.target))
+            with self.changed:
+                self.accepted += 1
+                number = self.accepted
+                self.ends += [near, far]
+                self.changed.notify_all()
+            self.run(self.pass_on, number, near, far)
+            self.run(self.pass_on, number, far, near)
+
+    def pass_on(self, number: int, source: socket.socket, target: socket.socket):
+        try:
+            while data := source.recv(65536):
+                with self.changed:
+                    self.changed.wait_for(lambda: self.accepted >= self.wanted, timeout=DEADLINE)
+                    passes = number > self.forgotten
+                if passes:
+                    target.sendall(data)
+        except OSError:
+            pass
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for end in self.ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        for thread in self.threads:
+            thread.join(timeout=DEADLINE)
+        for end in self.ends:
+            end.close()
 
 
 class Stores:
     """A server with a token and a proxy, and what its administrator does there."""
 
-    def __init__(self, directory, limits: str = "", timeout: int = 30000, flags: tuple = ()):
+    def __init__(self, directory, limits: str = "", timeout: int = 30000, flags: tuple = (), relayed: bool = False):
         self.hsm = SoftHsm(directory)
         self.proxy = Proxy(self.hsm)
         config = directory / "strongroom.toml"
-        config.write_text(self.hsm.settings() + self.proxy.settings(timeout) + limits)
+        settings = self.proxy.settings(timeout)
+        self.relay = Relay(self.proxy.port) if relayed else None
+        if self.relay:
+            settings = settings.replace(f"127.0.0.1:{self.proxy.port}", f"127.0.0.1:{self.relay.port}")
+        config.write_text(self.hsm.settings() + settings + limits)
         self.server = Server(directory, "--config", str(config), *flags, env=self.hsm.env)
         self.kms = self.server.client("kms")
 
@@ -83,7 +148,13 @@ class Stores:
     def stop(self):
         if self.server.process.poll() is None:
             self.server.kill()
+        if self.relay:
+            self.relay.stop()
         self.proxy.stop()
+
+    def restart(self):
+        self.server.start()
+        self.kms = self.server.client("kms")
 
 
 @pytest.fixture
@@ -228,6 +299,66 @@ def test_connections_are_kept_and_one_that_was_closed_costs_nothing(stores):
     assert len(set(served)) >= 5
 
 
+def test_connections_that_are_forgotten_without_a_word_cost_one_call(tmp_path):
+    """As behind a firewall that drops idle connections and tells neither end."""
+    stores = Stores(tmp_path, timeout=5000, relayed=True)
+    try:
+        store = stores.connected(**stores.proxy.store("proxy"))
+        key = stores.proxy_key(store)
+        stores.kms.encrypt(KeyId=key, Plaintext=b"x")
+        # Three calls at a time, and as many connections.
+        relay = stores.relay
+        with relay.changed:
+            relay.wanted = relay.accepted + 2
+        calls = [threading.Thread(target=stores.server.client("kms").encrypt,
+                                  kwargs={"KeyId": key, "Plaintext": b"x"}) for _ in range(3)]
+        for call in calls:
+            call.start()
+        for call in calls:
+            call.join(timeout=DEADLINE)
+        with relay.changed:
+            assert relay.accepted >= relay.wanted
+            relay.forgotten = relay.accepted
+        assert code(stores.kms.encrypt, KeyId=key, Plaintext=b"x") == "KMSInvalidStateException"
+        blob = stores.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        assert stores.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    finally:
+        stores.stop()
+
+
+def test_keys_on_a_token_that_is_gone_are_unavailable_until_it_is_back(stores):
+    store = stores.connected(**stores.hsm.store("token"))
+    key = stores.token_key(store)
+    stores.group("kept", key)
+    blob = stores.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    tokens = stores.hsm.directory / "tokens"
+    away = tokens.with_name("away")
+    assert stores.server.stop() == 0
+    tokens.rename(away)
+    tokens.mkdir()
+    stores.restart()
+    calls = [(stores.kms.decrypt, {"CiphertextBlob": blob}), (stores.kms.encrypt, {"KeyId": key, "Plaintext": b"x"}),
+             (stores.kms.generate_data_key, {"KeyId": key, "KeySpec": "AES_256"})]
+    for call, parameters in calls:
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            call(**parameters)
+        said = refused.value.response
+        assert said["Error"]["Code"] == "KeyUnavailableException", said
+        assert said["ResponseMetadata"]["HTTPStatusCode"] == 500
+    # Nothing is said of the key or its store by that, and records are for later.
+    assert stores.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
+    assert stores.state(store) == ("CONNECTED", None)
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stores.get("kept")
+    assert refused.value.response["Error"]["Code"] == "ServiceUnavailable", refused.value
+    assert stores.server.stop() == 0
+    tokens.rmdir()
+    away.rename(tokens)
+    stores.restart()
+    assert stores.kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    assert stores.get("kept")
+
+
 def test_a_proxy_may_ask_for_a_certificate(tmp_path):
     hsm = SoftHsm(tmp_path)
     (tmp_path / "other").mkdir()
@@ -291,6 +422,7 @@ def test_health_and_calls_of_a_proxy_are_measured(tmp_path):
         assert value("strongroom_xks_errors_total", store=store, operation="Encrypt") is None
         until(lambda: value("strongroom_xks_key_managers", store=store, state="active") == 1)
         until(lambda: value("strongroom_xks_unhealthy", store=store) == 0)
+        until(lambda: value("strongroom_xks_certificate_days_to_expire", store=store) == DAYS)
         stores.proxy.behave(managers=["DEGRADED", "UNAVAILABLE"])
         until(lambda: value("strongroom_xks_key_managers", store=store, state="degraded") == 1)
         assert value("strongroom_xks_unhealthy", store=store) == 0
@@ -306,6 +438,8 @@ def test_health_and_calls_of_a_proxy_are_measured(tmp_path):
         log = stores.server.log_text()
         assert "the proxy of an external key store is out of order" in log
         assert "the proxy of an external key store is in order again" in log
+        stores.disconnect(store)
+        until(lambda: math.isnan(value("strongroom_xks_certificate_days_to_expire", store=store)))
     finally:
         stores.stop()
 

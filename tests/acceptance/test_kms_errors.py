@@ -116,7 +116,7 @@ ELSEWHERE = {
     "ExpiredImportTokenException": "crates/kms/tests/it/imports.rs",
     "IncorrectKeyMaterialException": "crates/kms/tests/it/imports.rs",
     "IncorrectTrustAnchorException": TOKENS,
-    "KeyUnavailableException": "crates/kms/src/key_stores/tokens.rs",
+    "KeyUnavailableException": "tests/acceptance/test_key_stores.py",
     "LimitExceededException": "crates/kms/tests/it/quotas.rs",
     "XksKeyAlreadyInUseException": STORES,
     "XksKeyInvalidConfigurationException": STORES,

@@ -1,6 +1,7 @@
 //! What custom key stores may connect to: the tokens and the proxies that the configuration
 //! names, for the accounts that it names, and nothing else.
 
+mod certificate;
 mod client;
 mod identity;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use types::Timestamp;
+
 use super::fault::Fault;
 use super::record::KeyStoreId;
 
@@ -82,4 +84,35 @@ pub(crate) fn note_managers(store: &KeyStoreId, managers: Managers) {
 pub(crate) fn note_health(store: &KeyStoreId, is_unhealthy: bool) {
     metrics::gauge!("strongroom_xks_unhealthy", "store" => store.to_string())
         .set(f64::from(u8::from(is_unhealthy)));
+}
+
+/// Shows for how many days more the certificate of a store's proxy is good: no number if that is not
+/// known.
+pub(crate) fn note_certificate(store: &KeyStoreId, days: Option<f64>) {
+    metrics::gauge!(
+        "strongroom_xks_certificate_days_to_expire", "store" => store.to_string()
+    )
+    .set(days.unwrap_or(f64::NAN));
+}
+
+/// The whole days from `now` to `end`, below 0 if that has passed.
+pub(crate) fn days_to(end: Timestamp, now: Timestamp) -> f64 {
+    const DAY: f64 = 86_400.0;
+    ((end.as_epoch_seconds() - now.as_epoch_seconds()) / DAY).floor()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_whole_and_below_zero_once_a_certificate_has_ended() {
+        let now = Timestamp::new(1_795_466_820, 0);
+        for (seconds, days) in [(0, 0.0), (86_399, 0.0), (86_400, 1.0), (30 * 86_400, 30.0)] {
+            let end = now.saturating_add(Duration::from_secs(seconds));
+            assert!((days_to(end, now) - days).abs() < 0.01, "{seconds}");
+        }
+        let ended = now.saturating_sub(Duration::from_secs(1));
+        assert!((days_to(ended, now) + 1.0).abs() < 0.01);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use store::Revision;
 use token::Token;
-use types::{AccountId, Region};
+use types::{AccountId, Region, Timestamp};
 
 use super::record::{KeyStoreId, StoreKind};
 use super::secret::StoreSecret;
@@ -138,6 +138,14 @@ impl Outside {
         let known = proxies.find(|known| known.endpoint == *endpoint);
         // What the configuration does not allow is not asked: that is noted as often.
         known.map_or(UNKNOWN, |known| known.health_period)
+    }
+
+    /// When the certificate ends that the proxy of a store showed last.
+    pub(super) fn certificate_end(&self, kind: &StoreKind) -> Option<Timestamp> {
+        match kind {
+            StoreKind::Token { .. } => None,
+            StoreKind::Proxy { endpoint, .. } => self.client.certificate_end(endpoint),
+        }
     }
 
     /// What calls proxies.

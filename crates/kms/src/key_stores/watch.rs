@@ -71,6 +71,7 @@ impl Health {
             if !stays {
                 measure::note_health(store, false);
                 measure::note_managers(store, Managers::default());
+                measure::note_certificate(store, None);
             }
             stays
         });
@@ -105,7 +106,7 @@ pub async fn watch(services: &Arc<Services>) -> Result<Vec<HealthChange>, Error>
         let services = Arc::clone(services);
         under_way.spawn(async move {
             let fault = look(&services, &store).await;
-            (store.id, fault)
+            (store, fault)
         });
     }
     let mut changes = Vec::new();
@@ -113,7 +114,10 @@ pub async fn watch(services: &Arc<Services>) -> Result<Vec<HealthChange>, Error>
         let (store, fault) =
             ended.map_err(|source| Error::internal("a look ended early", source))?;
         let looked = Looked { at: now, fault };
-        changes.extend(health.note(&store, looked));
+        changes.extend(health.note(&store.id, looked));
+        let end = outside.certificate_end(&store.kind);
+        let time = services.clock().now();
+        measure::note_certificate(&store.id, end.map(|end| measure::days_to(end, time)));
     }
     Ok(changes)
 }

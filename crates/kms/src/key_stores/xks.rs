@@ -50,6 +50,10 @@ pub type Sent<'a> =
 pub trait ProxyClient: fmt::Debug + Send + Sync {
     /// Signs and sends a request, and waits for its answer as long as the configuration says.
     fn post(&self, call: ProxyCall) -> Sent<'_>;
+
+    /// When the certificate ends that the proxy at `endpoint` showed when a connection was last made
+    /// with it; `None` if none was made yet, or it does not say so.
+    fn certificate_end(&self, endpoint: &str) -> Option<Timestamp>;
 }
 
 /// What a proxy is told of the call that it is asked for.

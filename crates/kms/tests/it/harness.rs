@@ -438,6 +438,10 @@ impl kms::ProxyClient for NoProxies {
     fn post(&self, _call: kms::ProxyCall) -> kms::Sent<'_> {
         Box::pin(async { Err(kms::NoAnswer::Unreachable) })
     }
+
+    fn certificate_end(&self, _endpoint: &str) -> Option<Timestamp> {
+        None
+    }
 }
 
 fn copy_directory(from: &Path, to: &Path) {

@@ -4,13 +4,15 @@
 //! Only addresses of the configuration are connected to, and redirections are not followed. The
 //! time of a call counts from the search for a connection to the last byte of the answer.
 //! Connections are kept for the next calls ([`Pool`]); one that its proxy has closed meanwhile
-//! costs a new one, within the same time. What is asked has no effect at the proxy that a second
-//! request of the same content would add to.
+//! costs a new one, within the same time. A call that gets no answer in time ends all that are kept:
+//! what is between may have forgotten them without a word, and the next call connects. What is asked
+//! has no effect at the proxy that a second request of the same content would add to.
 
 mod pool;
 
 use std::error::Error as _;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,14 +23,15 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use kms::{NoAnswer, ProxyCall, ProxyClient, Sent};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use types::Timestamp;
 use zeroize::Zeroizing;
 
 use self::pool::{Connection, Pool};
 use super::OutsideError;
-use super::identity;
+use super::{certificate, identity};
 use crate::config::ProxyConfig;
 
 /// Bytes of the longest answer: 4,300 of plaintext as base64, and the rest.
@@ -50,6 +53,8 @@ struct Reachable {
     connector: TlsConnector,
     timeout: Duration,
     pool: Pool,
+    /// When the certificate ends that it showed last.
+    certificate_end: Mutex<Option<Timestamp>>,
 }
 
 impl Client {
@@ -63,26 +68,42 @@ impl Client {
                 connector: identity::connector(proxy)?,
                 timeout: proxy.timeout,
                 pool: Pool::default(),
+                certificate_end: Mutex::default(),
             })
         });
         let proxies = proxies.collect::<Result<_, OutsideError>>()?;
         Ok(Self { proxies })
+    }
+
+    fn at(&self, endpoint: &str) -> Option<&Reachable> {
+        let mut proxies = self.proxies.iter();
+        proxies.find(|known| known.endpoint == endpoint)
     }
 }
 
 impl ProxyClient for Client {
     fn post(&self, call: ProxyCall) -> Sent<'_> {
         Box::pin(async move {
-            let mut proxies = self.proxies.iter();
-            let proxy = proxies.find(|known| known.endpoint == call.endpoint);
-            let proxy = proxy.ok_or(NoAnswer::NotAllowed)?;
+            let proxy = self.at(&call.endpoint).ok_or(NoAnswer::NotAllowed)?;
             let answer = tokio::time::timeout(proxy.timeout, proxy.send(call)).await;
-            answer.map_err(|_elapsed| NoAnswer::TimedOut)?
+            answer.map_err(|_elapsed| {
+                proxy.pool.clear();
+                NoAnswer::TimedOut
+            })?
         })
+    }
+
+    fn certificate_end(&self, endpoint: &str) -> Option<Timestamp> {
+        *self.at(endpoint)?.shown()
     }
 }
 
 impl Reachable {
+    fn shown(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        let end = self.certificate_end.lock();
+        end.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Sends the call on a connection that was kept, or on a new one.
     async fn send(&self, call: ProxyCall) -> Result<(u16, Zeroizing<Vec<u8>>), NoAnswer> {
         let request = self.signed(call)?;
@@ -107,6 +128,9 @@ impl Reachable {
         let name = ServerName::try_from(self.host.clone()).map_err(|_source| NoAnswer::Tls)?;
         let stream = self.connector.connect(name, stream).await;
         let stream = stream.map_err(|_source| NoAnswer::Tls)?;
+        let chain = stream.get_ref().1.peer_certificates();
+        let own = chain.and_then(<[CertificateDer<'_>]>::first);
+        *self.shown() = own.and_then(|own| certificate::end_of(own));
         let handshake = http1::handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(|failed| no_answer(&failed))?;
         Ok(Connection::new(sender, tokio::spawn(connection)))

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 /// Connections that are kept at most. Calls beyond these connect, and their connections end.
 const MOST: usize = 32;
 
-/// How long a connection is kept without a call: less than servers commonly keep it.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long a connection is kept without a call: less than servers, and firewalls on the way that say
+/// nothing when they forget one, commonly keep it.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// How long a connection is used at all: then its certificate is looked at again, and its name.
 const AGE: Duration = Duration::from_mins(5);
@@ -81,6 +82,12 @@ impl Pool {
         if kept.len() < MOST && connection.may_be_used(now) {
             kept.push(connection);
         }
+    }
+
+    /// Closes all connections that are kept.
+    pub(super) fn clear(&self) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clear();
     }
 
     fn next(&self) -> Option<Connection> {
