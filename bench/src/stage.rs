@@ -21,6 +21,10 @@ pub(crate) struct Size {
     pub uniform: u64,
     /// Records that are overwritten ten times.
     pub overwritten: u64,
+    /// Keys of the account that has many.
+    pub keys: u64,
+    /// Grants on the key that has many.
+    pub grants: u64,
     /// How long keys are switched under load.
     pub switching: Duration,
     /// Starts of the server.
@@ -37,6 +41,8 @@ impl Size {
             time: Duration::from_secs(2),
             uniform,
             overwritten,
+            keys: 100_000,
+            grants: 50_000,
             switching: Duration::from_secs(15),
             starts: 7,
             groups: 10_000,
@@ -50,6 +56,8 @@ impl Size {
             time: Duration::from_millis(700),
             uniform: 100_000,
             overwritten: 10_000,
+            keys: 1_000,
+            grants: 1_000,
             switching: Duration::from_secs(3),
             starts: 5,
             groups: 300,

@@ -28,7 +28,8 @@ const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
 {"Sid":"Records","Effect":"Allow","Action":["sagemaker:GetRecord","sagemaker:BatchGetRecord",
 "sagemaker:PutRecord","sagemaker:DeleteRecord"],
 "Resource":"arn:aws:sagemaker:us-east-1:111122223333:feature-group/*"},
-{"Sid":"Keys","Effect":"Allow","Action":["kms:Decrypt","kms:GenerateDataKey*"],
+{"Sid":"Keys","Effect":"Allow","Action":["kms:Decrypt","kms:Encrypt",
+"kms:GenerateDataKey*","kms:GenerateMac","kms:Sign"],
 "Resource":"arn:aws:kms:us-east-1:111122223333:key/*"},
 {"Sid":"NotProduction","Effect":"Deny","Action":"sagemaker:*",
 "Resource":"arn:aws:sagemaker:us-east-1:111122223333:feature-group/production-*"}]}"#;

@@ -5,6 +5,8 @@ mod decisions;
 mod disk;
 mod engine;
 mod keys;
+mod kms;
+mod kms_growth;
 mod peers;
 mod puts;
 mod redis;
@@ -35,8 +37,10 @@ pub(crate) enum Row {
     Keys,
     /// `BatchGetRecord` of 100.
     Batch,
-    /// `kms:GenerateDataKey`.
+    /// Cryptographic calls of KMS, beside bare hyper and their primitives.
     Kms,
+    /// KMS with many keys and grants.
+    KmsGrowth,
     /// `PutRecord` at 1, 16 and 64 connections, beside the engine alone and Redis.
     Put,
     /// `DisableKey` during saturated ingestion.
@@ -60,6 +64,7 @@ pub(crate) const STANDARD: &[Row] = &[
     Row::Keys,
     Row::Batch,
     Row::Kms,
+    Row::KmsGrowth,
     Row::Put,
     Row::DisableKey,
     Row::Disk,
@@ -83,7 +88,8 @@ impl Row {
             Self::Decisions => decisions::measure(report),
             Self::Keys => keys::measure(stage, report),
             Self::Batch => traffic::batch(stage, report),
-            Self::Kms => traffic::generate_data_key(stage, report),
+            Self::Kms => kms::calls(stage, report),
+            Self::KmsGrowth => kms_growth::measure(stage, report),
             Self::Put => puts::measure(stage, report),
             Self::DisableKey => switching::measure(stage, report),
             Self::Disk => disk::measure(stage, report),

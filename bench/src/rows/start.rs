@@ -14,13 +14,19 @@ use crate::subject::Subject;
 /// Spans from starting the process to the end of its first signed answer, in milliseconds, and
 /// the resident memory two seconds later, in MiB.
 #[derive(Debug, Default)]
-struct Starts {
-    spans: Vec<f64>,
-    memory: Vec<f64>,
+pub(super) struct Starts {
+    pub spans: Vec<f64>,
+    pub memory: Vec<f64>,
 }
 
 impl Starts {
-    fn once(&mut self, binary: &Path, directory: &Path, idle: bool) -> anyhow::Result<()> {
+    /// Starts the server, waits for an answer, and stops it; looks at its memory if it may `idle`.
+    pub(super) fn once(
+        &mut self,
+        binary: &Path,
+        directory: &Path,
+        idle: bool,
+    ) -> anyhow::Result<()> {
         let started = tick();
         let subject = Subject::start(binary, directory)?;
         let administrator = &subject.administrator;

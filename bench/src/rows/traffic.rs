@@ -23,9 +23,9 @@ const BATCH: usize = 100;
 
 /// One kind of requests.
 #[derive(Debug)]
-pub(crate) struct Kind {
+pub(crate) struct Kind<'a> {
     /// What it is called in the table.
-    pub name: &'static str,
+    pub name: &'a str,
     /// The request.
     pub draft: Draft,
     /// Records named by one request.
@@ -36,9 +36,9 @@ pub(crate) struct Kind {
     pub signed: usize,
 }
 
-impl Kind {
+impl<'a> Kind<'a> {
     /// Requests that name one record each.
-    pub(crate) fn single(name: &'static str, draft: Draft, records: u64) -> Self {
+    pub(crate) fn single(name: &'a str, draft: Draft, records: u64) -> Self {
         Self {
             name,
             draft,
@@ -133,17 +133,6 @@ pub(super) fn batch(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<()
         width: BATCH,
         records: HOT_RECORDS,
         signed: 10_000,
-    };
-    kind.measure(stage, &stage.world.user, 64, report)?;
-    Ok(())
-}
-
-/// `kms:GenerateDataKey`, each with an encryption context of its own.
-pub(super) fn generate_data_key(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<()> {
-    let draft = world::generate_data_key(&stage.world.key);
-    let kind = Kind {
-        signed: 100_000,
-        ..Kind::single("kms:GenerateDataKey", draft, 1_000_000)
     };
     kind.measure(stage, &stage.world.user, 64, report)?;
     Ok(())
