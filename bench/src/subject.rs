@@ -14,6 +14,9 @@ use crate::sign::Credentials;
 /// Quotas that a measurement would run into; everything else is as it is by default.
 const CONFIG: &str = "\
 [limits]
+calls_per_second = 100000
+account_metadata_bytes = 1099511627776
+account_log_bytes = 1099511627776
 feature_groups = 20000
 [feature_store]
 parallel_creations = 1000
