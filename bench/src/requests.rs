@@ -102,7 +102,8 @@ impl Requests {
         let mut values = Vec::new();
         for numbers in rows {
             let begin = values.len();
-            for number in numbers.as_ref() {
+            // A draft without slots has no use for them.
+            for number in numbers.as_ref().iter().take(names) {
                 values.extend_from_slice(record_name(*number).as_bytes());
             }
             let filled = values.get(begin..).unwrap_or_default();
