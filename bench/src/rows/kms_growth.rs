@@ -26,7 +26,7 @@ const FEW: u64 = 10;
 const CONNECTIONS: usize = 64;
 
 /// Connections that make keys and grants.
-const MAKERS: usize = 256;
+const MAKERS: usize = 32;
 
 /// Requests signed at a time; they must be sent before they are too old.
 const CHUNK: u64 = 20_000;
