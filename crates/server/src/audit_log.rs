@@ -1,13 +1,13 @@
 //! `strongroom audit verify`: whether the audit log is whole.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use store::{LogFault, LogReport, SegmentReport};
 use types::Timestamp;
 
 use crate::cli::DirectoryArgs;
+use crate::client;
 use crate::offline::Offline;
 
 /// Checks every record of the kept history, prints a line for each day, and fails if one of
@@ -16,9 +16,7 @@ pub fn verify(args: &DirectoryArgs) -> anyhow::Result<()> {
     let Offline { store, clock, .. } = Offline::open(args)?;
     let report = audit::verify(&store, clock.now())?;
     store.close();
-    std::io::stdout()
-        .write_all(describe(&report).as_bytes())
-        .context("writing to standard output failed")?;
+    client::print(&describe(&report))?;
     if !report.is_whole() {
         bail!("the audit log is not whole");
     }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::Batch;
 
 use crate::backup::backups_key;
 use crate::backup_maker::Parts;
 use crate::cli::{BackupCommand, BackupFileArgs, CreateBackupArgs};
-use crate::offline::{self, Offline};
-use crate::restore::{self, print};
+use crate::client::{self, number, print, text};
+use crate::offline::Offline;
+use crate::restore;
 use crate::signed::{self, OWN};
 
 /// Runs the subcommand.
@@ -25,7 +26,7 @@ pub fn run(command: &BackupCommand) -> anyhow::Result<()> {
 }
 
 fn create(args: &CreateBackupArgs) -> anyhow::Result<()> {
-    let answer = offline::runtime()?.block_on(async {
+    let answer = client::runtime()?.block_on(async {
         let input = json!({ "Name": args.name });
         let asked = signed::call(&args.client, OWN, "CreateBackup", &input);
         let patience = Duration::from_secs(args.timeout_seconds);
@@ -35,13 +36,11 @@ fn create(args: &CreateBackupArgs) -> anyhow::Result<()> {
              log has `EndBackup` when it is done",
         )?
     })?;
-    let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
     print(&told(
-        number("Revision"),
-        number("Bytes"),
-        text("Sha256"),
-        text("Path"),
+        number(&answer, "Revision"),
+        number(&answer, "Bytes"),
+        text(&answer, "Sha256"),
+        text(&answer, "Path"),
     ))
 }
 

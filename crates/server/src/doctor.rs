@@ -1,13 +1,13 @@
 //! `strongroom doctor`: which feature groups cannot be maintained, and what helps.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::cli::DoctorArgs;
+use crate::client::{self, number, print, text};
 use crate::signed;
 
 /// How long the subcommand waits for the server.
@@ -18,22 +18,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Runs the subcommand; fails if background work is stopped for a group.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    let groups = runtime.block_on(async {
-        let asked = tokio::time::timeout(PATIENCE, ask(args)).await;
-        asked.context("the server did not answer in time")?
-    })?;
-    let text = if args.ask.json {
+    let groups = client::answer(PATIENCE, ask(args))?;
+    let shown = if args.ask.json {
         serde_json::to_string_pretty(&groups)? + "\n"
     } else {
         groups.iter().map(lines).collect()
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("writing to standard output failed")?;
+    print(&shown)?;
     let stopped = groups.iter().filter(|group| is_stopped(group)).count();
     let blocked = groups.iter().filter(|group| is_blocked(group)).count();
     match (stopped, blocked) {
@@ -85,30 +76,22 @@ fn lines(group: &Value) -> String {
     let work = text(group, "BackgroundWork").to_lowercase();
     lines.extend(["\tbackground work ", &work]);
     if let Some(offline) = group.get("OfflineStore") {
-        let count = |name| {
-            offline
-                .get(name)
-                .and_then(Value::as_u64)
-                .unwrap_or_default()
-        };
         let status = text(offline, "Status").to_lowercase();
-        let (records, bytes) = (count("WaitingRecords"), count("WaitingBytes"));
+        let (records, bytes) = (
+            number(offline, "WaitingRecords"),
+            number(offline, "WaitingBytes"),
+        );
         let _infallible = write!(
             lines,
             "\toffline store {status}, {records} records wait ({bytes} bytes)"
         );
     }
     lines.push('\n');
-    let findings = group.get("Findings").and_then(Value::as_array);
-    for finding in findings.into_iter().flatten() {
+    for finding in client::list(group, "Findings") {
         let (problem, cure) = (text(finding, "Problem"), text(finding, "Cure"));
         lines.extend(["  ", problem, "\n  cure: ", cure, "\n"]);
     }
     lines
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]

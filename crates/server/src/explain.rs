@@ -1,13 +1,12 @@
 //! `strongroom explain`: why a recorded request was allowed or denied.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::cli::ExplainArgs;
+use crate::client::{self, list, number, print, text};
 use crate::signed;
 
 /// How long the subcommand waits for the server.
@@ -15,22 +14,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs the subcommand.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    let answer = runtime.block_on(async {
-        let asked = tokio::time::timeout(PATIENCE, ask(args)).await;
-        asked.context("the server did not answer in time")?
-    })?;
-    let text = if args.ask.json {
+    let answer = client::answer(PATIENCE, ask(args))?;
+    let shown = if args.ask.json {
         serde_json::to_string_pretty(&answer)? + "\n"
     } else {
         tree(&answer)
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("writing to standard output failed")
+    print(&shown)
 }
 
 async fn ask(args: &ExplainArgs) -> anyhow::Result<Value> {
@@ -163,16 +153,8 @@ fn statement(statement: &Value) -> String {
     if let Some(level) = given(text(statement, "Level")) {
         let _infallible = write!(line, " at `{level}`");
     }
-    let number = statement
-        .get("Line")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
-    let _infallible = write!(line, ", line {number}");
+    let _infallible = write!(line, ", line {}", number(statement, "Line"));
     line
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Names come from policies: what would command a terminal is replaced.
@@ -191,14 +173,6 @@ fn printable(line: &str) -> String {
 /// A text that is there.
 fn given(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value
-        .get(name)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
 }
 
 fn texts<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {

@@ -18,6 +18,7 @@ mod backup_maker;
 mod bootstrap;
 pub mod buckets;
 pub mod cli;
+mod client;
 mod compose;
 pub mod config;
 mod credentials;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use crypto::SystemEntropy;
 use serde_json::Value;
 use store::{Batch, EmbeddedStore, Store, View};
@@ -14,7 +13,7 @@ use crate::signed::GLOBAL;
 use crate::cli::DirectoryArgs;
 use crate::config::DirectoryConfig;
 use crate::directory::{DataDirectory, Start};
-use crate::{compose, passphrase, seal};
+use crate::{client, compose, passphrase, seal};
 
 /// A locked directory and its open store.
 pub(crate) struct Offline {
@@ -70,16 +69,8 @@ pub(crate) fn record(
     let about = (account, event);
     let record = bootstrap::internal_record(about, details, &region, now, entropy);
     audit::append(&mut batch, Some(account), &region, now, &record)?;
-    runtime()?.block_on(store.commit(batch))?;
+    client::runtime()?.block_on(store.commit(batch))?;
     Ok(())
-}
-
-/// What a command waits on.
-pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")
 }
 
 /// Locks a data directory and opens its seal; a passphrase that no file names is asked for.

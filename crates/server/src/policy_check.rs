@@ -10,6 +10,7 @@ use policy::{Document, DocumentKind, Finding, Severity, Vocabulary};
 use serde_json::{Value, json};
 
 use crate::cli::{PolicyCheckArgs, PolicyKind};
+use crate::client;
 
 mod vocabulary;
 
@@ -54,10 +55,7 @@ pub fn run(args: &PolicyCheckArgs) -> anyhow::Result<Outcome> {
     } else {
         checked.iter().map(Checked::text).collect()
     };
-    let mut out = io::stdout();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .context("writing to standard output failed")?;
+    client::print(&text)?;
     for Checked { name, found } in &checked {
         if let Err(failed) = found {
             let _closed = writeln!(

@@ -1,13 +1,11 @@
 //! `strongroom recover`: shows what a damaged store has lost, and accepts it if told to.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
-use anyhow::Context as _;
 use store::embedded::{FoundEntry, Recovery};
 
 use crate::cli::RecoverArgs;
-use crate::{compose, offline};
+use crate::{client, compose, offline};
 
 /// Reports the state of the directory; with `--accept-loss` makes it usable again.
 pub fn run(args: &RecoverArgs) -> anyhow::Result<()> {
@@ -15,9 +13,7 @@ pub fn run(args: &RecoverArgs) -> anyhow::Result<()> {
     let (clock, entropy) = offline::surroundings();
     let options = compose::options(&directory, &clock, &entropy);
     let report = store::embedded::recover(&options, args.accept_loss)?;
-    let mut out = std::io::stdout().lock();
-    out.write_all(describe(&report, args.accept_loss).as_bytes())
-        .context("writing to standard output failed")
+    client::print(&describe(&report, args.accept_loss))
 }
 
 fn describe(report: &Recovery, accepted: bool) -> String {

@@ -1,12 +1,12 @@
 //! `strongroom rekey`: moves a feature group to another KMS key, and shows how far that has come.
 
-use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::cli::RekeyArgs;
+use crate::client::{self, number, print, text};
 use crate::signed;
 
 /// How long the subcommand waits for one answer.
@@ -17,11 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs the subcommand; fails if moving or renewing cannot go on.
 pub fn run(args: &RekeyArgs) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    runtime.block_on(rekey(args))
+    client::runtime()?.block_on(rekey(args))
 }
 
 async fn rekey(args: &RekeyArgs) -> anyhow::Result<()> {
@@ -36,8 +32,7 @@ async fn rekey(args: &RekeyArgs) -> anyhow::Result<()> {
     if args.ask.json {
         print(&format!("{answer}\n"))?;
     } else {
-        let key = text(&answer, "KmsKeyArn").unwrap_or("the AWS owned key");
-        print(&format!("{} is under {key}\n", args.group))?;
+        print(&format!("{} is under {}\n", args.group, key(&answer)))?;
     }
     while args.wait && !settled(args, &look(args).await?)? {
         tokio::time::sleep(PAUSE).await;
@@ -51,9 +46,7 @@ async fn look(args: &RekeyArgs) -> anyhow::Result<Value> {
 }
 
 async fn ask(args: &RekeyArgs, operation: &str, input: &Value) -> anyhow::Result<Value> {
-    let asked = signed::own(&args.ask.at, operation, input);
-    let asked = tokio::time::timeout(PATIENCE, asked).await;
-    asked.context("the server did not answer in time")?
+    client::in_time(PATIENCE, signed::own(&args.ask.at, operation, input)).await
 }
 
 /// Prints what was seen; says whether nothing is left to do, and fails if it cannot be done.
@@ -64,58 +57,48 @@ fn settled(args: &RekeyArgs, seen: &Value) -> anyhow::Result<bool> {
         print(&lines(seen))?;
     }
     match text(seen, "State") {
-        Some("Stopped") => bail!("{}", text(seen, "Reason").unwrap_or("it cannot go on")),
-        state => Ok(state == Some("Settled")),
+        "Stopped" => match text(seen, "Reason") {
+            "" => bail!("it cannot go on"),
+            reason => bail!("{reason}"),
+        },
+        state => Ok(state == "Settled"),
     }
 }
 
 /// A line for the group, and one for each former key.
 fn lines(seen: &Value) -> String {
-    let key = |of: &Value| {
-        text(of, "KmsKeyArn")
-            .unwrap_or("the AWS owned key")
-            .to_owned()
-    };
     let data_key = seen.get("DataKey").cloned().unwrap_or_default();
     let mut lines = format!(
         "{}\tunder {}\t{}\tdata key {} of {}, {} records\n",
-        text(seen, "FeatureGroupArn").unwrap_or_default(),
+        text(seen, "FeatureGroupArn"),
         key(seen),
-        text(seen, "State").unwrap_or_default().to_lowercase(),
+        text(seen, "State").to_lowercase(),
         number(&data_key, "Number"),
-        text(&data_key, "Created").unwrap_or_default(),
+        text(&data_key, "Created"),
         number(&data_key, "RecordsSealed"),
     );
     if let Some(progress) = seen.get("Progress") {
         let progress = format!(
             "  {}% since {}: {} records moved, {} cannot be\n",
             number(progress, "Percent"),
-            text(progress, "Began").unwrap_or_default(),
+            text(progress, "Began"),
             number(progress, "RecordsMoved"),
             number(progress, "RecordsLost"),
         );
         lines.push_str(&progress);
     }
-    let former = seen.get("FormerKeys").and_then(Value::as_array);
-    for former in former.into_iter().flatten() {
-        lines.extend(["  still in use: ", &key(former), "\n"]);
+    for former in client::list(seen, "FormerKeys") {
+        lines.extend(["  still in use: ", key(former), "\n"]);
     }
     lines
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .context("writing to standard output failed")
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name).and_then(Value::as_str)
-}
-
-fn number(value: &Value, name: &str) -> u64 {
-    value.get(name).and_then(Value::as_u64).unwrap_or_default()
+/// The key that an answer names, or that it is none of a customer's.
+fn key(of: &Value) -> &str {
+    match text(of, "KmsKeyArn") {
+        "" => "the AWS owned key",
+        arn => arn,
+    }
 }
 
 #[cfg(test)]

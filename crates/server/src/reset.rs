@@ -1,7 +1,6 @@
 //! `strongroom credentials reset`: a new access key for the administrator, with the seal.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use anyhow::Context as _;
 use iam::Reset;
@@ -11,8 +10,8 @@ use types::{Entropy, Region, Timestamp};
 
 use crate::bootstrap::{self, BootstrapError};
 use crate::cli::DirectoryArgs;
-use crate::file;
 use crate::offline::Offline;
+use crate::{client, file};
 
 /// The region whose history tells of what happens to users.
 const REGION: &str = "us-east-1";
@@ -21,12 +20,8 @@ const REGION: &str = "us-east-1";
 /// writes it to `credentials` in the data directory.
 pub fn run(args: &DirectoryArgs) -> anyhow::Result<()> {
     let offline = Offline::open(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
     let now = offline.clock.now();
-    let reset = runtime.block_on(commit(&offline.store, now, &*offline.entropy))?;
+    let reset = client::runtime()?.block_on(commit(&offline.store, now, &*offline.entropy))?;
     offline.store.close();
     let path = offline.directory.credentials();
     let text = bootstrap::shared_credentials(reset.key.id.as_str(), &reset.key.secret);
@@ -34,9 +29,7 @@ pub fn run(args: &DirectoryArgs) -> anyhow::Result<()> {
     // written, the next run makes another.
     file::write_durably(&path, text.as_bytes())
         .context("the new key is lost: run the command again")?;
-    std::io::stdout()
-        .write_all(describe(&reset, &path.display().to_string()).as_bytes())
-        .context("writing to standard output failed")
+    client::print(&describe(&reset, &path.display().to_string()))
 }
 
 async fn commit(store: &dyn Store, now: Timestamp, entropy: &dyn Entropy) -> anyhow::Result<Reset> {

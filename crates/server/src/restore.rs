@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use store::{Batch, EmbeddedStore, Store};
 
 use crate::backup::{About, Reader, Sealed, backups_key};
 use crate::cli::{BackupFileArgs, DirectoryArgs, RestoreArgs, ResumeArgs};
+use crate::client::{self, print};
 use crate::config::DirectoryConfig;
 use crate::directory::{Claim, DataDirectory};
 use crate::offline::Offline;
@@ -304,7 +304,7 @@ fn settle(
         parts,
     }
     .build();
-    let runtime = offline::runtime()?;
+    let runtime = client::runtime()?;
     let deleted = runtime.block_on(kms::delete_now(&services, &deletions.keys))?;
     let forgotten = runtime.block_on(kms::forget_waiting(&services))?;
     let held = kms::held(&store.snapshot(), now);
@@ -330,7 +330,7 @@ pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
     // Before the deletions go on: what is destroyed on a token has to belong here first.
     let (claimed, batches) = kms::claim_token_keys(&snapshot, now);
     for batch in batches {
-        offline::runtime()?.block_on(offline.store.commit(batch))?;
+        client::runtime()?.block_on(offline.store.commit(batch))?;
     }
     let told = json!({
         "heldSince": since.map(types::Timestamp::to_iso8601), "keys": held.keys,
@@ -353,12 +353,6 @@ pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
     }
     text.push_str("deletions of KMS keys go on\n");
     print(&text)
-}
-
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("writing to standard output failed")
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@ use crate::cli::{
     ClientArgs, CurrentSealArgs, DirectoryArgs, MoveSealArgs, RewrapArgs, RotateRootArgs,
     SealCommand, SealNowArgs, SplitArgs,
 };
+use crate::client::{self, number, print, text};
 use crate::config::{DirectoryConfig, SealConfig};
 use crate::directory::{DataDirectory, Start};
-use crate::offline::{self, Offline};
-use crate::restore::print;
+use crate::offline::Offline;
 use crate::seal::wrapping::{Wrapping, read_key_file, read_passphrase_file};
 use crate::seal::{self, Seal};
 use crate::signed::{self, OWN};
@@ -59,10 +59,7 @@ fn rewrap(args: &RewrapArgs) -> anyhow::Result<()> {
     let answer = answer?;
     print(&format!(
         "sealed with a {}: name it when the server is started again\n",
-        answer
-            .get("Kind")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        text(&answer, "Kind")
     ))
 }
 
@@ -75,10 +72,9 @@ fn rotate(args: &RotateRootArgs) -> anyhow::Result<()> {
     let answer = call(&args.current.client, "RotateRootKey", &input);
     wipe(&mut input);
     let answer = answer?;
-    let generation = answer.get("RootKeyGeneration").and_then(Value::as_u64);
     print(&format!(
         "the root key was replaced, for the {}. time\n",
-        generation.unwrap_or_default()
+        number(&answer, "RootKeyGeneration")
     ))
 }
 
@@ -108,23 +104,19 @@ fn split(args: &SplitArgs) -> anyhow::Result<()> {
     let details = json!({ "shares": args.shares, "threshold": args.threshold });
     offline.record("SplitPassphrase", details, Batch::default())?;
     offline.store.close();
-    let mut text = Zeroizing::new(String::new());
+    let mut lines = Zeroizing::new(String::new());
     for share in &shares {
-        text.reserve(4096);
-        text.push_str(&share.to_text());
-        text.push('\n');
+        lines.reserve(4096);
+        lines.push_str(&share.to_text());
+        lines.push('\n');
     }
-    print(&text)
+    print(&lines)
 }
 
-fn call(client: &ClientArgs, operation: &str, input: &Value) -> anyhow::Result<Value> {
+fn call(args: &ClientArgs, operation: &str, input: &Value) -> anyhow::Result<Value> {
     // Fails if the secrets would travel in clear.
-    Target::of(&client.endpoint)?;
-    offline::runtime()?.block_on(async {
-        let asked = signed::call(client, OWN, operation, input);
-        let answer = tokio::time::timeout(PATIENCE, asked).await;
-        answer.context("the server did not answer in time")?
-    })
+    Target::of(&args.endpoint)?;
+    client::answer(PATIENCE, signed::call(args, OWN, operation, input))
 }
 
 /// Adds what opens the seal now: of a file, or a passphrase that is asked for.

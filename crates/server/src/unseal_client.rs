@@ -1,7 +1,6 @@
 //! `strongroom unseal`: gives a sealed server its passphrase, or a share of it.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
 use crate::cli::UnsealArgs;
-use crate::passphrase;
+use crate::{client, passphrase};
 
 /// How long connecting, deriving the key and opening the store may take together.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -37,17 +36,9 @@ pub fn run(args: &UnsealArgs) -> anyhow::Result<()> {
     let target = Target::of(&args.endpoint)?;
     let passphrase = passphrase::read()?;
     let body = body(&passphrase)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    let answer = runtime.block_on(async {
-        let request = target.unseal(body)?;
-        tokio::time::timeout(PATIENCE, target.send(&args.ca_file, request))
-            .await
-            .context("the server did not answer in time")?
-    })?;
-    let (status, answer) = answer;
+    let request = target.unseal(body)?;
+    let sent = target.send(&args.ca_file, request);
+    let (status, answer) = client::answer(PATIENCE, sent)?;
     if status != StatusCode::OK {
         let message = serde_json::from_slice::<serde_json::Value>(&answer)
             .ok()
@@ -55,9 +46,7 @@ pub fn run(args: &UnsealArgs) -> anyhow::Result<()> {
         let reason = message.unwrap_or_else(|| format!("status {status}"));
         bail!("the server stays sealed: {reason}");
     }
-    std::io::stdout()
-        .write_all(told(&answer).as_bytes())
-        .context("writing to standard output failed")
+    client::print(&told(&answer))
 }
 
 /// What the server's answer means.

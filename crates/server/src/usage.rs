@@ -1,12 +1,11 @@
 //! `strongroom usage`: how often keys were used in a month, by whom and for what, and the cost.
 
-use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::cli::UsageArgs;
+use crate::client::{self, list, number, print, text};
 use crate::signed;
 
 /// How long the subcommand waits for the server.
@@ -14,23 +13,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs the subcommand.
 pub fn run(args: &UsageArgs) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime failed")?;
-    let pages = runtime.block_on(async {
-        let asked = tokio::time::timeout(PATIENCE, ask(args)).await;
-        asked.context("the server did not answer in time")?
-    })?;
-    let text = if args.ask.json {
+    let pages = client::answer(PATIENCE, ask(args))?;
+    let shown = if args.ask.json {
         let pages: Result<Vec<_>, _> = pages.iter().map(serde_json::to_string).collect();
         pages?.join("\n") + "\n"
     } else {
         table(&pages)
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("writing to standard output failed")
+    print(&shown)
 }
 
 /// Every page of the report.
@@ -78,19 +68,6 @@ fn table(pages: &[Value]) -> String {
         }));
     }
     lines.join("\n") + "\n"
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(value: &Value, name: &str) -> u64 {
-    value.get(name).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    let items = value.get(name).and_then(Value::as_array);
-    items.into_iter().flatten()
 }
 
 #[cfg(test)]
