@@ -216,16 +216,15 @@ impl UserIdentity {
     }
 }
 
+/// A web identity has no unique id: its record says who vouches for it, for whom.
 fn principal_id(principal: &Principal) -> Option<String> {
     match principal {
-        Principal::Root { account } => Some(account.to_string()),
-        Principal::User { id, .. } => Some(id.to_string()),
-        Principal::AssumedRole {
-            role_id, session, ..
-        } => Some(format!("{role_id}:{session}")),
-        Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
         Principal::WebIdentity(identity) => Some(identity.id()),
-        Principal::Service { .. } => None,
+        Principal::Root { .. }
+        | Principal::User { .. }
+        | Principal::AssumedRole { .. }
+        | Principal::FederatedUser { .. }
+        | Principal::Service { .. } => principal.user_id(),
     }
 }
 

@@ -242,7 +242,7 @@ impl RequestKeys<'_> {
             "aws:principalaccount" => principal.account().map(owned),
             "aws:principalarn" => principal_arn(principal).map(owned),
             "aws:principaltype" => principal_type(principal).map(borrowed),
-            "aws:userid" => user_id(principal).map(owned),
+            "aws:userid" => principal.user_id().map(owned),
             "aws:username" => match principal {
                 Principal::User { name, .. } => Some(borrowed(name)),
                 Principal::Root { .. }
@@ -370,18 +370,6 @@ fn principal_type(principal: &Principal) -> Option<&'static str> {
         Principal::User { .. } => Some("User"),
         Principal::AssumedRole { .. } => Some("AssumedRole"),
         Principal::FederatedUser { .. } => Some("FederatedUser"),
-        Principal::WebIdentity(_) | Principal::Service { .. } => None,
-    }
-}
-
-fn user_id(principal: &Principal) -> Option<String> {
-    match principal {
-        Principal::Root { account } => Some(account.to_string()),
-        Principal::User { id, .. } => Some(id.to_string()),
-        Principal::AssumedRole {
-            role_id, session, ..
-        } => Some(format!("{role_id}:{session}")),
-        Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
         Principal::WebIdentity(_) | Principal::Service { .. } => None,
     }
 }

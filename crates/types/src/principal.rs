@@ -99,6 +99,20 @@ impl Principal {
         }
     }
 
+    /// The unique id behind the principal, as `aws:userid` and the `principalId` of records show it;
+    /// services and web identities have none.
+    pub fn user_id(&self) -> Option<String> {
+        match self {
+            Self::Root { account } => Some(account.to_string()),
+            Self::User { id, .. } => Some(id.to_string()),
+            Self::AssumedRole {
+                role_id, session, ..
+            } => Some(format!("{role_id}:{session}")),
+            Self::FederatedUser { account, name } => Some(format!("{account}:{name}")),
+            Self::WebIdentity(_) | Self::Service { .. } => None,
+        }
+    }
+
     /// The name that error messages show: the ARN, the service's name, or what vouches for a web
     /// identity with what it says.
     pub fn display_name(&self) -> String {
@@ -166,6 +180,24 @@ impl WebIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_has_the_unique_id_of_its_role_and_its_own_name() {
+        let account: AccountId = "111122223333".parse().unwrap();
+        let session = Principal::AssumedRole {
+            account,
+            role_arn: "arn:aws:iam::111122223333:role/Reader".parse().unwrap(),
+            role_id: "AROAQ3EGRTY7XAMPLE7QA".parse().unwrap(),
+            role_name: "Reader".to_owned(),
+            session: "s".to_owned(),
+        };
+        let expected = Some("AROAQ3EGRTY7XAMPLE7QA:s");
+        assert_eq!(session.user_id().as_deref(), expected);
+        let root = Principal::Root { account };
+        assert_eq!(root.user_id().as_deref(), Some("111122223333"));
+        let name = "sagemaker.amazonaws.com";
+        assert_eq!(Principal::Service { name }.user_id(), None);
+    }
 
     #[test]
     fn sessions_of_a_role_stand_together_whatever_they_are_called() {

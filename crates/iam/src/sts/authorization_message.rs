@@ -14,7 +14,7 @@ use crypto::secret::Key32;
 use pipeline::Denial;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use types::{AccountId, Entropy, Principal, Timestamp};
+use types::{AccountId, Entropy, Timestamp};
 
 /// The use of the root key that messages are sealed under; never changes.
 const LABEL: &str = "iam/authorization-messages";
@@ -57,7 +57,7 @@ impl AuthorizationMessages {
             "explicitDeny": denial.is_explicit(),
             "context": {
                 "principal": {
-                    "id": id_of(denial.principal()),
+                    "id": denial.principal().user_id(),
                     "arn": denial.principal().display_name(),
                 },
                 "action": denial.action,
@@ -100,18 +100,5 @@ fn padded(made: Timestamp, said: &Value) -> Option<Vec<u8>> {
 impl fmt::Debug for AuthorizationMessages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuthorizationMessages(..)")
-    }
-}
-
-/// The unique id behind a principal, as `aws:userid` shows it.
-pub(crate) fn id_of(principal: &Principal) -> Option<String> {
-    match principal {
-        Principal::Root { account } => Some(account.to_string()),
-        Principal::User { id, .. } => Some(id.to_string()),
-        Principal::AssumedRole {
-            role_id, session, ..
-        } => Some(format!("{role_id}:{session}")),
-        Principal::FederatedUser { account, name } => Some(format!("{account}:{name}")),
-        Principal::WebIdentity(_) | Principal::Service { .. } => None,
     }
 }

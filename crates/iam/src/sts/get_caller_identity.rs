@@ -5,7 +5,6 @@ use policy::Action;
 use shapes::sts::{GetCallerIdentityRequest, GetCallerIdentityResponse};
 use types::Service;
 
-use super::authorization_message::id_of;
 use crate::{Error, lookup};
 
 /// Returns the account, the ARN and the unique id behind the credentials of the request.
@@ -38,7 +37,7 @@ impl Operation for GetCallerIdentity {
         let account = lookup::account(ctx)?;
         let principal = &ctx.caller().principal;
         Ok(Reply::read(GetCallerIdentityResponse {
-            user_id: id_of(principal),
+            user_id: principal.user_id(),
             account: Some(account.to_string()),
             arn: principal.arn().map(String::from),
         }))
