@@ -1,17 +1,7 @@
 //! The actions of IAM.
 
-use policy::Action;
-
-macro_rules! actions {
-    ($($name:ident = $text:literal,)+) => {
-        $(
-            #[doc = concat!("`", $text, "`.")]
-            pub(crate) static $name: Action = Action::from_static($text);
-        )+
-    };
-}
-
-actions! {
+policy::actions! {
+    pub(crate) static:
     ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER = "iam:AddClientIDToOpenIDConnectProvider",
     ADD_USER_TO_GROUP = "iam:AddUserToGroup",
     ATTACH_GROUP_POLICY = "iam:AttachGroupPolicy",

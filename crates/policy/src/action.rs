@@ -17,6 +17,17 @@ pub struct Action {
     initial: u8,
 }
 
+/// Declares the actions that a crate's operations need: a static [`Action`] of each name.
+#[macro_export]
+macro_rules! actions {
+    ($visibility:vis static: $($name:ident = $text:literal,)+) => {
+        $(
+            #[doc = concat!("`", $text, "`.")]
+            $visibility static $name: $crate::Action = $crate::Action::from_static($text);
+        )+
+    };
+}
+
 /// The text is not of the form `service:Operation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an action has the form service:Operation")]

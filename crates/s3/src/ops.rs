@@ -11,26 +11,19 @@ pub(crate) mod put_bucket_encryption;
 pub(crate) mod put_bucket_policy;
 pub(crate) mod put_object;
 
-use policy::Action;
-
-macro_rules! actions {
-    ($($name:ident = $text:literal;)+) => {
-        $(pub(crate) static $name: Action = Action::from_static($text);)+
-    };
-}
-
-actions! {
-    CREATE_BUCKET = "s3:CreateBucket";
-    DELETE_BUCKET = "s3:DeleteBucket";
-    DELETE_BUCKET_POLICY = "s3:DeleteBucketPolicy";
-    GET_BUCKET_ACL = "s3:GetBucketAcl";
-    GET_BUCKET_POLICY = "s3:GetBucketPolicy";
-    GET_ENCRYPTION_CONFIGURATION = "s3:GetEncryptionConfiguration";
-    LIST_ALL_MY_BUCKETS = "s3:ListAllMyBuckets";
-    PUT_BUCKET_OWNERSHIP_CONTROLS = "s3:PutBucketOwnershipControls";
-    PUT_BUCKET_POLICY = "s3:PutBucketPolicy";
-    PUT_ENCRYPTION_CONFIGURATION = "s3:PutEncryptionConfiguration";
-    PUT_OBJECT = "s3:PutObject";
-    PUT_OBJECT_ACL = "s3:PutObjectAcl";
-    GENERATE_DATA_KEY = "kms:GenerateDataKey";
+policy::actions! {
+    pub(crate) static:
+    CREATE_BUCKET = "s3:CreateBucket",
+    DELETE_BUCKET = "s3:DeleteBucket",
+    DELETE_BUCKET_POLICY = "s3:DeleteBucketPolicy",
+    GET_BUCKET_ACL = "s3:GetBucketAcl",
+    GET_BUCKET_POLICY = "s3:GetBucketPolicy",
+    GET_ENCRYPTION_CONFIGURATION = "s3:GetEncryptionConfiguration",
+    LIST_ALL_MY_BUCKETS = "s3:ListAllMyBuckets",
+    PUT_BUCKET_OWNERSHIP_CONTROLS = "s3:PutBucketOwnershipControls",
+    PUT_BUCKET_POLICY = "s3:PutBucketPolicy",
+    PUT_ENCRYPTION_CONFIGURATION = "s3:PutEncryptionConfiguration",
+    PUT_OBJECT = "s3:PutObject",
+    PUT_OBJECT_ACL = "s3:PutObjectAcl",
+    GENERATE_DATA_KEY = "kms:GenerateDataKey",
 }

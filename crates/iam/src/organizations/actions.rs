@@ -1,17 +1,7 @@
 //! The actions of Organizations.
 
-use policy::Action;
-
-macro_rules! actions {
-    ($($name:ident = $text:literal,)+) => {
-        $(
-            #[doc = concat!("`", $text, "`.")]
-            pub(crate) static $name: Action = Action::from_static($text);
-        )+
-    };
-}
-
-actions! {
+policy::actions! {
+    pub(crate) static:
     ATTACH_POLICY = "organizations:AttachPolicy",
     CLOSE_ACCOUNT = "organizations:CloseAccount",
     CREATE_ACCOUNT = "organizations:CreateAccount",
