@@ -8,11 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::context::{self, EncryptionContext};
 use crate::grants::record::GRANTS;
-use crate::grants::token;
 use crate::identifiers::KeyTarget;
 use crate::key_stores::KEY_STORES;
 use crate::records::{KEYS, KeyRow, KeyUsage, revision_in};
-use crate::uses::check_algorithm;
+use crate::uses::{Demand, check_algorithm, key_for};
 use crate::{Decrypt, Error, state, uses};
 
 /// What decides whether a cryptographic call may go on once it is allowed.
@@ -32,19 +31,14 @@ pub(crate) fn usable_key<'a>(
     target: &'a KeyTarget,
     checks: Checks<'_>,
 ) -> Result<&'a KeyRow, Error> {
-    let key = target.key()?;
-    token::check(ctx.view(), ctx.region(), checks.grant_tokens)?;
-    state::check(&key.record, checks.operation)?;
-    let record = &key.record;
-    if record.usage != KeyUsage::EncryptDecrypt {
-        return Err(Error::Usage {
-            arn: record.arn.clone(),
-            usage: record.usage,
-            operation: checks.operation,
-        });
-    }
+    let demand = Demand {
+        operation: checks.operation,
+        usage: KeyUsage::EncryptDecrypt,
+        grant_tokens: checks.grant_tokens,
+    };
+    let key = key_for(ctx, target, demand)?;
     let algorithm = checks.algorithm.unwrap_or(DEFAULT_ALGORITHM);
-    let algorithms = record.spec.encryption_algorithms();
+    let algorithms = key.record.spec.encryption_algorithms();
     check_algorithm(key, algorithms, algorithm, algorithm.as_str())?;
     if let Some(context) = checks.context {
         context::check(context, algorithm)?;
