@@ -4,7 +4,8 @@ use pipeline::Caller;
 use serde_json::{Value, json};
 
 use crate::world::{
-    ACCOUNT, Outcome, World, account, allow, check_denied, check_refused, statement, user_arn,
+    ACCOUNT, Outcome, World, account, allow, check_denied, check_lacks, check_refused, statement,
+    user_arn,
 };
 
 pub(crate) fn role_arn(name: &str) -> String {
@@ -96,7 +97,10 @@ fn changes_of_the_role_count_on_the_next_request() {
         "DeleteRolePolicy",
         json!({ "RoleName": "Reader", "PolicyName": "inline" }),
     );
-    assert!(world.call_as(&session, "ListUsers", json!({})).is_err());
+    check_lacks(
+        world.call_as(&session, "ListUsers", json!({})),
+        "iam:ListUsers",
+    );
     world.ok("DeleteRole", json!({ "RoleName": "Reader" }));
     // Another role of the same name is not the one that was assumed.
     world.role("Reader", &all());
@@ -156,10 +160,18 @@ fn trust_in_the_account_needs_an_identity_policy_and_trust_in_a_user_does_not() 
     let bob = world.user("Bob", Some(allow("sts:AssumeRole", &role_arn("Ours"))));
     world.role("Ours", &all());
     world.trusting("Hers", &trust(&user_arn("Alice"), &json!({})), &all());
-    assert!(world.assume_as(&alice, "Ours", &json!({})).is_err());
+    check_denied(
+        world.assume_as(&alice, "Ours", &json!({})),
+        "sts:AssumeRole",
+        &role_arn("Ours"),
+    );
     world.assume_as(&bob, "Ours", &json!({})).unwrap();
     world.assume_as(&alice, "Hers", &json!({})).unwrap();
-    assert!(world.assume_as(&bob, "Hers", &json!({})).is_err());
+    check_denied(
+        world.assume_as(&bob, "Hers", &json!({})),
+        "sts:AssumeRole",
+        &role_arn("Hers"),
+    );
 }
 
 #[test]
@@ -183,7 +195,11 @@ fn a_role_does_not_trust_itself_unasked() {
         &all(),
     );
     let session = world.enter("Closed", &json!({}));
-    assert!(world.assume_as(&session, "Closed", &json!({})).is_err());
+    check_denied(
+        world.assume_as(&session, "Closed", &json!({})),
+        "sts:AssumeRole",
+        &role_arn("Closed"),
+    );
 }
 
 #[test]
@@ -281,12 +297,13 @@ fn an_external_id_must_be_the_one_that_the_role_asks_for() {
     let world = World::new();
     let condition = json!({ "Condition": { "StringEquals": { "sts:ExternalId": "x1" } } });
     world.trusting("Reader", &trust(ACCOUNT, &condition), &all());
-    assert!(world.assume("Reader", &json!({})).is_err());
-    assert!(
-        world
-            .assume("Reader", &json!({ "ExternalId": "x2" }))
-            .is_err()
+    check_denied(
+        world.assume("Reader", &json!({})),
+        "sts:AssumeRole",
+        &role_arn("Reader"),
     );
+    let other = world.assume("Reader", &json!({ "ExternalId": "x2" }));
+    check_denied(other, "sts:AssumeRole", &role_arn("Reader"));
     world
         .assume("Reader", &json!({ "ExternalId": "x1" }))
         .unwrap();
@@ -345,17 +362,8 @@ fn a_session_policy_bounds_the_session() {
     );
     // It adds nothing to what the role may.
     let wide = world.enter("Reader", &json!({ "Policy": all().to_string() }));
-    assert!(
-        world
-            .call_as(
-                &wide,
-                "AssumeRole",
-                json!({
-                    "RoleArn": role_arn("Reader"), "RoleSessionName": "again",
-                })
-            )
-            .is_err()
-    );
+    let again = world.assume_as(&wide, "Reader", &json!({}));
+    check_denied(again, "sts:AssumeRole", &role_arn("Reader"));
 }
 
 #[test]
@@ -365,9 +373,15 @@ fn a_managed_session_policy_counts_as_it_is_now() {
     let arn = world.policy("Only", &allow("iam:ListUsers", "*"));
     let session = world.enter("Reader", &json!({ "PolicyArns": [{ "arn": arn }] }));
     world.call_as(&session, "ListUsers", json!({})).unwrap();
-    assert!(world.call_as(&session, "ListRoles", json!({})).is_err());
+    check_lacks(
+        world.call_as(&session, "ListRoles", json!({})),
+        "iam:ListRoles",
+    );
     world.ok("DeletePolicy", json!({ "PolicyArn": arn }));
-    assert!(world.call_as(&session, "ListUsers", json!({})).is_err());
+    check_lacks(
+        world.call_as(&session, "ListUsers", json!({})),
+        "iam:ListUsers",
+    );
     let gone = world.assume("Reader", &json!({ "PolicyArns": [{ "arn": arn }] }));
     assert_eq!(gone.unwrap_err().code, "ValidationError");
 }
@@ -437,7 +451,10 @@ fn a_session_tag_stands_instead_of_the_tag_of_the_role() {
     world.call_as(&plain, "ListUsers", json!({})).unwrap();
     let blue = json!({ "Tags": [{ "Key": "TEAM", "Value": "blue" }] });
     let session = world.enter("Reader", &blue);
-    assert!(world.call_as(&session, "ListUsers", json!({})).is_err());
+    check_lacks(
+        world.call_as(&session, "ListUsers", json!({})),
+        "iam:ListUsers",
+    );
 }
 
 #[test]
@@ -450,7 +467,11 @@ fn transitive_tags_and_source_identity_stay_through_chaining() {
     world.role("First", &all());
     world.trusting("Second", &second, &all());
     let plain = world.enter("First", &json!({}));
-    assert!(world.assume_as(&plain, "Second", &json!({})).is_err());
+    check_denied(
+        world.assume_as(&plain, "Second", &json!({})),
+        "sts:AssumeRole",
+        &role_arn("Second"),
+    );
     let more = json!({
         "Tags": [{ "Key": "team", "Value": "red" }, { "Key": "mood", "Value": "good" }],
         "TransitiveTagKeys": ["team"], "SourceIdentity": "DevUser",
@@ -493,7 +514,10 @@ fn a_boundary_of_the_role_bounds_its_sessions() {
     world.ok("PutRolePermissionsBoundary", input);
     let session = world.enter("Reader", &json!({}));
     world.call_as(&session, "ListUsers", json!({})).unwrap();
-    assert!(world.call_as(&session, "ListRoles", json!({})).is_err());
+    check_lacks(
+        world.call_as(&session, "ListRoles", json!({})),
+        "iam:ListRoles",
+    );
 }
 
 #[test]
@@ -516,7 +540,9 @@ fn the_session_of_a_user_is_the_user_but_calls_nothing_of_iam() {
         check_refused(refused, ("AccessDenied", 403, &text));
     }
     let input = json!({ "AccessKeyId": "AKIAEXAMPLEEXAMPLE23" });
-    assert!(world.call_as(&session, "GetAccessKeyInfo", input).is_err());
+    let refused = world.call_as(&session, "GetAccessKeyInfo", input);
+    let text = "Cannot call GetAccessKeyInfo with session credentials";
+    check_refused(refused, ("AccessDenied", 403, text));
 }
 
 #[test]
@@ -547,11 +573,8 @@ fn the_session_of_a_deleted_user_authenticates_nobody() {
         .unwrap();
     world.ok("DeleteUser", json!({ "UserName": "Alice" }));
     assert!(world.session(&answer).is_none());
-    assert!(
-        world
-            .call_as(&session, "GetCallerIdentity", json!({}))
-            .is_err()
-    );
+    let gone = world.call_as(&session, "GetCallerIdentity", json!({}));
+    assert_eq!(gone.unwrap_err().code, "UnrecognizedClientException");
 }
 
 #[test]
@@ -706,11 +729,12 @@ fn a_member_account_is_entered_by_its_first_role() {
         .unwrap();
     assert!(own.shared_event_id.is_some() && own.shared_event_id == seen.shared_event_id);
     // Trust in the account alone is not enough.
-    assert!(enter(&world.user("Alice", None)).is_err());
+    check_lacks(enter(&world.user("Alice", None)), "sts:AssumeRole");
     // A closed account is left by everybody.
     world.ok("organizations:CloseAccount", json!({ "AccountId": member }));
-    assert!(world.call_as(&session, "ListUsers", json!({})).is_err());
-    assert!(enter(&world.administrator).is_err());
+    let left = world.call_as(&session, "ListUsers", json!({}));
+    assert_eq!(left.unwrap_err().code, "UnrecognizedClientException");
+    check_lacks(enter(&world.administrator), "sts:AssumeRole");
     assert_ne!(member, account().as_str());
 }
 

@@ -221,6 +221,14 @@ pub(crate) fn check_denied(outcome: Outcome, action: &str, resource: &str) {
     assert!(refused.message.contains(&what), "{refused:?}");
 }
 
+/// Checks that a call was denied for lack of `action`, on whatever it needs that for.
+pub(crate) fn check_lacks(outcome: Outcome, action: &str) {
+    let refused = outcome.unwrap_err();
+    assert_eq!(refused.code, "AccessDenied", "{refused:?}");
+    let what = format!("is not authorized to perform: {action} on resource: ");
+    assert!(refused.message.contains(&what), "{refused:?}");
+}
+
 /// A policy of one statement.
 pub(crate) fn allow(action: &str, resource: &str) -> Value {
     statement(&json!({ "Effect": "Allow", "Action": action, "Resource": resource }))

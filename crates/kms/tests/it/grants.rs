@@ -134,7 +134,9 @@ async fn a_grant_outlives_a_restart() {
     let allowed = under(&key.key_id, &[("team", "ml"), ("a", "b")]);
     world.call::<Encrypt>(&alice, allowed).await.unwrap();
     let refused = under(&key.key_id, &[("team", "web")]);
-    assert!(world.call::<Encrypt>(&alice, refused).await.is_err());
+    world
+        .check_denied::<Encrypt>(&alice, refused, "another context")
+        .await;
 }
 
 #[tokio::test]
@@ -166,12 +168,9 @@ async fn denies_win_over_grants() {
     );
     let key = create_with_policy(&world, &admin, &policy).await;
     made(&world, &admin, grant(&key.key_id, &arn_of(&bob), ENCRYPT)).await;
-    assert!(
-        world
-            .call::<Encrypt>(&bob, encrypt(&key.key_id))
-            .await
-            .is_err()
-    );
+    world
+        .check_denied::<Encrypt>(&bob, encrypt(&key.key_id), "a Deny of the key policy")
+        .await;
 }
 
 #[tokio::test]
@@ -623,7 +622,9 @@ async fn another_accounts_grantee_needs_a_policy_unless_its_account_made_the_gra
     let arn = key.arn.clone().unwrap();
     made(&world, &admin, grant(&arn, &arn_of(&bare), ENCRYPT)).await;
     made(&world, &admin, grant(&arn, &arn_of(&allowed), ENCRYPT)).await;
-    assert!(world.call::<Encrypt>(&bare, encrypt(&arn)).await.is_err());
+    world
+        .check_denied::<Encrypt>(&bare, encrypt(&arn), "no policy of its account")
+        .await;
     world
         .call::<Encrypt>(&allowed, encrypt(&arn))
         .await
@@ -663,12 +664,9 @@ async fn an_account_as_grantee_leaves_it_to_its_policies() {
     made(&world, &admin, grant(&key.key_id, &account, ENCRYPT)).await;
     let bare = world.user(HOME, "Bare", None);
     let allowed = world.user(HOME, "Allowed", Some(ALL_OF_KMS));
-    assert!(
-        world
-            .call::<Encrypt>(&bare, encrypt(&key.key_id))
-            .await
-            .is_err()
-    );
+    world
+        .check_denied::<Encrypt>(&bare, encrypt(&key.key_id), "no policy of its own")
+        .await;
     world
         .call::<Encrypt>(&allowed, encrypt(&key.key_id))
         .await
@@ -684,12 +682,9 @@ async fn a_grantee_that_is_made_again_gains_nothing() {
     world.remove(&alice);
     let again = world.user(HOME, "Alice", None);
     assert_eq!(arn_of(&alice), arn_of(&again));
-    assert!(
-        world
-            .call::<Encrypt>(&again, encrypt(&key.key_id))
-            .await
-            .is_err()
-    );
+    world
+        .check_denied::<Encrypt>(&again, encrypt(&key.key_id), "another user of the name")
+        .await;
     let shown = list(&world, &admin, &key.key_id).await;
     let Principal::User { id, .. } = &alice.principal else {
         panic!("a user");
@@ -1006,10 +1001,9 @@ async fn the_parameters_of_a_grant_are_condition_keys() {
             world.call::<CreateGrant>(&caller, good).await.is_ok(),
             "{condition}"
         );
-        assert!(
-            world.call::<CreateGrant>(&caller, spoilt).await.is_err(),
-            "{condition}"
-        );
+        world
+            .check_denied::<CreateGrant>(&caller, spoilt, &condition)
+            .await;
     }
 }
 
@@ -1022,8 +1016,9 @@ async fn grants_made_through_services_are_told_from_others() {
     let caller = world.user(HOME, "Caller", Some(policy));
     let key = create(&world, &world.admin()).await;
     let input = grant(&key.key_id, &arn_of(&caller), ENCRYPT);
-    let direct = world.call::<CreateGrant>(&caller, input.clone()).await;
-    assert!(direct.is_err());
+    world
+        .check_denied::<CreateGrant>(&caller, input.clone(), "directly")
+        .await;
     world.call_via::<CreateGrant>(&caller, input).await.unwrap();
 }
 
@@ -1059,7 +1054,9 @@ async fn a_key_has_at_most_50_000_grants() {
     let allowed = under(&key.key_id, &[("table", "7")]);
     world.call::<Encrypt>(&alice, allowed).await.unwrap();
     let refused = under(&key.key_id, &[("table", "8")]);
-    assert!(world.call::<Encrypt>(&alice, refused).await.is_err());
+    world
+        .check_denied::<Encrypt>(&alice, refused, "another table")
+        .await;
 }
 
 #[tokio::test]
@@ -1086,10 +1083,7 @@ async fn a_data_key_request_with_a_grant_needs_its_constraint() {
     let blob = data_key.ciphertext_blob.unwrap();
     let opened = decrypt(blob.clone(), context(&[("table", "7")]));
     world.call::<Decrypt>(&alice, opened).await.unwrap();
-    assert!(
-        world
-            .call::<GenerateDataKey>(&alice, request(&[]))
-            .await
-            .is_err()
-    );
+    world
+        .check_denied::<GenerateDataKey>(&alice, request(&[]), "no context")
+        .await;
 }

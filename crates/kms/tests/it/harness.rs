@@ -410,6 +410,17 @@ impl World {
         }
     }
 
+    /// Checks that `O` is denied, and fails in no other way; `about` says in which case.
+    pub(crate) async fn check_denied<O: Operation>(
+        &self,
+        caller: &Caller,
+        input: O::Input,
+        about: &str,
+    ) {
+        let (code, message) = self.failure::<O>(caller, input).await;
+        assert_eq!(code, "AccessDeniedException", "{about}: {message}");
+    }
+
     pub(crate) fn view(&self) -> View {
         testkit::view(&self.services)
     }

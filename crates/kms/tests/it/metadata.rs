@@ -157,13 +157,17 @@ async fn tags_decide_on_the_next_request() {
         "Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"ml"}}}]}"#;
     let alice = world.user(HOME, "Alice", Some(policy));
     let key = create(&world, &admin).await.key_id;
-    assert!(world.call::<Encrypt>(&alice, encrypt(&key)).await.is_err());
+    world
+        .check_denied::<Encrypt>(&alice, encrypt(&key), "no tag yet")
+        .await;
     let tag = tag_request(&key, &[("team", "ml")]);
     world.call::<TagResource>(&admin, tag).await.unwrap();
     world.call::<Encrypt>(&alice, encrypt(&key)).await.unwrap();
     let off = untag_request(&key, &["team"]);
     world.call::<UntagResource>(&admin, off).await.unwrap();
-    assert!(world.call::<Encrypt>(&alice, encrypt(&key)).await.is_err());
+    world
+        .check_denied::<Encrypt>(&alice, encrypt(&key), "the tag is gone")
+        .await;
 }
 
 #[tokio::test]
@@ -209,12 +213,9 @@ async fn an_alias_moves_and_policies_see_it_at_once() {
         .unwrap();
     let input = update("alias/app", two.arn.as_deref().unwrap());
     world.call::<UpdateAlias>(&admin, input).await.unwrap();
-    assert!(
-        world
-            .call::<Encrypt>(&alice, encrypt(&one.key_id))
-            .await
-            .is_err()
-    );
+    world
+        .check_denied::<Encrypt>(&alice, encrypt(&one.key_id), "the alias has moved")
+        .await;
     let used = world
         .call::<Encrypt>(&alice, encrypt("alias/app"))
         .await
@@ -224,12 +225,9 @@ async fn an_alias_moves_and_policies_see_it_at_once() {
         .call::<DeleteAlias>(&admin, delete("alias/app"))
         .await
         .unwrap();
-    assert!(
-        world
-            .call::<Encrypt>(&alice, encrypt(&two.key_id))
-            .await
-            .is_err()
-    );
+    world
+        .check_denied::<Encrypt>(&alice, encrypt(&two.key_id), "the alias is gone")
+        .await;
     let (code, _) = world.failure::<Encrypt>(&admin, encrypt("alias/app")).await;
     assert_eq!(code, "NotFoundException");
     let all = ListAliasesRequest::default();
@@ -253,13 +251,13 @@ async fn moving_and_deleting_an_alias_needs_a_right_on_it_and_on_its_keys() {
             "Resource": granted }] });
         let user = world.user(HOME, "User", Some(&policy.to_string()));
         let input = update("alias/app", &two.key_id);
-        assert!(
-            world.call::<UpdateAlias>(&user, input).await.is_err(),
-            "{left_out}"
-        );
+        world
+            .check_denied::<UpdateAlias>(&user, input, left_out)
+            .await;
         if left_out != two_arn {
-            let found = world.call::<DeleteAlias>(&user, delete("alias/app")).await;
-            assert!(found.is_err(), "{left_out}");
+            world
+                .check_denied::<DeleteAlias>(&user, delete("alias/app"), left_out)
+                .await;
         }
     }
 }
