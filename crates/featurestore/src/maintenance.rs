@@ -10,7 +10,6 @@ use store::{Batch, CommitError, Key};
 use tracing::error;
 use types::{ErrorKind, Monotonic, ServiceError as _};
 
-use crate::paging::give_way;
 use crate::records::{PURGES, PurgeRecord};
 use crate::upkeep::Gate;
 use crate::{Error, Runtime, expiry, lifecycle, renewal, reseal, sizes};
@@ -133,7 +132,7 @@ async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
             break;
         }
         // A step that only passes over closed groups waits for nothing.
-        give_way().await;
+        pipeline::yield_once().await;
     }
     if damaged > 0 {
         error!(

@@ -1,7 +1,4 @@
-//! Tokens of lists: where a page ended, bound to the list that it belongs to; and room for others
-//! while a long list is looked through.
-
-use std::task::Poll;
+//! Tokens of lists: where a page ended, bound to the list that it belongs to.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -70,19 +67,6 @@ impl List {
             .map(|token| token.after)
             .ok_or_else(|| Error::validation("the NextToken is not valid for this list."))
     }
-}
-
-/// Lets other requests of this thread run.
-pub(crate) async fn give_way() {
-    let mut waited = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 #[cfg(test)]

@@ -502,8 +502,8 @@ fn causes(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
     text
 }
 
-/// Lets other tasks of this thread run.
-async fn yield_once() {
+/// Lets other tasks of this thread run, once: for whoever lost to others, or looks through much.
+pub async fn yield_once() {
     let mut yielded = false;
     std::future::poll_fn(|cx| {
         if std::mem::replace(&mut yielded, true) {

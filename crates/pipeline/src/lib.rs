@@ -38,7 +38,7 @@ pub use call::call;
 pub use context::{ByService, Caller, Ctx, Origin};
 pub use error::{Denial, FailedCall, Failure};
 pub use evaluated::Evaluated;
-pub use execute::{Executed, execute};
+pub use execute::{Executed, execute, yield_once};
 pub use keys::KeySet;
 pub use lockout::resource_policy_admits;
 pub use need::{Conditions, Need, Needs, OnDeny, Permit, Withheld};

@@ -11,7 +11,7 @@ use types::{Service, Timestamp};
 
 use crate::actions::LIST_FEATURE_GROUPS;
 use crate::event::Fields;
-use crate::paging::{List, give_way};
+use crate::paging::List;
 use crate::records::{GROUPS, GroupRecord, groups_of};
 use crate::{Error, offline, shape};
 
@@ -152,7 +152,7 @@ impl Statuses {
         group.offline.as_ref()?;
         self.looks += 1;
         if self.looks.is_multiple_of(offline::STATUSES_AT_ONCE) {
-            give_way().await;
+            pipeline::yield_once().await;
         }
         offline::status(ctx.services(), group, ctx.account())
     }

@@ -15,7 +15,6 @@ use crate::input::SharedRequest;
 use crate::meter::Side;
 use crate::name::Found;
 use crate::opened::Opened;
-use crate::paging::give_way;
 use crate::records::GroupRecord;
 use crate::{Error, Runtime, RuntimeError, event};
 
@@ -95,7 +94,7 @@ impl Operation for ListRecords {
                 break true;
             }
             // Other requests of this thread have their turn.
-            give_way().await;
+            pipeline::yield_once().await;
         };
         meters.charge_read(ctx, group, bytes);
         let mut body = JsonBody::default();

@@ -18,7 +18,7 @@ use types::{AccountId, Arn, Service};
 use crate::actions::SEARCH;
 use crate::event::Fields;
 use crate::offline::{self, OfflineStore};
-use crate::paging::{List, give_way};
+use crate::paging::List;
 use crate::records::{GROUPS, GroupRecord, groups_of};
 use crate::search::{
     Budget, Entity, Expression, Kind, Page, Place, Property, Spent, Visibility, check_across,
@@ -229,7 +229,7 @@ async fn find<'a>(
         })?;
         if budget.0 < pause_at {
             pause_at = budget.0.saturating_sub(LOOKS_AT_ONCE);
-            give_way().await;
+            pipeline::yield_once().await;
         }
     }
     Ok(())
@@ -347,7 +347,7 @@ async fn answers(ctx: &Ctx, found: &[Entity<'_>]) -> Vec<SearchRecord> {
     let mut records = Vec::with_capacity(found.len());
     for (number, entity) in found.iter().enumerate() {
         if number % offline::STATUSES_AT_ONCE == 0 {
-            give_way().await;
+            pipeline::yield_once().await;
         }
         records.push(shape(ctx, entity));
     }

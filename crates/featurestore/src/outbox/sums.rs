@@ -14,7 +14,6 @@ use types::Timestamp;
 use super::{Amount, OUTBOX, Outbox, PAGE, first_open_at, unread};
 use crate::Error;
 use crate::maintenance::until;
-use crate::paging::give_way;
 
 /// The sums, by number of the group and of the segment.
 pub(crate) static SUMS: Table<Amount> = Table::without_history("offline_outbox_sums");
@@ -119,7 +118,7 @@ impl Outbox {
                 *self.under_way() = Some(sum);
                 return Ok(None);
             }
-            give_way().await;
+            pipeline::yield_once().await;
         }
     }
 
