@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use kms::KeyState;
 use pipeline::{Denial, Needs, OwnWork, Services};
 use store::{Key, Revision};
 use tracing::{info, warn};
@@ -106,7 +107,7 @@ pub(crate) fn check_key(work: &OwnWork, group: &GroupRecord, key: &Arn) -> Resul
         Ok(_revision) => Ok(()),
         Err(unusable) => {
             let (code, text) = (unusable.code(), unusable.public_message());
-            let end = if text.contains("pending deletion") {
+            let end = if is_dying(&unusable) {
                 "; when it is deleted, what is stored under it cannot be read any more, by nobody"
             } else {
                 ""
@@ -117,6 +118,17 @@ pub(crate) fn check_key(work: &OwnWork, group: &GroupRecord, key: &Arn) -> Resul
             })
         }
     }
+}
+
+/// Whether the key cannot be used because it is to be deleted.
+fn is_dying(unusable: &kms::Error) -> bool {
+    matches!(
+        unusable,
+        kms::Error::State {
+            state: KeyState::PendingDeletion | KeyState::PendingReplicaDeletion,
+            ..
+        }
+    )
 }
 
 /// Whether there is no such key any more.
