@@ -31,12 +31,11 @@ impl Found {
             return Self::by_arn(ctx, text);
         }
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let lower = text.to_ascii_lowercase();
-        let row = group_row(account.as_str(), ctx.region().as_str(), &lower);
+        let row = group_row(account.as_str(), ctx.region().as_str(), text);
         let group = ctx.view().get_shared(&GROUPS, &row);
         let arn = match &group {
             Some(group) => group.arn.clone(),
-            None => group_arn(account, ctx.region(), &lower),
+            None => group_arn(account, ctx.region(), text),
         };
         Ok(Self {
             arn,

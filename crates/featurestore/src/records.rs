@@ -1,6 +1,7 @@
 //! What is stored of feature groups: their records, the counter of their numbers, and the
 //! deleted ones whose cells are still to be removed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -292,11 +293,7 @@ impl GroupRecord {
 
     /// The key of this record's row.
     pub fn row(&self) -> Key {
-        group_row(
-            self.account.as_str(),
-            self.region.as_str(),
-            &self.name.to_lowercase(),
-        )
+        group_row(self.account.as_str(), self.region.as_str(), &self.name)
     }
 
     /// A copy to be changed and stored.
@@ -400,16 +397,25 @@ pub(crate) fn number_row(number: u64) -> Key {
     KeyBuilder::default().number(number).build()
 }
 
-/// The row key of a group; `name` is in lower case.
+/// The name of a group as rows and ARNs have it, where all its letters are small: names are unique
+/// without regard to case. AWS lets them have letters and digits of ASCII, `-` and `_` only.
+pub(crate) fn folded(name: &str) -> Cow<'_, str> {
+    if name.contains(|letter: char| letter.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// The row key of the group of this name, in whatever case.
 pub(crate) fn group_row(account: &str, region: &str, name: &str) -> Key {
-    Key::of(&[account, region, name])
+    Key::of(&[account, region, &folded(name)])
 }
 
 /// The row key of the group at `arn`, in whatever case that has its name; `None` if it is not the
 /// ARN of a group.
 pub(crate) fn row_at(arn: &Arn) -> Option<Key> {
-    let name = name_in(arn)?.to_ascii_lowercase();
-    Some(group_row(arn.account_text(), arn.region(), &name))
+    Some(group_row(arn.account_text(), arn.region(), name_in(arn)?))
 }
 
 /// The ARN of the group that a caller calls `arn`, with its name in lower case; `None` if that is
@@ -418,11 +424,11 @@ pub(crate) fn row_at(arn: &Arn) -> Option<Key> {
 /// INVARIANT: policies are asked about this one, and resource shares are kept under it: whoever
 /// writes the name in another case is decided about as everybody else.
 pub(crate) fn canonical(arn: Arn) -> Option<Arn> {
-    let name = name_in(&arn)?;
-    if !name.contains(|letter: char| letter.is_ascii_uppercase()) {
-        return Some(arn);
-    }
-    let (region, account, name) = (arn.region(), arn.account_text(), name.to_ascii_lowercase());
+    let name = match folded(name_in(&arn)?) {
+        Cow::Borrowed(_as_it_is) => return Some(arn),
+        Cow::Owned(name) => name,
+    };
+    let (region, account) = (arn.region(), arn.account_text());
     let text = format!("arn:{PARTITION}:sagemaker:{region}:{account}:feature-group/{name}");
     text.parse().ok()
 }
@@ -438,9 +444,9 @@ pub(crate) fn groups_of(account: AccountId, region: &Region) -> Key {
     Key::of(&[account.as_str(), region.as_str()])
 }
 
-/// The ARN of the group with this name.
+/// The ARN of the group of this name, in whatever case.
 pub(crate) fn group_arn(account: AccountId, region: &Region, name: &str) -> Arn {
-    let resource = format!("feature-group/{}", name.to_lowercase());
+    let resource = format!("feature-group/{}", folded(name));
     Arn::new("sagemaker", Some(region), Some(account), &resource)
 }
 

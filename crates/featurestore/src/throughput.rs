@@ -8,7 +8,7 @@ use shapes::sagemaker::{
 use types::Timestamp;
 
 use crate::pending::Update;
-use crate::records::{GROUPS, GroupRecord, Storage, groups_of};
+use crate::records::{GROUPS, GroupRecord, Storage, folded, groups_of};
 use crate::{Error, Quotas};
 
 /// The throughput of a group.
@@ -177,7 +177,7 @@ fn no_units(units: (Option<i32>, Option<i32>)) -> Result<(), Error> {
 }
 
 /// Checks that the account and the group may have what `new` provisions for the group of this
-/// name, in lower case, in the call's region.
+/// name, in whatever case, in the call's region.
 ///
 /// Fails with `ResourceLimitExceeded`.
 pub(crate) fn check_quotas(
@@ -193,7 +193,7 @@ pub(crate) fn check_quotas(
     let groups = ctx.view().scan(&GROUPS, &prefix, None);
     let others = groups
         .map(|(_, row)| row.record)
-        .filter(|group: &&GroupRecord| group.name.to_lowercase() != name)
+        .filter(|group: &&GroupRecord| folded(&group.name) != folded(name))
         .map(held);
     let (mut read, mut write) = (0_u64, 0_u64);
     for (of_reading, of_writing) in others {

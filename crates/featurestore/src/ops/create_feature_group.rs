@@ -115,7 +115,7 @@ impl Operation for CreateFeatureGroup {
         let row = group_row(
             new.account.as_str(),
             ctx.region().as_str(),
-            &input.feature_group_name.to_lowercase(),
+            &input.feature_group_name,
         );
         if ctx.view().get(&GROUPS, &row).is_some() {
             return Err(Error::GroupExists {
@@ -123,7 +123,7 @@ impl Operation for CreateFeatureGroup {
             });
         }
         check_quotas(ctx, new.account, &runtime.quotas)?;
-        let named = (new.account, &*input.feature_group_name.to_lowercase());
+        let named = (new.account, &*input.feature_group_name);
         throughput::check_quotas(ctx, &runtime.quotas, named, throughput)?;
         if let Some(role) = &new.role
             && !pipeline::service_may_assume(ctx, role, Self::SERVICE, &new.arn)?

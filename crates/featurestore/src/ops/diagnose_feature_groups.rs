@@ -13,7 +13,7 @@ use crate::actions::DIAGNOSE_FEATURE_GROUPS;
 use crate::event::Fields;
 use crate::health::{Health, Looks, Unseen};
 use crate::paging::List;
-use crate::records::{GROUPS, GroupRecord, Status, group_row, groups_of};
+use crate::records::{GROUPS, GroupRecord, Status, folded, group_row, groups_of};
 use crate::upkeep::Stopped;
 use crate::{Error, Runtime, grant, offline, upkeep};
 
@@ -72,7 +72,7 @@ impl Operation for DiagnoseFeatureGroups {
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         let end = found.last().filter(|_| more);
-        let next_token = end.map(|group| list.token(&group.name.to_lowercase()));
+        let next_token = end.map(|group| list.token(&folded(&group.name)));
         let next_token = next_token.transpose()?;
         let mut looks = Looks::default();
         let mut feature_groups = Vec::with_capacity(found.len());

@@ -158,7 +158,7 @@ fn change_throughput(
     let throughput = group
         .throughput
         .changed(asked, group.storage(), ctx.time())?;
-    let named = (group.account, &*group.name.to_lowercase());
+    let named = (group.account, &*group.name);
     throughput::check_quotas(ctx, &ctx.part::<Runtime>()?.quotas, named, throughput)?;
     group.throughput = throughput;
     Ok(())
