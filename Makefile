@@ -22,6 +22,7 @@ test: tools ## every test: Rust, boto3, the AWS CLI, other SDKs and moto's tests
 	$(CARGO) test --workspace --quiet --no-fail-fast
 	$(CARGO) build --package strongroom --package strongroom-testkit --features strongroom-testkit/proxy
 	scripts/generated-docs.sh --check
+	.venv/bin/python scripts/check-docs.py
 	.venv/bin/pytest -q tests/acceptance
 	scripts/sdk-rust.sh
 	scripts/moto.sh
@@ -40,6 +41,7 @@ check: tools ## what must hold beside the tests: format, lints, generated files,
 	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
 	$(CARGO) build --package strongroom
 	scripts/generated-docs.sh --check
+	.venv/bin/python scripts/check-docs.py
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 docs: ## write the generated pages of docs/

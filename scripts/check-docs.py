@@ -38,10 +38,7 @@ ERRORS = {
 
 
 def main():
-    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-                            cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    pages = {name: (ROOT / name).read_text(encoding="utf-8")
-             for name in sorted(set(listed)) if (ROOT / name).exists()}
+    pages = {name: (ROOT / name).read_text(encoding="utf-8") for name in listed() if (ROOT / name).exists()}
     problems = [*links(pages), *names(pages), *lines(pages), *errors(pages["docs/errors.md"]),
                 *monitoring(pages["docs/operations/monitoring.md"]),
                 *operations(pages["docs/compatibility.md"]), *changelog()]
@@ -49,6 +46,17 @@ def main():
         print(problem, file=sys.stderr)
     print(f"{len(pages)} pages, {len(problems)} problems")
     return 1 if problems else 0
+
+
+def listed():
+    """The pages of the checkout; of an archive without git, whatever is not hidden or built."""
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    else:
+        paths = [path.relative_to(ROOT) for path in ROOT.rglob("*.md")]
+        found = [str(path) for path in paths if not any(part == "target" or part.startswith(".") for part in path.parts)]
+    return sorted(set(found))
 
 
 def links(pages):
