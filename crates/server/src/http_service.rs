@@ -152,12 +152,11 @@ impl HttpService {
         let protocol = wire::protocol_of(parts);
         let rule = match self.limits.check(parts) {
             Ok(rule) => rule,
-            Err(error) if sigv4::is_for_s3(parts) => {
-                let refused = Refused::unsigned(error, parts);
-                let answer = self.refuse(protocol, refused, self.origin(peer, parts), id);
-                return closing(answer.await);
-            }
             Err(error) => {
+                if let (true, Ok(origin)) = (sigv4::is_for_s3(parts), self.origin(peer, parts)) {
+                    let refused = Refused::unsigned(error, parts);
+                    return closing(self.refuse(protocol, refused, origin, id).await);
+                }
                 let refusal = error.refusal(protocol, None);
                 return self.turned_away(peer, protocol, &refusal, id);
             }

@@ -23,7 +23,7 @@ use crate::{Error, Keyring, ResourceQuotas, actions, linked_roles, lockout, meta
 ///
 /// Fails with `ValidationException` if usage and spec do not go together, with
 /// `UnsupportedOperationException` for what this deployment has no keys of, with
-/// `TagException`, over a custom key store as [`key_stores`] says, with
+/// `TagException`, over a custom key store as `key_stores` says, with
 /// `MalformedPolicyDocumentException` as `PutKeyPolicy` does, and with
 /// `LimitExceededException` beyond the quota, which is
 /// 100,000 keys at AWS.
