@@ -1,8 +1,11 @@
 //! The protocol-neutral tree that requests are read from.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Number, Value};
 use zeroize::Zeroizing;
 
@@ -28,6 +31,11 @@ pub enum Tree<'a> {
     /// Members by name in the order of arrival; of equal names the last one counts.
     Object(Vec<(Characters<'a>, Tree<'a>)>),
 }
+
+/// How many values a JSON body may have: a value of two bytes takes many times as much as a tree,
+/// and is read before anything is decided. A record of 350 KB has at most that many elements in
+/// the lists of its features.
+const MOST_VALUES: usize = 400_000;
 
 /// Text of a [`Tree`].
 #[derive(Clone, PartialEq)]
@@ -63,10 +71,20 @@ impl<'a> From<&'a str> for Characters<'a> {
 impl<'a> Tree<'a> {
     /// Parses a JSON document, borrowing its text.
     ///
-    /// Fails with [`ReadError::Serialization`] if `body` is not one JSON value in UTF-8 or
-    /// is nested deeper than 127 levels.
+    /// Fails with [`ReadError::Serialization`] if `body` is not one JSON value in UTF-8, is nested
+    /// deeper than 127 levels, or has more than 400,000 values.
     pub fn from_json(body: &'a [u8]) -> Result<Self, ReadError> {
-        serde_json::from_slice(body).map_err(|error| ReadError::not_json(&error))
+        let left = Cell::new(MOST_VALUES);
+        let mut reader = serde_json::Deserializer::from_slice(body);
+        let tree = Node(&left).deserialize(&mut reader);
+        let read = tree.and_then(|tree| reader.end().map(|()| tree));
+        read.map_err(|error| {
+            if left.get() == 0 {
+                ReadError::Serialization(format!("the body has more than {MOST_VALUES} values"))
+            } else {
+                ReadError::not_json(&error)
+            }
+        })
     }
 
     /// Sets member `name`; a tree that is no object (an empty body) becomes one.
@@ -131,9 +149,19 @@ impl fmt::Debug for Characters<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Tree<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor)
+/// One value of a tree, of which so many may still be read.
+#[derive(Clone, Copy)]
+struct Node<'c>(&'c Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Tree<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let Some(left) = self.0.get().checked_sub(1) else {
+            return Err(D::Error::custom("too many values"));
+        };
+        self.0.set(left);
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -143,9 +171,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Characters<'a> {
     }
 }
 
-struct TreeVisitor;
-
-impl<'de> Visitor<'de> for TreeVisitor {
+impl<'de> Visitor<'de> for Node<'_> {
     type Value = Tree<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,7 +213,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
-        while let Some(member) = access.next_element()? {
+        while let Some(member) = access.next_element_seed(self)? {
             members.push(member);
         }
         Ok(Tree::List(members))
@@ -195,8 +221,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
-        while let Some(member) = access.next_entry()? {
-            members.push(member);
+        while let Some(name) = access.next_key()? {
+            members.push((name, access.next_value_seed(self)?));
         }
         Ok(Tree::Object(members))
     }

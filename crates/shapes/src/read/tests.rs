@@ -502,6 +502,17 @@ fn organizations_answers_with_a_reason() {
 }
 
 #[test]
+fn a_body_has_a_bounded_number_of_values() {
+    let list = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    // The list itself is one.
+    assert!(Tree::from_json(list(399_999).as_bytes()).is_ok());
+    for body in [list(400_000), format!("{{\"a\":{}}}", list(399_999))] {
+        let error = Tree::from_json(body.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "the body has more than 400000 values");
+    }
+}
+
+#[test]
 fn what_is_not_json_is_refused_without_quoting_it() {
     let deep = "[".repeat(10_000);
     for body in [
