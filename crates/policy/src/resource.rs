@@ -99,10 +99,21 @@ pub(crate) struct ResourcePattern {
 }
 
 impl ResourcePattern {
-    /// Compiles `*` or an ARN with wildcards and, behind the fifth colon, variables.
-    pub(crate) fn parse(pattern: &str, kind: DocumentKind, variables: bool) -> Result<Self, Fault> {
+    /// Compiles `*` or an ARN with wildcards and, behind the fifth colon, variables; `takes_away`
+    /// says that less is allowed the more it matches.
+    pub(crate) fn parse(
+        pattern: &str,
+        kind: DocumentKind,
+        variables: bool,
+        takes_away: bool,
+    ) -> Result<Self, Fault> {
+        let dialect = if takes_away {
+            Dialect::WideResource
+        } else {
+            Dialect::Resource
+        };
         let compile = |text: &str| {
-            Text::compile(text, Dialect::Resource, variables)
+            Text::compile(text, dialect, variables)
                 .map_err(|_malformed| Fault::Variable(pattern.to_owned()))
         };
         if pattern == "*" {
@@ -251,7 +262,7 @@ mod tests {
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
 
     fn check_match(pattern: &str, kind: DocumentKind, expected: bool) {
-        let compiled = ResourcePattern::parse(pattern, kind, true).unwrap();
+        let compiled = ResourcePattern::parse(pattern, kind, true, false).unwrap();
         assert_eq!(
             compiled.matches(KEY, &NoKeys),
             Some(expected),
@@ -260,7 +271,7 @@ mod tests {
     }
 
     fn refused(pattern: &str, kind: DocumentKind, fault: fn(String) -> Fault) {
-        let found = ResourcePattern::parse(pattern, kind, true).unwrap_err();
+        let found = ResourcePattern::parse(pattern, kind, true, false).unwrap_err();
         assert_eq!(found, fault(pattern.to_owned()), "{pattern} in {kind:?}");
     }
 
@@ -288,6 +299,29 @@ mod tests {
             "arn:aws:kms:us-east-1:111122223333:alias/*",
             DocumentKind::Identity,
             false,
+        );
+    }
+
+    #[test]
+    fn what_takes_away_crosses_the_colons_of_a_name() {
+        let role = "arn:aws:iam::111122223333:role/x:y/break-glass";
+        let matches = |pattern: &str, takes_away| {
+            let kind = DocumentKind::Identity;
+            let compiled = ResourcePattern::parse(pattern, kind, true, takes_away).unwrap();
+            compiled.matches(role, &NoKeys)
+        };
+        for pattern in [
+            "arn:aws:iam::*:role/*/break-glass",
+            "arn:aws:iam::111122223333:role/x?y/break-glass",
+        ] {
+            assert_eq!(matches(pattern, true), Some(true), "{pattern}");
+            assert_eq!(matches(pattern, false), Some(false), "{pattern}");
+        }
+        // In front of the fifth colon nothing changes.
+        assert_eq!(matches("arn:aws:iam::1*3:role/*", true), Some(true));
+        assert_eq!(
+            matches("arn:aws:iam:*:role*/break-glass", true),
+            Some(false)
         );
     }
 
@@ -323,7 +357,7 @@ mod tests {
         ] {
             let kind = DocumentKind::Identity;
             assert!(
-                ResourcePattern::parse(pattern, kind, true).is_err(),
+                ResourcePattern::parse(pattern, kind, true, false).is_err(),
                 "{pattern}"
             );
         }
@@ -346,7 +380,8 @@ mod tests {
             Fault::IamRegion,
         );
         assert!(
-            ResourcePattern::parse("arn:aws:iam::1:user/x", DocumentKind::Identity, true).is_ok()
+            ResourcePattern::parse("arn:aws:iam::1:user/x", DocumentKind::Identity, true, false)
+                .is_ok()
         );
     }
 
@@ -368,7 +403,8 @@ mod tests {
             Fault::Variable,
         );
         assert!(
-            ResourcePattern::parse("arn:aws:s3:::${aws:a}", DocumentKind::Identity, true).is_ok()
+            ResourcePattern::parse("arn:aws:s3:::${aws:a}", DocumentKind::Identity, true, false)
+                .is_ok()
         );
     }
 
@@ -377,7 +413,9 @@ mod tests {
         let pattern = "arn:aws:kms:us-east-1:111122223333:key/${aws:username}";
         let resources = |inverted| Resources {
             inverted,
-            patterns: vec![ResourcePattern::parse(pattern, DocumentKind::Identity, true).unwrap()],
+            patterns: vec![
+                ResourcePattern::parse(pattern, DocumentKind::Identity, true, false).unwrap(),
+            ],
         };
         let key: Arn = KEY.parse().unwrap();
         let covers = |inverted, effect| resources(inverted).cover(Some(&key), &NoKeys, effect);
@@ -390,7 +428,7 @@ mod tests {
     #[test]
     fn operations_without_a_resource_are_listed_by_star_only() {
         let lists = |pattern: &str| {
-            ResourcePattern::parse(pattern, DocumentKind::Identity, true)
+            ResourcePattern::parse(pattern, DocumentKind::Identity, true, false)
                 .unwrap()
                 .matches("*", &NoKeys)
         };

@@ -19,6 +19,9 @@ pub(crate) enum Dialect {
     Arn,
     /// `Resource` elements: wildcards stop at colons, except a `*` that ends its segment.
     Resource,
+    /// The same where more that matches means less that is allowed: behind the fifth colon, where
+    /// the names of resources may have colons, both wildcards cross them.
+    WideResource,
 }
 
 /// A compiled text.
@@ -154,6 +157,7 @@ fn pieces<'a>(
             Dialect::Exact | Dialect::Like => true,
             Dialect::Arn => colons_before >= 5,
             Dialect::Resource => ends_segment,
+            Dialect::WideResource => ends_segment || colons_before >= 5,
         };
         let piece = match token {
             Token::Literal(text) => Piece::Literal(Cow::Borrowed(text.as_ref())),

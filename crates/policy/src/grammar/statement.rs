@@ -47,7 +47,7 @@ pub(super) fn parse(
     let actions = actions(reader, at, action, not_action);
     let resource = members.take("Resource");
     let not_resource = members.take("NotResource");
-    let resources = resources(reader, at, resource, not_resource);
+    let resources = resources(reader, at, effect, (resource, not_resource));
     let conditions = match members.take("Condition") {
         Some(node) => conditions(reader, effect, node),
         None => Some(Vec::new()),
@@ -322,8 +322,8 @@ fn check_action(text: &str) -> Result<(), Fault> {
 fn resources(
     reader: &Reader<'_>,
     at: usize,
-    resource: Option<Node>,
-    not_resource: Option<Node>,
+    effect: Option<Effect>,
+    (resource, not_resource): (Option<Node>, Option<Node>),
 ) -> Result<Option<Resources>, Reported> {
     if reader.kind == DocumentKind::Trust {
         return match (resource, not_resource) {
@@ -353,7 +353,13 @@ fn resources(
     if values.is_empty() && reader.kind != DocumentKind::KeyPolicy {
         return Err(refuse(reader, at, Fault::NoResources));
     }
-    let compile = |value: &str| ResourcePattern::parse(value, reader.kind, reader.variables);
+    let takes_away = match effect {
+        Some(Effect::Deny) => !inverted,
+        Some(Effect::Allow) => inverted,
+        None => false,
+    };
+    let compile =
+        |value: &str| ResourcePattern::parse(value, reader.kind, reader.variables, takes_away);
     let patterns = all(reader, values, compile).ok_or(Reported)?;
     Ok(Some(Resources { inverted, patterns }))
 }

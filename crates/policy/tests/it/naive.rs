@@ -346,10 +346,12 @@ fn resource_matches(case: &Case, statement: &Value, new: bool, effect: &str) -> 
     let mut without_value = false;
     let mut listed = |value: &Value| {
         let mut any = false;
+        // What takes away is read widely where names may have colons.
+        let wide = (effect == "Deny") == statement.get("Resource").is_some();
         for pattern in texts(value) {
             match symbols(case, &pattern, new, true) {
                 None => without_value = true,
-                Some(pattern) => any |= resource_listed(&pattern, resource),
+                Some(pattern) => any |= resource_listed(&pattern, resource, wide),
             }
         }
         any
@@ -367,7 +369,7 @@ fn resource_matches(case: &Case, statement: &Value, new: bool, effect: &str) -> 
     }
 }
 
-fn resource_listed(pattern: &[Symbol], resource: &str) -> bool {
+fn resource_listed(pattern: &[Symbol], resource: &str, wide: bool) -> bool {
     if pattern == [Symbol::Star] {
         return true;
     }
@@ -377,20 +379,26 @@ fn resource_listed(pattern: &[Symbol], resource: &str) -> bool {
     while completed.len() < 6 {
         completed.push(vec![Symbol::Star]);
     }
-    segments(&pattern, &resource) || segments(&completed, &resource)
+    let places = if wide { 5 } else { usize::MAX };
+    segments(&pattern, &resource, places) || segments(&completed, &resource, places)
 }
 
-/// Segment by segment; a `*` at the end of a segment may swallow whole segments after it.
-fn segments(pattern: &[Vec<Symbol>], text: &[Vec<Symbol>]) -> bool {
+/// Segment by segment, as many of the pattern's as there are `places`, and then the rest as one; a
+/// `*` at the end of a segment may swallow whole segments after it.
+fn segments(pattern: &[Vec<Symbol>], text: &[Vec<Symbol>], places: usize) -> bool {
     let (Some(first), Some(found)) = (pattern.first(), text.first()) else {
         return pattern.is_empty() && text.is_empty();
     };
+    if places == 0 {
+        let colon = [Symbol::Plain(':')];
+        return glob(&pattern.join(&colon[..]), &text.join(&colon[..]));
+    }
     if !glob(first, found) {
         return false;
     }
     let swallows = first.last() == Some(&Symbol::Star);
     let furthest = if swallows { text.len() } else { 1 };
-    (1..=furthest).any(|next| segments(&pattern[1..], &text[next..]))
+    (1..=furthest).any(|next| segments(&pattern[1..], &text[next..], places - 1))
 }
 
 // --- text -------------------------------------------------------------------------------
