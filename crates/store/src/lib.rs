@@ -33,7 +33,7 @@ pub use batch::{Batch, CellRule, CellWrite, Lane, LogAppend, MetadataWrite};
 pub use embedded::EmbeddedStore;
 pub use error::{CommitError, Error, OpenError};
 pub use key::{Key, KeyBuilder};
-pub use log::{Log, LogCursor, LogEntry, LogFault, LogReport, SegmentReport};
+pub use log::{LATEST_SEGMENTS, Log, LogCursor, LogEntry, LogFault, LogReport, SegmentReport};
 pub use snapshot::{Row, Snapshot, SnapshotBuilder};
 pub use table::{AnyTable, ErasedRecord, Record, RecordError, Table};
 pub use view::{Read, View};
