@@ -55,7 +55,8 @@ pub enum Damped {
 pub struct Counted {
     /// What they had in common.
     pub key: DenialKey,
-    /// The caller of the first.
+    /// The caller, as far as all of them had it in common: of several sessions of a role only
+    /// the role.
     pub identity: UserIdentity,
     /// How many.
     pub count: u64,
@@ -66,7 +67,7 @@ struct Slot {
     window: Monotonic,
     recorded: u32,
     suppressed: u64,
-    /// The caller of the first that was only counted.
+    /// What those that were only counted have in common.
     identity: Option<Box<UserIdentity>>,
 }
 
@@ -193,8 +194,11 @@ impl Slot {
 
     fn count(&mut self, identity: &UserIdentity) {
         self.suppressed += 1;
-        self.identity
-            .get_or_insert_with(|| Box::new(identity.clone()));
+        match &mut self.identity {
+            // One session must not be recorded as another one's doing.
+            Some(common) => common.keep_common(identity),
+            None => self.identity = Some(Box::new(identity.clone())),
+        }
     }
 }
 
@@ -214,6 +218,8 @@ fn slot(slots: &mut HashMap<DenialKey, Slot>, key: DenialKey, now: Monotonic) ->
 
 #[cfg(test)]
 mod tests {
+    use types::Principal;
+
     use super::*;
 
     fn key(principal: &str) -> DenialKey {
@@ -225,6 +231,55 @@ mod tests {
             resource: "*".into(),
             code: "AccessDenied".into(),
         }
+    }
+
+    #[test]
+    fn several_sessions_of_a_role_are_counted_as_the_role() {
+        let role = |session: &str, key: &str| {
+            let principal = Principal::AssumedRole {
+                account: "111122223333".parse().unwrap(),
+                role_arn: "arn:aws:iam::111122223333:role/r".parse().unwrap(),
+                role_id: "AROAEXAMPLEEXAMPLE234".parse().unwrap(),
+                role_name: "r".to_owned(),
+                session: session.to_owned(),
+            };
+            let issued = types::Timestamp::new(1_700_000_000, 0);
+            UserIdentity::of(&principal, Some(&key.parse().unwrap()), None).in_session(
+                issued,
+                None,
+                Some(session),
+                None,
+            )
+        };
+        let (one, two) = (
+            role("flood", "ASIAEXAMPLEEXAMPLE23"),
+            role("probe", "ASIAEXAMPLEEXAMPLE24"),
+        );
+        let counted = |identities: &[&UserIdentity]| {
+            let damper = Damper::default();
+            let now = Monotonic(Duration::ZERO);
+            for identity in std::iter::repeat_n(&&one, 10).chain(identities) {
+                damper.admit(key("role"), identity, true, now);
+            }
+            let mut flushed = damper.flush(Monotonic(Duration::from_secs(1)));
+            flushed.swap_remove(0).identity
+        };
+        assert_eq!(counted(&[&one, &one]), one);
+        let both = counted(&[&one, &two]);
+        assert_eq!(both.kind, "AssumedRole");
+        assert_eq!(
+            (&both.arn, &both.principal_id, &both.access_key_id),
+            (&None, &None, &None)
+        );
+        let context = both.session_context.unwrap();
+        assert_eq!(
+            context.session_issuer["arn"],
+            "arn:aws:iam::111122223333:role/r"
+        );
+        assert_eq!(
+            (context.source_identity, context.attributes),
+            (None, serde_json::json!({}))
+        );
     }
 
     fn who(name: &str) -> UserIdentity {
@@ -286,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_counted_apart_and_keep_the_first_caller() {
+    fn places_are_counted_apart_and_keep_the_caller() {
         let damper = Damper::default();
         let there = DenialKey {
             region: "eu-west-1".parse().unwrap(),
@@ -298,7 +353,7 @@ mod tests {
             damper.admit(key("a"), &who(caller), true, at(0));
             damper.admit(there.clone(), &who(caller), true, at(0));
         }
-        damper.admit(key("a"), &who("later"), true, at(0));
+        damper.admit(key("a"), &who("first"), true, at(0));
         let mut flushed = damper.flush(at(1000));
         flushed.sort_by_key(|it| it.count);
         assert_eq!(flushed, [counted(there, 1), counted(key("a"), 2)]);

@@ -160,6 +160,41 @@ impl UserIdentity {
         self
     }
 
+    /// Drops what `other` has not in common, so that the element stands for both.
+    pub(crate) fn keep_common(&mut self, other: &Self) {
+        fn keep<T: PartialEq>(own: &mut Option<T>, other: Option<&T>) {
+            if own.as_ref() != other {
+                *own = None;
+            }
+        }
+        if self == other {
+            return;
+        }
+        if self.kind != other.kind {
+            "Unknown".clone_into(&mut self.kind);
+        }
+        keep(&mut self.principal_id, other.principal_id.as_ref());
+        keep(&mut self.arn, other.arn.as_ref());
+        keep(&mut self.account_id, other.account_id.as_ref());
+        keep(&mut self.access_key_id, other.access_key_id.as_ref());
+        keep(&mut self.user_name, other.user_name.as_ref());
+        keep(
+            &mut self.identity_provider,
+            other.identity_provider.as_ref(),
+        );
+        keep(&mut self.invoked_by, other.invoked_by.as_ref());
+        match (&mut self.session_context, &other.session_context) {
+            (Some(own), Some(other)) if own.session_issuer == other.session_issuer => {
+                if own != other {
+                    own.web_id_federation_data = Value::Null;
+                    own.attributes = json!({});
+                    own.source_identity = None;
+                }
+            }
+            (own, other) => keep(own, other.as_ref()),
+        }
+    }
+
     /// The element for what the deployment does of itself in `account`.
     pub fn internal(account: AccountId) -> Self {
         Self {
