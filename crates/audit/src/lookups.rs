@@ -14,6 +14,9 @@ pub const PER_SECOND: u32 = 2;
 /// Histories that are read at a time: each opens thousands of records.
 const READERS: usize = 4;
 
+/// Calls of an account that wait for their turn or have it; more are refused.
+const IN_LINE: usize = 16;
+
 /// Bounds one kind of readers of the history.
 pub struct Lookups {
     /// The time that one call takes from its account.
@@ -21,6 +24,23 @@ pub struct Lookups {
     /// When the calls so far are paid for; those of the past are forgotten.
     paid: Mutex<HashMap<(AccountId, Region), Monotonic>>,
     readers: Arc<Semaphore>,
+    /// The accounts that read, or wait to.
+    lines: Mutex<HashMap<AccountId, Line>>,
+}
+
+/// The callers of one account.
+#[derive(Clone)]
+struct Line {
+    places: Arc<Semaphore>,
+    first: Arc<Semaphore>,
+}
+
+/// A turn to read, which lasts until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _place: OwnedSemaphorePermit,
+    _first: OwnedSemaphorePermit,
+    _reader: OwnedSemaphorePermit,
 }
 
 impl Lookups {
@@ -30,6 +50,7 @@ impl Lookups {
             apart: Duration::from_secs(1) / per_second.max(1),
             paid: Mutex::default(),
             readers: Arc::new(Semaphore::new(READERS)),
+            lines: Mutex::default(),
         }
     }
 
@@ -47,11 +68,31 @@ impl Lookups {
 }
 
 impl Lookups {
-    /// Waits for a turn to read, which lasts as long as what is returned: whoever reads keeps it
-    /// to the end, whether or not somebody still waits for the answer.
-    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits for a turn to read for `account`, which lasts as long as what is returned: whoever
+    /// reads keeps it to the end, whether or not somebody still waits for the answer.
+    ///
+    /// An account has one turn at a time, so that no other waits behind all that it asks for;
+    /// `None` if too many of its calls wait already.
+    pub async fn turn(&self, account: AccountId) -> Option<Turn> {
+        let (place, first) = self.in_line(account)?;
         // Closed by nobody.
-        Arc::clone(&self.readers).acquire_owned().await.ok()
+        Some(Turn {
+            _place: place,
+            _first: first.acquire_owned().await.ok()?,
+            _reader: Arc::clone(&self.readers).acquire_owned().await.ok()?,
+        })
+    }
+
+    /// A place in the line of `account`, and what its first one has.
+    fn in_line(&self, account: AccountId) -> Option<(OwnedSemaphorePermit, Arc<Semaphore>)> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|_, line| line.places.available_permits() < IN_LINE);
+        let line = lines.entry(account).or_insert_with(|| Line {
+            places: Arc::new(Semaphore::new(IN_LINE)),
+            first: Arc::new(Semaphore::new(1)),
+        });
+        let place = Arc::clone(&line.places).try_acquire_owned().ok()?;
+        Some((place, Arc::clone(&line.first)))
     }
 }
 
@@ -90,6 +131,45 @@ mod tests {
             [here(60_000), here(60_000), here(60_000)],
             [true, true, false]
         );
+    }
+
+    /// What can be had of `turn` without waiting.
+    async fn ready(turn: impl Future<Output = Option<Turn>>) -> Option<Option<Turn>> {
+        let mut turn = std::pin::pin!(turn);
+        std::future::poll_fn(|cx| {
+            let polled = turn.as_mut().poll(cx);
+            std::task::Poll::Ready(match polled {
+                std::task::Poll::Ready(turn) => Some(turn),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
+    }
+
+    #[test]
+    fn an_account_has_one_turn_at_a_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let lookups = Lookups::new(PER_SECOND);
+            let (one, other) = (
+                "111122223333".parse().unwrap(),
+                "444455556666".parse().unwrap(),
+            );
+            let own = ready(lookups.turn(one)).await.unwrap().unwrap();
+            assert!(ready(lookups.turn(one)).await.is_none());
+            // Another account does not wait for it.
+            assert!(ready(lookups.turn(other)).await.unwrap().is_some());
+            let mut waiting = Vec::new();
+            for _ in 1..IN_LINE {
+                let mut turn = Box::pin(lookups.turn(one));
+                assert!(ready(&mut turn).await.is_none());
+                waiting.push(turn);
+            }
+            // No more of them wait.
+            assert!(ready(lookups.turn(one)).await.unwrap().is_none());
+            drop((own, waiting));
+            assert!(ready(lookups.turn(one)).await.unwrap().is_some());
+        });
     }
 
     #[test]

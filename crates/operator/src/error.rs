@@ -128,6 +128,9 @@ pub enum Error {
     /// The past cannot be read.
     #[error("deciding again failed")]
     Replay(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The caller has hung up, and nothing more is looked at.
+    #[error("nobody waits for the answer any more")]
+    HungUp,
     /// Looking at the history and deciding again came to no end.
     #[error("the request was not looked at to the end")]
     Unfinished(#[from] tokio::task::JoinError),
@@ -154,6 +157,7 @@ impl ServiceError for Error {
             Self::History(_)
             | Self::Unreadable(_)
             | Self::Replay(_)
+            | Self::HungUp
             | Self::Unfinished(_)
             | Self::Part(_)
             | Self::Backup(_)
@@ -181,6 +185,7 @@ impl ServiceError for Error {
             Self::History(_)
             | Self::Unreadable(_)
             | Self::Replay(_)
+            | Self::HungUp
             | Self::Unfinished(_)
             | Self::Part(_)
             | Self::Backup(_)
@@ -213,6 +218,7 @@ impl ServiceError for Error {
             Self::History(_)
             | Self::Unreadable(_)
             | Self::Replay(_)
+            | Self::HungUp
             | Self::Unfinished(_)
             | Self::Part(_)
             | Self::Backup(_)

@@ -17,6 +17,10 @@ pub(crate) const NO_CALLER: &str = "the caller does not exist at that moment: it
 pub(crate) const OF_THE_PAST: &str = "policies, principals, keys and the organization are those \
      of that time; what keeps no history, such as whether an access key was active, is not looked at";
 
+/// Where a condition may be decided in another way than it was.
+pub(crate) const SHORTENED: &str = "of its User-Agent and Referer headers only the first 1024 bytes \
+     were kept: conditions on the rest are not decided again as they were";
+
 /// Of whose resource nothing is shown.
 const FOREIGN: &str = "the resource belongs to another account, which has to allow it too: this is \
      what the own account says, and nothing that the other one has or decides is looked at";

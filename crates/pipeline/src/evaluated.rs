@@ -19,6 +19,9 @@ use crate::{Caller, Ctx, KeySet, Need, OnDeny, Origin, Services};
 /// The version of the kept form.
 const VERSION: u16 = 1;
 
+/// The most that is kept of a header, in bytes.
+const MOST_OF_A_HEADER: usize = 1024;
+
 /// Everything that a call's decisions depended on beside what is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Evaluated {
@@ -34,6 +37,9 @@ pub struct Evaluated {
     source_ip: Option<IpAddr>,
     user_agent: Option<String>,
     referer: Option<String>,
+    /// Whether one of the two was too long to be kept whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shortened: bool,
     secure_transport: bool,
     via: Option<String>,
     /// The resource that a service acted for.
@@ -134,8 +140,12 @@ impl Evaluated {
             caller: KeptPrincipal::of(&caller.principal)?,
             session: caller.session.as_deref().map(KeptSession::of),
             source_ip: origin.source_ip,
-            user_agent: origin.user_agent.clone(),
-            referer: origin.referer.clone(),
+            user_agent: origin.user_agent.as_deref().map(begin_of),
+            referer: origin.referer.as_deref().map(begin_of),
+            shortened: [&origin.user_agent, &origin.referer]
+                .into_iter()
+                .flatten()
+                .any(|header| header.len() > MOST_OF_A_HEADER),
             secure_transport: origin.secure_transport,
             via: ctx.via().map(name_of),
             source: ctx.source().cloned(),
@@ -151,6 +161,11 @@ impl Evaluated {
     /// The service that asked on the caller's behalf.
     pub fn via(&self) -> Option<&str> {
         self.via.as_deref()
+    }
+
+    /// Whether a header was not kept whole: what conditions asked of it cannot be asked again.
+    pub fn is_shortened(&self) -> bool {
+        self.shortened
     }
 
     /// Whether this release can decide it again.
@@ -178,6 +193,12 @@ impl Evaluated {
         let via = self.via.as_deref().and_then(service);
         ctx.replayed(self.time, via, self.source.clone())
     }
+}
+
+/// What is kept of a header: callers must not decide by a long one that nothing is.
+fn begin_of(header: &str) -> String {
+    let end = header.floor_char_boundary(MOST_OF_A_HEADER);
+    header.get(..end).unwrap_or_default().to_owned()
 }
 
 impl KeptPrincipal {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use policy::{Action, Beside, Document, DocumentKind, Explanation, Policies, Request};
-use store::{Moment, Revision, View};
+use store::{Revision, Snapshot, View};
 use types::{Arn, Principal};
 
 use crate::authorize::{self, Undecided};
@@ -92,18 +92,14 @@ pub enum Outcome {
     Unknown,
 }
 
-/// Decides `evaluated` again on what the store held at `moment`, or on what it holds now.
+/// Decides `evaluated` again on `snapshot`: of now, or what [`store::Store::past`] says.
 ///
-/// Fails if the store cannot tell what it held.
+/// Fails if a policy of the snapshot cannot be read.
 pub fn replay(
     services: &Arc<Services>,
     evaluated: &Evaluated,
-    moment: Option<Moment>,
+    snapshot: Arc<Snapshot>,
 ) -> Result<Replay, Box<dyn std::error::Error + Send + Sync>> {
-    let snapshot = match moment {
-        Some(moment) => Arc::new(services.store().past(moment)?),
-        None => services.store().snapshot(),
-    };
     // INVARIANT: a view that records. What sources keep for others is gathered from newer
     // snapshots and kept for such; a recording view is always answered from its own rows.
     let view = View::recording(snapshot);

@@ -91,6 +91,25 @@ impl Deployment {
         self.block_on(self.begin(caller, operation, input))
     }
 
+    /// Calls `operation` as `caller`, in a request that comes from `origin`.
+    pub fn call_from(
+        &self,
+        origin: Origin,
+        caller: &Caller,
+        operation: &str,
+        input: Value,
+    ) -> Outcome {
+        let ctx = Ctx::new(
+            Arc::clone(&self.services),
+            view(&self.services),
+            self.kept(caller),
+            origin,
+            self.region.clone(),
+            RequestId::generate(self.services.entropy()),
+        );
+        self.block_on(self.operations.run(operation, ctx, input))
+    }
+
     /// Calls all at once as `caller`, on one thread.
     pub fn call_together(&self, caller: &Caller, calls: Vec<(&str, Value)>) -> Vec<Outcome> {
         let local = tokio::task::LocalSet::new();

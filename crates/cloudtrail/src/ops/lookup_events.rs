@@ -79,7 +79,7 @@ impl Operation for LookupEvents {
             now: ctx.time(),
         };
         // The reading must not hold up the requests of its thread, and keeps its turn to its end.
-        let turn = lookups.turn().await;
+        let turn = lookups.turn(account).await.ok_or(Error::Throttled)?;
         let binding = query.binding.clone();
         let read = move || {
             let _turn = turn;

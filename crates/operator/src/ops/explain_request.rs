@@ -10,7 +10,7 @@ use pipeline::{
 use policy::Action;
 use serde_json::{Value, json};
 use shapes::strongroom::{ExplainRequestInput, ExplainRequestOutput, ExplainedCall};
-use store::Moment;
+use store::{Moment, Snapshot};
 use types::{AccountId, Region, Service, Timestamp};
 
 use crate::{Error, words};
@@ -78,7 +78,7 @@ impl Operation for ExplainRequest {
         if !bounds.admit(account, ctx.region(), ctx.monotonic()) {
             return Err(Error::Throttled);
         }
-        let turn = bounds.turn().await;
+        let turn = bounds.turn(account).await.ok_or(Error::Throttled)?;
         let caller = Waiting::default();
         let asked = Asked {
             services: Arc::clone(ctx.services()),
@@ -157,6 +157,31 @@ struct Asked {
     gone: Arc<AtomicBool>,
 }
 
+/// What the store held at the moment that was last asked for: to find out takes a look at the
+/// history of everything, so that it is done once for all records of a request.
+#[derive(Debug, Default)]
+struct Past(Option<(Moment, Arc<Snapshot>)>);
+
+impl Past {
+    /// What was held at `moment`, which `read` finds out unless it is known.
+    fn at<E>(
+        &mut self,
+        moment: Moment,
+        read: impl FnOnce() -> Result<Snapshot, E>,
+    ) -> Result<Arc<Snapshot>, E> {
+        if let Some((known, snapshot)) = &self.0
+            && *known == moment
+        {
+            return Ok(Arc::clone(snapshot));
+        }
+        // Two are not held at a time.
+        self.0 = None;
+        let snapshot = Arc::new(read()?);
+        self.0 = Some((moment, Arc::clone(&snapshot)));
+        Ok(snapshot)
+    }
+}
+
 /// Says when nobody waits any more: when it is dropped.
 #[derive(Debug, Default)]
 struct Waiting(Arc<AtomicBool>);
@@ -181,14 +206,31 @@ impl Asked {
                 looked: LOOKED,
             });
         }
+        let mut past = Past::default();
         let records = records.into_iter();
         records
-            .map(|(record, evaluated)| self.explained(&record, evaluated))
+            .map(|(record, evaluated)| self.explained(&record, evaluated, &mut past))
             .collect()
     }
 
+    /// What the store held at `moment`, for nobody who has hung up.
+    fn snapshot(&self, moment: Moment, past: &mut Past) -> Result<Arc<Snapshot>, Error> {
+        past.at(moment, || {
+            if self.gone.load(Ordering::Relaxed) {
+                return Err(Error::HungUp);
+            }
+            let snapshot = self.services.store().past(moment);
+            snapshot.map_err(|failed| Error::Replay(Box::new(failed)))
+        })
+    }
+
     /// One call of the request, decided again.
-    fn explained(&self, record: &Record, evaluated: Option<Value>) -> Result<ExplainedCall, Error> {
+    fn explained(
+        &self,
+        record: &Record,
+        evaluated: Option<Value>,
+        past: &mut Past,
+    ) -> Result<ExplainedCall, Error> {
         let mut call = words::call(record);
         let Some(evaluated) = evaluated else {
             call.notes.push(words::NOTHING_KEPT.to_owned());
@@ -206,7 +248,11 @@ impl Asked {
             When::Request => Some(Moment::Commit(evaluated.revision)),
             When::Time(time) => Some(Moment::Time(time)),
         };
-        let replay = replay(&self.services, &evaluated, moment).map_err(Error::Replay)?;
+        let snapshot = match moment {
+            Some(moment) => self.snapshot(moment, past)?,
+            None => self.services.store().snapshot(),
+        };
+        let replay = replay(&self.services, &evaluated, snapshot).map_err(Error::Replay)?;
         call.caller = evaluated.principal().display_name();
         call.decided_at_revision = Some(evaluated.revision);
         call.replayed_at_revision = Some(replay.revision);
@@ -214,9 +260,34 @@ impl Asked {
         if !replay.caller_exists {
             call.notes.push(words::NO_CALLER.to_owned());
         }
+        if evaluated.is_shortened() {
+            call.notes.push(words::SHORTENED.to_owned());
+        }
         if moment.is_some() {
             call.notes.push(words::OF_THE_PAST.to_owned());
         }
         Ok(call)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::SnapshotBuilder;
+
+    use super::*;
+
+    #[test]
+    fn the_past_is_read_once_for_a_moment() {
+        let mut past = Past::default();
+        let mut reads = Vec::new();
+        for moment in [1, 1, 2, 2].map(Moment::Commit) {
+            let read = || -> Result<Snapshot, Error> {
+                reads.push(moment);
+                Ok(SnapshotBuilder::new(&[]).build(1))
+            };
+            past.at(moment, read).unwrap();
+        }
+        assert_eq!(reads, [1, 2].map(Moment::Commit));
+        assert!(past.at(Moment::Commit(3), || Err(Error::HungUp)).is_err());
     }
 }

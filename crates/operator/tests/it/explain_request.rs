@@ -335,7 +335,12 @@ fn nobody_of_a_closed_account_may_do_anything() {
     let kept = kept.unwrap().remove(0).1.unwrap();
     let evaluated = serde_json::from_value(kept).unwrap();
     world.ok("organizations:CloseAccount", json!({ "AccountId": id }));
-    let replay = pipeline::replay(&world.services, &evaluated, None).unwrap();
+    let replay = pipeline::replay(
+        &world.services,
+        &evaluated,
+        world.services.store().snapshot(),
+    )
+    .unwrap();
     assert!(matches!(
         replay.needs[0].outcome,
         pipeline::Outcome::Impossible("the caller's account is closed")
@@ -678,6 +683,26 @@ fn a_denied_web_identity_is_explained() {
     assert_eq!(decision(&gone), "implicitDeny");
     let notes = need(&gone)["Notes"].to_string();
     assert!(notes.contains("no identity provider"), "{notes}");
+}
+
+#[test]
+fn a_caller_cannot_decide_that_its_calls_are_not_explained() {
+    let world = World::new();
+    let alice = world.user("Alice");
+    let explained = |header: String| {
+        let origin = pipeline::Origin {
+            user_agent: Some(header),
+            ..pipeline::Origin::default()
+        };
+        let denied = world.call_from(origin, &alice, "ListUsers", json!({}));
+        denied.unwrap_err();
+        let answer = world.explain(&world.last_request(), json!({}));
+        assert_eq!(decision(&answer), "implicitDeny");
+        answer["Calls"][0]["Notes"].to_string()
+    };
+    assert!(!explained("\"".repeat(1024)).contains("1024"));
+    // 64 KiB in JSON.
+    assert!(explained("\"".repeat(32 * 1024)).contains("first 1024 bytes"));
 }
 
 #[test]
