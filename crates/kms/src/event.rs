@@ -49,7 +49,7 @@ impl Fields {
     }
 
     /// The object; null if it has no field.
-    pub(crate) fn done(self) -> Value {
+    pub(crate) fn value(self) -> Value {
         if self.0.is_empty() {
             Value::Null
         } else {
@@ -60,7 +60,7 @@ impl Fields {
     /// The detail of a call whose answer is not recorded. The key is named by the pipeline.
     pub(crate) fn request(self) -> EventDetail {
         EventDetail {
-            request: self.done(),
+            request: self.value(),
             ..EventDetail::default()
         }
     }

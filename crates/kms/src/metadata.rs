@@ -132,7 +132,7 @@ pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
             metadata
                 .xks_key_configuration
                 .as_ref()
-                .map(|key| Fields::default().maybe("id", key.id.clone()).done()),
+                .map(|key| Fields::default().maybe("id", key.id.clone()).value()),
         )
         .maybe(
             "multiRegionConfiguration",
@@ -145,7 +145,7 @@ pub(crate) fn in_event(metadata: &KeyMetadata) -> Value {
             "currentKeyMaterialId",
             metadata.current_key_material_id.clone(),
         )
-        .done()
+        .value()
 }
 
 /// What kind of key was made, as `requestParameters` of `CreateKey` show it.
@@ -162,7 +162,7 @@ pub(crate) fn form_in_event(metadata: &KeyMetadata) -> Fields {
 pub(crate) fn created(detail: EventDetail, metadata: &KeyMetadata) -> EventDetail {
     let response = Fields::default()
         .with("keyMetadata", in_event(metadata))
-        .done();
+        .value();
     let detail = EventDetail { response, ..detail };
     let arn = metadata.arn.as_ref().and_then(|arn| arn.parse().ok());
     match arn {
@@ -176,7 +176,7 @@ fn set_in_event(set: &MultiRegionConfiguration) -> Value {
         Fields::default()
             .maybe("arn", key.arn.clone())
             .maybe("region", key.region.clone())
-            .done()
+            .value()
     };
     let replicas = set.replica_keys.iter().flatten();
     Fields::default()
@@ -186,7 +186,7 @@ fn set_in_event(set: &MultiRegionConfiguration) -> Value {
         )
         .maybe("primaryKey", set.primary_key.as_ref().map(key))
         .with("replicaKeys", replicas.map(key).collect::<Vec<_>>())
-        .done()
+        .value()
 }
 
 /// The origin as answers show it.

@@ -41,7 +41,7 @@ fn refusal(broken: &TagError) -> Error {
 pub(crate) fn in_event(tags: &[Tag]) -> Vec<Value> {
     let shown = tags.iter().map(|tag| {
         let fields = Fields::default().with("tagKey", tag.tag_key.clone());
-        fields.with("tagValue", tag.tag_value.clone()).done()
+        fields.with("tagValue", tag.tag_value.clone()).value()
     });
     shown.collect()
 }

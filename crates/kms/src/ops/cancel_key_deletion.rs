@@ -65,7 +65,7 @@ impl Operation for CancelKeyDeletion {
             .request();
         let key = output.and_then(|output| output.key_id.clone());
         EventDetail {
-            response: Fields::default().maybe("keyId", key).done(),
+            response: Fields::default().maybe("keyId", key).value(),
             ..detail
         }
     }

@@ -128,7 +128,7 @@ impl Operation for CreateCustomKeyStore {
             )
             .request();
         let made = output.and_then(|output| output.custom_key_store_id.clone());
-        let response = Fields::default().maybe("customKeyStoreId", made).done();
+        let response = Fields::default().maybe("customKeyStoreId", made).value();
         EventDetail {
             response,
             ..request

@@ -125,7 +125,7 @@ impl Operation for CreateGrant {
             .request();
         let id = output.and_then(|output| output.grant_id.clone());
         EventDetail {
-            response: Fields::default().maybe("grantId", id).done(),
+            response: Fields::default().maybe("grantId", id).value(),
             ..detail
         }
     }
@@ -256,5 +256,5 @@ fn in_event(constraints: &GrantConstraints) -> Value {
             constraints.encryption_context_equals.as_ref().map(pairs),
         )
         .maybe("sourceArn", constraints.source_arn.clone())
-        .done()
+        .value()
 }

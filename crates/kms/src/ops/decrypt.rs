@@ -93,7 +93,7 @@ impl Operation for Decrypt {
             )
             .maybe("dryRun", input.dry_run)
             .request();
-        let additional = material.map(|id| Fields::default().with("keyMaterialId", id).done());
+        let additional = material.map(|id| Fields::default().with("keyMaterialId", id).value());
         EventDetail {
             additional,
             ..request

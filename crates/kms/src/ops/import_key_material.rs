@@ -117,7 +117,7 @@ impl Operation for ImportKeyMaterial {
             )
             .request();
         EventDetail {
-            additional: material.map(|id| Fields::default().with("keyMaterialId", id).done()),
+            additional: material.map(|id| Fields::default().with("keyMaterialId", id).value()),
             ..detail
         }
     }

@@ -100,7 +100,7 @@ impl Operation for ReplicateKey {
         let response = Fields::default()
             .with("replicaKeyMetadata", metadata::in_event(made))
             .maybe("replicaPolicy", policy)
-            .done();
+            .value();
         EventDetail { response, ..detail }
     }
 }

@@ -85,7 +85,7 @@ impl Operation for RetireGrant {
         let grant = of_token.map(|token| token.grant);
         let grant = grant.or_else(|| input.grant_id.clone());
         EventDetail {
-            additional: grant.map(|id| Fields::default().with("grantId", id).done()),
+            additional: grant.map(|id| Fields::default().with("grantId", id).value()),
             ..EventDetail::default()
         }
     }

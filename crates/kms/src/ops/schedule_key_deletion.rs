@@ -102,7 +102,7 @@ impl Operation for ScheduleKeyDeletion {
                 output.deletion_date.map(audit::timestamp_text),
             )
             .maybe("pendingWindowInDays", output.pending_window_in_days)
-            .done();
+            .value();
         EventDetail { response, ..detail }
     }
 }
