@@ -120,29 +120,6 @@ impl Error {
         })
     }
 
-    /// Whether the token itself does not answer as it should, whatever it was asked: it is gone,
-    /// hangs or is out of order. Callers may try again later.
-    pub fn is_outage(&self) -> bool {
-        match self {
-            Self::Module { .. }
-            | Self::NoToken { .. }
-            | Self::SeveralTokens { .. }
-            | Self::Timeout
-            | Self::Busy
-            | Self::Threads
-            | Self::Failed(_) => true,
-            Self::Mechanism { .. }
-            | Self::WrongPin
-            | Self::PinLocked
-            | Self::NoPin
-            | Self::NoKey { .. }
-            | Self::SeveralKeys { .. }
-            | Self::Unfit { .. }
-            | Self::Foreign { .. }
-            | Self::Sealed(_) => false,
-        }
-    }
-
     fn code(&self) -> Option<&RvError> {
         if let Self::Failed(cryptoki::error::Error::Pkcs11(code, _)) = self {
             Some(code)
