@@ -42,14 +42,11 @@ const SHORT: [At; 3] = [
     ("shred.keys", "fsync"),
     ("", "fdatasync"),
 ];
-const ALL: [At; 7] = [
+const ALL: [At; 4] = [
     ("", "pwrite64"),
     ("", "write"),
     ("", "fsync"),
     ("", "fdatasync"),
-    ("", "rename"),
-    ("", "ftruncate"),
-    ("", "openat"),
 ];
 
 /// More calls of one kind than there are: the process is not killed at all then.
