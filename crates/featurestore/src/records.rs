@@ -52,7 +52,7 @@ pub fn tables() -> Vec<&'static dyn AnyTable> {
 
 /// A feature group.
 ///
-/// Its data keys and its index key are in [`GROUP_KEYS`], so that no history keeps them.
+/// Its data keys and its index key are in `GROUP_KEYS`, so that no history keeps them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct GroupRecord {
     /// The account.
