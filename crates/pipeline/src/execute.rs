@@ -74,7 +74,8 @@ pub async fn execute<O: Operation>(ctx: Ctx, input: O::Input) -> Executed<O::Out
             Finished::Again(again) => {
                 (ctx, input) = *again;
                 conflicts = number + 1;
-                if !give_way::<O>(&ctx, &input, number).await {
+                // Behind a pointer: every call would have room for it.
+                if !Box::pin(give_way::<O>(&ctx, &input, number)).await {
                     break;
                 }
             }
