@@ -209,7 +209,8 @@ pub(crate) fn deleted(services: &Services, purge: &PurgeRecord) -> Batch {
         batch.delete(&GROUPS, row);
     }
     batch.delete(&PURGES, purge.row());
-    batch.revoking()
+    let account = purge.arn.as_ref().and_then(Arn::account);
+    batch.revoking().on_account_of(account)
 }
 
 /// The change that says why the deletion of a group does not come to its end, if that is new.

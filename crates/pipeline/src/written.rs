@@ -193,6 +193,7 @@ impl Ctx {
         share: Share,
     ) -> Result<Committed, CommitError> {
         let weight = Weight::of_records(&batch);
+        let batch = batch.on_account_of(self.home());
         let committed = self.services().store.commit(batch).await?;
         let weight = weight.with(&committed);
         if weight.is_nothing() {

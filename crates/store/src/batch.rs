@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use types::AccountId;
+
 use crate::{AnyTable, ErasedRecord, Key, Log, Read, Record, Space, Table};
 
 /// Which of the committer's two queues a batch waits in, and how long it is accepted while the
@@ -14,7 +16,8 @@ pub enum Lane {
     #[default]
     Metadata,
     /// Changes of metadata that only take rights away or remove, and their events: in the queue of
-    /// metadata, and accepted longest, so that no other change can use up what they need.
+    /// metadata, and accepted longest, so that no other change can use up what they need. Of the
+    /// last room each account takes a share at most ([`Batch::on_account_of`]).
     Revocation,
     /// Events of calls that changed nothing, which anybody can cause: in the queue of metadata,
     /// but refused before it, so that changes have a reserve.
@@ -88,6 +91,8 @@ pub struct LogAppend {
 #[derive(Debug, Default)]
 pub struct Batch {
     lane: Lane,
+    /// Whose share of the last room it takes.
+    account: Option<AccountId>,
     metadata: Vec<MetadataWrite>,
     cells: Vec<CellWrite>,
     appends: Vec<LogAppend>,
@@ -101,6 +106,7 @@ pub struct Batch {
 /// A batch taken apart.
 pub(crate) struct Parts {
     pub(crate) lane: Lane,
+    pub(crate) account: Option<AccountId>,
     pub(crate) metadata: Vec<MetadataWrite>,
     pub(crate) cells: Vec<CellWrite>,
     pub(crate) appends: Vec<LogAppend>,
@@ -223,6 +229,15 @@ impl Batch {
         self
     }
 
+    /// The same changes on account of `account`: when revocations alone are accepted any more,
+    /// those of an account take no more than its share of the room that is left. Those of no
+    /// account, which the server makes of its own accord, have one share together.
+    #[must_use]
+    pub fn on_account_of(mut self, account: Option<AccountId>) -> Self {
+        self.account = account;
+        self
+    }
+
     /// The metadata writes.
     pub fn metadata(&self) -> &[MetadataWrite] {
         &self.metadata
@@ -252,6 +267,7 @@ impl Batch {
     pub(crate) fn into_parts(self) -> Parts {
         Parts {
             lane: self.lane(),
+            account: self.account,
             metadata: self.metadata,
             cells: self.cells,
             appends: self.appends,

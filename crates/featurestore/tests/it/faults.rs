@@ -1,10 +1,13 @@
 //! A store whose next commits fail, or are held up, as a test says.
 
 use std::collections::VecDeque;
+use std::io;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use store::embedded::{Disk, DiskSpace, MarkFile, SystemDisk};
 use store::{
     AnyTable, Batch, Cells, CommitError, CommitFuture, Committed, ErasedRecord, Error, Key, Lane,
     Log, LogCursor, LogEntry, Revision, Snapshot, Space, Store,
@@ -18,6 +21,8 @@ pub(crate) struct Faults {
     conditions: AtomicUsize,
     /// Whether the disk has room for nothing but what takes rights away or removes.
     pub(crate) is_full: AtomicBool,
+    /// How many bytes are free on a large disk, as the store sees it; 0 is what there is.
+    pub(crate) free: AtomicU64,
     /// The tables of the rows that the last commit would write.
     pub(crate) rows: Mutex<Vec<&'static str>>,
     /// Bytes of metadata in all commits so far.
@@ -72,6 +77,26 @@ impl Faults {
     /// How much must not have changed since it was read for the last commit to succeed.
     pub(crate) fn last_conditions(&self) -> usize {
         self.conditions.load(Ordering::Relaxed)
+    }
+}
+
+/// A disk that has as much room as a test says.
+#[derive(Debug)]
+pub(crate) struct FillingDisk(pub(crate) Arc<Faults>);
+
+impl Disk for FillingDisk {
+    fn open_mark(&self, path: &Path) -> io::Result<Box<dyn MarkFile>> {
+        SystemDisk.open_mark(path)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<DiskSpace> {
+        match self.0.free.load(Ordering::Relaxed) {
+            0 => SystemDisk.space(path),
+            free => Ok(DiskSpace {
+                free,
+                total: 1 << 40,
+            }),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod grants;
 mod groups;
 mod in_memory;
 mod keys;
+mod last_room;
 mod maintenance;
 mod offline;
 mod offline_status;

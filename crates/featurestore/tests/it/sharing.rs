@@ -148,7 +148,7 @@ fn reads(world: &World, caller: &Caller) -> bool {
     }
 }
 
-fn enable_within_organization(world: &World) {
+pub(crate) fn enable_within_organization(world: &World) {
     world.ok("ram:EnableSharingWithAwsOrganization", json!({}));
 }
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::faults::{Faults, FaultyStore};
+use crate::faults::{Faults, FaultyStore, FillingDisk};
 use crate::repeated::{Counted, Watched};
 use audit::Record;
 use crypto::{Key32, SystemEntropy};
@@ -277,7 +276,7 @@ async fn start(
 ) -> Arc<Services> {
     let entropy = Arc::new(SystemEntropy);
     let store = Arc::new(CachedStore::new(
-        Arc::new(open(home.directory.path(), &home.root, clock.clone())),
+        Arc::new(open(home, clock.clone(), &faults)),
         1024 * 1024,
     ));
     let store = Arc::new(FaultyStore {
@@ -326,8 +325,10 @@ async fn start(
     .build()
 }
 
-fn open(directory: &Path, root: &Key32, clock: Arc<ManualClock>) -> EmbeddedStore {
-    let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
+fn open(home: &Home, clock: Arc<ManualClock>, faults: &Arc<Faults>) -> EmbeddedStore {
+    let directory = home.directory.path();
+    let mut options = Options::new(directory, &home.root, clock, Arc::new(SystemEntropy));
+    options.disk = Arc::new(FillingDisk(Arc::clone(faults)));
     options.tables = iam::tables();
     options.tables.extend(kms::tables());
     options.tables.extend(s3::tables());

@@ -15,9 +15,10 @@ use super::entry::Heads;
 use super::group::{Decided, Group};
 use super::mark::Mark;
 use super::queue::{Answer, DropSegments, Linger, Request, answer};
+use super::reserve::Reserve;
 use super::shared::{Room, Shared};
 use super::writes::write_batch;
-use crate::{CommitError, Committed, OpenError, Snapshot};
+use crate::{CommitError, Committed, Lane, OpenError, Snapshot};
 
 /// The committer's own state; everything that readers see is in [`Shared`].
 pub(super) struct Committer {
@@ -28,6 +29,8 @@ pub(super) struct Committer {
     recent: HashMap<u64, (Keyspace, u64)>,
     /// What the free disk allowed the last time.
     room: Room,
+    /// What accounts have taken of the last of it.
+    reserve: Reserve,
     linger: Linger,
 }
 
@@ -53,6 +56,7 @@ impl Committer {
             heads,
             recent: HashMap::new(),
             room: Room::Enough,
+            reserve: Reserve::default(),
             linger: Linger::default(),
         }
     }
@@ -129,22 +133,35 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         let snapshot = Snapshot::clone(&shared.published.load());
         let tidies = requests.is_empty();
-        let room = shared.room();
+        let (room, mut left) = shared.room();
         if room != self.room {
             self.room = room;
             tell(room);
         }
+        let mut reserve = std::mem::take(&mut self.reserve);
+        let now = shared.clock.monotonic();
         let mut group = self.group(&shared, snapshot);
         for request in requests {
-            if room.admits(request.prepared.lane) {
-                group.admit(request);
+            let (lane, account) = (request.prepared.lane, request.prepared.account);
+            let bytes = u64::try_from(request.bytes).unwrap_or(u64::MAX);
+            let shared_out = room == Room::RevocationsOnly && lane == Lane::Revocation;
+            let refused = if !room.admits(lane) {
+                "the disk is nearly full"
+            } else if shared_out && !reserve.admits(account, bytes, left, now) {
+                "the disk is nearly full, and this is more than the account's share of the rest"
             } else {
-                let reason = "the disk is nearly full".to_owned();
-                answer(request.answer, Err(CommitError::NotWritable { reason }));
-            }
+                if group.admit(request) && shared_out {
+                    reserve.take(account, bytes, now);
+                    left = left.saturating_sub(bytes);
+                }
+                continue;
+            };
+            let reason = refused.to_owned();
+            answer(request.answer, Err(CommitError::NotWritable { reason }));
         }
-        if tidies || !group.is_empty() {
-            let decided = group.decide();
+        let decided = (tidies || !group.is_empty()).then(|| group.decide());
+        self.reserve = reserve;
+        if let Some(decided) = decided {
             self.write(decided);
         }
     }

@@ -80,8 +80,9 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Decides one batch; a batch that fails is answered at once and changes nothing.
-    pub(super) fn admit(&mut self, request: Request) {
+    /// Decides one batch, and says whether it is among what will be written; a batch that fails is
+    /// answered at once and changes nothing.
+    pub(super) fn admit(&mut self, request: Request) -> bool {
         let revision = self.after.revision + 1;
         let metadata_bytes = request.prepared.metadata_bytes();
         match self.stage(revision, request.prepared) {
@@ -102,8 +103,12 @@ impl<'a> Group<'a> {
                     metadata_bytes: u64::try_from(metadata_bytes).unwrap_or(u64::MAX),
                 };
                 self.answers.push((request.answer, committed));
+                true
             }
-            Err(error) => answer(request.answer, Err(error)),
+            Err(error) => {
+                answer(request.answer, Err(error));
+                false
+            }
         }
     }
 

@@ -22,6 +22,7 @@ mod queue;
 mod read;
 mod recover;
 mod repair;
+mod reserve;
 mod seal;
 mod shared;
 mod upkeep;

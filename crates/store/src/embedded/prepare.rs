@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use fjall::{Keyspace, UserKey, UserValue};
+use types::AccountId;
 use zeroize::Zeroizing;
 
 use super::engine::Engine;
@@ -15,6 +16,8 @@ use crate::{Batch, CellRule, CellWrite, CommitError, Lane, Log, MetadataWrite, R
 #[derive(Default)]
 pub(super) struct Prepared {
     pub(super) lane: Lane,
+    /// Whose share of the last room it takes.
+    pub(super) account: Option<AccountId>,
     /// One write for each row.
     pub(super) metadata: Vec<MetadataWrite>,
     /// Their records as they are stored, before they are sealed; `None` are deleted.
@@ -52,6 +55,7 @@ pub(super) fn prepare(
 ) -> Result<Prepared, CommitError> {
     let Parts {
         lane,
+        account,
         metadata,
         cells,
         appends,
@@ -93,6 +97,7 @@ pub(super) fn prepare(
         .collect::<Result<_, _>>()?;
     Ok(Prepared {
         lane,
+        account,
         metadata,
         encoded,
         cells,

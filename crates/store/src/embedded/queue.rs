@@ -81,6 +81,9 @@ pub(super) struct Linger {
 /// Metadata leaves one part in so many of a group to data that waits.
 const DATA_SHARE: usize = 4;
 
+/// Revocations up to this size are taken beyond the bytes that may wait.
+const SMALL_REVOCATION: usize = 64 * 1024;
+
 /// How long the committer waits before it looks again whether the engine has caught up.
 const STALL_POLL: Duration = Duration::from_millis(5);
 
@@ -124,11 +127,15 @@ impl Queue {
         let mut lanes = self.lock();
         lanes.accepts()?;
         match request.prepared.lane {
-            // What takes rights away does not wait for room that others use up.
-            Lane::Revocation if lanes.metadata.len() < self.limits.lane_batches => {
+            // What takes rights away does not wait for room that others use up, unless it would
+            // itself use it up.
+            Lane::Revocation
+                if lanes.metadata.len() < self.limits.lane_batches
+                    && request.bytes <= SMALL_REVOCATION =>
+            {
                 lanes.push_metadata(request);
             }
-            Lane::Metadata | Lane::Events
+            Lane::Metadata | Lane::Revocation | Lane::Events
                 if lanes.metadata.len() < self.limits.lane_batches
                     && lanes.metadata_bytes + request.bytes <= self.limits.lane_bytes =>
             {

@@ -75,15 +75,15 @@ impl Shared {
         }
     }
 
-    /// What the free disk allows.
+    /// What the free disk allows, and how many bytes are left until it allows nothing.
     ///
     /// A file system that does not tell is taken as full: nothing is written blindly.
-    pub(super) fn room(&self) -> Room {
+    pub(super) fn room(&self) -> (Room, u64) {
         match self.disk.space(&self.directory) {
-            Ok(space) => self.tuning.room(space),
+            Ok(space) => (self.tuning.room(space), self.tuning.left(space)),
             Err(error) => {
                 tracing::warn!(%error, "the free disk space cannot be told");
-                Room::None
+                (Room::None, 0)
             }
         }
     }
@@ -104,6 +104,12 @@ impl Tuning {
             space.free < (*reserve).min(sixteenth.saturating_mul(*sixteenths))
         });
         below.next().map_or(Room::Enough, |(_, _, room)| room)
+    }
+
+    /// How many bytes are left until nothing may be written.
+    fn left(&self, space: Space) -> u64 {
+        let full = self.full_bytes.min(space.total / 16);
+        space.free.saturating_sub(full)
     }
 }
 

@@ -4,11 +4,13 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use store::embedded::{Disk, DiskSpace, MarkFile, SystemDisk};
-use store::{CommitError, Key, Lane, Store};
+use store::{Batch, CommitError, Committed, Key, Lane, Store};
+use types::AccountId;
 
-use crate::common::{Home, NOTES, cell, commit, note, put_note, read_note};
+use crate::common::{Home, NOTES, cell, commit, note, put_note, read_note, wait};
 
 /// A disk whose mark and room a test controls.
 #[derive(Debug)]
@@ -170,7 +172,9 @@ fn strangers_are_refused_first_when_the_disk_fills_up_and_revocations_last() {
         assert_eq!(refused(reserve), number, "{reserve}");
         assert_eq!(refused(reserve - 1), number + 1, "{reserve}");
     }
-    assert_eq!(refused(tuning.full_bytes), 4);
+    assert_eq!(refused(tuning.full_bytes + (1 << 20)), 4);
+    // Of nothing there is no share.
+    assert_eq!(refused(tuning.full_bytes), 5);
     assert_eq!(refused(tuning.full_bytes - 1), LANES.len());
     assert_eq!(refused(u64::MAX), LANES.len());
     // Nothing was damaged: writes go on when space returns.
@@ -200,4 +204,46 @@ fn a_batch_that_changes_metadata_has_the_reserve_of_changes_whatever_it_was_made
         put(lane).unwrap_err();
     }
     put(Lane::Revocation).unwrap();
+}
+
+/// Commits a revocation of so many bytes on account of `account`.
+fn revoke(
+    store: &dyn Store,
+    account: Option<AccountId>,
+    bytes: usize,
+) -> Result<Committed, CommitError> {
+    let mut batch = Batch::new(Lane::Revocation);
+    batch.put(&NOTES, Key::of(&["a"]), note(&"x".repeat(bytes)));
+    wait(store.commit(batch.on_account_of(account)))
+}
+
+#[test]
+fn revocations_of_one_account_leave_the_last_room_to_those_of_others() {
+    let disk = FaultyDisk::new();
+    let home = home(&disk);
+    let store = home.open();
+    let (one, other) = ("111122223333".parse().ok(), "444455556666".parse().ok());
+    // While other changes are accepted, too, nobody is held to a share.
+    revoke(&store, one, 4 << 20).unwrap();
+    disk.free
+        .store(home.tuning.revocation_reserve_bytes - 1, Ordering::SeqCst);
+    // One that is larger than a share is not for the last room.
+    revoke(&store, one, 4 << 20).unwrap_err();
+    let mut small = 0;
+    while revoke(&store, one, 10_000).is_ok() {
+        small += 1;
+    }
+    // Of the 64 MiB that are left a 64th, the history included.
+    assert!((45..55).contains(&small), "{small}");
+    for account in [other, None] {
+        revoke(&store, account, 10_000).unwrap();
+    }
+    home.clock.advance(Duration::from_hours(1));
+    revoke(&store, one, 10_000).unwrap();
+    // It is no account's share that ends with the room of all.
+    disk.free
+        .store(home.tuning.full_bytes - 1, Ordering::SeqCst);
+    revoke(&store, other, 10_000).unwrap_err();
+    disk.free.store(TOTAL, Ordering::SeqCst);
+    revoke(&store, one, 4 << 20).unwrap();
 }

@@ -244,4 +244,8 @@ fn revocations_are_taken_though_changes_have_used_up_the_bytes_of_their_lane() {
     assert_eq!(taken(&queue, true), [-900]);
     // What was taken makes room.
     let _next = push(&queue, Lane::Metadata, 700).unwrap();
+    // One that would itself use up memory waits for room like any other change.
+    let large = push(&queue, Lane::Revocation, SMALL_REVOCATION + 1);
+    assert_eq!(large.unwrap_err(), CommitError::Busy);
+    let _small = push(&queue, Lane::Revocation, SMALL_REVOCATION).unwrap();
 }
