@@ -97,14 +97,16 @@ pub(crate) enum Change<'a> {
 /// Bytes of policies that a change may write anew. They stay in the history, too.
 const MOST_WRITTEN: usize = 12 << 20;
 
-/// The same of a change that makes them longer: so that what was given can be taken away.
-const MOST_ADDED: usize = MOST_WRITTEN / 2;
+/// Bytes of the policies of all resources of a share, after a change that makes policies longer: so
+/// that what was given, in however many steps, can be taken away in one.
+const MOST_OF_A_SHARE: usize = MOST_WRITTEN / 2;
 
 /// Adds to `batch` what `change` makes of the policies of `resources`: nothing where they stay as
 /// they are.
 ///
-/// Fails with `ResourceShareLimitExceededException` if a policy would be longer than one can be, or
-/// if all that are to be written together are longer than a commit should be.
+/// Fails with `ResourceShareLimitExceededException` if a policy would be longer than one can be, if
+/// those of a share that get longer would be together, or if all that are to be written are longer
+/// than a commit should be.
 pub(crate) fn write_policies<'a>(
     batch: &mut Batch,
     ctx: &Ctx,
@@ -124,38 +126,104 @@ pub(crate) fn write_policies<'a>(
         .map(|(_, row)| row.record)
         .filter(|share| share.id != of.id)
         .collect();
-    let (mut before, mut after) = (0, 0);
+    let shares = || others.iter().copied().chain(now);
+    let mut sizes = Sizes::default();
     for resource in resources {
-        let shares = others.iter().copied().chain(now);
-        let shares = shares.filter(|share| share.resources.contains_key(resource));
+        let having = shares().filter(|share| share.resources.contains_key(resource));
         let row = policy_row(resource);
         let known = view.get(&POLICIES, &row);
         let known = known.as_ref().map(|row| &row.record.policy);
-        let Some(derived) = Derived::of(of.owner, resource, shares, &is_there)? else {
+        let before = known.map_or(0, SharedPolicy::size);
+        let Some(derived) = Derived::of(of.owner, resource, having, &is_there)? else {
             if known.is_some() {
                 batch.delete(&POLICIES, row);
             }
+            sizes.change(resource, before, 0);
             continue;
         };
         if known.is_some_and(|known| known.is(&derived.text, &derived.bound)) {
             continue;
         }
-        before += known.map_or(0, SharedPolicy::size);
         let policy = derived.compiled()?;
-        after += policy.size();
-        let limit = if after > before {
-            MOST_ADDED
-        } else {
-            MOST_WRITTEN
-        };
-        if after > limit {
-            let what = "the bytes of all policies that the change writes";
-            return Err(Error::ShareLimit { what, limit });
-        }
+        sizes.change(resource, before, policy.size());
+        sizes.within(MOST_WRITTEN)?;
         let resource = resource.clone();
         batch.put(&POLICIES, row, PolicyRecord { resource, policy });
     }
-    Ok(())
+    sizes.of_shares_within(MOST_OF_A_SHARE, view.snapshot(), shares())
+}
+
+/// How long policies are that a change writes anew.
+#[derive(Default)]
+struct Sizes<'a> {
+    /// Afterwards; none where there is no policy any more.
+    after: BTreeMap<&'a Arn, usize>,
+    /// Those that got longer.
+    longer: BTreeSet<&'a Arn>,
+    /// How long all are together.
+    written: usize,
+    /// By how much all got longer, and by how much shorter.
+    more: usize,
+    less: usize,
+}
+
+impl<'a> Sizes<'a> {
+    fn change(&mut self, resource: &'a Arn, before: usize, after: usize) {
+        self.after.insert(resource, after);
+        if after > before {
+            self.longer.insert(resource);
+        }
+        self.written += after;
+        self.more += after.saturating_sub(before);
+        self.less += before.saturating_sub(after);
+    }
+
+    /// Fails if all together are longer than `limit`.
+    fn within(&self, limit: usize) -> Result<(), Error> {
+        if self.written > limit {
+            let what = "the bytes of all policies that the change writes";
+            return Err(Error::ShareLimit { what, limit });
+        }
+        Ok(())
+    }
+
+    /// Fails if policies got longer, and those of all resources of one of `shares` that has such a
+    /// resource are longer than `limit`.
+    ///
+    /// INVARIANT: policies of an account's resources change with its shares only, all of which the
+    /// change has read: so do those that are looked up here, without their being read one by one.
+    fn of_shares_within<'s>(
+        &self,
+        limit: usize,
+        snapshot: &Snapshot,
+        shares: impl Iterator<Item = &'s ShareRecord>,
+    ) -> Result<(), Error> {
+        if self.more <= self.less {
+            return Ok(());
+        }
+        let mut unchanged: BTreeMap<&Arn, usize> = BTreeMap::new();
+        let has_longer = |share: &&ShareRecord| {
+            let mut resources = share.resources.keys();
+            resources.any(|resource| self.longer.contains(resource))
+        };
+        for share in shares.filter(has_longer) {
+            let mut whole = 0;
+            for resource in share.resources.keys() {
+                let changed = self.after.get(resource).copied();
+                whole += changed.unwrap_or_else(|| {
+                    *unchanged.entry(resource).or_insert_with(|| {
+                        let row = snapshot.get(&POLICIES, &policy_row(resource));
+                        row.map_or(0, |row| row.record.policy.size())
+                    })
+                });
+            }
+            if whole > limit {
+                let what = "the bytes of the policies of all resources of a share";
+                return Err(Error::ShareLimit { what, limit });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The policy of a resource that follows from shares, not compiled yet.

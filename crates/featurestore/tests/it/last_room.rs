@@ -85,7 +85,53 @@ fn a_large_revocation_leaves_the_last_room_to_those_of_others() {
     world.ok("ram:DeleteResourceShare", whole);
 }
 
+#[test]
+fn a_share_that_was_made_in_steps_is_taken_back_in_one() {
+    let world = with_many_groups();
+    let consumer = consumer(&world);
+    let (groups, users) = (many_groups(&world, 200), many_users(&world, &consumer));
+    let share = made_share(&world, &groups[..50], &users);
+    let added = groups[50..].chunks(50);
+    let added: Vec<_> = added.map(|some| add(&world, &share, some)).collect();
+    assert!(added[0].is_ok() && added[1].is_ok(), "{added:?}");
+    check_full(added[2].clone());
+    take_away(&world, &share, "principals", &users[0]).unwrap();
+}
+
+#[test]
+fn what_other_shares_add_can_be_taken_back_with_the_first() {
+    let world = with_many_groups();
+    let consumer = consumer(&world);
+    let (groups, users) = (many_groups(&world, 200), many_users(&world, &consumer));
+    let first = made_share(&world, &groups, &users[..20]);
+    // What the second share has is not too much yet where the first is full.
+    let second = made_share(&world, &[], &users[20..]);
+    let added = groups.chunks(20);
+    let added: Vec<_> = added.map(|some| add(&world, &second, some)).collect();
+    let full = added.iter().position(Result::is_err).unwrap();
+    assert!((3..7).contains(&full), "{full}");
+    check_full(added[full].clone());
+    take_away(&world, &first, "principals", &users[0]).unwrap();
+    take_away(&world, &second, "principals", &users[20]).unwrap();
+}
+
+fn with_many_groups() -> World {
+    let mut options = featurestore::Options::default();
+    options.quotas.groups = 200;
+    World::with(options)
+}
+
+fn add(world: &World, share: &str, resources: &[String]) -> Outcome {
+    let input = json!({ "resourceShareArn": share, "resourceArns": resources });
+    world.call("ram:AssociateResourceShare", input)
+}
+
 fn take_away(world: &World, share: &str, member: &str, arn: &str) -> Outcome {
     let input = json!({ "resourceShareArn": share, member: [arn] });
     world.call("ram:DisassociateResourceShare", input)
+}
+
+fn check_full(outcome: Outcome) {
+    let code = "ResourceShareLimitExceededException";
+    check_refused(outcome, code, "all resources of a share");
 }
