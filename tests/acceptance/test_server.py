@@ -484,7 +484,11 @@ def test_metrics_count_what_happens_and_name_nobody(tmp_path):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             return answer.read().decode()
 
-    text = scrape()
+    text, deadline = scrape(), time.monotonic() + 60
+    while "strongroom_history_begin_timestamp_seconds 0\n" not in text:
+        assert time.monotonic() < deadline, "the history was not looked at"
+        time.sleep(0.1)
+        text = scrape()
     assert 'strongroom_requests_total{service="iam",operation="CreateUser",result="ok"} 1\n' in text
     assert 'strongroom_requests_total{service="kms",operation="CreateKey",result="client_error"} 1\n' in text
     assert 'strongroom_denied_total{service="kms",operation="CreateKey"} 1\n' in text

@@ -11,9 +11,11 @@ use std::task::{Context, Poll, Waker};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use store::{
-    AnyTable, Batch, Cells, CommitError, CommitFuture, Committed, ErasedRecord, Error, Key, Log,
-    LogCursor, LogEntry, LogReport, Moment, Revision, Snapshot, Space, Store,
+    AnyTable, Batch, Cells, CommitError, CommitFuture, Committed, ErasedRecord, Error,
+    HistoryBounds, Key, Log, LogCursor, LogEntry, LogReport, Moment, Pruned, Revision, Snapshot,
+    Space, Store,
 };
+use types::Timestamp;
 
 use crate::{CELLS, CellKey};
 
@@ -281,6 +283,10 @@ impl Store for CachedStore {
 
     fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
         self.shared.inner.past(moment)
+    }
+
+    fn prune_history(&self, now: Timestamp, bounds: &HistoryBounds) -> Result<Pruned, Error> {
+        self.shared.inner.prune_history(now, bounds)
     }
 
     fn is_writable(&self) -> bool {

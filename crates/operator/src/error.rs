@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use types::{ErrorKind, ServiceError};
+use types::{ErrorKind, ServiceError, Timestamp};
 
 /// A failure of our own service.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +125,15 @@ pub enum Error {
     /// What is kept beside a record cannot be read.
     #[error("what is kept beside a record is unreadable")]
     Unreadable(#[source] serde_json::Error),
+    /// What decided then is not kept any more.
+    #[error(
+        "policies and the like are not kept from before {since}: ask for a later time, for \
+         `request` or for `now`"
+    )]
+    Forgotten {
+        /// From when on they are.
+        since: Timestamp,
+    },
     /// The past cannot be read.
     #[error("deciding again failed")]
     Replay(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -136,11 +145,22 @@ pub enum Error {
     Unfinished(#[from] tokio::task::JoinError),
 }
 
+impl Error {
+    /// Deciding again failed with `source`.
+    pub(crate) fn of_replay(source: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        match source.downcast_ref() {
+            Some(store::Error::Forgotten { since }) => Self::Forgotten { since: *since },
+            Some(_) | None => Self::Replay(source),
+        }
+    }
+}
+
 impl ServiceError for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuchRequest { .. } => ErrorKind::NotFound,
             Self::Time { .. }
+            | Self::Forgotten { .. }
             | Self::BackupName { .. }
             | Self::SealKind { .. }
             | Self::SealSecret
@@ -169,9 +189,10 @@ impl ServiceError for Error {
     fn code(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::NoSuchRequest { .. } => "RequestNotFoundException",
-            Self::Time { .. } | Self::BackupName { .. } | Self::SealKind { .. } => {
-                "ValidationException"
-            }
+            Self::Time { .. }
+            | Self::Forgotten { .. }
+            | Self::BackupName { .. }
+            | Self::SealKind { .. } => "ValidationException",
             Self::WrongSeal | Self::UnusableSeal | Self::SealSecret => "InvalidSealException",
             Self::NoAccount | Self::NotTheFirstAccount => "AccessDeniedException",
             Self::SealElsewhere => "SealHeldElsewhereException",
@@ -199,6 +220,7 @@ impl ServiceError for Error {
         match self {
             Self::NoSuchRequest { .. }
             | Self::Time { .. }
+            | Self::Forgotten { .. }
             | Self::NoAccount
             | Self::NotTheFirstAccount
             | Self::BackupName { .. }

@@ -7,14 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::Services;
+use store::{HistoryBounds, Pruned};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
+use types::Timestamp;
 
 /// Ticks between runs of the slower duties.
 const SLOW: u64 = 60;
 
-/// Runs until `stop` changes.
-pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
+/// Runs until `stop` changes. Of the history of metadata it keeps what `kept` says.
+pub(crate) async fn run(
+    services: Arc<Services>,
+    kept: HistoryBounds,
+    mut stop: watch::Receiver<bool>,
+) {
     let key_stores = tokio::spawn(tend_key_stores(Arc::clone(&services), stop.clone()));
     let proxies = tokio::spawn(watch_key_stores(Arc::clone(&services), stop.clone()));
     let mut ticks: u64 = 0;
@@ -35,6 +41,7 @@ pub(crate) async fn run(services: Arc<Services>, mut stop: watch::Receiver<bool>
         duty("records", records(Arc::clone(&services))).await;
         if ticks.is_multiple_of(SLOW) {
             duty("log", old_events(Arc::clone(&services))).await;
+            duty("history", old_versions(Arc::clone(&services), kept)).await;
             duty("usage", usage(Arc::clone(&services))).await;
         }
         ticks = ticks.wrapping_add(1);
@@ -233,6 +240,44 @@ async fn old_events(services: Arc<Services>) -> Undone {
         }
     }
     1
+}
+
+/// Drops versions of metadata that are not to be kept, a part of them each time.
+async fn old_versions(services: Arc<Services>, kept: HistoryBounds) -> Undone {
+    // The history is read and the committer answers: nothing for a thread that serves requests.
+    let pruning = tokio::task::spawn_blocking(move || {
+        let now = services.settled_time();
+        services.store().prune_history(now, &kept)
+    });
+    match pruning.await {
+        Ok(Ok(pruned)) => {
+            tell_pruned(&pruned);
+            return 0;
+        }
+        Ok(Err(failed)) => {
+            warn!(error = %Causes(&failed), "old versions of metadata will be dropped later");
+        }
+        Err(panicked) => {
+            error!(duty = "history", error = %panicked, "maintenance ran into a bug");
+        }
+    }
+    1
+}
+
+fn tell_pruned(pruned: &Pruned) {
+    let number = |count: u64| f64::from(u32::try_from(count / 1024).unwrap_or(u32::MAX)) * 1024.0;
+    metrics::gauge!("strongroom_history_bytes").set(number(pruned.bytes));
+    let begins = pruned.begins.map_or(0.0, Timestamp::as_epoch_seconds);
+    metrics::gauge!("strongroom_history_begin_timestamp_seconds").set(begins);
+    if pruned.versions > 0 {
+        let (versions, is_done) = (pruned.versions, pruned.is_done);
+        metrics::counter!("strongroom_history_dropped_total").increment(versions);
+        let begins = pruned.begins.map(Timestamp::to_iso8601);
+        info!(
+            versions,
+            is_done, begins, "old versions of metadata were dropped"
+        );
+    }
 }
 
 /// Persists when access keys and KMS keys were last used, and how often KMS keys and data keys

@@ -233,7 +233,8 @@ impl Open {
             );
         }
         let (end, ended) = watch::channel(false);
-        let upkeep = tokio::spawn(maintenance::run(Arc::clone(services), ended));
+        let kept = config.limits.history();
+        let upkeep = tokio::spawn(maintenance::run(Arc::clone(services), kept, ended));
         Ok(Self {
             directory,
             deployment,

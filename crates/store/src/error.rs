@@ -1,7 +1,7 @@
 //! How opening, reading and committing fail.
 #![deny(clippy::wildcard_enum_match_arm)]
 
-use types::ErrorKind;
+use types::{ErrorKind, Timestamp};
 
 /// A commit was not made; nothing of its batch is visible now or after a restart, except
 /// with [`CommitError::Unknown`].
@@ -74,6 +74,12 @@ pub enum Error {
     Unverifiable {
         /// Which log.
         what: &'static str,
+    },
+    /// The past that was asked for is not kept any more.
+    #[error("the history of metadata is not kept from before {since}")]
+    Forgotten {
+        /// From when on it is.
+        since: Timestamp,
     },
     /// What was read does not open: it was edited, moved or damaged.
     #[error("an entry of `{what}` is damaged or was tampered with")]

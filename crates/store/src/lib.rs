@@ -15,6 +15,7 @@
 mod batch;
 pub mod embedded;
 mod error;
+mod history;
 mod key;
 mod log;
 mod snapshot;
@@ -32,6 +33,7 @@ use types::Timestamp;
 pub use batch::{Batch, CellRule, CellWrite, Lane, LogAppend, MetadataWrite};
 pub use embedded::EmbeddedStore;
 pub use error::{CommitError, Error, OpenError};
+pub use history::{HistoryBounds, Pruned};
 pub use key::{Key, KeyBuilder};
 pub use log::{LATEST_SEGMENTS, Log, LogCursor, LogEntry, LogFault, LogReport, SegmentReport};
 pub use snapshot::{Row, Snapshot, SnapshotBuilder};
@@ -161,7 +163,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 
     /// The versions of one metadata row, oldest first: commit number and record, where
-    /// `None` is a deletion. Empty for tables that keep no history.
+    /// `None` is a deletion. Empty for tables that keep no history. The oldest may have been
+    /// dropped ([`Self::prune_history`]).
     fn history(
         &self,
         table: &'static dyn AnyTable,
@@ -171,10 +174,22 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The metadata as it was at `moment`: of tables that keep their history, the others are
     /// empty. Nothing changed yet shows as nothing; a moment to come, as now.
     ///
-    /// Reads the history of all rows. Fails with [`Error::Unverifiable`] for an engine that
-    /// keeps none.
+    /// Reads the history of all rows. Fails with [`Error::Forgotten`] if what was then has been
+    /// dropped, and with [`Error::Unverifiable`] for an engine that keeps no history.
     fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
         let _ = moment;
+        Err(Error::Unverifiable { what: "history" })
+    }
+
+    /// Drops versions of metadata rows that `bounds` do not keep at `now`: a bounded part of the
+    /// history at a time, oldest versions first, in small commits of their own. `now` is a time
+    /// that is trusted to destroy.
+    ///
+    /// Blocks until they are durable: nothing for a thread that serves requests. Fails if the
+    /// store cannot be read or written; whatever was dropped by then is, and the next run goes on.
+    /// Fails with [`Error::Unverifiable`] for an engine that keeps no history.
+    fn prune_history(&self, now: Timestamp, bounds: &HistoryBounds) -> Result<Pruned, Error> {
+        let _ = (now, bounds);
         Err(Error::Unverifiable { what: "history" })
     }
 

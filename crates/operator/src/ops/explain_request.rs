@@ -220,7 +220,7 @@ impl Asked {
                 return Err(Error::HungUp);
             }
             let snapshot = self.services.store().past(moment);
-            snapshot.map_err(|failed| Error::Replay(Box::new(failed)))
+            snapshot.map_err(|failed| Error::of_replay(Box::new(failed)))
         })
     }
 

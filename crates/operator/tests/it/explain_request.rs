@@ -1,7 +1,11 @@
 //! `ExplainRequest`.
 
+use std::time::Duration;
+
 use pipeline::Caller;
 use serde_json::{Value, json};
+use store::HistoryBounds;
+use types::Clock as _;
 
 use crate::world::{ACCOUNT, World, user_arn};
 
@@ -113,6 +117,51 @@ fn policies_that_are_gone_are_found_in_the_past() {
     );
     // Before anything was there, nothing allowed anything.
     assert_eq!(decision(&at("2023-11-14T22:13:19Z")), "implicitDeny");
+}
+
+#[test]
+fn a_time_whose_policies_are_dropped_is_refused_and_the_requests_own_is_not() {
+    let world = World::new();
+    let alice = world.user("Alice");
+    let days = |days: u64| Duration::from_hours(24 * days);
+    let kept = HistoryBounds {
+        least: days(92),
+        most: Some(days(92)),
+        versions: None,
+    };
+    let store = world.services.store();
+    let pass = |some: u64| {
+        for _ in 0..some {
+            world.clock.advance(days(1));
+            store.prune_history(world.clock.now(), &kept).unwrap();
+        }
+    };
+    world.put("Alice", "all", "Allow", "iam:*", "*");
+    pass(10);
+    world.put("Alice", "all", "Allow", "iam:List*", "*");
+    world.call_as(&alice, "ListUsers", json!({})).unwrap();
+    let request = world.last_request();
+    world.put("Alice", "all", "Deny", "iam:*", "*");
+    // As long as there is a record of the request, what decided it is there.
+    pass(90);
+    let at = |when: &str| world.explain(&request, json!({ "At": when }));
+    assert_eq!(decision(&at("2023-11-20T00:00:00Z")), "allowed");
+    assert_eq!(decision(&at("request")), "allowed");
+    pass(3);
+    world.call_as(&alice, "ListUsers", json!({})).unwrap_err();
+    let request = world.last_request();
+    let early = json!({ "At": "2023-11-20T00:00:00Z" });
+    let refused = world.explain_as(&world.administrator, &request, early);
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code, "ValidationException");
+    assert!(
+        refused.message.contains("not kept from before 2023-11-2"),
+        "{refused:?}"
+    );
+    for at in ["now", "request"] {
+        let answer = world.explain(&request, json!({ "At": at }));
+        assert_eq!(decision(&answer), "explicitDeny");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Bounds on what clients may use.
 
+use std::time::Duration;
+
 use pipeline::sources::WriteBudgets;
 use serde::Deserialize;
+use store::HistoryBounds;
 
 /// Bounds on what clients may use.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -29,6 +32,10 @@ pub struct Limits {
     pub account_metadata_bytes: u64,
     /// Bytes of audit records that they may.
     pub account_log_bytes: u64,
+    /// Days for which a version of metadata is kept after another one replaced it; 0 is for ever.
+    pub history_days: u64,
+    /// Versions of each row that are kept when they are [`LEAST_HISTORY_DAYS`] old; 0 is all.
+    pub history_versions: usize,
     /// Calls of `LookupEvents` a second, for each account and region.
     pub lookups_per_second: u32,
     /// Seconds for which data keys are kept unwrapped whose KMS keys are held outside.
@@ -65,6 +72,8 @@ impl Default for Limits {
             calls_per_second: pipeline::sources::CALLS_PER_SECOND,
             account_metadata_bytes: WriteBudgets::default().metadata,
             account_log_bytes: WriteBudgets::default().log,
+            history_days: 400,
+            history_versions: 0,
             lookups_per_second: cloudtrail::PER_SECOND,
             outside_key_seconds: 10,
             data_key_days: 90,
@@ -79,7 +88,21 @@ impl Default for Limits {
     }
 }
 
+/// For so many days every version of metadata is kept: until the records are gone, whole days of
+/// them, that are explained by it.
+const LEAST_HISTORY_DAYS: u64 = audit::RETENTION_DAYS + 2;
+
 impl Limits {
+    /// How much of the history of metadata is kept.
+    pub fn history(&self) -> HistoryBounds {
+        let days = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));
+        HistoryBounds {
+            least: days(LEAST_HISTORY_DAYS),
+            most: (self.history_days > 0).then(|| days(self.history_days)),
+            versions: (self.history_versions > 0).then_some(self.history_versions),
+        }
+    }
+
     /// Bytes of records of one account that may wait for the offline stores.
     pub fn outbox_of_account(&self) -> u64 {
         self.outbox_account_bytes.unwrap_or(self.outbox_bytes / 2)
@@ -108,6 +131,11 @@ impl Limits {
         within("account_metadata_bytes", metadata, 1 << 20, 1 << 50)?;
         let log = bytes(self.account_log_bytes);
         within("account_log_bytes", log, 1 << 20, 1 << 50)?;
+        if self.history_days > 0 {
+            let least = usize::try_from(LEAST_HISTORY_DAYS).unwrap_or(usize::MAX);
+            within("history_days", seconds(self.history_days), least, 3650)?;
+        }
+        within("history_versions", self.history_versions, 0, 100_000)?;
         let lookups = usize::try_from(self.lookups_per_second).unwrap_or(usize::MAX);
         within("lookups_per_second", lookups, 1, 1000)?;
         let calls = usize::try_from(self.unsigned_calls).unwrap_or(usize::MAX);

@@ -149,7 +149,7 @@ pub fn rebuild<E>(
     let engine = Engine::open(&path, &options.spaces, &options.logs, &options.tuning)
         .map_err(engine_error)?;
     fill(options, &engine, &mut next)?;
-    let loaded = load(&engine, &sealer, &options.tables, &options.logs)?;
+    let loaded = load(&engine, &sealer, &options.all_tables(), &options.logs)?;
     if loaded.state != loaded.head.state {
         return Err(OpenError::Incomplete.into());
     }

@@ -181,6 +181,7 @@ impl<'a> Group<'a> {
             encoded,
             cells,
             appends,
+            versions,
             ..
         } = batch;
         let mut staged = Staged {
@@ -206,6 +207,9 @@ impl<'a> Group<'a> {
         };
         for (index, append) in (0..).zip(appends.into_iter().filter(is_due)) {
             self.stage_append(revision, index, append, &mut staged)?;
+        }
+        for version in versions {
+            staged.writes.set(&self.engine.history, version, None);
         }
         Ok(staged)
     }

@@ -64,7 +64,7 @@ pub(super) fn read_loss(
 ) -> io::Result<Loss> {
     let places = places(options, engine);
     let tables: HashMap<_, _> = options
-        .tables
+        .all_tables()
         .iter()
         .map(|table| (sealer.table_tag(table.name()), table.name()))
         .collect();

@@ -18,6 +18,7 @@ mod open;
 mod options;
 mod past;
 mod prepare;
+mod prune;
 mod queue;
 mod read;
 mod recover;
@@ -37,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use types::Timestamp;
 
 pub use cut::{Cut, Item, NUMBERS_LEFT_OUT, RebuildError, rebuild};
 pub use disk::{Disk, MarkFile, Space as DiskSpace, SystemDisk};
@@ -46,14 +47,15 @@ pub use options::{Options, Tuning};
 pub use recover::{Recovery, recover};
 
 use crate::{
-    AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, Key, Log, LogCursor,
-    LogEntry, LogReport, Moment, OpenError, Revision, Snapshot, Space, Store,
+    AnyTable, Batch, Cells, CommitError, CommitFuture, ErasedRecord, Error, HistoryBounds, Key,
+    Log, LogCursor, LogEntry, LogReport, Moment, OpenError, Pruned, Revision, Snapshot, Space,
+    Store,
 };
 use chain::Head;
 use mark::Mark;
 use prepare::prepare;
-use queue::{DropSegments, Request};
-use shared::Shared;
+use queue::DropSegments;
+use shared::{Shared, unanswered};
 
 /// The embedded storage engine.
 ///
@@ -168,23 +170,11 @@ impl Store for EmbeddedStore {
                 return Err(CommitError::TooLarge);
             }
             let prepared = prepare(&self.shared.engine, &self.shared.sealer, batch)?;
-            let (bytes, writes) = (prepared.bytes(), prepared.writes());
-            if bytes > tuning.batch_bytes {
+            if prepared.bytes() > tuning.batch_bytes {
                 return Err(CommitError::TooLarge);
             }
-            let (answer, answered) = oneshot::channel();
-            self.shared.queue.push(Request {
-                prepared,
-                bytes,
-                writes,
-                since: self.shared.clock.monotonic(),
-                answer,
-            })?;
-            answered.await.unwrap_or_else(|_closed| {
-                Err(CommitError::Unknown {
-                    reason: "the committer failed".to_owned(),
-                })
-            })
+            let answered = self.shared.submit(prepared)?;
+            answered.await.unwrap_or_else(|_closed| Err(unanswered()))
         })
     }
 
@@ -278,6 +268,10 @@ impl Store for EmbeddedStore {
 
     fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
         self.shared.past(moment)
+    }
+
+    fn prune_history(&self, now: Timestamp, bounds: &HistoryBounds) -> Result<Pruned, Error> {
+        self.shared.prune(now, bounds)
     }
 
     fn is_writable(&self) -> bool {

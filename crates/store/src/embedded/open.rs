@@ -55,7 +55,7 @@ pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
         &options.tuning,
     )
     .map_err(engine_error)?;
-    let loaded = load(&engine, &sealer, &options.tables, &options.logs)?;
+    let loaded = load(&engine, &sealer, &options.all_tables(), &options.logs)?;
     check(&loaded, &moved)?;
     if let Err(error) = check(&loaded, &mark) {
         // The mark had been moved on along another chain; the next attempt must hear the same.
@@ -163,7 +163,7 @@ fn start(
         directory: options.directory.clone(),
         engine,
         sealer,
-        tables: options.tables.clone(),
+        tables: options.all_tables(),
         published: ArcSwap::from_pointee(loaded.snapshot),
         heads: Mutex::new(loaded.heads.clone()),
         queue: Queue::new(Limits {
@@ -180,6 +180,7 @@ fn start(
         writable: AtomicBool::new(true),
         syncs: AtomicU64::new(0),
         written,
+        pruning: Mutex::default(),
     });
     let mut committer = Committer::new(Arc::clone(&shared), loaded.head, loaded.heads);
     committer.begin()?;

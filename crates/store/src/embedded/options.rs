@@ -8,6 +8,7 @@ use crypto::secret::Key32;
 use types::{Clock, Entropy};
 
 use super::disk::{Disk, SystemDisk};
+use crate::history::{DATES, HISTORY};
 use crate::{AnyTable, Log, Space};
 
 const MIB: u64 = 1024 * 1024;
@@ -54,6 +55,12 @@ impl<'a> Options<'a> {
             disk: Arc::new(SystemDisk),
             tuning: Tuning::default(),
         }
+    }
+
+    /// The tables, and the store's own.
+    pub(super) fn all_tables(&self) -> Vec<&'static dyn AnyTable> {
+        let own: [&'static dyn AnyTable; 2] = [&HISTORY, &DATES];
+        self.tables.iter().copied().chain(own).collect()
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use types::Timestamp;
 
+use fjall::Readable;
+
 use super::codec::Fields;
 use super::engine::read_error;
 use super::seal::{OpenVersion, RowKey, TAG_LENGTH};
@@ -30,19 +32,30 @@ struct RowPast {
 impl Shared {
     /// The rows that `moment` left, of tables that keep their history.
     ///
-    /// Reads all of the history. Fails with [`Error::Damaged`] if a version was edited, moved or
-    /// removed.
+    /// Reads all of the history. Fails with [`Error::Forgotten`] if what was then has been dropped,
+    /// and with [`Error::Damaged`] if a version was edited, moved or removed.
     pub(super) fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
         // The engine is read behind the snapshot: it holds all that the snapshot shows.
         let now = self.published.load_full();
+        let view = self.engine.database().snapshot();
+        let known = self.history_in(&view)?;
         let revision = match moment {
             Moment::Commit(revision) => revision.min(now.revision()),
-            Moment::Time(time) => self.newest_commit_at(time, now.revision())?,
+            Moment::Time(time) => {
+                let newest = self.newest_commit_at(&view, time, now.revision())?;
+                // Of what was dropped the time is known all the same.
+                let is_known = known.begins.is_some_and(|begins| begins <= time);
+                newest.max(if is_known { known.dropped } else { 0 })
+            }
         };
+        if revision < known.dropped {
+            let forgotten = known.begins.map(|since| Error::Forgotten { since });
+            return Err(forgotten.unwrap_or(Error::Damaged { what: HISTORY }));
+        }
         let mut builder = SnapshotBuilder::new(&self.tables);
         let mut seen = HashSet::new();
         let mut row: Option<RowPast> = None;
-        for found in self.versions() {
+        for found in self.versions(&view) {
             let (row_key, at, table, version) = found?;
             if at > now.revision() {
                 continue;
@@ -51,7 +64,6 @@ impl Shared {
                 if let Some(row) = row.take() {
                     finish(row, &now, &mut builder)?;
                 }
-                seen.insert(row_key);
                 row = Some(RowPast {
                     row_key,
                     table,
@@ -61,7 +73,10 @@ impl Shared {
                 });
             }
             if let Some(row) = &mut row {
-                row.add(at, version, revision)?;
+                row.add(at, version, revision, known.dropped)?;
+                if row.key.is_some() {
+                    seen.insert(row_key);
+                }
             }
         }
         if let Some(row) = row {
@@ -79,9 +94,14 @@ impl Shared {
     }
 
     /// The newest commit that `time` saw of those that changed anything with a history.
-    fn newest_commit_at(&self, time: Timestamp, last: Revision) -> Result<Revision, Error> {
+    fn newest_commit_at(
+        &self,
+        view: &fjall::Snapshot,
+        time: Timestamp,
+        last: Revision,
+    ) -> Result<Revision, Error> {
         let mut newest = 0;
-        for found in self.versions() {
+        for found in self.versions(view) {
             let (_, at, _, version) = found?;
             if at <= last && version.at <= time {
                 newest = newest.max(at);
@@ -91,14 +111,14 @@ impl Shared {
     }
 
     /// All versions of all rows, row by row, oldest first.
-    fn versions(&self) -> impl Iterator<Item = Result<Found, Error>> {
+    fn versions(&self, view: &fjall::Snapshot) -> impl Iterator<Item = Result<Found, Error>> {
         let by_tag: HashMap<_, _> = self
             .tables
             .iter()
             .filter(|table| table.keeps_history())
             .map(|table| (self.sealer.table_tag(table.name()), *table))
             .collect();
-        self.engine.history.iter().map(move |guard| {
+        view.iter(&self.engine.history).map(move |guard| {
             let (key, value) = guard
                 .into_inner()
                 .map_err(|error| read_error(HISTORY, error))?;
@@ -119,10 +139,18 @@ impl Shared {
 }
 
 impl RowPast {
-    /// Takes in the next version, of commit `at`.
-    fn add(&mut self, at: Revision, version: OpenVersion, until: Revision) -> Result<(), Error> {
+    /// Takes in the next version, of commit `at`. What commit `dropped` or an earlier one replaced
+    /// may be missing.
+    fn add(
+        &mut self,
+        at: Revision,
+        version: OpenVersion,
+        until: Revision,
+        dropped: Revision,
+    ) -> Result<(), Error> {
         let (newest, is_record) = self.newest;
-        if version.previous != if is_record { newest } else { 0 } {
+        let follows = version.previous == if is_record { newest } else { 0 };
+        if !follows && (newest > 0 || at > dropped) {
             return Err(damaged(self.table));
         }
         let is_record = version.record().is_some();
@@ -139,8 +167,12 @@ impl RowPast {
 
 /// Checks that a row's versions end in the row as it is now, and adds it as it was.
 fn finish(row: RowPast, now: &Snapshot, builder: &mut SnapshotBuilder) -> Result<(), Error> {
-    let key = row.key.ok_or_else(|| damaged(row.table))?;
     let (newest, is_record) = row.newest;
+    let Some(key) = row.key else {
+        // Of a row that is gone the deletion is left, behind what was dropped. A row that is there
+        // is missed by its key.
+        return Ok(());
+    };
     if now.row_revision(row.table, &key) != is_record.then_some(newest) {
         return Err(damaged(row.table));
     }

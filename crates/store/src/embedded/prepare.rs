@@ -24,6 +24,8 @@ pub(super) struct Prepared {
     pub(super) encoded: Vec<Option<Zeroizing<Vec<u8>>>>,
     pub(super) cells: Vec<PreparedCell>,
     pub(super) appends: Vec<PreparedAppend>,
+    /// The keys of versions to remove from the history.
+    pub(super) versions: Vec<Vec<u8>>,
     pub(super) preconditions: Vec<Read>,
 }
 
@@ -102,6 +104,7 @@ pub(super) fn prepare(
         encoded,
         cells,
         appends,
+        versions: Vec::new(),
         preconditions,
     })
 }
@@ -142,12 +145,16 @@ impl Prepared {
         let cells = self.cells.iter();
         let cells = cells.map(|it| it.key.len() + it.value.as_ref().map_or(0, |value| value.len()));
         let appends = self.appends.iter().map(|append| append.entry.len());
-        self.metadata_bytes() + cells.sum::<usize>() + appends.sum::<usize>()
+        let versions = self.versions.iter().map(Vec::len);
+        self.metadata_bytes()
+            + cells.sum::<usize>()
+            + appends.sum::<usize>()
+            + versions.sum::<usize>()
     }
 
     /// How many writes there are.
     pub(super) fn writes(&self) -> usize {
-        self.metadata.len() + self.cells.len() + self.appends.len()
+        self.metadata.len() + self.cells.len() + self.appends.len() + self.versions.len()
     }
 }
 

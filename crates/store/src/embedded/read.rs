@@ -179,6 +179,7 @@ impl Shared {
         // The engine is read behind the snapshot: it holds all that the snapshot shows.
         let snapshot = self.published.load_full();
         let view = self.engine.database().snapshot();
+        let dropped = self.history_in(&view)?.dropped;
         let row_key = self.sealer.row_key(table.name(), key);
         let range = version_key(&row_key, 0)..=version_key(&row_key, snapshot.revision());
         let mut versions = Vec::new();
@@ -186,9 +187,14 @@ impl Shared {
             let (version_key, value) = guard
                 .into_inner()
                 .map_err(|error| read_error(table.name(), error))?;
-            let version = self
-                .version(table, &version_key, &value, newest_record(&versions))
+            let newest = newest_record(&versions);
+            let (previous, version) = self
+                .version(table, &version_key, &value)
                 .ok_or(Error::Damaged { what: table.name() })?;
+            let is_first = versions.is_empty() && version.0 <= dropped;
+            if previous != newest.unwrap_or(0) && !is_first {
+                return Err(Error::Damaged { what: table.name() });
+            }
             versions.push(version);
         }
         if newest_record(&versions) == snapshot.row_revision(table, key) {
@@ -198,24 +204,20 @@ impl Shared {
         }
     }
 
-    /// Opens one version; `None` if it does not open or does not follow commit `before`.
+    /// Opens one version, and says which one it follows; `None` if it does not open.
     fn version(
         &self,
         table: &'static dyn AnyTable,
         version_key: &[u8],
         value: &[u8],
-        before: Option<Revision>,
-    ) -> Option<(Revision, Option<ErasedRecord>)> {
+    ) -> Option<(Revision, (Revision, Option<ErasedRecord>))> {
         let revision = u64::from_be_bytes(*version_key.last_chunk()?);
         let version = self.sealer.open_version(table.name(), version_key, value)?;
-        if version.previous != before.unwrap_or(0) {
-            return None;
-        }
         let record = match version.record() {
             Some(record) => Some(table.decode(record).ok()?),
             None => None,
         };
-        Some((revision, record))
+        Some((version.previous, (revision, record)))
     }
 
     fn entry(

@@ -100,6 +100,8 @@ fn look(
         recovery.loss = loss.map_err(files_error)?;
     }
     recovery.left = left.snapshot.row_counts();
+    let declared = |name: &str| options.tables.iter().any(|table| table.name() == name);
+    recovery.left.retain(|name, _| declared(name));
     recovery.last_entries = last_entries(options, sealer, &opened, &left);
     Ok(recovery)
 }
@@ -123,7 +125,7 @@ fn examine(
     }
     let engine = Engine::open(path, &options.spaces, &options.logs, &options.tuning)
         .map_err(engine_error)?;
-    let left = load_what_is_left(&engine, sealer, &options.tables, &options.logs)?;
+    let left = load_what_is_left(&engine, sealer, &options.all_tables(), &options.logs)?;
     let journals_end = match (&scan.damage, &scan.last) {
         (Some(_), Some((link, _))) => link.last,
         _ => Revision::MAX,
@@ -183,7 +185,7 @@ fn begin_anew(
     let mut writes = repair_history(
         engine,
         sealer,
-        &options.tables,
+        &options.all_tables(),
         revision,
         options.clock.now(),
     )?;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
 use types::Clock;
 
 use super::disk::{Disk, Space};
@@ -13,9 +14,11 @@ use super::entry::Heads;
 use super::group::ChangedHeads;
 use super::mark::MarkKeeper;
 use super::options::Tuning;
-use super::queue::Queue;
+use super::prepare::Prepared;
+use super::prune::Pruning;
+use super::queue::{Queue, Request};
 use super::seal::Sealer;
-use crate::{AnyTable, Lane, Snapshot};
+use crate::{AnyTable, CommitError, Committed, Lane, Snapshot};
 
 /// The parts of an open store.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub(super) struct Shared {
     pub(super) syncs: AtomicU64,
     /// Bytes of keys and values written since the store was opened.
     pub(super) written: AtomicU64,
+    /// How far the history was looked through for what is not kept.
+    pub(super) pruning: Mutex<Pruning>,
 }
 
 /// What the free disk still allows; each allows less than the one before.
@@ -56,6 +61,22 @@ pub(super) enum Room {
 }
 
 impl Shared {
+    /// Hands a prepared batch to the committer; returns where its answer will be.
+    pub(super) fn submit(
+        &self,
+        prepared: Prepared,
+    ) -> Result<oneshot::Receiver<Result<Committed, CommitError>>, CommitError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.push(Request {
+            bytes: prepared.bytes(),
+            writes: prepared.writes(),
+            prepared,
+            since: self.clock.monotonic(),
+            answer,
+        })?;
+        Ok(answered)
+    }
+
     /// Stops writing until the store is opened again; reads go on.
     pub(super) fn stop(&self, reason: &str) {
         if self.writable.swap(false, Ordering::AcqRel) {
@@ -86,6 +107,13 @@ impl Shared {
                 (Room::None, 0)
             }
         }
+    }
+}
+
+/// The committer went away without an answer.
+pub(super) fn unanswered() -> CommitError {
+    CommitError::Unknown {
+        reason: "the committer failed".to_owned(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::common::{
     CELLS, EVENTS, Home, NOTES, SECRETS, cell, commit, event, note, put_note, read_note,
 };
 
-fn items(cut: &Cut) -> Vec<Item> {
+pub(crate) fn items(cut: &Cut) -> Vec<Item> {
     let mut items = Vec::new();
     cut.items::<Error>(|keyspace, key, value| {
         items.push(Item {
@@ -27,7 +27,7 @@ fn items(cut: &Cut) -> Vec<Item> {
     items
 }
 
-fn rebuilt(items: Vec<Item>) -> Result<(Home, u64), RebuildError<Error>> {
+pub(crate) fn rebuilt(items: Vec<Item>) -> Result<(Home, u64), RebuildError<Error>> {
     let (home, mut items) = (Home::new(), items.into_iter());
     let (revision, _) = rebuild(&home.options(), || Ok(items.next()))?;
     Ok((home, revision))

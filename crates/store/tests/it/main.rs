@@ -20,5 +20,6 @@ mod embedded;
 mod faults;
 mod logs;
 mod model;
+mod pruning;
 mod recovery;
 mod tampering;
