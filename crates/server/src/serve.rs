@@ -106,7 +106,8 @@ impl Server<'_> {
                     None => return Ok(None),
                 },
             };
-            let open = Open::new(self.config, directory, Arc::clone(&self.issuers)).await?;
+            let open =
+                Box::pin(Open::new(self.config, directory, Arc::clone(&self.issuers))).await?;
             self.front.open(open.service(self.config));
             if let Some(told) = told {
                 // The client may be gone; the server is open all the same.
@@ -221,8 +222,13 @@ impl Open {
         let region = config.regions.first().cloned();
         let region = region.context("no region is configured")?;
         let sealing = Arc::new(Notify::new());
-        let deployment =
-            compose::deployment(&directory, config, issuers, Arc::clone(&sealing)).await?;
+        let deployment = Box::pin(compose::deployment(
+            &directory,
+            config,
+            issuers,
+            Arc::clone(&sealing),
+        ))
+        .await?;
         let services = &deployment.services;
         let home = bootstrap::first_account(services, &directory, config.account, &region).await?;
         if let Some(since) = kms::held_since(&services.store().snapshot()) {
