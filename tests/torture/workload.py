@@ -11,6 +11,8 @@ from client import Broken, Refused
 from ledger import Ledger, payload
 
 GROUPS = ("plain", "sealed")
+# Of one key: KMS's quota.
+MOST_ALIASES = 50
 ASSUMED = re.compile(r"<AccessKeyId>(\w+)<.*<SecretAccessKey>([^<]+)<", re.S)
 
 
@@ -210,6 +212,9 @@ class Session:
 
     def alias(self, client, name, chance):
         key = self.key(client, name, chance)
+        if key.facts.get("aliases", 0) == MOST_ALIASES:
+            return
+        key.facts["aliases"] = key.facts.get("aliases", 0) + 1
         alias = self.fresh("alias", name)
         alias.facts["id"] = key.facts["id"]
         self.ledger.step(alias, key.facts["id"], lambda agent: client.kms(
