@@ -41,7 +41,6 @@ impl Engine {
         logs: &[&'static Log],
         tuning: &Tuning,
     ) -> fjall::Result<Self> {
-        look_for_lists(directory, spaces)?;
         let database = Database::builder(directory)
             .cache_size(tuning.cache_bytes)
             .max_journaling_size(tuning.journal_bytes.max(64 * 1024 * 1024))
@@ -352,26 +351,31 @@ fn rotate(keyspaces: Vec<Keyspace>) -> fjall::Result<()> {
     Ok(())
 }
 
-/// Refuses a keyspace that has tables but no list of them: the engine would take it for one whose
-/// making was interrupted, and delete it with its tables.
+/// Refuses a keyspace without the list of its tables: the engine takes it for one whose making was
+/// interrupted, deletes it with its tables, and passes over what its journals hold for it.
 ///
-/// Only of those that are made at the first start, which are never dropped: of a log segment
-/// whose drop was interrupted this is what can be left.
-fn look_for_lists(directory: &Path, spaces: &[Space]) -> fjall::Result<()> {
+/// `filled` says that something was committed, so that the making of none of them can have been
+/// interrupted; before that only a keyspace that has tables is refused. Looks only for those that
+/// are made at the first start, which are never dropped: of a log segment whose drop was
+/// interrupted this is what can be left.
+pub(super) fn look_for_lists(directory: &Path, spaces: usize, filled: bool) -> io::Result<()> {
     const METADATA: usize = 3;
-    for number in 1..=METADATA + spaces.len() {
+    for number in 1..=METADATA + spaces {
         let keyspace = directory.join("keyspaces").join(number.to_string());
-        let tables = match fs::read_dir(keyspace.join("tables")) {
-            Ok(mut tables) => tables.next().is_some(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error.into()),
-        };
-        if tables && !keyspace.join("current").try_exists()? {
-            let list = keyspace.join("current");
-            return Err(io::Error::other(format!("`{}` is missing", list.display())).into());
+        let list = keyspace.join("current");
+        if !list.try_exists()? && (filled || has_tables(&keyspace)?) {
+            return Err(io::Error::other(format!("`{}` is missing", list.display())));
         }
     }
     Ok(())
+}
+
+fn has_tables(keyspace: &Path) -> io::Result<bool> {
+    match fs::read_dir(keyspace.join("tables")) {
+        Ok(mut tables) => Ok(tables.next().is_some()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Lets the engine number its writes behind all that it ever used.

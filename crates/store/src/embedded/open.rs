@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 
 use super::committer::Committer;
 use super::disk::sync_directory;
-use super::engine::Engine;
+use super::engine::{Engine, look_for_lists};
 use super::journal::{self, Damage, DamageKind};
 use super::load::{Loaded, damaged, engine_error, load};
 use super::mark::{Mark, MarkKeeper, Marked};
@@ -48,6 +48,8 @@ pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
     } else {
         return Err(lost(0, mark.revision));
     };
+    look_for_lists(&engine_path, options.spaces.len(), moved.sequence > 0)
+        .map_err(|error| engine_error(error.into()))?;
     let engine = Engine::open(
         &engine_path,
         &options.spaces,

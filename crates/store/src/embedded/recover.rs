@@ -17,7 +17,7 @@ use fjall::UserValue;
 use super::chain::{Head, Link, ring_key};
 use super::codec::add;
 use super::disk::sync_directory;
-use super::engine::Engine;
+use super::engine::{Engine, look_for_lists};
 use super::entry::{Entry, EntryKey, LogHead, head_place};
 use super::journal::{self, Damage, Scan};
 use super::load::{Loaded, engine_error, load_what_is_left};
@@ -123,6 +123,9 @@ fn examine(
     if !scan.any {
         File::create_new(path.join("0.jnl")).map_err(files_error)?;
     }
+    let filled = scan.last.is_some() || matches!(marked, Marked::At(mark) if mark.sequence > 0);
+    look_for_lists(path, options.spaces.len(), filled)
+        .map_err(|error| engine_error(error.into()))?;
     let engine = Engine::open(path, &options.spaces, &options.logs, &options.tuning)
         .map_err(engine_error)?;
     let left = load_what_is_left(&engine, sealer, &options.all_tables(), &options.logs)?;

@@ -374,3 +374,28 @@ fn a_keyspace_without_its_list_of_tables_is_not_begun_again() {
     }
     assert!(refused >= 4, "{refused}");
 }
+
+#[test]
+fn what_only_journals_hold_is_not_lost_with_the_list_of_tables() {
+    let home = Home::new();
+    let store = home.open();
+    write(&store, 1..=COMMITS);
+    // As a kill leaves it: nothing is in tables yet.
+    let killed = home.copy();
+    store.close();
+    for number in 1..=4 {
+        for whole in [false, true] {
+            let copy = killed.copy();
+            let keyspace = copy.path().join(format!("engine/keyspaces/{number}"));
+            if whole {
+                fs::remove_dir_all(&keyspace).unwrap();
+            } else {
+                fs::remove_file(keyspace.join("current")).unwrap();
+            }
+            let error = copy.try_open().unwrap_err();
+            let text = format!("{error:?}");
+            assert!(text.contains("is missing"), "{number}: {text}");
+        }
+    }
+    assert_whole(&killed.open(), COMMITS);
+}
