@@ -35,7 +35,7 @@ pub use embedded::EmbeddedStore;
 pub use error::{CommitError, Error, OpenError};
 pub use history::{HistoryBounds, Pruned};
 pub use key::{Key, KeyBuilder};
-pub use log::{LATEST_SEGMENTS, Log, LogCursor, LogEntry, LogFault, LogReport, SegmentReport};
+pub use log::{Log, LogCursor, LogEntry, LogFault, LogReport, SegmentReport};
 pub use snapshot::{Row, Snapshot, SnapshotBuilder};
 pub use table::{AnyTable, ErasedRecord, Record, RecordError, Table};
 pub use view::{Read, View};

@@ -12,11 +12,6 @@ pub struct Log {
     pub name: &'static str,
 }
 
-/// How far below the newest segment of its log an entry can be appended: it goes there if its owner
-/// names one that is older. Segments are dropped by their numbers: what is written while a clock is
-/// far behind must not be dropped as old as soon as it is right again.
-pub const LATEST_SEGMENTS: u64 = 7;
-
 /// The position of an entry: by segment, then commit, then place in the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogCursor {

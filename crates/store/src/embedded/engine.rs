@@ -10,7 +10,7 @@ use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode
 
 use super::entry::Heads;
 use super::options::Tuning;
-use crate::{Error, LATEST_SEGMENTS, Log, Space};
+use crate::{Error, Log, Space};
 
 /// The open engine. Dropping it closes the files.
 pub(super) struct Engine {
@@ -180,26 +180,6 @@ impl Engine {
                 .map(|(segment, keyspace)| (*segment, keyspace.clone()))
                 .collect(),
         )
-    }
-
-    /// The segment of `log` that takes the entries of `segment`: that one, unless it is more than
-    /// [`LATEST_SEGMENTS`] below the newest that has entries.
-    pub(super) fn open_segment(&self, log: &Log, segment: u64) -> fjall::Result<u64> {
-        let Some(segments) = self.logs.get(log.name) else {
-            return Ok(segment);
-        };
-        let segments = segments.read().unwrap_or_else(PoisonError::into_inner);
-        for (newest, keyspace) in segments.iter().rev() {
-            let oldest = newest.saturating_sub(LATEST_SEGMENTS);
-            if segment >= oldest {
-                break;
-            }
-            // Those that are made in advance do not count.
-            if !keyspace.is_empty()? {
-                return Ok(oldest);
-            }
-        }
-        Ok(segment)
     }
 
     /// The keyspace of one segment, made if it is the first entry's.

@@ -74,9 +74,7 @@ pub(super) fn prepare(
         .into_iter()
         .enumerate()
         .map(|(place, append)| {
-            let (log, stream) = (append.log, append.stream);
-            let segment = engine.open_segment(log, append.segment);
-            let segment = segment.map_err(|error| refused(&error))?;
+            let (log, segment, stream) = (append.log, append.segment, append.stream);
             // The first entry's files are made here, so that the committer does not stop for it.
             match engine.segment(log, segment) {
                 Some(made) => made.map_err(|error| refused(&error))?,

@@ -50,22 +50,6 @@ fn verify(store: &EmbeddedStore) -> LogReport {
 }
 
 #[test]
-fn what_is_appended_while_the_clock_is_behind_is_not_dropped_as_old() {
-    let home = Home::new();
-    let store = home.open();
-    append(&store, 200, 1);
-    // A clock that is a hundred days behind, one that is a little late, and the right one again.
-    append(&store, 100, 2);
-    append(&store, 195, 3);
-    append(&store, 201, 4);
-    store.drop_log_segments(&EVENTS, 201 - 90).unwrap();
-    let expected = whole(&[(193, 2), (195, 3), (200, 1), (201, 4)]);
-    assert_eq!(verify(&store), expected);
-    drop(store);
-    assert_eq!(verify(&home.open()), expected);
-}
-
-#[test]
 fn entries_are_numbered_without_gaps_in_each_segment() {
     let home = Home::new();
     let store = home.open();
