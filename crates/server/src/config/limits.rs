@@ -72,7 +72,7 @@ impl Default for Limits {
             calls_per_second: pipeline::sources::CALLS_PER_SECOND,
             account_metadata_bytes: WriteBudgets::default().metadata,
             account_log_bytes: WriteBudgets::default().log,
-            history_days: 400,
+            history_days: 0,
             history_versions: 0,
             lookups_per_second: cloudtrail::PER_SECOND,
             outside_key_seconds: 10,

@@ -52,15 +52,15 @@ fn limits_that_no_server_could_work_with_are_refused() {
 }
 
 #[test]
-fn the_history_is_kept_for_as_long_as_records_are_explained() {
+fn the_history_is_kept_for_at_least_as_long_as_records_are_explained() {
     let days = |days: u64| std::time::Duration::from_hours(24 * days);
     let history = |text: &str| parse("c.toml", text).unwrap().limits.history();
     let usual = history("");
-    assert_eq!((usual.least, usual.most), (days(92), Some(days(400))));
+    assert_eq!((usual.least, usual.most), (days(92), None));
     assert_eq!(usual.versions, None);
     let other = history("limits = { history_days = 92, history_versions = 100 }\n");
     assert_eq!((other.most, other.versions), (Some(days(92)), Some(100)));
-    assert_eq!(history("limits.history_days = 0\n").most, None);
+    assert_eq!(history("limits.history_days = 400\n").most, Some(days(400)));
     let text = refusal("limits.history_days = 91\n");
     let reason = "`limits.history_days` must be between 92 and 3650";
     assert_eq!(text, format!("c.toml:1: {reason}"));
