@@ -36,11 +36,13 @@ impl Budget {
         self.paid.saturating_add(kept) <= now.0.saturating_add(DAY)
     }
 
-    /// Takes `bytes` at `now`.
+    /// Takes `bytes` at `now`. What is owed beyond an eighth of a day's worth is forgiven: whatever
+    /// is written all the same, there is room again three hours after it ends.
     pub fn take(&mut self, bytes: u64, now: Monotonic) {
         let nanos = u128::from(bytes).saturating_mul(DAY.as_nanos()) / u128::from(self.per_day);
         let time = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        self.paid = self.paid.max(now.0).saturating_add(time);
+        let owed = self.paid.max(now.0).saturating_add(time);
+        self.paid = owed.min(now.0.saturating_add(DAY + DAY / 8));
     }
 }
 
@@ -84,9 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_counted_is_too_much() {
-        let mut budget = Budget::new(1);
-        budget.take(u64::MAX, at(1));
-        assert!(!budget.has_room(at(1_000_000)));
+    fn what_is_owed_is_bounded() {
+        for bytes in [2400, u64::MAX] {
+            let mut budget = Budget::new(1);
+            budget.take(bytes, at(1));
+            budget.take(bytes, at(1));
+            assert!(!budget.has_room(Monotonic(Duration::from_mins(4 * 60 - 1))));
+            assert!(budget.has_room(at(4)));
+        }
     }
 }
