@@ -19,7 +19,7 @@
 //! and 4 are to overwrite that.
 
 use pipeline::Services;
-use store::{Batch, CommitError, Key, View};
+use store::{Batch, CommitError, Committed, Key, View};
 use types::{AccountId, KeyId, Region, Timestamp};
 
 use crate::grants::index::GRANT_INDEX;
@@ -184,7 +184,8 @@ async fn empty_earlier_index(services: &Services) -> Result<(), Error> {
     if batch.is_empty() {
         return Ok(());
     }
-    commit(services, batch).await
+    // Nothing hurries: it waits for room, and takes none from what is kept for revocations.
+    told(services.store().commit(batch).await)
 }
 
 /// The rows of what is due. Keys whose deletion waits for the clock to settle take no place.
@@ -469,7 +470,11 @@ fn wrap_anew(
 /// Commits what a run found to do: deletions above all, and of the rest no more than keys have due.
 /// What lost to another commit is found again.
 pub(crate) async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
-    match services.store().commit(batch.revoking()).await {
+    told(services.store().commit(batch.revoking()).await)
+}
+
+fn told(committed: Result<Committed, CommitError>) -> Result<(), Error> {
+    match committed {
         Ok(_) | Err(CommitError::Conflict) => Ok(()),
         Err(failed) => Err(Error::internal(
             "key maintenance cannot be committed",
