@@ -107,8 +107,10 @@ async fn give_way<O: Operation>(ctx: &Ctx, input: &O::Input, number: usize) -> b
         } else {
             Class::Changes
         };
+        // Not the time when the call arrived: it may have waited since.
+        let now = ctx.services().clock.monotonic();
         let repeats = &ctx.services().sources.repeats;
-        if !repeats.admit(&principal, Some(account), class, ctx.monotonic()) {
+        if !repeats.admit(&principal, Some(account), class, now) {
             count_throttled::<O>();
             return false;
         }
