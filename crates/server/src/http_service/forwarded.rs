@@ -1,6 +1,6 @@
 //! Whose request it is that a proxy hands on.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str;
 
 use http::HeaderMap;
@@ -34,9 +34,15 @@ pub(super) fn source_ip(
     Ok(peer)
 }
 
-/// An address as proxies write it; some add the port.
+/// An address as proxies write it; some add the port, and brackets without one.
 fn address(name: &[u8]) -> Option<IpAddr> {
     let name = str::from_utf8(name).ok()?.trim();
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    if let Some(address) = bare.and_then(|bare| bare.parse::<Ipv6Addr>().ok()) {
+        return Some(IpAddr::V6(address).to_canonical());
+    }
     let with_port = || name.parse().map(|address: SocketAddr| address.ip());
     let address: IpAddr = name.parse().or_else(|_| with_port()).ok()?;
     Some(address.to_canonical())
@@ -82,6 +88,8 @@ mod tests {
     fn an_address_may_have_a_port() {
         check(&[b"10.0.0.5, 8.8.8.8:567"], Some("8.8.8.8"));
         check(&[b"[2001:db8::1]:567"], Some("2001:db8::1"));
+        check(&[b"[2001:db8::1]"], Some("2001:db8::1"));
+        check(&[b"[8.8.8.8]"], None);
     }
 
     #[test]
