@@ -313,16 +313,17 @@ mod tests {
         for pattern in [
             "arn:aws:iam::*:role/*/break-glass",
             "arn:aws:iam::111122223333:role/x?y/break-glass",
+            // Short ones, whose first `*` stands for the region and the account.
+            "arn:aws:iam:*:role/*/break-glass",
+            "arn:aws:iam:*:role/x?y/break-glass",
+            "arn:aws:iam:*:role*/break-glass",
         ] {
             assert_eq!(matches(pattern, true), Some(true), "{pattern}");
             assert_eq!(matches(pattern, false), Some(false), "{pattern}");
         }
         // In front of the fifth colon nothing changes.
         assert_eq!(matches("arn:aws:iam::1*3:role/*", true), Some(true));
-        assert_eq!(
-            matches("arn:aws:iam:*:role*/break-glass", true),
-            Some(false)
-        );
+        assert_eq!(matches("arn:aws:iam:*:1*/break-glass", true), Some(false));
     }
 
     #[test]

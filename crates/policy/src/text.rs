@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::context::{ConditionKey, ConditionKeys, Values};
-use crate::pattern::{Case, Pattern, Piece, matches};
+use crate::pattern::{Case, Colons, Pattern, Piece, matches};
 
 /// What `*` and `?` mean in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub(crate) enum Dialect {
     Arn,
     /// `Resource` elements: wildcards stop at colons, except a `*` that ends its segment.
     Resource,
-    /// The same where more that matches means less that is allowed: behind the fifth colon, where
-    /// the names of resources may have colons, both wildcards cross them.
+    /// The same where more that matches means less that is allowed: behind the fifth colon of the
+    /// resource, where its name may have colons, both wildcards cross them.
     WideResource,
 }
 
@@ -150,33 +150,30 @@ fn pieces<'a>(
     resolve: impl Fn(&'a ConditionKey, Option<&'a str>) -> Option<Cow<'a, str>>,
 ) -> Option<Vec<Piece<Cow<'a, str>>>> {
     let mut pieces = Vec::with_capacity(tokens.len());
-    // Colons so far tell the segment of an ARN, those that a variable brought in included.
-    let mut colons_before = 0;
+    let colons = |ends_segment: bool| match dialect {
+        Dialect::Exact | Dialect::Like => Colons::All,
+        Dialect::Resource | Dialect::WideResource if ends_segment => Colons::All,
+        Dialect::Resource => Colons::None,
+        Dialect::Arn | Dialect::WideResource => Colons::BehindFifth,
+    };
     for token in tokens {
-        let crosses = |ends_segment: bool| match dialect {
-            Dialect::Exact | Dialect::Like => true,
-            Dialect::Arn => colons_before >= 5,
-            Dialect::Resource => ends_segment,
-            Dialect::WideResource => ends_segment || colons_before >= 5,
-        };
         let piece = match token {
             Token::Literal(text) => Piece::Literal(Cow::Borrowed(text.as_ref())),
             Token::One => Piece::One {
-                colons: crosses(false),
+                colons: colons(false),
             },
             Token::Many { ends_segment } => Piece::Many {
-                colons: crosses(*ends_segment),
+                colons: colons(*ends_segment),
             },
             Token::Variable { key, default } => Piece::Literal(resolve(key, default.as_deref())?),
         };
-        if let Piece::Literal(text) = &piece {
-            colons_before += text.matches(':').count();
-        }
         pieces.push(piece);
     }
     // `*` alone is every ARN, although it is the only segment of its pattern.
     if dialect == Dialect::Arn && matches!(pieces.as_slice(), [Piece::Many { .. }]) {
-        return Some(vec![Piece::Many { colons: true }]);
+        return Some(vec![Piece::Many {
+            colons: Colons::All,
+        }]);
     }
     Some(pieces)
 }

@@ -379,17 +379,17 @@ fn resource_listed(pattern: &[Symbol], resource: &str, wide: bool) -> bool {
     while completed.len() < 6 {
         completed.push(vec![Symbol::Star]);
     }
-    let places = if wide { 5 } else { usize::MAX };
-    segments(&pattern, &resource, places) || segments(&completed, &resource, places)
+    let fixed = if wide { 5 } else { usize::MAX };
+    segments(&pattern, &resource, fixed) || segments(&completed, &resource, fixed)
 }
 
-/// Segment by segment, as many of the pattern's as there are `places`, and then the rest as one; a
-/// `*` at the end of a segment may swallow whole segments after it.
-fn segments(pattern: &[Vec<Symbol>], text: &[Vec<Symbol>], places: usize) -> bool {
+/// Segment by segment, until so many segments of the text are matched as are `fixed`, and then the
+/// rest as one; a `*` at the end of a segment may swallow whole segments after it.
+fn segments(pattern: &[Vec<Symbol>], text: &[Vec<Symbol>], fixed: usize) -> bool {
     let (Some(first), Some(found)) = (pattern.first(), text.first()) else {
         return pattern.is_empty() && text.is_empty();
     };
-    if places == 0 {
+    if fixed == 0 {
         let colon = [Symbol::Plain(':')];
         return glob(&pattern.join(&colon[..]), &text.join(&colon[..]));
     }
@@ -398,7 +398,8 @@ fn segments(pattern: &[Vec<Symbol>], text: &[Vec<Symbol>], places: usize) -> boo
     }
     let swallows = first.last() == Some(&Symbol::Star);
     let furthest = if swallows { text.len() } else { 1 };
-    (1..=furthest).any(|next| segments(&pattern[1..], &text[next..], places - 1))
+    let mut ways = 1..=furthest;
+    ways.any(|next| segments(&pattern[1..], &text[next..], fixed.saturating_sub(next)))
 }
 
 // --- text -------------------------------------------------------------------------------
