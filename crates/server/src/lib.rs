@@ -9,6 +9,15 @@ pub fn harden() -> Vec<crypto::lock::NotHardened> {
     crypto::lock::harden_process()
 }
 
+/// How long a process that ends waits for its tokens.
+const TOKENS: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Waits for what is still done on PKCS#11 tokens, five seconds at most: a thread that is in a module
+/// while the process ends may crash it, and with it the exit status.
+pub fn settle() {
+    let _in_time = token::settle(TOKENS);
+}
+
 pub mod account;
 mod allowance;
 pub mod audit_log;

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Rekey(args) => server::rekey::run(&args),
         Command::Docs { page } => server::docs::print(page),
     };
+    server::settle();
     match run {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {

@@ -6,6 +6,7 @@
 use std::any::type_name;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -17,6 +18,9 @@ const CONFIGURATION: &str = "SOFTHSM2_CONF";
 
 /// Where Debian's packages put the module.
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+/// How long a test waits for its tokens, of whose calls some may hang on purpose.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A directory of tokens, and the module that reads it.
 #[derive(Debug)]
@@ -34,7 +38,9 @@ impl SoftHsm {
         if std::env::var(TEST).is_ok_and(|test| test == name) {
             let configuration = PathBuf::from(std::env::var_os(CONFIGURATION).unwrap());
             let directory = configuration.parent().unwrap().to_path_buf();
-            return body(&Self { directory });
+            body(&Self { directory });
+            assert!(token::settle(PATIENCE), "a token is still at work");
+            return;
         }
         let scratch = TempDir::new().unwrap();
         let hsm = Self::create(scratch.path());

@@ -4,7 +4,7 @@
 //! logged in to with a PIN. Modules block, so every call runs on one of a few threads that belong
 //! to the token and has a deadline: a token that hangs costs its callers their time-out and the
 //! server nothing else. A session that was lost, with the token or by its doing, is opened anew
-//! by the next call.
+//! by the next call. A process that ends waits for its threads with [`settle`].
 //!
 //! ```no_run
 //! # use strongroom_token as token;
@@ -34,9 +34,11 @@ mod error;
 mod module;
 mod session;
 mod settings;
+mod settle;
 mod workers;
 
 pub use error::Error;
 pub use session::Session;
 pub use settings::{Settings, Slot};
+pub use settle::settle;
 pub use workers::Token;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crypto::SecretBytes;
 use tokio::sync::oneshot;
 
 use crate::module::{Module, Refused};
+use crate::settle::Unsettled;
 use crate::{Error, Session, Settings};
 
 /// Calls that may wait for each session.
@@ -28,7 +29,11 @@ pub struct Token {
     jobs: SyncSender<Job>,
     timeout: Duration,
     settings: Settings,
+    closing: Closing,
 }
+
+/// One for each thread of a dropped token that has not closed its session yet.
+type Closing = Arc<Mutex<Vec<Unsettled>>>;
 
 /// What a thread does with its worker.
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
@@ -69,6 +74,7 @@ impl Token {
         let (jobs, queue) = sync_channel(sessions.saturating_mul(QUEUE));
         let queue = Arc::new(Mutex::new(queue));
         let (shared, pin) = (Arc::new(settings.clone()), Arc::new(pin));
+        let closing = Closing::default();
         let refused = Arc::new(Refused::default());
         let module = Module::at(&settings.module);
         let threads = module.threads(&settings.slot);
@@ -86,16 +92,21 @@ impl Token {
                 refused: Arc::clone(&refused),
                 session: None,
             };
-            let queue = Arc::clone(&queue);
+            let (queue, closing) = (Arc::clone(&queue), Arc::clone(&closing));
+            let run = move || {
+                work(worker, &queue);
+                drop(lock(&closing).pop());
+            };
             thread::Builder::new()
                 .name("token".to_owned())
-                .spawn(move || work(worker, &queue))
+                .spawn(run)
                 .map_err(|_no_thread| Error::Threads)?;
         }
         Ok(Self {
             jobs,
             timeout: settings.timeout,
             settings,
+            closing,
         })
     }
 
@@ -174,7 +185,9 @@ impl Token {
         task: impl FnOnce(&mut Worker) -> Result<T, Error> + Send + 'static,
         answer: impl FnOnce(Result<T, Error>) + Send + 'static,
     ) -> Result<(), Error> {
+        let unsettled = Unsettled::one_more();
         let job = move |worker: &mut Worker| {
+            let _until_done = unsettled;
             // What nobody waits for any more must not happen.
             if waits.strong_count() > 0 {
                 answer(task(worker));
@@ -221,7 +234,7 @@ impl Worker {
 /// Does what is queued until the token is dropped.
 fn work(mut worker: Worker, queue: &Mutex<Receiver<Job>>) {
     loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = lock(queue).recv();
         let Ok(job) = next else {
             return;
         };
@@ -231,6 +244,18 @@ fn work(mut worker: Worker, queue: &Mutex<Receiver<Job>>) {
             worker.session = None;
         }
     }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        // The threads learn of it by the queue, which ends after this.
+        let sessions = self.settings.sessions.max(1);
+        lock(&self.closing).extend((0..sessions).map(|_| Unsettled::one_more()));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Token {
