@@ -10,7 +10,7 @@ use testkit::SoftHsm;
 use crate::{PIN, TOKEN, pin, settings, token};
 
 /// Longer than anything here takes.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A task that does not end before it is let go: a call that the token does not answer.
 fn hanging() -> (
