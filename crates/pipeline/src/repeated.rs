@@ -19,9 +19,11 @@
 //! whatever leaves a record of its own, and whatever is replayed.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
 
-use policy::ConditionKey;
+use policy::{Action, ConditionKey};
+use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use store::Revision;
 use types::{Arn, Principal, Region, Service};
@@ -34,22 +36,21 @@ use crate::{Caller, Ctx, KeySet, Need, session};
 const MOST_KEPT: usize = 65_536;
 
 /// The permissions that may be given again.
-pub(crate) struct Repeated(Cache<Place, Arc<Kept>>);
+///
+/// What a permission depends on is part of its key, and the value says nothing: whoever asks
+/// compares in place, and touches no counter of references that others touch too.
+pub(crate) struct Repeated(Cache<Kept, ()>);
 
-/// Where a permission is found. Addresses stand for what they belong to: what is kept there is
-/// compared itself.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Place {
-    caller: usize,
-    action: usize,
-    resource: Arn,
-}
-
-/// What a permission depends on. It keeps none of it from being dropped: sessions that have ended
-/// and policies that were replaced take no memory because somebody once read by them.
-#[derive(Debug)]
+/// A permission, and what it depends on. It keeps none of that from being dropped: sessions that
+/// have ended and policies that were replaced take no memory because somebody once read by them.
+///
+/// Two are equal that the same caller has for the same action and resource, whatever else they
+/// depend on: the later takes the place of the earlier.
+#[derive(Debug, Clone)]
 struct Kept {
     caller: Weak<Caller>,
+    action: &'static Action,
+    resource: Arn,
     identity: Weak<IdentityPolicies>,
     bounds: Option<Weak<AccountBounds>>,
     /// The condition keys that the resource keeps ready.
@@ -106,14 +107,6 @@ impl<'a> Question<'a> {
             last_change,
         })
     }
-
-    fn place(&self) -> Place {
-        Place {
-            caller: Arc::as_ptr(self.ctx.shared_caller()).addr(),
-            action: std::ptr::from_ref(self.need.action).addr(),
-            resource: self.resource.clone(),
-        }
-    }
 }
 
 /// Whether the value of `key` follows from what a [`Question`] says: which service asks, and for
@@ -131,14 +124,15 @@ pub(crate) fn follows(key: &ConditionKey) -> bool {
 impl Repeated {
     /// Whether `question` was granted before, and nothing has changed that it depends on.
     pub(crate) fn is_granted(&self, question: &Question<'_>) -> bool {
-        let kept = self.0.get(&question.place());
-        kept.is_some_and(|kept| kept.is_for(question))
+        self.0.get(question).is_some()
     }
 
     /// Keeps that `question` was granted.
     pub(crate) fn granted(&self, question: &Question<'_>) {
         let kept = Kept {
             caller: Arc::downgrade(question.ctx.shared_caller()),
+            action: question.need.action,
+            resource: question.resource.clone(),
             identity: Arc::downgrade(question.identity),
             bounds: question.bounds.map(Arc::downgrade),
             shared_keys: question.need.shared_keys.as_ref().map(Arc::downgrade),
@@ -147,21 +141,54 @@ impl Repeated {
             same_account_only: question.need.same_account_only,
             last_change: question.last_change,
         };
-        self.0.insert(question.place(), Arc::new(kept));
+        self.0.insert(kept, ());
     }
 }
 
-impl Kept {
-    fn is_for(&self, question: &Question<'_>) -> bool {
-        let need = question.need;
-        is_same(&self.caller, question.ctx.shared_caller())
-            && is_same(&self.identity, question.identity)
-            && same(self.bounds.as_ref(), question.bounds)
-            && same(self.shared_keys.as_ref(), need.shared_keys.as_ref())
-            && self.via == need.via
-            && self.region == *question.ctx.region()
-            && self.same_account_only == need.same_account_only
-            && self.last_change == question.last_change
+/// Where a permission is looked for. Addresses stand for what they belong to.
+fn hash_place<H: Hasher>(caller: *const Caller, action: &Action, resource: &Arn, state: &mut H) {
+    caller.addr().hash(state);
+    std::ptr::from_ref(action).addr().hash(state);
+    resource.as_str().hash(state);
+}
+
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_place(self.caller.as_ptr(), self.action, &self.resource, state);
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.caller.as_ptr(), other.caller.as_ptr())
+            && std::ptr::eq(self.action, other.action)
+            && self.resource == other.resource
+    }
+}
+
+impl Eq for Kept {}
+
+impl Hash for Question<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let caller = Arc::as_ptr(self.ctx.shared_caller());
+        hash_place(caller, self.need.action, self.resource, state);
+    }
+}
+
+/// Everything that a permission depends on is as it was kept.
+impl Equivalent<Kept> for Question<'_> {
+    fn equivalent(&self, kept: &Kept) -> bool {
+        let need = self.need;
+        is_same(&kept.caller, self.ctx.shared_caller())
+            && std::ptr::eq(kept.action, need.action)
+            && kept.resource == *self.resource
+            && is_same(&kept.identity, self.identity)
+            && same(kept.bounds.as_ref(), self.bounds)
+            && same(kept.shared_keys.as_ref(), need.shared_keys.as_ref())
+            && kept.via == need.via
+            && kept.region == *self.ctx.region()
+            && kept.same_account_only == need.same_account_only
+            && kept.last_change == self.last_change
     }
 }
 
