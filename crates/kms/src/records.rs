@@ -14,7 +14,7 @@ use store::{AnyTable, Record, Table};
 use types::{KeyId, Timestamp};
 
 pub(crate) use ends::{Deleted, Destruction};
-pub(crate) use key::{KeyRecord, KeyRow, revision_in};
+pub(crate) use key::{KeyRecord, KeyRow, revision_in, row_at};
 pub(crate) use material::{
     MaterialEntry, MaterialId, MaterialRecord, RotationKind, RotationSchedule, ShredGenerations,
     USUAL_DAYS, period,

@@ -2,7 +2,7 @@
 
 use pipeline::{Ctx, Operation as _};
 use shapes::kms::{DataKeySpec, EncryptionAlgorithmSpec, RecipientInfo};
-use store::{AnyTable, Key, Revision, Snapshot, View};
+use store::{AnyTable, Revision, Snapshot, View};
 use types::{Arn, Timestamp};
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ use crate::context::{self, EncryptionContext};
 use crate::grants::record::GRANTS;
 use crate::identifiers::KeyTarget;
 use crate::key_stores::KEY_STORES;
-use crate::records::{KEYS, KeyRow, KeyUsage, revision_in};
+use crate::records::{KEYS, KeyRow, KeyUsage, revision_in, row_at};
 use crate::uses::{Demand, check_algorithm, key_for};
 use crate::{Decrypt, Error, state, uses};
 
@@ -57,7 +57,20 @@ pub(crate) const DEFAULT_ALGORITHM: EncryptionAlgorithmSpec =
 /// Fails with KMS's own error: `NotFoundException`, `DisabledException` or
 /// `KMSInvalidStateException`, the last for imported material that has ended by `now`, too.
 pub fn usable(view: &View, arn: &Arn, now: Timestamp) -> Result<Revision, Error> {
-    let key = KeyRow::at(view, arn).ok_or_else(|| Error::KeyNotFound { arn: arn.clone() })?;
+    let missing = || Error::KeyNotFound { arn: arn.clone() };
+    let row = row_at(arn).ok_or_else(missing)?;
+    // Asked for every record that is read: what is here and as it is stored is looked at in place.
+    if let Some(key) = view.get(&KEYS, &row)
+        && key.record.held.is_none()
+        && key.record.state_at(now) == key.record.state
+    {
+        if !key.record.is_at(arn) {
+            return Err(missing());
+        }
+        state::check(key.record, Decrypt::NAME)?;
+        return Ok(key.revision);
+    }
+    let key = KeyRow::at(view, arn).ok_or_else(missing)?;
     let key = key.seen_at(now);
     state::check(&key.record, Decrypt::NAME)?;
     Ok(key.revision)
@@ -66,8 +79,7 @@ pub fn usable(view: &View, arn: &Arn, now: Timestamp) -> Result<Revision, Error>
 /// The commit that wrote the key at `arn` as it is now, or the custom key store that holds it,
 /// whatever its state; `None` if there is no such key.
 pub fn key_revision(snapshot: &Snapshot, arn: &Arn) -> Option<Revision> {
-    let row = Key::of(&[arn.account_text(), arn.region(), arn.resource_of("key")?]);
-    revision_in(snapshot, &row)
+    revision_in(snapshot, &row_at(arn)?)
 }
 
 /// Whether the key at `arn` is in a custom key store: what was unwrapped under it may be used for

@@ -181,6 +181,11 @@ impl KeyRecord {
         self.id.as_str().starts_with("mrk-")
     }
 
+    /// Whether callers know this key by `arn`.
+    pub(crate) fn is_at(&self, arn: &Arn) -> bool {
+        !self.owned && self.arn == *arn
+    }
+
     /// The key of this record's row.
     pub(crate) fn row_key(&self) -> Key {
         key_row(self.account, &self.region, &self.id)
@@ -209,9 +214,8 @@ impl KeyRow {
 
     /// The key at `arn`, if it is the ARN of a key that callers can know of.
     pub(crate) fn at(view: &View, arn: &Arn) -> Option<Self> {
-        let id = arn.resource_of("key")?;
-        let row = Self::in_row(view, &Key::of(&[arn.account_text(), arn.region(), id]))?;
-        (!row.record.owned && row.record.arn == *arn).then_some(row)
+        let row = Self::in_row(view, &row_at(arn)?)?;
+        row.record.is_at(arn).then_some(row)
     }
 
     /// The key as requests see it at `now`: without its imported material from the end of that
@@ -238,6 +242,12 @@ impl KeyRow {
         let revision = of_store.map_or(revision, |of_store| revision.max(of_store));
         Some(Self { record, revision })
     }
+}
+
+/// The row of the key at `arn`, if it is the ARN of a key.
+pub(crate) fn row_at(arn: &Arn) -> Option<Key> {
+    let id = arn.resource_of("key")?;
+    Some(Key::of(&[arn.account_text(), arn.region(), id]))
 }
 
 /// The commit that wrote the key in this row as it is now, or the custom key store that holds it.
