@@ -1,18 +1,20 @@
 //! The keys of groups: made when a group is created, unwrapped when records are used.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crypto::Key32;
 use online::{DataKey, IndexKey};
 use pipeline::{Conditions, Ctx, Failure, OwnWork, Withheld};
+use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use shapes::Blob;
 use shapes::kms::{DecryptRequest, DecryptResponse};
 use store::{Revision, Snapshot, View};
-use types::{AccessKeyId, Arn, Monotonic, Service};
+use types::{Arn, Monotonic, Service};
 
 use crate::key_records::Wrapped;
 use crate::records::GroupRecord;
@@ -36,32 +38,51 @@ pub(crate) struct DataKeys {
 }
 
 /// A group's key as one caller may use it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 struct Slot {
     group: u64,
     /// The number of a data key; 0 is the index key.
     number: u32,
-    access: Access,
+    /// `None` under the AWS owned key.
+    own: Option<OwnKey>,
+}
+
+/// What [`Own`] says, to keep.
+#[derive(Debug, PartialEq, Eq)]
+struct OwnKey {
+    key: Arn,
+    revision: Revision,
+    signed: bool,
+    caller: Box<str>,
 }
 
 /// Proof that a group's key can be used now, as one snapshot shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Access {
+#[derive(Debug)]
+pub(crate) enum Access<'a> {
     /// Under the AWS owned key, which asks nobody.
     Owned,
     /// Under the group's own key.
-    Own {
-        /// The version of the key's row.
-        revision: Revision,
-        caller: Caller,
-    },
+    Own(Own<'a>),
 }
 
-/// Who the key is unwrapped for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Caller {
-    AccessKey(AccessKeyId),
-    Principal(String),
+/// Proof that the KMS key of a group can be used now for one caller.
+#[derive(Debug)]
+pub(crate) struct Own<'a> {
+    key: &'a Arn,
+    /// The version of the key's row.
+    revision: Revision,
+    /// Whether the caller is known by its access key, else by its name.
+    signed: bool,
+    caller: Cow<'a, str>,
+}
+
+/// A [`Slot`] that is looked for. It is made of what the request has at hand, so that nothing is
+/// copied, nor counted as referred to, for a key that is there.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    group: u64,
+    number: u32,
+    own: Option<&'a Own<'a>>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,8 +90,6 @@ struct Entry {
     until: Monotonic,
     /// Whether other requests may use it.
     shared: bool,
-    /// The KMS key and the version of its row, for [`DataKeys::wipe`].
-    kms_key: Option<(Arn, Revision)>,
     key: Unwrapped,
 }
 
@@ -101,7 +120,10 @@ impl DataKeys {
     /// Fails if the group is not in use, and with KMS's own code and text if the key's state does
     /// not allow it. KMS is then asked all
     /// the same, so that the refusal of the caller's `Decrypt` is recorded.
-    pub(crate) async fn check(ctx: &Ctx, group: &GroupRecord) -> Result<Access, Error> {
+    pub(crate) async fn check<'a>(
+        ctx: &'a Ctx,
+        group: &'a GroupRecord,
+    ) -> Result<Access<'a>, Error> {
         group.ready()?;
         let key = group.kms_key();
         let wrapped = || Ok(&group.keys(ctx.view())?.index_key);
@@ -112,9 +134,9 @@ impl DataKeys {
     async fn check_key<'a>(
         ctx: &'a Ctx,
         group: &'a GroupRecord,
-        key: Option<&Arn>,
+        key: Option<&'a Arn>,
         wrapped: impl FnOnce() -> Result<&'a Wrapped, Error>,
-    ) -> Result<Access, Error> {
+    ) -> Result<Access<'a>, Error> {
         let Some(key) = key else {
             return Ok(Access::Owned);
         };
@@ -127,11 +149,17 @@ impl DataKeys {
                 return Err(Error::of_key(unusable));
             }
         };
-        let caller = match &ctx.caller().access_key {
-            Some(id) => Caller::AccessKey(id.clone()),
-            None => Caller::Principal(ctx.caller().principal.display_name()),
+        let access_key = ctx.caller().access_key.as_ref();
+        let caller = match access_key {
+            Some(id) => Cow::Borrowed(id.as_str()),
+            None => Cow::Owned(ctx.caller().principal.display_name()),
         };
-        Ok(Access::Own { revision, caller })
+        Ok(Access::Own(Own {
+            key,
+            revision,
+            signed: access_key.is_some(),
+            caller,
+        }))
     }
 
     /// Forgets, and with that wipes, the keys of a deleted group; what a request that has begun
@@ -161,16 +189,15 @@ impl DataKeys {
             if gone.contains_key(&slot.group) {
                 return false;
             }
-            let current = entry
-                .kms_key
-                .as_ref()
-                .is_none_or(|(key, revision)| kms::key_revision(snapshot, key) == Some(*revision));
+            let own = slot.own.as_ref();
+            let current =
+                own.is_none_or(|own| kms::key_revision(snapshot, &own.key) == Some(own.revision));
             current && entry.until > now
         });
     }
 
-    fn cached(&self, now: Monotonic, slot: &Slot) -> Option<Unwrapped> {
-        let entry = self.cache.get(slot)?;
+    fn cached(&self, now: Monotonic, asked: &Asked<'_>) -> Option<Unwrapped> {
+        let entry = self.cache.get(asked)?;
         (entry.until > now).then_some(entry.key)
     }
 
@@ -178,7 +205,6 @@ impl DataKeys {
         &self,
         (view, now): (&View, Monotonic),
         kms_key: Option<&Arn>,
-        slot: &Slot,
         key: Unwrapped,
     ) -> Entry {
         let outside = kms_key.is_some_and(|key| kms::is_held_outside(view, key));
@@ -190,10 +216,6 @@ impl DataKeys {
         Entry {
             until: Monotonic(now.0.saturating_add(lifetime)),
             shared: !lifetime.is_zero(),
-            kms_key: match (kms_key, &slot.access) {
-                (Some(key), Access::Own { revision, .. }) => Some((key.clone(), *revision)),
-                (Some(_) | None, _) => None,
-            },
             key,
         }
     }
@@ -209,14 +231,16 @@ impl DataKeys {
     ) -> Result<Arc<DataKey>, Error> {
         let access = match kms_key {
             None => Access::Owned,
-            Some(key) => Access::Own {
+            Some(key) => Access::Own(Own {
+                key,
                 revision: kms::usable(work.view(), key, work.time()).map_err(Error::of_key)?,
-                caller: Caller::Principal(Service::SageMaker.principal().to_owned()),
-            },
+                signed: false,
+                caller: Cow::Borrowed(Service::SageMaker.principal()),
+            }),
         };
         let now = work.services().clock().monotonic();
-        let slot = Slot::new(group, number, &access);
-        if let Some(Unwrapped::Data(key)) = self.cached(now, &slot) {
+        let asked = Asked::new(group.number, number, &access);
+        if let Some(Unwrapped::Data(key)) = self.cached(now, &asked) {
             return Ok(key);
         }
         let wrapped = group.keys(work.view())?.data_key(number);
@@ -224,9 +248,9 @@ impl DataKeys {
         let key = unwrap_own(work, group, kms_key, wrapped).await?;
         let key = Arc::new(DataKey::new(number, &key));
         let unwrapped = Unwrapped::Data(Arc::clone(&key));
-        let entry = self.entry((work.view(), now), kms_key, &slot, unwrapped);
+        let entry = self.entry((work.view(), now), kms_key, unwrapped);
         if entry.shared {
-            self.cache.insert(slot, entry);
+            self.cache.insert(asked.to_slot(), entry);
         }
         Ok(key)
     }
@@ -290,17 +314,17 @@ impl<'a> Keys<'a> {
     pub(crate) async fn index(
         &mut self,
         group: &GroupRecord,
-        access: &Access,
+        access: &Access<'_>,
     ) -> Result<Arc<IndexKey>, Error> {
-        let slot = Slot::new(group, INDEX, access);
-        if let Some(Unwrapped::Index(key)) = self.known(&slot) {
+        let asked = Asked::new(group.number, INDEX, access);
+        if let Some(Unwrapped::Index(key)) = self.known(&asked) {
             return Ok(key);
         }
         let kms_key = group.kms_key();
         let wrapped = &group.keys(self.ctx.view())?.index_key;
         let key = unwrap_for(self.ctx, group, kms_key, wrapped).await?;
         let key = Arc::new(IndexKey::new(&key));
-        self.remember(kms_key, slot, Unwrapped::Index(Arc::clone(&key)));
+        self.remember(kms_key, &asked, Unwrapped::Index(Arc::clone(&key)));
         Ok(key)
     }
 
@@ -311,7 +335,7 @@ impl<'a> Keys<'a> {
     pub(crate) async fn data(
         &mut self,
         group: &GroupRecord,
-        access: &Access,
+        access: &Access<'_>,
         number: u32,
     ) -> Result<Arc<DataKey>, Error> {
         if number > group.data_key {
@@ -319,32 +343,37 @@ impl<'a> Keys<'a> {
             return Err(Error::Outdated);
         }
         let former = group.former_of(number);
-        let (kms_key, slot) = match former.and_then(|place| Some((place, group.former.get(place)?)))
-        {
-            None => (group.kms_key(), Slot::new(group, number, access)),
+        let former = former.and_then(|place| Some((place, group.former.get(place)?)));
+        let of_former;
+        let (kms_key, access) = match former {
+            None => (group.kms_key(), access),
             Some((place, former)) => {
                 let key = former.key.as_ref();
-                let access = self.former_access(group, (place, key), number).await?;
-                (key, Slot::new(group, number, &access))
+                of_former = self.former_access(group, (place, key), number).await?;
+                (key, &of_former)
             }
         };
-        if let Some(Unwrapped::Data(key)) = self.known(&slot) {
+        let asked = Asked::new(group.number, number, access);
+        if let Some(Unwrapped::Data(key)) = self.known(&asked) {
             return Ok(key);
         }
         let wrapped = wrapped_data_key(self.ctx, group, number)?;
         let key = unwrap_for(self.ctx, group, kms_key, wrapped).await?;
         let key = Arc::new(DataKey::new(number, &key));
-        self.remember(kms_key, slot, Unwrapped::Data(Arc::clone(&key)));
+        self.remember(kms_key, &asked, Unwrapped::Data(Arc::clone(&key)));
         Ok(key)
     }
 
     /// The caller's access to a KMS key that the group moves away from.
-    async fn former_access(
+    async fn former_access<'g>(
         &self,
-        group: &GroupRecord,
-        (place, key): (usize, Option<&Arn>),
+        group: &'g GroupRecord,
+        (place, key): (usize, Option<&'g Arn>),
         number: u32,
-    ) -> Result<Access, Error> {
+    ) -> Result<Access<'g>, Error>
+    where
+        'a: 'g,
+    {
         if key.is_some() {
             let number = condition_of(group, place);
             match self.conditions.require(self.ctx, number) {
@@ -371,20 +400,18 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn known(&self, slot: &Slot) -> Option<Unwrapped> {
-        let fresh = self.fresh.iter().find(|(known, _)| known == slot);
+    fn known(&self, asked: &Asked<'_>) -> Option<Unwrapped> {
+        let fresh = self.fresh.iter().find(|(known, _)| asked.equivalent(known));
         match fresh {
             Some((_, entry)) => Some(entry.key.clone()),
-            None => self.shared.cached(self.ctx.monotonic(), slot),
+            None => self.shared.cached(self.ctx.monotonic(), asked),
         }
     }
 
-    fn remember(&mut self, kms_key: Option<&Arn>, slot: Slot, key: Unwrapped) {
+    fn remember(&mut self, kms_key: Option<&Arn>, asked: &Asked<'_>, key: Unwrapped) {
         let now = self.ctx.services().clock().monotonic();
-        let entry = self
-            .shared
-            .entry((self.ctx.view(), now), kms_key, &slot, key);
-        self.fresh.push((slot, entry));
+        let entry = self.shared.entry((self.ctx.view(), now), kms_key, key);
+        self.fresh.push((asked.to_slot(), entry));
     }
 }
 
@@ -402,13 +429,66 @@ impl Fresh {
     }
 }
 
-impl Slot {
-    fn new(group: &GroupRecord, number: u32, access: &Access) -> Self {
+impl<'a> Asked<'a> {
+    fn new(group: u64, number: u32, access: &'a Access<'a>) -> Self {
         Self {
-            group: group.number,
+            group,
             number,
-            access: access.clone(),
+            own: match access {
+                Access::Owned => None,
+                Access::Own(own) => Some(own),
+            },
         }
+    }
+
+    fn to_slot(self) -> Slot {
+        Slot {
+            group: self.group,
+            number: self.number,
+            own: self.own.map(|own| OwnKey {
+                key: own.key.clone(),
+                revision: own.revision,
+                signed: own.signed,
+                caller: Box::from(&*own.caller),
+            }),
+        }
+    }
+}
+
+/// Where a key is looked for: the rest is compared there.
+fn hash_place<H: Hasher>((group, number): (u64, u32), caller: Option<&str>, state: &mut H) {
+    group.hash(state);
+    number.hash(state);
+    caller.hash(state);
+}
+
+impl Hash for Slot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let caller = self.own.as_ref().map(|own| &*own.caller);
+        hash_place((self.group, self.number), caller, state);
+    }
+}
+
+impl Hash for Asked<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let caller = self.own.map(|own| &*own.caller);
+        hash_place((self.group, self.number), caller, state);
+    }
+}
+
+impl Equivalent<Slot> for Asked<'_> {
+    fn equivalent(&self, slot: &Slot) -> bool {
+        let own = match (self.own, &slot.own) {
+            (None, None) => true,
+            (Some(own), Some(kept)) => {
+                own.revision == kept.revision
+                    && own.signed == kept.signed
+                    && *own.caller == *kept.caller
+                    && *own.key == kept.key
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        own && self.group == slot.group && self.number == slot.number
     }
 }
 
@@ -490,19 +570,60 @@ mod tests {
     use super::*;
 
     fn keep(keys: &DataKeys, group: u64) {
-        let slot = Slot {
-            group,
-            number: INDEX,
-            access: Access::Owned,
-        };
+        keep_for(keys, group, &Access::Owned);
+    }
+
+    fn keep_for(keys: &DataKeys, group: u64, access: &Access<'_>) {
+        let slot = Asked::new(group, INDEX, access).to_slot();
         let key = IndexKey::new(&Key32::generate(&SystemEntropy));
         let entry = Entry {
             until: Monotonic(Duration::from_mins(5)),
             shared: true,
-            kms_key: None,
             key: Unwrapped::Index(Arc::new(key)),
         };
         keys.cache.insert(slot, entry);
+    }
+
+    #[test]
+    fn a_key_serves_the_very_access_that_it_was_kept_for() {
+        let keys = DataKeys::new(Duration::from_mins(5), Duration::from_secs(10));
+        let key = |id| -> Arn {
+            let arn = format!("arn:aws:kms:us-east-1:111122223333:key/{id}");
+            arn.parse().unwrap()
+        };
+        let (one, two) = (key("one"), key("two"));
+        let own = |key, revision, signed, caller| {
+            let caller = Cow::Borrowed(caller);
+            Access::Own(Own {
+                key,
+                revision,
+                signed,
+                caller,
+            })
+        };
+        let finds = |group, number, access: &Access<'_>| {
+            let asked = Asked::new(group, number, access);
+            keys.cached(Monotonic(Duration::ZERO), &asked).is_some()
+        };
+        let access = own(&one, 5, true, "AKIAONE");
+        keep_for(&keys, 7, &access);
+        assert!(finds(7, INDEX, &access));
+        assert!(finds(7, INDEX, &own(&one, 5, true, "AKIAONE")));
+        assert!(!finds(8, INDEX, &access));
+        assert!(!finds(7, INDEX + 1, &access));
+        for other in [
+            Access::Owned,
+            own(&two, 5, true, "AKIAONE"),
+            own(&one, 4, true, "AKIAONE"),
+            own(&one, 6, true, "AKIAONE"),
+            own(&one, 5, false, "AKIAONE"),
+            own(&one, 5, true, "AKIATWO"),
+        ] {
+            assert!(!finds(7, INDEX, &other), "{other:?}");
+        }
+        keep(&keys, 9);
+        assert!(finds(9, INDEX, &Access::Owned));
+        assert!(!finds(9, INDEX, &access));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) struct Opened<'k, 'a> {
     runtime: &'a Runtime,
     keys: &'k mut Keys<'a>,
     group: &'k GroupRecord,
-    access: Access,
+    access: Access<'k>,
 }
 
 impl<'k, 'a> Opened<'k, 'a> {
