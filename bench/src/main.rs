@@ -17,6 +17,7 @@ mod run;
 mod sign;
 mod stage;
 mod subject;
+mod versus;
 mod world;
 
 use std::io::Write;
@@ -41,6 +42,8 @@ enum Command {
     Run(run::RunArgs),
     /// Keep a server under load, for a profiler to look at.
     Profile(profile::ProfileArgs),
+    /// Compare two programs of the server in turns.
+    Versus(versus::VersusArgs),
     /// Print a report of `run` as Markdown.
     Markdown {
         /// The report [default: the latest].
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
     let ran = match Cli::parse().command {
         Command::Run(args) => process::clean_up_on_signals().and_then(|()| run::run(&args)),
         Command::Profile(args) => process::clean_up_on_signals().and_then(|()| profile::run(&args)),
+        Command::Versus(args) => process::clean_up_on_signals().and_then(|()| versus::run(&args)),
         Command::Markdown { report } => run::markdown(report.as_deref()),
         Command::Bare { answer } => bare::run(&answer),
     };

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<()> {
     let scratch = Scratch::make(places.scratch())?;
     let subject = Subject::start(&places.server, &scratch.directory("profile")?)?;
     let world = World::make(&subject)?;
-    let requests = prepare(args, &world)?;
+    let requests = prepare(args.traffic, args.records, &world)?;
     subject.process.settle(Duration::from_secs(30))?;
     if args.bare {
         let answer = world
@@ -76,13 +76,24 @@ pub(crate) fn run(args: &ProfileArgs) -> anyhow::Result<()> {
 }
 
 fn draft(traffic: Traffic, world: &World) -> crate::requests::Draft {
+    let group = group(traffic);
     match traffic {
-        Traffic::GetHot | Traffic::GetHotOwned | Traffic::GetUniform => {
-            world::get_record("records")
-        }
-        Traffic::Batch => world::batch_get_record("records", 100),
-        Traffic::Put => world::put_record("records", world::LOADED_AT),
+        Traffic::GetHot | Traffic::GetHotOwned | Traffic::GetUniform => world::get_record(group),
+        Traffic::Batch => world::batch_get_record(group, 100),
+        Traffic::Put => world::put_record(group, world::LOADED_AT),
         Traffic::GenerateDataKey => world::generate_data_key(&world.key),
+    }
+}
+
+/// The group of the records: each kind of traffic has its own.
+fn group(traffic: Traffic) -> &'static str {
+    match traffic {
+        Traffic::GetHot => "hot",
+        Traffic::GetHotOwned => "hot-owned",
+        Traffic::GetUniform => "uniform",
+        Traffic::Batch => "batches",
+        Traffic::Put => "puts",
+        Traffic::GenerateDataKey => "none",
     }
 }
 
@@ -90,23 +101,26 @@ fn row(traffic: Traffic) -> Vec<u64> {
     (0..if traffic == Traffic::Batch { 100 } else { 1 }).collect()
 }
 
-fn prepare(args: &ProfileArgs, world: &World) -> anyhow::Result<Requests> {
-    let key = (args.traffic != Traffic::GetHotOwned).then_some(world.key.as_str());
-    world.create_group("records", key)?;
-    let records = if args.traffic == Traffic::GetUniform {
-        args.records
+/// Makes and loads the group of `traffic`, of so many records if it is uniform, and signs its
+/// requests.
+pub(crate) fn prepare(traffic: Traffic, records: u64, world: &World) -> anyhow::Result<Requests> {
+    let key = (traffic != Traffic::GetHotOwned).then_some(world.key.as_str());
+    let group = group(traffic);
+    world.create_group(group, key)?;
+    let records = if traffic == Traffic::GetUniform {
+        records
     } else {
         10_000
     };
-    let rate = world.load("records", records)?;
+    let rate = world.load(group, records)?;
     say(&format!("{records} records loaded, {rate:.0}/s"));
-    if args.traffic == Traffic::GetUniform {
-        world.read("records", records)?;
+    if traffic == Traffic::GetUniform {
+        world.read(group, records)?;
     }
-    let width = row(args.traffic).len();
+    let width = row(traffic).len();
     let rows = if width == 1 { 500_000 } else { 5_000 };
     let mut draw = Draw::new(records, 1);
-    let draft = draft(args.traffic, world);
+    let draft = draft(traffic, world);
     Ok(world.user.sign(
         &draft,
         (0..rows).map(|_| draw.by_ref().take(width).collect::<Vec<u64>>()),
