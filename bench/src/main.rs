@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod compare;
 mod histogram;
+mod large;
 mod load;
 mod machine;
 mod numbers;

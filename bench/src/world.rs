@@ -26,7 +26,7 @@ pub(crate) const LOADED_AT: &str = "2026-01-01T00:00:00Z";
 /// What the user of the benchmark may do: what a team would grant, not everything.
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
 {"Sid":"Records","Effect":"Allow","Action":["sagemaker:GetRecord","sagemaker:BatchGetRecord",
-"sagemaker:PutRecord","sagemaker:DeleteRecord"],
+"sagemaker:PutRecord","sagemaker:DeleteRecord","sagemaker:BatchWriteRecord"],
 "Resource":"arn:aws:sagemaker:us-east-1:111122223333:feature-group/*"},
 {"Sid":"Keys","Effect":"Allow","Action":["kms:Decrypt","kms:Encrypt",
 "kms:GenerateDataKey*","kms:GenerateMac","kms:Sign"],
@@ -70,7 +70,18 @@ impl World {
 
     /// Makes a feature group of [`FEATURES`] features, under `key` or the AWS owned key.
     pub(crate) fn create_group(&self, name: &str, key: Option<&str>) -> anyhow::Result<()> {
-        let features: Vec<Value> = feature_names()
+        self.create_group_of(name, key, feature_names())
+    }
+
+    /// Makes a feature group of these features, which are named with their types, the identifier
+    /// and the event time of [`feature_names`] among them.
+    pub(crate) fn create_group_of(
+        &self,
+        name: &str,
+        key: Option<&str>,
+        features: impl Iterator<Item = (String, &'static str)>,
+    ) -> anyhow::Result<()> {
+        let features: Vec<Value> = features
             .map(|(name, kind)| json!({"FeatureName": name, "FeatureType": kind}))
             .collect();
         let mut online = json!({"EnableOnlineStore": true});
@@ -102,17 +113,21 @@ impl World {
 
     /// Puts records 0 to `count` into the group; returns the records a second.
     pub(crate) fn load(&self, group: &str, count: u64) -> anyhow::Result<f64> {
+        self.send(&put_record(group, LOADED_AT), count)
+    }
+
+    /// Sends `draft` for records 0 to `count`; returns the records a second.
+    pub(crate) fn send(&self, draft: &Draft, count: u64) -> anyhow::Result<f64> {
         let mut load = Load::connect(self.user.address, LOADERS)?;
         let mut time = Duration::ZERO;
         let mut begin = 0;
         while begin < count {
             let end = count.min(begin + CHUNK);
-            let draft = put_record(group, LOADED_AT);
-            let requests = self.user.sign(&draft, (begin..end).map(|number| [number]));
+            let requests = self.user.sign(draft, (begin..end).map(|number| [number]));
             let measured = load.run(&requests, Until::answers(end - begin))?;
             ensure!(
                 measured.answers == end - begin,
-                "{} of {} records were put",
+                "{} of {} records were written",
                 measured.answers,
                 end - begin
             );
@@ -169,7 +184,8 @@ pub(crate) fn create_key(administrator: &Client, description: &str) -> anyhow::R
     Ok(arn.context("a key without ARN")?.to_owned())
 }
 
-fn feature_names() -> impl Iterator<Item = (String, &'static str)> {
+/// The features of every group: the identifier and the event time first.
+pub(crate) fn feature_names() -> impl Iterator<Item = (String, &'static str)> {
     let fixed = ["customer_id", "event_time"];
     let fixed = fixed.into_iter().map(|name| (name.to_owned(), "String"));
     let others =
@@ -220,6 +236,23 @@ pub(crate) fn put_record(group: &str, event_time: &str) -> Draft {
         content_type: Some("application/json"),
         operation: None,
         body: json!({"Record": record}).to_string(),
+    }
+}
+
+/// `DeleteRecord` of the record in slot 0, as AWS does unless told otherwise: what is left says
+/// that it was deleted.
+pub(crate) fn delete_record(group: &str) -> Draft {
+    let time = LOADED_AT.replace(':', "%3A");
+    let record = slot(0);
+    Draft {
+        method: "DELETE",
+        target: format!(
+            "/FeatureGroup/{group}?EventTime={time}&RecordIdentifierValueAsString={record}"
+        ),
+        service: "sagemaker",
+        content_type: None,
+        operation: None,
+        body: String::new(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The rows of the table, in the order in which they are measured.
 
+mod batches;
 mod budget;
 mod decisions;
 mod disk;
 mod engine;
+mod groups;
 mod keys;
 mod kms;
 mod kms_growth;
@@ -33,9 +35,11 @@ pub(crate) enum Row {
     Budget,
     /// Decisions of policies, beside Cedar; alone, without a server.
     Decisions,
-    /// `GetRecord` under a customer key beside the AWS owned key, and over many groups.
+    /// `GetRecord` under a customer key beside the AWS owned key.
     Keys,
-    /// `BatchGetRecord` of 100.
+    /// `GetRecord` over many groups with a key each, and starts with them.
+    Groups,
+    /// `BatchGetRecord` of 100, and the largest batches that are legal.
     Batch,
     /// Cryptographic calls of KMS, beside bare hyper and their primitives.
     Kms,
@@ -62,6 +66,7 @@ pub(crate) const STANDARD: &[Row] = &[
     Row::Budget,
     Row::Decisions,
     Row::Keys,
+    Row::Groups,
     Row::Batch,
     Row::Kms,
     Row::KmsGrowth,
@@ -87,7 +92,8 @@ impl Row {
             }
             Self::Decisions => decisions::measure(report),
             Self::Keys => keys::measure(stage, report),
-            Self::Batch => traffic::batch(stage, report),
+            Self::Groups => groups::measure(stage, report),
+            Self::Batch => batches::measure(stage, report),
             Self::Kms => kms::calls(stage, report),
             Self::KmsGrowth => kms_growth::measure(stage, report),
             Self::Put => puts::measure(stage, report),

@@ -6,20 +6,20 @@ use crate::numbers::median;
 use crate::report::{Fact, Report, Target, Traffic};
 use crate::requests::Draft;
 use crate::stage::{HOT, HOT_OWNED, HOT_RECORDS, Stage, UNIFORM, UNIFORM_OWNED};
-use crate::subject::Bare;
+use crate::subject::{Bare, Subject};
 use crate::world::{self, Draw};
 
 /// The row that the budget explains.
 pub(crate) const HOT_NAME: &str = "GetRecord, hot, customer key";
+
+/// The same under the AWS owned key.
+pub(super) const HOT_OWNED_NAME: &str = "GetRecord, hot, AWS owned key";
 
 /// Requests signed for one row: far more records than are asked for in a row twice.
 const SIGNED: usize = 400_000;
 
 /// Records of a uniform set that are read before it is measured: more than memory keeps.
 const READ_BEFORE: u64 = 4_000_000;
-
-/// Records of one `BatchGetRecord`.
-const BATCH: usize = 100;
 
 /// One kind of requests.
 #[derive(Debug)]
@@ -56,6 +56,17 @@ impl<'a> Kind<'a> {
         connections: usize,
         report: &mut Report,
     ) -> anyhow::Result<Traffic> {
+        self.measure_on((stage, &stage.subject), caller, connections, report)
+    }
+
+    /// The same of another server than the one of the run.
+    pub(crate) fn measure_on(
+        &self,
+        (stage, subject): (&Stage<'_>, &Subject),
+        caller: &Client,
+        connections: usize,
+        report: &mut Report,
+    ) -> anyhow::Result<Traffic> {
         // Every repetition has drawn what no earlier one has.
         let mut draw = Draw::new(self.records, self.records ^ 0x5eed);
         let rows = (0..self.signed).map(|_| draw.by_ref().take(self.width).collect::<Vec<u64>>());
@@ -63,16 +74,16 @@ impl<'a> Kind<'a> {
         let sample: Vec<u64> = (0..self.records).take(self.width).collect();
         let answer = caller.exchange(&self.draft, &sample)?.checked(self.name)?;
         let bare = Bare::start(&stage.scratch.directory("bare")?, &answer)?;
-        let mut subject = Runner::new(&stage.subject.process, stage.subject.address());
+        let mut ours = Runner::new(&subject.process, subject.address());
         let mut baseline = Runner::new(&bare.process, bare.address);
         for _repetition in 0..stage.size.repetitions {
-            subject.repeat(&requests, connections, stage.size.time)?;
+            ours.repeat(&requests, connections, stage.size.time)?;
             baseline.repeat(&requests, connections, stage.size.time)?;
         }
         let row = Traffic {
             name: self.name.to_owned(),
             connections,
-            subject: subject.side(),
+            subject: ours.side(),
             bare: baseline.side(),
         };
         report.add_traffic(&row);
@@ -86,8 +97,7 @@ pub(super) fn get_hot(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<
     stage.need(HOT_OWNED)?;
     let user = &stage.world.user;
     let owned = world::get_record(HOT_OWNED);
-    Kind::single("GetRecord, hot, AWS owned key", owned, HOT_RECORDS)
-        .measure(stage, user, 64, report)?;
+    Kind::single(HOT_OWNED_NAME, owned, HOT_RECORDS).measure(stage, user, 64, report)?;
     let hot = Kind::single(HOT_NAME, world::get_record(HOT), HOT_RECORDS);
     let row = hot.measure(stage, user, 64, report)?;
     let above = Fact::new("GetRecord hot, CPU above bare hyper", row.above(), "µs");
@@ -121,20 +131,6 @@ pub(super) fn get_uniform(stage: &Stage<'_>, report: &mut Report) -> anyhow::Res
             super::keys::numbers_of_records(stage, report)?;
         }
     }
-    Ok(())
-}
-
-/// `BatchGetRecord` of 100 records of the hot set.
-pub(super) fn batch(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<()> {
-    stage.need(HOT)?;
-    let kind = Kind {
-        name: "BatchGetRecord of 100, customer key",
-        draft: world::batch_get_record(HOT, BATCH),
-        width: BATCH,
-        records: HOT_RECORDS,
-        signed: 10_000,
-    };
-    kind.measure(stage, &stage.world.user, 64, report)?;
     Ok(())
 }
 
