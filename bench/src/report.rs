@@ -131,7 +131,7 @@ pub(crate) struct Step {
     pub name: String,
     /// Its cost, in nanoseconds.
     pub nanos: f64,
-    /// What was timed.
+    /// What was timed, or what it is the difference of.
     pub detail: String,
 }
 
@@ -215,6 +215,12 @@ impl Report {
             budget: Vec::new(),
             missing: Vec::new(),
         }
+    }
+
+    /// The row of this name at many connections.
+    pub(crate) fn row(&self, name: &str) -> Option<&Traffic> {
+        let mut rows = self.traffic.iter();
+        rows.find(|row| row.name == name && row.connections > 1)
     }
 
     /// Adds a row, and says so.
@@ -309,25 +315,38 @@ impl Report {
         table.write()
     }
 
+    /// The lines, each with its share of the whole CPU of an answer if that was measured.
     fn budget_table(&self) -> String {
+        let hot = self.row(HOT_NAME);
+        let whole = hot.map(|row| row.subject.cpu_micros * 1000.0);
         let line = |name: &str, nanos: f64, detail: &str| {
-            vec![name.to_owned(), format!("{nanos:.0}"), detail.to_owned()]
+            let share = whole.map_or_else(String::new, |whole| {
+                format!("{:.1} %", nanos / whole * 100.0)
+            });
+            vec![
+                name.to_owned(),
+                format!("{nanos:.0}"),
+                share,
+                detail.to_owned(),
+            ]
         };
-        let steps = self.budget.iter();
-        let mut lines: Vec<Vec<String>> = steps
-            .map(|step| line(&step.name, step.nanos, &step.detail))
-            .collect();
         let sum: f64 = self.budget.iter().map(|step| step.nanos).sum();
-        lines.push(line("sum of these", sum, ""));
-        let hot = |row: &&Traffic| row.name == HOT_NAME && row.connections > 1;
-        if let Some(row) = self.traffic.iter().find(hot) {
+        let mut lines = Vec::new();
+        if let Some(row) = hot {
+            let bare = row.bare.cpu_micros * 1000.0;
+            lines.push(line("HTTP in and out", bare, "bare hyper, the same bytes"));
+        }
+        let steps = self.budget.iter();
+        lines.extend(steps.map(|step| line(&step.name, step.nanos, &step.detail)));
+        if let Some(row) = hot {
             let above = row.above() * 1000.0;
-            let rest = "decisions, read, encode and all else: the difference";
-            lines.push(line("the rest", above - sum, rest));
-            lines.push(line("measured", above, "CPU above bare hyper"));
+            lines.push(line("the rest", above - sum, "what no line explains"));
+            lines.push(line("above bare hyper", above, "all but the first line"));
+            let whole = row.subject.cpu_micros * 1000.0;
+            lines.push(line("whole", whole, "measured"));
         }
         let table = Table {
-            heads: vec!["Budget of a GetRecord", "ns", "what was timed"],
+            heads: vec!["Budget of a GetRecord", "ns", "share", "what it is"],
             lines,
         };
         table.write()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::process::Scratch;
 use crate::run::{Places, say};
 use crate::subject::Subject;
-use crate::world::World;
+use crate::world::{self, World};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +72,10 @@ pub(crate) const HOT_RECORDS: u64 = 10_000;
 pub(crate) const HOT: &str = "hot";
 /// The group of the hot set under the AWS owned key.
 pub(crate) const HOT_OWNED: &str = "hot-owned";
+/// The group of a hot set whose records are deleted, under a customer managed key.
+pub(crate) const DELETED: &str = "deleted";
+/// The same under the AWS owned key.
+pub(crate) const DELETED_OWNED: &str = "deleted-owned";
 /// The group of the uniform set, under a customer managed key.
 pub(crate) const UNIFORM: &str = "uniform";
 /// The group of the uniform set under the AWS owned key.
@@ -122,11 +126,15 @@ impl<'a> Stage<'a> {
         if self.loaded.borrow().contains_key(group) {
             return Ok(());
         }
-        let owned = matches!(group, HOT_OWNED | UNIFORM_OWNED);
+        let owned = matches!(group, HOT_OWNED | DELETED_OWNED | UNIFORM_OWNED);
         let key = (!owned).then_some(self.world.key.as_str());
         self.world.create_group(group, key)?;
         let records = self.records(group);
         let rate = self.world.load(group, records)?;
+        if matches!(group, DELETED | DELETED_OWNED) {
+            let delete = world::delete_record(group);
+            self.world.send(&delete, records)?;
+        }
         say(&format!(
             "  {records} records put into `{group}`, {rate:.0}/s"
         ));
