@@ -2,8 +2,10 @@
 
 import datetime
 import json
+import os
 import socket
 import ssl
+import subprocess
 import time
 import urllib.parse
 
@@ -12,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from conftest import Server
+from conftest import Server, binary
 
 NAME = "localhost"
 
@@ -105,6 +107,27 @@ def test_calls_over_tls_are_answered_and_recorded_with_its_details(tls):
     assert details["tlsVersion"] == "TLSv1.3" and details["clientProvidedHostHeader"] == NAME
     assert details["cipherSuite"].startswith("TLS13_") or details["cipherSuite"].startswith("TLS_")
     assert tls.stop() == 0
+
+
+@pytest.mark.parametrize("named, status", [
+    ({"AWS_CA_BUNDLE": "ours"}, 0),
+    ({"SSL_CERT_FILE": "ours"}, 0),
+    ({"AWS_CA_BUNDLE": "ours", "SSL_CERT_FILE": "another"}, 0),
+    ({"AWS_CA_BUNDLE": "another", "SSL_CERT_FILE": "ours"}, 1),
+    ({"AWS_CA_BUNDLE": "another", "STRONGROOM_CA_FILE": "ours"}, 0),
+    ({"AWS_CA_BUNDLE": "ours", "STRONGROOM_CA_FILE": "another"}, 1),
+    ({}, 1),
+])
+def test_subcommands_trust_the_authorities_of_the_environment(tls, tmp_path, named, status):
+    (tmp_path / "another").mkdir()
+    files = {"ours": tls.authority.bundle, "another": Authority(tmp_path / "another").bundle}
+    kept = {name: value for name, value in os.environ.items()
+            if name not in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "STRONGROOM_CA_FILE") and not name.startswith("AWS_")}
+    environment = kept | {name: str(files[value]) for name, value in named.items()}
+    command = [str(binary()), "doctor", "--endpoint", tls.url, "--data", str(tls.data)]
+    asked = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert asked.returncode == status, asked.stdout + asked.stderr
+    assert ("certificate" in asked.stderr) == (status == 1), asked.stderr
 
 
 def test_what_is_not_tls_gets_nothing(tls):

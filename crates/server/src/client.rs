@@ -1,10 +1,28 @@
 //! What subcommands share: asking a server and waiting for its answer, reading that, and printing.
 
+use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+
+/// Where the system has the certificates of its authorities.
+const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The certificates that a server's certificate must come from if neither a flag nor
+/// `STRONGROOM_CA_FILE` says so: those of `AWS_CA_BUNDLE`, as the AWS CLI takes them, else of
+/// `SSL_CERT_FILE`, else the system's. A variable that is empty says nothing.
+pub(crate) fn authorities() -> PathBuf {
+    authorities_of(|name| std::env::var_os(name))
+}
+
+fn authorities_of(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    let named = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"].into_iter();
+    let named = named.filter_map(variable).find(|value| !value.is_empty());
+    named.map_or_else(|| SYSTEM.into(), PathBuf::from)
+}
 
 /// A runtime for a subcommand, on the thread that asks for it.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -53,4 +71,27 @@ pub(crate) fn number(value: &Value, name: &str) -> u64 {
 pub(crate) fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     let items = value.get(name).and_then(Value::as_array);
     items.into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(variables: &[(&str, &str)], expected: &str) {
+        let of = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        assert_eq!(authorities_of(of), PathBuf::from(expected));
+    }
+
+    #[test]
+    fn authorities_are_those_of_aws_then_those_of_openssl_then_the_systems() {
+        let (aws, openssl) = (("AWS_CA_BUNDLE", "/aws.pem"), ("SSL_CERT_FILE", "/ssl.pem"));
+        check(&[openssl, aws], "/aws.pem");
+        check(&[openssl], "/ssl.pem");
+        check(&[("AWS_CA_BUNDLE", ""), openssl], "/ssl.pem");
+        check(&[("AWS_CA_BUNDLE", ""), ("SSL_CERT_FILE", "")], SYSTEM);
+        check(&[], SYSTEM);
+    }
 }

@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use clap::Args;
 use types::Region;
 
+use crate::client;
+
 /// Where the data is and how its root key is unsealed.
 #[derive(Debug, Args)]
 pub struct DirectoryArgs {
@@ -45,12 +47,14 @@ pub struct ClientArgs {
     /// no credentials.
     #[arg(long, value_name = "DIR", env = "STRONGROOM_DATA")]
     pub data: Option<PathBuf>,
-    /// The certificates (PEM) that the server's certificate must come from.
+    /// The certificates (PEM) that the server's certificate must come from [default: those of
+    /// `AWS_CA_BUNDLE`, else of `SSL_CERT_FILE`, else the system's].
     #[arg(
         long,
         value_name = "FILE",
         env = "STRONGROOM_CA_FILE",
-        default_value = "/etc/ssl/certs/ca-certificates.crt"
+        default_value_os_t = client::authorities(),
+        hide_default_value = true
     )]
     pub ca_file: PathBuf,
 }
