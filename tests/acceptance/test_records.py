@@ -338,8 +338,9 @@ def test_an_unusable_key_leaves_no_group_behind(server, sagemaker, group, bad_ke
         arn = arn.replace(key["KeyId"], "1234abcd-12ab-34cd-56ef-1234567890ab")
     else:
         arn = arn.replace(REGION, "eu-west-1")
-    with pytest.raises(botocore.exceptions.ClientError):
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
         group("left-behind", key=arn)
+    assert code(refused) == "ValidationException"
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         sagemaker.describe_feature_group(FeatureGroupName="left-behind")
     assert code(refused) == "ResourceNotFound"

@@ -19,7 +19,7 @@ import botocore.exceptions
 import pytest
 
 import raw
-from conftest import ROOT, Server, binary, free_port
+from conftest import ROOT, Server, binary, free_port, refused_as
 
 
 def run(*arguments, input=None):
@@ -320,9 +320,9 @@ def test_no_route_but_the_documented_ones_is_answered_unsigned(server):
 def test_refusals_before_authentication_are_logged_within_bounds(fresh_server):
     unsigned = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
     for _ in range(300):
-        assert raw.exchange(fresh_server, unsigned).status >= 400
+        assert raw.exchange(fresh_server, unsigned).status == 400
     time.sleep(1.1)
-    assert raw.exchange(fresh_server, unsigned).status >= 400
+    assert raw.exchange(fresh_server, unsigned).status == 400
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in fresh_server.log_text().splitlines()]
     lines = [line for line in lines if "refused before authentication" in line]
     assert 11 <= len(lines) <= 150 and len(lines) + sum(
@@ -425,8 +425,7 @@ def test_no_canary_is_found_on_disk(fresh_server):
         group_of(fresh_server, name, **config)
         put(runtime, name, canaries["identifier"], 5, canaries["value"])
         assert event_time(runtime, name, canaries["identifier"]) == 5
-    with pytest.raises(botocore.exceptions.ClientError):
-        kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"])
+    refused_as("InvalidCiphertextException", kms.decrypt, CiphertextBlob=sealed["CiphertextBlob"])
     needles = [text.encode() for text in canaries.values()] + [plain]
     assert fresh_server.stop() == 0
     for directory, _, files in os.walk(fresh_server.data):
@@ -458,10 +457,9 @@ def test_the_first_account_is_on_record(fresh_server):
 
 def test_an_argument_cannot_forge_a_log_line(server, user):
     iam = server.client("iam", user("forger"))
-    with pytest.raises(botocore.exceptions.ClientError):
-        iam.delete_policy(PolicyArn="arn:aws:iam::111122223333:policy/x\n2026-01-01 INFO call ALLOWED forged")
-    with pytest.raises(botocore.exceptions.ClientError):
-        iam.get_user(UserName="Administrator")
+    forged = "arn:aws:iam::111122223333:policy/x\n2026-01-01 INFO call ALLOWED forged"
+    refused_as("ValidationError", iam.delete_policy, PolicyArn=forged)
+    refused_as("AccessDenied", iam.get_user, UserName="Administrator")
     assert not [line for line in server.log_text().splitlines() if line.startswith("2026-01-01 INFO")]
 
 
@@ -472,11 +470,9 @@ def test_metrics_count_what_happens_and_name_nobody(tmp_path):
     iam = server.client("iam")
     iam.create_user(UserName="secret-name")
     key = iam.create_access_key(UserName="secret-name")["AccessKey"]
-    with pytest.raises(botocore.exceptions.ClientError):
-        server.client("kms", key).create_key(Description="secret-name")
+    refused_as("AccessDeniedException", server.client("kms", key).create_key, Description="secret-name")
     wrong = key | {"SecretAccessKey": "x" * 40}
-    with pytest.raises(botocore.exceptions.ClientError):
-        server.client("kms", wrong).list_keys()
+    refused_as("InvalidSignatureException", server.client("kms", wrong).list_keys)
     raw.exchange(server, b"GET / HTTP/1.1\nHost: x\n\n")
     raw.exchange(server, raw.request(server, "kms", "secret-name", b"{}", key))
 

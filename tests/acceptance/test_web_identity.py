@@ -13,7 +13,7 @@ import botocore.exceptions
 import pytest
 
 import raw
-from conftest import ACCOUNT, REGION, Server, binary
+from conftest import ACCOUNT, REGION, Server, binary, refused_as
 from issuer import AUDIENCE, SUBJECT, Issuer, Key, KeyServer, certificate, settings
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
@@ -226,8 +226,7 @@ def test_tags_and_source_identity_come_from_the_token(site):
                 "aws:PrincipalTag/Project": "A", "aws:SourceIdentity": "alice"}}}}))
     assert site.client("iam", answer["Credentials"]).list_roles()["Roles"]
     bare = site.assume(role, issuer.token())
-    with pytest.raises(botocore.exceptions.ClientError):
-        site.client("iam", bare["Credentials"]).list_roles()
+    refused_as("AccessDenied", site.client("iam", bare["Credentials"]).list_roles)
     bad = issuer.token(**{"https://aws.amazon.com/tags": {"principal_tags": {"aws:x": ["A"]}}})
     assert site.refused(role, bad)[:2] == ("IDPRejectedClaim", 403)
 
