@@ -112,12 +112,15 @@ pub fn grants(view: &View, arn: &Arn, numbers: Range<usize>) -> Option<Batch> {
 }
 
 /// The change that gives the key at `arn` a row of the index of grants that earlier builds kept.
-pub fn earlier_grant_index(arn: &Arn) -> Option<Batch> {
+pub fn earlier_grant_index(arn: &Arn, rows: usize) -> Option<Batch> {
     let parts = [arn.account_text(), arn.region(), arn.resource_of("key")?];
     let [account, region, key] = parts;
     let mut batch = Batch::default();
-    let row = Key::of(&[account, region, key, account, "*", "class", "", "id"]);
-    batch.put(&GRANT_INDEX, row, Pointer {});
+    for number in 0..rows {
+        let id = format!("{number:064x}");
+        let row = Key::of(&[account, region, key, account, "*", "class", "", &id]);
+        batch.put(&GRANT_INDEX, row, Pointer {});
+    }
     Some(batch)
 }
 

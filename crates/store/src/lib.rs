@@ -70,7 +70,8 @@ pub struct Committed {
     pub revision: Revision,
     /// For each conditional cell write, in order, what its rule decided.
     pub cells: Vec<CellOutcome>,
-    /// About how many bytes the rows of metadata took, those of their history included.
+    /// About how many bytes the rows of metadata took: those of their history, and the memory of
+    /// the entries by which they are found, included.
     pub metadata_bytes: u64,
 }
 

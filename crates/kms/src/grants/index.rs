@@ -25,6 +25,10 @@
 //! denied beyond it.
 //!
 //! Entries `g`, account, region, key, grantee, id list the grants of a grantee.
+//!
+//! A grant can have 13 entries, so these are short: ids are bytes, and digests are cut off. Somebody
+//! could make two of those agree, so a place is never believed: what is found there counts only if it
+//! is a grant on the key, for the grantee and of the operation, and its constraints hold.
 
 use std::collections::BTreeSet;
 
@@ -178,14 +182,14 @@ pub(crate) fn entries(grant: &GrantRecord) -> Vec<Key> {
         let part = part.part(&place_digest(key, place, operation));
         let part = part.part(terms.issuing_account.as_str().as_bytes());
         let part = part.part(of_context).part(&bits.to_be_bytes());
-        part.part(grant.id.as_bytes()).build()
+        part.part(&id_bytes(&grant.id)).build()
     };
     let without_context = match source {
         Some(arn) => from_source(WITHOUT_CONTEXT, arn),
         None => WITHOUT_CONTEXT.to_owned(),
     };
     let of_context = of_context(&terms.constraints);
-    let mut entries = vec![of_grantee(key).part(grant.id.as_bytes()).build()];
+    let mut entries = vec![of_grantee(key).part(&id_bytes(&grant.id)).build()];
     for operation in terms.operations.iter().copied() {
         if operation.is_in_places() {
             entries.push(entry(&grant.place, operation, &of_context));
@@ -197,11 +201,25 @@ pub(crate) fn entries(grant: &GrantRecord) -> Vec<Key> {
     entries
 }
 
-/// What the entries of the grants on `key` for `grantee` begin with; the last part of each is the
-/// grant's id.
-pub(crate) fn by_grantee(key: &KeyRecord, grantee: &str) -> KeyBuilder {
+/// What the entries of the grants on `key` for `grantee` begin with.
+pub(crate) fn by_grantee(key: &KeyRecord, grantee: &str) -> Key {
+    grantee_prefix(key, grantee).build()
+}
+
+/// The entry of the grant `id` among these.
+pub(crate) fn entry_by_grantee(key: &KeyRecord, grantee: &str, id: &str) -> Key {
+    grantee_prefix(key, grantee).part(&id_bytes(id)).build()
+}
+
+fn grantee_prefix(key: &KeyRecord, grantee: &str) -> KeyBuilder {
     let (account, region) = (key.account.as_str(), key.region.as_str());
     of_grantee([account, region, key.id.as_str(), grantee])
+}
+
+/// A grant's id as entries have it, in the order of the ids.
+fn id_bytes(id: &str) -> Vec<u8> {
+    // Ids are hex digits; whatever else is asked for sorts among them as it is.
+    hex::decode(id).unwrap_or_else(|_no_id| id.as_bytes().to_vec())
 }
 
 /// What a request looks for, and how many grants it may still look at.
@@ -234,25 +252,29 @@ impl Search<'_> {
             return matched;
         }
         let has_grants = |grantee: &String| {
-            let prefix = by_grantee(key, grantee).build();
+            let prefix = by_grantee(key, grantee);
             snapshot.listed(&GRANTS, &prefix, None).next().is_some()
         };
         let own = principal.account();
         let grantees = keys_of(principal).into_iter().filter(has_grants);
-        let grantees: Vec<String> = grantees.collect();
+        let mut grantees: Vec<Spots> = grantees.map(Spots::of).collect();
         if grantees.is_empty() {
             return matched;
         }
         let (places, operation) = ((self.places)(), self.operation);
         for issuer in own.map(Issuer::Is).into_iter().chain([Issuer::IsNot(own)]) {
-            for grantee in &grantees {
-                let delegates = own.is_some_and(|own| grantee == own.as_str());
+            for spots in &mut grantees {
+                let delegates = own.is_some_and(|own| spots.grantee == own.as_str());
                 if delegates && !matched.is_empty() {
                     continue;
                 }
-                let in_place = |place: &String| spot(key, grantee, place, operation);
-                let mut spots = places.iter().map(in_place);
-                let found = spots.find_map(|spot| self.first(snapshot, &spot, issuer));
+                let mut places = places.iter().enumerate();
+                let found = places.find_map(|(number, place)| {
+                    let make = |grantee: &str| spot(key, grantee, place, operation);
+                    let spot = spots.nth(number, make);
+                    let of = (key, &*spots.grantee);
+                    self.first(snapshot, (&spot, of), issuer)
+                });
                 let Some((row, grant)) = found else {
                     continue;
                 };
@@ -272,11 +294,12 @@ impl Search<'_> {
         matched
     }
 
-    /// The first grant in a place, made from such an account, that covers the request.
+    /// The first grant at a spot, on this key for this grantee and made from such an account, that
+    /// covers the request.
     fn first<'a>(
         &mut self,
         snapshot: &'a Snapshot,
-        spot: &Key,
+        (spot, (key, grantee)): (&Key, (&KeyRecord, &str)),
         issuer: Issuer,
     ) -> Option<(&'a Key, &'a GrantRecord)> {
         let prefix = match issuer {
@@ -299,13 +322,47 @@ impl Search<'_> {
             here = less;
             self.left = self.left.saturating_sub(1);
             let is_passed = passed.as_ref().is_some_and(|own| entry.starts_with(own));
-            if !is_passed && (self.covers)(grant) {
+            let is_meant = is_of(grant, key, grantee) && grant.allows(self.operation);
+            if !is_passed && is_meant && (self.covers)(grant) {
                 return Some((row, grant));
             }
             let alike = if is_passed { ISSUER } else { self.alike };
             after = Some(entry.of_first(alike).behind());
         }
     }
+}
+
+/// Where the grants of one grantee can be. Each spot is made out once, and only if it is come to.
+struct Spots {
+    grantee: String,
+    made: Vec<Key>,
+}
+
+impl Spots {
+    fn of(grantee: String) -> Self {
+        Self {
+            grantee,
+            made: Vec::new(),
+        }
+    }
+
+    /// The spot in the place `number`; places are come to in their order.
+    fn nth(&mut self, number: usize, make: impl FnOnce(&str) -> Key) -> Key {
+        if let Some(spot) = self.made.get(number) {
+            return spot.clone();
+        }
+        let spot = make(&self.grantee);
+        self.made.push(spot.clone());
+        spot
+    }
+}
+
+/// Whether it is a grant on `key` for `grantee`.
+fn is_of(grant: &GrantRecord, key: &KeyRecord, grantee: &str) -> bool {
+    grant.account == key.account
+        && grant.region == key.region
+        && grant.key == key.id
+        && grant.terms.grantee.key() == grantee
 }
 
 /// Begins the entries by operation.
@@ -334,10 +391,16 @@ fn made_by(spot: &Key, issuer: AccountId) -> Key {
     Key::from_encoded(&[spot.as_bytes(), issuer.as_bytes()].concat())
 }
 
-fn place_digest(key: [&str; 4], place: &str, operation: GrantedOperation) -> [u8; 32] {
+fn place_digest(key: [&str; 4], place: &str, operation: GrantedOperation) -> [u8; 16] {
     let [account, region, id, grantee] = key;
     let parts = [account, region, id, grantee, operation.as_str(), place];
-    sha256(Key::of(&parts).as_bytes())
+    short_digest(Key::of(&parts).as_bytes())
+}
+
+/// The first half of a digest.
+fn short_digest(bytes: &[u8]) -> [u8; 16] {
+    let digest = sha256(bytes);
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 fn places_of(asked: &Asked<'_>) -> Vec<String> {
@@ -401,7 +464,7 @@ fn of_context(constraints: &Constraints) -> Vec<u8> {
         Some(ContextConstraint::Equals(pairs)) => exactly(&Pairs::of(text(pairs))),
         Some(ContextConstraint::Subset(pairs)) => with_pair(&Pairs::of(text(pairs)).digest()),
     };
-    sha256(terms.as_bytes()).to_vec()
+    short_digest(terms.as_bytes()).to_vec()
 }
 
 #[cfg(test)]

@@ -247,6 +247,11 @@ impl GrantRecord {
         batch.delete(&GRANTS, self.row_key());
     }
 
+    /// Whether it allows `operation`, within its constraints.
+    pub(crate) fn allows(&self, operation: GrantedOperation) -> bool {
+        self.terms.operations.contains(&operation)
+    }
+
     /// The grants of `key` with this name.
     pub(crate) fn with_name<'a>(view: &'a View, key: &KeyRecord, name: &str) -> Vec<&'a Self> {
         let prefix = Key::of(&[

@@ -8,7 +8,7 @@ use store::{Key, View};
 use types::Service;
 
 use crate::event::Fields;
-use crate::grants::index::by_grantee;
+use crate::grants::index::{by_grantee, entry_by_grantee};
 use crate::grants::party::Party;
 use crate::grants::record::{GRANTS, GrantRecord, grant_row, is_id};
 use crate::grants::shown::entry;
@@ -122,10 +122,10 @@ impl Range {
         let grantee = grantee.or_else(|| input.grantee_service_principal.clone());
         match (&input.grant_id, grantee) {
             (None, Some(grantee)) => {
-                let entry = |id: &str| by_grantee(key, &grantee).part(id.as_bytes()).build();
+                let entry = |id: &str| entry_by_grantee(key, &grantee, id);
                 Self {
                     by_grantee: true,
-                    prefix: by_grantee(key, &grantee).build(),
+                    prefix: by_grantee(key, &grantee),
                     after: after.map(entry),
                 }
             }

@@ -13,7 +13,7 @@ use shapes::kms::{
 
 use crate::decryption::decrypt;
 use crate::grants::grant;
-use crate::harness::{ALL_OF_KMS, AWAY, HOME, World};
+use crate::harness::{ALL_OF_KMS, AWAY, HOME, TOTAL, World};
 use crate::keys::{create, describe, encrypt};
 
 fn schedule(key: &str, days: Option<i32>) -> ScheduleKeyDeletionRequest {
@@ -93,6 +93,38 @@ async fn a_clock_that_is_wrong_for_a_minute_destroys_no_key() {
     world.advance(3600);
     world.maintain().await;
     assert_eq!(state().await, None);
+}
+
+#[tokio::test]
+async fn on_a_full_disk_a_key_whose_time_has_come_is_destroyed_though_old_rows_lie_about() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let scheduled = schedule(&key.key_id, Some(7));
+    world
+        .call::<ScheduleKeyDeletion>(&admin, scheduled)
+        .await
+        .unwrap();
+    let arn = key.arn.as_deref().unwrap().parse().unwrap();
+    let earlier = kms::fuzzing::earlier_grant_index(&arn, 10_000).unwrap();
+    world.services.store().commit(earlier).await.unwrap();
+    world.advance(7 * 86_400 - 60);
+    world.disk.leave(100 << 20);
+    let of_the_index =
+        |undone: &[kms::Undone]| undone.iter().all(|one| one.what == "kms_grant_index");
+    for _ in 0..30 {
+        // Nothing else is left undone.
+        let undone = kms::maintain(&world.services).await;
+        assert!(undone.len() == 1 && of_the_index(&undone), "{undone:?}");
+    }
+    world.advance(120);
+    let undone = kms::maintain(&world.services).await;
+    assert!(undone.len() == 1 && of_the_index(&undone), "{undone:?}");
+    let left = || kms::fuzzing::leftovers(&world.view(), &arn);
+    assert!(!left().contains(&"kms_keys"), "{:?}", left());
+    world.disk.leave(TOTAL);
+    world.maintain().await;
+    assert_eq!(left(), Vec::<&str>::new());
 }
 
 #[tokio::test]

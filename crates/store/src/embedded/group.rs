@@ -84,7 +84,8 @@ impl<'a> Group<'a> {
     /// answered at once and changes nothing.
     pub(super) fn admit(&mut self, request: Request) -> bool {
         let revision = self.after.revision + 1;
-        let metadata_bytes = request.prepared.metadata_bytes();
+        let prepared = &request.prepared;
+        let metadata_bytes = prepared.metadata_bytes().saturating_add(prepared.listed);
         match self.stage(revision, request.prepared) {
             Ok(staged) => {
                 self.after.revision = revision;

@@ -22,6 +22,8 @@ pub(super) struct Prepared {
     pub(super) metadata: Vec<MetadataWrite>,
     /// Their records as they are stored, before they are sealed; `None` are deleted.
     pub(super) encoded: Vec<Option<Zeroizing<Vec<u8>>>>,
+    /// Bytes of memory that the entries take by which the rows are found.
+    pub(super) listed: usize,
     pub(super) cells: Vec<PreparedCell>,
     pub(super) appends: Vec<PreparedAppend>,
     /// The keys of versions to remove from the history.
@@ -66,6 +68,7 @@ pub(super) fn prepare(
     } = batch.into_parts();
     let metadata = last_of_each(metadata);
     let encoded = metadata.iter().map(encoded).collect::<Result<_, _>>()?;
+    let listed = metadata.iter().map(listed).sum();
     let cells = cells
         .into_iter()
         .map(|write| prepare_cell(engine, sealer, write))
@@ -100,6 +103,7 @@ pub(super) fn prepare(
         account,
         metadata,
         encoded,
+        listed,
         cells,
         appends,
         versions: Vec::new(),
@@ -126,6 +130,20 @@ fn encoded(write: &MetadataWrite) -> Result<Option<Zeroizing<Vec<u8>>>, CommitEr
     let encoded = record.map(|record| write.table.encode(record)).transpose();
     encoded.map_err(|error| refused(&error))
 }
+
+/// Bytes of memory that the entries of a row take.
+fn listed(write: &MetadataWrite) -> usize {
+    let entries = write.record.as_ref();
+    let entries = entries.map_or_else(Vec::new, |record| write.table.entries(record));
+    entries
+        .iter()
+        .map(|entry| ENTRY + entry.as_bytes().len())
+        .sum()
+}
+
+/// What an entry takes beside its bytes: their counts of references, and a slot of a map of which
+/// about two thirds are full.
+const ENTRY: usize = 64;
 
 impl Prepared {
     /// How many bytes of metadata are written, history included.

@@ -27,6 +27,14 @@ impl Record for Note {
 
 pub(crate) static NOTES: Table<Note> = Table::with_history("notes");
 pub(crate) static SECRETS: Table<Note> = Table::without_history("secrets");
+/// Notes that are found by each of their words.
+pub(crate) static LISTED: Table<Note> =
+    Table::without_history("listed").listed_by(|note| note.text.split(' ').map(word).collect());
+
+fn word(word: &str) -> Key {
+    Key::of(&[word])
+}
+
 pub(crate) const CELLS: Space = Space {
     name: "cells",
     clear: 3,
@@ -159,7 +167,7 @@ pub(crate) fn options<'a>(
     tuning: Tuning,
 ) -> Options<'a> {
     let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
-    options.tables = vec![&NOTES, &SECRETS];
+    options.tables = vec![&NOTES, &SECRETS, &LISTED];
     options.spaces = vec![CELLS, OTHER_CELLS];
     options.logs = vec![&EVENTS, &OUTBOX];
     options.disk = disk;

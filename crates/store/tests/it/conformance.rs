@@ -8,8 +8,8 @@ use store::{
 };
 
 use crate::common::{
-    CELLS, EVENTS, NOTES, Note, OTHER_CELLS, OUTBOX, SECRETS, cell, commit, event, note, put_cell,
-    put_note, read_note,
+    CELLS, EVENTS, LISTED, NOTES, Note, OTHER_CELLS, OUTBOX, SECRETS, cell, commit, event, note,
+    put_cell, put_note, read_note,
 };
 
 /// One requirement.
@@ -63,6 +63,10 @@ pub(crate) const CASES: &[(&str, Case)] = &[
     (
         "oversized batches are refused",
         oversized_batches_are_refused,
+    ),
+    (
+        "the entries by which a row is found weigh something",
+        the_entries_by_which_a_row_is_found_weigh_something,
     ),
     (
         "unusable cell keys are refused",
@@ -502,6 +506,23 @@ fn oversized_batches_are_refused(store: &dyn Store) {
     });
     let bytes = committed.unwrap().metadata_bytes;
     assert!((20_000..21_000).contains(&bytes), "{bytes}");
+}
+
+fn the_entries_by_which_a_row_is_found_weigh_something(store: &dyn Store) {
+    let weight = |key: &str, text: Option<&str>| {
+        let committed = commit(store, Lane::Metadata, |batch| match text {
+            Some(text) => batch.put(&LISTED, Key::of(&[key]), note(text)),
+            None => batch.delete(&LISTED, Key::of(&[key])),
+        });
+        committed.unwrap().metadata_bytes
+    };
+    // As long, but of one word and of seven.
+    let (one, seven) = (
+        weight("a", Some("abcdefghijklm")),
+        weight("b", Some("n o p q r s t")),
+    );
+    assert!((seven - one).abs_diff(6 * 64) < 20, "{one} {seven}");
+    assert!(weight("b", None) < one);
 }
 
 fn unusable_cell_keys_are_refused(store: &dyn Store) {
