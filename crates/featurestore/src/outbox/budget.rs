@@ -1,5 +1,8 @@
 //! How much may wait for the offline stores, and for whom the last of it is kept.
 
+/// Of what is left of the first half of the last quarter, an account may have this part.
+const PART: u64 = 64;
+
 /// How many bytes may wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
@@ -35,15 +38,20 @@ impl Budget {
         self.all - self.all / 4
     }
 
-    /// How much an account may have and still be let into the last quarter, if something waits for
-    /// so many.
+    /// How much an account may have and still be let into the last quarter: a part of what is left
+    /// of its first half, however many others have a little there, and if that is gone, of the other
+    /// half its share.
     ///
-    /// INVARIANT: over all numbers of accounts these shares add up to no more than the quarter. So
-    /// however many accounts come, one after the other and as fast as they like, the next one finds
-    /// its share: equal shares would be gone with the fourth.
-    fn share(&self, accounts: u64) -> u64 {
-        let accounts = accounts.max(1);
-        self.all / 4 / accounts.saturating_mul(accounts.saturating_add(1))
+    /// INVARIANT: over all numbers of accounts the shares add up to no more than their half of the
+    /// quarter, of which whoever has more takes nothing. So however many accounts come, one after the
+    /// other and as fast as they like, the next one finds its share: equal shares would be gone with
+    /// the second.
+    fn little(&self, taken: Taken) -> u64 {
+        let half = self.all / 8;
+        let left = self.all.saturating_sub(half).saturating_sub(taken.all);
+        let accounts = taken.accounts.max(1);
+        let share = half / accounts.saturating_mul(accounts.saturating_add(1));
+        share.max(left / PART)
     }
 
     /// Whether so many bytes more may wait. Calls that run at once pass a bound by no more than
@@ -56,8 +64,7 @@ impl Budget {
         if own > self.account {
             return Err(Full::Account);
         }
-        let little = own <= self.share(taken.accounts);
-        if all <= self.open() || (little && all <= self.all) {
+        if all <= self.open() || (own <= self.little(taken) && all <= self.all) {
             return Ok(());
         }
         Err(Full::All)
@@ -101,7 +108,27 @@ mod tests {
         let got = fill(1000);
         assert!(got.iter().all(|own| *own >= ENTRY), "{got:?}");
         let mebibytes: Vec<u64> = got.iter().take(4).map(|own| own >> 20).collect();
-        assert_eq!(mebibytes, [5 << 10, 2560, 213, 128]);
+        assert_eq!(mebibytes, [5 << 10, 2560, 106, 64]);
+        let later = [10, 100].map(|number: usize| got[number - 1] >> 10);
+        assert_eq!(later, [15_442, 3_825]);
+    }
+
+    #[test]
+    fn many_that_have_a_little_leave_each_other_room() {
+        // Two have filled what is open to all, and each of so many others has a little.
+        let room = |accounts: u64, each: u64| {
+            let (all, own) = (BUDGET.open() + accounts * each, each);
+            let accounts = accounts + 2;
+            let admits = |bytes| BUDGET.check(Taken { all, own, accounts }, bytes).is_ok();
+            (0..)
+                .find(|mebibytes| !admits(mebibytes << 20))
+                .unwrap_or_default()
+        };
+        assert_eq!(room(100, 300 << 10), 20);
+        assert_eq!(room(300, 1000), 20);
+        assert_eq!(room(1000, 300 << 10), 16);
+        // Those that have much are not let in for that.
+        assert_eq!(room(20, 60 << 20), 0);
     }
 
     #[test]
@@ -114,8 +141,12 @@ mod tests {
         check(5 << 30, 1 << 30, 2, None);
         // In the last quarter: who has much, who has little, and who has none.
         check(8 << 30, 1 << 30, 2, Some(Full::All));
-        check(8 << 30, 400 << 20, 2, None);
-        check(8 << 30, 430 << 20, 2, Some(Full::All));
+        check(8 << 30, 200 << 20, 2, None);
+        check(8 << 30, 215 << 20, 2, Some(Full::All));
+        // Their half of the quarter is for those that have their share.
+        check(9 << 30, 200 << 20, 2, None);
+        check(9 << 30, 10 << 20, 100, Some(Full::All));
+        check(9 << 30, 120 << 10, 100, None);
         check(8 << 30, 0, 100, None);
         check(10 << 30, 0, 3, Some(Full::All));
     }

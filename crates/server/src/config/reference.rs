@@ -84,7 +84,7 @@ value is refused with its line.
 | `limits.outside_key_seconds` | | | 10 | time for which a data key is kept unwrapped whose KMS key is in a custom key store; at most 10, and 0 asks the store for every request |
 | `limits.data_key_days` | | | 90 | days after which a feature group gets a new data key, under which its records are then sealed anew in the background; 1 to 3650 ([renewal](key-lifecycle.md#renewal)) |
 | `limits.data_key_records` | | | 4294967296 | records, about, that a data key seals before it is renewed; at least 1000 |
-| `limits.outbox_bytes` | | | 10737418240 | bytes of records that may wait for the offline stores of all feature groups together; beyond that `PutRecord` and its like to groups with an offline store answer `ServiceUnavailable`; the last quarter is for accounts of which little waits: of *n* accounts none gets more than 1/*n*(*n*+1) of it |
+| `limits.outbox_bytes` | | | 10737418240 | bytes of records that may wait for the offline stores of all feature groups together; beyond that `PutRecord` and its like to groups with an offline store answer `ServiceUnavailable`; the last quarter is for accounts of which [little waits](feature-store-security.md#the-offline-store) |
 | `limits.outbox_account_bytes` | | | half of `outbox_bytes` | the same of the groups of one account |
 | `limits.shutdown_seconds` | | | 10 | time that open requests get at shutdown |
 | `limits.clock_skew_seconds` | | | 300 | difference of clocks that signatures may have |
