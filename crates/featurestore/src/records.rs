@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shapes::sagemaker::FeatureParameter;
@@ -227,7 +228,8 @@ impl Record for GroupRecord {
     const VERSION: u16 = 3;
 
     /// Version 1 had the group's keys in the group's row; versions 1 and 2 an online store of every
-    /// group, and told in the offline store that there was none.
+    /// group, and told in the offline store that there was none. Such a one was under no key of the
+    /// customer's: the group's keys could not be unwrapped any more if it were forgotten.
     fn upgrade(version: u16, mut stored: Value) -> Result<Self, RecordError> {
         if !(1..=2).contains(&version) {
             return Err(RecordError::UnknownVersion { version });
@@ -235,7 +237,12 @@ impl Record for GroupRecord {
         if let Value::Object(fields) = &mut stored {
             let offline = fields.get("offline");
             if offline.and_then(|offline| offline.get("only")) == Some(&Value::Bool(true)) {
-                fields.remove("online");
+                let online = fields.remove("online").unwrap_or_default();
+                if online.get("key").is_some_and(|key| !key.is_null()) {
+                    let what = "a group without an online store has its KMS key";
+                    let source = serde_json::Error::custom(what);
+                    return Err(RecordError::Unreadable { source });
+                }
             }
             if version > 1 {
                 return read(stored);

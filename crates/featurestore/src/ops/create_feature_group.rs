@@ -134,6 +134,7 @@ impl Operation for CreateFeatureGroup {
             Some(key) => Some(key.checked(ctx).await?),
             None => None,
         };
+        let online = under(online, key.as_ref())?;
         let context = encryption_context(new.arn.as_str(), &new.id);
         let wrapping = Wrapping {
             region: ctx.region(),
@@ -175,7 +176,7 @@ impl Operation for CreateFeatureGroup {
             identifier: input.record_identifier_feature_name,
             event_time: input.event_time_feature_name,
             name: input.feature_group_name,
-            online: online.map(|online| OnlineStore { key, ..online }),
+            online,
             offline,
             role_arn: input.role_arn,
             description: input.description,
@@ -275,6 +276,18 @@ fn check_quotas(ctx: &Ctx, account: AccountId, quotas: &Quotas) -> Result<(), Er
     Ok(())
 }
 
+/// The online store under `key`.
+///
+/// Fails with a broken rule if there is a key and no store that tells of it: what is wrapped under it
+/// could not be unwrapped any more.
+fn under(online: Option<OnlineStore>, key: Option<&Arn>) -> Result<Option<OnlineStore>, Error> {
+    if online.is_none() && key.is_some() {
+        return Err(Error::broken("a group has a KMS key and no online store"));
+    }
+    let key = key.cloned();
+    Ok(online.map(|online| OnlineStore { key, ..online }))
+}
+
 /// The key that the caller chose, as text; an empty one is refused later.
 fn key_text(input: &CreateFeatureGroupRequest) -> Option<&str> {
     let config = input
@@ -349,4 +362,28 @@ fn random_id(ctx: &Ctx) -> String {
     let mut bytes = [0_u8; 16];
     ctx.entropy().fill(&mut bytes);
     format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Storage;
+
+    #[test]
+    fn a_key_goes_with_an_online_store_or_the_group_is_not_made() {
+        let key: Arn = "arn:aws:kms:us-east-1:111122223333:key/k".parse().unwrap();
+        let online = |key| OnlineStore {
+            ttl: None,
+            key,
+            storage: Storage::Standard,
+        };
+        let stored = under(Some(online(None)), Some(&key)).unwrap();
+        assert_eq!(stored, Some(online(Some(key.clone()))));
+        assert_eq!(under(Some(online(None)), None).unwrap(), Some(online(None)));
+        assert_eq!(under(None, None).unwrap(), None);
+        assert!(matches!(
+            under(None, Some(&key)),
+            Err(Error::Internal { .. })
+        ));
+    }
 }

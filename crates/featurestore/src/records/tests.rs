@@ -67,6 +67,17 @@ fn a_group_that_version_2_stored_with_an_offline_store_only_has_no_online_store(
 }
 
 #[test]
+fn a_key_of_an_online_store_that_was_none_is_not_forgotten() {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/2345abcd-12ab-34cd-56ef-1234567890ab";
+    let none = r#""online":{"ttl":null,"key":null"#;
+    assert!(OFFLINE_FIXTURE_2.contains(none));
+    let some = none.replace(r#""key":null"#, &format!(r#""key":"{key}""#));
+    let stored = OFFLINE_FIXTURE_2.replace(none, &some);
+    let failed = GROUPS.decode(stored.trim().as_bytes()).unwrap_err();
+    assert!(matches!(failed, RecordError::Unreadable { .. }), "{failed}");
+}
+
+#[test]
 fn a_group_as_it_is_stored_loads_ready_to_use() {
     let record = GROUPS.decode(FIXTURE.trim().as_bytes()).unwrap();
     let group = record.downcast_ref::<GroupRecord>().unwrap();
