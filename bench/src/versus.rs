@@ -59,8 +59,8 @@ pub(crate) fn run(args: &VersusArgs) -> anyhow::Result<()> {
     for traffic in &args.traffic {
         let requests = profile::prepare(*traffic, 10_000, &world)?;
         let other_requests = profile::prepare(*traffic, 10_000, &other_world)?;
-        one.process.settle(Duration::from_secs(60))?;
-        other.process.settle(Duration::from_secs(60))?;
+        one.process.settle(Duration::from_mins(1))?;
+        other.process.settle(Duration::from_mins(1))?;
         let mut first = Runner::new(&one.process, one.address());
         let mut second = Runner::new(&other.process, other.address());
         let time = Duration::from_millis(args.time);

@@ -53,7 +53,7 @@ fn largest(stage: &Stage<'_>, report: &mut Report) -> anyhow::Result<()> {
     world.create_group_of(LARGE, Some(&world.key), large::features())?;
     let records = u64::try_from(READ)?;
     world.send(&large::put(LARGE, LARGEST_READ), records)?;
-    subject.process.settle(Duration::from_secs(60))?;
+    subject.process.settle(Duration::from_mins(1))?;
     let kind = Kind {
         width: READ,
         signed: 100,
