@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use store::embedded::{Disk, DiskSpace, MarkFile, SystemDisk};
-use store::{Batch, CommitError, Committed, Key, Lane, Store};
-use types::AccountId;
+use store::{Batch, CommitError, CommitFuture, Committed, Key, Lane, Read, Store};
+use types::{AccountId, Clock, SystemClock};
 
 use crate::common::{Home, NOTES, cell, commit, note, put_note, read_note, wait};
 
@@ -17,6 +18,9 @@ use crate::common::{Home, NOTES, cell, commit, note, put_note, read_note, wait};
 struct FaultyDisk {
     fails: Arc<AtomicBool>,
     free: AtomicU64,
+    /// How often it was asked for its room, and what holds its answers back.
+    asked: AtomicU64,
+    held: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -32,6 +36,8 @@ impl FaultyDisk {
         Arc::new(Self {
             fails: Arc::default(),
             free: AtomicU64::new(TOTAL),
+            asked: AtomicU64::new(0),
+            held: Mutex::default(),
         })
     }
 }
@@ -45,6 +51,8 @@ impl Disk for FaultyDisk {
     }
 
     fn space(&self, _path: &Path) -> io::Result<DiskSpace> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let _told = self.held.lock();
         let free = self.free.load(Ordering::SeqCst);
         if free == u64::MAX {
             return Err(io::Error::other("unknown"));
@@ -206,15 +214,20 @@ fn a_batch_that_changes_metadata_has_the_reserve_of_changes_whatever_it_was_made
     put(Lane::Revocation).unwrap();
 }
 
-/// Commits a revocation of so many bytes on account of `account`.
+/// A revocation of so many bytes on account of `account`.
+fn revocation(account: Option<AccountId>, bytes: usize) -> Batch {
+    let mut batch = Batch::new(Lane::Revocation);
+    batch.put(&NOTES, Key::of(&["a"]), note(&"x".repeat(bytes)));
+    batch.on_account_of(account)
+}
+
+/// Commits one.
 fn revoke(
     store: &dyn Store,
     account: Option<AccountId>,
     bytes: usize,
 ) -> Result<Committed, CommitError> {
-    let mut batch = Batch::new(Lane::Revocation);
-    batch.put(&NOTES, Key::of(&["a"]), note(&"x".repeat(bytes)));
-    wait(store.commit(batch.on_account_of(account)))
+    wait(store.commit(revocation(account, bytes)))
 }
 
 #[test]
@@ -246,4 +259,79 @@ fn revocations_of_one_account_leave_the_last_room_to_those_of_others() {
     revoke(&store, other, 10_000).unwrap_err();
     disk.free.store(TOTAL, Ordering::SeqCst);
     revoke(&store, one, 4 << 20).unwrap();
+}
+
+#[test]
+fn a_revocation_that_was_not_made_takes_nothing_of_its_accounts_share() {
+    let disk = FaultyDisk::new();
+    let home = home(&disk);
+    let store = home.open();
+    disk.free
+        .store(home.tuning.revocation_reserve_bytes - 1, Ordering::SeqCst);
+    let one = "111122223333".parse().ok();
+    // Ten times the share.
+    for _ in 0..500 {
+        let mut outdated = revocation(one, 10_000);
+        outdated.require(Read::Row {
+            table: &NOTES,
+            key: Key::of(&["missing"]),
+            revision: Some(1),
+        });
+        let refused = wait(store.commit(outdated));
+        assert!(matches!(refused, Err(CommitError::Conflict)), "{refused:?}");
+    }
+    revoke(&store, one, 10_000).unwrap();
+}
+
+/// Hands `batch` to the committer.
+fn begin(store: &dyn Store, batch: Batch) -> CommitFuture<'_> {
+    let mut commit = store.commit(batch);
+    let polled = commit
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    commit
+}
+
+#[test]
+fn what_one_account_takes_is_not_left_for_another_of_the_same_group() {
+    let disk = FaultyDisk::new();
+    let home = home(&disk);
+    let store = home.open();
+    disk.free
+        .store(home.tuning.full_bytes + 64 * 20_000, Ordering::SeqCst);
+    let mut accounts = (1..).map(|number: u64| format!("{number:012}").parse().ok());
+    // The largest that is within the share of an account which comes first.
+    let (mut fits, mut beyond) = (1_000, 40_000);
+    while beyond - fits > 1 {
+        let bytes = usize::midpoint(fits, beyond);
+        if revoke(&store, accounts.next().unwrap(), bytes).is_ok() {
+            fits = bytes;
+        } else {
+            beyond = bytes;
+        }
+    }
+    assert!((5_000..20_000).contains(&fits), "{fits}");
+    let held = disk.held.lock().unwrap();
+    let asked = disk.asked.load(Ordering::SeqCst);
+    let mut before = Batch::new(Lane::Revocation);
+    before.delete(&NOTES, Key::of(&["a"]));
+    let before = begin(&store, before);
+    // The committer has taken that, and the others wait together.
+    let clock = SystemClock::new();
+    let deadline = clock.monotonic().0 + Duration::from_mins(1);
+    while disk.asked.load(Ordering::SeqCst) == asked {
+        assert!(clock.monotonic().0 < deadline, "nobody asks for room");
+        std::thread::yield_now();
+    }
+    let first = begin(&store, revocation(accounts.next().unwrap(), fits));
+    let second = begin(&store, revocation(accounts.next().unwrap(), fits));
+    drop(held);
+    wait(before).unwrap();
+    wait(first).unwrap();
+    let refused = wait(second);
+    assert!(
+        matches!(refused, Err(CommitError::NotWritable { .. })),
+        "{refused:?}"
+    );
 }
