@@ -334,6 +334,8 @@ mod tests {
         check("a*:b+c", "a1:bX:b2c", true);
         check("a*:b+c", "a1:bX:b2d", false);
         check("*:b+c+d", "x:bcy:bzczd", true);
+        // What the star before it may yet absorb hides none of its own places.
+        check("+a*bc*", "abbca", true);
     }
 
     #[test]
