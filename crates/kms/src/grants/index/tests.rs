@@ -1,6 +1,7 @@
 //! Many grants of one key, and how many of them a request looks at.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use store::{AnyTable as _, Batch};
 use types::{Arn, Timestamp, UniqueId};
@@ -387,6 +388,109 @@ fn grants_made_from_other_accounts_take_nothing_from_those_of_the_own() {
     let last = subset(&request[8..]);
     key.grant(identity(ALICE), &[GrantedOperation::Decrypt], last);
     assert_eq!(key.ask(GrantedOperation::Decrypt, &request), (1, 1));
+}
+
+/// As many grants of `issuer` for one place as a request looks at there and one more, none of which
+/// covers anything.
+fn crowd(key: &mut Granted, issuer: AccountId) {
+    key.fill((0..=LOOKS).map(|number| {
+        let limits = subset(&[("k", "v"), ("never", &number.to_string())]);
+        let decrypt = BTreeSet::from([GrantedOperation::Decrypt]);
+        (identity(ALICE), decrypt, limits, issuer)
+    }));
+}
+
+#[test]
+fn one_place_is_looked_through_up_to_its_bound() {
+    let mut key = Granted::new();
+    crowd(&mut key, testing::account());
+    // And one look more, which passes over all of the own account where others' are looked for.
+    let found = key.ask(GrantedOperation::Decrypt, &[("k", "v")]);
+    assert_eq!(found, (0, LOOKS + 1));
+}
+
+#[test]
+fn grants_made_from_the_own_account_take_nothing_from_those_of_others() {
+    let mut key = Granted::new();
+    crowd(&mut key, testing::account());
+    let other: AccountId = "999999999999".parse().unwrap();
+    let decrypt = BTreeSet::from([GrantedOperation::Decrypt]);
+    key.fill([(identity(ALICE), decrypt, subset(&[("k", "v")]), other)]);
+    // Those of the own account once more, all in one look.
+    let found = key.ask(GrantedOperation::Decrypt, &[("k", "v")]);
+    assert_eq!(found, (1, LOOKS + 2));
+}
+
+#[test]
+fn a_grant_serves_the_key_that_it_was_made_for_and_no_other() {
+    let mut own = Granted::new();
+    own.grant(
+        identity(ALICE),
+        &[GrantedOperation::Encrypt],
+        Constraints::default(),
+    );
+    let key = KeyRecord::clone(&own.key);
+    let key = || KeyRecord::clone(&key);
+    let others = [
+        KeyRecord {
+            id: "0000abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap(),
+            ..key()
+        },
+        KeyRecord {
+            account: "444455556666".parse().unwrap(),
+            ..key()
+        },
+        KeyRecord {
+            region: "eu-west-3".parse().unwrap(),
+            ..key()
+        },
+    ];
+    for other in others {
+        let mut theirs = Granted {
+            key: other,
+            snapshot: own.snapshot.clone(),
+            next: own.next + 1,
+        };
+        theirs.grant(
+            identity(ALICE),
+            &[GrantedOperation::Decrypt],
+            Constraints::default(),
+        );
+        own.snapshot = theirs.snapshot.clone();
+        own.next = theirs.next + 1;
+        assert_eq!(theirs.ask(GrantedOperation::Decrypt, &[]), (1, 1));
+        assert_eq!(theirs.ask(GrantedOperation::Encrypt, &[]), (0, 0));
+        assert_eq!(own.ask(GrantedOperation::Decrypt, &[]), (0, 0));
+        assert_eq!(own.ask(GrantedOperation::Encrypt, &[]), (1, 1));
+    }
+}
+
+#[test]
+fn a_change_depends_on_the_grant_that_allows_it() {
+    let mut key = Granted::new();
+    key.grant(
+        identity(ALICE),
+        &[GrantedOperation::CreateGrant],
+        Constraints::default(),
+    );
+    let view = View::recording(Arc::new(key.snapshot.clone()));
+    let operations = BTreeSet::from([GrantedOperation::CreateGrant]);
+    let child = (&operations, &Constraints::default());
+    let [parent] = parents(&view, &key.key, &alice(), None, child)
+        .try_into()
+        .unwrap();
+    let reads = view.reads();
+    assert!(reads.iter().all(|read| read.holds_in(&key.snapshot)));
+    let mut revoked = Batch::default();
+    let (_, row) = key
+        .snapshot
+        .scan(&GRANTS, &key.key.row_key())
+        .next()
+        .unwrap();
+    assert_eq!(row.record.id, parent.id);
+    row.record.unlist(&mut revoked);
+    let later = testing::commit(&key.snapshot, key.next + 1, &revoked);
+    assert!(!reads.iter().all(|read| read.holds_in(&later)));
 }
 
 #[test]
