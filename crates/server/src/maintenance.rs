@@ -311,9 +311,10 @@ mod tests {
     use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
     use pipeline::sources::Sources;
     use pipeline::{Parts, ServicesBuilder};
-    use store::EmbeddedStore;
+    use serde::{Deserialize, Serialize};
     use store::embedded::Options;
-    use types::SystemClock;
+    use store::{Batch, EmbeddedStore, Key, Record, Table};
+    use types::{Clock, ManualClock, SystemClock};
 
     use super::*;
 
@@ -369,6 +370,82 @@ mod tests {
             parts: Parts::default(),
         };
         builder.build()
+    }
+
+    static NOTES: Table<Note> = Table::with_history("notes");
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Note(u32);
+
+    impl Record for Note {
+        const VERSION: u16 = 1;
+    }
+
+    /// Services of which a test moves the clock.
+    fn on(clock: &Arc<ManualClock>, directory: &tempfile::TempDir) -> Arc<Services> {
+        let entropy = Arc::new(crypto::SystemEntropy);
+        let key = crypto::secret::Key32::generate(&*entropy);
+        let mut options = Options::new(
+            directory.path(),
+            &key,
+            Arc::<ManualClock>::clone(clock),
+            entropy.clone(),
+        );
+        options.tables = vec![&NOTES];
+        options.logs = vec![&audit::EVENTS];
+        let builder = ServicesBuilder {
+            store: Arc::new(EmbeddedStore::open(&options).unwrap()),
+            clock: Arc::<ManualClock>::clone(clock),
+            entropy,
+            sources: Sources::new(
+                Arc::new(iam::Identities::default()),
+                Arc::new(iam::OrganizationTree::default()),
+            ),
+            parts: Parts::default(),
+        };
+        let services = builder.build();
+        services.resume(clock.now());
+        services
+    }
+
+    /// Does both duties that destroy the past; says how many events and versions are left.
+    async fn left(services: &Arc<Services>) -> (usize, usize) {
+        const DAY: Duration = Duration::from_hours(24);
+        let kept = HistoryBounds {
+            least: DAY,
+            most: Some(DAY),
+            versions: None,
+        };
+        assert_eq!(old_events(Arc::clone(services)).await, 0);
+        assert_eq!(old_versions(Arc::clone(services), kept).await, 0);
+        let (store, row) = (services.store(), Key::of(&["a"]));
+        let events = store.verify_log(&audit::EVENTS, 0).unwrap();
+        (
+            events.segments.len(),
+            store.history(&NOTES, &row).unwrap().len(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_leaps_destroys_nothing_of_the_past() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::new(1_795_000_000, 0)));
+        let services = on(&clock, &directory);
+        for number in 0..2 {
+            let mut batch = Batch::default();
+            batch.put(&NOTES, Key::of(&["a"]), Note(number));
+            let account = "111122223333".parse().unwrap();
+            let identity = audit::UserIdentity::internal(account);
+            let record = audit::Record::new(identity, clock.now());
+            let region = "eu-west-3".parse().unwrap();
+            audit::append(&mut batch, Some(account), &region, clock.now(), &record).unwrap();
+            services.store().commit(batch).await.unwrap();
+        }
+        assert_eq!(left(&services).await, (1, 2));
+        clock.set_ahead(Duration::from_hours(24 * 365));
+        assert_eq!(left(&services).await, (1, 2));
+        clock.advance(Duration::from_mins(61));
+        assert_eq!(left(&services).await, (0, 1));
     }
 
     #[tokio::test]
