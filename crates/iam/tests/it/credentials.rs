@@ -66,7 +66,8 @@ fn a_key_without_its_user_authenticates_nobody() {
         access_key: second.access_key.clone(),
         ..alice
     };
-    assert!(world.call_as(&mixed, "ListUsers", json!({})).is_err());
+    let refused = world.call_as(&mixed, "ListUsers", json!({})).unwrap_err();
+    assert_eq!(refused.code, "UnrecognizedClientException");
     world.call_as(&second, "ListUsers", json!({})).unwrap();
 }
 
