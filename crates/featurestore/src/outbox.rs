@@ -522,9 +522,12 @@ mod tests {
     use super::*;
 
     fn entry(called: Timestamp) -> (Entry, DataKey) {
-        let key = Key32::generate(&SystemEntropy);
-        let cell_key = CellKey::new(GroupNumber(7), &IndexKey::new(&key), "a");
-        let data_key = DataKey::new(1, &key);
+        entry_under(called, &Key32::generate(&SystemEntropy))
+    }
+
+    fn entry_under(called: Timestamp, key: &Key32) -> (Entry, DataKey) {
+        let cell_key = CellKey::new(GroupNumber(7), &IndexKey::new(key), "a");
+        let data_key = DataKey::new(1, key);
         let header = Header {
             data_key: 1,
             version: Version {
@@ -559,6 +562,19 @@ mod tests {
             let opened = read.cell.open(&data_key, &read.key).unwrap();
             assert_eq!(opened.record().unwrap().identifier(), b"a");
         }
+    }
+
+    #[test]
+    fn the_fixture_of_an_entry_opens() {
+        let payload = include_str!("../testdata/outbox-entry-1.txt");
+        let read = Entry::read(&hex::decode(payload.trim()).unwrap()).unwrap();
+        let called = Timestamp::new(1_700_000_000, 9);
+        let key = Key32::try_from([7; 32].as_slice()).unwrap();
+        let (again, data_key) = entry_under(called, &key);
+        assert_eq!((read.called, &read.key), (called, &again.key));
+        assert_eq!(read.cell.header(), again.cell.header());
+        let opened = read.cell.open(&data_key, &read.key).unwrap();
+        assert_eq!(opened.record().unwrap().identifier(), b"a");
     }
 
     #[test]

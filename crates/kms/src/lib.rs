@@ -210,4 +210,6 @@ pub fn register(registry: &mut impl pipeline::Registry) {
 }
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod testing;

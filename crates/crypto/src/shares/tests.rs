@@ -218,3 +218,18 @@ fn what_cannot_be_split_is_refused() {
         assert_eq!(refused, ShareError::Length);
     }
 }
+
+/// Shares that were handed out once; three of five are needed.
+#[test]
+fn the_fixtures_of_shares_give_their_secret() {
+    let fixtures = include_str!("../../testdata/own_shares_v1.rsp");
+    let lines = fixtures
+        .lines()
+        .filter_map(|line| line.strip_prefix("share = "));
+    let shares: Vec<Share> = lines.map(|text| Share::parse(text).unwrap()).collect();
+    assert_eq!(shares.len(), 5);
+    for three in [[0, 1, 2], [4, 2, 0], [1, 3, 4]] {
+        let three = three.map(|place: usize| shares[place].clone());
+        assert_eq!(secret_of(&three).unwrap(), b"correct horse battery staple");
+    }
+}

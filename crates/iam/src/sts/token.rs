@@ -14,7 +14,7 @@ use crypto::secret::{Key32, SecretBytes};
 use serde::{Deserialize, Serialize};
 use types::{AccessKeyId, AccountId, Arn, Entropy, Timestamp, UniqueId};
 
-/// The use of the root key that tokens are sealed under; never changes.
+/// The use of the data key that tokens are sealed under; never changes.
 const LABEL: &str = "iam/session-tokens";
 
 /// The first byte of a token: its form.
@@ -89,10 +89,10 @@ pub(crate) struct Claims {
 }
 
 impl SessionTokens {
-    /// Tokens of the deployment with this root key.
-    pub fn new(root: &Key32) -> Self {
+    /// Tokens of the deployment with this data key.
+    pub fn new(data_key: &Key32) -> Self {
         Self {
-            key: XaesKey::new(&derive_key(root, LABEL, &[])),
+            key: XaesKey::new(&derive_key(data_key, LABEL, &[])),
         }
     }
 
@@ -231,6 +231,37 @@ mod tests {
         let token = STANDARD.decode(sealed(&tokens, &mine, 0)).unwrap();
         for shown in [&b"ssssssss"[..], b"team", b"111122223333"] {
             assert!(!token.windows(shown.len()).any(|part| part == shown));
+        }
+    }
+
+    /// The access key and the token that a fixed data key sealed for it once.
+    #[test]
+    fn the_fixture_of_a_token_opens() {
+        let mut lines = include_str!("../../testdata/formats/session-token.txt").lines();
+        let (id, token) = (lines.next().unwrap(), lines.next().unwrap());
+        let root = Key32::try_from([7; 32].as_slice()).unwrap();
+        let tokens = SessionTokens::new(&root);
+        let (opened, said) = tokens.open(&id.parse().unwrap(), token).unwrap();
+        assert!(opened.ct_eq(&secret()));
+        assert_eq!(said, claims_of_fixture());
+    }
+
+    /// With every member that a token can have.
+    fn claims_of_fixture() -> Claims {
+        Claims {
+            holder: Holder::Role {
+                id: "AROA0123456789ABCDEF0".parse().unwrap(),
+                session: "one".to_owned(),
+            },
+            bounds: Bounds {
+                policy: Some("{}".to_owned()),
+                managed: vec!["arn:aws:iam::aws:policy/ReadOnlyAccess".parse().unwrap()],
+                transitive: vec!["team".to_owned()],
+                ..claims().bounds
+            },
+            source_identity: Some("alice".to_owned()),
+            provider: Some("https://issuer.example.com".to_owned()),
+            ..claims()
         }
     }
 }

@@ -273,6 +273,7 @@ fn of_bytes(bytes: &[u8]) -> Option<Encrypted> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::{self, Stored};
 
     fn reads_back(iv: usize, metadata: usize) {
         let encrypted = Encrypted {
@@ -296,5 +297,25 @@ mod tests {
         for bytes in [&[][..], &[12], &[13; 200], &[12; 40], &[255; 300]] {
             assert_eq!(of_bytes(bytes), None, "{bytes:?}");
         }
+    }
+
+    /// A ciphertext that was made once, and what its external key manager was asked and answered.
+    #[test]
+    fn the_fixture_of_version_3_opens_with_what_its_proxy_answered() {
+        let fixture = include_str!("../../testdata/formats/external.txt");
+        let part = |name| fixtures::bytes(fixture, name);
+        let (blob, stored) = (part("ciphertext"), Stored::open());
+        let (material, aad, sealed) = fixtures::parts(&blob, Form::Proxy);
+        assert_eq!(Some(material), stored.key().record.material);
+        let asked = of_bytes(sealed).unwrap();
+        assert_eq!(asked.iv, part("iv"));
+        assert_eq!(asked.tag, *part("tag"));
+        assert_eq!(asked.metadata, part("metadata"));
+        assert_eq!(asked.ciphertext, part("asked"));
+        assert_eq!(sha256(&aad), *part("asked-aad"));
+        let material = stored.material();
+        let inner = symmetric(&material).unwrap();
+        let plaintext = inner.open(&aad, &part("answered")).unwrap();
+        assert_eq!(plaintext.expose(), b"secret");
     }
 }

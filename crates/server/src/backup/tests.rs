@@ -155,3 +155,22 @@ fn chunks_cannot_be_exchanged_and_another_key_opens_nothing() {
         Err(BackupError::Damaged { chunk: 0 })
     ));
 }
+
+/// A backup that was made once opens: its seal, under which its data key is, and all its parts.
+#[test]
+fn the_fixture_of_a_backup_is_read() {
+    let text = include_str!("../../testdata/formats/backup-1.txt");
+    let bytes = hex::decode(text.split_whitespace().collect::<String>()).unwrap();
+    let data_key = Key32::try_from([7; 32].as_slice()).unwrap();
+    let sealed = Sealed::read(&*bytes).unwrap();
+    assert_eq!(sealed.seal(), SEAL);
+    let mut reader = sealed.unsealed(&backups_key(&data_key)).unwrap();
+    assert_eq!((reader.about(), reader.deleted()), (&about(), &deleted()));
+    assert_eq!(reader.shred(), [5; 512]);
+    let mut items = Vec::new();
+    while let Some(item) = reader.item().unwrap() {
+        items.push((item.keyspace, item.key, item.value));
+    }
+    let item = |keyspace: &str, byte| (keyspace.to_owned(), vec![byte], vec![byte; 3]);
+    assert_eq!(items, [item("chain", 1), item("rows", 2), item("rows", 3)]);
+}

@@ -259,3 +259,49 @@ fn settings_of_seals_elsewhere_that_cannot_be_used_are_refused() {
     assert!(token("hsm").is_ok());
     assert!(token("").is_err());
 }
+
+/// A seal that was written once, of the root key of 32 bytes 06 and the data key of 32 bytes 07.
+fn fixture(name: &str) -> Seal {
+    let content = match name {
+        "key-file" => include_str!("../../testdata/formats/seal-key-file.json"),
+        "passphrase" => include_str!("../../testdata/formats/seal-passphrase.json"),
+        "kms" => include_str!("../../testdata/formats/seal-kms.json"),
+        _ => include_str!("../../testdata/formats/seal-token.json"),
+    };
+    Seal::parse(content.as_bytes(), PathBuf::from(name)).unwrap()
+}
+
+#[test]
+fn the_fixtures_of_seals_with_a_secret_open() {
+    for (name, secret) in [
+        ("key-file", "ab".repeat(32)),
+        ("passphrase", "correct horse".to_owned()),
+    ] {
+        let seal = fixture(name);
+        let config = SealConfig::Unnamed {
+            key_file: PathBuf::from("none"),
+        };
+        let secret = SecretBytes::from(secret.into_bytes());
+        let wrapping = seal.wrapping(Some(&secret), &config).unwrap();
+        assert_eq!(
+            seal.data_key(&wrapping).unwrap().expose(),
+            &[7; 32],
+            "{name}"
+        );
+        assert!(seal.is_initialised());
+        assert_eq!(seal.generation(), 0);
+    }
+}
+
+/// What a KMS elsewhere or a token made of the root key only they can open; the rest of the file is
+/// read and authenticated here.
+#[test]
+fn the_fixtures_of_seals_elsewhere_are_read() {
+    let root = Key32::try_from([6; 32].as_slice()).unwrap();
+    for (name, kind) in [("kms", "key of another KMS"), ("token", "PKCS#11 token")] {
+        let seal = fixture(name);
+        assert_eq!(seal.under(&root).unwrap().expose(), &[7; 32], "{name}");
+        assert_eq!((seal.kind(), seal.is_elsewhere()), (kind, true));
+        assert_eq!(seal.lineage(), "0b".repeat(16));
+    }
+}

@@ -18,6 +18,7 @@ mod damage;
 mod disk;
 mod embedded;
 mod faults;
+mod fixtures;
 mod logs;
 mod model;
 mod pruning;

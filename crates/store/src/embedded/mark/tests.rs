@@ -72,3 +72,19 @@ fn another_root_key_cannot_read_the_mark() {
     open(&path, 1).0.settle(&mark(3), &sealer(1)).unwrap();
     assert_eq!(open(&path, 2).1, Marked::Unreadable);
 }
+
+/// Both slots of a store that was closed once.
+#[test]
+fn the_fixture_of_a_mark_is_read() {
+    let slots = include_str!("../../../testdata/commit-mark.txt");
+    for slot in slots.lines() {
+        let bytes = hex::decode(slot).unwrap();
+        let read = decode(&bytes, &sealer(7)).unwrap();
+        assert_eq!((read.sequence, read.clean), (8, true));
+        let hash = "75d252fb9ab1506819e5feb02e3f468c05408f65fca48307ea6b1cadf1f5efae";
+        assert_eq!(hex::encode(read.hash), hash);
+        assert_eq!(encode(&read, &sealer(7)), bytes);
+        assert_eq!(decode(&bytes, &sealer(8)), None);
+    }
+    assert_eq!(slots.lines().count(), 2);
+}
