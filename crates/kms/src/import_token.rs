@@ -13,7 +13,7 @@
 //! It is sealed (`crypto::committing`) under the shred key of the day; associated data are a
 //! label, the day and the row key of the KMS key, so that a token serves that key only. Nothing
 //! of it is kept here. When the day is over its shred key is overwritten: whoever kept a token
-//! and what was wrapped for it has nothing then, not even with the root key.
+//! and what was wrapped for it has nothing then, not even with the data key.
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@
 //! ```text
 //! slot      512 bytes; free while it is all zero, or begins with `srgone` 00 01
 //! 8 bytes   `srshrd` 00 01
-//! 133 bytes committing AEAD under a key derived from the root key; associated data: a label
+//! 133 bytes committing AEAD under a key derived from the data key; associated data: a label
 //!           and the slot's number. It holds account (12 digits), generation (8 bytes,
 //!           big-endian) and shred key (32 bytes).
 //! ```
@@ -147,10 +147,10 @@ pub enum ShredError {
 impl ShredKeys {
     /// Opens the file at `path`, which is made if it is missing.
     ///
-    /// Fails if a slot does not open under `root`: a damaged slot is never taken for a free one.
+    /// Fails if a slot does not open under `data_key`: a damaged slot is never taken for a free one.
     pub fn open(
         path: impl Into<PathBuf>,
-        root: &Key32,
+        data_key: &Key32,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, ShredError> {
         let path = path.into();
@@ -159,7 +159,7 @@ impl ShredKeys {
             source,
         };
         let file = open(&path).map_err(failed)?;
-        let sealing = CommittingKey::new(&derive_key(root, "kms/shred-keys", b""));
+        let sealing = CommittingKey::new(&derive_key(data_key, "kms/shred-keys", b""));
         let slots = file
             .metadata()
             .map_err(failed)?

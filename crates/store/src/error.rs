@@ -99,8 +99,8 @@ pub enum OpenError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A row does not open under this root key, or not in this place.
-    #[error("a row of `{table}` is damaged, was tampered with, or belongs to another root key")]
+    /// A row does not open under this data key, or not in this place.
+    #[error("a row of `{table}` is damaged, was tampered with, or belongs to another data key")]
     Damaged {
         /// The table.
         table: String,
@@ -125,9 +125,9 @@ pub enum OpenError {
         /// The last commit known to have been acknowledged.
         expected: u64,
     },
-    /// The mark is missing or damaged though there is a store, or belongs to another root key.
+    /// The mark is missing or damaged though there is a store, or belongs to another data key.
     #[error(
-        "`commit.mark` is missing, damaged, or belongs to another root key: whether data is \
+        "`commit.mark` is missing, damaged, or belongs to another data key: whether data is \
          missing cannot be told; run `strongroom recover`"
     )]
     NoMark,
@@ -140,8 +140,8 @@ pub enum OpenError {
     /// There are rows of a table that this release does not have.
     #[error("the store holds a table that this release does not know")]
     UnknownTable,
-    /// The root key is all zeros, as a failed key generation leaves it.
-    #[error("the root key is all zeros")]
+    /// The data key is all zeros, as a failed key generation leaves it.
+    #[error("the data key is all zeros")]
     UnusableKey,
     /// Another process has the store open.
     #[error("the store is in use by another process")]

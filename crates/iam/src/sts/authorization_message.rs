@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use types::{AccountId, Entropy, Timestamp};
 
-/// The use of the root key that messages are sealed under; never changes.
+/// The use of the data key that messages are sealed under; never changes.
 const LABEL: &str = "iam/authorization-messages";
 
 /// How long a message opens.
@@ -39,10 +39,10 @@ struct Message {
 }
 
 impl AuthorizationMessages {
-    /// Messages of the deployment with this root key.
-    pub fn new(root: &Key32) -> Self {
+    /// Messages of the deployment with this data key.
+    pub fn new(data_key: &Key32) -> Self {
         Self {
-            key: XaesKey::new(&derive_key(root, LABEL, &[])),
+            key: XaesKey::new(&derive_key(data_key, LABEL, &[])),
         }
     }
 

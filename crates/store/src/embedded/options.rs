@@ -18,7 +18,7 @@ const MIB: u64 = 1024 * 1024;
 pub struct Options<'a> {
     /// Where the store's files are; created if missing. Nobody else writes there.
     pub directory: PathBuf,
-    /// The root key; the store derives a key of its own for each purpose.
+    /// The data key; the store derives a key of its own from it for each purpose.
     pub root: &'a Key32,
     /// The metadata tables. A store that holds rows of another table does not open.
     pub tables: Vec<&'static dyn AnyTable>,

@@ -26,7 +26,7 @@ pub(super) const CELL_TAG: usize = 16;
 /// A metadata row's key on disk: table tag and keyed hash.
 pub(super) type RowKey = [u8; TAG_LENGTH + 32];
 
-/// The keys that the store derives from the root key, one for each purpose.
+/// The keys that the store derives from the data key, one for each purpose.
 pub(super) struct Sealer {
     rows: XaesKey,
     versions: XaesKey,
@@ -76,7 +76,7 @@ const WRITTEN: u8 = 1;
 const VERSION_HEADER: usize = 8 + 4 + 8 + 1;
 
 impl Sealer {
-    /// Derives the store's keys from the root key.
+    /// Derives the store's keys from the data key.
     pub(super) fn new(root: &Key32, entropy: Arc<dyn Entropy>) -> Self {
         let seal = |purpose| XaesKey::new(&derive_key(root, "store/seal", purpose));
         let mac = |purpose| HmacSha256Key::new(derive_key(root, "store/mac", purpose).expose());
