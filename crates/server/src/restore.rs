@@ -222,7 +222,7 @@ fn restore(
         );
     }
     let before = seal.lineage().to_owned();
-    let seal = seal.with_new_lineage(directory.data_key(), &*entropy);
+    let seal = seal.with_new_lineage(directory.data_key(), &*entropy)?;
     let (_, digest) = backup_maker::digest(&args.file)?;
     let told = json!({
         "backup": { "revision": revision, "made": about.made, "sha256": hex::encode(digest) },

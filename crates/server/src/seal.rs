@@ -90,6 +90,9 @@ pub(crate) enum SealError {
          characters, and does not begin like a share"
     )]
     Unfit,
+    /// The seal cannot be written as JSON.
+    #[error("the seal cannot be written as JSON")]
+    Encode(#[source] serde_json::Error),
     /// The passphrase could not be stretched.
     #[error("deriving a key from the passphrase failed")]
     Derive,
@@ -147,22 +150,24 @@ struct SealFile {
 
 impl SealFile {
     /// With the MAC that `data_key` gives it.
-    fn authenticated(mut self, data_key: &Key32) -> Self {
-        self.mac = hex::encode(mac_key(data_key).tag(&self.covered()));
-        self
+    fn authenticated(mut self, data_key: &Key32) -> Result<Self, SealError> {
+        self.mac = hex::encode(mac_key(data_key).tag(&self.covered()?));
+        Ok(self)
     }
 
     fn is_genuine(&self, data_key: &Key32) -> bool {
         let mac = hex::decode(&self.mac).ok();
         let mac = mac.and_then(|mac| <[u8; 32]>::try_from(mac).ok());
-        mac.is_some_and(|mac| mac_key(data_key).verify(&self.covered(), &mac))
+        let covered = self.covered().ok();
+        mac.zip(covered)
+            .is_some_and(|(mac, covered)| mac_key(data_key).verify(&covered, &mac))
     }
 
     /// What the MAC covers: the file without it, as JSON without spaces.
-    fn covered(&self) -> Vec<u8> {
+    fn covered(&self) -> Result<Vec<u8>, SealError> {
         let mut rest = self.clone();
         rest.mac = String::new();
-        serde_json::to_vec(&rest).unwrap_or_default()
+        serde_json::to_vec(&rest).map_err(SealError::Encode)
     }
 }
 
@@ -213,7 +218,7 @@ pub(crate) fn create(
         sealed_data_key: sealed_data_key(&root, &data_key, entropy),
         mac: String::new(),
     };
-    write(data, &file.authenticated(&data_key))?;
+    write(data, &file.authenticated(&data_key)?)?;
     Ok(data_key)
 }
 
@@ -238,13 +243,12 @@ pub(crate) fn is_initialised(data: &Path) -> Result<bool, SealError> {
 pub(crate) fn note_initialised(data: &Path, data_key: &Key32) -> Result<(), SealError> {
     let mut file = Seal::read(data)?.genuine(data_key)?.file;
     file.initialised = true;
-    write(data, &file.authenticated(data_key))
+    write(data, &file.authenticated(data_key)?)
 }
 
 fn write(data: &Path, file: &SealFile) -> Result<(), SealError> {
     let path = data.join(FILE);
-    let text = serde_json::to_vec_pretty(file)
-        .map_err(|_source| SealError::Damaged { path: path.clone() })?;
+    let text = serde_json::to_vec_pretty(file).map_err(SealError::Encode)?;
     Ok(file::write_durably(&path, &text)?)
 }
 
@@ -326,10 +330,14 @@ impl Seal {
     }
 
     /// The seal of a directory that goes on from a backup: another line of commits.
-    pub(crate) fn with_new_lineage(mut self, data_key: &Key32, entropy: &dyn Entropy) -> Self {
+    pub(crate) fn with_new_lineage(
+        mut self,
+        data_key: &Key32,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, SealError> {
         self.file.lineage = lineage(entropy);
-        self.file = self.file.authenticated(data_key);
-        self
+        self.file = self.file.authenticated(data_key)?;
+        Ok(self)
     }
 
     /// This seal, unless somebody without `data_key` has changed it.
@@ -449,7 +457,7 @@ impl Seal {
         data_key: &Key32,
     ) -> Result<Self, SealError> {
         let path = self.path.clone();
-        let file = file.authenticated(data_key);
+        let file = file.authenticated(data_key)?;
         let seal = Self { file, path };
         if seal.data_key(wrapping)?.ct_eq(data_key) {
             Ok(seal)
