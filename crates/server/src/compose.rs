@@ -91,38 +91,9 @@ pub(crate) async fn deployment(
     for region in &config.regions {
         owned_key(&keyring, &*store, region).await?;
     }
-    let options = featurestore::Options {
-        outside_key_lifetime: Duration::from_secs(config.limits.outside_key_seconds),
-        quotas: featurestore::Quotas {
-            groups: config.limits.feature_groups,
-            ..config.feature_store
-        },
-        extensions: config.extensions,
-        renewal: featurestore::RenewalLimits {
-            age: Duration::from_secs(config.limits.data_key_days * 24 * 60 * 60),
-            records: config.limits.data_key_records,
-        },
-        outbox_budget: config.limits.outbox_bytes,
-        outbox_account_budget: config.limits.outbox_of_account(),
-        ..featurestore::Options::default()
-    };
-    let runtime = featurestore::Runtime::open(Arc::clone(&store), options).await?;
-    let mut parts = Parts::default();
-    let lookups = config.limits.lookups_per_second;
-    parts.insert(Arc::new(cloudtrail::Lookups::new(lookups)));
-    parts.insert(Arc::new(operator::Explanations::default()));
-    parts.insert(Arc::new(iam::LastUsed::default()));
-    parts.insert(Arc::new(iam::AuthorizationMessages::new(
-        directory.data_key(),
-    )));
-    parts.insert(Arc::new(iam::SessionTokens::new(directory.data_key())));
-    parts.insert(Arc::new(iam::IssuerKeys(issuers)));
-    parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
-    parts.insert(Arc::new(LinkedRoles(Arc::new(iam::IamResources))));
-    let mut actions = KnownActions::default();
-    router::register(&mut actions);
-    s3::register_internal(&mut actions);
-    parts.insert(Arc::new(actions));
+    let runtime =
+        featurestore::Runtime::open(Arc::clone(&store), feature_store_options(config)).await?;
+    let mut parts = parts(directory, config, issuers)?;
     let keyring = Arc::new(keyring);
     parts.insert(Arc::clone(&keyring));
     parts.insert(Arc::new(operator::Backups(Arc::new(Maker {
@@ -142,17 +113,7 @@ pub(crate) async fn deployment(
         sealing,
     );
     parts.insert(Arc::new(operator::Seals(Arc::new(keeper))));
-    parts.insert(Arc::new(config.resource_quotas));
-    parts.insert(Arc::new(config.prices.clone()));
-    parts.insert(Arc::new(kms::Regions(config.regions.clone())));
-    parts.insert(Arc::new(outside::load(
-        &config.outside,
-        &directory.lineage()?,
-    )?));
     parts.insert(Arc::new(runtime));
-    parts.insert(Arc::new(ram::Shareable(vec![Arc::new(
-        featurestore::FeatureGroups,
-    )])));
     let builder = ServicesBuilder {
         store,
         clock,
@@ -165,6 +126,60 @@ pub(crate) async fn deployment(
         services.resume(last);
     }
     Ok(Deployment { services, engine })
+}
+
+/// The shared parts that need neither store nor keys.
+fn parts(
+    directory: &DataDirectory,
+    config: &Config,
+    issuers: Arc<Issuers>,
+) -> Result<Parts, ComposeError> {
+    let mut parts = Parts::default();
+    let lookups = config.limits.lookups_per_second;
+    parts.insert(Arc::new(cloudtrail::Lookups::new(lookups)));
+    parts.insert(Arc::new(operator::Explanations::default()));
+    parts.insert(Arc::new(iam::LastUsed::default()));
+    parts.insert(Arc::new(iam::AuthorizationMessages::new(
+        directory.data_key(),
+    )));
+    parts.insert(Arc::new(iam::SessionTokens::new(directory.data_key())));
+    parts.insert(Arc::new(iam::IssuerKeys(issuers)));
+    parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
+    parts.insert(Arc::new(LinkedRoles(Arc::new(iam::IamResources))));
+    let mut actions = KnownActions::default();
+    router::register(&mut actions);
+    s3::register_internal(&mut actions);
+    parts.insert(Arc::new(actions));
+    parts.insert(Arc::new(config.resource_quotas));
+    parts.insert(Arc::new(config.prices.clone()));
+    parts.insert(Arc::new(kms::Regions(config.regions.clone())));
+    parts.insert(Arc::new(outside::load(
+        &config.outside,
+        &directory.lineage()?,
+    )?));
+    parts.insert(Arc::new(ram::Shareable(vec![Arc::new(
+        featurestore::FeatureGroups,
+    )])));
+    Ok(parts)
+}
+
+/// What the configuration says of feature groups.
+fn feature_store_options(config: &Config) -> featurestore::Options {
+    featurestore::Options {
+        outside_key_lifetime: Duration::from_secs(config.limits.outside_key_seconds),
+        quotas: featurestore::Quotas {
+            groups: config.limits.feature_groups,
+            ..config.feature_store
+        },
+        extensions: config.extensions,
+        renewal: featurestore::RenewalLimits {
+            age: Duration::from_secs(config.limits.data_key_days * 24 * 60 * 60),
+            records: config.limits.data_key_records,
+        },
+        outbox_budget: config.limits.outbox_bytes,
+        outbox_account_budget: config.limits.outbox_of_account(),
+        ..featurestore::Options::default()
+    }
 }
 
 /// Where the pipeline finds policies, resources and quotas.

@@ -16,7 +16,8 @@ use zeroize::Zeroizing;
 use crate::cli::{ClientArgs, RegionalArgs};
 use crate::unseal_client::Target;
 
-/// The region that global services sign for.
+/// The region that the services without regions are signed for: IAM, STS, Organizations, and of CloudTrail and our
+/// own what is not about one.
 pub(crate) const GLOBAL: &str = "us-east-1";
 
 /// A service that speaks JSON, and where it is called.

@@ -7,6 +7,7 @@ use clap::Args;
 use types::Region;
 
 use crate::client;
+use crate::signed::GLOBAL;
 
 /// Where the data is and how its root key is unsealed.
 #[derive(Debug, Args)]
@@ -84,7 +85,7 @@ impl RegionalArgs {
             return Ok(region.clone());
         }
         let default = default.filter(|name| !name.is_empty());
-        let name = default.as_deref().unwrap_or("us-east-1");
+        let name = default.as_deref().unwrap_or(GLOBAL);
         name.parse()
             .with_context(|| format!("AWS_DEFAULT_REGION: `{name}` is not a region"))
     }

@@ -110,55 +110,54 @@ impl Limits {
 
     /// Refuses what no server could work with.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
-        let within = |name: &'static str, value: usize, least: usize, most: usize| {
-            if (least..=most).contains(&value) {
-                Ok(())
-            } else {
-                let reason = format!("`limits.{name}` must be between {least} and {most}");
-                Err((name, reason))
-            }
-        };
-        let seconds = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-        within("connections", self.connections, 1, 1_000_000)?;
-        within("body_memory", self.body_memory, 16 << 20, 1 << 40)?;
-        within("response_memory", self.response_memory, 64 << 20, 1 << 40)?;
-        let cache = self.cache_memory.unwrap_or_default();
+        const MANY: u64 = 1_000_000;
+        const HOUR: u64 = 3600;
+        let size = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let calls = u64::from(self.calls_per_second);
+        let cache = size(self.cache_memory.unwrap_or_default());
+        within("connections", size(self.connections), 1, MANY)?;
+        within("body_memory", size(self.body_memory), 16 << 20, 1 << 40)?;
+        let answers = size(self.response_memory);
+        within("response_memory", answers, 64 << 20, 1 << 40)?;
         within("cache_memory", cache, 0, 1 << 40)?;
-        let calls = usize::try_from(self.calls_per_second).unwrap_or(usize::MAX);
-        within("calls_per_second", calls, 1, 1_000_000)?;
-        let bytes = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-        let metadata = bytes(self.account_metadata_bytes);
+        within("calls_per_second", calls, 1, MANY)?;
+        let (metadata, log) = (self.account_metadata_bytes, self.account_log_bytes);
         within("account_metadata_bytes", metadata, 1 << 20, 1 << 50)?;
-        let log = bytes(self.account_log_bytes);
         within("account_log_bytes", log, 1 << 20, 1 << 50)?;
         if self.history_days > 0 {
-            let least = usize::try_from(LEAST_HISTORY_DAYS).unwrap_or(usize::MAX);
-            within("history_days", seconds(self.history_days), least, 3650)?;
+            let days = self.history_days;
+            within("history_days", days, LEAST_HISTORY_DAYS, 3650)?;
         }
-        within("history_versions", self.history_versions, 0, 100_000)?;
-        let lookups = usize::try_from(self.lookups_per_second).unwrap_or(usize::MAX);
+        within("history_versions", size(self.history_versions), 0, 100_000)?;
+        let lookups = u64::from(self.lookups_per_second);
         within("lookups_per_second", lookups, 1, 1000)?;
-        let calls = usize::try_from(self.unsigned_calls).unwrap_or(usize::MAX);
-        within("unsigned_calls", calls, 1, 1_000_000)?;
-        within("feature_groups", self.feature_groups, 1, 1_000_000)?;
-        within("header_seconds", seconds(self.header_seconds), 1, 3600)?;
-        within("idle_seconds", seconds(self.idle_seconds), 1, 3600)?;
-        within("body_seconds", seconds(self.body_seconds), 1, 3600)?;
-        within("write_seconds", seconds(self.write_seconds), 1, 3600)?;
-        let outside = seconds(self.outside_key_seconds);
-        within("outside_key_seconds", outside, 0, 10)?;
-        within("data_key_days", seconds(self.data_key_days), 1, 3650)?;
-        let records = usize::try_from(self.data_key_records).unwrap_or(usize::MAX);
-        within("data_key_records", records, 1000, 1 << 48)?;
-        within("outbox_bytes", seconds(self.outbox_bytes), 1 << 10, 1 << 50)?;
-        let of_account = seconds(self.outbox_of_account());
+        within("unsigned_calls", self.unsigned_calls.into(), 1, MANY)?;
+        within("feature_groups", size(self.feature_groups), 1, MANY)?;
+        within("header_seconds", self.header_seconds, 1, HOUR)?;
+        within("idle_seconds", self.idle_seconds, 1, HOUR)?;
+        within("body_seconds", self.body_seconds, 1, HOUR)?;
+        within("write_seconds", self.write_seconds, 1, HOUR)?;
+        within("outside_key_seconds", self.outside_key_seconds, 0, 10)?;
+        within("data_key_days", self.data_key_days, 1, 3650)?;
+        within("data_key_records", self.data_key_records, 1000, 1 << 48)?;
+        within("outbox_bytes", self.outbox_bytes, 1 << 10, 1 << 50)?;
+        let of_account = self.outbox_of_account();
         within("outbox_account_bytes", of_account, 1 << 9, 1 << 50)?;
-        within("shutdown_seconds", seconds(self.shutdown_seconds), 0, 3600)?;
-        within(
-            "clock_skew_seconds",
-            seconds(self.clock_skew_seconds),
-            1,
-            3600,
-        )
+        within("shutdown_seconds", self.shutdown_seconds, 0, HOUR)?;
+        within("clock_skew_seconds", self.clock_skew_seconds, 1, HOUR)
     }
+}
+
+/// Fails with the setting's name, and why, unless its value lies between these two.
+fn within(
+    name: &'static str,
+    value: u64,
+    least: u64,
+    most: u64,
+) -> Result<(), (&'static str, String)> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let reason = format!("`limits.{name}` must be between {least} and {most}");
+    Err((name, reason))
 }

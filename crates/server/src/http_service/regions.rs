@@ -6,8 +6,7 @@ use types::{Region, Service};
 use wire::Envelope;
 use wire::sigv4::Scope;
 
-/// The region that IAM and STS are signed for, whatever regions exist.
-const GLOBAL_REGION: &str = "us-east-1";
+use crate::signed::GLOBAL;
 
 /// Those of our own operations that are not about a region of the configuration.
 const OF_THE_DEPLOYMENT: [&str; 5] = [
@@ -28,8 +27,8 @@ pub(super) fn of_scope(scope: &Scope<'_>, regions: &[Region]) -> Option<Region> 
         scope.service(),
         "iam" | "sts" | "organizations" | "cloudtrail" | "strongroom"
     );
-    (global && scope.region() == GLOBAL_REGION)
-        .then(|| Region::from_str(GLOBAL_REGION).ok())
+    (global && scope.region() == GLOBAL)
+        .then(|| Region::from_str(GLOBAL).ok())
         .flatten()
 }
 
