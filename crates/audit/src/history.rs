@@ -25,6 +25,8 @@ pub struct EventPage {
 }
 
 /// Adds `record`, made at `at`, to the history of `account` in `region`.
+///
+/// Fails if the record cannot be written as JSON.
 pub fn append(
     batch: &mut Batch,
     account: Option<AccountId>,
@@ -38,7 +40,7 @@ pub fn append(
 }
 
 /// Adds `record` like [`append`], and beside it, as JSON, what the decision depended on. That
-/// belongs to no record: only [`of_request`] reads it.
+/// belongs to no record: only [`of_request`] reads it. Fails as [`append`] does.
 pub fn append_with(
     batch: &mut Batch,
     account: AccountId,
@@ -85,7 +87,7 @@ fn push(
 /// decision depended on.
 ///
 /// Looks through at most `most` entries, from the newest one on, or from those of the day of
-/// `near` backwards, as long as it is `wanted`.
+/// `near` backwards, as long as it is `wanted`. Fails if the store cannot be read or an entry is no record.
 pub fn of_request(
     store: &dyn Store,
     (account, region): (AccountId, &Region),
@@ -155,7 +157,7 @@ pub fn is_of_a_day_before(cursor: LogCursor, at: Timestamp) -> bool {
 
 /// Reads records of `account` in `region`, newest first, older than `before`.
 ///
-/// At most `limit` entries are opened.
+/// At most `limit` entries are opened. Fails if the store cannot be read or an entry is no record.
 pub fn newest_first(
     store: &dyn Store,
     account: AccountId,

@@ -1,4 +1,4 @@
-//! CloudTrail: the event history. Trails, digests and delivery come with a later release.
+//! CloudTrail: the event history. There are no trails, digests or deliveries.
 
 mod error;
 mod ops;

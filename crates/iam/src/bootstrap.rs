@@ -33,7 +33,7 @@ pub struct AccessKey {
 /// `AdministratorAccess`, and an access key of that user, which it returns.
 ///
 /// The account becomes the management account of a new organization. Meant for an empty store: the batch requires
-/// nothing, and writes over what is there.
+/// nothing, and writes over what is there. Fails only if a record of its own making is refused.
 pub fn bootstrap(
     batch: &mut Batch,
     account: AccountId,

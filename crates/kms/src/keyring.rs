@@ -153,6 +153,8 @@ impl Keyring {
 
     /// The change that makes the AWS owned key of `service` in `region`; `None` if there is
     /// one. If another commit makes it first, the batch conflicts and need not be repeated.
+    ///
+    /// Fails if the file of shred keys cannot be written.
     pub fn ensure_owned_key(
         &self,
         view: &View,

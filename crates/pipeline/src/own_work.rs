@@ -93,7 +93,7 @@ impl OwnWork {
     /// The session of the role at `role`, which was passed to the service for the resource that
     /// it works for.
     ///
-    /// `None` if the service may not assume the role now.
+    /// `None` if the service may not assume the role now. Fails if the deployment has no part that knows roles.
     pub fn in_role(&self, role: &Arn, session: &str) -> Result<Option<RoleWork>, MissingPart> {
         let of = (&self.source, session);
         let role = PassedRole::unrecorded(&self.ctx, role, self.service, of)?;
@@ -125,6 +125,8 @@ impl OwnWork {
 
     /// Calls `O` in the service's own name, decided from what the work sees. Its changes and its
     /// record are committed with the work ([`Self::commit`], [`Self::give_up`]).
+    ///
+    /// Fails as the call does: denied, throttled, or with the operation's own error.
     pub async fn call<O: Operation>(&self, input: O::Input) -> Result<O::Output, Failure> {
         let by = self.ctx.in_own_name(self.service, self.source.clone());
         crate::call::<O>(by, input).await
@@ -139,6 +141,8 @@ impl OwnWork {
     /// Commits `batch` and what the calls have left, if nothing that was read has changed. The
     /// account that owns the resource has caused it: it is taken from what that may write, and
     /// never refused.
+    ///
+    /// Fails as a commit of the store does, with a conflict if what was read has changed.
     pub async fn commit(self, mut batch: Batch) -> Result<Committed, CommitError> {
         batch.merge(self.ctx.take_effects());
         batch.require_all(self.ctx.view().reads());

@@ -16,7 +16,8 @@ static ASSUME_ROLE: Action = Action::from_static("sts:AssumeRole");
 /// let `service` assume it on behalf of the resource at `source`.
 ///
 /// This grants nothing. It serves operations that were already granted `iam:PassRole`, and
-/// that AWS refuses for a role which does not exist or does not trust the service.
+/// that AWS refuses for a role which does not exist or does not trust the service. Fails if the deployment has no
+/// part that knows roles.
 pub fn service_may_assume(
     ctx: &Ctx,
     role: &Arn,

@@ -228,7 +228,9 @@ struct ProxyFile {
 }
 
 impl Config {
-    /// The settings of `strongroom serve`.
+    /// The settings of `strongroom serve`: of its arguments, and where they say nothing of the file.
+    ///
+    /// Fails if the file cannot be read, and for what no server could work with.
     pub fn of_serve(args: &ServeArgs) -> Result<Self, ConfigError> {
         let (file, directory) = read(&args.directory)?;
         let outside = outside::read(&file.outside())

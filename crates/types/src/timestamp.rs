@@ -124,6 +124,8 @@ impl Timestamp {
     }
 
     /// Parses `YYYY-MM-DDTHH:MM:SS[.fraction]Z`, up to nine digits of fraction.
+    ///
+    /// Fails for any other form, and for a day or time that does not exist.
     pub fn parse_iso8601(text: &str) -> Result<Self, InvalidTimestamp> {
         let body = text.strip_suffix('Z').ok_or(InvalidTimestamp)?;
         let (whole, fraction) = match body.split_once('.') {
@@ -154,7 +156,7 @@ impl Timestamp {
         })
     }
 
-    /// Parses `YYYYMMDDTHHMMSSZ`, as in `X-Amz-Date`.
+    /// Parses `YYYYMMDDTHHMMSSZ`, as in `X-Amz-Date`. Fails as [`Self::parse_iso8601`] does.
     pub fn parse_basic_iso8601(text: &str) -> Result<Self, InvalidTimestamp> {
         let bytes = text.as_bytes();
         if bytes.len() != 16 || bytes.get(8) != Some(&b'T') || bytes.get(15) != Some(&b'Z') {

@@ -57,7 +57,8 @@ impl Verifier {
 
     /// Checks that `request` was signed within the skew and has not expired.
     ///
-    /// Needs no key: call it before a body is accepted. [`Self::verify`] repeats it.
+    /// Needs no key: call it before a body is accepted. [`Self::verify`] repeats it. Fails with
+    /// [`AuthError::NotYetCurrent`], [`AuthError::Expired`] and [`AuthError::PresignExpired`].
     pub fn check_time(&self, request: &Unverified<'_>, now: Timestamp) -> Result<(), AuthError> {
         let (at, skew) = (request.signed_at(), self.skew);
         if at > now.saturating_add(skew) {
