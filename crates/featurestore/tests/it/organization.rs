@@ -2,7 +2,6 @@
 
 use pipeline::Caller;
 use serde_json::{Value, json};
-use store::{Batch, View};
 use types::AccountId;
 
 use crate::world::{World, day, features, group_under, read, record, text};
@@ -19,7 +18,7 @@ fn member(world: &World) -> Member {
     let input = json!({ "AccountName": "team", "Email": "team@example.com" });
     let made = world.ok("organizations:CreateAccount", input);
     let account = text(&made["CreateAccountStatus"]["AccountId"]);
-    let root = root_of(world, account.parse().unwrap());
+    let root = world.root_of(account.parse().unwrap());
     let ok = |operation: &str, input: Value| world.call_as(&root, operation, input).unwrap();
     let manager = crate::world::account();
     let statement = |who: &str, what: &str| json!({ "Effect": "Allow", "Principal": { "AWS": who }, "Action": what, "Resource": "*" });
@@ -38,20 +37,6 @@ fn member(world: &World) -> Member {
         account: account.parse().unwrap(),
         root,
         key,
-    }
-}
-
-fn root_of(world: &World, account: AccountId) -> Caller {
-    let (mut batch, now) = (Batch::default(), world.services.clock().now());
-    let view = View::recording(world.services.store().snapshot());
-    let entropy = world.services.entropy();
-    let key = iam::create_root_access_key(&mut batch, &view, account, now, entropy).unwrap();
-    world.commit(batch);
-    let view = View::plain(world.services.store().snapshot());
-    Caller {
-        principal: iam::find_credential(&view, &key.id).unwrap().principal,
-        access_key: Some(key.id),
-        session: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use featurestore::{Options, RenewalLimits};
 use serde_json::{Value, json};
 
+use crate::grants::again;
 use crate::world::{World, data_keys, day, fill, read};
 
 const SERVICE: &str = "sagemaker.amazonaws.com";
@@ -133,17 +134,7 @@ fn without_its_grant_a_group_keeps_its_data_key_and_says_so() {
         "{seen}"
     );
     assert!(world.get("g", "1").is_some());
-    let mut again = json!({ "KeyId": key });
-    for member in [
-        "Name",
-        "GranteeServicePrincipal",
-        "RetiringServicePrincipal",
-        "Operations",
-        "Constraints",
-    ] {
-        again[member] = made[member].clone();
-    }
-    world.ok("CreateGrant", again);
+    world.ok("CreateGrant", again(&made, &key));
     world.maintain();
     assert_eq!(keys(&world, "g")["DataKey"]["Number"], 2);
     assert_eq!(data_keys(&world), [2]);

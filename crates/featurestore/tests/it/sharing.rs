@@ -4,8 +4,6 @@ use std::ops::Deref;
 
 use pipeline::Caller;
 use serde_json::{Value, json};
-use store::{Batch, View};
-use types::AccountId;
 
 use crate::world::{
     Outcome, World, account, check_refused, day, delete, group_arn, group_under, read, record,
@@ -43,26 +41,8 @@ pub(crate) fn consumer(world: &World, name: &str) -> Consumer {
     let input = json!({ "AccountName": name, "Email": format!("{name}@example.com") });
     let made = world.ok("organizations:CreateAccount", input);
     let account = text(&made["CreateAccountStatus"]["AccountId"]);
-    let root = root_of(world, account.parse().unwrap());
+    let root = world.root_of(account.parse().unwrap());
     Consumer { account, root }
-}
-
-fn root_of(world: &World, account: AccountId) -> Caller {
-    let (mut batch, now) = (Batch::default(), world.services.clock().now());
-    let view = View::recording(world.services.store().snapshot());
-    let entropy = world.services.entropy();
-    let key = iam::create_root_access_key(&mut batch, &view, account, now, entropy).unwrap();
-    world.commit(batch);
-    caller(world, &key.id)
-}
-
-fn caller(world: &World, key: &types::AccessKeyId) -> Caller {
-    let view = View::plain(world.services.store().snapshot());
-    Caller {
-        principal: iam::find_credential(&view, key).unwrap().principal,
-        access_key: Some(key.clone()),
-        session: None,
-    }
 }
 
 impl Consumer {
@@ -78,7 +58,7 @@ impl Consumer {
         ok("PutUserPolicy", policy);
         let made = ok("CreateAccessKey", json!({ "UserName": name }));
         let id = text(&made["AccessKey"]["AccessKeyId"]);
-        caller(world, &id.parse().unwrap())
+        world.caller_of(&id.parse().unwrap())
     }
 
     /// Denies the user everything on the resource at `arn`.

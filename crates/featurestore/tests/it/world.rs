@@ -152,7 +152,22 @@ impl World {
         let entropy = self.services.entropy();
         let key = iam::bootstrap(&mut batch, id.parse().unwrap(), now, entropy).unwrap();
         self.commit(batch);
-        caller(&self.services, &key.id)
+        self.caller_of(&key.id)
+    }
+
+    /// The root user of an account.
+    pub(crate) fn root_of(&self, account: AccountId) -> Caller {
+        let (mut batch, now) = (Batch::default(), self.clock.now());
+        let view = View::recording(self.services.store().snapshot());
+        let entropy = self.services.entropy();
+        let key = iam::create_root_access_key(&mut batch, &view, account, now, entropy).unwrap();
+        self.commit(batch);
+        self.caller_of(&key.id)
+    }
+
+    /// Whoever signs with a long-term access key.
+    pub(crate) fn caller_of(&self, key: &types::AccessKeyId) -> Caller {
+        caller(&self.services, key)
     }
 
     /// Creates a user with this inline policy.
@@ -165,7 +180,7 @@ impl World {
             .unwrap()
             .parse()
             .unwrap();
-        caller(&self.services, &key)
+        self.caller_of(&key)
     }
 
     /// Replaces the user's inline policy.
@@ -369,11 +384,7 @@ pub(crate) fn region() -> Region {
 fn caller(services: &Services, key: &types::AccessKeyId) -> Caller {
     let view = View::plain(services.store().snapshot());
     let credential = iam::find_credential(&view, key).unwrap();
-    Caller {
-        principal: credential.principal,
-        access_key: Some(key.clone()),
-        session: None,
-    }
+    Caller::new(credential.principal, Some(key.clone()))
 }
 
 pub(crate) fn text(value: &Value) -> String {
