@@ -11,7 +11,7 @@ pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
     /// Adds a field, if there is a value; structures get lower-camel names throughout.
-    pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+    pub(crate) fn maybe(mut self, name: &str, value: impl Serialize) -> Self {
         let value = serde_json::to_value(value).map_or(Value::Null, lower_camel);
         if !value.is_null() {
             self.0.insert(name.to_owned(), value);
@@ -72,8 +72,8 @@ mod tests {
     fn names_are_lower_camel_at_every_depth() {
         let nested = json!({ "SecurityConfig": [{ "KmsKeyId": "X" }] });
         let detail = Fields::default()
-            .with("config", nested)
-            .with("absent", None::<String>)
+            .maybe("config", nested)
+            .maybe("absent", None::<String>)
             .request();
         assert_eq!(
             detail.request,

@@ -100,11 +100,11 @@ pub(crate) fn in_event(made: &[ResourceShareAssociation]) -> Vec<serde_json::Val
     let made = made.iter();
     made.map(|it| {
         Fields::default()
-            .with("resourceShareArn", &it.resource_share_arn)
-            .with("associatedEntity", &it.associated_entity)
-            .with("associationType", it.association_type)
-            .with("status", it.status)
-            .with("external", it.external)
+            .maybe("resourceShareArn", &it.resource_share_arn)
+            .maybe("associatedEntity", &it.associated_entity)
+            .maybe("associationType", it.association_type)
+            .maybe("status", it.status)
+            .maybe("external", it.external)
             .value()
     })
     .collect()

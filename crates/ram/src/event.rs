@@ -11,7 +11,7 @@ pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
     /// Adds a field, if there is a value.
-    pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+    pub(crate) fn maybe(mut self, name: &str, value: impl Serialize) -> Self {
         let value = serde_json::to_value(value).unwrap_or(Value::Null);
         if !value.is_null() {
             self.0.insert(name.to_owned(), value);
@@ -49,11 +49,11 @@ impl Fields {
 /// A share as the answer of a call that changed it shows it.
 pub(crate) fn share(share: &ResourceShare) -> Value {
     let shown = Fields::default()
-        .with("resourceShareArn", &share.resource_share_arn)
-        .with("name", &share.name)
-        .with("owningAccountId", &share.owning_account_id)
-        .with("allowExternalPrincipals", share.allow_external_principals)
-        .with("status", share.status)
+        .maybe("resourceShareArn", &share.resource_share_arn)
+        .maybe("name", &share.name)
+        .maybe("owningAccountId", &share.owning_account_id)
+        .maybe("allowExternalPrincipals", share.allow_external_principals)
+        .maybe("status", share.status)
         .value();
     json!({ "resourceShare": shown })
 }
@@ -61,15 +61,15 @@ pub(crate) fn share(share: &ResourceShare) -> Value {
 /// An invitation as the answer of a call that answered it shows it.
 pub(crate) fn invitation(invitation: &ResourceShareInvitation) -> Value {
     let shown = Fields::default()
-        .with(
+        .maybe(
             "resourceShareInvitationArn",
             &invitation.resource_share_invitation_arn,
         )
-        .with("resourceShareArn", &invitation.resource_share_arn)
-        .with("resourceShareName", &invitation.resource_share_name)
-        .with("senderAccountId", &invitation.sender_account_id)
-        .with("receiverAccountId", &invitation.receiver_account_id)
-        .with("status", invitation.status)
+        .maybe("resourceShareArn", &invitation.resource_share_arn)
+        .maybe("resourceShareName", &invitation.resource_share_name)
+        .maybe("senderAccountId", &invitation.sender_account_id)
+        .maybe("receiverAccountId", &invitation.receiver_account_id)
+        .maybe("status", invitation.status)
         .value();
     json!({ "resourceShareInvitation": shown })
 }

@@ -57,8 +57,8 @@ impl Operation for AddTags {
 
     fn event(input: &Self::Input, _output: Option<&AddTagsOutput>) -> EventDetail {
         Fields::default()
-            .with("resourceArn", &input.resource_arn)
-            .with("tags", &input.tags)
+            .maybe("resourceArn", &input.resource_arn)
+            .maybe("tags", &input.tags)
             .request()
     }
 }

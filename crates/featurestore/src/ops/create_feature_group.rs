@@ -216,16 +216,16 @@ impl Operation for CreateFeatureGroup {
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let detail = Fields::default()
-            .with("featureGroupName", &input.feature_group_name)
-            .with(
+            .maybe("featureGroupName", &input.feature_group_name)
+            .maybe(
                 "recordIdentifierFeatureName",
                 &input.record_identifier_feature_name,
             )
-            .with("eventTimeFeatureName", &input.event_time_feature_name)
-            .with("featureDefinitions", &input.feature_definitions)
-            .with("onlineStoreConfig", &input.online_store_config)
-            .with("offlineStoreConfig", &input.offline_store_config)
-            .with(
+            .maybe("eventTimeFeatureName", &input.event_time_feature_name)
+            .maybe("featureDefinitions", &input.feature_definitions)
+            .maybe("onlineStoreConfig", &input.online_store_config)
+            .maybe("offlineStoreConfig", &input.offline_store_config)
+            .maybe(
                 "throughputConfig",
                 input.throughput_config.as_ref().map(|asked| {
                     event::throughput(
@@ -235,9 +235,9 @@ impl Operation for CreateFeatureGroup {
                     )
                 }),
             )
-            .with("roleArn", &input.role_arn)
-            .with("description", &input.description)
-            .with("tags", &input.tags)
+            .maybe("roleArn", &input.role_arn)
+            .maybe("description", &input.description)
+            .maybe("tags", &input.tags)
             .request();
         EventDetail {
             response: output.map_or(

@@ -88,7 +88,7 @@ impl Operation for DeleteFeatureGroup {
 
     fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {
         Fields::default()
-            .with("featureGroupName", &input.feature_group_name)
+            .maybe("featureGroupName", &input.feature_group_name)
             .request()
     }
 }

@@ -53,8 +53,8 @@ impl Operation for DeleteTags {
 
     fn event(input: &Self::Input, _output: Option<&DeleteTagsOutput>) -> EventDetail {
         Fields::default()
-            .with("resourceArn", &input.resource_arn)
-            .with("tagKeys", &input.tag_keys)
+            .maybe("resourceArn", &input.resource_arn)
+            .maybe("tagKeys", &input.tag_keys)
             .request()
     }
 }

@@ -96,8 +96,8 @@ impl Operation for DescribeFeatureGroup {
 
     fn event(input: &Self::Input, _output: Option<&JsonBody>) -> EventDetail {
         Fields::default()
-            .with("featureGroupName", &input.feature_group_name)
-            .with("nextToken", &input.next_token)
+            .maybe("featureGroupName", &input.feature_group_name)
+            .maybe("nextToken", &input.next_token)
             .request()
     }
 }

@@ -75,7 +75,7 @@ impl Operation for DescribeFeatureGroupKeys {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("featureGroupName", &input.feature_group_name)
+            .maybe("featureGroupName", &input.feature_group_name)
             .request()
     }
 }

@@ -59,8 +59,8 @@ impl Operation for DescribeFeatureMetadata {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("featureGroupName", &input.feature_group_name)
-            .with("featureName", &input.feature_name)
+            .maybe("featureGroupName", &input.feature_group_name)
+            .maybe("featureName", &input.feature_name)
             .request()
     }
 }

@@ -96,7 +96,7 @@ impl Operation for DiagnoseFeatureGroups {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("nextToken", &input.next_token)
+            .maybe("nextToken", &input.next_token)
             .request()
     }
 }

@@ -67,8 +67,8 @@ impl Operation for GetSearchSuggestions {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resource", input.resource)
-            .with("propertyNameHint", hint(input))
+            .maybe("resource", input.resource)
+            .maybe("propertyNameHint", hint(input))
             .request()
     }
 }

@@ -97,21 +97,21 @@ impl Operation for ListFeatureGroups {
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         let time = |at: Option<Timestamp>| at.map(audit::timestamp_text);
         Fields::default()
-            .with("nameContains", &input.name_contains)
-            .with(
+            .maybe("nameContains", &input.name_contains)
+            .maybe(
                 "featureGroupStatusEquals",
                 input.feature_group_status_equals,
             )
-            .with(
+            .maybe(
                 "offlineStoreStatusEquals",
                 input.offline_store_status_equals,
             )
-            .with("creationTimeAfter", time(input.creation_time_after))
-            .with("creationTimeBefore", time(input.creation_time_before))
-            .with("sortOrder", input.sort_order)
-            .with("sortBy", input.sort_by)
-            .with("maxResults", input.max_results)
-            .with("nextToken", &input.next_token)
+            .maybe("creationTimeAfter", time(input.creation_time_after))
+            .maybe("creationTimeBefore", time(input.creation_time_before))
+            .maybe("sortOrder", input.sort_order)
+            .maybe("sortBy", input.sort_by)
+            .maybe("maxResults", input.max_results)
+            .maybe("nextToken", &input.next_token)
             .request()
     }
 }

@@ -50,9 +50,9 @@ impl Operation for ListTags {
 
     fn event(input: &Self::Input, _output: Option<&ListTagsOutput>) -> EventDetail {
         Fields::default()
-            .with("resourceArn", &input.resource_arn)
-            .with("maxResults", input.max_results)
-            .with("nextToken", &input.next_token)
+            .maybe("resourceArn", &input.resource_arn)
+            .maybe("maxResults", input.max_results)
+            .maybe("nextToken", &input.next_token)
             .request()
     }
 }

@@ -142,9 +142,9 @@ impl Operation for RekeyFeatureGroup {
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let detail = Fields::default()
-            .with("featureGroupName", &input.feature_group_name)
-            .with("kmsKeyId", &input.kms_key_id)
-            .with("awsOwnedKey", input.aws_owned_key)
+            .maybe("featureGroupName", &input.feature_group_name)
+            .maybe("kmsKeyId", &input.kms_key_id)
+            .maybe("awsOwnedKey", input.aws_owned_key)
             .request();
         let response = output.map_or(Value::Null, |output| {
             json!({

@@ -127,20 +127,20 @@ impl Operation for Search {
             conditions.iter().map(pair).collect()
         });
         Fields::default()
-            .with("resource", input.resource)
-            .with(
+            .maybe("resource", input.resource)
+            .maybe(
                 "searchExpression",
                 input.search_expression.as_ref().map(in_event),
             )
-            .with("sortBy", &input.sort_by)
-            .with("sortOrder", input.sort_order)
-            .with("maxResults", input.max_results)
-            .with("nextToken", &input.next_token)
-            .with(
+            .maybe("sortBy", &input.sort_by)
+            .maybe("sortOrder", input.sort_order)
+            .maybe("maxResults", input.max_results)
+            .maybe("nextToken", &input.next_token)
+            .maybe(
                 "crossAccountFilterOption",
                 input.cross_account_filter_option,
             )
-            .with("visibilityConditions", visible)
+            .maybe("visibilityConditions", visible)
             .request()
     }
 }

@@ -103,13 +103,13 @@ impl Operation for UpdateFeatureGroup {
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let detail = Fields::default()
-            .with("featureGroupName", &input.feature_group_name)
-            .with("featureAdditions", &input.feature_additions)
-            .with(
+            .maybe("featureGroupName", &input.feature_group_name)
+            .maybe("featureAdditions", &input.feature_additions)
+            .maybe(
                 "onlineStoreConfig",
                 input.online_store_config.as_ref().map(in_event),
             )
-            .with(
+            .maybe(
                 "throughputConfig",
                 input.throughput_config.as_ref().map(|asked| {
                     event::throughput(

@@ -71,11 +71,11 @@ impl Operation for UpdateFeatureMetadata {
 
     fn event(input: &Self::Input, _output: Option<&Empty>) -> EventDetail {
         Fields::default()
-            .with("featureGroupName", &input.feature_group_name)
-            .with("featureName", &input.feature_name)
-            .with("description", &input.description)
-            .with("parameterAdditions", &input.parameter_additions)
-            .with("parameterRemovals", &input.parameter_removals)
+            .maybe("featureGroupName", &input.feature_group_name)
+            .maybe("featureName", &input.feature_name)
+            .maybe("description", &input.description)
+            .maybe("parameterAdditions", &input.parameter_additions)
+            .maybe("parameterRemovals", &input.parameter_removals)
             .request()
     }
 }

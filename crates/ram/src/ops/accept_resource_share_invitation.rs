@@ -57,11 +57,11 @@ impl Operation for AcceptResourceShareInvitation {
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let invitation = output.and_then(|output| output.resource_share_invitation.as_ref());
         Fields::default()
-            .with(
+            .maybe(
                 "resourceShareInvitationArn",
                 &input.resource_share_invitation_arn,
             )
-            .with("clientToken", &input.client_token)
+            .maybe("clientToken", &input.client_token)
             .answered(invitation.map(event::invitation))
     }
 }

@@ -103,11 +103,11 @@ impl Operation for AssociateResourceShare {
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let made = output.and_then(|output| output.resource_share_associations.as_deref());
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("resourceArns", &input.resource_arns)
-            .with("principals", &input.principals)
-            .with("sources", &input.sources)
-            .with("clientToken", &input.client_token)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("resourceArns", &input.resource_arns)
+            .maybe("principals", &input.principals)
+            .maybe("sources", &input.sources)
+            .maybe("clientToken", &input.client_token)
             .answered(
                 made.map(
                     |made| json!({ "resourceShareAssociations": associations::in_event(made) }),

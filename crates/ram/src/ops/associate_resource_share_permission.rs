@@ -109,11 +109,11 @@ impl Operation for AssociateResourceSharePermission {
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("permissionArn", &input.permission_arn)
-            .with("permissionVersion", input.permission_version)
-            .with("replace", input.replace)
-            .with("clientToken", &input.client_token)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("permissionArn", &input.permission_arn)
+            .maybe("permissionVersion", input.permission_version)
+            .maybe("replace", input.replace)
+            .maybe("clientToken", &input.client_token)
             .done(output.and_then(|output| output.return_value))
     }
 }

@@ -111,15 +111,15 @@ impl Operation for CreateResourceShare {
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let share = output.and_then(|output| output.resource_share.as_ref());
         Fields::default()
-            .with("name", &input.name)
-            .with("resourceArns", &input.resource_arns)
-            .with("principals", &input.principals)
-            .with("tags", &input.tags)
-            .with("allowExternalPrincipals", input.allow_external_principals)
-            .with("clientToken", &input.client_token)
-            .with("permissionArns", &input.permission_arns)
-            .with("sources", &input.sources)
-            .with(
+            .maybe("name", &input.name)
+            .maybe("resourceArns", &input.resource_arns)
+            .maybe("principals", &input.principals)
+            .maybe("tags", &input.tags)
+            .maybe("allowExternalPrincipals", input.allow_external_principals)
+            .maybe("clientToken", &input.client_token)
+            .maybe("permissionArns", &input.permission_arns)
+            .maybe("sources", &input.sources)
+            .maybe(
                 "resourceShareConfiguration",
                 &input.resource_share_configuration,
             )

@@ -82,8 +82,8 @@ impl Operation for DeleteResourceShare {
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("clientToken", &input.client_token)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("clientToken", &input.client_token)
             .done(output.and_then(|output| output.return_value))
     }
 }

@@ -121,11 +121,11 @@ impl Operation for DisassociateResourceShare {
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let ended = output.and_then(|output| output.resource_share_associations.as_deref());
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("resourceArns", &input.resource_arns)
-            .with("principals", &input.principals)
-            .with("sources", &input.sources)
-            .with("clientToken", &input.client_token)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("resourceArns", &input.resource_arns)
+            .maybe("principals", &input.principals)
+            .maybe("sources", &input.sources)
+            .maybe("clientToken", &input.client_token)
             .answered(
                 ended.map(
                     |ended| json!({ "resourceShareAssociations": associations::in_event(ended) }),

@@ -93,9 +93,9 @@ impl Operation for DisassociateResourceSharePermission {
 
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("permissionArn", &input.permission_arn)
-            .with("clientToken", &input.client_token)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("permissionArn", &input.permission_arn)
+            .maybe("clientToken", &input.client_token)
             .done(output.and_then(|output| output.return_value))
     }
 }

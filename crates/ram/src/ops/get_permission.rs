@@ -47,8 +47,8 @@ impl Operation for GetPermission {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("permissionArn", &input.permission_arn)
-            .with("permissionVersion", input.permission_version)
+            .maybe("permissionArn", &input.permission_arn)
+            .maybe("permissionVersion", input.permission_version)
             .request()
     }
 }

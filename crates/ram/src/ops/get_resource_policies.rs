@@ -83,10 +83,10 @@ impl Operation for GetResourcePolicies {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceArns", &input.resource_arns)
-            .with("principal", &input.principal)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("resourceArns", &input.resource_arns)
+            .maybe("principal", &input.principal)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

@@ -93,13 +93,13 @@ impl Operation for GetResourceShareAssociations {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("associationType", input.association_type)
-            .with("resourceShareArns", &input.resource_share_arns)
-            .with("resourceArn", &input.resource_arn)
-            .with("principal", &input.principal)
-            .with("associationStatus", input.association_status)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("associationType", input.association_type)
+            .maybe("resourceShareArns", &input.resource_share_arns)
+            .maybe("resourceArn", &input.resource_arn)
+            .maybe("principal", &input.principal)
+            .maybe("associationStatus", input.association_status)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

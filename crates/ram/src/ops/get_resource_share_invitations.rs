@@ -71,13 +71,13 @@ impl Operation for GetResourceShareInvitations {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with(
+            .maybe(
                 "resourceShareInvitationArns",
                 &input.resource_share_invitation_arns,
             )
-            .with("resourceShareArns", &input.resource_share_arns)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("resourceShareArns", &input.resource_share_arns)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

@@ -67,22 +67,22 @@ impl Operation for GetResourceShares {
         let filters = input.tag_filters.as_deref().map(|filters| {
             let shown = |filter: &TagFilter| {
                 Fields::default()
-                    .with("tagKey", &filter.tag_key)
-                    .with("tagValues", &filter.tag_values)
+                    .maybe("tagKey", &filter.tag_key)
+                    .maybe("tagValues", &filter.tag_values)
                     .value()
             };
             filters.iter().map(shown).collect::<Vec<_>>()
         });
         Fields::default()
-            .with("resourceShareArns", &input.resource_share_arns)
-            .with("resourceShareStatus", input.resource_share_status)
-            .with("resourceOwner", input.resource_owner)
-            .with("name", &input.name)
-            .with("tagFilters", filters)
-            .with("permissionArn", &input.permission_arn)
-            .with("permissionVersion", input.permission_version)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("resourceShareArns", &input.resource_share_arns)
+            .maybe("resourceShareStatus", input.resource_share_status)
+            .maybe("resourceOwner", input.resource_owner)
+            .maybe("name", &input.name)
+            .maybe("tagFilters", filters)
+            .maybe("permissionArn", &input.permission_arn)
+            .maybe("permissionVersion", input.permission_version)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

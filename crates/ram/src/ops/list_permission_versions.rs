@@ -57,9 +57,9 @@ impl Operation for ListPermissionVersions {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("permissionArn", &input.permission_arn)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("permissionArn", &input.permission_arn)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

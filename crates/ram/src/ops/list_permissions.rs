@@ -61,12 +61,12 @@ impl Operation for ListPermissions {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceType", &input.resource_type)
-            .with("resourceOwner", input.resource_owner)
-            .with("permissionType", input.permission_type)
-            .with("permissionStatus", input.permission_status)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("resourceType", &input.resource_type)
+            .maybe("resourceOwner", input.resource_owner)
+            .maybe("permissionType", input.permission_type)
+            .maybe("permissionStatus", input.permission_status)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

@@ -76,13 +76,13 @@ impl Operation for ListPrincipals {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceOwner", input.resource_owner)
-            .with("resourceArn", &input.resource_arn)
-            .with("principals", &input.principals)
-            .with("resourceType", &input.resource_type)
-            .with("resourceShareArns", &input.resource_share_arns)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("resourceOwner", input.resource_owner)
+            .maybe("resourceArn", &input.resource_arn)
+            .maybe("principals", &input.principals)
+            .maybe("resourceType", &input.resource_type)
+            .maybe("resourceShareArns", &input.resource_share_arns)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

@@ -57,9 +57,9 @@ impl Operation for ListResourceSharePermissions {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

@@ -56,9 +56,9 @@ impl Operation for ListResourceTypes {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceRegionScope", input.resource_region_scope)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("resourceRegionScope", input.resource_region_scope)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

@@ -83,14 +83,14 @@ impl Operation for ListResources {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceOwner", input.resource_owner)
-            .with("principal", &input.principal)
-            .with("resourceType", &input.resource_type)
-            .with("resourceArns", &input.resource_arns)
-            .with("resourceShareArns", &input.resource_share_arns)
-            .with("resourceRegionScope", input.resource_region_scope)
-            .with("nextToken", &input.next_token)
-            .with("maxResults", input.max_results)
+            .maybe("resourceOwner", input.resource_owner)
+            .maybe("principal", &input.principal)
+            .maybe("resourceType", &input.resource_type)
+            .maybe("resourceArns", &input.resource_arns)
+            .maybe("resourceShareArns", &input.resource_share_arns)
+            .maybe("resourceRegionScope", input.resource_region_scope)
+            .maybe("nextToken", &input.next_token)
+            .maybe("maxResults", input.max_results)
             .request()
     }
 }

@@ -56,9 +56,9 @@ impl Operation for TagResource {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("resourceArn", &input.resource_arn)
-            .with("tags", &input.tags)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("resourceArn", &input.resource_arn)
+            .maybe("tags", &input.tags)
             .request()
     }
 }

@@ -55,9 +55,9 @@ impl Operation for UntagResource {
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("resourceArn", &input.resource_arn)
-            .with("tagKeys", &input.tag_keys)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("resourceArn", &input.resource_arn)
+            .maybe("tagKeys", &input.tag_keys)
             .request()
     }
 }

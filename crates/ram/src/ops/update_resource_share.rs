@@ -89,10 +89,10 @@ impl Operation for UpdateResourceShare {
     fn event(input: &Self::Input, output: Option<&Self::Output>) -> EventDetail {
         let share = output.and_then(|output| output.resource_share.as_ref());
         Fields::default()
-            .with("resourceShareArn", &input.resource_share_arn)
-            .with("name", &input.name)
-            .with("allowExternalPrincipals", input.allow_external_principals)
-            .with("clientToken", &input.client_token)
+            .maybe("resourceShareArn", &input.resource_share_arn)
+            .maybe("name", &input.name)
+            .maybe("allowExternalPrincipals", input.allow_external_principals)
+            .maybe("clientToken", &input.client_token)
             .answered(share.map(event::share))
     }
 }
