@@ -79,6 +79,7 @@ pub fn register(registry: &mut impl Registry) {
     registry.add::<ops::DiagnoseFeatureGroups>();
     registry.add::<ops::GetSearchSuggestions>();
     registry.add::<ops::ListFeatureGroups>();
+    registry.add::<ops::ListResourceCatalogs>();
     registry.add::<ops::ListTags>();
     registry.add::<ops::RekeyFeatureGroup>();
     registry.add::<ops::Search>();
@@ -89,7 +90,6 @@ pub fn register(registry: &mut impl Registry) {
     registry.add::<ops::DeleteRecord>();
     registry.add::<ops::GetRecord>();
     registry.add::<ops::ListRecords>();
-    registry.add::<ops::ListResourceCatalogs>();
     registry.add::<ops::PutRecord>();
     registry.add::<ops::UpdateRecord>();
 }

@@ -200,13 +200,15 @@ fn of_stopped(group: &GroupRecord, stopped: &Stopped) -> Finding {
 }
 
 fn of_state(key: &Arn, unusable: &kms::Error) -> String {
-    let text = unusable.to_string();
-    if matches!(unusable, kms::Error::Disabled { .. }) {
-        format!("aws kms enable-key --key-id {key}")
-    } else if text.contains("pending deletion") {
-        format!("aws kms cancel-key-deletion --key-id {key} && aws kms enable-key --key-id {key}")
-    } else {
-        format!("make the key usable again ({text})")
+    match unusable {
+        kms::Error::Disabled { .. } => format!("aws kms enable-key --key-id {key}"),
+        kms::Error::State {
+            state: kms::KeyState::PendingDeletion,
+            ..
+        } => format!(
+            "aws kms cancel-key-deletion --key-id {key} && aws kms enable-key --key-id {key}"
+        ),
+        other => format!("make the key usable again ({other})"),
     }
 }
 
