@@ -1,6 +1,6 @@
 //! Managed policies of users, groups and roles: attaching, detaching, listing, bounding.
 
-use pipeline::{Ctx, KeySet, Need};
+use pipeline::{Ctx, Cut, KeySet, Need, Page};
 use policy::Action;
 use shapes::iam::AttachedPolicy;
 use store::{Batch, View};
@@ -8,7 +8,6 @@ use types::{AccountId, Arn};
 
 use crate::lookup::{self, Named};
 use crate::managed::{self, Managed};
-use crate::paging::{Cut, Page};
 use crate::records::{AttachmentRecord, Entity, EntityKind, Principal};
 use crate::tables::{self, Use};
 use crate::{Error, quota};

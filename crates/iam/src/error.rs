@@ -220,7 +220,7 @@ pub enum Error {
     },
     /// The marker was not made by this listing.
     #[error("the marker does not belong to this listing")]
-    InvalidMarker,
+    InvalidMarker(#[from] pipeline::ForeignMarker),
     /// The same tag key twice.
     #[error("a tag key appears twice")]
     DuplicateTags,
@@ -332,7 +332,7 @@ impl ServiceError for Error {
             | Self::InvalidPrincipal { .. }
             | Self::Protected { .. }
             | Self::InvalidArn { .. }
-            | Self::InvalidMarker
+            | Self::InvalidMarker(_)
             | Self::InvalidAlias { .. }
             | Self::InvalidProviderUrl
             | Self::TooManyThumbprints
@@ -380,7 +380,7 @@ impl ServiceError for Error {
             }
             Self::Protected { .. } => "UnmodifiableEntity",
             Self::InvalidArn { .. }
-            | Self::InvalidMarker
+            | Self::InvalidMarker(_)
             | Self::InvalidAlias { .. }
             | Self::InvalidProviderUrl
             | Self::UserNameNeeded => "ValidationError",
@@ -479,7 +479,7 @@ impl ServiceError for Error {
             Self::UserNameNeeded => {
                 "Must specify userName when calling with non-User credentials".to_owned()
             }
-            Self::InvalidMarker => "Invalid Marker.".to_owned(),
+            Self::InvalidMarker(_) => "Invalid Marker.".to_owned(),
             Self::NotMember { .. }
             | Self::NotBounded { .. }
             | Self::ReservedTag { .. }

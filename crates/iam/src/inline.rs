@@ -1,10 +1,10 @@
 //! Inline policies of users, groups and roles.
 
+use pipeline::{Cut, Page};
 use policy::non_whitespace_len;
 use store::{Batch, View};
 
 use crate::error::Dependent;
-use crate::paging::{Cut, Page};
 use crate::records::{Entity, EntityKind, InlinePolicyRecord};
 use crate::{Error, documents, quota, tables};
 

@@ -20,6 +20,7 @@ mod details;
 mod documents;
 mod error;
 mod event;
+#[doc(hidden)]
 pub mod fuzzing;
 mod identities;
 mod inline;
@@ -30,7 +31,6 @@ mod managed;
 mod members;
 mod ops;
 mod organizations;
-mod paging;
 mod paths;
 mod providers;
 mod quota;
@@ -59,7 +59,6 @@ pub use organizations::{
     NodeKind, NodeRecord, OrganizationRecord, OrganizationResources, OrganizationTree, PolicyKind,
     TypeState,
 };
-pub use paging::{Cut, Page};
 pub use providers::host_and_path;
 pub use records::{
     AccessKeyRecord, AccountRecord, AliasRecord, AttachmentRecord, DeletionTaskRecord, EntityKind,

@@ -19,6 +19,7 @@ pub(crate) use sources::{Caller, PolicySource, Source, compile, given};
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use pipeline::Page;
 use pipeline::sources::LevelDocuments;
 use policy::{
     Action, Attached, ConditionKey, ConditionKeys, Document, DocumentKind, Explanation, Level,
@@ -29,7 +30,6 @@ use types::{AccountId, Arn};
 
 use self::context::SimulatedKeys;
 use crate::Error;
-use crate::paging::Page;
 
 /// What both operations take alike.
 #[derive(Debug)]

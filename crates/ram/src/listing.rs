@@ -1,7 +1,6 @@
 //! Pages of listings: `nextToken`, `maxResults`.
 
-use iam::{Cut, Page};
-use pipeline::EventDetail;
+use pipeline::{Cut, EventDetail, Page};
 use serde_json::Value;
 
 use crate::Error;

@@ -1,6 +1,6 @@
 //! `GetAccountAuthorizationDetails`: everything that decides about the account's principals.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{GetAccountAuthorizationDetailsRequest, GetAccountAuthorizationDetailsResponse};
 use types::{AccountId, Service};
@@ -8,7 +8,6 @@ use types::{AccountId, Service};
 use crate::details::{self, Item};
 use crate::event::{self, Fields};
 use crate::last_used::LastUsed;
-use crate::paging::Page;
 use crate::{Error, actions, lookup};
 
 /// Returns a page of users, groups, roles and policies with their documents, memberships,

@@ -1,13 +1,12 @@
 //! `GetGroup`: a group and its members.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{GetGroupRequest, GetGroupResponse};
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedGroup;
-use crate::paging::Page;
 use crate::{Error, actions, members, shape};
 
 /// Returns a group and a page of its members, by name.

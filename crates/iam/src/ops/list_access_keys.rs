@@ -1,13 +1,12 @@
 //! `ListAccessKeys`: the access keys of a user, or of the caller itself.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListAccessKeysRequest, ListAccessKeysResponse};
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::Subject;
-use crate::paging::Page;
 use crate::{Error, actions, shape, tables};
 
 /// Lists access keys, never their secrets.

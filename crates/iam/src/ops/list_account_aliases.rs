@@ -1,12 +1,11 @@
 //! `ListAccountAliases`: the account's other name.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListAccountAliasesRequest, ListAccountAliasesResponse};
 use types::{AccountId, Service};
 
 use crate::event::{self, Fields};
-use crate::paging::Page;
 use crate::{Error, actions, lookup, tables};
 
 /// Lists the alias of the caller's account, which has one at most.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{
     EntityType, ListEntitiesForPolicyRequest, ListEntitiesForPolicyResponse, PolicyGroup,
@@ -13,7 +13,6 @@ use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::{self, NamedPolicy};
-use crate::paging::Page;
 use crate::records::{AttachmentRecord, Entity, EntityKind, GroupRecord, RoleRecord, UserRecord};
 use crate::tables::{self, Use};
 use crate::{Error, actions};
@@ -65,63 +64,43 @@ impl Operation for ListEntitiesForPolicy {
                 .map_or("", PolicyUsageType::as_str),
         ];
         let page = Page::new(&listing, input.marker.as_deref(), input.max_items)?;
-        let uses: &[Use] = match input.policy_usage_filter {
+        let usages: &[Use] = match input.policy_usage_filter {
             None => &[Use::Permissions, Use::Boundary],
             Some(PolicyUsageType::PermissionsPolicy) => &[Use::Permissions],
             Some(PolicyUsageType::PermissionsBoundary) => &[Use::Boundary],
         };
-        // Who is bounded by a policy that is attached to it too appears once.
-        let mut found = BTreeMap::new();
-        for usage in uses {
-            let prefix = tables::attachments_as(named.account, &named.arn, *usage);
-            for (_, row) in ctx.view().scan(&tables::ATTACHMENTS, &prefix, None) {
-                if is_wanted(row.record.kind, input.entity_filter)
-                    && let Some((place, user)) = user_of(ctx.view(), row.record, path)
-                {
-                    found.insert(place, user);
-                }
-            }
-        }
-        let cut = page.cut(found);
-        let mut response = ListEntitiesForPolicyResponse {
-            policy_groups: Some(Vec::new()),
-            policy_users: Some(Vec::new()),
-            policy_roles: Some(Vec::new()),
-            is_truncated: Some(cut.is_truncated()),
-            marker: cut.marker,
-        };
+        let cut = page.cut(found(
+            ctx.view(),
+            named,
+            usages,
+            (path, input.entity_filter),
+        ));
+        let (is_truncated, marker) = (cut.is_truncated(), cut.marker);
+        let (mut groups, mut roles, mut users) = (Vec::new(), Vec::new(), Vec::new());
         for (kind, name, id) in cut.items {
+            let (name, id) = (Some(name), Some(id));
             match kind {
-                EntityKind::Group => {
-                    response
-                        .policy_groups
-                        .get_or_insert_default()
-                        .push(PolicyGroup {
-                            group_name: Some(name),
-                            group_id: Some(id),
-                        });
-                }
-                EntityKind::Role => {
-                    response
-                        .policy_roles
-                        .get_or_insert_default()
-                        .push(PolicyRole {
-                            role_name: Some(name),
-                            role_id: Some(id),
-                        });
-                }
-                EntityKind::User => {
-                    response
-                        .policy_users
-                        .get_or_insert_default()
-                        .push(PolicyUser {
-                            user_name: Some(name),
-                            user_id: Some(id),
-                        });
-                }
+                EntityKind::Group => groups.push(PolicyGroup {
+                    group_name: name,
+                    group_id: id,
+                }),
+                EntityKind::Role => roles.push(PolicyRole {
+                    role_name: name,
+                    role_id: id,
+                }),
+                EntityKind::User => users.push(PolicyUser {
+                    user_name: name,
+                    user_id: id,
+                }),
             }
         }
-        Ok(Reply::read(response))
+        Ok(Reply::read(ListEntitiesForPolicyResponse {
+            policy_groups: Some(groups),
+            policy_users: Some(users),
+            policy_roles: Some(roles),
+            is_truncated: Some(is_truncated),
+            marker,
+        }))
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {
@@ -153,16 +132,38 @@ fn is_wanted(kind: EntityKind, filter: Option<EntityType>) -> bool {
 /// Kind, name and unique id.
 type PolicyEntity = (EntityKind, String, String);
 
+/// Who uses the policy, by place in the listing: those whose path begins with a prefix, and of the
+/// kind that is wanted. Who is bounded by a policy that is attached to it too appears once.
+fn found(
+    view: &View,
+    policy: &NamedPolicy,
+    uses: &[Use],
+    (path, filter): (&str, Option<EntityType>),
+) -> BTreeMap<String, PolicyEntity> {
+    let mut found = BTreeMap::new();
+    for usage in uses {
+        let prefix = tables::attachments_as(policy.account, &policy.arn, *usage);
+        for (_, row) in view.scan(&tables::ATTACHMENTS, &prefix, None) {
+            if is_wanted(row.record.kind, filter)
+                && let Some((place, entity)) = entity(view, row.record, path)
+            {
+                found.insert(place, entity);
+            }
+        }
+    }
+    found
+}
+
 /// Who uses the policy, with its place in the listing, if its path begins with `path`.
-fn user_of(view: &View, mark: &AttachmentRecord, path: &str) -> Option<(String, PolicyEntity)> {
+fn entity(view: &View, mark: &AttachmentRecord, path: &str) -> Option<(String, PolicyEntity)> {
     match mark.kind {
-        EntityKind::User => entity::<UserRecord>(view, mark, path),
-        EntityKind::Group => entity::<GroupRecord>(view, mark, path),
-        EntityKind::Role => entity::<RoleRecord>(view, mark, path),
+        EntityKind::User => entity_of::<UserRecord>(view, mark, path),
+        EntityKind::Group => entity_of::<GroupRecord>(view, mark, path),
+        EntityKind::Role => entity_of::<RoleRecord>(view, mark, path),
     }
 }
 
-fn entity<E: Entity>(
+fn entity_of<E: Entity>(
     view: &View,
     mark: &AttachmentRecord,
     path: &str,
@@ -171,7 +172,7 @@ fn entity<E: Entity>(
     let name = record.name();
     let place = format!("{}/{}", E::KIND.word(), name.to_lowercase());
     record.path().starts_with(path).then(|| {
-        let user = (E::KIND, name.to_owned(), mark.id.to_string());
-        (place, user)
+        let entity = (E::KIND, name.to_owned(), mark.id.to_string());
+        (place, entity)
     })
 }

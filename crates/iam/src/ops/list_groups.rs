@@ -1,12 +1,11 @@
 //! `ListGroups`: the groups of the caller's account.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListGroupsRequest, ListGroupsResponse};
 use types::{AccountId, Service};
 
 use crate::event::{self, Fields};
-use crate::paging::Page;
 use crate::records::EntityKind;
 use crate::{Error, actions, lookup, shape, tables};
 

@@ -1,13 +1,12 @@
 //! `ListGroupsForUser`: the groups that a user is in.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListGroupsForUserRequest, ListGroupsForUserResponse};
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedUser;
-use crate::paging::Page;
 use crate::{Error, actions, members, shape};
 
 /// Lists the groups that a user is in, by name.

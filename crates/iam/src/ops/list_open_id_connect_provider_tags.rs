@@ -1,12 +1,11 @@
 //! `ListOpenIDConnectProviderTags`: the tags of an identity provider.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListOpenIDConnectProviderTagsRequest, ListOpenIDConnectProviderTagsResponse};
 use types::Service;
 
 use crate::event::{self, Fields};
-use crate::paging::Page;
 use crate::providers::NamedProvider;
 use crate::{Error, actions, tags};
 

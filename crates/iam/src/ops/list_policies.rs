@@ -1,13 +1,12 @@
 //! `ListPolicies`: the managed policies that the account can use.
 
-use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListPoliciesRequest, ListPoliciesResponse, PolicyScopeType, PolicyUsageType};
 use types::{AccountId, Arn, Service};
 
 use crate::event::{self, Fields};
 use crate::managed::{Managed, Usage};
-use crate::paging::Page;
 use crate::{Error, actions, lookup, shape, tables};
 
 /// Lists managed policies by name, those of AWS before the account's own.

@@ -1,13 +1,12 @@
 //! `ListPolicyTags`: the tags of a managed policy.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListPolicyTagsRequest, ListPolicyTagsResponse};
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedPolicy;
-use crate::paging::Page;
 use crate::{Error, actions, tags};
 
 /// Lists the tags of a managed policy, by key; AWS's own have none.

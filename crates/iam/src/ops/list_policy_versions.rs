@@ -1,13 +1,12 @@
 //! `ListPolicyVersions`: the versions of a managed policy.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListPolicyVersionsRequest, ListPolicyVersionsResponse, PolicyVersion};
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedPolicy;
-use crate::paging::Page;
 use crate::{Error, actions, managed};
 
 /// Lists the versions of a managed policy without their texts, the newest first.

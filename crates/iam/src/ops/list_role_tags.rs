@@ -1,13 +1,12 @@
 //! `ListRoleTags`: the tags of a role.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListRoleTagsRequest, ListRoleTagsResponse};
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedRole;
-use crate::paging::Page;
 use crate::{Error, actions, tags};
 
 /// Lists the tags of a role, by key.

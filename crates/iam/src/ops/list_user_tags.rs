@@ -1,13 +1,12 @@
 //! `ListUserTags`: the tags of a user.
 
-use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
+use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Page, Permit, Reply};
 use policy::Action;
 use shapes::iam::{ListUserTagsRequest, ListUserTagsResponse};
 use types::Service;
 
 use crate::event::{self, Fields};
 use crate::lookup::NamedUser;
-use crate::paging::Page;
 use crate::{Error, actions, tags};
 
 /// Lists the tags of a user, by key.

@@ -1,6 +1,6 @@
 //! Pages of listings: `NextToken`, `MaxResults`.
 
-use crate::paging::{Cut, Page};
+use pipeline::{Cut, Page};
 
 use super::error::{Error, Invalid};
 

@@ -1,9 +1,8 @@
-//! Pages of listings: `Marker`, `MaxItems`, `IsTruncated`.
+//! Pages of listings. What a service calls marker and limit, and what it answers to a marker that is none,
+//! is its own.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use crate::Error;
 
 /// How many items a page has if the caller does not say.
 const DEFAULT_ITEMS: usize = 100;
@@ -25,19 +24,24 @@ pub struct Cut<T> {
     pub marker: Option<String>,
 }
 
+/// A marker was made by another listing, or by nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the marker was not made by this listing")]
+pub struct ForeignMarker;
+
 impl Page {
     /// The page behind `marker` with at most `max_items` (1 to 1,000, as checked on reading).
     ///
     /// `listing` names the listing and all that selects its items: a marker is good for
-    /// exactly the listing that made it. Fails with `ValidationError` for any other.
+    /// exactly the listing that made it. Fails for any other.
     pub fn new(
         listing: &[&str],
         marker: Option<&str>,
         max_items: Option<i32>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ForeignMarker> {
         let listing = fingerprint(listing);
         let after = match marker {
-            Some(marker) => Some(open(listing, marker).ok_or(Error::InvalidMarker)?),
+            Some(marker) => Some(open(listing, marker).ok_or(ForeignMarker)?),
             None => None,
         };
         let limit = max_items.and_then(|items| usize::try_from(items).ok());
@@ -78,8 +82,8 @@ impl Page {
 }
 
 impl<T> Cut<T> {
-    /// `IsTruncated`.
-    pub(crate) fn is_truncated(&self) -> bool {
+    /// Whether there are more.
+    pub fn is_truncated(&self) -> bool {
         self.marker.is_some()
     }
 }
@@ -147,7 +151,7 @@ mod tests {
             .marker;
         for listing in [&["L", "b"][..], &["M", "a"], &["La"]] {
             let refused = Page::new(listing, marker.as_deref(), None);
-            assert!(matches!(refused, Err(Error::InvalidMarker)), "{listing:?}");
+            assert!(matches!(refused, Err(ForeignMarker)), "{listing:?}");
         }
     }
 
