@@ -233,6 +233,16 @@ def kms(server):
     return server.client("kms")
 
 
+@pytest.fixture(scope="session")
+def sagemaker(server):
+    return server.client("sagemaker")
+
+
+@pytest.fixture(scope="session")
+def runtime(server):
+    return server.client("sagemaker-featurestore-runtime")
+
+
 @pytest.fixture
 def fresh_server(tmp_path):
     running = Server(tmp_path)

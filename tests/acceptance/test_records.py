@@ -18,16 +18,6 @@ def message(error) -> str:
     return said["Error"].get("Message") or said.get("Message", "")
 
 
-@pytest.fixture(scope="module")
-def sagemaker(server):
-    return server.client("sagemaker")
-
-
-@pytest.fixture(scope="module")
-def runtime(server):
-    return server.client("sagemaker-featurestore-runtime")
-
-
 DEFINITIONS = [
     {"FeatureName": "id", "FeatureType": "String"},
     {"FeatureName": "at", "FeatureType": "String"},
