@@ -249,6 +249,15 @@ impl PrincipalPattern {
         pattern.ok_or_else(invalid)
     }
 
+    /// Whether a policy can name the user or role at `arn`: IAM's paths may have wildcards, and
+    /// principals of policies none.
+    pub fn can_name(arn: &Arn) -> bool {
+        match Self::parse_aws(arn.as_str()) {
+            Ok(Self::User { .. } | Self::Role { .. }) => true,
+            Ok(_) | Err(_) => false,
+        }
+    }
+
     /// Reads one value under the key `Service` of a principal map.
     pub(crate) fn parse_service(value: &str) -> Result<Self, Fault> {
         let label = |part: &str| {
@@ -331,13 +340,14 @@ fn session_principal(arn: &Arn, account: AccountId) -> Option<PrincipalPattern> 
     })
 }
 
-/// `Name`, or `path/of/any/depth/Name`; a path may have any printable ASCII but wildcards.
+/// `Name`, or `path/of/any/depth/Name`; a path may have any printable ASCII, colons too, but no
+/// wildcards: those look as if they meant several principals.
 fn is_path_and_name(text: &str) -> bool {
     let (path, name) = text.rsplit_once('/').unwrap_or(("", text));
     is_name(name)
         && path
             .chars()
-            .all(|c| c.is_ascii_graphic() && !matches!(c, '*' | '?' | ':'))
+            .all(|c| c.is_ascii_graphic() && !matches!(c, '*' | '?'))
 }
 
 /// The characters of names of users, roles and sessions. No wildcards: they never match.

@@ -3,6 +3,7 @@
 use iam::Membership;
 use pipeline::Ctx;
 use pipeline::sources::Principals;
+use policy::PrincipalPattern;
 use types::{AccountId, Arn, PARTITION};
 
 use crate::Error;
@@ -54,6 +55,13 @@ impl NamedPrincipal {
                     (*organization).to_owned(),
                     (*id).to_owned(),
                 ))
+            }
+            // The policy of a resource will name it.
+            ("iam", ["user" | "role", _, ..]) if !PrincipalPattern::can_name(&arn) => {
+                Err(Error::invalid(format!(
+                    "`{text}` cannot be named in a policy: names have letters, digits and \
+                     `_+=,.@-`, and paths no wildcards"
+                )))
             }
             ("iam", ["user" | "role", _, ..]) => Ok(Self::Individual(arn, account)),
             _ => Err(invalid()),
@@ -205,6 +213,7 @@ mod tests {
         check("444455556666", true);
         check("arn:aws:iam::444455556666:role/path/Reader", true);
         check("arn:aws:iam::444455556666:user/Bob", true);
+        check("arn:aws:iam::444455556666:role/x:y/Reader", true);
         check(
             "arn:aws:organizations::111122223333:organization/o-abcdefghij",
             true,
@@ -224,6 +233,9 @@ mod tests {
             "sagemaker.amazonaws.com",
             "arn:aws:iam::444455556666:root",
             "arn:aws:iam::444455556666:role",
+            "arn:aws:iam::444455556666:role/a*/Reader",
+            "arn:aws:iam::444455556666:role/a?b/Reader",
+            "arn:aws:iam::444455556666:role/path/",
             "arn:aws:iam::444455556666:group/Readers",
             "arn:aws-cn:iam::444455556666:role/Reader",
             "arn:aws:sts::444455556666:assumed-role/Reader/session",

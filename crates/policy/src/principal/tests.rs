@@ -75,6 +75,31 @@ fn users_are_named_with_path_and_case() {
 }
 
 #[test]
+fn a_path_may_have_colons_and_what_else_iam_lets_it_have_but_wildcards() {
+    for path in ["x:y", ":", "a:b/c:d", "x{y}", "a//b", "!\"#$%&'()"] {
+        let user = |account: &str| format!("arn:aws:iam::{account}:user/{path}/Alice");
+        let caller = Principal::User {
+            account: account(),
+            arn: user("111122223333").parse().unwrap(),
+            id: "AIDAALICE00000000001A".parse().unwrap(),
+            name: "Alice".to_owned(),
+        };
+        check(&user("111122223333"), &caller, Some(Naming::User));
+        check(&user("444455556666"), &caller, None);
+        check("arn:aws:iam::111122223333:user/Alice", &caller, None);
+        let role = format!("arn:aws:iam::111122223333:role/{path}/R");
+        assert!(PrincipalPattern::can_name(&role.parse().unwrap()), "{role}");
+    }
+    // Names have none.
+    refused("arn:aws:iam::111122223333:user/x/Al:ice");
+    refused("arn:aws:sts::111122223333:assumed-role/x:y/s1");
+    for not in ["role/a*b/R", "role/a?/R", "root", "group/G"] {
+        let arn = format!("arn:aws:iam::111122223333:{not}");
+        assert!(!PrincipalPattern::can_name(&arn.parse().unwrap()), "{arn}");
+    }
+}
+
+#[test]
 fn sessions_are_named_by_role_or_by_themselves() {
     check(
         "arn:aws:iam::111122223333:role/path/R",
