@@ -32,10 +32,13 @@ pub enum Tree<'a> {
     Object(Vec<(Characters<'a>, Tree<'a>)>),
 }
 
-/// How many values a JSON body may have: a value of two bytes takes many times as much as a tree,
-/// and is read before anything is decided. A record of 350 KB has at most that many elements in
-/// the lists of its features.
+/// How many values a JSON body may have that carries no records: a value of two bytes takes many times
+/// as much as a tree, and is read before anything is decided.
 const MOST_VALUES: usize = 400_000;
+
+/// The same of a body that does. A record of 350 KB has at most 350,000 elements in the lists of its
+/// features, and a batch has several records.
+const MOST_VALUES_OF_RECORDS: usize = 1_000_000;
 
 /// Text of a [`Tree`].
 #[derive(Clone, PartialEq)]
@@ -74,13 +77,22 @@ impl<'a> Tree<'a> {
     /// Fails with [`ReadError::Serialization`] if `body` is not one JSON value in UTF-8, is nested
     /// deeper than 127 levels, or has more than 400,000 values.
     pub fn from_json(body: &'a [u8]) -> Result<Self, ReadError> {
-        let left = Cell::new(MOST_VALUES);
+        Self::bounded(body, MOST_VALUES)
+    }
+
+    /// The same for a body that carries records: it may have 1,000,000 values.
+    pub fn from_json_of_records(body: &'a [u8]) -> Result<Self, ReadError> {
+        Self::bounded(body, MOST_VALUES_OF_RECORDS)
+    }
+
+    fn bounded(body: &'a [u8], most: usize) -> Result<Self, ReadError> {
+        let left = Cell::new(Some(most));
         let mut reader = serde_json::Deserializer::from_slice(body);
         let tree = Node(&left).deserialize(&mut reader);
         let read = tree.and_then(|tree| reader.end().map(|()| tree));
         read.map_err(|error| {
-            if left.get() == 0 {
-                ReadError::Serialization(format!("the body has more than {MOST_VALUES} values"))
+            if left.get().is_none() {
+                ReadError::Serialization(format!("the body has more than {most} values"))
             } else {
                 ReadError::not_json(&error)
             }
@@ -149,18 +161,19 @@ impl fmt::Debug for Characters<'_> {
     }
 }
 
-/// One value of a tree, of which so many may still be read.
+/// One value of a tree, of which so many may still be read; `None` once there was one more.
 #[derive(Clone, Copy)]
-struct Node<'c>(&'c Cell<usize>);
+struct Node<'c>(&'c Cell<Option<usize>>);
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Tree<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let Some(left) = self.0.get().checked_sub(1) else {
-            return Err(D::Error::custom("too many values"));
-        };
+        let left = self.0.get().and_then(|left| left.checked_sub(1));
         self.0.set(left);
+        if left.is_none() {
+            return Err(D::Error::custom("too many values"));
+        }
         deserializer.deserialize_any(self)
     }
 }

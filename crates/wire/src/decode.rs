@@ -86,7 +86,7 @@ pub(crate) fn rest<'b>(
         service: model.service,
         protocol: Protocol::RestJson,
         operation: model.name,
-        input: rest::input(parts, model, labels, json::members(body)?)?,
+        input: rest::input(parts, model, labels, json::members_of_records(body)?)?,
     })
 }
 

@@ -510,6 +510,15 @@ fn a_body_has_a_bounded_number_of_values() {
         let error = Tree::from_json(body.as_bytes()).unwrap_err().to_string();
         assert_eq!(error, "the body has more than 400000 values");
     }
+    // One that carries records may have more: several records of a batch have lists.
+    let (most, more) = (list(999_999), list(1_000_000));
+    assert!(Tree::from_json_of_records(most.as_bytes()).is_ok());
+    let error = Tree::from_json_of_records(more.as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "the body has more than 1000000 values");
+    // What is wrong behind the last one is said as it is.
+    let wrong = list(399_999).replace(']', "}");
+    let error = Tree::from_json(wrong.as_bytes()).unwrap_err().to_string();
+    assert!(error.starts_with("the body is not valid JSON"), "{error}");
 }
 
 #[test]

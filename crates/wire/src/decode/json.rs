@@ -10,15 +10,29 @@ use crate::Error;
 /// Above this many members a set finds repeated names, below it comparing is faster.
 const FEW: usize = 12;
 
+/// The members of an object.
+type Members<'a> = Vec<(Characters<'a>, Tree<'a>)>;
+
 /// The members of the object in `body`; an empty body has none.
 ///
-/// Fails if it is not one JSON object in UTF-8, nested at most 127 levels deep, in which no
-/// object has a name twice.
-pub(super) fn members(body: &[u8]) -> Result<Vec<(Characters<'_>, Tree<'_>)>, Error> {
+/// Fails if it is not one JSON object in UTF-8, nested at most 127 levels deep and of at most
+/// 400,000 values, in which no object has a name twice.
+pub(super) fn members(body: &[u8]) -> Result<Members<'_>, Error> {
     if body.is_empty() {
         return Ok(Vec::new());
     }
-    let tree = Tree::from_json(body)?;
+    of_object(Tree::from_json(body)?)
+}
+
+/// The same of a body that may carry records: of at most 1,000,000 values.
+pub(super) fn members_of_records(body: &[u8]) -> Result<Members<'_>, Error> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
+    of_object(Tree::from_json_of_records(body)?)
+}
+
+fn of_object(tree: Tree<'_>) -> Result<Members<'_>, Error> {
     refuse_repeated(&tree)?;
     match tree {
         Tree::Object(members) => Ok(members),
