@@ -24,8 +24,9 @@ pub enum Lane {
     Events,
     /// Online cells and outbox entries.
     Data,
-    /// Removals of cells, which give space back: in the queue of data, and accepted as long as
-    /// revocations are. What removes them bounds how many there are at a time.
+    /// Removals of cells, which give space back once the engine has merged its tables: in the queue
+    /// of data, and accepted until half of what is kept for revocations is left. What removes them
+    /// bounds how many there are at a time.
     Relief,
     /// Events that nobody is authenticated for, and counts of events: in the queue of data, and
     /// refused long before it.

@@ -144,7 +144,7 @@ impl Committer {
         for request in requests {
             let (lane, account) = (request.prepared.lane, request.prepared.account);
             let bytes = u64::try_from(request.bytes).unwrap_or(u64::MAX);
-            let shared_out = room == Room::RevocationsOnly && lane == Lane::Revocation;
+            let shared_out = room >= Room::RemovalsOnly && lane == Lane::Revocation;
             let refused = if !room.admits(lane) {
                 "the disk is nearly full"
             } else if shared_out && !reserve.admits(account, bytes, left, now) {
@@ -288,9 +288,12 @@ fn tell(room: Room) {
         Room::ChangesOnly => tracing::error!(
             "the disk is nearly full; only changes of metadata and removals are accepted"
         ),
-        Room::RevocationsOnly => tracing::error!(
+        Room::RemovalsOnly => tracing::error!(
             "the disk is nearly full; only what takes rights away or removes is accepted"
         ),
+        Room::RevocationsOnly => {
+            tracing::error!("the disk is nearly full; only what takes rights away is accepted");
+        }
         Room::None => tracing::error!("the disk is full; all writes are refused"),
     }
 }

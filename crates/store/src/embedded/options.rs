@@ -105,6 +105,9 @@ pub struct Tuning {
     /// Below this much only what takes rights away or removes is accepted (at most two
     /// sixteenths).
     pub revocation_reserve_bytes: u64,
+    /// Below this much only what takes rights away is (at most three thirty-seconds): removals give
+    /// space back later than they take it.
+    pub removal_reserve_bytes: u64,
     /// Below this much every batch is refused (at most a sixteenth).
     pub full_bytes: u64,
     /// How often memory and journals are looked after; every fourth time the mark is synced.
@@ -130,6 +133,7 @@ impl Default for Tuning {
             data_reserve_bytes: 256 * MIB,
             change_reserve_bytes: 192 * MIB,
             revocation_reserve_bytes: 128 * MIB,
+            removal_reserve_bytes: 96 * MIB,
             full_bytes: 64 * MIB,
             upkeep_interval: Duration::from_millis(250),
         }

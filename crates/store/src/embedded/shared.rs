@@ -55,6 +55,8 @@ pub(super) enum Room {
     /// Changes of metadata and removals: no events of what changed nothing either.
     ChangesOnly,
     /// What takes rights away or removes.
+    RemovalsOnly,
+    /// What takes rights away.
     RevocationsOnly,
     /// Nothing.
     None,
@@ -120,16 +122,17 @@ pub(super) fn unanswered() -> CommitError {
 impl Tuning {
     /// What `space` allows: no reserve is more than its share of a small disk.
     fn room(&self, space: Space) -> Room {
-        let sixteenth = space.total / 16;
+        let part = space.total / 32;
         let steps = [
-            (self.full_bytes, 1, Room::None),
-            (self.revocation_reserve_bytes, 2, Room::RevocationsOnly),
-            (self.change_reserve_bytes, 3, Room::ChangesOnly),
-            (self.data_reserve_bytes, 4, Room::NoData),
-            (self.stranger_reserve_bytes, 6, Room::NoStrangers),
+            (self.full_bytes, 2, Room::None),
+            (self.removal_reserve_bytes, 3, Room::RevocationsOnly),
+            (self.revocation_reserve_bytes, 4, Room::RemovalsOnly),
+            (self.change_reserve_bytes, 6, Room::ChangesOnly),
+            (self.data_reserve_bytes, 8, Room::NoData),
+            (self.stranger_reserve_bytes, 12, Room::NoStrangers),
         ];
-        let mut below = steps.into_iter().filter(|(reserve, sixteenths, _)| {
-            space.free < (*reserve).min(sixteenth.saturating_mul(*sixteenths))
+        let mut below = steps.into_iter().filter(|(reserve, parts, _)| {
+            space.free < (*reserve).min(part.saturating_mul(*parts))
         });
         below.next().map_or(Room::Enough, |(_, _, room)| room)
     }
@@ -149,7 +152,8 @@ impl Room {
             Lane::Data => Self::NoStrangers,
             Lane::Events => Self::NoData,
             Lane::Metadata => Self::ChangesOnly,
-            Lane::Revocation | Lane::Relief => Self::RevocationsOnly,
+            Lane::Relief => Self::RemovalsOnly,
+            Lane::Revocation => Self::RevocationsOnly,
         };
         self <= last
     }

@@ -138,8 +138,8 @@ const LANES: [Lane; 6] = [
     Lane::Data,
     Lane::Events,
     Lane::Metadata,
-    Lane::Revocation,
     Lane::Relief,
+    Lane::Revocation,
 ];
 
 /// How many of [`LANES`] are refused with so much free: one only after those before it.
@@ -175,14 +175,15 @@ fn strangers_are_refused_first_when_the_disk_fills_up_and_revocations_last() {
         tuning.data_reserve_bytes,
         tuning.change_reserve_bytes,
         tuning.revocation_reserve_bytes,
+        tuning.removal_reserve_bytes,
     ];
     for (number, reserve) in reserves.into_iter().enumerate() {
         assert_eq!(refused(reserve), number, "{reserve}");
         assert_eq!(refused(reserve - 1), number + 1, "{reserve}");
     }
-    assert_eq!(refused(tuning.full_bytes + (1 << 20)), 4);
+    assert_eq!(refused(tuning.full_bytes + (1 << 20)), 5);
     // Of nothing there is no share.
-    assert_eq!(refused(tuning.full_bytes), 5);
+    assert_eq!(refused(tuning.full_bytes), LANES.len());
     assert_eq!(refused(tuning.full_bytes - 1), LANES.len());
     assert_eq!(refused(u64::MAX), LANES.len());
     // Nothing was damaged: writes go on when space returns.
