@@ -133,7 +133,8 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         let snapshot = Snapshot::clone(&shared.published.load());
         let tidies = requests.is_empty();
-        let (room, mut left) = shared.room();
+        let (space, tuning) = (shared.space(), &shared.tuning);
+        let room = tuning.room(space, 0);
         if room != self.room {
             self.room = room;
             tell(room);
@@ -141,18 +142,24 @@ impl Committer {
         let mut reserve = std::mem::take(&mut self.reserve);
         let now = shared.clock.monotonic();
         let mut group = self.group(&shared, snapshot);
+        let mut ahead: u64 = 0;
         for request in requests {
             let (lane, account) = (request.prepared.lane, request.prepared.account);
             let bytes = u64::try_from(request.bytes).unwrap_or(u64::MAX);
+            // Each is judged by what it and those before it in the group leave.
+            let room = tuning.room(space, ahead.saturating_add(bytes));
+            let left = tuning.left(space, ahead);
             let shared_out = room >= Room::RemovalsOnly && lane == Lane::Revocation;
             let refused = if !room.admits(lane) {
                 "the disk is nearly full"
             } else if shared_out && !reserve.admits(account, bytes, left, now) {
                 "the disk is nearly full, and this is more than the account's share of the rest"
             } else {
-                if group.admit(request) && shared_out {
-                    reserve.take(account, bytes, now);
-                    left = left.saturating_sub(bytes);
+                if group.admit(request) {
+                    ahead = ahead.saturating_add(bytes);
+                    if shared_out {
+                        reserve.take(account, bytes, now);
+                    }
                 }
                 continue;
             };

@@ -98,17 +98,12 @@ impl Shared {
         }
     }
 
-    /// What the free disk allows, and how many bytes are left until it allows nothing.
-    ///
-    /// A file system that does not tell is taken as full: nothing is written blindly.
-    pub(super) fn room(&self) -> (Room, u64) {
-        match self.disk.space(&self.directory) {
-            Ok(space) => (self.tuning.room(space), self.tuning.left(space)),
-            Err(error) => {
-                tracing::warn!(%error, "the free disk space cannot be told");
-                (Room::None, 0)
-            }
-        }
+    /// How much room the disk has; `None` if the file system does not tell.
+    pub(super) fn space(&self) -> Option<Space> {
+        let space = self.disk.space(&self.directory);
+        space
+            .inspect_err(|error| tracing::warn!(%error, "the free disk space cannot be told"))
+            .ok()
     }
 }
 
@@ -120,8 +115,13 @@ pub(super) fn unanswered() -> CommitError {
 }
 
 impl Tuning {
-    /// What `space` allows: no reserve is more than its share of a small disk.
-    fn room(&self, space: Space) -> Room {
+    /// What `space` allows once so many `bytes` more are written: no reserve is more than its share
+    /// of a small disk. One that is not known allows nothing: nothing is written blindly.
+    pub(super) fn room(&self, space: Option<Space>, bytes: u64) -> Room {
+        let Some(space) = space else {
+            return Room::None;
+        };
+        let free = space.free.saturating_sub(bytes);
         let part = space.total / 32;
         let steps = [
             (self.full_bytes, 2, Room::None),
@@ -131,16 +131,19 @@ impl Tuning {
             (self.data_reserve_bytes, 8, Room::NoData),
             (self.stranger_reserve_bytes, 12, Room::NoStrangers),
         ];
-        let mut below = steps.into_iter().filter(|(reserve, parts, _)| {
-            space.free < (*reserve).min(part.saturating_mul(*parts))
-        });
+        let mut below = steps
+            .into_iter()
+            .filter(|(reserve, parts, _)| free < (*reserve).min(part.saturating_mul(*parts)));
         below.next().map_or(Room::Enough, |(_, _, room)| room)
     }
 
-    /// How many bytes are left until nothing may be written.
-    fn left(&self, space: Space) -> u64 {
-        let full = self.full_bytes.min(space.total / 16);
-        space.free.saturating_sub(full)
+    /// How many bytes of `space` are left until nothing may be written, once so many `bytes` more
+    /// are.
+    pub(super) fn left(&self, space: Option<Space>, bytes: u64) -> u64 {
+        space.map_or(0, |space| {
+            let full = self.full_bytes.min(space.total / 16);
+            space.free.saturating_sub(full).saturating_sub(bytes)
+        })
     }
 }
 

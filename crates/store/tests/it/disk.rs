@@ -142,6 +142,9 @@ const LANES: [Lane; 6] = [
     Lane::Revocation,
 ];
 
+/// More than a batch of one of [`LANES`] writes.
+const SMALL: u64 = 64 * 1024;
+
 /// How many of [`LANES`] are refused with so much free: one only after those before it.
 fn refused(disk: &FaultyDisk, store: &dyn Store, free: u64) -> usize {
     disk.free.store(free, Ordering::SeqCst);
@@ -178,7 +181,7 @@ fn strangers_are_refused_first_when_the_disk_fills_up_and_revocations_last() {
         tuning.removal_reserve_bytes,
     ];
     for (number, reserve) in reserves.into_iter().enumerate() {
-        assert_eq!(refused(reserve), number, "{reserve}");
+        assert_eq!(refused(reserve + SMALL), number, "{reserve}");
         assert_eq!(refused(reserve - 1), number + 1, "{reserve}");
     }
     assert_eq!(refused(tuning.full_bytes + (1 << 20)), 5);
@@ -196,8 +199,10 @@ fn a_batch_that_changes_metadata_has_the_reserve_of_changes_whatever_it_was_made
     let disk = FaultyDisk::new();
     let home = home(&disk);
     let store = home.open();
-    disk.free
-        .store(home.tuning.revocation_reserve_bytes, Ordering::SeqCst);
+    disk.free.store(
+        home.tuning.revocation_reserve_bytes + SMALL,
+        Ordering::SeqCst,
+    );
     let put = |lane| {
         commit(&store, lane, |batch| {
             batch.put(&NOTES, Key::of(&["a"]), note("kept"));
@@ -238,6 +243,8 @@ fn revocations_of_one_account_leave_the_last_room_to_those_of_others() {
     let store = home.open();
     let (one, other) = ("111122223333".parse().ok(), "444455556666".parse().ok());
     // While other changes are accepted, too, nobody is held to a share.
+    let roomy = home.tuning.revocation_reserve_bytes + (16 << 20);
+    disk.free.store(roomy, Ordering::SeqCst);
     revoke(&store, one, 4 << 20).unwrap();
     disk.free
         .store(home.tuning.revocation_reserve_bytes - 1, Ordering::SeqCst);
@@ -335,4 +342,27 @@ fn what_one_account_takes_is_not_left_for_another_of_the_same_group() {
         matches!(refused, Err(CommitError::NotWritable { .. })),
         "{refused:?}"
     );
+}
+
+#[test]
+fn a_batch_is_judged_by_what_it_leaves() {
+    let disk = FaultyDisk::new();
+    let home = home(&disk);
+    let store = home.open();
+    let one = "111122223333".parse().ok();
+    let put = |bytes: usize| {
+        commit(&store, Lane::Metadata, |batch| {
+            batch.put(&NOTES, Key::of(&["a"]), note(&"x".repeat(bytes)));
+        })
+    };
+    let last = home.tuning.revocation_reserve_bytes;
+    disk.free.store(last + (1 << 20), Ordering::SeqCst);
+    // Both would take of the room that is shared out.
+    put(4 << 20).unwrap_err();
+    revoke(&store, one, 4 << 20).unwrap_err();
+    put(10_000).unwrap();
+    revoke(&store, one, 10_000).unwrap();
+    disk.free.store(last + (16 << 20), Ordering::SeqCst);
+    put(4 << 20).unwrap();
+    revoke(&store, one, 4 << 20).unwrap();
 }
