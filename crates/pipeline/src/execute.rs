@@ -198,10 +198,12 @@ async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failur
         granted: true,
         ..Authorization::default()
     };
-    if let Err(unrecorded) = record::failure::<O>(ctx, detail, &granted, failure, &mut batch) {
+    let damped = record::is_damped(ctx, &granted, failure, is_beyond::<O>(ctx, input));
+    let recorded = record::failure::<O>(ctx, detail, &granted, failure, damped, &mut batch);
+    if let Err(unrecorded) = recorded {
         error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
     } else if !batch.is_empty()
-        && let Err(failed) = ctx.commit(batch, Share::Permitted).await
+        && let Err(failed) = ctx.commit(batch, Share::of_failure(&granted, damped)).await
     {
         ctx.log_uncommitted(O::NAME, &failed);
     }
@@ -239,7 +241,11 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
     let mut authorization = Authorization::default();
     let outcome = decide_and_handle::<O>(ctx, input.clone(), &mut authorization).await;
     let (mut insists, mut depends) = (false, false);
+    let is_beyond = is_beyond::<O>(ctx, &input);
     let result = match outcome {
+        Ok(reply) if is_beyond && reply.effect.is_empty() && is_refused_beyond(ctx) => {
+            Err(Failure::over_budget())
+        }
         Ok(reply) => {
             insists = reply.insists;
             depends = !reply.effect.is_empty();
@@ -273,7 +279,7 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
         Ok((output, batch)) => Attempt {
             result: Ok(output),
             batch,
-            share: Share::of(&authorization),
+            share: Share::of_success(&authorization, is_beyond),
             insists,
             depends,
         },
@@ -281,13 +287,15 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
             let mut batch = record::batch_of_failure(&ctx.caller().principal);
             batch.merge(ctx.take_effects().only_appends());
             let detail = detail::<O>(&input, None);
-            let recorded = record::failure::<O>(ctx, detail, &authorization, &failure, &mut batch);
+            let damped = record::is_damped(ctx, &authorization, &failure, is_beyond);
+            let recorded =
+                record::failure::<O>(ctx, detail, &authorization, &failure, damped, &mut batch);
             log_failure::<O>(ctx, &failure);
             if let Err(unrecorded) = recorded {
                 error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
             }
             Attempt {
-                share: record::share_of_failure(ctx, &authorization, &failure),
+                share: Share::of_failure(&authorization, damped),
                 result: Err(failure),
                 batch,
                 insists: false,
@@ -295,6 +303,25 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
             }
         }
     }
+}
+
+/// Whether the call takes rights away and goes on for that alone: its account has recorded all it
+/// may. If it changes nothing it is [damped](record::is_damped) or, when what is kept for its like is
+/// used up too, refused.
+fn is_beyond<O: Operation>(ctx: &Ctx, input: &O::Input) -> bool {
+    let (written, now) = (&ctx.services().sources.written, ctx.monotonic());
+    O::only_takes_away(input)
+        && ctx
+            .home()
+            .is_some_and(|account| written.is_used_up(account, now))
+}
+
+/// Whether such a call is refused if it changes nothing: nothing is left of what the account may
+/// record of its like. What services do on the way is not.
+fn is_refused_beyond(ctx: &Ctx) -> bool {
+    let (written, now) = (&ctx.services().sources.written, ctx.monotonic());
+    let has_room = |account| written.has_room(account, Share::Removals, now);
+    !is_of_a_service(ctx) && !ctx.home().is_none_or(has_room)
 }
 
 /// What the record tells of the call; data calls are recorded by trails, and not here.

@@ -40,8 +40,8 @@ pub(crate) fn success<O: Operation>(
     append_copies(ctx, record, &owners, (authorization, decisions), batch)
 }
 
-/// Records a call that failed; identical denials beyond a rate are only counted, and so is what
-/// else fails before anything is granted: nobody has entrusted the caller with that either.
+/// Records a call that failed; if it is `damped`, what is identical beyond a rate is only counted
+/// ([`is_damped`]).
 ///
 /// A denial, and what fails before anything is granted, is recorded for the caller's account only;
 /// whoever owns the resource that an allowed call failed on gets a copy.
@@ -50,36 +50,31 @@ pub(crate) fn failure<O: Operation>(
     detail: EventDetail,
     authorization: &Authorization,
     failure: &Failure,
+    damped: bool,
     batch: &mut Batch,
 ) -> Result<(), Failure> {
     if O::KIND.is_data() {
         return Ok(());
     }
     let record = base::<O>(ctx, detail);
-    let damped = is_damped(ctx, authorization, failure);
     refused(ctx, record, authorization, failure, damped, batch)
 }
 
-/// Whether identical failures beyond a rate are only counted.
-fn is_damped(ctx: &Ctx, authorization: &Authorization, failure: &Failure) -> bool {
+/// Whether identical failures beyond a rate are only counted: denials, and what else fails before
+/// anything is granted, since nobody has entrusted the caller with that either; and what was to take
+/// rights away, took none, and goes on though its account has recorded all it may (`is_beyond`).
+pub(crate) fn is_damped(
+    ctx: &Ctx,
+    authorization: &Authorization,
+    failure: &Failure,
+    is_beyond: bool,
+) -> bool {
     // Nobody asked for what a service does on the way; data calls can cause any number of it.
     is_denial(failure)
         || failure.kind == ErrorKind::Throttled
         || ctx.invoked_by().is_some()
         || !authorization.granted
-}
-
-/// The share of what its account may record that the record of a failed call is taken from.
-pub(crate) fn share_of_failure(
-    ctx: &Ctx,
-    authorization: &Authorization,
-    failure: &Failure,
-) -> Share {
-    if is_damped(ctx, authorization, failure) {
-        Share::Refused
-    } else {
-        Share::of(authorization)
-    }
+        || is_beyond
 }
 
 /// An empty batch for the records of a failed call, which take nothing of what is reserved for

@@ -2,7 +2,9 @@
 //! audit records, which stay for 90 days. All accounts share the disk, and one must not fill it.
 //!
 //! Of what an account may record, calls that are refused and calls that need no permission have a
-//! share each, and use nothing but that: whoever may nothing takes nothing from those who may.
+//! share each, and use nothing but that: whoever may nothing takes nothing from those who may. A third
+//! share is for what takes rights away once the others' is used up: it always goes on, and is to
+//! hold nobody else up.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,8 +22,8 @@ use crate::{Ctx, Services};
 pub struct WriteBudgets {
     /// Bytes of metadata, its history included.
     pub metadata: u64,
-    /// Bytes of audit records: an eighth of them of calls that are refused, and one of calls that
-    /// need no permission.
+    /// Bytes of audit records: an eighth each of calls that are refused, of calls that need no
+    /// permission, and of what takes rights away when the rest is used up.
     pub log: u64,
 }
 
@@ -54,15 +56,30 @@ pub(crate) enum Share {
     Open,
     /// Of calls that were refused before anything was granted.
     Refused,
+    /// Of calls that take rights away when the share of those that somebody has permitted is used
+    /// up.
+    Removals,
 }
 
 impl Share {
-    /// The share of a call that was not refused.
-    pub(crate) fn of(authorization: &Authorization) -> Self {
-        if authorization.granted {
-            Self::Permitted
-        } else {
+    /// The share of a call that was done; whether it was though its account has recorded all it
+    /// may ([`Written::is_used_up`]), since it takes rights away.
+    pub(crate) fn of_success(authorization: &Authorization, is_beyond: bool) -> Self {
+        if !authorization.granted {
             Self::Open
+        } else if is_beyond {
+            Self::Removals
+        } else {
+            Self::Permitted
+        }
+    }
+
+    /// The share of a call that failed; whether its like are only counted.
+    pub(crate) fn of_failure(authorization: &Authorization, damped: bool) -> Self {
+        if damped {
+            Self::Refused
+        } else {
+            Self::of_success(authorization, false)
         }
     }
 }
@@ -85,6 +102,7 @@ struct Account {
     permitted: Budget,
     open: Budget,
     refused: Budget,
+    removals: Budget,
 }
 
 impl Account {
@@ -92,9 +110,10 @@ impl Account {
         let share = budgets.log / 8;
         Self {
             metadata: Budget::new(budgets.metadata),
-            permitted: Budget::new(budgets.log.saturating_sub(2 * share)),
+            permitted: Budget::new(budgets.log.saturating_sub(3 * share)),
             open: Budget::new(share),
             refused: Budget::new(share),
+            removals: Budget::new(share),
         }
     }
 
@@ -103,6 +122,7 @@ impl Account {
             Share::Permitted => &self.permitted,
             Share::Open => &self.open,
             Share::Refused => &self.refused,
+            Share::Removals => &self.removals,
         }
     }
 
@@ -111,6 +131,7 @@ impl Account {
             Share::Permitted => &mut self.permitted,
             Share::Open => &mut self.open,
             Share::Refused => &mut self.refused,
+            Share::Removals => &mut self.removals,
         }
     }
 
@@ -142,6 +163,14 @@ impl Written {
         let accounts = self.accounts();
         let account = accounts.get(&account);
         account.is_none_or(|account| account.log(share).has_room(now))
+    }
+
+    /// Whether calls of `account` that are permitted leave no more records at `now` but of reads.
+    /// What takes rights away goes on, and its records are not taken from theirs.
+    pub(crate) fn is_used_up(&self, account: AccountId, now: Monotonic) -> bool {
+        let accounts = self.accounts();
+        let account = accounts.get(&account);
+        account.is_some_and(|account| !account.permitted.has_left(FOR_READS, now))
     }
 
     /// Takes a call of this class, which `principal` of `account` makes at `now`; false if the
@@ -327,8 +356,8 @@ mod tests {
     fn each_principal_reads_slowly_when_nearly_everything_is_written() {
         let written = written(1_000, 800_000);
         let one = account("111122223333");
-        // An eighth of 600,000 is kept.
-        written.take(one, weight(0, 525_001), Share::Permitted, at(1));
+        // An eighth of 500,000 is kept.
+        written.take(one, weight(0, 437_501), Share::Permitted, at(1));
         let reads = |who: &str| {
             let calls = (0..100).filter(|_| written.admit(who, one, Class::Reads, at(1)));
             calls.count()
@@ -337,5 +366,18 @@ mod tests {
         assert!(!written.admit("third", one, Class::Changes, at(1)));
         written.take(one, weight(0, 80_000), Share::Permitted, at(1));
         assert_eq!(reads("fourth"), 0);
+    }
+
+    #[test]
+    fn what_takes_rights_away_beyond_the_budget_holds_nobody_else_up() {
+        let written = written(1_000, 800_000);
+        let one = account("111122223333");
+        assert!(!written.is_used_up(one, at(1)));
+        written.take(one, weight(0, 437_501), Share::Permitted, at(1));
+        assert!(written.is_used_up(one, at(1)));
+        written.take(one, weight(0, 10_000_000), Share::Removals, at(1));
+        assert!(!written.has_room(one, Share::Removals, at(1)));
+        assert_eq!(admitted(&written, one, at(1)), [true, true, false, true]);
+        assert_eq!(admitted(&written, one, at(2)), [true; 4]);
     }
 }

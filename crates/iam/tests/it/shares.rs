@@ -134,3 +134,62 @@ fn whoever_uses_up_what_the_account_may_record_leaves_the_others_something_to_re
     let policy = json!({ "UserName": "busy", "PolicyName": "inline" });
     world.ok("DeleteUserPolicy", policy);
 }
+
+#[test]
+fn removals_of_nothing_are_counted_beyond_the_budget_and_hold_nobody_up() {
+    let world = little();
+    let busy = world.user("busy", Some(allow("iam:*", "*")));
+    exhaust(
+        &world,
+        &busy,
+        "CreateUser",
+        &json!({ "UserName": "busy" }),
+        1_000,
+    );
+    let nothing = json!({ "UserName": "busy", "PolicyName": "none" });
+    let missing = |world: &World| {
+        let mut records = world.records();
+        records.retain(|record| record.event_name == "DeleteUserPolicy");
+        records.len()
+    };
+    for _ in 0..100 {
+        world.wait(1);
+        for _ in 0..10 {
+            let failed = code(&world, &busy, "DeleteUserPolicy", nothing.clone());
+            assert_eq!(failed.as_deref(), Some("NoSuchEntity"));
+        }
+    }
+    let recorded = missing(&world);
+    assert!((1..50).contains(&recorded), "{recorded}");
+    // What does take a right away is recorded, and does not make the others wait longer.
+    let policy = json!({ "UserName": "busy", "PolicyName": "inline" });
+    world.ok("DeleteUserPolicy", policy);
+    assert_eq!(missing(&world), recorded + 1);
+    world.wait(60 * 60);
+    world.ok("CreateUser", json!({ "UserName": "made" }));
+}
+
+#[test]
+fn removals_that_change_nothing_are_refused_when_their_own_share_is_used_up() {
+    let world = little();
+    let busy = world.user("busy", Some(allow("iam:*", "*")));
+    world.ok("CreateUser", json!({ "UserName": "other" }));
+    let key = world.ok("CreateAccessKey", json!({ "UserName": "other" }));
+    let id = key["AccessKey"]["AccessKeyId"].clone();
+    let disable = json!({ "UserName": "other", "AccessKeyId": id, "Status": "Inactive" });
+    world.ok("UpdateAccessKey", disable.clone());
+    exhaust(
+        &world,
+        &busy,
+        "CreateUser",
+        &json!({ "UserName": "busy" }),
+        1_000,
+    );
+    let refused = (0..100).any(|_| {
+        world.wait(1);
+        is_throttled(&world, &busy, "UpdateAccessKey", disable.clone())
+    });
+    assert!(refused);
+    let policy = json!({ "UserName": "busy", "PolicyName": "inline" });
+    world.ok("DeleteUserPolicy", policy);
+}
