@@ -140,7 +140,7 @@ impl Committer {
             tell(room);
         }
         let mut reserve = std::mem::take(&mut self.reserve);
-        let now = shared.clock.monotonic();
+        reserve.note(room >= Room::RemovalsOnly, shared.clock.monotonic());
         let mut group = self.group(&shared, snapshot);
         let mut ahead: u64 = 0;
         for request in requests {
@@ -148,17 +148,17 @@ impl Committer {
             let bytes = u64::try_from(request.bytes).unwrap_or(u64::MAX);
             // Each is judged by what it and those before it in the group leave.
             let room = tuning.room(space, ahead.saturating_add(bytes));
-            let left = tuning.left(space, ahead);
+            let last = tuning.last_room(space, ahead);
             let shared_out = room >= Room::RemovalsOnly && lane == Lane::Revocation;
             let refused = if !room.admits(lane) {
                 "the disk is nearly full"
-            } else if shared_out && !reserve.admits(account, bytes, left, now) {
+            } else if shared_out && !reserve.admits(account, bytes, last) {
                 "the disk is nearly full, and this is more than the account's share of the rest"
             } else {
                 if group.admit(request) {
                     ahead = ahead.saturating_add(bytes);
                     if shared_out {
-                        reserve.take(account, bytes, now);
+                        reserve.take(account, bytes);
                     }
                 }
                 continue;

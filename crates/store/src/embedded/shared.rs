@@ -17,6 +17,7 @@ use super::options::Tuning;
 use super::prepare::Prepared;
 use super::prune::Pruning;
 use super::queue::{Queue, Request};
+use super::reserve::LastRoom;
 use super::seal::Sealer;
 use crate::{AnyTable, CommitError, Committed, Lane, Snapshot};
 
@@ -137,13 +138,15 @@ impl Tuning {
         below.next().map_or(Room::Enough, |(_, _, room)| room)
     }
 
-    /// How many bytes of `space` are left until nothing may be written, once so many `bytes` more
-    /// are.
-    pub(super) fn left(&self, space: Option<Space>, bytes: u64) -> u64 {
-        space.map_or(0, |space| {
-            let full = self.full_bytes.min(space.total / 16);
-            space.free.saturating_sub(full).saturating_sub(bytes)
-        })
+    /// The room of `space` in which accounts have shares, once so many `bytes` more are written.
+    pub(super) fn last_room(&self, space: Option<Space>, bytes: u64) -> LastRoom {
+        let (free, total) = space.map_or((0, 0), |space| (space.free, space.total));
+        let full = self.full_bytes.min(total / 16);
+        let begin = self.revocation_reserve_bytes.min(total / 8);
+        LastRoom {
+            left: free.saturating_sub(full).saturating_sub(bytes),
+            whole: begin.saturating_sub(full),
+        }
     }
 }
 

@@ -254,12 +254,19 @@ fn revocations_of_one_account_leave_the_last_room_to_those_of_others() {
     while revoke(&store, one, 10_000).is_ok() {
         small += 1;
     }
-    // Of the 64 MiB that are left a 64th, the history included.
+    // Of the 60 MiB that are in shares a 64th, the history included.
     assert!((45..55).contains(&small), "{small}");
     for account in [other, None] {
         revoke(&store, account, 10_000).unwrap();
     }
+    // Nothing is given back while the disk is full, however long that is.
+    home.clock.advance(Duration::from_hours(100));
+    revoke(&store, one, 10_000).unwrap_err();
+    disk.free.store(TOTAL, Ordering::SeqCst);
+    revoke(&store, one, 10_000).unwrap();
     home.clock.advance(Duration::from_hours(1));
+    disk.free
+        .store(home.tuning.revocation_reserve_bytes - 1, Ordering::SeqCst);
     revoke(&store, one, 10_000).unwrap();
     // It is no account's share that ends with the room of all.
     disk.free
@@ -306,8 +313,9 @@ fn what_one_account_takes_is_not_left_for_another_of_the_same_group() {
     let disk = FaultyDisk::new();
     let home = home(&disk);
     let store = home.open();
-    disk.free
-        .store(home.tuning.full_bytes + 64 * 20_000, Ordering::SeqCst);
+    // Beyond what is in no share, and the share is more than each may have in any case.
+    let free = home.tuning.full_bytes + (4 << 20) + 64 * 20_000;
+    disk.free.store(free, Ordering::SeqCst);
     let mut accounts = (1..).map(|number: u64| format!("{number:012}").parse().ok());
     // The largest that is within the share of an account which comes first.
     let (mut fits, mut beyond) = (1_000, 40_000);
