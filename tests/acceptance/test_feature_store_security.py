@@ -1263,10 +1263,15 @@ def test_cloudtrail_tracks_what_s3_asks_kms_for_the_offline_store(server, kms, u
     assert context["aws:s3:arn"].startswith(f"arn:aws:s3:::{BUCKET}/features/{ACCOUNT}/sagemaker/{REGION}/")
 
 
-def test_what_was_written_offline_stays_when_the_group_is_deleted(kms, user, protected, role):
+def test_what_was_written_offline_stays_when_the_group_is_deleted(server, kms, user, protected, role):
     group = fresh("offline")
     user.create(group, protected, **offline(role))
     user.put(group)
     user.sagemaker.delete_feature_group(FeatureGroupName=group)
     grants = kms.list_grants(KeyId=protected)["Grants"]
-    assert len([grant for grant in grants if group in grant["Name"]]) == 1, "what waits is still to be opened"
+    assert [grant for grant in grants if group in grant["Name"]] == [], "what waits needs it no more"
+    # What opens it was taken over, through the grant, before that was retired.
+    events = [event for event in events_of(server, "Decrypt", ResourceName=protected)
+              if event["userIdentity"] == {"type": "AWSService", "invokedBy": "sagemaker.amazonaws.com"}]
+    assert [("errorCode" in event, event["requestParameters"]["encryptionContext"]["aws:sagemaker:featureGroupArn"])
+            for event in events] == [(False, f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:feature-group/{group}")]

@@ -14,6 +14,7 @@ mod chosen_key;
 mod collections;
 mod condition_keys;
 mod data_keys;
+mod drains;
 mod error;
 mod event;
 mod expiry;
@@ -54,6 +55,7 @@ mod values;
 mod wrapping;
 
 pub use condition_keys::CONDITION_KEYS;
+pub use drains::{DRAINS, DrainKey, DrainRecord};
 pub use error::{Error, RuntimeError};
 pub use key_records::{GroupKeys, Wrapped, WrappedKey};
 pub use maintenance::{Undone, maintain};

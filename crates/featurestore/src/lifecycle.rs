@@ -6,8 +6,9 @@
 //! sees, in its own name, whether it may maintain it, and makes it `Created` or `CreateFailed`; of
 //! the latter nothing is left but the name and the reason. An update is noted by one commit and
 //! made by the next, likewise. A group is deleted by one commit that makes it `Deleting`: from then
-//! on nothing is written to it. The next takes its keys and grants, unless records of it wait for the
-//! offline store, and it is `Deleting` until its cells are gone, and it with them.
+//! on nothing is written to it. The next takes its keys and grants, and keeps of the keys what opens
+//! records of it that wait for the offline store ([`crate::drains`]); it is `Deleting` until its cells
+//! are gone, and it with them.
 
 use std::sync::Arc;
 
@@ -16,12 +17,11 @@ use store::{Batch, CommitError, Key, Lane, View};
 use tracing::{info, warn};
 use types::{Arn, Service, ServiceError as _};
 
+use crate::drains::{self, DRAINS, DrainRecord};
 use crate::key_records::GROUP_KEYS;
 use crate::maintenance::{Undone, purge_group};
 use crate::pending::Update;
-use crate::records::{
-    DRAINS, DrainRecord, GROUPS, GroupRecord, PURGES, PurgeRecord, Status, number_row, row_at,
-};
+use crate::records::{GROUPS, GroupRecord, PURGES, PurgeRecord, Status, number_row, row_at};
 use crate::shape::MOST_REASON;
 use crate::{Error, Runtime, grant, outbox, upkeep};
 
@@ -141,8 +141,9 @@ async fn try_advance(services: &Arc<Services>, arn: &Arn) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes what opens the records of a group that is being deleted: its wrapped keys and its grants.
-/// While records of it wait for the offline store both stay, and the group as it was with them.
+/// Takes what opens the records of a group that is being deleted: its wrapped keys and its grants. Of
+/// records of it that wait for the offline store, the data keys are taken over first, as far as the
+/// grants still let the service do that.
 ///
 /// Done once; what a crash keeps it from, the next call does.
 pub(crate) async fn release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<(), Error> {
@@ -162,9 +163,9 @@ async fn try_release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<()
         return Ok(());
     };
     let place = number_row(purge.number);
-    let released = snapshot.get(&DRAINS, &place).is_some()
+    let done = snapshot.get(&DRAINS, &place).is_some()
         || (snapshot.get(&GROUP_KEYS, &place).is_none() && found.record.keys.is_none());
-    if released || found.record.number != purge.number {
+    if done || found.record.number != purge.number {
         return Ok(());
     }
     let group = found.record;
@@ -179,27 +180,53 @@ async fn try_release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<()
     }) else {
         return Ok(());
     };
-    let mut batch = Batch::new(Lane::Metadata);
-    if group.offline.is_some() && outbox::waits(&**services.store(), group.number)? {
-        let group = group.to_change();
-        batch.put(&DRAINS, place, DrainRecord { group });
-    } else {
-        for key in group.kms_keys() {
-            grant::retire(&work, &group, key).await;
+    let mut batch = match released(&work, services, &group).await {
+        Ok(batch) => batch,
+        Err(failed) => {
+            work.give_up().await;
+            return Err(failed);
         }
-        if work.view().get(&GROUP_KEYS, &place).is_some() {
-            batch.delete(&GROUP_KEYS, place);
-        }
-        if group.keys.is_some() {
-            let mut changed = group.to_change();
-            changed.keys = None;
-            batch.put(&GROUPS, changed.row(), changed);
-        }
+    };
+    if work.view().get(&GROUP_KEYS, &place).is_some() {
+        batch.delete(&GROUP_KEYS, place);
+    }
+    if group.keys.is_some() {
+        let mut changed = group.to_change();
+        changed.keys = None;
+        batch.put(&GROUPS, changed.row(), changed);
     }
     work.commit(batch.revoking())
         .await
         .map_err(online::Error::Commit)?;
+    let now = services.store().snapshot();
+    if let Some(drain) = now.get(&DRAINS, &number_row(purge.number)) {
+        drains::tell(drain.record);
+    }
     Ok(())
+}
+
+/// The change that keeps what opens records of `group` that wait for the offline store, if any do; the
+/// grants of the group are retired with it.
+async fn released(
+    work: &OwnWork,
+    services: &Arc<Services>,
+    group: &GroupRecord,
+) -> Result<Batch, Error> {
+    let mut batch = Batch::new(Lane::Metadata);
+    let oldest = match &group.offline {
+        Some(_) => outbox::oldest_data_key(&**services.store(), group.number)?,
+        None => None,
+    };
+    if let Some(oldest) = oldest {
+        let mut drain = DrainRecord::new(group, group.keys(work.view())?, oldest);
+        drains::settle(work, &mut drain).await?;
+        batch.put(&DRAINS, number_row(group.number), drain);
+    } else {
+        for key in group.kms_keys() {
+            grant::retire(work, group, key).await;
+        }
+    }
+    Ok(batch)
 }
 
 /// The change that ends the deletion of a group whose cells are gone.

@@ -12,7 +12,7 @@ use types::{ErrorKind, Monotonic, ServiceError as _};
 
 use crate::records::{PURGES, PurgeRecord};
 use crate::upkeep::Gate;
-use crate::{Error, Runtime, expiry, lifecycle, renewal, reseal, sizes};
+use crate::{Error, Runtime, drains, expiry, lifecycle, renewal, reseal, sizes};
 
 /// How many cells one step removes; a step is one commit.
 const STEP: usize = 256;
@@ -31,8 +31,9 @@ const SHARE: usize = 64;
 const MOST_UNDONE: usize = 64;
 
 /// Counts what waits for the offline stores, measures groups in memory, removes expired records and
-/// the cells of deleted groups, renews data keys, seals records anew under newer ones, and wipes
-/// unwrapped keys whose time is over or whose KMS key has changed.
+/// the cells of deleted groups, takes over what opens their records that wait, renews data keys, seals
+/// records anew under newer ones, and wipes unwrapped keys whose time is over or whose KMS key has
+/// changed.
 ///
 /// What expires of a group with an offline store leaves a marker there, as a deletion does.
 ///
@@ -61,6 +62,7 @@ pub async fn maintain(services: &Arc<Services>) -> Vec<Undone> {
         undone.push(Undone::new("the sizes of groups in memory", source));
     }
     undone.extend(purge(services, runtime).await);
+    undone.extend(drains::go_on(services, runtime).await);
     undone.extend(lifecycle::go_on(services).await);
     undone.extend(renewal::begin_due(services, runtime).await);
     undone.extend(reseal::go_on(services, runtime).await);

@@ -6,8 +6,8 @@
 //! are appended to a log in segments of time, one stream for each group, and never changed.
 //!
 //! How much waits is counted in memory, for the budget and to be shown. Whether something waits for
-//! a group, and under which data keys, the log itself says ([`waits`], [`oldest_data_key`]): on that
-//! it depends whether keys may go. Segments that are over are summed up ([`sums`]).
+//! a group, and under which data keys, the log itself says ([`oldest_data_key`]): on that it depends
+//! whether keys may go. Segments that are over are summed up ([`sums`]).
 
 mod budget;
 mod sums;
@@ -25,7 +25,8 @@ use tracing::{error, info, warn};
 use types::{AccountId, Timestamp};
 
 use crate::Error;
-use crate::records::{DRAINS, GROUPS, GroupRecord};
+use crate::drains::DRAINS;
+use crate::records::{GROUPS, GroupRecord};
 pub(crate) use budget::Budget;
 use budget::{Full, Taken};
 pub(crate) use sums::SUMS;
@@ -428,20 +429,8 @@ impl Drop for Admission {
     }
 }
 
-/// Whether anything waits for the group of this number: the log says so, which holds whatever was
-/// committed before, counted or not.
-///
-/// What is damaged waits too. Fails if the log cannot be read.
-pub(crate) fn waits(store: &dyn Store, number: u64) -> Result<bool, Error> {
-    match store.log_oldest_first(&OUTBOX, stream_of(number)?, None, 1) {
-        Ok(first) => Ok(!first.is_empty()),
-        Err(store::Error::Damaged { .. }) => Ok(true),
-        Err(failed) => Err(unread(failed)),
-    }
-}
-
 /// The lowest number of the data keys that what waits for the group of this number is under; none
-/// if nothing waits.
+/// if nothing waits. The log says so, which holds whatever was committed before, counted or not.
 ///
 /// Fails if the log cannot be read.
 pub(crate) fn oldest_data_key(store: &dyn Store, number: u64) -> Result<Option<u32>, Error> {

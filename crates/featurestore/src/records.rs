@@ -14,6 +14,7 @@ use types::{AccountId, Arn, PARTITION, Region, Timestamp};
 
 use crate::Error;
 use crate::collections::Collection;
+use crate::drains::DRAINS;
 use crate::key_records::{GROUP_KEYS, GroupKeys, KEY_USES, RENEWALS};
 use crate::offline::OfflineStore;
 use crate::outbox::SUMS;
@@ -31,9 +32,6 @@ pub(crate) static NUMBERS: Table<NextNumber> = Table::without_history("feature_g
 
 /// Deleted groups whose cells may still be there, by number.
 pub(crate) static PURGES: Table<PurgeRecord> = Table::without_history("feature_group_purges");
-
-/// Deleted groups of whose records some still wait for the offline store, by number.
-pub(crate) static DRAINS: Table<DrainRecord> = Table::without_history("feature_group_drains");
 
 /// Every table that this crate needs, those of the online store included.
 pub fn tables() -> Vec<&'static dyn AnyTable> {
@@ -489,20 +487,6 @@ impl Record for PurgeRecord {
 impl PurgeRecord {
     pub(crate) fn row(&self) -> Key {
         number_row(self.number)
-    }
-}
-
-/// A deleted group as it was: its keys and its grant open what still waits.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct DrainRecord {
-    pub(crate) group: GroupRecord,
-}
-
-impl Record for DrainRecord {
-    const VERSION: u16 = 1;
-
-    fn loaded(&mut self) {
-        self.group.loaded();
     }
 }
 

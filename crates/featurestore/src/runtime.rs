@@ -8,6 +8,7 @@ use online::{Cells, EmbeddedCells};
 use store::Store;
 
 use crate::data_keys::DataKeys;
+use crate::drains::Drains;
 use crate::meter::Meters;
 use crate::outbox::{Budget, Outbox};
 use crate::rates::Rates;
@@ -22,6 +23,7 @@ pub struct Runtime {
     pub(crate) cells: Arc<dyn Cells>,
     pub(crate) keys: Arc<DataKeys>,
     pub(crate) upkeep: Upkeep,
+    pub(crate) drains: Drains,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) renewal: RenewalLimits,
     pub(crate) turn: Turn,
@@ -145,6 +147,7 @@ impl Runtime {
                 options.outside_key_lifetime,
             )),
             upkeep: Upkeep::default(),
+            drains: Drains::default(),
             meters: Arc::default(),
             quotas: options.quotas,
             extensions: options.extensions,

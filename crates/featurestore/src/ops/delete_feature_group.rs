@@ -19,9 +19,9 @@ use crate::{Error, lifecycle};
 /// It is `Deleting` while the service takes its wrapped keys, retires its grant, for which nobody
 /// needs a right, and removes its cells: of a few thousand the answer waits for that, the rest is
 /// done in the background, before and after a restart. Then the name is free again; a new group of
-/// that name has another number, other keys and another grant, and is shared with nobody. If
-/// records of the group still wait for its offline store, grant and keys stay until they are there.
-/// What the offline store has stays. Deleting it again meanwhile changes nothing.
+/// that name has another number, other keys and another grant, and is shared with nobody. Records of
+/// the group that still wait for its offline store go on waiting; what opens them is taken over
+/// through the grant before that is retired. What the offline store has stays. Deleting it again meanwhile changes nothing.
 /// Fails with `ResourceNotFound` if there is no such group.
 #[derive(Debug)]
 pub struct DeleteFeatureGroup;
@@ -54,8 +54,8 @@ impl Operation for DeleteFeatureGroup {
             return Ok(Reply::write(Empty {}, Batch::default()));
         }
         // INVARIANT: from this commit on nothing is written to the group, for every write depends on
-        // its row. Only after it can be told whether anything waits for the offline store, and so
-        // whether its keys and its grant may go: that is the next commit's (`lifecycle::release`).
+        // its row. Only after it can be told what waits for the offline store, and under which of its
+        // keys: that is the next commit's (`lifecycle::release`).
         let mut batch = Batch::new(Lane::Metadata);
         let purge = PurgeRecord {
             number: group.number,

@@ -224,8 +224,9 @@ mod tests {
     use types::ManualClock;
 
     use super::*;
+    use crate::drains::{DRAINS, DrainRecord};
     use crate::outbox::Budget;
-    use crate::records::{DRAINS, DrainRecord, GROUPS, number_row};
+    use crate::records::{GROUPS, number_row};
 
     const UNBOUNDED: Budget = Budget {
         all: u64::MAX,
@@ -330,6 +331,7 @@ mod tests {
         let mut batch = Batch::new(Lane::Metadata);
         let drain = DrainRecord {
             group: group.to_change(),
+            keys: Vec::new(),
         };
         batch.put(&DRAINS, number_row(group.number), drain);
         batch.put(&GROUPS, group.row(), group);

@@ -3,9 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crypto::Key32;
 use featurestore::{Options, RenewalLimits};
+use online::{CellKey, DataKey, SealedCell};
 use serde_json::{Value, json};
-use store::{CommitError, KeyBuilder};
+use store::{CommitError, KeyBuilder, View};
+use types::Service;
 
 use crate::offline::{both, create, diagnosed, only, prepare, put, waiting, world};
 use crate::renewal::{keys, own_calls};
@@ -85,35 +88,172 @@ fn what_a_client_that_hangs_up_has_written_counts() {
     assert_eq!((counted(&world), waiting(&world, 1).len()), (1, 1));
 }
 
-#[test]
-fn the_grant_of_a_deleted_group_stays_until_its_records_are_offline() {
-    let world = world(&[]);
-    let key = world.key();
-    let grants = || world.ok("ListGrants", json!({ "KeyId": key }))["Grants"].clone();
-    let request = |name: &str| {
-        let mut request = both(name, None);
-        request["OnlineStoreConfig"]["SecurityConfig"] = json!({ "KmsKeyId": key });
-        request
+/// What waits for the deleted group of this number, as far as it opens: the identifiers.
+fn opened(world: &World, number: u32) -> Vec<Vec<u8>> {
+    let view = View::plain(world.services.store().snapshot());
+    let row = KeyBuilder::default().number(number.into()).build();
+    let drain = view.get(&featurestore::DRAINS, &row).unwrap().record;
+    let keyring: &kms::Keyring = world.services.part().unwrap();
+    let context = [("Arn", drain.group.arn.as_str()), ("Id", &drain.group.id)];
+    let context = context.map(|(end, value)| {
+        let name = format!("aws:sagemaker:featureGroup{end}");
+        (name, value.to_owned())
+    });
+    let key_of = |number: u32| {
+        let found = drain.keys.iter().find(|key| key.number == number)?;
+        let (service, region) = (Service::SageMaker, &drain.group.region);
+        let secret = keyring.decrypt_owned(
+            &view,
+            service,
+            region,
+            &context.clone().into(),
+            &found.wrapped.0,
+        );
+        Some(Key32::try_from(secret.ok()?.expose()).unwrap())
     };
-    create(&world, request("empty")).unwrap();
-    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "empty" }));
-    assert_eq!(grants(), json!([]));
-    create(&world, request("full")).unwrap();
-    put(&world, "full", 1, None).unwrap();
-    world.ok("DeleteFeatureGroup", json!({ "FeatureGroupName": "full" }));
-    world.maintain();
-    assert_eq!(grants().as_array().unwrap().len(), 1);
-    assert_eq!(waiting(&world, 2).len(), 1);
-    create(&world, request("full")).unwrap();
-    assert_eq!(
-        grants().as_array().unwrap().len(),
-        2,
-        "a new group gets another"
-    );
+    let entries = waiting(world, number).into_iter();
+    let opened = entries.filter_map(|entry| {
+        let (key, sealed) = entry.payload[13..].split_at(CellKey::LENGTH);
+        let cell = SealedCell::from_stored(sealed.to_vec()).unwrap();
+        let data_key = cell.header().data_key;
+        let data_key = DataKey::new(data_key, &key_of(data_key)?);
+        let opened = cell.open(&data_key, &CellKey::from_bytes(key).unwrap());
+        Some(opened.unwrap().record().unwrap().identifier().to_vec())
+    });
+    opened.collect()
+}
+
+/// The command with which the owner of `key` gives the deleted group of this number its grant again.
+fn grant_again(world: &World, key: &str, group: &Value) {
+    let service = "sagemaker.amazonaws.com";
+    let grant = json!({
+        "KeyId": key, "Name": group["Name"], "GranteeServicePrincipal": service,
+        "RetiringServicePrincipal": service, "Operations": group["Operations"],
+        "Constraints": group["Constraints"],
+    });
+    world.ok("CreateGrant", grant);
 }
 
 #[test]
-fn what_was_committed_and_not_counted_keeps_the_keys_of_a_deleted_group() {
+fn deleting_a_group_retires_its_grant_and_what_waits_still_opens() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, under("empty", &key)).unwrap();
+    world.ok("DeleteFeatureGroup", named("empty"));
+    assert_eq!(grants(&world, &key), 0);
+    assert_eq!(own_calls(&world, "Decrypt"), 0);
+    create(&world, under("full", &key)).unwrap();
+    put(&world, "full", 1, None).unwrap();
+    world.ok("DeleteFeatureGroup", named("full"));
+    assert_eq!((grants(&world, &key), has_keys(&world, 2)), (0, false));
+    assert_eq!(own_calls(&world, "Decrypt"), 1);
+    // The service has no power over the key any more, and needs none.
+    world.ok("DisableKey", json!({ "KeyId": key }));
+    world.maintain();
+    let world = world.restarted();
+    world.maintain();
+    assert_eq!(opened(&world, 2), [b"a"]);
+    assert_eq!(own_calls(&world, "Decrypt"), 1);
+    world.ok("EnableKey", json!({ "KeyId": key }));
+    create(&world, under("full", &key)).unwrap();
+    assert_eq!(grants(&world, &key), 1, "a new group gets its own");
+}
+
+#[test]
+fn what_waits_is_taken_over_from_every_key_that_the_group_is_under() {
+    let world = world(&[]);
+    let [first, second] = [world.key(), world.key()];
+    create(&world, under("g", &first)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    let to = json!({ "FeatureGroupName": "g", "KmsKeyId": second });
+    world.ok("RekeyFeatureGroup", to);
+    put(&world, "g", 2, None).unwrap();
+    assert_eq!((grants(&world, &first), grants(&world, &second)), (1, 1));
+    world.ok("DeleteFeatureGroup", named("g"));
+    assert_eq!((grants(&world, &first), grants(&world, &second)), (0, 0));
+    assert_eq!(opened(&world, 1), [b"a", b"a"]);
+}
+
+#[test]
+fn what_the_service_may_not_open_stays_closed_until_it_is_granted_again() {
+    let closing: [fn(&World, &str, &Value); 2] = [
+        |world, key, grant| {
+            let grant = json!({ "KeyId": key, "GrantId": grant["GrantId"] });
+            world.ok("RevokeGrant", grant);
+        },
+        |world, key, _grant| {
+            world.ok("DisableKey", json!({ "KeyId": key }));
+        },
+    ];
+    for close in closing {
+        let world = world(&[]);
+        let key = world.key();
+        create(&world, under("g", &key)).unwrap();
+        put(&world, "g", 1, None).unwrap();
+        let grant = world.ok("ListGrants", json!({ "KeyId": key }))["Grants"][0].clone();
+        close(&world, &key, &grant);
+        world.ok("DeleteFeatureGroup", named("g"));
+        check_refused(
+            world.call("DescribeFeatureGroup", named("g")),
+            "ResourceNotFound",
+            "",
+        );
+        world.ok("EnableKey", json!({ "KeyId": key }));
+        world.maintain();
+        let world = world.restarted();
+        world.maintain();
+        assert_eq!((grants(&world, &key), waiting(&world, 1).len()), (0, 1));
+        assert_eq!(opened(&world, 1), Vec::<Vec<u8>>::new());
+        grant_again(&world, &key, &grant);
+        world.maintain();
+        assert_eq!(opened(&world, 1), [b"a"]);
+        assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (0, 1));
+    }
+}
+
+#[test]
+fn whoever_deletes_the_key_closes_what_waits_for_good() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, under("g", &key)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    world.ok("DeleteFeatureGroup", named("g"));
+    assert_eq!(opened(&world, 1), [b"a"]);
+    let deletion = json!({ "KeyId": key, "PendingWindowInDays": 7 });
+    world.ok("ScheduleKeyDeletion", deletion);
+    world.maintain();
+    assert_eq!(opened(&world, 1), [b"a"]);
+    world.wait(8 * 24 * 3600);
+    let undone = world.block_on(kms::maintain(&world.services));
+    assert!(undone.is_empty(), "{undone:?}");
+    world.maintain();
+    assert_eq!(opened(&world, 1), Vec::<Vec<u8>>::new());
+    assert_eq!(waiting(&world, 1).len(), 1);
+}
+
+#[test]
+fn many_data_keys_are_taken_over_one_commit_after_another() {
+    let world = World::with(Options {
+        renewal: RenewalLimits {
+            age: Duration::from_hours(90 * 24),
+            records: 1,
+        },
+        ..Options::default()
+    });
+    prepare(&world, &[]);
+    let key = world.key();
+    create(&world, under("g", &key)).unwrap();
+    for _ in 0..100 {
+        put(&world, "g", 1, None).unwrap();
+        world.maintain();
+    }
+    world.ok("DeleteFeatureGroup", named("g"));
+    world.maintain();
+    assert_eq!((grants(&world, &key), opened(&world, 1).len()), (0, 100));
+}
+
+#[test]
+fn what_was_committed_and_not_counted_opens_after_the_group_is_deleted() {
     let world = world(&[]);
     let key = world.key();
     create(&world, under("g", &key)).unwrap();
@@ -122,39 +262,37 @@ fn what_was_committed_and_not_counted_keeps_the_keys_of_a_deleted_group() {
     world.until(|| waiting(&world, 1).len() == 1);
     assert_eq!(counted(&world), 0);
     world.ok("DeleteFeatureGroup", named("g"));
-    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (1, true));
+    assert_eq!((grants(&world, &key), opened(&world, 1).len()), (0, 1));
     told.notify_one();
     world.settle();
     let world = world.restarted();
     world.maintain();
-    assert_eq!((grants(&world, &key), has_keys(&world, 1)), (1, true));
+    assert_eq!((grants(&world, &key), opened(&world, 1).len()), (0, 1));
     create(&world, under("g", &key)).unwrap();
 }
 
 #[test]
-fn a_write_before_the_deletion_keeps_the_keys_and_one_behind_it_is_refused() {
+fn a_write_before_the_deletion_opens_and_one_behind_it_is_refused() {
     let requests: [fn(&str, &str) -> Value; 2] = [under, |name, _key| only(name, None)];
     for request in requests {
         let world = world(&[]);
         let key = world.key();
         create(&world, request("before", &key)).unwrap();
         create(&world, request("behind", &key)).unwrap();
-        let made = grants(&world, &key);
         // The deletion is decided, and then there is a write.
         let told = world.faults.held();
         assert!(world.hang_up(&world.administrator, "DeleteFeatureGroup", named("before")));
         put(&world, "before", 1, None).unwrap();
         told.notify_one();
         world.settle();
-        assert_eq!((grants(&world, &key), has_keys(&world, 1)), (made, true));
+        assert_eq!(opened(&world, 1), [b"a"]);
         // The write is decided, and then there is the deletion.
         let told = world.faults.held();
         assert!(world.hang_up(&world.administrator, "PutRecord", sent("behind", 1)));
         world.ok("DeleteFeatureGroup", named("behind"));
         told.notify_one();
         world.settle();
-        let left = made.saturating_sub(1);
-        assert_eq!((grants(&world, &key), has_keys(&world, 2)), (left, false));
+        assert_eq!((grants(&world, &key), has_keys(&world, 2)), (0, false));
         assert_eq!([1, 2].map(|number| waiting(&world, number).len()), [1, 0]);
     }
 }
@@ -199,7 +337,7 @@ fn between_the_commits_of_a_deletion_nothing_is_written() {
 }
 
 #[test]
-fn writes_beside_a_deletion_are_refused_or_keep_the_keys() {
+fn writes_beside_a_deletion_are_refused_or_open_behind_it() {
     let world = world(&[]);
     for round in 1..=20_u32 {
         let key = world.key();
@@ -213,8 +351,13 @@ fn writes_beside_a_deletion_are_refused_or_keep_the_keys() {
         world.settle();
         let taken = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         assert_eq!(waiting(&world, round).len(), taken);
-        assert_eq!(grants(&world, &key), usize::from(taken > 0));
-        assert_eq!(has_keys(&world, round.into()), taken > 0);
+        assert_eq!(
+            (grants(&world, &key), has_keys(&world, round.into())),
+            (0, false)
+        );
+        if taken > 0 {
+            assert_eq!(opened(&world, round).len(), taken);
+        }
     }
 }
 
@@ -261,7 +404,7 @@ fn a_move_ends_though_something_waits_and_takes_its_data_keys_along() {
         before = key;
     }
     world.ok("DeleteFeatureGroup", named("g"));
-    assert_eq!((grants(&world, &third), has_keys(&world, 1)), (1, true));
+    assert_eq!((grants(&world, &third), opened(&world, 1).len()), (0, 3));
 }
 
 #[test]
