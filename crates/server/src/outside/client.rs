@@ -4,9 +4,10 @@
 //! Only addresses of the configuration are connected to, and redirections are not followed. The
 //! time of a call counts from the search for a connection to the last byte of the answer.
 //! Connections are kept for the next calls ([`Pool`]); one that its proxy has closed meanwhile
-//! costs a new one, within the same time. A call that gets no answer in time ends all that are kept:
-//! what is between may have forgotten them without a word, and the next call connects. What is asked
-//! has no effect at the proxy that a second request of the same content would add to.
+//! costs a new one, within the same time. A call over such a connection that gets no answer in time
+//! ends those that were idle for as long as it was: what is between may have forgotten them without a
+//! word, and the next call connects. What is asked has no effect at the proxy that a second request of
+//! the same content would add to.
 
 mod pool;
 
@@ -25,6 +26,7 @@ use hyper_util::rt::TokioIo;
 use kms::{NoAnswer, ProxyCall, ProxyClient, Sent};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use types::Timestamp;
 use zeroize::Zeroizing;
@@ -85,11 +87,7 @@ impl ProxyClient for Client {
     fn post(&self, call: ProxyCall) -> Sent<'_> {
         Box::pin(async move {
             let proxy = self.at(&call.endpoint).ok_or(NoAnswer::NotAllowed)?;
-            let answer = tokio::time::timeout(proxy.timeout, proxy.send(call)).await;
-            answer.map_err(|_elapsed| {
-                proxy.pool.clear();
-                NoAnswer::TimedOut
-            })?
+            proxy.send(call).await
         })
     }
 
@@ -106,16 +104,27 @@ impl Reachable {
 
     /// Sends the call on a connection that was kept, or on a new one.
     async fn send(&self, call: ProxyCall) -> Result<(u16, Zeroizing<Vec<u8>>), NoAnswer> {
+        let end = Instant::now() + self.timeout;
         let request = self.signed(call)?;
-        if let Some(kept) = self.pool.take().await {
-            match self.exchange(kept, request.clone()).await {
+        let kept = timeout_at(end, self.pool.take()).await;
+        if let Some(kept) = kept.map_err(|_elapsed| NoAnswer::TimedOut)? {
+            let idle_since = kept.used();
+            match timeout_at(end, self.exchange(kept, request.clone())).await {
                 // Its proxy may have closed it while nobody looked.
-                Err(NoAnswer::Unreachable) => {}
-                other => return other,
+                Ok(Err(NoAnswer::Unreachable)) => {}
+                Ok(other) => return other,
+                Err(_elapsed) => {
+                    self.pool.drop_idle_since(idle_since);
+                    return Err(NoAnswer::TimedOut);
+                }
             }
         }
-        let connection = self.connect().await?;
-        self.exchange(connection, request).await
+        // One that was just made tells nothing of those that are kept.
+        let answer = timeout_at(end, async {
+            let connection = self.connect().await?;
+            self.exchange(connection, request).await
+        });
+        answer.await.map_err(|_elapsed| NoAnswer::TimedOut)?
     }
 
     async fn connect(&self) -> Result<Connection, NoAnswer> {

@@ -51,6 +51,11 @@ impl Connection {
         &mut self.sender
     }
 
+    /// When a call last came to its end on it.
+    pub(super) fn used(&self) -> Instant {
+        self.used
+    }
+
     fn may_be_used(&self, now: Instant) -> bool {
         let (idle, age) = (now - self.used, now - self.opened);
         idle < IDLE && age < AGE && !self.sender.is_closed()
@@ -84,10 +89,11 @@ impl Pool {
         }
     }
 
-    /// Closes all connections that are kept.
-    pub(super) fn clear(&self) {
+    /// Closes the connections that nothing was sent on since `time`; those that others have used
+    /// meanwhile work.
+    pub(super) fn drop_idle_since(&self, time: Instant) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.clear();
+        kept.retain(|connection| connection.used > time);
     }
 
     fn next(&self) -> Option<Connection> {
@@ -95,5 +101,59 @@ impl Pool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|connection| connection.may_be_used(now));
         kept.pop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// A connection, and its other end.
+    async fn connected(listener: &TcpListener) -> (Connection, TcpStream) {
+        let stream = TcpStream::connect(listener.local_addr().unwrap());
+        let (stream, other) = tokio::join!(stream, listener.accept());
+        let handshake = http1::handshake(TokioIo::new(stream.unwrap())).await;
+        let (sender, connection) = handshake.unwrap();
+        let connection = Connection::new(sender, tokio::spawn(connection));
+        (connection, other.unwrap().0)
+    }
+
+    /// Until the clock shows another time.
+    fn later() {
+        let now = Instant::now();
+        while Instant::now() == now {}
+    }
+
+    #[tokio::test]
+    async fn what_others_have_used_meanwhile_outlives_one_that_is_silent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let pool = Pool::default();
+        let mut ends = Vec::new();
+        for _ in 0..3 {
+            let (connection, end) = connected(&listener).await;
+            later();
+            pool.keep(connection);
+            ends.push(end);
+        }
+        // The newest one is taken, and gets no answer; another came to its end meanwhile.
+        let silent = pool.take().await.unwrap();
+        let busy = pool.take().await.unwrap();
+        later();
+        pool.keep(busy);
+        let newest = pool.0.lock().unwrap().last().map(Connection::used);
+        pool.drop_idle_since(silent.used());
+        let left: Vec<Instant> = pool
+            .0
+            .lock()
+            .unwrap()
+            .iter()
+            .map(Connection::used)
+            .collect();
+        assert_eq!(left, Vec::from_iter(newest));
+        drop((silent, ends));
     }
 }
