@@ -24,6 +24,8 @@ pub struct Made {
 pub enum Refused {
     /// The configuration names no place.
     NoDirectory,
+    /// The place is not there, or cannot be written to.
+    Unusable,
     /// There is one of this name.
     Exists,
     /// Another is being made.

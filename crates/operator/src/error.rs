@@ -44,6 +44,12 @@ pub enum Error {
     /// The configuration names no place for backups.
     #[error("the server has no place for backups: set `backup.directory` in its configuration")]
     NoBackupDirectory,
+    /// The place for backups is not there, or cannot be written to.
+    #[error(
+        "the place for backups is not there or cannot be written to: `backup.directory` of the \
+         server's configuration, which may have to be mounted"
+    )]
+    BackupPlaceUnusable,
     /// There is a backup of this name.
     #[error("there is a backup `{name}` already")]
     BackupExists {
@@ -171,7 +177,9 @@ impl ServiceError for Error {
             | Self::SealElsewhere
             | Self::OpensItself
             | Self::Overtaken => ErrorKind::Conflict,
-            Self::NoBackupDirectory | Self::NoRoomForBackup => ErrorKind::Unavailable,
+            Self::NoBackupDirectory | Self::BackupPlaceUnusable | Self::NoRoomForBackup => {
+                ErrorKind::Unavailable
+            }
             Self::Intent(failed) => failed.kind(),
             Self::Throttled | Self::SealTooSoon { .. } => ErrorKind::Throttled,
             Self::History(_)
@@ -199,6 +207,7 @@ impl ServiceError for Error {
             Self::OpensItself => "SealOpensItselfException",
             Self::Overtaken => "ConcurrentModificationException",
             Self::NoBackupDirectory => "BackupNotConfiguredException",
+            Self::BackupPlaceUnusable => "BackupStorageUnavailableException",
             Self::BackupExists { .. } => "BackupAlreadyExistsException",
             Self::BackupRunning => "BackupInProgressException",
             Self::NoRoomForBackup => "BackupStorageFullException",
@@ -225,6 +234,7 @@ impl ServiceError for Error {
             | Self::NotTheFirstAccount
             | Self::BackupName { .. }
             | Self::NoBackupDirectory
+            | Self::BackupPlaceUnusable
             | Self::BackupExists { .. }
             | Self::BackupRunning
             | Self::NoRoomForBackup

@@ -17,6 +17,7 @@ use store::{EmbeddedStore, Snapshot, Store, View};
 use types::{AccountId, Clock, Entropy, Timestamp};
 
 use crate::backup::{About, BackupError, Sealed, Writer};
+use crate::backup_place;
 use crate::file::{self, FileError};
 use crate::seal::{self, Seal, SealError};
 
@@ -259,9 +260,6 @@ impl MakeBackup for Maker {
             return Err(Refused::NoDirectory);
         };
         let path = directory.join(name);
-        if path.exists() {
-            return Err(Refused::Exists);
-        }
         let Some(store) = self.store.upgrade() else {
             return Err(Refused::Failed("the store is closed".into()));
         };
@@ -269,6 +267,13 @@ impl MakeBackup for Maker {
             return Err(Refused::Running);
         }
         let _running = Running(&self.running);
+        if let Err(error) = backup_place::usable(directory) {
+            tracing::warn!(directory = %directory.display(), %error, "backups cannot be written");
+            return Err(Refused::Unusable);
+        }
+        if path.exists() {
+            return Err(Refused::Exists);
+        }
         let room =
             has_room(directory, &self.data).map_err(|failed| Refused::Failed(Box::new(failed)))?;
         if !room {

@@ -24,6 +24,7 @@ pub mod audit_log;
 mod backup;
 pub mod backup_commands;
 mod backup_maker;
+mod backup_place;
 mod bootstrap;
 pub mod buckets;
 pub mod cli;

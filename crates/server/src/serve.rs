@@ -23,9 +23,9 @@ use crate::entrance::{Entrance, Listening};
 use crate::front::Front;
 use crate::http_service::HttpService;
 use crate::issuers::Issuers;
-use crate::seal::Seal;
+use crate::seal::{self, Seal};
 use crate::unseal::{Unsealed, Unsealer};
-use crate::{bootstrap, compose, logging, maintenance};
+use crate::{backup_place, bootstrap, compose, logging, maintenance};
 
 /// Runs the server until SIGTERM or SIGINT.
 pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
@@ -35,7 +35,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
         warn!(reason = %refused, "the process could not be hardened completely");
     }
     if let Some(backup) = &config.backup {
-        backup.check()?;
+        backup.check(!seal::exists(&config.directory.data))?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -58,6 +58,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let signals = Signals::install()?;
     // What is wrong with addresses, certificates and keys is known before anything is made.
     let entrance = Entrance::bind(config).await?;
+    let place = config.backup.as_ref();
+    let watching = place.map(|place| tokio::spawn(backup_place::watch(place.directory.clone())));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let issuers = Arc::new(Issuers::load(&config.issuers, &clock)?);
     let start = DataDirectory::open_or_create(&config.directory, &SystemEntropy)?;
@@ -72,6 +74,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         is_announced: false,
     };
     let open = Box::pin(server.run(start)).await;
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     server.end().await?;
     if let Some(open) = open? {
         open.close().await?;
@@ -367,12 +372,12 @@ mod tests {
         let passphrase = directory.path().join("passphrase");
         crate::file::create_durably(&passphrase, b"correct horse\n").unwrap();
         let sealed = SealConfig::PassphraseFile(passphrase);
-        drop(crate::seal::create(&data, &sealed, &SystemEntropy).unwrap());
+        drop(seal::create(&data, &sealed, &SystemEntropy).unwrap());
         still_waits(&data, &unnamed).unwrap();
         // As a `RewrapSeal` that was committed after `SealServer` leaves it.
         std::fs::remove_file(data.join("seal.json")).unwrap();
         let rewrapped = SealConfig::KeyFile(key_file);
-        drop(crate::seal::create(&data, &rewrapped, &SystemEntropy).unwrap());
+        drop(seal::create(&data, &rewrapped, &SystemEntropy).unwrap());
         still_waits(&data, &unnamed).unwrap_err();
     }
 

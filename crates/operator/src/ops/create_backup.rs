@@ -20,6 +20,7 @@ static CREATE_BACKUP: Action = Action::from_static("strongroom:CreateBackup");
 /// Only principals of the first account may call it, if their policies allow it: a backup has
 /// the data of all accounts. Fails with `ValidationException` for a name that is no plain file
 /// name, with `BackupNotConfiguredException` without a directory, with
+/// `BackupStorageUnavailableException` if that is not there or cannot be written to, with
 /// `BackupAlreadyExistsException` if there is a backup of this name, and with
 /// `BackupInProgressException` while another one is being made, and with
 /// `BackupStorageFullException` if the disk has less room than the data takes, and a twentieth of
@@ -65,6 +66,7 @@ impl Operation for CreateBackup {
         let made = carry_out(ctx, account, "Backup", details, work, outcome).await?;
         let made = made.map_err(|refused| match refused {
             Refused::NoDirectory => Error::NoBackupDirectory,
+            Refused::Unusable => Error::BackupPlaceUnusable,
             Refused::Exists => Error::BackupExists { name: input.name },
             Refused::Running => Error::BackupRunning,
             Refused::NoRoom => Error::NoRoomForBackup,

@@ -1,18 +1,15 @@
 //! The setting `backup`: where backups of the running server go.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::fs::Access;
 use serde::Deserialize;
 use tracing::warn;
 
 use super::ConfigError;
-
-/// How long the place may take to answer before the server starts without an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::backup_place::{self, PATIENCE};
 
 /// Where backups go, and where that is said.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,44 +41,83 @@ impl BackupPlace {
         }
     }
 
-    /// Refuses a place that is no directory or may not be written to: it is better known when the
-    /// server starts than when a backup is to be made. It is not made here, for what is missing may
-    /// be a disk that is not mounted.
+    /// Refuses a place that is no directory or may not be written to, if no deployment is there yet
+    /// (`is_first`): it is better known when the server is set up than when a backup is to be made. It
+    /// is not made here, for what is missing may be a disk that is not mounted. A deployment that is
+    /// there is needed by others than backups: it is served, with a warning.
     ///
-    /// One that does not answer, on a network for example, is let pass: it holds up backups, and
+    /// A place that does not answer, on a network for example, is let pass: it holds up backups, and
     /// must not hold up the server.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let (tell, told) = mpsc::sync_channel(1);
-        let directory = self.directory.clone();
-        std::thread::spawn(move || {
-            // Nobody listens any more if it took too long.
-            let _late = tell.send(usable(&directory));
-        });
-        match told.recv_timeout(PATIENCE) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(refused)) => {
-                let directory = self.directory.display();
-                Err(ConfigError::Invalid {
+    pub(crate) fn check(&self, is_first: bool) -> Result<(), ConfigError> {
+        let place = self.directory.clone();
+        let answer = answered(PATIENCE, move || backup_place::usable(&place));
+        self.judge(answer, is_first)
+    }
+
+    /// What follows from what the place answered, if it did.
+    fn judge(&self, answer: Option<io::Result<()>>, is_first: bool) -> Result<(), ConfigError> {
+        let directory = self.directory.display();
+        match answer {
+            Some(Ok(())) => {}
+            Some(Err(refused)) if is_first => {
+                return Err(ConfigError::Invalid {
                     path: self.file.clone(),
                     line: self.line,
                     reason: format!(
                         "backups cannot be written to `{directory}`: {refused}; it must be there \
-                         before the server starts"
+                         before the server starts for the first time"
                     ),
-                })
+                });
             }
-            Err(_no_answer) => {
-                warn!(directory = %self.directory.display(), "the place of backups does not answer");
-                Ok(())
-            }
+            Some(Err(error)) => warn!(%directory, %error, "backups cannot be written"),
+            None => warn!(%directory, "the place of backups does not answer"),
         }
+        Ok(())
     }
 }
 
-fn usable(directory: &Path) -> io::Result<()> {
-    if !std::fs::metadata(directory)?.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
+/// What `look` returns, unless it takes longer than `patience`; then it is left to itself.
+fn answered<T: Send + 'static>(
+    patience: Duration,
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (tell, told) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        // Nobody listens any more if it took too long.
+        let _late = tell.send(look());
+    });
+    told.recv_timeout(patience).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> BackupPlace {
+        BackupPlace::new("/srv/backups".into(), "s.toml", 3)
     }
-    let needed = Access::WRITE_OK | Access::EXEC_OK;
-    Ok(rustix::fs::access(directory, needed)?)
+
+    #[test]
+    fn what_hangs_is_left_alone() {
+        let (end, ended) = mpsc::channel::<()>();
+        let hangs = move || ended.recv().is_err();
+        assert_eq!(answered(Duration::from_millis(1), hangs), None);
+        drop(end);
+        assert_eq!(answered(Duration::from_mins(1), || 7), Some(7));
+        for is_first in [false, true] {
+            assert!(place().judge(None, is_first).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_used_refuses_the_first_start_only() {
+        let gone = || Some(Err(io::ErrorKind::NotFound.into()));
+        let refused = place().judge(gone(), true).unwrap_err().to_string();
+        assert!(
+            refused.contains("s.toml:3: backups cannot be written to `/srv/backups`"),
+            "{refused}"
+        );
+        assert!(place().judge(gone(), false).is_ok());
+        assert!(place().judge(Some(Ok(())), true).is_ok());
+    }
 }

@@ -30,7 +30,7 @@ value is refused with its line.
 | `seal.token.pin_file` | | | none | a file, mode 0600, whose first line is the PIN |
 | `seal.token.timeout_seconds` | | | 10 | how long each call may take |
 | `unseal_listen` | | | the main address | an address that alone takes `POST /unseal`, on a server that starts sealed |
-| `backup.directory` | | | none | where `strongroom backup create` writes; it must exist; better another disk than that of `data` |
+| `backup.directory` | | | none | where `strongroom backup create` writes; it must exist on the first start; better another disk than that of `data` |
 | `tls.certificate`, `tls.key` | | | none | PEM files; with them the listener speaks TLS only |
 | `issuers.url` | | | none | one `[[issuers]]` for each identity provider whose tokens `AssumeRoleWithWebIdentity` may verify: its issuer, as the tokens and the OpenID Connect provider in IAM have it |
 | `issuers.keys_file` | | | none | a file with the issuer's public keys, a JSON web key set; looked at for every token, so that changes count at once |
