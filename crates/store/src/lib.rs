@@ -175,7 +175,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The metadata as it was at `moment`: of tables that keep their history, the others are
     /// empty. Nothing changed yet shows as nothing; a moment to come, as now.
     ///
-    /// Reads the history of all rows. Fails with [`Error::Forgotten`] if what was then has been
+    /// Reads the history of all rows. Of a row that was deleted, what was before the deletion can have
+    /// been removed from the disk unseen, together with it: what follows names nothing before it.
+    /// Fails with [`Error::Forgotten`] if what was then has been
     /// dropped, and with [`Error::Unverifiable`] for an engine that keeps no history.
     fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
         let _ = moment;

@@ -33,7 +33,8 @@ impl Shared {
     /// The rows that `moment` left, of tables that keep their history.
     ///
     /// Reads all of the history. Fails with [`Error::Forgotten`] if what was then has been dropped,
-    /// and with [`Error::Damaged`] if a version was edited, moved or removed.
+    /// and with [`Error::Damaged`] if a version was edited, moved or removed,
+    /// but for an earlier life of a row that goes together with the deletion that ended it.
     pub(super) fn past(&self, moment: Moment) -> Result<Snapshot, Error> {
         // The engine is read behind the snapshot: it holds all that the snapshot shows.
         let now = self.published.load_full();
