@@ -285,8 +285,13 @@ impl Store for CachedStore {
         self.shared.inner.past(moment)
     }
 
-    fn prune_history(&self, now: Timestamp, bounds: &HistoryBounds) -> Result<Pruned, Error> {
-        self.shared.inner.prune_history(now, bounds)
+    fn prune_history(
+        &self,
+        dated: Option<Timestamp>,
+        now: Timestamp,
+        bounds: &HistoryBounds,
+    ) -> Result<Pruned, Error> {
+        self.shared.inner.prune_history(dated, now, bounds)
     }
 
     fn is_writable(&self) -> bool {

@@ -112,6 +112,14 @@ impl Services {
         self.settled.read(self.clock.now(), self.clock.monotonic())
     }
 
+    /// The time of the clock, if what was done until now may be dated by it: nothing may by a clock
+    /// that is behind, since it would look old and go too early. The clock is trusted with that if
+    /// it is the [settled time](Self::settled_time), was not set for an hour, and is not before the
+    /// time when the deployment was last at work.
+    pub fn dating_time(&self) -> Option<Timestamp> {
+        self.settled.date(self.clock.now(), self.clock.monotonic())
+    }
+
     /// Says at a start until when the deployment was at work: if that is more than a day ago, the
     /// clock is believed after an hour (see [`Self::settled_time`]).
     pub fn resume(&self, last: Timestamp) {

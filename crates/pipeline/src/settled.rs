@@ -6,6 +6,10 @@
 //! at a start with the time when the deployment was last at work. If it is more than that explains
 //! ahead, destroying goes by the time that it explains, until the wall clock has kept to its new
 //! time for an hour. Nothing else waits: what has ended is refused from its end on.
+//!
+//! Dating what was done is the other way round: by a clock that is behind it looks old, and goes too
+//! early. So nothing is dated unless the clock has not been set for an hour, and is not before the
+//! time when the deployment was last at work.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,19 +38,41 @@ struct State {
     origin: Option<Timestamp>,
     /// A later one that the wall clock claims, and since when.
     claim: Option<(Timestamp, Monotonic)>,
+    /// The one that the wall clock keeps to, and since when.
+    kept: Option<(Timestamp, Monotonic)>,
+    /// Until when the deployment was at work when it was started.
+    last: Option<Timestamp>,
 }
 
 impl Settled {
     /// Begins at `now`, when the deployment was at work until `last`.
     pub(crate) fn resume(&self, last: Timestamp, now: Timestamp, monotonic: Monotonic) {
         let believed = if now.since(last) > PAUSE { last } else { now };
-        self.lock().origin = Some(believed.saturating_sub(monotonic.0));
+        let mut state = self.lock();
+        state.origin = Some(believed.saturating_sub(monotonic.0));
+        state.last = Some(last);
+    }
+
+    /// The time by which something may be said to have been done, if the clock is trusted with
+    /// that: it is asked often, and was not set for an hour.
+    pub(crate) fn date(&self, now: Timestamp, monotonic: Monotonic) -> Option<Timestamp> {
+        let is_settled = self.read(now, monotonic) == now;
+        let state = self.lock();
+        let is_steady = state
+            .kept
+            .is_some_and(|(_, since)| monotonic.0.saturating_sub(since.0) >= PROBATION);
+        let is_later = state.last.is_none_or(|last| last <= now);
+        (is_settled && is_steady && is_later).then_some(now)
     }
 
     /// The time that is believed, which is `now` or before it.
     pub(crate) fn read(&self, now: Timestamp, monotonic: Monotonic) -> Timestamp {
         let mut state = self.lock();
         let origin = now.saturating_sub(monotonic.0);
+        let keeps = |(kept, _): (Timestamp, Monotonic)| apart(kept, origin) <= STEADY;
+        if !state.kept.is_some_and(keeps) {
+            state.kept = Some((origin, monotonic));
+        }
         let believed = *state.origin.get_or_insert(origin);
         if origin <= believed {
             state.claim = None;
@@ -175,5 +201,53 @@ mod tests {
             clock.monotonic(),
         );
         assert_eq!(read(&settled, &clock), clock.now());
+    }
+
+    fn date(settled: &Settled, clock: &ManualClock) -> Option<Timestamp> {
+        settled.date(clock.now(), clock.monotonic())
+    }
+
+    #[test]
+    fn nothing_is_dated_until_the_clock_was_not_set_for_an_hour() {
+        let (settled, clock) = (Settled::default(), clock());
+        let check_waits = || {
+            assert_eq!(date(&settled, &clock), None);
+            clock.advance(Duration::from_mins(59));
+            assert_eq!(date(&settled, &clock), None);
+            clock.advance(Duration::from_mins(1));
+            assert_eq!(date(&settled, &clock), Some(clock.now()));
+        };
+        check_waits();
+        clock.set_ahead(Duration::from_mins(30));
+        check_waits();
+        clock.set_ahead(100 * DAY);
+        check_waits();
+        clock.set_back(100 * DAY);
+        check_waits();
+    }
+
+    #[test]
+    fn nothing_is_dated_before_the_deployment_was_last_at_work() {
+        let (settled, clock) = (Settled::default(), clock());
+        let last = clock.now().saturating_add(DAY);
+        settled.resume(last, clock.now(), clock.monotonic());
+        for _ in 0..23 {
+            assert_eq!(date(&settled, &clock), None);
+            clock.advance(Duration::from_hours(1));
+        }
+        clock.advance(Duration::from_hours(1));
+        assert_eq!(date(&settled, &clock), Some(last));
+    }
+
+    #[test]
+    fn nothing_is_dated_by_a_time_that_is_not_believed() {
+        let (settled, clock) = (Settled::default(), clock());
+        let last = clock.now().saturating_sub(100 * DAY);
+        settled.resume(last, clock.now(), clock.monotonic());
+        assert_eq!(date(&settled, &clock), None);
+        clock.advance(Duration::from_mins(59));
+        assert_eq!(date(&settled, &clock), None);
+        clock.advance(Duration::from_mins(1));
+        assert_eq!(date(&settled, &clock), Some(clock.now()));
     }
 }

@@ -242,16 +242,25 @@ async fn old_events(services: Arc<Services>) -> Undone {
     1
 }
 
-/// Drops versions of metadata that are not to be kept, a part of them each time.
+/// Drops versions of metadata that are not to be kept, a part of them each time; none after a restore
+/// before whoever restored has said that it goes on.
 async fn old_versions(services: Arc<Services>, kept: HistoryBounds) -> Undone {
+    let wall = services.clock().now();
+    // Whoever has restored a backup of long ago may want to see what was then.
+    let is_held = kms::held_since(&services.store().snapshot()).is_some();
+    let kept = if is_held { kept.unlimited() } else { kept };
     // The history is read and the committer answers: nothing for a thread that serves requests.
     let pruning = tokio::task::spawn_blocking(move || {
+        let dated = services.dating_time().filter(|_| !is_held);
         let now = services.settled_time();
-        services.store().prune_history(now, &kept)
+        services.store().prune_history(dated, now, &kept)
     });
     match pruning.await {
         Ok(Ok(pruned)) => {
             tell_pruned(&pruned);
+            if kept.is_limited() {
+                tell_dated(&pruned, wall);
+            }
             return 0;
         }
         Ok(Err(failed)) => {
@@ -264,9 +273,27 @@ async fn old_versions(services: Arc<Services>, kept: HistoryBounds) -> Undone {
     1
 }
 
+/// Says that nothing younger is dropped: commits were dated by a clock that was ahead, or that of
+/// now is behind.
+fn tell_dated(pruned: &Pruned, now: Timestamp) {
+    if is_dated_after(pruned, now) {
+        let dated = pruned.dated.map(Timestamp::to_iso8601);
+        warn!(
+            dated,
+            "the history of metadata is dated in the future: until then nothing younger is dropped"
+        );
+    }
+}
+
+fn is_dated_after(pruned: &Pruned, now: Timestamp) -> bool {
+    pruned.dated.is_some_and(|dated| dated > now)
+}
+
 fn tell_pruned(pruned: &Pruned) {
     let number = |count: u64| f64::from(u32::try_from(count / 1024).unwrap_or(u32::MAX)) * 1024.0;
     metrics::gauge!("strongroom_history_bytes").set(number(pruned.bytes));
+    let dated = pruned.dated.map_or(0.0, Timestamp::as_epoch_seconds);
+    metrics::gauge!("strongroom_history_dated_timestamp_seconds").set(dated);
     let begins = pruned.begins.map_or(0.0, Timestamp::as_epoch_seconds);
     metrics::gauge!("strongroom_history_begin_timestamp_seconds").set(begins);
     if pruned.versions > 0 {
@@ -313,7 +340,7 @@ mod tests {
     use pipeline::{Parts, ServicesBuilder};
     use serde::{Deserialize, Serialize};
     use store::embedded::Options;
-    use store::{Batch, EmbeddedStore, Key, Record, Table};
+    use store::{AnyTable, Batch, EmbeddedStore, Key, Record, Table};
     use types::{Clock, ManualClock, SystemClock};
 
     use super::*;
@@ -353,12 +380,18 @@ mod tests {
 
     /// Services without the log and the parts that the duties need.
     fn wanting(directory: &tempfile::TempDir) -> Arc<Services> {
-        let (clock, entropy) = (
-            Arc::new(SystemClock::new()),
-            Arc::new(crypto::SystemEntropy),
-        );
+        services(directory, Arc::new(SystemClock::new()), Vec::new())
+    }
+
+    fn services(
+        directory: &tempfile::TempDir,
+        clock: Arc<dyn Clock>,
+        tables: Vec<&'static dyn AnyTable>,
+    ) -> Arc<Services> {
+        let entropy = Arc::new(crypto::SystemEntropy);
         let key = crypto::secret::Key32::generate(&*entropy);
-        let options = Options::new(directory.path(), &key, clock.clone(), entropy.clone());
+        let mut options = Options::new(directory.path(), &key, clock.clone(), entropy.clone());
+        options.tables = tables;
         let builder = ServicesBuilder {
             store: Arc::new(EmbeddedStore::open(&options).unwrap()),
             clock,
@@ -445,6 +478,9 @@ mod tests {
         clock.set_ahead(Duration::from_hours(24 * 365));
         assert_eq!(left(&services).await, (1, 2));
         clock.advance(Duration::from_mins(61));
+        // The history is dated by a clock that was not set for an hour only, and goes a day later.
+        assert_eq!(left(&services).await, (0, 2));
+        clock.advance(Duration::from_hours(24));
         assert_eq!(left(&services).await, (0, 1));
     }
 
@@ -458,5 +494,75 @@ mod tests {
     async fn usage_that_cannot_be_written_down_is_a_failure() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(usage(wanting(&directory)).await, 1);
+    }
+
+    async fn commit(services: &Services, fill: impl FnOnce(&mut Batch)) {
+        let mut batch = Batch::default();
+        fill(&mut batch);
+        services.store().commit(batch).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn history_is_dropped_by_notes_of_a_clock_that_was_not_set_and_not_before_a_resume() {
+        const DAY: Duration = Duration::from_hours(24);
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::new(1_600_000_000, 0)));
+        let mut tables = kms::tables().to_vec();
+        tables.push(&NOTES);
+        let services = services(&directory, clock.clone(), tables);
+        let kept = HistoryBounds {
+            least: 10 * DAY,
+            most: Some(20 * DAY),
+            versions: None,
+        };
+        let versions = || {
+            let versions = services.store().history(&NOTES, &Key::of(&["a"]));
+            versions.unwrap().len()
+        };
+        // After a restore nothing is dated, and nothing dropped.
+        commit(&services, |batch| kms::hold(batch, clock.now())).await;
+        for number in 0..2 {
+            commit(&services, |batch| {
+                batch.put(&NOTES, Key::of(&["a"]), Note(number));
+            })
+            .await;
+        }
+        for _ in 0..60 {
+            assert_eq!(old_versions(Arc::clone(&services), kept).await, 0);
+            clock.advance(DAY);
+        }
+        assert_eq!(versions(), 2);
+        commit(&services, kms::release).await;
+        // A clock that was just set right was behind: what is new does not look old.
+        clock.set_ahead(365 * DAY);
+        for _ in 0..59 {
+            assert_eq!(old_versions(Arc::clone(&services), kept).await, 0);
+            clock.advance(Duration::from_mins(1));
+        }
+        for _ in 0..20 {
+            assert_eq!(old_versions(Arc::clone(&services), kept).await, 0);
+            clock.advance(DAY);
+            assert_eq!(versions(), 2);
+        }
+        for _ in 0..2 {
+            assert_eq!(old_versions(Arc::clone(&services), kept).await, 0);
+            clock.advance(DAY);
+        }
+        assert_eq!(versions(), 1);
+    }
+
+    #[test]
+    fn a_history_that_is_dated_in_the_future_is_told() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let _recorded = metrics::set_default_local_recorder(&recorder);
+        let pruned = Pruned {
+            dated: Some(Timestamp::new(2_000_000_000, 0)),
+            ..Pruned::default()
+        };
+        tell_pruned(&pruned);
+        let text = recorder.handle().render();
+        assert!(text.contains("strongroom_history_dated_timestamp_seconds 2000000000\n"));
+        assert!(is_dated_after(&pruned, Timestamp::new(1_999_999_999, 0)));
+        assert!(!is_dated_after(&pruned, Timestamp::new(2_000_000_000, 0)));
     }
 }

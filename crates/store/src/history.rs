@@ -19,6 +19,23 @@ pub struct HistoryBounds {
     pub versions: Option<usize>,
 }
 
+impl HistoryBounds {
+    /// The same without an end: nothing is ever dropped.
+    #[must_use]
+    pub fn unlimited(self) -> Self {
+        Self {
+            most: None,
+            versions: None,
+            ..self
+        }
+    }
+
+    /// Whether anything is ever dropped.
+    pub fn is_limited(&self) -> bool {
+        self.most.is_some() || self.versions.is_some()
+    }
+}
+
 /// What a run of [`crate::Store::prune_history`] did and found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pruned {
@@ -28,6 +45,8 @@ pub struct Pruned {
     pub is_done: bool,
     /// From when on the past is known; `None` is from the beginning.
     pub begins: Option<Timestamp>,
+    /// When commits were dated last; `None` is never. Until a day after that none are.
+    pub dated: Option<Timestamp>,
     /// About how many bytes the history takes on disk.
     pub bytes: u64,
 }
@@ -101,6 +120,11 @@ impl DatesRecord {
         let mut dates = self.0.iter().rev();
         let date = dates.find(|date| date.at <= time);
         date.map_or(0, |date| date.revision)
+    }
+
+    /// When commits were dated last.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        self.0.last().map(|date| date.at)
     }
 
     /// By when `revision` is known to have been made.

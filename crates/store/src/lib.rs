@@ -186,13 +186,19 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Drops versions of metadata rows that `bounds` do not keep at `now`: a bounded part of the
     /// history at a time, oldest versions first, in small commits of their own. `now` is a time
-    /// that is trusted to destroy.
+    /// that is trusted to destroy. Commits until now are dated by `dated`, a time that is trusted not
+    /// to be behind; without one none are, and what is not dated is kept.
     ///
     /// Blocks until they are durable: nothing for a thread that serves requests. Fails if the
     /// store cannot be read or written; whatever was dropped by then is, and the next run goes on.
     /// Fails with [`Error::Unverifiable`] for an engine that keeps no history.
-    fn prune_history(&self, now: Timestamp, bounds: &HistoryBounds) -> Result<Pruned, Error> {
-        let _ = (now, bounds);
+    fn prune_history(
+        &self,
+        dated: Option<Timestamp>,
+        now: Timestamp,
+        bounds: &HistoryBounds,
+    ) -> Result<Pruned, Error> {
+        let _ = (dated, now, bounds);
         Err(Error::Unverifiable { what: "history" })
     }
 

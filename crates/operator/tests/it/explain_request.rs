@@ -133,7 +133,8 @@ fn a_time_whose_policies_are_dropped_is_refused_and_the_requests_own_is_not() {
     let pass = |some: u64| {
         for _ in 0..some {
             world.clock.advance(days(1));
-            store.prune_history(world.clock.now(), &kept).unwrap();
+            let now = world.clock.now();
+            store.prune_history(Some(now), now, &kept).unwrap();
         }
     };
     world.put("Alice", "all", "Allow", "iam:*", "*");

@@ -270,8 +270,13 @@ impl Store for EmbeddedStore {
         self.shared.past(moment)
     }
 
-    fn prune_history(&self, now: Timestamp, bounds: &HistoryBounds) -> Result<Pruned, Error> {
-        self.shared.prune(now, bounds)
+    fn prune_history(
+        &self,
+        dated: Option<Timestamp>,
+        now: Timestamp,
+        bounds: &HistoryBounds,
+    ) -> Result<Pruned, Error> {
+        self.shared.prune(dated, now, bounds)
     }
 
     fn is_writable(&self) -> bool {

@@ -59,15 +59,22 @@ struct Versions {
 }
 
 impl Shared {
-    /// One run, at `now`: dates commits, and drops versions that `bounds` do not keep.
+    /// One run, at `now`: dates commits if they may be `dated`, and drops versions that `bounds` do
+    /// not keep.
     ///
     /// Blocks until its commits are durable.
-    pub(super) fn prune(&self, now: Timestamp, bounds: &HistoryBounds) -> Result<Pruned, Error> {
+    pub(super) fn prune(
+        &self,
+        dated: Option<Timestamp>,
+        now: Timestamp,
+        bounds: &HistoryBounds,
+    ) -> Result<Pruned, Error> {
         let pruning = self.pruning.lock();
         let mut pruning = pruning.unwrap_or_else(PoisonError::into_inner);
         let mut history: HistoryRecord = self.only(&HISTORY);
         let mut dates: DatesRecord = self.only(&DATES);
-        if dates.date(self.published.load().revision(), now) {
+        let revision = self.published.load().revision();
+        if dated.is_some_and(|at| dates.date(revision, at)) {
             let mut batch = Batch::default();
             batch.put(&DATES, only_row(), dates.clone());
             self.write(batch, Vec::new())?;
@@ -95,6 +102,7 @@ impl Shared {
             versions,
             is_done: pruning.done.is_some(),
             begins: history.begins,
+            dated: dates.newest(),
             bytes: self.engine.history.disk_space(),
         })
     }

@@ -35,7 +35,9 @@ const TWO: HistoryBounds = HistoryBounds {
 fn prune(home: &Home, store: &dyn Store, bounds: HistoryBounds) -> u64 {
     let mut versions = 0;
     for _ in 0..100 {
-        let pruned = store.prune_history(home.clock.now(), &bounds).unwrap();
+        let pruned = store
+            .prune_history(Some(home.clock.now()), home.clock.now(), &bounds)
+            .unwrap();
         versions += pruned.versions;
         if pruned.is_done {
             return versions;
@@ -248,7 +250,9 @@ fn many_versions_are_dropped_in_small_commits_over_several_runs() {
     }
     days(&home, &store, 30);
     let before = store.snapshot().revision();
-    let first = store.prune_history(home.clock.now(), &TWENTY_DAYS).unwrap();
+    let first = store
+        .prune_history(Some(home.clock.now()), home.clock.now(), &TWENTY_DAYS)
+        .unwrap();
     assert!(!first.is_done);
     assert!((16_000..17_000).contains(&first.versions), "{first:?}");
     let commits = store.snapshot().revision() - before;
@@ -297,7 +301,9 @@ fn one_row_with_many_versions_is_dropped_over_several_runs() {
         versions: Some(100),
         ..TWENTY_DAYS
     };
-    let first = store.prune_history(home.clock.now(), &bounds).unwrap();
+    let first = store
+        .prune_history(Some(home.clock.now()), home.clock.now(), &bounds)
+        .unwrap();
     assert_eq!((first.versions, first.is_done), (16_384, false));
     assert_eq!(prune(&home, &store, bounds), 17_000 - 1 - 16_384);
     assert_eq!(texts(&store, "a"), some(&["x"]));
@@ -334,7 +340,29 @@ fn a_closed_store_prunes_nothing() {
     written(&home, &store, &["one", "two"]);
     days(&home, &store, 30);
     store.close();
-    let pruned = store.prune_history(home.clock.now(), &TWENTY_DAYS);
+    let pruned = store.prune_history(Some(home.clock.now()), home.clock.now(), &TWENTY_DAYS);
     assert!(matches!(pruned, Err(Error::Engine { .. })), "{pruned:?}");
     assert_eq!(texts(&store, "a"), some(&["one", "two"]));
+}
+
+#[test]
+fn what_is_not_dated_is_kept() {
+    let home = Home::new();
+    let store = home.open();
+    put_note(&store, "a", "one");
+    put_note(&store, "a", "two");
+    for _ in 0..60 {
+        home.clock.advance(DAY);
+        let now = home.clock.now();
+        let pruned = store.prune_history(None, now, &TWENTY_DAYS).unwrap();
+        assert_eq!((pruned.versions, pruned.dated), (0, None));
+    }
+    let dated = home.clock.now();
+    assert_eq!(prune(&home, &store, TWENTY_DAYS), 0);
+    home.clock.advance(DAY * 19);
+    let now = home.clock.now();
+    let pruned = store.prune_history(None, now, &TWENTY_DAYS).unwrap();
+    assert_eq!((pruned.versions, pruned.dated), (0, Some(dated)));
+    home.clock.advance(DAY);
+    assert_eq!(prune(&home, &store, TWENTY_DAYS), 1);
 }
