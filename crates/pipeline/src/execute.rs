@@ -266,7 +266,7 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
                     batch = batch.revoking();
                 }
                 if O::EMERGENCY {
-                    let mut last = Batch::new(Lane::Revocation);
+                    let mut last = Batch::new(Lane::Emergency);
                     last.merge(batch);
                     batch = last;
                 }

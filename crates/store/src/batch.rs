@@ -19,6 +19,9 @@ pub enum Lane {
     /// metadata, and accepted longest, so that no other change can use up what they need. Of the
     /// last room each account takes a share at most ([`Batch::on_account_of`]).
     Revocation,
+    /// The record of what ends the danger to everything: like revocations, but in no share of the last
+    /// room, and beyond what may wait.
+    Emergency,
     /// Events of calls that changed nothing, which anybody can cause: in the queue of metadata,
     /// but refused before it, so that changes have a reserve.
     Events,
@@ -213,7 +216,7 @@ impl Batch {
     /// The lane that the batch takes.
     pub fn lane(&self) -> Lane {
         match self.lane {
-            Lane::Revocation => Lane::Revocation,
+            lane @ (Lane::Revocation | Lane::Emergency) => lane,
             lane if self.metadata.is_empty() => lane,
             Lane::Metadata | Lane::Events | Lane::Data | Lane::Relief | Lane::Strangers => {
                 Lane::Metadata

@@ -8,7 +8,7 @@ use operator::{KeepSeal, SealKind, SealRefused, SealState, SealTurn, Seals};
 use pipeline::Caller;
 use pipeline::sources::WriteBudgets;
 use serde_json::{Value, json};
-use store::View;
+use store::{Batch, Lane, LogAppend, View};
 use testkit::Operations;
 use types::AccountId;
 
@@ -270,6 +270,27 @@ fn seals_all_the_same(world: &World, fake: &Fake, refusal: &str) -> bool {
 fn a_disk_that_is_nearly_full_keeps_nobody_from_sealing() {
     let (world, fake) = world();
     world.disk.leave(100 << 20);
+    assert!(seals_all_the_same(&world, &fake, "ServiceUnavailable"));
+}
+
+#[test]
+fn an_account_that_has_taken_its_share_of_the_last_room_has_its_sealing_recorded() {
+    let (world, fake) = world();
+    world.disk.leave(100 << 20);
+    let (store, account) = (world.services.store(), ACCOUNT.parse().ok());
+    let took = |bytes: usize| {
+        let mut batch = Batch::new(Lane::Revocation).on_account_of(account);
+        batch.append(LogAppend {
+            log: &audit::EVENTS,
+            segment: u64::try_from(world.services.clock().now().seconds()).unwrap() / 86_400,
+            stream: 0,
+            payload: vec![0; bytes],
+        });
+        world.block_on(store.commit(batch)).is_ok()
+    };
+    for bytes in [16 * 1024, 1024, 1] {
+        while took(bytes) {}
+    }
     assert!(seals_all_the_same(&world, &fake, "ServiceUnavailable"));
 }
 

@@ -101,7 +101,8 @@ impl Lanes {
     /// Adds a request at the end, or behind the last revocation if it is one: what takes rights
     /// away does not wait until everything else is decided that came before it.
     fn push_metadata(&mut self, request: Request) {
-        let revokes = |request: &Request| request.prepared.lane == Lane::Revocation;
+        let revokes =
+            |request: &Request| matches!(request.prepared.lane, Lane::Revocation | Lane::Emergency);
         let place = if revokes(&request) {
             self.metadata.partition_point(revokes)
         } else {
@@ -127,6 +128,7 @@ impl Queue {
         let mut lanes = self.lock();
         lanes.accepts()?;
         match request.prepared.lane {
+            Lane::Emergency => lanes.push_metadata(request),
             // What takes rights away does not wait for room that others use up, unless it would
             // itself use it up.
             Lane::Revocation

@@ -159,7 +159,7 @@ impl Room {
             Lane::Events => Self::NoData,
             Lane::Metadata => Self::ChangesOnly,
             Lane::Relief => Self::RemovalsOnly,
-            Lane::Revocation => Self::RevocationsOnly,
+            Lane::Revocation | Lane::Emergency => Self::RevocationsOnly,
         };
         self <= last
     }

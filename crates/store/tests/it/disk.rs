@@ -133,13 +133,14 @@ fn a_store_whose_mark_cannot_be_written_does_not_open() {
     ));
 }
 
-const LANES: [Lane; 6] = [
+const LANES: [Lane; 7] = [
     Lane::Strangers,
     Lane::Data,
     Lane::Events,
     Lane::Metadata,
     Lane::Relief,
     Lane::Revocation,
+    Lane::Emergency,
 ];
 
 /// More than a batch of one of [`LANES`] writes.
@@ -150,7 +151,9 @@ fn refused(disk: &FaultyDisk, store: &dyn Store, free: u64) -> usize {
     disk.free.store(free, Ordering::SeqCst);
     let refused = LANES.map(|lane| {
         let result = commit(store, lane, |batch| match lane {
-            Lane::Metadata | Lane::Revocation => batch.put(&NOTES, Key::of(&["a"]), note("n")),
+            Lane::Metadata | Lane::Revocation | Lane::Emergency => {
+                batch.put(&NOTES, Key::of(&["a"]), note("n"))
+            }
             Lane::Relief => batch.cell(cell(b"k", None)),
             Lane::Strangers | Lane::Data | Lane::Events => batch.cell(cell(b"k", Some(b"v"))),
         });

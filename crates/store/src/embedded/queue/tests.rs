@@ -47,7 +47,7 @@ fn taken(queue: &Queue, admits_data: bool) -> Vec<i64> {
     let size = |request: &Request| {
         let bytes = i64::try_from(request.bytes).unwrap();
         match request.prepared.lane {
-            Lane::Metadata | Lane::Revocation | Lane::Events => -bytes,
+            Lane::Metadata | Lane::Revocation | Lane::Emergency | Lane::Events => -bytes,
             Lane::Data | Lane::Relief | Lane::Strangers => bytes,
         }
     };
@@ -248,4 +248,16 @@ fn revocations_are_taken_though_changes_have_used_up_the_bytes_of_their_lane() {
     let large = push(&queue, Lane::Revocation, SMALL_REVOCATION + 1);
     assert_eq!(large.unwrap_err(), CommitError::Busy);
     let _small = push(&queue, Lane::Revocation, SMALL_REVOCATION).unwrap();
+}
+
+#[test]
+fn an_emergency_waits_for_no_place_and_comes_before_changes() {
+    let queue = Queue::new(LIMITS);
+    for _ in 0..LIMITS.lane_batches {
+        push(&queue, Lane::Metadata, 1).unwrap();
+    }
+    let busy = push(&queue, Lane::Revocation, 2).unwrap_err();
+    assert_eq!(busy, CommitError::Busy);
+    push(&queue, Lane::Emergency, 3).unwrap();
+    assert_eq!(taken(&queue, true), [-3, -1, -1]);
 }
