@@ -197,6 +197,22 @@ def test_only_the_first_account_and_only_whom_its_policies_allow(backed):
     assert list(backed.place.iterdir()) == []
 
 
+def test_a_place_that_is_gone_holds_up_backups_and_nothing_else(backed):
+    backed.place.rmdir()
+    assert backed.stop() == 0
+    backed.start()
+    own = backed.client("strongroom")
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        own.create_backup(Name="nowhere")
+    assert code(refused) == "BackupStorageUnavailableException"
+    assert "backup.directory" in str(refused.value) and not backed.place.exists()
+    assert backed.client("kms").list_keys()["Keys"] == []
+    assert "backups cannot be written" in backed.log_text()
+    # It need not be started again when the place is back.
+    backed.place.mkdir()
+    assert own.create_backup(Name="back")["Path"] == str(backed.place / "back")
+
+
 def test_a_server_without_a_place_for_backups_says_so(fresh_server):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         fresh_server.client("strongroom").create_backup(Name="nowhere")

@@ -162,3 +162,36 @@ def test_the_last_use_of_a_key_names_its_record(server, kms, key):
         {"AttributeKey": "EventId", "AttributeValue": usage["CloudTrailEventId"]}])["Events"]
     assert [event["EventName"] for event in found] == ["Encrypt"]
     assert json.loads(found[0]["CloudTrailEvent"])["requestID"] == usage["KmsRequestId"]
+
+
+def test_grants_are_found_by_what_is_shown_of_sessions_federated_users_and_services(server, kms, iam, key):
+    trust = json.dumps({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "sts:AssumeRole"}})
+    for name in ("shown-stays", "shown-goes"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    sts = f"arn:aws:sts::{ACCOUNT}:"
+    grantees = [f"{sts}assumed-role/shown-stays/s", f"{sts}assumed-role/shown-goes/s", f"{sts}federated-user/Shown"]
+    made = [kms.create_grant(KeyId=key, GranteePrincipal=arn, Operations=["Encrypt"])["GrantId"] for arn in grantees]
+    group = "shown" + key[-8:]
+    admin = server.client("sagemaker")
+    admin.create_feature_group(
+        FeatureGroupName=group, RecordIdentifierFeatureName="id", EventTimeFeatureName="time",
+        FeatureDefinitions=[{"FeatureName": "id", "FeatureType": "String"},
+                            {"FeatureName": "time", "FeatureType": "String"}],
+        OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key}})
+    gone = iam.get_role(RoleName="shown-goes")["Role"]["RoleId"]
+    iam.delete_role(RoleName="shown-goes")
+    listed = {grant["GrantId"]: grant for grant in kms.list_grants(KeyId=key)["Grants"]}
+    shown = [listed[grant]["GranteePrincipal"] for grant in made]
+    assert shown == [grantees[0], f"{gone}:s", grantees[2]]
+    for grant, principal in zip(made, shown):
+        found = kms.list_grants(KeyId=key, GranteePrincipal=principal)["Grants"]
+        assert [one["GrantId"] for one in found] == [grant], principal
+    # The session's role is gone: its former ARN names nobody.
+    assert kms.list_grants(KeyId=key, GranteePrincipal=grantees[1])["Grants"] == []
+    service = [grant["GrantId"] for grant in listed.values() if "GranteeServicePrincipal" in grant]
+    found = kms.list_grants(KeyId=key, GranteeServicePrincipal="sagemaker.amazonaws.com")["Grants"]
+    assert [one["GrantId"] for one in found] == service and len(service) == 1
+    assert kms.list_grants(KeyId=key, GranteeServicePrincipal="lambda.amazonaws.com")["Grants"] == []
+    admin.delete_feature_group(FeatureGroupName=group)
+    iam.delete_role(RoleName="shown-stays")

@@ -166,6 +166,71 @@ def test_production_and_developer_accounts_with_two_online_keys_and_a_role_chain
     assert refused(chained.note, theirs)[0] == "AccessForbidden"
 
 
+def test_users_and_roles_whose_paths_have_colons_are_named_as_principals(production, developer):
+    """IAM lets paths have colons: ARNs keep them, wherever a policy, a grant or a share names one."""
+    path, root = "/x:y/z:/", f"arn:aws:iam::{ACCOUNT}:root"
+    name = fresh("colon")
+    role = production.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trusting(root))["Role"]["Arn"]
+    assert role == f"arn:aws:iam::{ACCOUNT}:role{path}{name}"
+    managed = production.iam.create_policy(
+        Path=path, PolicyName=name, PolicyDocument=document(allow("sts:AssumeRole", "kms:Encrypt")))["Policy"]["Arn"]
+    production.iam.attach_role_policy(RoleName=name, PolicyArn=managed)
+    simulated = production.iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=["kms:Encrypt"])
+    assert simulated["EvaluationResults"][0]["EvalDecision"] == "allowed"
+    # A trust policy, of a role in another account.
+    other = production.role(fresh("plain"), root, allow("sts:AssumeRole", "kms:Encrypt"))
+    hop = developer.role(fresh("hop"), role, allow("kms:ListKeys"))
+    session = production.assume(role)
+    assert session.assume(hop).kms.list_keys()["Keys"] is not None
+    assert refused(production.assume(other).assume, hop)[0] == "AccessDenied"
+    shown = developer.iam.get_role(RoleName=hop.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
+    assert shown["Statement"]["Principal"]["AWS"] == role
+    # A key policy of another account, for a role and for a user.
+    key_name = fresh("user")
+    user = production.iam.create_user(Path=path, UserName=key_name)["User"]["Arn"]
+    key = key_of(developer, allow("kms:Encrypt", principal=[role, user]))
+    assert session.kms.encrypt(KeyId=key, Plaintext=b"x")["KeyId"] == key
+    assert refused(production.assume(other).kms.encrypt, KeyId=key, Plaintext=b"x")[0] == "AccessDeniedException"
+    # A grant.
+    granted = key_of(developer)
+    assert refused(session.kms.encrypt, KeyId=granted, Plaintext=b"x")[0] == "AccessDeniedException"
+    developer.kms.create_grant(KeyId=granted, GranteePrincipal=role, Operations=["Encrypt"])
+    assert session.kms.encrypt(KeyId=granted, Plaintext=b"x")["KeyId"] == granted
+    # A resource share.
+    group = developer.group(fresh("shared"))
+    developer.put(group, "shared")
+    production.iam.put_role_policy(RoleName=name, PolicyName="read", PolicyDocument=document(
+        allow("sagemaker:GetRecord")))
+    assert refused(session.note, group)[0] == "AccessForbidden"
+    shared(developer, production, group, READ_ONLY, principal=role)
+    assert session.note(group) == "shared"
+    # Deleted and made again it is another one.
+    production.iam.detach_role_policy(RoleName=name, PolicyArn=managed)
+    production.iam.delete_role_policy(RoleName=name, PolicyName="read")
+    production.iam.delete_role(RoleName=name)
+    production.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trusting(root))
+    production.iam.attach_role_policy(RoleName=name, PolicyArn=managed)
+    assert refused(production.assume(role).kms.encrypt, KeyId=key, Plaintext=b"x")[0] == "AccessDeniedException"
+
+
+def test_principals_whose_paths_have_wildcards_cannot_be_named_in_policies(production, developer):
+    """A policy's principal has no wildcards: whoever needs to be named gets another path."""
+    root, name = f"arn:aws:iam::{ACCOUNT}:root", fresh("wild")
+    role = production.iam.create_role(
+        Path="/a*b?/", RoleName=name, AssumeRolePolicyDocument=trusting(root))["Role"]["Arn"]
+    code, message = refused(developer.iam.create_role, RoleName=fresh("hop"), AssumeRolePolicyDocument=trusting(role))
+    assert code == "MalformedPolicyDocument" and role in message
+    code, _ = refused(key_of, developer, allow("kms:Encrypt", principal=role))
+    assert code == "MalformedPolicyDocumentException"
+    group = developer.group(fresh("unshared"))
+    code, message = refused(
+        developer.ram.create_resource_share, name=fresh("share"), resourceArns=[group], principals=[role],
+        permissionArns=[READ_ONLY])
+    assert code == "InvalidParameterException" and "cannot be named in a policy" in message
+    # It works like any other otherwise.
+    assert production.assume(role).sts.get_caller_identity()["Account"] == ACCOUNT
+
+
 # -- Keys of another account ------------------------------------------------------------------
 
 
