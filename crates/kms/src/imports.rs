@@ -303,6 +303,7 @@ async fn carry_out(
         let mut batch = Batch::new(Lane::Revocation);
         let taken = take_row(&view, row, &end, now, &mut batch);
         batch.require_all(view.reads());
+        let batch = batch.on_account_of(Some(end.account));
         match (commit(services, batch).await?, taken) {
             (true, Some(taken)) => end = taken,
             (true, None) | (false, _) => return Ok(()),
@@ -324,6 +325,7 @@ async fn carry_out(
     event.service_event_details = Some(serde_json::json!({ "keyId": end.key }));
     service_events::append(&mut batch, at, now, &event)?;
     batch.require_all(view.reads());
+    let batch = batch.on_account_of(Some(end.account));
     commit(services, batch).await.map(drop)
 }
 

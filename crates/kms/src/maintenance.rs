@@ -108,7 +108,7 @@ fn key_of(row: &Key) -> String {
 
 async fn carry_out_due(services: &Services, row: &Key, times: Times) -> Result<(), Error> {
     let batch = carry_out(services, row, times)?;
-    commit(services, batch).await
+    told(services.store().commit(batch).await)
 }
 
 fn shred_file() -> String {
@@ -157,14 +157,15 @@ pub(crate) fn discarded_shred_keys(services: &Services) -> Vec<Key> {
 
 /// Overwrites the shred key of a material that is gone, unless whoever deleted it has.
 async fn overwrite(services: &Services, row: &Key) -> Result<(), Error> {
-    if let Some((account, number)) = discarded(row) {
+    let of = discarded(row);
+    if let Some((account, number)) = of {
         let shred = services.part::<Keyring>()?.shred();
         let destroyed = shred.destroy(account, number);
         destroyed.map_err(material::unwritable)?;
     }
     let mut batch = Batch::default();
     batch.delete(&DISCARDED, row.clone());
-    commit(services, batch).await
+    commit(services, of.map(|(account, _)| account), batch).await
 }
 
 /// Overwrites the shred keys of import tokens that have ended.
@@ -241,7 +242,12 @@ fn carry_out(services: &Services, row: &Key, times: Times) -> Result<Batch, Erro
         _ => batch.delete(&KEY_DATES, row.clone()),
     }
     batch.require_all(view.reads());
-    Ok(batch)
+    // What a key has due while it goes on, such as a rotation, waits for room like any other change.
+    let goes_on = key.as_ref().is_some_and(|key| {
+        times.have_come(&key.record) && key.record.state != KeyState::PendingDeletion
+    });
+    let batch = if goes_on { batch } else { batch.revoking() };
+    Ok(batch.on_account_of(key.map(|key| key.record.account)))
 }
 
 /// Removes the key, its material and its aliases, and leaves its destruction. What related keys
@@ -321,7 +327,7 @@ async fn destroy(services: &Services, account: AccountId, now: Timestamp) -> Res
             return Ok(());
         }
         batch.require_all(view.reads());
-        commit(services, batch).await?;
+        commit(services, Some(account), batch).await?;
         if step == Step::Last {
             return Ok(());
         }
@@ -467,10 +473,15 @@ fn wrap_anew(
     Ok(!old.is_empty())
 }
 
-/// Commits what a run found to do: deletions above all, and of the rest no more than keys have due.
-/// What lost to another commit is found again.
-pub(crate) async fn commit(services: &Services, batch: Batch) -> Result<(), Error> {
-    told(services.store().commit(batch.revoking()).await)
+/// Commits what a run found to destroy, on account of whoever had it. What lost to another commit is
+/// found again.
+pub(crate) async fn commit(
+    services: &Services,
+    account: Option<AccountId>,
+    batch: Batch,
+) -> Result<(), Error> {
+    let batch = batch.revoking().on_account_of(account);
+    told(services.store().commit(batch).await)
 }
 
 fn told(committed: Result<Committed, CommitError>) -> Result<(), Error> {

@@ -151,7 +151,7 @@ pub async fn forget_waiting(services: &Services) -> Result<Vec<String>, Error> {
         changed.imports.retain(|import| !import.pending);
         changed.replace(key, &mut batch);
         batch.require_all(view.reads());
-        commit(services, batch).await?;
+        commit(services, None, batch).await?;
         found.push(format!("{} (imported material {})", key.arn, import.id));
     }
     finish(services).await?;
@@ -201,7 +201,7 @@ pub async fn delete_now(
             Some(_) => continue,
         };
         batch.require_all(view.reads());
-        commit(services, batch).await?;
+        commit(services, None, batch).await?;
         found.push(said);
     }
     finish(services).await?;

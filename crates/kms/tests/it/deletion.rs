@@ -35,6 +35,42 @@ async fn blob(world: &World, caller: &Caller, key: &str) -> shapes::Blob {
 }
 
 #[tokio::test]
+async fn keys_end_in_the_last_room_and_rotate_when_there_is_more() {
+    let world = World::new();
+    let admin = world.admin();
+    let (ending, rotating) = (create(&world, &admin).await, create(&world, &admin).await);
+    let rotated = EnableKeyRotationRequest {
+        key_id: rotating.key_id.clone(),
+        rotation_period_in_days: Some(90),
+    };
+    world
+        .call::<EnableKeyRotation>(&admin, rotated)
+        .await
+        .unwrap();
+    let scheduled = schedule(&ending.key_id, Some(7));
+    world
+        .call::<ScheduleKeyDeletion>(&admin, scheduled)
+        .await
+        .unwrap();
+    world.advance(100 * 86_400);
+    world.disk.leave(100 << 20);
+    let undone = kms::maintain(&world.services).await;
+    assert_eq!(undone.len(), 1, "{undone:?}");
+    assert!(undone[0].what.contains(&rotating.key_id), "{undone:?}");
+    let events = || {
+        let records = world.records(HOME).into_iter();
+        let names = records.map(|record| record.event_name);
+        names
+            .filter(|name| ["RotateKey", "DeleteKey"].contains(&name.as_str()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(events(), ["DeleteKey"]);
+    world.disk.leave(TOTAL);
+    world.maintain().await;
+    assert_eq!(events().len(), 2);
+}
+
+#[tokio::test]
 async fn a_key_ends_though_maintenance_came_early_in_its_last_second() {
     let world = World::new();
     let admin = world.admin();
