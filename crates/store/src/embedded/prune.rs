@@ -59,13 +59,13 @@ struct Versions {
 }
 
 impl Shared {
-    /// One run, at `now`: dates commits if they may be `dated`, and drops versions that `bounds` do
+    /// One run, at `now`: dates commits by the time `may_date` if there is one, and drops versions that `bounds` do
     /// not keep.
     ///
     /// Blocks until its commits are durable.
     pub(super) fn prune(
         &self,
-        dated: Option<Timestamp>,
+        may_date: Option<Timestamp>,
         now: Timestamp,
         bounds: &HistoryBounds,
     ) -> Result<Pruned, Error> {
@@ -74,7 +74,7 @@ impl Shared {
         let mut history: HistoryRecord = self.only(&HISTORY);
         let mut dates: DatesRecord = self.only(&DATES);
         let revision = self.published.load().revision();
-        if dated.is_some_and(|at| dates.date(revision, at)) {
+        if may_date.is_some_and(|at| dates.date(revision, at)) {
             let mut batch = Batch::default();
             batch.put(&DATES, only_row(), dates.clone());
             self.write(batch, Vec::new())?;
