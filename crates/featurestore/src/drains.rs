@@ -75,7 +75,7 @@ impl DrainRecord {
         let keys = waiting.map(|key| {
             let former = group.former_of(key.number);
             let former = former.and_then(|place| group.former.get(place));
-            let under = former.map_or(group.kms_key(), |former| former.key.as_ref());
+            let under = former.map_or_else(|| group.kms_key(), |former| former.key.as_ref());
             DrainKey {
                 number: key.number,
                 wrapped: key.wrapped.clone(),

@@ -120,9 +120,9 @@ mod tests {
             let (all, own) = (BUDGET.open() + accounts * each, each);
             let accounts = accounts + 2;
             let admits = |bytes| BUDGET.check(Taken { all, own, accounts }, bytes).is_ok();
-            (0..)
+            (0..=1024)
                 .find(|mebibytes| !admits(mebibytes << 20))
-                .unwrap_or_default()
+                .unwrap()
         };
         assert_eq!(room(100, 300 << 10), 20);
         assert_eq!(room(300, 1000), 20);

@@ -11,6 +11,9 @@ use crate::world::{Outcome, World, check_refused, group_arn, text};
 /// Less than what other changes are accepted with, and more than nothing.
 const LAST: u64 = 100 << 20;
 
+/// More than what other changes are accepted with.
+const ROOM: u64 = 10 << 30;
+
 /// An account that shares are for without invitations.
 fn consumer(world: &World) -> Consumer {
     enable_within_organization(world);
@@ -79,9 +82,12 @@ fn a_large_revocation_leaves_the_last_room_to_those_of_others() {
     assert!((3..groups.len()).contains(&taken), "{taken}");
     assert!(disable_all(&world, &world.administrator, &own) < own.len());
     assert_eq!(disable_all(&world, &other.root, &theirs), theirs.len());
-    // After an hour there is some again, and a share that is deleted goes at once.
+    // Nothing of it comes back while the disk is full; with room the share goes whole.
     world.wait(3600);
     let whole = json!({ "resourceShareArn": share });
+    let refused = world.call("ram:DeleteResourceShare", whole.clone());
+    check_refused(refused, "ServiceUnavailable", "");
+    world.faults.free.store(ROOM, Ordering::Relaxed);
     world.ok("ram:DeleteResourceShare", whole);
 }
 

@@ -789,8 +789,8 @@ fn sent() -> Value {
 #[test]
 fn accounts_that_fill_the_outbox_leave_room_for_the_next() {
     let world = World::with(featurestore::Options {
-        outbox_budget: 40_000,
-        outbox_account_budget: 20_000,
+        outbox_budget: 400_000,
+        outbox_account_budget: 200_000,
         ..featurestore::Options::default()
     });
     prepare(&world, &[]);
@@ -801,7 +801,11 @@ fn accounts_that_fill_the_outbox_leave_room_for_the_next() {
     for caller in [&world.administrator].into_iter().chain(&others) {
         let mut own = 0;
         let refused = loop {
-            match world.call_as(caller, "PutRecord", sent()) {
+            // A record of its own each, since the rate of one record is limited, too.
+            let id = format!("{own:04}");
+            let record = record(&[("id", &id), ("at", &day(1))]);
+            let sent = json!({ "FeatureGroupName": "g", "Record": record });
+            match world.call_as(caller, "PutRecord", sent) {
                 Ok(_) => own += 1,
                 Err(refused) => break refused,
             }

@@ -152,7 +152,7 @@ fn refused(disk: &FaultyDisk, store: &dyn Store, free: u64) -> usize {
     let refused = LANES.map(|lane| {
         let result = commit(store, lane, |batch| match lane {
             Lane::Metadata | Lane::Revocation | Lane::Emergency => {
-                batch.put(&NOTES, Key::of(&["a"]), note("n"))
+                batch.put(&NOTES, Key::of(&["a"]), note("n"));
             }
             Lane::Relief => batch.cell(cell(b"k", None)),
             Lane::Strangers | Lane::Data | Lane::Events => batch.cell(cell(b"k", Some(b"v"))),
