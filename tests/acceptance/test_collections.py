@@ -3,7 +3,7 @@
 import botocore.exceptions
 import pytest
 
-from test_records import DEFINITIONS, code, group, message, record, runtime, sagemaker
+from test_records import DEFINITIONS, code, group, message, record
 
 COLLECTIONS = [
     {"FeatureName": "tags", "FeatureType": "String", "CollectionType": "List"},

@@ -5,7 +5,7 @@ import json
 import botocore.exceptions
 import pytest
 
-from test_records import DEFINITIONS, code, message, sagemaker
+from test_records import DEFINITIONS, code, message
 
 PREFIX = "searched-"
 OURS = {"Name": "FeatureGroupName", "Operator": "Contains", "Value": PREFIX}

@@ -6,7 +6,7 @@ import botocore.exceptions
 import pytest
 
 from conftest import Server, with_backups
-from test_records import DEFINITIONS, code, message, record, runtime, sagemaker
+from test_records import DEFINITIONS, code, message, record
 
 AT = "2026-01-01T00:00:00Z"
 

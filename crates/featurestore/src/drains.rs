@@ -3,9 +3,10 @@
 //! The grant on a customer's key is that of the online store, and goes with it; what waits must not.
 //! So the service takes the data keys that something waits under, through the grant, from under the
 //! customer's key to under the AWS owned key, where those of groups without an online store are, and
-//! retires the grant in the same commit. What it may not open then, since the grant was revoked or
-//! the key disabled before, stays closed under the customer's key. If the key's owner makes the
-//! grant again, the keys are taken over and the grant is retired, likewise.
+//! retires the grant in the same commit, or in the last if there are many. What it may not open
+//! then, since the grant was revoked or the key disabled before, stays closed under the customer's
+//! key. If the key's owner makes the grant again, the keys are taken over and the grant is retired,
+//! likewise.
 //!
 //! A data key goes with the KMS key that it was under, also after it was taken over: whoever deletes
 //! the KMS key closes for good what waits.

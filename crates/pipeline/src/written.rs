@@ -20,7 +20,7 @@ use crate::{Ctx, Services};
 /// What the calls of each account may write in a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteBudgets {
-    /// Bytes of metadata, its history included.
+    /// Bytes of metadata, its history and what finds it in memory included.
     pub metadata: u64,
     /// Bytes of audit records: an eighth each of calls that are refused, of calls that need no
     /// permission, and of what takes rights away when the rest is used up.
