@@ -8,6 +8,10 @@
 //! key. If the key's owner makes the grant again, the keys are taken over and the grant is retired,
 //! likewise.
 //!
+//! Nothing is taken over from under a key of another account, whose owner does not decide about the
+//! group, nor from under imported material or a custom key store, whose owners can take away without
+//! KMS. That stays closed, too, and a grant that is made again stays.
+//!
 //! A data key goes with the KMS key that it was under, also after it was taken over: whoever deletes
 //! the KMS key closes for good what waits.
 
@@ -20,7 +24,7 @@ use tracing::{info, warn};
 use types::{Arn, Service};
 
 use crate::key_records::{GROUP_KEYS, GroupKeys, Wrapped};
-use crate::maintenance::Undone;
+use crate::maintenance::{Undone, until};
 use crate::records::{GroupRecord, number_row};
 use crate::wrapping::Wrapping;
 use crate::{Error, Runtime, grant, upkeep};
@@ -28,7 +32,7 @@ use crate::{Error, Runtime, grant, upkeep};
 /// Deleted groups of whose records some still wait for the offline store, by number.
 pub static DRAINS: Table<DrainRecord> = Table::without_history("feature_group_drains");
 
-/// How many data keys one commit takes over.
+/// How many data keys one commit tries to take over.
 const AT_ONCE: usize = 64;
 
 /// How many deleted groups one call looks at.
@@ -113,18 +117,26 @@ impl DrainRecord {
             let under = key.under.as_ref();
             under.is_some_and(|under| {
                 let gone = kms::key_revision(snapshot, under).is_none();
-                gone || (key.closed && upkeep::check_key(&work, group, under).is_ok())
+                gone || (key.closed && may_open(&work, group, under))
             })
         })
     }
 }
 
-/// Takes over what `work` may open, drops what nobody can, and retires the grants of the group once
-/// nothing more is to be opened through them.
+/// What one commit does for a deleted group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settled {
+    /// Whether any key has changed.
+    changed: bool,
+    /// Whether there is more to take over than one commit does.
+    pub(crate) more: bool,
+}
+
+/// Takes over what `work` may open, and drops what nobody can.
 ///
-/// Returns whether any key has changed. Fails if KMS is asked too often: nothing may be committed then,
-/// and the same may succeed later. Whatever else keeps a key from being opened leaves it closed.
-pub(crate) async fn settle(work: &OwnWork, drain: &mut DrainRecord) -> Result<bool, Error> {
+/// Fails if KMS is asked too often: nothing may be committed then, and the same may succeed later.
+/// Whatever else keeps a key from being opened leaves it closed.
+pub(crate) async fn settle(work: &OwnWork, drain: &mut DrainRecord) -> Result<Settled, Error> {
     let DrainRecord { group, keys } = drain;
     let before = keys.len();
     keys.retain(|key| !is_lost(work, group, key));
@@ -134,38 +146,65 @@ pub(crate) async fn settle(work: &OwnWork, drain: &mut DrainRecord) -> Result<bo
         key: None,
         context: &group.schema.context,
     };
-    let mut taken = 0;
+    let mut tried = 0;
     for key in keys.iter_mut().filter(|key| key.closed) {
         let Some(under) = &key.under else {
             continue;
         };
-        if upkeep::check_key(work, group, under).is_err() {
+        if !may_open(work, group, under) {
             continue;
         }
-        if taken == AT_ONCE {
-            return Ok(true);
+        if tried == AT_ONCE {
+            let more = true;
+            return Ok(Settled { changed, more });
         }
+        tried += 1;
         let from = (Some(under), &key.wrapped);
         match owned.anew_own(work, group, from).await {
             Ok(wrapped) => {
                 (key.wrapped, key.closed) = (wrapped, false);
-                (changed, taken) = (true, taken + 1);
+                changed = true;
             }
-            Err(
-                busy @ Error::KeyBusy {
-                    throttled: true, ..
-                },
-            ) => return Err(busy),
+            Err(busy) if busy.is_for_now() => return Err(busy),
             Err(failed) => {
                 let (group, key) = (&group.arn, key.number);
                 warn!(%group, key, error = %failed, "a data key of a deleted feature group cannot be taken over");
             }
         }
     }
+    let more = false;
+    Ok(Settled { changed, more })
+}
+
+/// Retires the grants of a group that is being deleted, but for those through which there is `more`
+/// to take over.
+pub(crate) async fn retire(work: &OwnWork, group: &GroupRecord, settled: Settled) {
     for key in group.kms_keys() {
-        grant::retire(work, group, key).await;
+        if !(settled.more && is_takeable(work, group, key)) {
+            grant::retire(work, group, key).await;
+        }
     }
-    Ok(changed)
+}
+
+/// Retires the grants of a deleted group that were kept or made again to take over what is under
+/// their keys; the others are their owners' decision.
+async fn retire_again(work: &OwnWork, group: &GroupRecord, settled: Settled) {
+    for key in group.kms_keys() {
+        if !settled.more && is_takeable(work, group, key) {
+            grant::retire(work, group, key).await;
+        }
+    }
+}
+
+/// Whether the service takes over what is under the KMS key `under`: it is of the group's account, and
+/// its owner takes it away by KMS only.
+fn is_takeable(work: &OwnWork, group: &GroupRecord, under: &Arn) -> bool {
+    under.account() == Some(group.account) && kms::is_made_here(work.view(), under)
+}
+
+/// Whether what is under the KMS key `under` is to be taken over, and the grant stands.
+fn may_open(work: &OwnWork, group: &GroupRecord, under: &Arn) -> bool {
+    is_takeable(work, group, under) && upkeep::check_key(work, group, under).is_ok()
 }
 
 /// Whether the KMS key is gone that `key` was under.
@@ -248,8 +287,8 @@ impl Drains {
     }
 }
 
-/// Goes on with what waits for deleted groups, a bounded number, if a key, a grant or one of them
-/// has changed.
+/// Goes on with what waits for deleted groups, a bounded number and for a bounded time, if a key, a
+/// grant or one of them has changed.
 pub(crate) async fn go_on(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
     let snapshot = services.store().snapshot();
     let changed = [
@@ -262,7 +301,7 @@ pub(crate) async fn go_on(services: &Arc<Services>, runtime: &Runtime) -> Vec<Un
     let everywhere = Key::of(&[]);
     let after = round.after.take();
     let mut rows = snapshot.scan_after(&DRAINS, &everywhere, after.as_ref());
-    let mut undone = Vec::new();
+    let (mut undone, end) = (Vec::new(), until(services));
     for (row, drain) in rows.by_ref().take(MOST_LOOKS) {
         round.after = Some(row.clone());
         let drain = drain.record;
@@ -270,6 +309,9 @@ pub(crate) async fn go_on(services: &Arc<Services>, runtime: &Runtime) -> Vec<Un
         if due && let Err(source) = advance(services, drain.group.number).await {
             let what = format!("what waits for the deleted group {}", drain.group.arn);
             undone.push(Undone::new(what, source));
+        }
+        if services.clock().monotonic() >= end {
+            break;
         }
     }
     if rows.next().is_none() {
@@ -323,13 +365,14 @@ async fn try_advance(services: &Arc<Services>, number: u64) -> Result<(), Error>
             return Err(failed);
         }
     };
-    if old || settled {
+    retire_again(&work, &drain.group, settled).await;
+    if old || settled.changed {
         batch.put(&DRAINS, place, changed);
     }
     let group = drain.group.arn.clone();
     let committed = work.commit(batch.revoking()).await;
     committed.map_err(online::Error::Commit)?;
-    if settled {
+    if settled.changed && !settled.more {
         info!(%group, "what opens the waiting records of a deleted feature group was taken over");
     }
     Ok(())

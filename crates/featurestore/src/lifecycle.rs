@@ -180,8 +180,8 @@ async fn try_release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<()
     }) else {
         return Ok(());
     };
-    let mut batch = match released(&work, services, &group).await {
-        Ok(batch) => batch,
+    let (mut batch, more) = match released(&work, services, &group).await {
+        Ok(released) => released,
         Err(failed) => {
             work.give_up().await;
             return Err(failed);
@@ -199,34 +199,38 @@ async fn try_release(services: &Arc<Services>, purge: &PurgeRecord) -> Result<()
         .await
         .map_err(online::Error::Commit)?;
     let now = services.store().snapshot();
-    if let Some(drain) = now.get(&DRAINS, &number_row(purge.number)) {
+    if let Some(drain) = now.get(&DRAINS, &number_row(purge.number))
+        && !more
+    {
         drains::tell(drain.record);
     }
     Ok(())
 }
 
 /// The change that keeps what opens records of `group` that wait for the offline store, if any do; the
-/// grants of the group are retired with it.
+/// grants of the group are retired with it, unless there is more to keep than one change does.
 async fn released(
     work: &OwnWork,
     services: &Arc<Services>,
     group: &GroupRecord,
-) -> Result<Batch, Error> {
-    let mut batch = Batch::new(Lane::Metadata);
+) -> Result<(Batch, bool), Error> {
+    let (mut batch, mut more) = (Batch::new(Lane::Metadata), false);
     let oldest = match &group.offline {
         Some(_) => outbox::oldest_data_key(&**services.store(), group.number)?,
         None => None,
     };
     if let Some(oldest) = oldest {
         let mut drain = DrainRecord::new(group, group.keys(work.view())?, oldest);
-        drains::settle(work, &mut drain).await?;
+        let settled = drains::settle(work, &mut drain).await?;
+        drains::retire(work, group, settled).await;
+        more = settled.more;
         batch.put(&DRAINS, number_row(group.number), drain);
     } else {
         for key in group.kms_keys() {
             grant::retire(work, group, key).await;
         }
     }
-    Ok(batch)
+    Ok((batch, more))
 }
 
 /// The change that ends the deletion of a group whose cells are gone.

@@ -145,7 +145,7 @@ pub use revival::{
 pub use round::Undone;
 pub use service_grants::{need_by_grant, standing_grants};
 pub use shred::{ShredError, ShredKeys};
-pub use symmetric::{is_held_outside, key_revision, rights_changed, usable};
+pub use symmetric::{is_held_outside, is_made_here, key_revision, rights_changed, usable};
 pub use usage::keep_usage;
 
 /// Adds every operation of KMS that exists here.

@@ -10,7 +10,7 @@ use crate::context::{self, EncryptionContext};
 use crate::grants::record::GRANTS;
 use crate::identifiers::KeyTarget;
 use crate::key_stores::KEY_STORES;
-use crate::records::{KEYS, KeyRow, KeyUsage, revision_in, row_at};
+use crate::records::{KEYS, KeyOrigin, KeyRow, KeyUsage, revision_in, row_at};
 use crate::uses::{Demand, check_algorithm, key_for};
 use crate::{Decrypt, Error, state, uses};
 
@@ -86,6 +86,14 @@ pub fn key_revision(snapshot: &Snapshot, arn: &Arn) -> Option<Revision> {
 /// a short time only, since its owner can take it away without a word here.
 pub fn is_held_outside(view: &View, arn: &Arn) -> bool {
     KeyRow::at(view, arn).is_some_and(|key| key.record.held.is_some())
+}
+
+/// Whether the material of the key at `arn` was made here and is only here: what its owner may do to
+/// it, the owner tells KMS, and KMS alone. Imported material and custom key stores have an owner's
+/// own ways of taking away.
+pub fn is_made_here(view: &View, arn: &Arn) -> bool {
+    let key = KeyRow::at(view, arn);
+    key.is_some_and(|key| key.record.origin == KeyOrigin::AwsKms && key.record.held.is_none())
 }
 
 /// The last change of any key, key policy, grant or key store: as long as it stays the same, so

@@ -80,7 +80,7 @@ fn disabling_the_key_closes_the_group_on_the_next_request() {
 }
 
 /// A key whose imported material ends in so many seconds.
-fn lent_key(world: &World, seconds: i64) -> String {
+pub(crate) fn lent_key(world: &World, seconds: i64) -> String {
     let key = text(&world.ok("CreateKey", json!({ "Origin": "EXTERNAL" }))["KeyMetadata"]["Arn"]);
     let wrapping = json!({
         "KeyId": key,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::{CommitError, KeyBuilder, View};
 use types::Service;
 
+use crate::keys::lent_key;
 use crate::offline::{both, create, diagnosed, only, prepare, put, waiting, world};
 use crate::renewal::{keys, own_calls};
 use crate::world::{World, check_refused, day, delete, record};
@@ -209,6 +210,22 @@ fn what_the_service_may_not_open_stays_closed_until_it_is_granted_again() {
         assert_eq!(opened(&world, 1), [b"a"]);
         assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (0, 1));
     }
+}
+
+#[test]
+fn nothing_is_taken_from_under_a_key_that_its_owner_can_take_away_alone() {
+    let world = world(&[]);
+    let key = lent_key(&world, 3600);
+    create(&world, under("g", &key)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    let grant = world.ok("ListGrants", json!({ "KeyId": key }))["Grants"][0].clone();
+    world.ok("DeleteFeatureGroup", named("g"));
+    assert_eq!((grants(&world, &key), waiting(&world, 1).len()), (0, 1));
+    grant_again(&world, &key, &grant);
+    world.maintain();
+    // It opens what waits through the grant, while that stands.
+    assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (1, 0));
+    assert_eq!(opened(&world, 1), Vec::<Vec<u8>>::new());
 }
 
 #[test]
