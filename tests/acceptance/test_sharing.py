@@ -167,13 +167,13 @@ def test_production_and_developer_accounts_with_two_online_keys_and_a_role_chain
 
 
 def test_users_and_roles_whose_paths_have_colons_are_named_as_principals(production, developer):
-    """IAM lets paths have colons: ARNs keep them, wherever a policy, a grant or a share names one."""
+    """IAM lets paths of users and roles have colons: ARNs keep them, wherever a policy, a grant or a share names one."""
     path, root = "/x:y/z:/", f"arn:aws:iam::{ACCOUNT}:root"
     name = fresh("colon")
     role = production.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trusting(root))["Role"]["Arn"]
     assert role == f"arn:aws:iam::{ACCOUNT}:role{path}{name}"
     managed = production.iam.create_policy(
-        Path=path, PolicyName=name, PolicyDocument=document(allow("sts:AssumeRole", "kms:Encrypt")))["Policy"]["Arn"]
+        PolicyName=name, PolicyDocument=document(allow("sts:AssumeRole", "kms:Encrypt")))["Policy"]["Arn"]
     production.iam.attach_role_policy(RoleName=name, PolicyArn=managed)
     simulated = production.iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=["kms:Encrypt"])
     assert simulated["EvaluationResults"][0]["EvalDecision"] == "allowed"
