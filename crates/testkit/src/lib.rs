@@ -13,12 +13,14 @@
 )]
 
 mod deployment;
+mod disk;
 mod entropy;
 mod operations;
 mod softhsm;
 pub mod xks;
 
 pub use deployment::{Deployment, context, context_of, records, view};
+pub use disk::TestDisk;
 pub use entropy::Seeded;
 pub use operations::{Operations, Outcome, Refused, Running};
 pub use softhsm::SoftHsm;

@@ -13,7 +13,9 @@ use shapes::kms::{
 
 use crate::decryption::decrypt;
 use crate::grants::grant;
-use crate::harness::{ALL_OF_KMS, AWAY, HOME, TOTAL, World};
+use testkit::TestDisk;
+
+use crate::harness::{ALL_OF_KMS, AWAY, HOME, World};
 use crate::keys::{create, describe, encrypt};
 
 fn schedule(key: &str, days: Option<i32>) -> ScheduleKeyDeletionRequest {
@@ -65,7 +67,7 @@ async fn keys_end_in_the_last_room_and_rotate_when_there_is_more() {
             .collect::<Vec<_>>()
     };
     assert_eq!(events(), ["DeleteKey"]);
-    world.disk.leave(TOTAL);
+    world.disk.leave(TestDisk::TOTAL);
     world.maintain().await;
     assert_eq!(events().len(), 2);
 }
@@ -158,7 +160,7 @@ async fn on_a_full_disk_a_key_whose_time_has_come_is_destroyed_though_old_rows_l
     assert!(undone.len() == 1 && of_the_index(&undone), "{undone:?}");
     let left = || kms::fuzzing::leftovers(&world.view(), &arn);
     assert!(!left().contains(&"kms_keys"), "{:?}", left());
-    world.disk.leave(TOTAL);
+    world.disk.leave(TestDisk::TOTAL);
     world.maintain().await;
     assert_eq!(left(), Vec::<&str>::new());
 }

@@ -1,10 +1,8 @@
 //! A deployment with KMS only: an engine in a scratch directory, users, a clock that stands.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,9 +14,10 @@ use pipeline::sources::{
 };
 use pipeline::{Caller, Ctx, Executed, Failure, Operation, Parts, Services, ServicesBuilder};
 use policy::{Document, DocumentKind};
-use store::embedded::{Disk, DiskSpace, MarkFile, Options, SystemDisk};
+use store::embedded::Options;
 use store::{EmbeddedStore, Store, View};
 use tempfile::TempDir;
+use testkit::TestDisk;
 use types::{
     AccountId, Arn, Clock, Entropy, ManualClock, Principal, Region, Service, Timestamp, UniqueId,
     UniqueIdKind,
@@ -49,29 +48,6 @@ pub(crate) struct World {
     outside: Arc<kms::Outside>,
     /// What the store believes of its disk.
     pub(crate) disk: Arc<TestDisk>,
-}
-
-/// The room of a disk in bytes, as a test says.
-#[derive(Debug)]
-pub(crate) struct TestDisk(AtomicU64);
-
-pub(crate) const TOTAL: u64 = 1 << 40;
-
-impl TestDisk {
-    pub(crate) fn leave(&self, free: u64) {
-        self.0.store(free, Ordering::SeqCst);
-    }
-}
-
-impl Disk for TestDisk {
-    fn open_mark(&self, path: &Path) -> io::Result<Box<dyn MarkFile>> {
-        SystemDisk.open_mark(path)
-    }
-
-    fn space(&self, _path: &Path) -> io::Result<DiskSpace> {
-        let free = self.0.load(Ordering::SeqCst);
-        Ok(DiskSpace { free, total: TOTAL })
-    }
 }
 
 /// Where a deployment's data is: in a directory of its own, which ends with it, or in a given one.
@@ -186,7 +162,7 @@ impl World {
         let mut options = Options::new(path, &root, Arc::clone(&clock), Arc::clone(&entropy));
         options.tables.extend(kms::tables());
         options.logs.push(&audit::EVENTS);
-        let disk = Arc::new(TestDisk(AtomicU64::new(TOTAL)));
+        let disk = Arc::new(TestDisk::new());
         options.disk = disk.clone();
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let identities: Arc<dyn IdentitySource> = users.clone();

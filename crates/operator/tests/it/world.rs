@@ -1,10 +1,7 @@
 //! A deployment of IAM and our own service, called by the names of their operations.
 
-use std::io;
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crypto::secret::Key32;
 use iam::{
@@ -15,9 +12,9 @@ use operator::Explanations;
 use pipeline::sources::{Principals, Sources, WriteBudgets};
 use pipeline::{Caller, KnownActions, Parts, ServicesBuilder};
 use serde_json::{Value, json};
-use store::embedded::{Disk, DiskSpace, MarkFile, Options, SystemDisk};
+use store::embedded::Options;
 use store::{Batch, EmbeddedStore, Store};
-use testkit::{Deployment, Operations, Outcome, Seeded};
+use testkit::{Deployment, Operations, Outcome, Seeded, TestDisk};
 use types::{AccessKeyId, AccountId, ManualClock, Region, Timestamp};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -35,29 +32,6 @@ impl Default for Bounds {
             budgets: WriteBudgets::default(),
             calls_per_second: 1_000_000,
         }
-    }
-}
-
-/// The room of a disk in bytes, as a test says.
-#[derive(Debug)]
-pub(crate) struct TestDisk(AtomicU64);
-
-const TOTAL: u64 = 1 << 40;
-
-impl TestDisk {
-    pub(crate) fn leave(&self, free: u64) {
-        self.0.store(free, Ordering::SeqCst);
-    }
-}
-
-impl Disk for TestDisk {
-    fn open_mark(&self, path: &Path) -> io::Result<Box<dyn MarkFile>> {
-        SystemDisk.open_mark(path)
-    }
-
-    fn space(&self, _path: &Path) -> io::Result<DiskSpace> {
-        let free = self.0.load(Ordering::SeqCst);
-        Ok(DiskSpace { free, total: TOTAL })
     }
 }
 
@@ -89,7 +63,7 @@ impl World {
         let mut options = Options::new(directory.path(), &root, clock.clone(), entropy.clone());
         options.tables = iam::tables();
         options.logs = vec![&audit::EVENTS];
-        let disk = Arc::new(TestDisk(AtomicU64::new(TOTAL)));
+        let disk = Arc::new(TestDisk::new());
         options.disk = disk.clone();
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let mut actions = KnownActions::default();
