@@ -2,6 +2,7 @@
 
 import json
 import re
+import select
 import socket
 import time
 import urllib.parse
@@ -223,8 +224,11 @@ def test_a_body_that_does_not_arrive_in_time_is_answered(tmp_path):
 
 
 def test_many_slow_clients_do_not_stop_others(tmp_path):
-    """All but a few of the connections that the server takes are held by clients that send no more."""
-    (tmp_path / "s.toml").write_text("[limits]\nconnections = 210\n")
+    """All but a few of the connections that the server takes are held by clients that send no more.
+
+    A head has an hour here, so that nothing but the bound closes a connection.
+    """
+    (tmp_path / "s.toml").write_text("[limits]\nconnections = 210\nheader_seconds = 3600\n")
     server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
     address = urllib.parse.urlparse(server.url)
     slow = [socket.create_connection((address.hostname, address.port)) for _ in range(200)]
@@ -234,9 +238,8 @@ def test_many_slow_clients_do_not_stop_others(tmp_path):
         assert server.client("sts").get_caller_identity()
         more = [socket.create_connection((address.hostname, address.port)) for _ in range(20)]
         slow += more
-        for connection in more:
-            connection.settimeout(10)
-        assert any(closed(connection) for connection in more), "there is a bound, and it was near"
+        ended, _, _ = select.select(more, [], [], 30)
+        assert ended and all(closed(connection) for connection in ended), "the bound was near"
     finally:
         for connection in slow:
             connection.close()
