@@ -118,7 +118,8 @@ const MOST: f64 = 1_000_000.0;
 const FEWEST: f64 = 0.000_01;
 
 /// The request quotas of KMS. What a call takes is its caller's account's, whosever the key is
-/// and whichever service calls on the caller's behalf.
+/// and whichever service calls on the caller's behalf; what a service does in its own name is
+/// nobody's. The quota of a custom key store is for all calls that use its keys together.
 pub struct RequestQuotas {
     /// Calls a second that the configuration names, as the time of one.
     settings: Vec<Option<u64>>,
@@ -252,6 +253,50 @@ impl RequestQuotas {
         places.collect()
     }
 
+    /// Takes a call from the places of its caller's account; says whether it counts in one.
+    ///
+    /// Fails beyond a quota.
+    fn take_of_account(
+        &self,
+        account: AccountId,
+        ctx: &Ctx,
+        (operation, needs): (&str, &Needs),
+    ) -> Result<bool, Failure> {
+        let places = self.places(account, ctx.region());
+        let now = nanos(ctx.monotonic().0);
+        // A replica counts as two new keys in its region.
+        let replica = operation == "CreateKey" && ctx.via() == Some(Service::Kms);
+        let mut counted = None;
+        for need in needs {
+            let family = self.family(ctx, operation, need);
+            if family.is_none() || family == counted {
+                continue;
+            }
+            counted = family;
+            let place = family.and_then(|number| places.get(number));
+            if place.is_some_and(|place| !place.take(1 + u64::from(replica), now)) {
+                return Err(Failure::of(Error::OverQuota));
+            }
+        }
+        Ok(counted.is_some())
+    }
+
+    /// Takes a cryptographic call from the places of the custom key stores that its keys are in,
+    /// whoever makes it: also a service in its own name, which belongs to no account.
+    ///
+    /// Fails beyond a quota.
+    fn take_of_stores(&self, ctx: &Ctx, (operation, needs): (&str, &Needs)) -> Result<(), Failure> {
+        if !is_cryptographic(operation) {
+            return Ok(());
+        }
+        let now = nanos(ctx.monotonic().0);
+        let mut stores = needs.into_iter().filter_map(|need| self.store(ctx, need));
+        if stores.any(|store| !store.take(1, now)) {
+            return Err(Failure::of(Error::OverQuota));
+        }
+        Ok(())
+    }
+
     /// The family that a need of a call counts in; `None` for the needs of other services.
     fn family(&self, ctx: &Ctx, operation: &str, need: &Need) -> Option<usize> {
         let name = match operation {
@@ -335,34 +380,14 @@ impl Place {
 impl pipeline::sources::RequestQuotas for RequestQuotas {
     fn admit(&self, ctx: &Ctx, operation: &str, needs: &Needs) -> Result<bool, Failure> {
         // A service that acts for itself belongs to no account.
-        let Some(account) = ctx.account() else {
-            return Ok(false);
+        let counted = match ctx.account() {
+            Some(account) => self.take_of_account(account, ctx, (operation, needs))?,
+            None => false,
         };
-        let places = self.places(account, ctx.region());
-        let now = nanos(ctx.monotonic().0);
-        // A replica counts as two new keys in its region.
-        let replica = operation == "CreateKey" && ctx.via() == Some(Service::Kms);
-        let mut counted = None;
-        for need in needs {
-            let family = self.family(ctx, operation, need);
-            if family.is_none() || family == counted {
-                continue;
-            }
-            counted = family;
-            let place = family.and_then(|number| places.get(number));
-            if place.is_some_and(|place| !place.take(1 + u64::from(replica), now)) {
-                return Err(Failure::of(Error::OverQuota));
-            }
-        }
-        if is_cryptographic(operation) {
-            // After the account's own: whoever is beyond that takes nothing from other users of
-            // the store.
-            let mut stores = needs.into_iter().filter_map(|need| self.store(ctx, need));
-            if stores.any(|store| !store.take(1, now)) {
-                return Err(Failure::of(Error::OverQuota));
-            }
-        }
-        Ok(counted.is_some())
+        // After the account's own: whoever is beyond that takes nothing from other users of
+        // the store.
+        self.take_of_stores(ctx, (operation, needs))?;
+        Ok(counted)
     }
 
     fn exceeded(&self) -> Failure {

@@ -200,7 +200,7 @@ pub trait RequestQuotas: fmt::Debug + Send + Sync {
     /// Takes a call from the quotas that it counts in, and says whether there is one: what no
     /// quota counts is bounded by [`Sources::calls_per_second`]. Asked once for each call that
     /// the policies allow, before it is handled, and for those that services make on somebody's
-    /// behalf.
+    /// behalf or in their own name.
     ///
     /// Fails with the service's own error beyond a quota.
     fn admit(&self, ctx: &Ctx, operation: &str, needs: &Needs) -> Result<bool, Failure>;

@@ -107,6 +107,15 @@ impl World {
         Self::beside(quotas, outside)
     }
 
+    /// The same with these request quotas.
+    pub(crate) fn throttling_outside(
+        quotas: &BTreeMap<String, f64>,
+        outside: kms::Outside,
+    ) -> Self {
+        let quotas = (quotas.clone(), 1, kms::ResourceQuotas::default());
+        Self::beside(quotas, outside)
+    }
+
     fn beside(quotas: Quotas, outside: kms::Outside) -> Self {
         let root = Key32::generate(&SystemEntropy);
         let start = Timestamp::new(1_795_466_820, 0);

@@ -1,5 +1,6 @@
 //! Custom key stores in tests: a token and a proxy of its own for each test, and calls by name.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +67,15 @@ impl Outsiders {
     /// Tokens of the labels `first` (`CLUSTER`) and `managers`, and a proxy in front of the
     /// second.
     pub(crate) fn new(hsm: &SoftHsm) -> Self {
+        Self::in_world(hsm, World::connecting_to)
+    }
+
+    /// The same in a deployment with these request quotas.
+    pub(crate) fn throttling(hsm: &SoftHsm, quotas: &BTreeMap<String, f64>) -> Self {
+        Self::in_world(hsm, |outside| World::throttling_outside(quotas, outside))
+    }
+
+    fn in_world(hsm: &SoftHsm, world: impl FnOnce(kms::Outside) -> World) -> Self {
         hsm.make_token("first", PIN);
         hsm.make_token("managers", PIN);
         let behaviour = hsm.tokens().with_file_name("behaviour.json");
@@ -103,7 +113,7 @@ impl Outsiders {
             health_period: Duration::from_mins(1),
         }];
         let outside = kms::Outside::new(clusters, proxies, Arc::new(InProcess(proxy)));
-        let world = World::connecting_to(outside);
+        let world = world(outside);
         let mut operations = Operations::default();
         kms::register(&mut operations);
         Self {

@@ -2,13 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kms::{
     CreateKey, Decrypt, DescribeKey, DisableKey, Encrypt, GenerateRandom, ReplicateKey, Sign,
 };
+use pipeline::{Caller, Failure};
+use serde_json::json;
 use shapes::kms as shape;
+use testkit::SoftHsm;
+use testkit::xks::Mode;
+use types::{Arn, Service};
 
 use crate::decryption::decrypt;
-use crate::harness::{ALL_OF_KMS, AWAY, HOME, REGIONS, World};
+use crate::harness::{ALL_OF_KMS, AWAY, HOME, REGIONS, World, context};
+use crate::key_stores::Outsiders;
 use crate::keys::{create, describe, disable, encrypt};
 
 fn quotas(rates: &[(&str, f64)]) -> BTreeMap<String, f64> {
@@ -129,6 +137,78 @@ async fn cryptographic_calls_count_by_the_kind_of_key_and_for_the_caller() {
         .call::<Encrypt>(&foreign, encrypt(&arn))
         .await
         .unwrap();
+}
+
+/// What SageMaker does in its own name for a resource, through a grant.
+struct Maintenance {
+    service: Caller,
+    source: Arn,
+    open: shape::DecryptRequest,
+}
+
+impl Maintenance {
+    /// Opens `blob`, which is under `key`.
+    fn of(outsiders: &Outsiders, key: &str, blob: &str) -> Self {
+        let source = format!("arn:aws:sagemaker:us-east-1:{HOME}:feature-group/orders");
+        let grant = json!({
+            "KeyId": key, "Operations": ["Decrypt"],
+            "GranteeServicePrincipal": "sagemaker.amazonaws.com",
+            "RetiringServicePrincipal": "sagemaker.amazonaws.com",
+            "Constraints": { "SourceArn": source, "EncryptionContextEquals": { "a": "b" } },
+        });
+        outsiders.ok("CreateGrant", grant);
+        let blob = STANDARD.decode(blob).unwrap();
+        Self {
+            service: Caller::of_service(Service::SageMaker),
+            source: source.parse().unwrap(),
+            open: decrypt(blob.into(), context(&[("a", "b")])),
+        }
+    }
+
+    fn run(&self, outsiders: &Outsiders) -> Result<(), Failure> {
+        let (by, input) = (Some(&self.source), self.open.clone());
+        let done = outsiders
+            .world
+            .call_about::<Decrypt>(&self.service, by, input);
+        outsiders.run(done).map(drop)
+    }
+}
+
+#[test]
+fn whoever_uses_a_key_store_takes_of_what_it_serves_a_service_in_its_own_name_too() {
+    SoftHsm::in_own_process(|hsm| {
+        let outsiders = Outsiders::throttling(hsm, &quotas(&[("custom-key-store", 4.0)]));
+        let store = outsiders.connected(outsiders.proxy_store());
+        let key = outsiders.proxy_key(&store, "one");
+        let blob = outsiders.blob(&key);
+        let maintenance = Maintenance::of(&outsiders, &key, &blob);
+        outsiders.world.advance(1);
+        for _ in 0..2 {
+            maintenance.run(&outsiders).unwrap();
+        }
+        let admin = &outsiders.admin;
+        let open = || maintenance.open.clone();
+        let on_behalf = || outsiders.run(outsiders.world.call_via::<Decrypt>(admin, open()));
+        on_behalf().unwrap();
+        outsiders.opens(&blob);
+        // Beyond it nobody reaches the key manager.
+        outsiders.mode(Mode::Garbage);
+        let own = maintenance.run(&outsiders).unwrap_err();
+        let on_behalf = on_behalf().unwrap_err();
+        let customer = outsiders.decrypt(&blob, "b").unwrap_err();
+        let (code, text) = throttled();
+        for (refused, said) in [
+            (own.code.as_ref(), &own.message),
+            (on_behalf.code.as_ref(), &on_behalf.message),
+            (&customer.code, &customer.message),
+        ] {
+            assert_eq!((refused, said), (code.as_str(), &text));
+        }
+        outsiders.mode(Mode::Honest);
+        outsiders.world.advance_millis(250);
+        maintenance.run(&outsiders).unwrap();
+        assert_eq!(outsiders.decrypt(&blob, "b").unwrap_err().code, code);
+    });
 }
 
 #[tokio::test]
