@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -27,13 +28,15 @@ ACCOUNT = "111122223333"
 REGION = "us-east-1"
 MODELS = pathlib.Path(__file__).parent / "models"
 OTHER_REGION = "eu-north-1"
+# Seconds after which something that is waited for does not come: far more than it takes beside other work.
+DEADLINE = 60
 # What a server takes that has both.
 REGIONS = ("--region", REGION, "--region", OTHER_REGION)
 
 
 def settled(kms, key: str) -> dict:
     """The metadata of a key that was just replicated or changed its role, once it is ready."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + DEADLINE
     while True:
         shown = kms.describe_key(KeyId=key)["KeyMetadata"]
         if shown["KeyState"] not in ("Creating", "Updating"):
@@ -75,9 +78,19 @@ def binary() -> pathlib.Path:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has, of those that the kernel gives nobody: it is still free when it is bound."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.SystemRandom().randrange(20_000, 32_000)))
+            return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def closed_port():
+    """A port of which every connection is refused, while this lasts: it is taken, and nobody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -95,7 +108,7 @@ def traced(server, *options: str):
             return True
 
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + DEADLINE
         while not all(is_traced(task) for task in tasks.iterdir()):
             assert tracer.poll() is None, tracer.stderr.read()
             assert time.monotonic() < deadline
@@ -103,7 +116,7 @@ def traced(server, *options: str):
         yield tracer
     finally:
         tracer.terminate()
-        tracer.wait(timeout=30)
+        tracer.wait(timeout=DEADLINE)
         tracer.stderr.close()
 
 
@@ -145,14 +158,14 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=DEADLINE)
         self.process.stdout.close()
         self.log.close()
         return code
 
     def kill(self):
         self.process.kill()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=DEADLINE)
         self.process.stdout.close()
         self.log.close()
 
@@ -184,7 +197,7 @@ class Server:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=DEADLINE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()
@@ -193,7 +206,7 @@ class Server:
         aws = pathlib.Path(sys.executable).parent / "aws"
         return subprocess.run(
             [sys.executable, str(aws), *arguments], env=self.environment(),
-            capture_output=True, text=True, timeout=60)
+            capture_output=True, text=True, timeout=2 * DEADLINE)
 
 
 def with_backups(directory: pathlib.Path, more: str = "") -> tuple[str, str]:
