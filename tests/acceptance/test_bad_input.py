@@ -156,12 +156,12 @@ def test_heads_that_are_not_http_are_refused_in_the_shape_of_aws(server, key, ol
 
 def test_a_head_that_does_not_arrive_in_time_is_answered(tmp_path):
     config = tmp_path / "s.toml"
-    config.write_text("[limits]\nheader_seconds = 1\n")
+    config.write_text("[limits]\nheader_seconds = 5\n")
     slow = Server(tmp_path, "--config", str(config))
-    answer = raw.exchange(slow, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Le")
-    assert (answer.status, answer.code()) == (408, "RequestTimeout")
     with socket.create_connection(urllib.parse.urlparse(slow.url).netloc.split(":")) as idle:
-        idle.settimeout(10)
+        idle.settimeout(60)
+        answer = raw.exchange(slow, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Le")
+        assert (answer.status, answer.code()) == (408, "RequestTimeout")
         assert idle.recv(100) == b""  # nothing was asked, nothing is answered
     assert "refused before authentication" in slow.log_text()
     assert slow.stop() == 0
@@ -169,10 +169,10 @@ def test_a_head_that_does_not_arrive_in_time_is_answered(tmp_path):
 
 def test_a_connection_on_which_no_more_is_asked_is_closed(tmp_path):
     """Within the time for idle connections: a head would have much longer."""
-    (tmp_path / "s.toml").write_text("[limits]\nheader_seconds = 3600\nidle_seconds = 1\n")
+    (tmp_path / "s.toml").write_text("[limits]\nheader_seconds = 3600\nidle_seconds = 5\n")
     server = Server(tmp_path, "--config", str(tmp_path / "s.toml"))
     address = urllib.parse.urlparse(server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         for _ in range(2):
             connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
             received = b""
@@ -196,7 +196,7 @@ def test_a_truncated_body_is_not_executed(server, key):
     before = {k["KeyId"] for k in all_keys(server)}
     data = raw.request(server, "kms", "CreateKey", b'{"Description": "truncated"}', key)
     address = urllib.parse.urlparse(server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         connection.sendall(data[:-5])
         connection.shutdown(socket.SHUT_WR)
         received = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -238,7 +238,7 @@ def test_many_slow_clients_do_not_stop_others(tmp_path):
         assert server.client("sts").get_caller_identity()
         more = [socket.create_connection((address.hostname, address.port)) for _ in range(20)]
         slow += more
-        ended, _, _ = select.select(more, [], [], 30)
+        ended, _, _ = select.select(more, [], [], 60)
         assert ended and all(closed(connection) for connection in ended), "the bound was near"
     finally:
         for connection in slow:
@@ -326,7 +326,7 @@ def test_bodies_of_strangers_take_no_memory_from_callers(tmp_path, signed):
     refused = 0
     try:
         for connection in waiting:
-            connection.settimeout(10)
+            connection.settimeout(60)
             try:
                 connection.sendall(request[:-1_000])
             except OSError:
@@ -370,7 +370,7 @@ def test_a_client_that_does_not_read_its_answers_is_given_up(tmp_path):
     address = urllib.parse.urlparse(slow.url)
     with socket.socket() as silent:
         silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        silent.settimeout(20)
+        silent.settimeout(60)
         silent.connect((address.hostname, address.port))
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             while True:  # fills what the kernel holds, then stalls until the server lets go
@@ -391,7 +391,7 @@ def test_a_flood_of_denied_calls_is_no_flood_of_the_log(tmp_path):
     for _ in range(400):
         assert raw.exchange(server, data).status == 403
     seconds = time.monotonic() - started
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         log = re.sub(r"\x1b\[[0-9;]*m", "", server.log_text())
         lines = sum("call denied" in line for line in log.splitlines())
@@ -400,5 +400,5 @@ def test_a_flood_of_denied_calls_is_no_flood_of_the_log(tmp_path):
             break
         assert lines + left_out < 400 and time.monotonic() < deadline, (lines, left_out)
     # A second of the server's is begun when the first call of it is refused.
-    assert 10 <= lines <= 10 * (seconds + 1), (lines, seconds)
+    assert 10 <= lines <= 10 * (int(seconds) + 1), (lines, seconds)
     assert server.stop() == 0

@@ -46,13 +46,16 @@ class Origins(Stores):
             self.opened[kind] = self.connected(**source.store(f"store-{kind.lower()}"))
         return self.opened[kind]
 
-    def import_material(self, key: str, material: bytes, **model):
+    def wrapped(self, key: str, material: bytes) -> dict:
+        """The parameters of an import of `material`, but for when it ends."""
         given = self.kms.get_parameters_for_import(
             KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
         scheme = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-        self.kms.import_key_material(
-            KeyId=key, ImportToken=given["ImportToken"], **(model or FOREVER),
-            EncryptedKeyMaterial=load_der_public_key(given["PublicKey"]).encrypt(material, scheme))
+        return {"KeyId": key, "ImportToken": given["ImportToken"],
+                "EncryptedKeyMaterial": load_der_public_key(given["PublicKey"]).encrypt(material, scheme)}
+
+    def import_material(self, key: str, material: bytes):
+        self.kms.import_key_material(**self.wrapped(key, material), **FOREVER)
 
     def key(self, origin: str) -> str:
         if origin == "AWS_CLOUDHSM":
@@ -154,9 +157,13 @@ def test_deleted_material_closes_the_stores_at_once_and_its_import_opens_them(or
 
 def test_expired_material_closes_the_stores_and_its_import_opens_them(origins):
     key, material = origins.kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["Arn"], os.urandom(32)
-    ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=4)
-    origins.import_material(key, material, ExpirationModel="KEY_MATERIAL_EXPIRES", ValidTo=ends)
+    origins.import_material(key, material)
     group = origins.create(key, online=True, offline=True)
+    origins.check_open(group)
+    # The same material once more, and now it ends soon.
+    again = origins.wrapped(key, material)
+    ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
+    origins.kms.import_key_material(**again, ExpirationModel="KEY_MATERIAL_EXPIRES", ValidTo=ends)
     left = ends - datetime.datetime.now(datetime.timezone.utc)
     time.sleep(max(0.0, left.total_seconds()) + 1)
     origins.check_closed(group, f"{key} is pending import")

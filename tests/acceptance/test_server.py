@@ -23,7 +23,7 @@ from conftest import ROOT, Server, binary, free_port, refused_as
 
 
 def run(*arguments, input=None):
-    return subprocess.run([str(binary()), *arguments], capture_output=True, text=True, timeout=30, input=input)
+    return subprocess.run([str(binary()), *arguments], capture_output=True, text=True, timeout=120, input=input)
 
 
 def one_line(done) -> str:
@@ -156,13 +156,13 @@ class Sealed:
     def unseal(self, phrase, endpoint=None):
         return subprocess.run(
             [str(binary()), "unseal", "--endpoint", endpoint or self.url],
-            input=phrase + "\n", capture_output=True, text=True, timeout=60)
+            input=phrase + "\n", capture_output=True, text=True, timeout=120)
 
     def post(self, body: bytes, endpoint=None):
         """Status, error code and seconds to wait of one attempt."""
         request = urllib.request.Request((endpoint or self.url) + "/unseal", data=body, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.load(answer), None
         except urllib.error.HTTPError as refused:
             wait = refused.headers.get("Retry-After")
@@ -171,7 +171,7 @@ class Sealed:
 
     def stop(self):
         self.process.terminate()
-        _, rest = self.process.communicate(timeout=30)
+        _, rest = self.process.communicate(timeout=60)
         return self.process.returncode, "".join(self.lines) + rest
 
 
@@ -202,11 +202,16 @@ def test_a_sealed_server_answers_health_and_nothing_else(sealed):
 def test_a_sealed_server_is_opened_by_its_passphrase_alone(sealed):
     wrong = sealed.unseal("wrong horse")
     assert "stays sealed: the passphrase does not open" in one_line(wrong)
+    # Whoever goes on being wrong waits longer each time: here until the right one comes too soon for sure.
+    deadline = time.monotonic() + 120
+    while int(sealed.post(b'{"Passphrase": "wrong horse"}')[2] or 0) < 8:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     body = json.dumps({"Passphrase": sealed.PHRASE}).encode()
     assert sealed.post(body)[:2] == (429, "ThrottlingException")
     assert int(sealed.post(body)[2]) >= 1
     assert sealed.clients.get("/health/ready") == (503, "sealed\n")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "too many attempts" in (opened := sealed.unseal(sealed.PHRASE)).stderr:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -253,8 +258,9 @@ def test_passphrases_are_taken_on_a_listener_of_their_own_if_configured(tmp_path
     opened = sealed.unseal(sealed.PHRASE, own)
     assert opened.returncode == 0, opened.stderr
     assert sealed.clients.client("kms").list_keys()["Keys"]
+    deadline = time.monotonic() + 60
     with pytest.raises(urllib.error.URLError):
-        for _ in range(100):  # it closes as soon as its last answer is sent
+        while time.monotonic() < deadline:  # it closes as soon as its last answer is sent
             sealed.post(body, own)
             time.sleep(0.05)
     assert sealed.stop()[0] == 0
@@ -264,7 +270,7 @@ def test_a_store_that_does_not_open_ends_an_unsealed_server(sealed):
     shutil.rmtree(sealed.clients.data / "store")
     (sealed.clients.data / "store").write_text("not a store")
     assert "the server could not be opened" in one_line(sealed.unseal(sealed.PHRASE))
-    _, log = sealed.process.communicate(timeout=30)
+    _, log = sealed.process.communicate(timeout=60)
     assert sealed.process.returncode == 1
     assert len([line for line in log.splitlines() if line.startswith("strongroom: ")]) == 1
 
@@ -319,14 +325,17 @@ def test_no_route_but_the_documented_ones_is_answered_unsigned(server):
 
 def test_refusals_before_authentication_are_logged_within_bounds(fresh_server):
     unsigned = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    started = time.monotonic()
     for _ in range(300):
         assert raw.exchange(fresh_server, unsigned).status == 400
+    seconds = time.monotonic() - started
     time.sleep(1.1)
     assert raw.exchange(fresh_server, unsigned).status == 400
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in fresh_server.log_text().splitlines()]
     lines = [line for line in lines if "refused before authentication" in line]
-    assert 11 <= len(lines) <= 150 and len(lines) + sum(
-        int(re.search(r"left_out=(\d+)", line)[1]) for line in lines) == 301
+    # Ten in each second that a refusal begins, and the last one.
+    assert 11 <= len(lines) <= 10 * (int(seconds) + 1) + 1, seconds
+    assert len(lines) + sum(int(re.search(r"left_out=(\d+)", line)[1]) for line in lines) == 301
     assert all("WARN" in line and 'peer="127.0.0.1"' in line and "MissingAuthentication" in line
                and re.search(r"request=[0-9a-f-]{36}", line) for line in lines)
 
@@ -371,11 +380,11 @@ def test_nothing_acknowledged_is_lost_when_killed(fresh_server, seed):
     A worker's records are its own. Half of what it puts is older than what is stored, and must change nothing."""
     chance = random.Random(seed)
     group_of(fresh_server, "crash")
-    acknowledged, attempted, older = {}, {}, 0
+    acknowledged, attempted, done, older = {}, {}, [], 0
     for _ in range(3):
         runtime = fresh_server.client("sagemaker-featurestore-runtime")
         stop_after = chance.uniform(0.05, 0.5)
-        counter = iter(range(10**9))
+        before, before_older = len(done), older
 
         def write(worker):
             nonlocal older
@@ -383,16 +392,21 @@ def test_nothing_acknowledged_is_lost_when_killed(fresh_server, seed):
                 identifier = f"r{chance.randrange(5)}-{worker}"
                 at = max(0, attempted.get(identifier, 50) + chance.choice([1, 2, -1, -20]))
                 attempted[identifier] = max(at, attempted.get(identifier, -1))
-                next(counter)
                 try:
                     put(runtime, "crash", identifier, at, "x" * chance.randrange(400))
                 except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
                     return
                 older += at < acknowledged.get(identifier, -1)
                 acknowledged[identifier] = max(at, acknowledged.get(identifier, -1))
+                done.append(identifier)
 
         with concurrent.futures.ThreadPoolExecutor(8) as workers:
             running = [workers.submit(write, worker) for worker in range(8)]
+            # Some of both kinds are there before the time runs.
+            deadline = time.monotonic() + 60
+            while len(done) < before + 8 or older == before_older:
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
             concurrent.futures.wait(running, timeout=stop_after)
             fresh_server.kill()
         fresh_server.start()
@@ -477,7 +491,7 @@ def test_metrics_count_what_happens_and_name_nobody(tmp_path):
     raw.exchange(server, raw.request(server, "kms", "secret-name", b"{}", key))
 
     def scrape():
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             return answer.read().decode()
 
     text, deadline = scrape(), time.monotonic() + 60
@@ -547,7 +561,7 @@ def test_a_place_for_backups_that_cannot_be_used_is_refused_with_its_line(tmp_pa
     config.write_text(config.read_text().replace(str(file), str(place)))
     bounded = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.getuid() == 0 else []
     done = subprocess.run([*bounded, str(binary()), "serve", "--data", str(tmp_path / "data"), "--config", str(config)],
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=120)
     assert f"backups cannot be written to `{place}`: Permission denied" in one_line(done)
     assert not (tmp_path / "data").exists()
     place.rmdir()
