@@ -106,7 +106,7 @@ class Proxy:
 
     def stop(self):
         self.process.stdin.close()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
         self.process.stdout.close()
 
 

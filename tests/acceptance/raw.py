@@ -35,7 +35,7 @@ class Answer:
         return body.get("__type", named)
 
 
-def exchange(server, data: bytes, timeout=10) -> Answer:
+def exchange(server, data: bytes, timeout=60) -> Answer:
     """Sends bytes and reads until the server closes or the answer is complete."""
     address = urllib.parse.urlparse(server.url)
     with socket.create_connection((address.hostname, address.port), timeout=timeout) as connection:

@@ -42,7 +42,7 @@ def backed(tmp_path):
 def create(server, name, **environment):
     return subprocess.run(
         [str(binary()), "backup", "create", name, "--endpoint", server.url, "--data", str(server.data)],
-        env=server.environment() | environment, capture_output=True, text=True, timeout=60)
+        env=server.environment() | environment, capture_output=True, text=True, timeout=120)
 
 
 def restore(server, file, to, *more):
@@ -85,7 +85,8 @@ class Load:
     def stop(self):
         self.stopping.set()
         for thread in self.threads:
-            thread.join(timeout=30)
+            thread.join(timeout=60)
+            assert not thread.is_alive()
         assert not self.failures, self.failures
 
 

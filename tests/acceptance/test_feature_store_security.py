@@ -723,7 +723,7 @@ def described(sagemaker, group: str) -> dict:
     return sagemaker.describe_feature_group(FeatureGroupName=group)
 
 
-def until(found, seconds: float = 20):
+def until(found, seconds: float = 60):
     """What `found` finds, once it finds something."""
     deadline = time.monotonic() + seconds
     while not (result := found()):

@@ -196,7 +196,7 @@ def test_groups_that_a_kill_caught_are_whole_or_not_there(fresh_server):
         makers = [threading.Thread(target=make, args=(first,)) for first in range(4)]
         for maker in makers:
             maker.start()
-        assert started.wait(30)
+        assert started.wait(60)
         time.sleep(numbers.random() / 3)
         server.kill()
         for maker in makers:

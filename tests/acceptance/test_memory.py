@@ -39,7 +39,7 @@ def found(process, planted: bytes) -> bool:
 
 def gone(process, planted: bytes) -> bool:
     """Whether it is gone, or goes within some seconds: what is kept dies with a sweep."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while found(process, planted):
         if time.monotonic() > deadline:
             return False

@@ -91,7 +91,7 @@ class Deployment:
         path, call = at
         with traced(self.server, "-P", str(self.server.data / path), "-e", "trace=openat,write,fsync,rename",
                     "-e", f"inject={call}:signal=SIGKILL"):
-            acknowledged = self.changed(chance, new, lambda change: change.join(timeout=60))
+            acknowledged = self.changed(chance, new, lambda change: change.join(timeout=180))
         assert not acknowledged, f"killed before {call}, and yet acknowledged"
         return False
 
@@ -107,7 +107,7 @@ class Deployment:
         self.server.kill()
         stop.set()
         for thread in (work, change):
-            thread.join(timeout=60)
+            thread.join(timeout=180)
             assert not thread.is_alive()
         return acknowledged
 

@@ -44,7 +44,7 @@ def remote(tmp_path):
 
 def settings(remote, **more) -> str:
     given = {"endpoint": remote.url, "region": "us-east-1", "key": remote.key,
-             "credentials_file": str(remote.credentials), "profile": "sealing", "timeout_seconds": 2} | more
+             "credentials_file": str(remote.credentials), "profile": "sealing", "timeout_seconds": 60} | more
     lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in given.items() if value is not None)
     return f'[seal.kms]\nencryption_context = {{ deployment = "test" }}\n{lines}\n'
 
@@ -103,8 +103,8 @@ def test_a_kms_that_cannot_be_asked_is_named_and_why(remote, tmp_path):
         thread = threading.Thread(target=lambda: accepted.append(deaf.accept()))
         thread.start()
         address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        assert "there was no answer within 2 s" in refusal(server, settings(remote, endpoint=address))
-        thread.join(timeout=10)
+        assert "there was no answer within 2 s" in refusal(server, settings(remote, endpoint=address, timeout_seconds=2))
+        thread.join(timeout=60)
         accepted[0][0].close()
     assert "connecting to" in refusal(server, settings(remote, endpoint=address))
     assert "in clear" in refusal(server, settings(remote, endpoint="http://kms.example"))
@@ -200,7 +200,7 @@ class Token:
         self.pin.chmod(0o600)
 
     def tool(self, *arguments):
-        subprocess.run(["softhsm2-util", *arguments], check=True, capture_output=True, env=os.environ, timeout=30)
+        subprocess.run(["softhsm2-util", *arguments], check=True, capture_output=True, env=os.environ, timeout=60)
 
     def settings(self, **more) -> str:
         given = {"module": MODULE, "token": "seals", "pin_file": str(self.pin)} | more

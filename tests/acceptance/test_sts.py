@@ -99,11 +99,11 @@ def test_forged_swapped_and_incomplete_credentials_never_work(server, entered):
 def test_a_presigned_request_carries_its_session_token(server, entered):
     url = client(server, "sts", entered()).generate_presigned_url("get_caller_identity", HttpMethod="GET")
     assert "X-Amz-Security-Token=" in url
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         assert b"assumed-role/entered/tester" in answer.read()
     cut = url.replace("X-Amz-Security-Token=", "X-Amz-Security-Token=A")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(cut, timeout=10)
+        urllib.request.urlopen(cut, timeout=60)
     assert refused.value.code == 403
     assert b"InvalidClientTokenId" in refused.value.read()
 

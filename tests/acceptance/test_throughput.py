@@ -85,7 +85,7 @@ def test_the_operator_sets_quotas_and_allows_what_aws_refuses(tmp_path):
 
         burst(runtime.put_record, Record=sent)
         burst(runtime.get_record, RecordIdentifierValueAsString="a")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (size := sagemaker.describe_feature_group(FeatureGroupName="memory").get(
                 "OnlineStoreTotalSizeBytes")) is None:
             assert time.monotonic() < deadline

@@ -73,7 +73,7 @@ class TlsServer(Server):
         context = ssl.create_default_context(cafile=str(self.authority.bundle))
         for name, version in versions.items():
             setattr(context, name, version)
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         return context.wrap_socket(plain, server_hostname=NAME)
 
     def served(self) -> int:
@@ -85,7 +85,7 @@ class TlsServer(Server):
         """Sends SIGHUP and waits for the log to say what came of it."""
         before = self.log_text().count(expected)
         self.process.send_signal(1)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self.log_text().count(expected) == before:
             assert time.monotonic() < deadline, self.log_text()
             time.sleep(0.02)
@@ -131,7 +131,7 @@ def test_subcommands_trust_the_authorities_of_the_environment(tls, tmp_path, nam
 
 
 def test_what_is_not_tls_gets_nothing(tls):
-    with socket.create_connection(("127.0.0.1", tls.port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", tls.port), timeout=60) as plain:
         plain.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert not plain.recv(1024).startswith(b"HTTP/")
     with pytest.raises((ssl.SSLError, OSError)):
@@ -173,7 +173,7 @@ def test_a_certificate_that_cannot_be_used_does_not_replace_the_old_one(tls, fil
 
 def test_without_tls_a_hangup_changes_nothing(fresh_server):
     fresh_server.process.send_signal(1)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "there is no TLS certificate to read anew" not in fresh_server.log_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)

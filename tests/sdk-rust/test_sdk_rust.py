@@ -25,7 +25,7 @@ def group(server) -> str:
         FeatureGroupName="sdk-rust", RecordIdentifierFeatureName="id", EventTimeFeatureName="time",
         FeatureDefinitions=[{"FeatureName": name, "FeatureType": "String"} for name in ("id", "time")],
         OnlineStoreConfig={"EnableOnlineStore": True, "SecurityConfig": {"KmsKeyId": key}})
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         status = sagemaker.describe_feature_group(FeatureGroupName="sdk-rust")["FeatureGroupStatus"]
         if status == "Created":
