@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::context::{ConditionKey, ConditionKeys, Values};
-use crate::pattern::{Case, Colons, Pattern, Piece, matches};
+use crate::pattern::{Case, Colons, Pattern, Piece, matches, push};
 
 /// What `*` and `?` mean in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,26 +24,50 @@ pub(crate) enum Dialect {
     WideResource,
 }
 
+impl Dialect {
+    /// The piece that `character` is, if it is a wildcard; `ends_segment` says that a colon or
+    /// nothing follows.
+    fn wildcard(self, character: char, ends_segment: bool) -> Option<Piece<Box<str>>> {
+        let many = match character {
+            '*' => true,
+            '?' => false,
+            _ => return None,
+        };
+        let colons = match self {
+            Self::Exact => return None,
+            Self::Like => Colons::All,
+            Self::Resource | Self::WideResource if many && ends_segment => Colons::All,
+            Self::Resource => Colons::None,
+            Self::Arn | Self::WideResource => Colons::BehindFifth,
+        };
+        Some(if many {
+            Piece::Many { colons }
+        } else {
+            Piece::Ones { count: 1, colons }
+        })
+    }
+}
+
 /// A compiled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Text {
     /// Without variables.
     Fixed(Pattern),
     /// With variables; only these cost an allocation to match.
-    Template(Dialect, Box<[Token]>),
+    Template(Box<[Token]>),
+}
+
+/// A part of a text with variables. Small: a document may have as many as characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Token {
+    Piece(Piece<Box<str>>),
+    Variable(Box<Variable>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Token {
-    Literal(Box<str>),
-    One,
-    Many {
-        ends_segment: bool,
-    },
-    Variable {
-        key: ConditionKey,
-        default: Option<Box<str>>,
-    },
+pub(crate) struct Variable {
+    key: ConditionKey,
+    default: Option<Box<str>>,
 }
 
 /// A `${` that no variable follows.
@@ -59,22 +83,36 @@ impl Text {
         dialect: Dialect,
         variables: bool,
     ) -> Result<Self, MalformedVariable> {
-        let tokens = tokenize(text, dialect, variables)?;
-        Ok(match pieces(&tokens, dialect, |_, _| None) {
-            Some(fixed) => Self::Fixed(Pattern::new(fixed.into_iter().map(owned).collect())),
-            None => Self::Template(dialect, tokens.into_boxed_slice()),
-        })
+        // `*` alone is every ARN, although it is the only segment of its pattern.
+        if dialect == Dialect::Arn && text == "*" {
+            return Ok(Self::Fixed(Pattern::Any));
+        }
+        let mut read = Read::default();
+        let mut rest = text;
+        while let Some(next) = rest.chars().next() {
+            if variables && let Some(inside) = rest.strip_prefix("${") {
+                rest = read.variable(inside)?;
+                continue;
+            }
+            rest = rest.get(next.len_utf8()..).unwrap_or("");
+            let ends_segment = rest.is_empty() || rest.starts_with(':');
+            match dialect.wildcard(next, ends_segment) {
+                Some(wildcard) => read.push(wildcard),
+                None => read.literal.push(next),
+            }
+        }
+        Ok(read.finish())
     }
 
     /// The condition keys that the variables stand for.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &ConditionKey> {
         let tokens = match self {
             Self::Fixed(_) => &[],
-            Self::Template(_, tokens) => &**tokens,
+            Self::Template(tokens) => &**tokens,
         };
         tokens.iter().filter_map(|token| match token {
-            Token::Variable { key, .. } => Some(key),
-            Token::Literal(_) | Token::One | Token::Many { .. } => None,
+            Token::Variable(variable) => Some(&variable.key),
+            Token::Piece(_) => None,
         })
     }
 
@@ -84,8 +122,8 @@ impl Text {
     pub(crate) fn matches(&self, value: &str, keys: &dyn ConditionKeys) -> Option<bool> {
         match self {
             Self::Fixed(pattern) => Some(pattern.matches(value, Case::Sensitive)),
-            Self::Template(dialect, tokens) => {
-                let pieces = pieces(tokens, *dialect, |key, default| resolve(keys, key, default))?;
+            Self::Template(tokens) => {
+                let pieces = resolved(tokens, keys)?;
                 Some(matches(&pieces, value, Case::Sensitive))
             }
         }
@@ -96,7 +134,7 @@ impl Text {
     pub(crate) fn beginning(&self) -> Option<&str> {
         match self {
             Self::Fixed(pattern) => pattern.beginning(),
-            Self::Template(..) => None,
+            Self::Template(_) => None,
         }
     }
 
@@ -107,13 +145,13 @@ impl Text {
         match self {
             Self::Fixed(Pattern::Exact(text)) => Some(Cow::Borrowed(text)),
             Self::Fixed(Pattern::Any | Pattern::Prefix(_) | Pattern::General(_)) => None,
-            Self::Template(dialect, tokens) => {
-                let pieces = pieces(tokens, *dialect, |key, default| resolve(keys, key, default))?;
+            Self::Template(tokens) => {
+                let pieces = resolved(tokens, keys)?;
                 let mut text = String::new();
                 for piece in &pieces {
                     match piece {
                         Piece::Literal(part) => text.push_str(part),
-                        Piece::One { .. } | Piece::Many { .. } => return None,
+                        Piece::Ones { .. } | Piece::Many { .. } => return None,
                     }
                 }
                 Some(Cow::Owned(text))
@@ -122,138 +160,108 @@ impl Text {
     }
 }
 
-fn resolve<'a>(
-    keys: &'a dyn ConditionKeys,
-    key: &ConditionKey,
-    default: Option<&'a str>,
-) -> Option<Cow<'a, str>> {
-    match keys.lookup(key) {
-        Some(Values::One(value)) => Some(value),
-        // Variables stand for single-valued keys only.
-        Some(Values::Many(values)) if !values.is_empty() => None,
-        Some(Values::Many(_)) | None => default.map(Cow::Borrowed),
-    }
-}
-
-fn owned(piece: Piece<Cow<'_, str>>) -> Piece<Box<str>> {
-    match piece {
-        Piece::Literal(text) => Piece::Literal(Box::from(text.as_ref())),
-        Piece::One { colons } => Piece::One { colons },
-        Piece::Many { colons } => Piece::Many { colons },
-    }
-}
-
-/// Turns tokens into pieces; `None` if `resolve` has no value for a variable.
-fn pieces<'a>(
+/// The pieces that tokens are for a request; `None` if a variable has no value.
+fn resolved<'a>(
     tokens: &'a [Token],
-    dialect: Dialect,
-    resolve: impl Fn(&'a ConditionKey, Option<&'a str>) -> Option<Cow<'a, str>>,
+    keys: &'a dyn ConditionKeys,
 ) -> Option<Vec<Piece<Cow<'a, str>>>> {
-    let mut pieces = Vec::with_capacity(tokens.len());
-    let colons = |ends_segment: bool| match dialect {
-        Dialect::Exact | Dialect::Like => Colons::All,
-        Dialect::Resource | Dialect::WideResource if ends_segment => Colons::All,
-        Dialect::Resource => Colons::None,
-        Dialect::Arn | Dialect::WideResource => Colons::BehindFifth,
+    let piece = |token: &'a Token| {
+        Some(match token {
+            Token::Piece(Piece::Literal(text)) => Piece::Literal(Cow::Borrowed(&**text)),
+            Token::Piece(Piece::Ones { count, colons }) => Piece::Ones {
+                count: *count,
+                colons: *colons,
+            },
+            Token::Piece(Piece::Many { colons }) => Piece::Many { colons: *colons },
+            Token::Variable(variable) => Piece::Literal(variable.value(keys)?),
+        })
     };
-    for token in tokens {
-        let piece = match token {
-            Token::Literal(text) => Piece::Literal(Cow::Borrowed(text.as_ref())),
-            Token::One => Piece::One {
-                colons: colons(false),
-            },
-            Token::Many { ends_segment } => Piece::Many {
-                colons: colons(*ends_segment),
-            },
-            Token::Variable { key, default } => Piece::Literal(resolve(key, default.as_deref())?),
-        };
-        pieces.push(piece);
-    }
-    // `*` alone is every ARN, although it is the only segment of its pattern.
-    if dialect == Dialect::Arn && matches!(pieces.as_slice(), [Piece::Many { .. }]) {
-        return Some(vec![Piece::Many {
-            colons: Colons::All,
-        }]);
-    }
-    Some(pieces)
+    tokens.iter().map(piece).collect()
 }
 
-fn tokenize(
-    text: &str,
-    dialect: Dialect,
-    variables: bool,
-) -> Result<Vec<Token>, MalformedVariable> {
-    let mut tokens = Vec::new();
-    let mut literal = String::new();
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        if variables && let Some(inside) = rest.strip_prefix("${") {
-            rest = variable(inside, &mut literal, &mut tokens)?;
-            continue;
+impl Variable {
+    fn value<'a>(&'a self, keys: &'a dyn ConditionKeys) -> Option<Cow<'a, str>> {
+        match keys.lookup(&self.key) {
+            Some(Values::One(value)) => Some(value),
+            // Variables stand for single-valued keys only.
+            Some(Values::Many(values)) if !values.is_empty() => None,
+            Some(Values::Many(_)) | None => self.default.as_deref().map(Cow::Borrowed),
         }
-        rest = rest.get(next.len_utf8()..).unwrap_or("");
-        let token = match next {
-            '?' if dialect != Dialect::Exact => Token::One,
-            '*' if dialect != Dialect::Exact => Token::Many {
-                ends_segment: rest.is_empty() || rest.starts_with(':'),
-            },
-            other => {
-                literal.push(other);
-                continue;
+    }
+}
+
+/// What has been read of a text.
+#[derive(Default)]
+struct Read {
+    /// Up to the last variable.
+    tokens: Vec<Token>,
+    /// Behind it.
+    pieces: Vec<Piece<Box<str>>>,
+    /// Behind these.
+    literal: String,
+}
+
+impl Read {
+    fn push(&mut self, wildcard: Piece<Box<str>>) {
+        self.flush();
+        push(&mut self.pieces, wildcard);
+    }
+
+    fn flush(&mut self) {
+        if !self.literal.is_empty() {
+            let literal = std::mem::take(&mut self.literal);
+            self.pieces.push(Piece::Literal(literal.into_boxed_str()));
+        }
+    }
+
+    fn finish(mut self) -> Text {
+        self.flush();
+        if self.tokens.is_empty() {
+            return Text::Fixed(Pattern::new(self.pieces));
+        }
+        self.tokens
+            .extend(self.pieces.into_iter().map(Token::Piece));
+        Text::Template(self.tokens.into_boxed_slice())
+    }
+
+    /// Reads the rest of a variable behind `${` and returns what follows its `}`.
+    fn variable<'a>(&mut self, inside: &'a str) -> Result<&'a str, MalformedVariable> {
+        for escape in ['*', '?', '$'] {
+            if let Some(rest) = inside
+                .strip_prefix(escape)
+                .and_then(|rest| rest.strip_prefix('}'))
+            {
+                self.literal.push(escape);
+                return Ok(rest);
+            }
+        }
+        let end = inside.find([',', '}']).ok_or(MalformedVariable)?;
+        let (key, rest) = inside.split_at_checked(end).ok_or(MalformedVariable)?;
+        let is_key =
+            |c: char| !c.is_whitespace() && !matches!(c, '$' | '{' | '\'' | '"' | '*' | '?');
+        if key.is_empty() || !key.chars().all(is_key) {
+            return Err(MalformedVariable);
+        }
+        let (default, rest) = match rest.strip_prefix(',') {
+            None => (None, rest),
+            Some(rest) => {
+                let quoted = rest
+                    .trim_start()
+                    .strip_prefix('\'')
+                    .ok_or(MalformedVariable)?;
+                let (default, rest) = quoted.split_once('\'').ok_or(MalformedVariable)?;
+                (Some(Box::from(default)), rest.trim_start())
             }
         };
-        flush(&mut literal, &mut tokens);
-        tokens.push(token);
+        let rest = rest.strip_prefix('}').ok_or(MalformedVariable)?;
+        self.flush();
+        self.tokens.extend(self.pieces.drain(..).map(Token::Piece));
+        self.tokens.push(Token::Variable(Box::new(Variable {
+            key: ConditionKey::new(key),
+            default,
+        })));
+        Ok(rest)
     }
-    flush(&mut literal, &mut tokens);
-    Ok(tokens)
-}
-
-fn flush(literal: &mut String, tokens: &mut Vec<Token>) {
-    if !literal.is_empty() {
-        tokens.push(Token::Literal(std::mem::take(literal).into_boxed_str()));
-    }
-}
-
-/// Reads the rest of a variable behind `${` and returns what follows its `}`.
-fn variable<'a>(
-    inside: &'a str,
-    literal: &mut String,
-    tokens: &mut Vec<Token>,
-) -> Result<&'a str, MalformedVariable> {
-    for escape in ['*', '?', '$'] {
-        if let Some(rest) = inside
-            .strip_prefix(escape)
-            .and_then(|rest| rest.strip_prefix('}'))
-        {
-            literal.push(escape);
-            return Ok(rest);
-        }
-    }
-    let end = inside.find([',', '}']).ok_or(MalformedVariable)?;
-    let (key, rest) = inside.split_at_checked(end).ok_or(MalformedVariable)?;
-    let is_key = |c: char| !c.is_whitespace() && !matches!(c, '$' | '{' | '\'' | '"' | '*' | '?');
-    if key.is_empty() || !key.chars().all(is_key) {
-        return Err(MalformedVariable);
-    }
-    let (default, rest) = match rest.strip_prefix(',') {
-        None => (None, rest),
-        Some(rest) => {
-            let quoted = rest
-                .trim_start()
-                .strip_prefix('\'')
-                .ok_or(MalformedVariable)?;
-            let (default, rest) = quoted.split_once('\'').ok_or(MalformedVariable)?;
-            (Some(Box::from(default)), rest.trim_start())
-        }
-    };
-    let rest = rest.strip_prefix('}').ok_or(MalformedVariable)?;
-    flush(literal, tokens);
-    tokens.push(Token::Variable {
-        key: ConditionKey::new(key),
-        default,
-    });
-    Ok(rest)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
-//! A decision allocates nothing.
+//! A decision allocates nothing, and a compiled document takes little more than its text.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 mod set;
 
-use policy::{Action, Attached, Decision, Document, Policies, Request, ResourcePolicy, evaluate};
+use policy::{
+    Action, Attached, Decision, Document, DocumentKind, Policies, Request, ResourcePolicy, evaluate,
+};
 use set::Question;
 use types::Arn;
 
@@ -61,7 +63,29 @@ fn a_denied_request_allocates_nothing() {
     assert_eq!(count, 0);
 }
 
-/// The test above would see one.
+/// Whoever stores a policy is charged for its text.
+#[test]
+fn runs_of_wildcards_take_no_more_memory_than_their_text() {
+    for value in [
+        format!("*{}", "?".repeat(30_000)),
+        format!("${{aws:username}}{}", "?".repeat(30_000)),
+        format!("${{aws:username}}{}", "?*".repeat(15_000)),
+    ] {
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "*",
+            "Principal": "*", "Resource": "*",
+            "Condition": {{"StringLike": {{"aws:UserAgent": "{value}"}}}}}}}}"#
+        );
+        let mut document = None;
+        let counted = allocation_counter::measure(|| {
+            document = Some(Document::parse(&text, DocumentKind::KeyPolicy).unwrap());
+        });
+        let kept = usize::try_from(counted.bytes_current).unwrap();
+        assert!(kept < 2 * text.len(), "{kept} bytes for {}", text.len());
+    }
+}
+
+/// The tests above would see one.
 #[test]
 fn the_counter_counts() {
     let counted = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8])));

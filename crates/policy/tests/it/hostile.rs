@@ -141,6 +141,25 @@ fn wildcards_built_to_explode_do_not() {
     }
 }
 
+/// With a step for each `?` at each place of the text these would take minutes.
+#[test]
+fn runs_of_question_marks_are_stepped_over() {
+    let marks = "?".repeat(100_000);
+    let resource = format!("arn:aws:s3:::{}", "a".repeat(1_500));
+    let action = format!("s3:{}", "a".repeat(1_000_000));
+    for pattern in [
+        format!("*{marks}Z"),
+        format!("*a{marks}Z*"),
+        format!("a*{marks}*?*Z?*"),
+    ] {
+        let text = around(&format!(
+            r#"{{"Effect": "Allow", "Action": "s3:{pattern}", "Resource": "arn:aws:s3:::*"}}"#
+        ));
+        let document = Document::parse(&text, DocumentKind::Identity).unwrap();
+        assert!(!allows(&document, &action, &resource));
+    }
+}
+
 #[test]
 fn ten_thousand_statements_are_decided() {
     let one = r#"{"Effect":"Deny","Action":"s3:x"}"#;
