@@ -11,6 +11,7 @@ pub(crate) use property::{Property, names};
 pub(crate) use visibility::Visibility;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use shapes::sagemaker::OfflineStoreStatusValue;
@@ -34,6 +35,9 @@ pub(crate) enum Entity<'a> {
     Group {
         /// The group.
         group: &'a GroupRecord,
+        /// Whether it is the caller's account's. Tags of other accounts' groups are nobody else's
+        /// business: to a search they have none.
+        own: bool,
         /// Why background work for it is stopped, if it is and the caller may know.
         stopped: Option<String>,
         /// The status of its offline store, if the search asks for that.
@@ -48,6 +52,16 @@ impl<'a> Entity<'a> {
     pub(crate) fn group(&self) -> &'a GroupRecord {
         match self {
             Self::Group { group, .. } | Self::Feature(group, _) => group,
+        }
+    }
+
+    /// The tags of the group itself, as far as they are the caller's to see. A feature has none.
+    pub(crate) fn tags(&self) -> Option<&'a BTreeMap<String, String>> {
+        match self {
+            Self::Group {
+                group, own: true, ..
+            } => Some(&group.tags),
+            Self::Group { own: false, .. } | Self::Feature(..) => None,
         }
     }
 }

@@ -12,7 +12,6 @@ use shapes::sagemaker::{
     NestedFilters, Operator, Relation, ResourceType, SearchExpression, SearchRecord, SearchRequest,
     SearchResponse, SearchSortOrder, TotalHits, VisibilityConditions,
 };
-use store::Record as _;
 use types::{AccountId, Arn, Service};
 
 use crate::actions::SEARCH;
@@ -57,6 +56,9 @@ const LOOKS_AT_ONCE: u64 = 10_000;
 /// How many looks the status of an offline store counts as: it is decided anew by policies.
 const LOOKS_OF_STATUS: u64 = 1000;
 
+/// How many looks going through the groups of one more account counts as.
+const LOOKS_OF_ACCOUNT: u64 = 100;
+
 impl Operation for Search {
     const SERVICE: Service = Service::SageMaker;
     const NAME: &'static str = "Search";
@@ -91,7 +93,6 @@ impl Operation for Search {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let others = untagged(ctx, &permit);
         let parameters = Self::event(&input, None).request;
         let asked = List::of((account, ctx.region()), Self::NAME, parameters);
         let token = input.next_token.as_deref();
@@ -100,13 +101,13 @@ impl Operation for Search {
         let descending = input.sort_order != Some(SearchSortOrder::Ascending);
         let mut page = Page::new(size.unwrap_or(PAGE), descending, after);
         let kind = kind(input.resource);
-        let groups = if is_across(&input) {
-            others.iter().collect()
+        let owners = if is_across(&input) {
+            sharing(ctx, &permit)
         } else {
-            groups_in(ctx, account).collect()
+            vec![account]
         };
         match kind {
-            Some(kind) => find(ctx, (kind, groups), &input, &mut page).await?,
+            Some(kind) => find(ctx, (kind, owners), &input, &mut page).await?,
             None => (input.search_expression.as_ref()).map_or(Ok(()), check_size)?,
         }
         let (found, last, hits) = page.finish();
@@ -194,10 +195,14 @@ pub(super) fn kind(resource: ResourceType) -> Option<Kind> {
     }
 }
 
-/// Looks at everything and puts what is found on the page.
+/// Looks at all groups of `owners` and puts what is found on the page.
+///
+/// INVARIANT: groups are looked at where they are stored, one account's after the other's. The page
+/// lives as long as the call's view, so that nothing which is copied here can be on it: a search
+/// takes the memory of its page, however many groups of however many accounts it goes through.
 async fn find<'a>(
     ctx: &'a Ctx,
-    (kind, groups): (Kind, Vec<&'a GroupRecord>),
+    (kind, owners): (Kind, Vec<AccountId>),
     input: &SearchRequest,
     page: &mut Page<'a>,
 ) -> Result<(), Error> {
@@ -220,47 +225,45 @@ async fn find<'a>(
     };
     let mut budget = Budget(MOST_LOOKS);
     let mut pause_at = MOST_LOOKS - LOOKS_AT_ONCE;
-    for group in groups {
-        search.look(kind, group, &mut budget, page).map_err(|Spent| {
-            Error::validation(format!(
-                "the search would look at more than {MOST_LOOKS} values; fewer filters, or those \
-                 first that most do not pass, make it smaller."
-            ))
-        })?;
+    let mut pause = async |budget: &Budget| {
         if budget.0 < pause_at {
             pause_at = budget.0.saturating_sub(LOOKS_AT_ONCE);
             pipeline::yield_once().await;
+        }
+    };
+    for owner in owners {
+        budget.spend_many(LOOKS_OF_ACCOUNT).map_err(too_large)?;
+        pause(&budget).await;
+        for group in groups_in(ctx, owner) {
+            search
+                .look(kind, group, &mut budget, page)
+                .map_err(too_large)?;
+            pause(&budget).await;
         }
     }
     Ok(())
 }
 
-/// The groups of an account in the caller's region.
-fn groups_in(ctx: &Ctx, account: AccountId) -> impl Iterator<Item = &GroupRecord> {
-    let prefix = groups_of(account, ctx.region());
-    let rows: Vec<&GroupRecord> = ctx
-        .view()
-        .scan(&GROUPS, &prefix, None)
-        .map(|(_, row)| row.record)
-        .collect();
-    rows.into_iter()
+fn too_large(Spent: Spent) -> Error {
+    Error::validation(format!(
+        "the search would look at more than {MOST_LOOKS} values; fewer filters, or those first \
+         that most do not pass, make it smaller."
+    ))
 }
 
-/// The groups of the accounts whose catalogs the caller may search, without their tags: those are
-/// their owners', and nobody else finds out about them.
-fn untagged(ctx: &Ctx, permit: &Permit<Search>) -> Vec<GroupRecord> {
+/// The groups of an account in the caller's region.
+fn groups_in(ctx: &Ctx, account: AccountId) -> Vec<&GroupRecord> {
+    let prefix = groups_of(account, ctx.region());
+    let rows = ctx.view().scan(&GROUPS, &prefix, None);
+    rows.map(|(_, row)| row.record).collect()
+}
+
+/// The accounts whose catalogs the caller may search.
+fn sharing(ctx: &Ctx, permit: &Permit<Search>) -> Vec<AccountId> {
     let conditions = permit.conditions();
     let owners = permit.target().iter().enumerate();
     let shared = owners.filter(|(number, _)| conditions.require(ctx, *number).is_ok());
-    let groups = shared.flat_map(|(_, owner)| groups_in(ctx, *owner));
-    groups
-        .map(|group| {
-            let mut group = group.to_change();
-            group.tags.clear();
-            group.loaded();
-            group
-        })
-        .collect()
+    shared.map(|(_, owner)| *owner).collect()
 }
 
 /// The property to sort by.
@@ -319,6 +322,7 @@ impl Searching<'_> {
         }
         Ok(Entity::Group {
             group,
+            own,
             stopped: self.runtime.upkeep.reason(group).filter(|_| own),
             offline,
         })
@@ -359,6 +363,7 @@ fn shape(ctx: &Ctx, entity: &Entity<'_>) -> SearchRecord {
         Entity::Group { group, stopped, .. } => SearchRecord {
             feature_group: Some(FeatureGroup {
                 offline_store_status: offline::status(ctx.services(), group, ctx.account()),
+                tags: Some(entity.tags().map(tags::shape).unwrap_or_default()),
                 ..shape_of_group(group, stopped.as_deref())
             }),
             feature_metadata: None,
@@ -396,6 +401,6 @@ fn shape_of_group(group: &GroupRecord, stopped: Option<&str>) -> FeatureGroup {
         last_update_status: shape::last_update(group),
         failure_reason: shape::failure(group, stopped),
         description: group.description.clone(),
-        tags: Some(tags::shape(&group.tags)),
+        tags: None,
     }
 }

@@ -2,6 +2,10 @@
 
 use super::{Entity, Place};
 
+/// How many features the groups of a page have together: what they are is in the answer, which is
+/// put together in memory. One group is on every page.
+const MOST_FEATURES: usize = 25_000;
+
 /// The first so many of all that is found behind a place.
 #[derive(Debug)]
 pub(crate) struct Page<'a> {
@@ -55,12 +59,28 @@ impl<'a> Page<'a> {
     /// What is on the page, where it ends if another follows, and how much was found in all.
     pub(crate) fn finish(mut self) -> (Vec<Entity<'a>>, Option<Place<'a>>, i64) {
         self.sort();
-        let more = self.found.len() > self.size;
-        self.found.truncate(self.size);
+        let fitting = self.fitting();
+        let more = self.found.len() > fitting;
+        self.found.truncate(fitting);
         let last = self.found.last().filter(|_| more);
         let last = last.map(|(place, _)| place.clone());
         let found = self.found.into_iter().map(|(_, entity)| entity);
         (found.collect(), last, self.hits)
+    }
+
+    /// How many of what is sorted are on the page.
+    fn fitting(&self) -> usize {
+        let mut features = 0_usize;
+        let mut on_page = self.found.iter().take(self.size);
+        let beyond = on_page.position(|(_, entity)| {
+            let before = features;
+            features = features.saturating_add(match entity {
+                Entity::Group { group, .. } => group.definitions.len(),
+                Entity::Feature(..) => 1,
+            });
+            before > 0 && features > MOST_FEATURES
+        });
+        beyond.unwrap_or(self.size)
     }
 }
 
@@ -69,9 +89,50 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::search::Property;
+    use crate::search::{Kind, Property};
     use crate::testing;
     use crate::values::FeatureType;
+
+    #[test]
+    fn a_page_ends_before_its_groups_have_too_many_features() {
+        let groups: Vec<_> = [MOST_FEATURES + 1, MOST_FEATURES / 2, MOST_FEATURES / 2, 2]
+            .into_iter()
+            .enumerate()
+            .map(|(number, size)| {
+                let names: Vec<String> = (0..size).map(|feature| format!("f{feature}")).collect();
+                let features: Vec<_> = names
+                    .iter()
+                    .map(|name| (name.as_str(), FeatureType::String))
+                    .collect();
+                let mut group = testing::group(&features);
+                group.name = format!("g{number}");
+                group
+            })
+            .collect();
+        let by = Property::parse(Kind::Groups, "FeatureGroupName").unwrap();
+        let mut after: Option<Place<'_>> = None;
+        let mut pages = Vec::new();
+        loop {
+            let mut page = Page::new(10, false, after.take());
+            for group in &groups {
+                let entity = Entity::Group {
+                    group,
+                    own: true,
+                    stopped: None,
+                    offline: None,
+                };
+                page.add(Place::of(&entity, &by), entity);
+            }
+            let (entities, last, hits) = page.finish();
+            assert_eq!(hits, 4);
+            pages.push(entities.len());
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, [1, 2, 1]);
+    }
 
     proptest! {
         /// Page after page is what sorting everything gives.
@@ -87,7 +148,7 @@ mod tests {
                 .map(|name| (name.as_str(), FeatureType::String))
                 .collect();
             let group = testing::group(&features);
-            let by = Property::parse(crate::search::Kind::Features, "FeatureName").unwrap();
+            let by = Property::parse(Kind::Features, "FeatureName").unwrap();
             let mut after: Option<Place<'_>> = None;
             let mut found = Vec::new();
             loop {

@@ -238,13 +238,14 @@ impl Property {
                     ..
                 },
             ) => test(text(OfflineStoreStatusValue::as_str(*status))),
+            (Self::Fixed(Fixed::AllTags), _) => entity.tags().is_some_and(|tags| pairs(tags, test)),
             (Self::Fixed(fixed), Entity::Group { group, stopped, .. }) => {
                 of_group(*fixed, group, stopped.as_deref(), test)
             }
             (Self::Fixed(fixed), Entity::Feature(group, feature)) => {
                 of_feature(*fixed, group, feature, test)
             }
-            (Self::Tag(key), _) => one(entity.group().tags.get(key), test),
+            (Self::Tag(key), _) => one(entity.tags().and_then(|tags| tags.get(key)), test),
             (Self::Parameter(key), Entity::Feature(_, feature)) => {
                 one(feature.parameters.get(key), test)
             }
@@ -325,7 +326,6 @@ fn of_group<'a>(
         Fixed::DefinedCollections => {
             (group.definitions.iter()).any(|feature| collection(feature, test))
         }
-        Fixed::AllTags => pairs(&group.tags, test),
         Fixed::OfflineUri
         | Fixed::OfflineResolved
         | Fixed::OfflineKey
@@ -339,9 +339,12 @@ fn of_group<'a>(
                 .and_then(|store| of_offline(fixed, store))
                 .is_some_and(|value| test(Value::Text(Cow::Owned(value))))
         }
-        Fixed::OfflineStatus | Fixed::FeatureName | Fixed::FeatureType | Fixed::AllParameters => {
-            false
-        }
+        // Tags and the status of the offline store are no part of the record, or not for everybody.
+        Fixed::AllTags
+        | Fixed::OfflineStatus
+        | Fixed::FeatureName
+        | Fixed::FeatureType
+        | Fixed::AllParameters => false,
     }
 }
 

@@ -35,6 +35,7 @@ fn admits(kind: Kind, expression: &SearchExpression) -> Result<bool, String> {
     let entity = match kind {
         Kind::Groups => Entity::Group {
             group: &group,
+            own: true,
             stopped: None,
             offline: None,
         },
@@ -126,6 +127,7 @@ fn what_is_absent_exists_not_and_is_neither_smaller_nor_larger() {
         let group = testing::group_without_ttl();
         let entity = Entity::Group {
             group: &group,
+            own: true,
             stopped: None,
             offline: None,
         };
@@ -169,6 +171,28 @@ fn features_have_properties_of_their_own() {
     check_feature("Description", Operator::Exists, None, false);
     check_feature("Parameters.unit", Operator::Exists, None, false);
     check_feature("AllParameters", Operator::Contains, Some("x"), false);
+}
+
+#[test]
+fn a_group_of_another_account_is_looked_at_in_place_and_has_no_tags() {
+    let group = group();
+    let of = |own| Entity::Group {
+        group: &group,
+        own,
+        stopped: None,
+        offline: None,
+    };
+    for name in ["Tags.team", "AllTags"] {
+        let filter = filter(name, Some(Operator::Exists), None);
+        let tagged = Expression::parse(Kind::Groups, &of_filters(vec![filter], None)).unwrap();
+        let has = |own| tagged.admits(&of(own), &mut Budget(10)).unwrap();
+        assert!(has(true), "{name}");
+        assert!(!has(false), "{name}");
+    }
+    // Without a copy: it is the record itself that has tags for its owner only.
+    assert!(std::ptr::eq(of(false).group(), of(true).group()));
+    assert_eq!(of(true).tags(), Some(&group.tags));
+    assert_eq!(of(false).tags(), None);
 }
 
 #[test]
@@ -299,6 +323,7 @@ fn a_search_ends_when_its_budget_is_spent() {
     let group = group();
     let entity = Entity::Group {
         group: &group,
+        own: true,
         stopped: None,
         offline: None,
     };
