@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help demo test race torture check docs tools bench bench-large bench-peers fuzz policy-cases nightly kms-nightly seal-kills
+.PHONY: help demo test race torture check docs tools bench bench-large bench-peers fuzz policy-cases nightly kms-nightly seal-kills hostile
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -61,6 +61,12 @@ seal-kills: tools ## kill the server while its seal or root key changes (ROUNDS=
 		.venv/bin/pytest -q tests/acceptance/test_seal_kills.py
 	STRONGROOM_SHRED_KILLS=all $(CARGO) test --quiet --package strongroom-kms --test it shred_kills
 
+hostile: NEEDS = softhsm
+hostile: tools ## every hostile value in every string of every operation (SEED=… repeats a run; two of each are in make test)
+	$(CARGO) build --package strongroom
+	STRONGROOM_HOSTILE_VALUES=$(or $(VALUES),1000) STRONGROOM_SEED=$(or $(SEED),$(shell date +%s)) \
+		.venv/bin/pytest -q tests/acceptance/test_hostile_values.py
+
 bench: ## measure next to bare hyper, the engine alone and Redis (QUICK=1: smaller sets; ONLY=row: a part)
 	@scripts/bench.sh run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
@@ -79,10 +85,11 @@ policy-cases: ## 200,000 random decisions beside the naive evaluator (CASES=…;
 kms-nightly: ## 20,000 random steps of KMS beside its models, 10 million nonces (STEPS=…; NONCES=…; SEED=… repeats a run)
 	@STEPS=$(or $(STEPS),20000) NONCES=$(or $(NONCES),10000000) SEED=$(SEED) scripts/kms-nightly.sh
 
-nightly: ## for every night: make check, and the long forms of the tests: decisions, the KMS model, fuzzing, faults
+nightly: ## for every night: make check, and the long forms of the tests: decisions, the KMS model, fuzzing, hostile values, faults
 	$(MAKE) check
 	$(MAKE) policy-cases
 	$(MAKE) kms-nightly
 	$(MAKE) fuzz
+	$(MAKE) hostile
 	$(MAKE) torture
 	$(MAKE) seal-kills
