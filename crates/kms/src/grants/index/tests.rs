@@ -216,28 +216,44 @@ fn the_entries_of_a_grant_are_as_many_and_as_short_as_said() {
 #[test]
 fn what_lies_in_a_place_for_another_is_not_taken_for_a_grant() {
     let mut key = Granted::new();
-    let decrypt = [GrantedOperation::Decrypt];
-    key.grant(identity(ALICE), &decrypt, Constraints::default());
-    let row = key.key.row_key();
-    let mut grants = key.snapshot.scan(&GRANTS, &row);
-    let grant = grants.next().unwrap().1.record;
-    let (id, other) = (grant.terms.grantee.key(), "444455556666".parse().unwrap());
-    assert!(is_of(grant, &key.key, id));
-    assert!(!is_of(grant, &key.key, "AIDASOMEBODYELSE0000"));
-    let of = |changed: KeyRecord| is_of(grant, &changed, id);
-    assert!(!of(KeyRecord {
-        account: other,
-        ..key.key.clone()
-    }));
-    assert!(!of(KeyRecord {
-        region: "eu-central-1".parse().unwrap(),
-        ..key.key.clone()
-    }));
-    assert!(!of(KeyRecord {
-        id: "0000abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap(),
-        ..key.key.clone()
-    }));
-    assert!(grant.allows(GrantedOperation::Decrypt) && !grant.allows(GrantedOperation::Encrypt));
+    let (decrypt, encrypt) = (GrantedOperation::Decrypt, GrantedOperation::Encrypt);
+    key.grant(identity(ALICE), &[decrypt], Constraints::default());
+    // Whatever is asked for leads to this grant, as it would if the digests agreed.
+    let there = spot(&key.key, ALICE, ANYWHERE, decrypt);
+    let found = |asked: &KeyRecord, grantee: &str, operation: GrantedOperation| {
+        let mut search = Search {
+            operation,
+            places: &Vec::new,
+            alike: TERMS,
+            covers: &|_: &GrantRecord| true,
+            left: ALL_LOOKS,
+        };
+        let issuers = [Issuer::Is(testing::account()), Issuer::IsNot(None)];
+        issuers.map(|issuer| {
+            let found = search.first(&key.snapshot, (&there, (asked, grantee)), issuer);
+            found.is_some()
+        })
+    };
+    assert_eq!(found(&key.key, ALICE, decrypt), [true; 2]);
+    assert_eq!(found(&key.key, ALICE, encrypt), [false; 2]);
+    assert_eq!(found(&key.key, "AIDASOMEBODYELSE0000", decrypt), [false; 2]);
+    let others = [
+        KeyRecord {
+            account: "444455556666".parse().unwrap(),
+            ..key.key.clone()
+        },
+        KeyRecord {
+            region: "eu-central-1".parse().unwrap(),
+            ..key.key.clone()
+        },
+        KeyRecord {
+            id: "0000abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap(),
+            ..key.key.clone()
+        },
+    ];
+    for other in &others {
+        assert_eq!(found(other, ALICE, decrypt), [false; 2], "{other:?}");
+    }
 }
 
 #[test]
