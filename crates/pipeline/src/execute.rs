@@ -240,24 +240,28 @@ pub(crate) struct Attempt<T> {
 pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt<O::Output> {
     let mut authorization = Authorization::default();
     let outcome = decide_and_handle::<O>(ctx, input.clone(), &mut authorization).await;
-    let (mut insists, mut depends) = (false, false);
+    let (mut insists, mut depends, mut is_counted) = (false, false, false);
     let is_beyond = is_beyond::<O>(ctx, &input);
     let result = match outcome {
-        Ok(reply) if is_beyond && reply.effect.is_empty() && is_refused_beyond(ctx) => {
-            Err(Failure::over_budget())
-        }
         Ok(reply) => {
             insists = reply.insists;
             depends = !reply.effect.is_empty();
             let mut batch = reply.effect;
             batch.tell_of_changes(0);
             batch.merge(ctx.take_effects());
+            let changes = depends || !batch.metadata().is_empty() || !batch.cells().is_empty();
+            is_counted = is_beyond && !changes && is_counted_beyond(ctx);
             let recorded = batch.appends().len();
             let mut detail = detail::<O>(&input, Some(&reply.output));
             for (name, note) in reply.notes {
                 record::add(&mut detail.additional, name, note);
             }
-            record::success::<O>(ctx, detail, &authorization, &mut batch).map(|()| {
+            let done = if is_counted {
+                record::removal_of_nothing::<O>(ctx, detail, &authorization, &mut batch)
+            } else {
+                record::success::<O>(ctx, detail, &authorization, &mut batch)
+            };
+            done.map(|()| {
                 // If this is an inner call and the outer one fails, what never was is not told.
                 if depends {
                     batch.tell_of_changes(recorded);
@@ -279,7 +283,11 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
         Ok((output, batch)) => Attempt {
             result: Ok(output),
             batch,
-            share: Share::of_success(&authorization, is_beyond),
+            share: if is_counted {
+                Share::Refused
+            } else {
+                Share::of_success(&authorization, is_beyond)
+            },
             insists,
             depends,
         },
@@ -306,8 +314,8 @@ pub(crate) async fn attempt<O: Operation>(ctx: &Ctx, input: O::Input) -> Attempt
 }
 
 /// Whether the call takes rights away and goes on for that alone: its account has recorded all it
-/// may. If it changes nothing it is [damped](record::is_damped) or, when what is kept for its like is
-/// used up too, refused.
+/// may. If it fails it is [damped](record::is_damped), and if it changes nothing when what is kept for
+/// its like is used up too, it is [counted](is_counted_beyond).
 fn is_beyond<O: Operation>(ctx: &Ctx, input: &O::Input) -> bool {
     let (written, now) = (&ctx.services().sources.written, ctx.monotonic());
     O::only_takes_away(input)
@@ -316,9 +324,10 @@ fn is_beyond<O: Operation>(ctx: &Ctx, input: &O::Input) -> bool {
             .is_some_and(|account| written.is_used_up(account, now))
 }
 
-/// Whether such a call is refused if it changes nothing: nothing is left of what the account may
-/// record of its like. What services do on the way is not.
-fn is_refused_beyond(ctx: &Ctx) -> bool {
+/// Whether such a call is damped if it changes nothing: nothing is left of what the account may
+/// record of its like. It is answered all the same, for whoever takes rights away must not be stopped
+/// by one that is taken away already. What services do on the way is not damped.
+fn is_counted_beyond(ctx: &Ctx) -> bool {
     let (written, now) = (&ctx.services().sources.written, ctx.monotonic());
     let has_room = |account| written.has_room(account, Share::Removals, now);
     !is_of_a_service(ctx) && !ctx.home().is_none_or(has_room)

@@ -2,10 +2,11 @@
 
 mod alone;
 mod copies;
+mod damping;
 mod fields;
 mod resources;
 
-use audit::{Damped, DenialKey, Record, UserIdentity};
+use audit::{Record, UserIdentity};
 use serde_json::Value;
 use store::{Batch, Lane};
 use tracing::error;
@@ -14,7 +15,7 @@ use types::{Arn, ErrorKind, Principal, Service};
 pub use self::alone::{UnauthenticatedCall, flush_damped, record_unauthenticated};
 pub(crate) use self::fields::add;
 
-use self::copies::append_copies;
+use self::copies::{History, append_copies};
 use self::fields::{base, base_of};
 use self::resources::{name_resources, owners};
 use crate::authorize::Authorization;
@@ -35,16 +36,36 @@ pub(crate) fn success<O: Operation>(
     }
     let mut record = base::<O>(ctx, detail);
     name_resources(&mut record, authorization);
-    let owners = owners(ctx, &record);
+    let to = History::of_all(ctx, owners(ctx, &record));
     let decisions = &authorization.decisions;
-    append_copies(ctx, record, &owners, (authorization, decisions), batch)
+    append_copies(ctx, record, &to, (authorization, decisions), batch)
+}
+
+/// Records a call that was to take rights away, found none to take, and is answered though nothing is
+/// left of what its account may record of its like: identical ones beyond a rate are only counted, as
+/// failures are.
+pub(crate) fn removal_of_nothing<O: Operation>(
+    ctx: &Ctx,
+    detail: EventDetail,
+    authorization: &Authorization,
+    batch: &mut Batch,
+) -> Result<(), Failure> {
+    if O::KIND.is_data() {
+        return Ok(());
+    }
+    let mut record = base::<O>(ctx, detail);
+    name_resources(&mut record, authorization);
+    let to = damping::histories(ctx, &record, None, authorization, owners(ctx, &record));
+    let decisions = &authorization.decisions;
+    append_copies(ctx, record, &to, (authorization, decisions), batch)
 }
 
 /// Records a call that failed; if it is `damped`, what is identical beyond a rate is only counted
 /// ([`is_damped`]).
 ///
 /// A denial, and what fails before anything is granted, is recorded for the caller's account only;
-/// whoever owns the resource that an allowed call failed on gets a copy.
+/// whoever owns the resource that an allowed call failed on gets a copy, also of what is only counted
+/// for the caller's.
 pub(crate) fn failure<O: Operation>(
     ctx: &Ctx,
     detail: EventDetail,
@@ -62,7 +83,8 @@ pub(crate) fn failure<O: Operation>(
 
 /// Whether identical failures beyond a rate are only counted: denials, and what else fails before
 /// anything is granted, since nobody has entrusted the caller with that either; and what was to take
-/// rights away, took none, and goes on though its account has recorded all it may (`is_beyond`).
+/// rights away, took none, and goes on though its account has recorded all it may (`is_beyond`). Each
+/// history has its own rate and its own room ([`damping`]).
 pub(crate) fn is_damped(
     ctx: &Ctx,
     authorization: &Authorization,
@@ -177,15 +199,16 @@ pub(crate) fn role_assumed(
     };
     let detail = detail.resource(role, "AWS::IAM::Role");
     let record = base_of(&inner, Service::Sts, "AssumeRole", Kind::ReadOnly, detail);
-    let owners = owners(&inner, &record);
+    let to = History::of_all(&inner, owners(&inner, &record));
     let mut batch = Batch::default();
     let nothing = Authorization::default();
-    append_copies(&inner, record, &owners, (&nothing, &[]), &mut batch)?;
+    append_copies(&inner, record, &to, (&nothing, &[]), &mut batch)?;
     ctx.absorb(batch);
     Ok(())
 }
 
-/// Completes the record of a failed call, unless the damper only counts it.
+/// Completes the record of a failed call, for each history in which the damper does not only count
+/// it.
 fn refused(
     ctx: &Ctx,
     mut record: Record,
@@ -206,72 +229,29 @@ fn refused(
     if denied || (damped && ctx.via().is_none()) {
         record.request_parameters = Value::Null;
     }
-    // Nobody but a service that acts for no resource has no history.
-    if let Some(account) = ctx.home().filter(|_| damped) {
-        let of_denial = failure.denial.as_ref();
-        let resource = of_denial.map(|denial| denial.resource.clone()).or_else(|| {
-            let granted = authorization.resources.first();
-            granted.map(ToString::to_string)
-        });
-        let is_stranger = ctx.is_of_a_stranger();
-        let key = DenialKey {
-            account,
-            region: ctx.region().clone(),
-            principal: if is_stranger {
-                alone::network(ctx.origin())
-            } else {
-                who(ctx)
-            },
-            action: format!("{}:{}", record.event_source, record.event_name),
-            resource: resource.unwrap_or_default(),
-            code: record.error_code.clone().unwrap_or_default(),
-        };
-        let Damped::Record { suppressed } = admit(ctx, key, &record.user_identity) else {
-            return Ok(());
-        };
-        if is_stranger {
-            record = record.of_stranger();
-        }
-        let additional = &mut record.additional_event_data;
-        if suppressed > 0 {
-            add(additional, "suppressedCount", suppressed.into());
-        }
-        let denial = failure.denial.as_ref();
-        if let Some(decision) = denial.and_then(|denial| denial.decision.clone()) {
-            add(additional, "authorization", Value::Array(vec![decision]));
-        }
-    }
-    let mut to = Vec::new();
+    let mut others = Vec::new();
     if !denied {
         name_resources(&mut record, authorization);
+        // INVARIANT: nobody writes into the history of an account that has not let them in.
+        if authorization.granted {
+            others = owners(ctx, &record);
+        }
     }
-    // INVARIANT: nobody writes into the history of an account that has not let them in.
-    if !denied && authorization.granted {
-        to = owners(ctx, &record);
+    if !damped {
+        let to = History::of_all(ctx, others);
+        return append_copies(ctx, record, &to, (authorization, &[]), batch);
+    }
+    let denial = failure.denial.as_ref();
+    let resource = denial.map(|denial| denial.resource.as_str());
+    let to = damping::histories(ctx, &record, resource, authorization, others);
+    if ctx.is_of_a_stranger() {
+        record = record.of_stranger();
+    }
+    if let Some(decision) = denial.and_then(|denial| denial.decision.clone()) {
+        let additional = &mut record.additional_event_data;
+        add(additional, "authorization", Value::Array(vec![decision]));
     }
     append_copies(ctx, record, &to, (authorization, &[]), batch)
-}
-
-/// Whether a failure is recorded: of strangers within what all of them together may have recorded,
-/// of the others within what is left of their account's.
-fn admit(ctx: &Ctx, key: DenialKey, identity: &UserIdentity) -> Damped {
-    let (services, now) = (ctx.services(), ctx.services().clock.monotonic());
-    if ctx.is_of_a_stranger() {
-        return services.strangers.admit(key, now);
-    }
-    let written = &services.sources.written;
-    let room = written.has_room(key.account, Share::Refused, now);
-    services.damper.admit(key, identity, room, now)
-}
-
-/// Who was refused: a service for each resource that it acts for apart, the sessions of a role
-/// together.
-fn who(ctx: &Ctx) -> String {
-    let name = ctx.caller().principal.standing_name();
-    match ctx.source() {
-        Some(source) => format!("{name} for {source}"),
-        None => name,
-    }
 }
 
 fn is_denial(failure: &Failure) -> bool {

@@ -23,7 +23,8 @@ pub struct WriteBudgets {
     /// Bytes of metadata, its history and what finds it in memory included.
     pub metadata: u64,
     /// Bytes of audit records: an eighth each of calls that are refused, of calls that need no
-    /// permission, and of what takes rights away when the rest is used up.
+    /// permission, and of what takes rights away when the rest is used up. Beside that, an eighth
+    /// as much for failed calls of other accounts about what it owns.
     pub log: u64,
 }
 
@@ -59,6 +60,9 @@ pub(crate) enum Share {
     /// Of calls that take rights away when the share of those that somebody has permitted is used
     /// up.
     Removals,
+    /// Of failed calls of other accounts about what this one owns: whoever was let in uses up
+    /// nothing of the account's own.
+    Others,
 }
 
 impl Share {
@@ -103,6 +107,7 @@ struct Account {
     open: Budget,
     refused: Budget,
     removals: Budget,
+    others: Budget,
 }
 
 impl Account {
@@ -114,6 +119,7 @@ impl Account {
             open: Budget::new(share),
             refused: Budget::new(share),
             removals: Budget::new(share),
+            others: Budget::new(share),
         }
     }
 
@@ -123,6 +129,7 @@ impl Account {
             Share::Open => &self.open,
             Share::Refused => &self.refused,
             Share::Removals => &self.removals,
+            Share::Others => &self.others,
         }
     }
 
@@ -132,6 +139,7 @@ impl Account {
             Share::Open => &mut self.open,
             Share::Refused => &mut self.refused,
             Share::Removals => &mut self.removals,
+            Share::Others => &mut self.others,
         }
     }
 
@@ -343,6 +351,7 @@ mod tests {
         let one = account("111122223333");
         for (share, left) in [
             (Share::Refused, [true; 4]),
+            (Share::Others, [true; 4]),
             (Share::Open, [false, true, true, true]),
         ] {
             let written = written(1_000, 800_000);

@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use pipeline::Caller;
 use pipeline::sources::WriteBudgets;
 use serde_json::{Value, json};
+use types::AccountId;
 
-use crate::world::{World, check_refused};
+use crate::world::{World, account, check_refused, region};
 
 const RATE: u32 = 20;
 
@@ -196,4 +197,67 @@ fn what_services_do_for_an_account_is_taken_from_what_it_may_write() {
     // Half of it is written by the service, once the call is durable.
     let written = world.faults.metadata.load(Ordering::Relaxed);
     assert!((BUDGET..BUDGET * 5 / 4).contains(&written), "{written}");
+}
+
+#[test]
+fn whoever_has_recorded_all_it_may_is_seen_by_the_owner_of_what_it_calls() {
+    let world = World::with_budgets(WriteBudgets {
+        log: 400_000,
+        ..WriteBudgets::default()
+    });
+    let (key, other) = (world.key(), world.other_account("444455556666"));
+    let policy = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "AWS": ["111122223333", "444455556666"] },
+        "Action": "kms:*", "Resource": "*",
+    } });
+    let let_in = json!({ "KeyId": key, "Policy": policy.to_string() });
+    world.ok("PutKeyPolicy", let_in);
+    let fails = |operation: &str, input: &Value, expected: &str, seconds: usize| {
+        for _ in 0..seconds {
+            world.wait(1);
+            for _ in 0..10 {
+                let failed = code(&world, &other, operation, input.clone());
+                assert_eq!(failed.as_deref(), Some(expected));
+            }
+        }
+    };
+    let recorded = |account: AccountId| {
+        let mut records = testkit::records(&world.services, account, &region());
+        records.retain(|record| record.event_name == "RevokeGrant");
+        records
+    };
+    // Nothing is left of what the other account may record, not of refused calls either.
+    let made = json!({ "UserName": "made" });
+    let used_up = (0..1_000).any(|_| {
+        let failed = code(&world, &other, "CreateUser", made.clone());
+        failed.as_deref() == Some("ThrottlingException")
+    });
+    assert!(used_up);
+    let nothing = json!({ "UserName": "made", "PolicyName": "none" });
+    fails("DeleteUserPolicy", &nothing, "NoSuchEntity", 100);
+    let revoke = json!({ "KeyId": key, "GrantId": "0".repeat(64) });
+    fails("RevokeGrant", &revoke, "NotFoundException", 1);
+    assert_eq!(recorded("444455556666".parse().unwrap()).len(), 0);
+    let seen = recorded(account());
+    assert_eq!(seen.len(), 10);
+    assert_eq!(seen[0].error_code.as_deref(), Some("NotFoundException"));
+    let identity = &seen[0].user_identity;
+    assert_eq!(
+        (identity.kind.as_str(), identity.account_id.as_deref()),
+        ("AWSAccount", Some("444455556666"))
+    );
+    // It fills the owner's log no further than a share beside the owner's, and holds up nobody.
+    fails("RevokeGrant", &revoke, "NotFoundException", 100);
+    let seen = recorded(account()).len();
+    assert!((11..150).contains(&seen), "{seen}");
+    fails("RevokeGrant", &revoke, "NotFoundException", 1);
+    assert_eq!(recorded(account()).len(), seen);
+    world.wait(1);
+    world.block_on(pipeline::flush_damped(&world.services));
+    let mut counts = world.records();
+    counts.retain(|record| record.event_name == "*");
+    assert_eq!(counts.len(), 1);
+    assert_eq!(counts[0].user_identity.kind, "AWSAccount");
+    assert_eq!(counts[0].error_code.as_deref(), Some("NotFoundException"));
+    world.ok("CreateUser", made);
 }

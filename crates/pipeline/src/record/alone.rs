@@ -177,7 +177,8 @@ fn append_count(services: &Services, batch: &mut Batch, counted: Counted) {
     };
     source.clone_into(&mut record.event_source);
     operation.clone_into(&mut record.event_name);
-    record.error_code = Some(key.code);
+    // Without a code it was none that failed.
+    record.error_code = Some(key.code).filter(|code| !code.is_empty());
     record.request_id = RequestId::generate(services.entropy()).to_string();
     let additional = &mut record.additional_event_data;
     add(additional, "suppressedCount", count.into());
