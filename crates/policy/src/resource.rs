@@ -331,6 +331,17 @@ mod tests {
         check_match("arn:aws:kms", DocumentKind::Identity, true);
         check_match("arn:aws:kms:us-east-1", DocumentKind::Session, true);
         check_match("arn:aws:kms:us-west-2", DocumentKind::Boundary, false);
+        // And so it is where that takes away.
+        for (pattern, expected) in [("arn:aws:kms:us-east-1", true), ("arn:aws:s3", false)] {
+            let kind = DocumentKind::ServiceControl;
+            assert!(ResourcePattern::parse(pattern, kind, true, true).is_err());
+            let denied = ResourcePattern::parse(pattern, DocumentKind::Identity, true, true);
+            assert_eq!(
+                denied.unwrap().matches(KEY, &NoKeys),
+                Some(expected),
+                "{pattern}"
+            );
+        }
     }
 
     #[test]

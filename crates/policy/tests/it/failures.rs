@@ -34,6 +34,43 @@ fn a_wildcard_in_a_tag_value_does_not_expand_in_a_resource() {
 }
 
 #[test]
+fn a_colon_in_a_path_escapes_no_deny_and_widens_no_allow() {
+    let statement = |effect: &str, element: &str| {
+        json!({ "Effect": effect, "Action": "iam:GetRole",
+            (element): "arn:aws:iam::111122223333:role/*/break-glass" })
+    };
+    let all = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+    let check = |path: &str, identity: serde_json::Value, expected: &str| {
+        let case: Case = serde_json::from_value(json!({
+            "name": "a path with a colon",
+            "principal": {"user": "Bob", "account": "111122223333"},
+            "action": "iam:GetRole",
+            "resource": format!("arn:aws:iam::111122223333:role/{path}/break-glass"),
+            "owner": "111122223333",
+            "policies": {"identity": [{"Version": "2012-10-17", "Statement": identity}]}
+        }))
+        .unwrap();
+        assert_eq!(case.outcome(), expected, "{path}: {identity}");
+    };
+    // What an Allow names, or a Deny leaves out, is meant as narrow as it can be read; what a Deny
+    // names, or an Allow leaves out, as wide.
+    check("x:y", json!([statement("Allow", "Resource")]), "DENY(i)");
+    check(
+        "x:y",
+        json!([all, statement("Deny", "Resource")]),
+        "DENY(e)",
+    );
+    check("x:y", json!([statement("Allow", "NotResource")]), "DENY(i)");
+    check(
+        "x:y",
+        json!([all, statement("Deny", "NotResource")]),
+        "DENY(e)",
+    );
+    check("x", json!([statement("Allow", "Resource")]), "ALLOW");
+    check("x", json!([all, statement("Deny", "NotResource")]), "ALLOW");
+}
+
+#[test]
 fn a_missing_variable_is_not_empty_text() {
     let any = json!({"Effect": "Allow", "Action": "s3:*",
         "Resource": "arn:aws:s3:::b/${aws:PrincipalTag/home}*"});
