@@ -375,25 +375,24 @@ impl Ctx {
 
     /// Does what waits for the commit of this call.
     pub(crate) fn committed(&self) {
-        self.afterwards.done(|_when| true);
+        self.afterwards.committed();
     }
 
     /// Does of it what is also to be done if nobody can tell how the commit ended.
     pub(crate) fn in_doubt(&self) {
-        self.afterwards.done(|when| when != When::Succeeded);
+        self.afterwards.in_doubt();
     }
 
     /// Does of it what the records are for alone: the call has failed, and they are durable, or may
     /// be.
     pub(crate) fn recorded(&self) {
-        self.afterwards.done(|when| when == When::Recorded);
+        self.afterwards.recorded();
     }
 
     /// Takes over what waits for the commit of `inner`, a call on this one's behalf: it is committed
     /// with this one, or, if it has failed, its records are.
     pub(crate) fn wait_for(&self, inner: &Self, succeeded: bool) {
-        let keeps = |when| succeeded || when == When::Recorded;
-        self.afterwards.take_over(&inner.afterwards, keeps);
+        self.afterwards.take_over(&inner.afterwards, succeeded);
     }
 
     /// Adds changes that are committed with this call.
