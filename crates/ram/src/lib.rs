@@ -9,6 +9,7 @@
 
 mod actions;
 mod associations;
+mod bounds;
 mod condition_keys;
 mod error;
 mod event;

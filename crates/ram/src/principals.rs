@@ -1,5 +1,7 @@
 //! From what callers write to principals, and whether a share may have them.
 
+use std::collections::BTreeSet;
+
 use iam::Membership;
 use pipeline::Ctx;
 use pipeline::sources::Principals;
@@ -7,6 +9,7 @@ use policy::PrincipalPattern;
 use types::{AccountId, Arn, PARTITION};
 
 use crate::Error;
+use crate::bounds::bounded;
 use crate::records::{ORGANIZATIONS, SharePrincipal};
 
 /// A principal as a caller wrote it.
@@ -69,15 +72,13 @@ impl NamedPrincipal {
     }
 
     /// Reads each of `texts` once.
+    ///
+    /// Fails as [`Self::read`] and [`bounded`] do.
     pub(crate) fn read_all(texts: Option<&[String]>) -> Result<Vec<Self>, Error> {
-        let mut all: Vec<Self> = Vec::new();
-        for text in texts.unwrap_or_default() {
-            let one = Self::read(text)?;
-            if !all.contains(&one) {
-                all.push(one);
-            }
-        }
-        Ok(all)
+        let mut seen = BTreeSet::new();
+        let texts = bounded("principals", texts)?.iter();
+        let texts = texts.filter(|text| seen.insert(text.as_str()));
+        texts.map(|text| Self::read(text)).collect()
     }
 
     /// The principal as callers name it.
@@ -199,6 +200,7 @@ pub(crate) fn organization_row(id: &str) -> store::Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::MOST_NAMED;
 
     fn check(text: &str, known: bool) {
         let read = NamedPrincipal::read(text);
@@ -222,6 +224,18 @@ mod tests {
             "arn:aws:organizations::111122223333:ou/o-abcdefghij/ou-ab12-abcdefgh",
             true,
         );
+    }
+
+    #[test]
+    fn each_principal_is_read_once_and_no_more_than_a_share_can_have() {
+        let account = |number: usize| format!("{:012}", 100_000_000_000 + number);
+        let mut texts: Vec<String> = (0..MOST_NAMED - 1).map(account).collect();
+        texts.push(account(7));
+        let all = NamedPrincipal::read_all(Some(&texts)).unwrap();
+        assert_eq!(all.len(), MOST_NAMED - 1);
+        texts.push(account(8));
+        let refused = NamedPrincipal::read_all(Some(&texts)).unwrap_err();
+        assert!(matches!(refused, Error::Invalid(_)), "{refused:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What can be shared: which resources there are is known to the services that own them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use store::View;
 use types::{AccountId, Arn, PARTITION};
 
 use crate::Error;
+use crate::bounds::bounded;
 use crate::permissions::ResourceType;
 
 /// A service whose resources can be shared.
@@ -28,12 +30,12 @@ pub struct Shareable(pub Vec<Arc<dyn ShareableResources>>);
 /// Reads the ARNs of resources that a caller names, each once and as the service that owns the
 /// resource writes it.
 ///
-/// Fails with `MalformedArnException`, and with `InvalidParameterException` for what cannot be
-/// shared and for what is in another region.
+/// Fails with `MalformedArnException`, with `InvalidParameterException` for what cannot be shared
+/// and for what is in another region, and as [`bounded`] does.
 pub(crate) fn named(ctx: &Ctx, texts: Option<&[String]>) -> Result<Vec<Arn>, Error> {
     let Shareable(services) = ctx.part()?;
-    let mut arns: Vec<Arn> = Vec::new();
-    for text in texts.unwrap_or_default() {
+    let (mut arns, mut seen) = (Vec::new(), BTreeSet::new());
+    for text in bounded("resourceArns", texts)? {
         let arn: Arn = text.parse().map_err(|_source| Error::malformed_arn(text))?;
         if arn.partition() != PARTITION || arn.account().is_none() {
             return Err(Error::malformed_arn(text));
@@ -52,7 +54,7 @@ pub(crate) fn named(ctx: &Ctx, texts: Option<&[String]>) -> Result<Vec<Arn>, Err
         let mut services = services.iter();
         let canonical = services.find_map(|service| service.canonical(&arn));
         let arn = canonical.unwrap_or(arn);
-        if !arns.contains(&arn) {
+        if seen.insert(arn.clone()) {
             arns.push(arn);
         }
     }

@@ -1,5 +1,6 @@
 //! From what callers name to shares, and who may see which.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use iam::Membership;
@@ -9,6 +10,7 @@ use policy::Action;
 use store::View;
 use types::{AccountId, Arn, PARTITION};
 
+use crate::bounds::bounded;
 use crate::permissions::ResourceType;
 use crate::principals::NamedPrincipal;
 use crate::records::{SHARES, SharePrincipal, ShareRecord, Standing, share_row};
@@ -155,24 +157,43 @@ pub(crate) fn chosen<'a>(
     named: Option<&[String]>,
 ) -> Result<Vec<&'a ShareRecord>, Error> {
     let account = ctx.account().ok_or(Error::NoAccount)?;
-    let mut shares = in_region(ctx);
-    shares.retain(|share| {
+    let shows = |share: &ShareRecord| {
         if own {
             share.owner == account
         } else {
             takes_part(ctx.view(), share, account)
         }
-    });
-    let mut arns = Vec::new();
-    for text in named.unwrap_or_default() {
-        let arn = Named::find(ctx, text)?.arn;
-        if !shares.iter().any(|share| share.arn() == arn) {
-            return Err(Error::unknown_share(text));
-        }
-        arns.push(arn);
+    };
+    named_or_all(ctx, named, shows)
+}
+
+/// The shares that are named or, if none are, all in the region of `ctx`, as far as the caller is
+/// shown them.
+///
+/// Fails with `UnknownResourceException` for one that is named and that it is not shown, and as
+/// [`bounded`] does.
+pub(crate) fn named_or_all<'a>(
+    ctx: &'a Ctx,
+    named: Option<&[String]>,
+    shows: impl Fn(&ShareRecord) -> bool,
+) -> Result<Vec<&'a ShareRecord>, Error> {
+    let texts = bounded("resourceShareArns", named)?;
+    if texts.is_empty() {
+        let mut shares = in_region(ctx);
+        shares.retain(|share| shows(share));
+        return Ok(shares);
     }
-    shares.retain(|share| arns.is_empty() || arns.contains(&share.arn()));
-    Ok(shares)
+    let mut shares = BTreeMap::new();
+    for text in texts {
+        let unknown = || Error::unknown_share(text);
+        let row = Named::find(ctx, text)?.share.ok_or_else(unknown)?.row();
+        if !shares.contains_key(&row) {
+            let share = ctx.view().get(&SHARES, &row).map(|row| row.record);
+            let share = share.filter(|share| shows(share)).ok_or_else(unknown)?;
+            shares.insert(row, share);
+        }
+    }
+    Ok(shares.into_values().collect())
 }
 
 /// The share that one of the two parameters names. Fails with `InvalidParameterException`.

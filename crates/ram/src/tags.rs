@@ -6,13 +6,15 @@ use shapes::ram::Tag;
 use types::{MOST_TAGS, TagError, check_tag_count, read_tags, with_tags};
 
 use crate::Error;
+use crate::bounds::bounded;
 
 /// Checks the tags of a request.
 ///
 /// Fails with `InvalidParameterException` for a key that is missing, too long, reserved or sent
 /// twice, be it in another case, and for a value that is too long; one that is missing is empty.
+/// Fails as [`bounded`] does, too.
 pub(crate) fn checked(tags: Option<&[Tag]>) -> Result<BTreeMap<String, String>, Error> {
-    let pairs = tags.unwrap_or_default().iter().map(|tag| {
+    let pairs = bounded("tags", tags)?.iter().map(|tag| {
         let key = tag.key.clone().unwrap_or_default();
         let value = tag.value.clone().unwrap_or_default();
         if !(1..=128).contains(&key.chars().count()) {

@@ -82,11 +82,16 @@ pub(crate) fn rest<'b>(
     labels: &[Label<'b>],
     body: &'b [u8],
 ) -> Result<Call<'b>, Error> {
+    let members = if model.service == Service::FeatureStoreRuntime {
+        json::members_of_records(body)?
+    } else {
+        json::members(body)?
+    };
     Ok(Call {
         service: model.service,
         protocol: Protocol::RestJson,
         operation: model.name,
-        input: rest::input(parts, model, labels, json::members_of_records(body)?)?,
+        input: rest::input(parts, model, labels, members)?,
     })
 }
 

@@ -67,6 +67,13 @@ pub fn protocol_of(parts: &Parts) -> Protocol {
     }
 }
 
+/// Whether a request without a target is routed to an operation of `service`.
+pub(crate) fn is_addressed(parts: &Parts, service: Service) -> bool {
+    let model = service_model(service);
+    let target = model.and_then(|model| route(parts, model).ok());
+    matches!(target, Some(Target::Routed(..)))
+}
+
 /// The service and the operation that an unsigned request is meant for, as far as its head
 /// tells: for its record.
 pub fn addressed(parts: &Parts) -> Option<(Service, &'static str)> {

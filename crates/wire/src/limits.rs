@@ -4,6 +4,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use shapes::Protocol;
+use types::Service;
 
 use crate::escape::{self, Plus};
 use crate::{Error, envelope};
@@ -17,9 +18,9 @@ pub struct Limits {
     pub header_bytes: usize,
     /// The bytes of path and query string.
     pub uri_bytes: usize,
-    /// The bytes of a body for JSON 1.1 and Query.
+    /// The bytes of a body that carries no records: JSON 1.1, Query, and REST-JSON of RAM.
     pub body: usize,
-    /// The bytes of a body for REST-JSON, which carries records.
+    /// The bytes of a body that may carry records: all other REST-JSON.
     pub record_body: usize,
 }
 
@@ -59,8 +60,8 @@ impl Limits {
         self.check_uri(parts)?;
         self.check_headers(&parts.headers)?;
         let limit = match envelope::protocol_of(parts) {
-            Protocol::RestJson => self.record_body,
-            Protocol::Json | Protocol::Query => self.body,
+            Protocol::RestJson if !envelope::is_addressed(parts, Service::Ram) => self.record_body,
+            Protocol::RestJson | Protocol::Json | Protocol::Query => self.body,
         };
         let declared = declared_length(&parts.headers)?;
         if declared > limit {

@@ -120,6 +120,121 @@ fn a_type_that_cannot_be_shared_has_the_code_that_each_operation_declares() {
 }
 
 #[test]
+fn lists_are_bounded_before_policies_are_asked() {
+    let world = World::new();
+    let nobody = world.user(
+        "nobody",
+        &json!([{ "Effect": "Allow", "Action": "kms:ListKeys", "Resource": "*" }]),
+    );
+    let many = |one: &Value| Value::Array(vec![one.clone(); 5_001]);
+    let share = "arn:aws:ram:us-east-1:111122223333:resource-share/none";
+    for (operation, list, one, others) in [
+        (
+            "CreateResourceShare",
+            "principals",
+            json!("111122223333"),
+            json!({ "name": "s" }),
+        ),
+        (
+            "CreateResourceShare",
+            "resourceArns",
+            json!(group_arn("g")),
+            json!({ "name": "s" }),
+        ),
+        (
+            "CreateResourceShare",
+            "tags",
+            json!({ "key": "k" }),
+            json!({ "name": "s" }),
+        ),
+        (
+            "AssociateResourceShare",
+            "principals",
+            json!("111122223333"),
+            json!({ "resourceShareArn": share }),
+        ),
+        (
+            "DisassociateResourceShare",
+            "resourceArns",
+            json!(group_arn("g")),
+            json!({ "resourceShareArn": share }),
+        ),
+        (
+            "GetResourcePolicies",
+            "resourceArns",
+            json!(group_arn("g")),
+            json!({}),
+        ),
+        (
+            "ListResources",
+            "resourceArns",
+            json!(group_arn("g")),
+            json!({ "resourceOwner": "SELF" }),
+        ),
+        (
+            "TagResource",
+            "tags",
+            json!({ "key": "k" }),
+            json!({ "resourceShareArn": share }),
+        ),
+        (
+            "UntagResource",
+            "tagKeys",
+            json!("k"),
+            json!({ "resourceShareArn": share }),
+        ),
+    ] {
+        let mut input = others;
+        input[list] = many(&one);
+        let refused = world.call_as(&nobody, &format!("ram:{operation}"), input);
+        check_refused(refused, INVALID, &format!("{list} has 5001 elements"));
+    }
+    for (operation, list, one, others) in [
+        (
+            "GetResourceShares",
+            "resourceShareArns",
+            json!(share),
+            json!({ "resourceOwner": "SELF" }),
+        ),
+        (
+            "GetResourceShares",
+            "tagFilters",
+            json!({ "tagKey": "k" }),
+            json!({ "resourceOwner": "SELF" }),
+        ),
+        (
+            "ListPrincipals",
+            "principals",
+            json!("111122223333"),
+            json!({ "resourceOwner": "SELF" }),
+        ),
+        (
+            "GetResourceShareAssociations",
+            "resourceShareArns",
+            json!(share),
+            json!({ "associationType": "RESOURCE" }),
+        ),
+        (
+            "GetResourceShareInvitations",
+            "resourceShareArns",
+            json!(share),
+            json!({}),
+        ),
+        (
+            "GetResourceShareInvitations",
+            "resourceShareInvitationArns",
+            json!(share),
+            json!({}),
+        ),
+    ] {
+        let mut input = others;
+        input[list] = many(&one);
+        let refused = world.call(&format!("ram:{operation}"), input);
+        check_refused(refused, INVALID, &format!("{list} has 5001 elements"));
+    }
+}
+
+#[test]
 fn policies_of_what_does_not_exist_are_not_found() {
     let world = World::new();
     let arn = group_arn("none");

@@ -1,11 +1,13 @@
 //! `AssociateResourceShare`: more resources for a share, or more principals.
 
+use std::collections::BTreeSet;
+
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
 use shapes::ram::{AssociateResourceShareRequest, AssociateResourceShareResponse};
 use store::{Batch, Lane};
-use types::Service;
+use types::{Arn, Service};
 
 use super::{put_policy, refuse_sources, request_keys};
 use crate::actions::{ASSOCIATE_RESOURCE_SHARE, PUT_RESOURCE_POLICY};
@@ -50,8 +52,9 @@ impl Operation for AssociateResourceShare {
         if let Some(share) = parts.named.share.as_ref()
             && !parts.principals.is_empty()
         {
+            let added: BTreeSet<&Arn> = parts.resources.iter().collect();
             let others = share.resources.keys();
-            for resource in others.filter(|arn| !parts.resources.contains(arn)) {
+            for resource in others.filter(|arn| !added.contains(arn)) {
                 needs.push(put_policy(resource));
             }
         }
@@ -124,8 +127,9 @@ fn answer(
     client_token: Option<String>,
 ) -> AssociateResourceShareResponse {
     let mut made = Vec::new();
+    let added: BTreeSet<&Arn> = parts.resources.iter().collect();
     for (arn, since) in &share.resources {
-        if parts.resources.contains(arn) {
+        if added.contains(arn) {
             made.push(associations::of_resource(share, arn, *since));
         }
     }

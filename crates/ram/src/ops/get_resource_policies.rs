@@ -1,5 +1,7 @@
 //! `GetResourcePolicies`: the policies that shares give to resources.
 
+use std::collections::BTreeSet;
+
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{GetResourcePoliciesRequest, GetResourcePoliciesResponse};
@@ -9,8 +11,9 @@ use super::{on_behalf, request_keys};
 use crate::actions::{GET_RESOURCE_POLICIES, GET_RESOURCE_POLICY};
 use crate::event::Fields;
 use crate::principals::NamedPrincipal;
+use crate::records::{SHARES, shares_of};
 use crate::shared::policy_text;
-use crate::{Error, joining, listing, resources, shares};
+use crate::{Error, joining, listing, resources};
 
 /// Returns the policies that the caller's shares give to its resources; one that is shared with
 /// nobody has none.
@@ -57,17 +60,24 @@ impl Operation for GetResourcePolicies {
                 arn: arn.to_string(),
             });
         }
-        let with_principal = |arn: &Arn| {
-            principal.as_ref().is_none_or(|written| {
-                let mut shares = shares::in_region(ctx).into_iter();
-                shares.any(|share| {
-                    share.owner == account
-                        && share.resources.contains_key(arn)
-                        && joining::position(share, written).is_some()
-                })
-            })
-        };
-        let shown = arns.iter().filter(|arn| with_principal(arn));
+        let mut shown: BTreeSet<&Arn> = arns.iter().collect();
+        if let Some(written) = &principal {
+            let mut with_it = BTreeSet::new();
+            for (_, row) in ctx
+                .view()
+                .scan(&SHARES, &shares_of(account, ctx.region()), None)
+            {
+                let share = row.record;
+                let is_had = |arn: &&Arn| share.resources.contains_key(arn);
+                let added: Vec<&Arn> = shown.iter().copied().filter(is_had).collect();
+                if !added.is_empty() && joining::position(share, written).is_some() {
+                    shown.retain(|arn| !share.resources.contains_key(arn));
+                    with_it.extend(added);
+                }
+            }
+            shown = with_it;
+        }
+        let shown = shown.into_iter();
         let all = shown.filter_map(|arn| {
             let text = policy_text(ctx.view(), arn)?;
             Some((arn.to_string(), text))

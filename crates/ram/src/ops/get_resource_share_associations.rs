@@ -11,7 +11,7 @@ use types::{Arn, Service};
 use crate::actions::GET_RESOURCE_SHARE_ASSOCIATIONS;
 use crate::event::Fields;
 use crate::records::ShareRecord;
-use crate::shares::{Named, in_region, takes_part};
+use crate::shares::{named_or_all, takes_part};
 use crate::{Error, associations, listing, resources};
 
 /// Lists the associations of one kind of the shares that the caller's account owns or takes part
@@ -58,21 +58,11 @@ impl Operation for GetResourceShareAssociations {
         }
         let resource = input.resource_arn.as_ref().map(std::slice::from_ref);
         let resource = resources::named(ctx, resource)?.pop();
-        let visible = in_region(ctx)
-            .into_iter()
-            .filter(|share| share.owner == account || takes_part(ctx.view(), share, account));
-        let visible: Vec<&ShareRecord> = visible.collect();
-        let mut named = Vec::new();
-        for text in input.resource_share_arns.as_deref().unwrap_or_default() {
-            let arn = Named::find(ctx, text)?.arn;
-            if !visible.iter().any(|share| share.arn() == arn) {
-                return Err(Error::unknown_share(text));
-            }
-            named.push(arn);
-        }
-        let chosen = visible.into_iter();
-        let chosen = chosen.filter(|share| named.is_empty() || named.contains(&share.arn()));
-        let found = chosen.flat_map(|share| of_share(ctx, share, &input, resource.as_ref()));
+        let visible =
+            |share: &ShareRecord| share.owner == account || takes_part(ctx.view(), share, account);
+        let chosen = named_or_all(ctx, input.resource_share_arns.as_deref(), visible)?;
+        let found = chosen.into_iter();
+        let found = found.flat_map(|share| of_share(ctx, share, &input, resource.as_ref()));
         let found = found.filter(|it| {
             let wanted = input.association_status;
             wanted.is_none_or(|wanted| it.status == Some(wanted))

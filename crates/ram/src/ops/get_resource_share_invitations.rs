@@ -1,11 +1,14 @@
 //! `GetResourceShareInvitations`: the invitations that an account has got.
 
+use std::collections::BTreeSet;
+
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{GetResourceShareInvitationsRequest, GetResourceShareInvitationsResponse};
 use types::Service;
 
 use crate::actions::GET_RESOURCE_SHARE_INVITATIONS;
+use crate::bounds::bounded;
 use crate::event::Fields;
 use crate::invitations::Invited;
 use crate::records::{INVITATIONS, invitations_to};
@@ -40,15 +43,16 @@ impl Operation for GetResourceShareInvitations {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
-        let mut named = Vec::new();
+        let mut named = BTreeSet::new();
         let texts = input.resource_share_invitation_arns.as_deref();
-        for text in texts.unwrap_or_default() {
+        for text in bounded("resourceShareInvitationArns", texts)? {
             let invited = Invited::find(ctx, text)?;
-            named.push(invited.invitation()?.id.clone());
+            named.insert(invited.invitation()?.id.clone());
         }
-        let mut shares = Vec::new();
-        for text in input.resource_share_arns.as_deref().unwrap_or_default() {
-            shares.push(Named::find(ctx, text)?.arn);
+        let mut shares = BTreeSet::new();
+        let texts = input.resource_share_arns.as_deref();
+        for text in bounded("resourceShareArns", texts)? {
+            shares.insert(Named::find(ctx, text)?.arn);
         }
         let prefix = invitations_to(account, ctx.region());
         let rows = ctx.view().scan(&INVITATIONS, &prefix, None);

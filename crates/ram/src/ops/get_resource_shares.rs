@@ -1,5 +1,7 @@
 //! `GetResourceShares`: what an account shares, or what is shared with it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{
@@ -9,6 +11,7 @@ use types::Service;
 
 use super::{check_version, permission_at};
 use crate::actions::GET_RESOURCE_SHARES;
+use crate::bounds::bounded;
 use crate::event::Fields;
 use crate::permissions::Permission;
 use crate::records::ShareRecord;
@@ -46,13 +49,16 @@ impl Operation for GetResourceShares {
         let permission = input.permission_arn.as_deref().map(permission_at);
         let permission = permission.transpose()?;
         check_version(input.permission_version)?;
-        let filters = input.tag_filters.as_deref().unwrap_or_default();
+        let filters = bounded("tagFilters", input.tag_filters.as_deref())?;
         if filters.iter().any(|filter| key_of(filter).is_none()) {
             return Err(Error::invalid("every one of the tagFilters needs a tagKey"));
         }
         let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
+        let tags = WantedTags::of(filters);
         let shares = shares.into_iter();
-        let passing = shares.filter(|share| passes(&input, share, own, permission));
+        // Tags are their owner's: nobody else finds out about them.
+        let shares = shares.filter(|share| tags.is_empty() || own && tags.are_had_by(share));
+        let passing = shares.filter(|share| passes(&input, share, permission));
         let all = passing.map(|share| (share.id.clone(), shape::share(share, own)));
         let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
@@ -90,11 +96,9 @@ impl Operation for GetResourceShares {
 fn passes(
     input: &GetResourceSharesRequest,
     share: &ShareRecord,
-    own: bool,
     permission: Option<&Permission>,
 ) -> bool {
     let status = input.resource_share_status;
-    let tags = input.tag_filters.as_deref().unwrap_or_default();
     // A share is active as long as it is there.
     status.is_none_or(|status| status == ResourceShareStatus::Active)
         && input.name.as_ref().is_none_or(|name| *name == share.name)
@@ -102,14 +106,41 @@ fn passes(
             let mut used = share.permissions.values();
             used.any(|name| name == known.name)
         })
-        // Tags are their owner's: nobody else finds out about them.
-        && (tags.is_empty() || own && tags.iter().any(|filter| has_tag(share, filter)))
 }
 
-fn has_tag(share: &ShareRecord, filter: &TagFilter) -> bool {
-    let value = key_of(filter).and_then(|key| share.tags.get(key));
-    let wanted = filter.tag_values.as_deref().unwrap_or_default();
-    value.is_some_and(|value| wanted.is_empty() || wanted.contains(value))
+/// The tags of which a share must have one: keys with the values that pass, or `None` if all do.
+struct WantedTags<'f>(BTreeMap<&'f str, Option<BTreeSet<&'f str>>>);
+
+impl<'f> WantedTags<'f> {
+    fn of(filters: &'f [TagFilter]) -> Self {
+        let mut wanted: BTreeMap<&str, Option<BTreeSet<&str>>> = BTreeMap::new();
+        for filter in filters {
+            let Some(key) = key_of(filter) else { continue };
+            let values = filter.tag_values.as_deref().unwrap_or_default();
+            let known = wanted.entry(key).or_insert_with(|| Some(BTreeSet::new()));
+            if values.is_empty() {
+                *known = None;
+            } else if let Some(known) = known {
+                known.extend(values.iter().map(String::as_str));
+            }
+        }
+        Self(wanted)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `share` has one of them.
+    fn are_had_by(&self, share: &ShareRecord) -> bool {
+        share.tags.iter().any(|(key, value)| {
+            let wanted = self.0.get(key.as_str());
+            wanted.is_some_and(|values| match values {
+                Some(values) => values.contains(value.as_str()),
+                None => true,
+            })
+        })
+    }
 }
 
 /// The key that a filter is about; it cannot be empty.

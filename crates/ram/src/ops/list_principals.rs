@@ -1,6 +1,6 @@
 //! `ListPrincipals`: with whom an account shares, or who shares with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
@@ -48,6 +48,7 @@ impl Operation for ListPrincipals {
         let kind = kind.map_err(|unknown| Error::invalid(unknown.to_string()))?;
         let arn = resources::named(ctx, input.resource_arn.as_ref().map(std::slice::from_ref))?;
         let wanted = NamedPrincipal::read_all(input.principals.as_deref())?;
+        let wanted: BTreeSet<&str> = wanted.iter().map(NamedPrincipal::text).collect();
         let shares = shares.into_iter().filter(|share| {
             let mut resources = share.resources.keys();
             kind.is_none_or(|kind| {
@@ -56,9 +57,7 @@ impl Operation for ListPrincipals {
             }) && (arn.is_empty() || resources.any(|known| arn.contains(known)))
         });
         let found = shares.flat_map(|share| if own { with(share) } else { by(share) });
-        let found = found.filter(|(id, _)| {
-            wanted.is_empty() || wanted.iter().any(|written| written.text() == id)
-        });
+        let found = found.filter(|(id, _)| wanted.is_empty() || wanted.contains(id.as_str()));
         let all: BTreeMap<String, Principal> = found
             .map(|(id, principal)| {
                 let share = principal.resource_share_arn.as_deref().unwrap_or_default();

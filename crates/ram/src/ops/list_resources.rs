@@ -1,9 +1,11 @@
 //! `ListResources`: what an account has in shares, or what it may use because of them.
 
+use std::collections::BTreeSet;
+
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::ram::{ListResourcesRequest, ListResourcesResponse, ResourceRegionScopeFilter};
-use types::Service;
+use types::{Arn, Service};
 
 use super::request_keys;
 use crate::actions::LIST_RESOURCES;
@@ -51,6 +53,7 @@ impl Operation for ListResources {
             .map(NamedPrincipal::read)
             .transpose()?;
         let arns = resources::named(ctx, input.resource_arns.as_deref())?;
+        let arns: BTreeSet<Arn> = arns.into_iter().collect();
         let global = input.resource_region_scope == Some(ResourceRegionScopeFilter::Global);
         let shares = shares.into_iter().filter(|share| match &principal {
             // Whose resources are asked for is their owner, if they are others'.

@@ -8,6 +8,7 @@ use types::Service;
 
 use crate::Error;
 use crate::actions::UNTAG_RESOURCE;
+use crate::bounds::bounded;
 use crate::event::Fields;
 use crate::records::{SHARES, ShareRecord};
 use crate::shares::{Named, one_of};
@@ -34,6 +35,7 @@ impl Operation for UntagResource {
             input.resource_share_arn.as_deref(),
             input.resource_arn.as_deref(),
         )?;
+        bounded("tagKeys", Some(&input.tag_keys))?;
         let named = Named::find(ctx, arn)?;
         let keys = KeySet::default().many("aws:tagkeys", input.tag_keys.clone());
         let need = named.need(&UNTAG_RESOURCE).with(keys);

@@ -48,6 +48,19 @@ fn records_may_be_longer() {
         8 * MIB,
         2_000_000,
     );
+    // RAM speaks the same protocol and has no records.
+    accepted(
+        "/createresourceshare",
+        &[("content-length", "1048576")],
+        MIB,
+        MIB,
+    );
+    check(
+        "POST",
+        "/createresourceshare",
+        &[("content-length", "1048577")],
+        &Err(Error::TooLarge { limit: MIB }),
+    );
 }
 
 #[test]
