@@ -168,3 +168,33 @@ def test_an_administrator_without_rights_gets_them_back(fresh_server, is_gone):
     entities = iam.list_entities_for_policy(PolicyArn=POLICY)["PolicyUsers"]
     assert {entity["UserName"] for entity in entities} == {"Administrator", "other"}
     iam.create_user(UserName="third")
+
+
+def test_what_keeps_the_administrator_out_is_taken_away_as_root(fresh_server):
+    iam = fresh_server.client("iam")
+    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}
+    iam.put_user_policy(UserName="Administrator", PolicyName="out", PolicyDocument=json.dumps(everything))
+    assert fresh_server.stop() == 0
+    succeeded(on(fresh_server, "credentials", "reset"))
+    fresh_server.start()
+    with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied.*explicit deny"):
+        fresh_server.client("iam").list_users()
+    for deleted in (0, 1):
+        assert fresh_server.stop() == 0
+        text = succeeded(on(fresh_server, "credentials", "reset", "--root"))
+        assert f"the access key of root in account {ACCOUNT} is in {fresh_server.data / 'credentials'}" in text
+        assert len(re.findall(r"deleted: (AKIA\w+)", text)) == deleted
+        fresh_server.start()
+    assert fresh_server.client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+    root = fresh_server.client("iam")
+    root.delete_user_policy(UserName="Administrator", PolicyName="out")
+    made = root.create_access_key(UserName="Administrator")["AccessKey"]
+    new = fresh_server.session().get_credentials().access_key
+    assert [key["AccessKeyId"] for key in root.list_access_keys()["AccessKeyMetadata"]] == [new]
+    root.delete_access_key(AccessKeyId=new)
+    with pytest.raises(botocore.exceptions.ClientError, match="InvalidClientTokenId"):
+        root.list_users()
+    administrator = fresh_server.client("iam", made)
+    assert administrator.list_users()["Users"]
+    records = events(fresh_server.client("cloudtrail", made), EventName="ResetCredentials")
+    assert sorted(record["responseElements"]["userName"] for record in records) == ["Administrator", "root", "root"]

@@ -6,7 +6,7 @@
 //! [`authenticate_web_identity`] for authentication, [`Identities`] and [`OrganizationTree`] for the
 //! policies of a principal and of its organization, [`IamResources`] and [`OrganizationResources`] for the
 //! policies and tags of their resources and for which principals exist, [`bootstrap`] for the first account.
-//! [`SessionTokens`] and [`AuthorizationMessages`] seal what is handed out. Whoever holds the seal gets in again with [`reset_administrator`].
+//! [`SessionTokens`] and [`AuthorizationMessages`] seal what is handed out. Whoever holds the seal gets in again with [`reset_administrator`] or [`reset_root`].
 //!
 //! IAM is global: records belong to an account, not to a region. Records of calls are made
 //! for the region of the request, which the server sets to the one that IAM signs for.
@@ -66,7 +66,7 @@ pub use records::{
     MemberRecord, OpenIdProviderRecord, PolicyText, PolicyVersion, PrincipalIdRecord, RoleRecord,
     TrustPolicy, UserRecord,
 };
-pub use reset::{Reset, reset_administrator};
+pub use reset::{Reset, reset_administrator, reset_root};
 pub use resources::{IamResources, trust_facts};
 pub use simulation::Fault as SimulationFault;
 pub use sts::{

@@ -1,4 +1,4 @@
-//! A new access key for the administrator, when nobody can get in any more.
+//! A new access key for the administrator or the root user, when nobody can get in any more.
 
 use store::{Batch, View};
 use types::{AccessKeyId, AccountId, Entropy, Timestamp};
@@ -9,14 +9,14 @@ use crate::records::{AttachmentRecord, EntityKind, KeyOwner, UserRecord};
 use crate::tables::{self, Use};
 use crate::{Error, lookup};
 
-/// What [`reset_administrator`] does once its batch is committed.
+/// What [`reset_administrator`] or [`reset_root`] does once its batch is committed.
 #[derive(Debug)]
 pub struct Reset {
     /// The account: the first one.
     pub account: AccountId,
-    /// The new key of its user `Administrator`.
+    /// The new key of its user `Administrator` or of its root user.
     pub key: AccessKey,
-    /// The user's other keys, all of which are deleted.
+    /// The other keys of that user, all of which are deleted.
     pub deleted: Vec<AccessKeyId>,
     /// Whether the user was gone and is made again.
     pub made_user: bool,
@@ -70,10 +70,7 @@ pub fn reset_administrator(
         user.attached.push(policy);
     }
     let deleted = std::mem::take(&mut user.access_keys);
-    for id in &deleted {
-        batch.delete(&tables::ACCESS_KEYS, tables::access_key(id));
-        batch.delete(&tables::LAST_USED, tables::access_key(id));
-    }
+    delete_keys(batch, &deleted);
     let owner = KeyOwner::User {
         id: user.id.clone(),
         name: user.name.clone(),
@@ -93,4 +90,42 @@ pub fn reset_administrator(
         made_user,
         attached_policy,
     }))
+}
+
+/// Adds to `batch` a new access key of the first account's root user, in the place of all that it
+/// has.
+///
+/// No policy of the account bounds the root user, and none of an organization that of its
+/// management account, which is the first. So whoever holds the seal can take back what keeps
+/// `Administrator` from working; nobody is asked for a permission. `None` if the store holds no
+/// account.
+pub fn reset_root(
+    batch: &mut Batch,
+    view: &View,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Option<Reset> {
+    let account = lookup::first_account(view)?;
+    let row = tables::account(account);
+    let mut record = view.get(&tables::ACCOUNTS, &row)?.record.clone();
+    let deleted = std::mem::take(&mut record.root_keys);
+    delete_keys(batch, &deleted);
+    let key = bootstrap::unused_key(view, account, &KeyOwner::Root, now, entropy);
+    record.root_keys.push(key.id.clone());
+    batch.put(&tables::ACCOUNTS, row, record);
+    batch.require_all(view.reads());
+    Some(Reset {
+        account,
+        key: bootstrap::put_new_key(batch, key),
+        deleted,
+        made_user: false,
+        attached_policy: false,
+    })
+}
+
+fn delete_keys(batch: &mut Batch, keys: &[AccessKeyId]) {
+    for id in keys {
+        batch.delete(&tables::ACCESS_KEYS, tables::access_key(id));
+        batch.delete(&tables::LAST_USED, tables::access_key(id));
+    }
 }

@@ -19,7 +19,7 @@ pub use self::seal::{
     CurrentSealArgs, MoveSealArgs, RewrapArgs, RotateRootArgs, SealCommand, SealNowArgs, SplitArgs,
     UnsealArgs,
 };
-pub use self::serve::{AuditCommand, CredentialsCommand, RecoverArgs, ServeArgs};
+pub use self::serve::{AuditCommand, CredentialsCommand, RecoverArgs, ResetArgs, ServeArgs};
 
 /// A feature store that speaks the API of Amazon SageMaker Feature Store, with KMS, IAM and
 /// CloudTrail behind it.

@@ -1,4 +1,5 @@
-//! `strongroom credentials reset`: a new access key for the administrator, with the seal.
+//! `strongroom credentials reset`: a new access key for the administrator or the root user, with
+//! the seal.
 
 use std::fmt::Write as _;
 
@@ -9,19 +10,41 @@ use store::{Batch, Store, View};
 use types::{Entropy, Region, Timestamp};
 
 use crate::bootstrap::{self, BootstrapError};
-use crate::cli::DirectoryArgs;
+use crate::cli::ResetArgs;
 use crate::offline::Offline;
 use crate::{client, file};
 
 /// The region whose history tells of what happens to users.
 const REGION: &str = "us-east-1";
 
-/// Gives the first account's administrator a new access key in the place of all others, and
-/// writes it to `credentials` in the data directory.
-pub fn run(args: &DirectoryArgs) -> anyhow::Result<()> {
-    let offline = Offline::open(args)?;
+/// The users that get in again.
+#[derive(Debug, Clone, Copy)]
+enum Who {
+    Administrator,
+    Root,
+}
+
+impl Who {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "Administrator",
+            Self::Root => "root",
+        }
+    }
+}
+
+/// Gives the first account's administrator, or its root user, a new access key in the place of
+/// all others, and writes it to `credentials` in the data directory.
+pub fn run(args: &ResetArgs) -> anyhow::Result<()> {
+    let who = if args.root {
+        Who::Root
+    } else {
+        Who::Administrator
+    };
+    let offline = Offline::open(&args.directory)?;
     let now = offline.clock.now();
-    let reset = client::runtime()?.block_on(commit(&offline.store, now, &*offline.entropy))?;
+    let done = commit(&offline.store, who, now, &*offline.entropy);
+    let reset = client::runtime()?.block_on(done)?;
     offline.store.close();
     let path = offline.directory.credentials();
     let text = bootstrap::shared_credentials(reset.key.id.as_str(), &reset.key.secret);
@@ -29,17 +52,25 @@ pub fn run(args: &DirectoryArgs) -> anyhow::Result<()> {
     // written, the next run makes another.
     file::write_durably(&path, text.as_bytes())
         .context("the new key is lost: run the command again")?;
-    client::print(&describe(&reset, &path.display().to_string()))
+    client::print(&describe(who, &reset, &path.display().to_string()))
 }
 
-async fn commit(store: &dyn Store, now: Timestamp, entropy: &dyn Entropy) -> anyhow::Result<Reset> {
+async fn commit(
+    store: &dyn Store,
+    who: Who,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> anyhow::Result<Reset> {
     let mut batch = Batch::default();
     let view = View::recording(store.snapshot());
-    let reset = iam::reset_administrator(&mut batch, &view, now, entropy)?;
+    let reset = match who {
+        Who::Administrator => iam::reset_administrator(&mut batch, &view, now, entropy)?,
+        Who::Root => iam::reset_root(&mut batch, &view, now, entropy),
+    };
     let reset = reset.ok_or(BootstrapError::Lost)?;
     let response = json!({
         "accountId": reset.account,
-        "userName": "Administrator",
+        "userName": who.name(),
         "accessKeyId": reset.key.id,
         "deletedAccessKeyIds": reset.deleted,
         "userCreated": reset.made_user,
@@ -53,7 +84,7 @@ async fn commit(store: &dyn Store, now: Timestamp, entropy: &dyn Entropy) -> any
     Ok(reset)
 }
 
-fn describe(reset: &Reset, path: &str) -> String {
+fn describe(who: Who, reset: &Reset, path: &str) -> String {
     let account = reset.account;
     let mut text = String::new();
     if reset.made_user {
@@ -67,7 +98,8 @@ fn describe(reset: &Reset, path: &str) -> String {
     }
     let _infallible = writeln!(
         text,
-        "the access key of Administrator in account {account} is in {path}"
+        "the access key of {} in account {account} is in {path}",
+        who.name()
     );
     text
 }

@@ -55,4 +55,31 @@ fn a_store_without_an_account_has_nobody_to_reset() {
     let made =
         iam::reset_administrator(&mut Batch::default(), &view, now, world.services.entropy());
     assert!(made.unwrap().is_none());
+    assert!(iam::reset_root(&mut Batch::default(), &view, now, world.services.entropy()).is_none());
+}
+
+#[test]
+fn the_root_user_gets_a_key_in_the_place_of_its_others() {
+    let world = World::new();
+    let reset = || {
+        let mut batch = Batch::default();
+        let view = View::recording(world.services.store().snapshot());
+        let now = world.services.clock().now();
+        let made = iam::reset_root(&mut batch, &view, now, world.services.entropy()).unwrap();
+        world.commit(batch);
+        made
+    };
+    let (first, second) = (reset(), reset());
+    assert_eq!(
+        (first.account, second.account, &*second.deleted),
+        (account(), account(), &[first.key.id.clone()][..])
+    );
+    assert!(first.deleted.is_empty());
+    assert!(iam::find_credential(&world.view(), &first.key.id).is_none());
+    let caller = world.caller(&second.key.id).unwrap();
+    let listed = world.call_as(&caller, "ListAccessKeys", json!({})).unwrap();
+    let keys = listed["AccessKeyMetadata"].as_array().unwrap().clone();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0]["AccessKeyId"], second.key.id.as_str());
+    assert!(world.caller(&world.first_key.id).is_some());
 }

@@ -76,6 +76,22 @@ pub enum CredentialsCommand {
     /// new one is written to `credentials` in the data directory, over what is there. A user
     /// that is gone is made again, and the policy `AdministratorAccess` attached if it is not.
     /// The audit log tells of it.
-    #[command(after_help = "EXAMPLE:\n  strongroom credentials reset --data ./data")]
-    Reset(DirectoryArgs),
+    ///
+    /// With `--root` the root user of that account gets the new key instead, and its other keys are
+    /// deleted: for when a policy keeps Administrator from working, which none does with it. Take
+    /// that policy away, then delete the root user's key.
+    #[command(
+        after_help = "EXAMPLES:\n  strongroom credentials reset --data ./data\n  strongroom credentials reset --root --data ./data"
+    )]
+    Reset(ResetArgs),
+}
+
+/// Whose credentials to reset.
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    #[command(flatten)]
+    pub directory: DirectoryArgs,
+    /// Give the root user a new key, and not Administrator.
+    #[arg(long)]
+    pub root: bool,
 }
