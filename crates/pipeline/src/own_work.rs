@@ -142,15 +142,19 @@ impl OwnWork {
     /// account that owns the resource has caused it: it is taken from what that may write, and
     /// never refused.
     ///
-    /// Fails as a commit of the store does, with a conflict if what was read has changed.
+    /// Fails as a commit of the store does, with a conflict if what was read has changed. Then what
+    /// the calls changed never was, but those that changed nothing were made, a `Decrypt` for
+    /// example, and their records are committed alone.
     pub async fn commit(self, mut batch: Batch) -> Result<Committed, CommitError> {
-        batch.merge(self.ctx.take_effects());
+        let effects = self.ctx.take_effects();
+        let records = effects.copy_of_appends();
+        batch.merge(effects);
         batch.require_all(self.ctx.view().reads());
         let committed = self.ctx.commit(batch, Share::Permitted).await;
         match &committed {
             Ok(_) => self.ctx.committed(),
             Err(CommitError::Unknown { .. }) => self.ctx.in_doubt(),
-            Err(_failed) => {}
+            Err(_failed) => self.record_alone(records).await,
         }
         committed
     }
@@ -158,6 +162,10 @@ impl OwnWork {
     /// Commits the records of the calls that changed nothing, and no changes.
     pub async fn give_up(self) {
         let records = self.ctx.take_effects().only_appends();
+        self.record_alone(records).await;
+    }
+
+    async fn record_alone(&self, records: Batch) {
         if records.is_empty() {
             return;
         }

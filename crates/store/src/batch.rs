@@ -80,6 +80,7 @@ pub struct CellWrite {
 }
 
 /// An entry to append to a log.
+#[derive(Clone)]
 pub struct LogAppend {
     /// The log.
     pub log: &'static Log,
@@ -198,19 +199,28 @@ impl Batch {
 
     /// What is left when the call fails: its log entries, without changes and conditions, and
     /// without those that belong to cells or tell of changes.
-    pub fn only_appends(self) -> Self {
-        let (bound, telling) = (self.bound, self.telling);
-        let belongs = |place: usize| {
-            telling.contains(&place) || bound.iter().any(|(append, _)| *append == place)
-        };
-        let appends = self.appends.into_iter().enumerate();
+    pub fn only_appends(mut self) -> Self {
+        let appends = std::mem::take(&mut self.appends).into_iter().enumerate();
+        let left = appends.filter(|(place, _)| !self.goes_with_changes(*place));
         Self {
-            appends: appends
-                .filter(|(place, _)| !belongs(*place))
-                .map(|(_, append)| append)
-                .collect(),
+            appends: left.map(|(_, append)| append).collect(),
             ..Self::new(Lane::Events)
         }
+    }
+
+    /// A copy of what [`Self::only_appends`] would leave, for when this fails.
+    pub fn copy_of_appends(&self) -> Self {
+        let appends = self.appends.iter().enumerate();
+        let left = appends.filter(|(place, _)| !self.goes_with_changes(*place));
+        Self {
+            appends: left.map(|(_, append)| append.clone()).collect(),
+            ..Self::new(Lane::Events)
+        }
+    }
+
+    /// Whether the append in this place belongs to a cell or tells of changes.
+    fn goes_with_changes(&self, place: usize) -> bool {
+        self.telling.contains(&place) || self.bound.iter().any(|(append, _)| *append == place)
     }
 
     /// The lane that the batch takes.
@@ -330,12 +340,10 @@ mod tests {
         outer.append(said("looked"));
         outer.merge(inner);
         outer.append(said("denied"));
-        let left = outer.only_appends();
-        let left: Vec<_> = left
-            .appends()
-            .iter()
-            .map(|append| &*append.payload)
-            .collect();
-        assert_eq!(left, [b"looked".as_slice(), b"used", b"denied"]);
+        for left in [outer.copy_of_appends(), outer.only_appends()] {
+            let left = left.appends().iter().map(|append| &*append.payload);
+            let left: Vec<_> = left.collect();
+            assert_eq!(left, [b"looked".as_slice(), b"used", b"denied"]);
+        }
     }
 }
