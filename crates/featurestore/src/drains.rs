@@ -6,14 +6,14 @@
 //! retires the grant in the same commit, or in the last if there are many. What it may not open
 //! then, since the grant was revoked or the key disabled before, stays closed under the customer's
 //! key. If the key's owner makes the grant again, the keys are taken over and the grant is retired,
-//! likewise.
+//! likewise; at once, if nothing is closed any more.
 //!
 //! Nothing is taken over from under a key of another account, whose owner does not decide about the
 //! group, nor from under imported material or a custom key store, whose owners can take away without
 //! KMS. That stays closed, too, and a grant that is made again stays.
 //!
 //! A data key goes with the KMS key that it was under, also after it was taken over: whoever deletes
-//! the KMS key closes for good what waits.
+//! the KMS key closes for good what waits. Once nothing waits any more, the row goes with all keys.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +27,7 @@ use crate::key_records::{GROUP_KEYS, GroupKeys, Wrapped};
 use crate::maintenance::{Undone, until};
 use crate::records::{GroupRecord, number_row};
 use crate::wrapping::Wrapping;
-use crate::{Error, Runtime, grant, upkeep};
+use crate::{Error, Runtime, grant, outbox, upkeep};
 
 /// Deleted groups of whose records some still wait for the offline store, by number.
 pub static DRAINS: Table<DrainRecord> = Table::without_history("feature_group_drains");
@@ -104,7 +104,8 @@ impl DrainRecord {
         }
     }
 
-    /// Whether there is something to do: a key that is to go, or that can be taken over.
+    /// Whether there is something to do: a key that is to go, or that can be taken over, or a grant
+    /// through which there is nothing to take over.
     fn is_due(&self, services: &Arc<Services>, snapshot: &Snapshot) -> bool {
         let group = &self.group;
         let work = OwnWork::new(
@@ -113,13 +114,23 @@ impl DrainRecord {
             &group.region,
             group.arn.clone(),
         );
-        self.keys.iter().any(|key| {
+        let due = self.keys.iter().any(|key| {
             let under = key.under.as_ref();
             under.is_some_and(|under| {
                 let gone = kms::key_revision(snapshot, under).is_none();
                 gone || (key.closed && may_open(&work, group, under))
             })
-        })
+        });
+        let is_spare = |key: &Arn| !self.has_closed(key) && is_takeable(&work, group, key);
+        due || group
+            .kms_keys()
+            .any(|key| is_spare(key) && grant::stands(work.view(), group, key))
+    }
+
+    /// Whether anything is closed under the KMS key.
+    fn has_closed(&self, key: &Arn) -> bool {
+        let mut closed = self.keys.iter().filter(|of| of.closed);
+        closed.any(|of| of.under.as_ref() == Some(key))
     }
 }
 
@@ -187,10 +198,13 @@ pub(crate) async fn retire(work: &OwnWork, group: &GroupRecord, settled: Settled
 }
 
 /// Retires the grants of a deleted group that were kept or made again to take over what is under
-/// their keys; the others are their owners' decision.
-async fn retire_again(work: &OwnWork, group: &GroupRecord, settled: Settled) {
+/// their keys; the others are their owners' decision. One on a key that cannot be used now stands
+/// while there is something to take over.
+async fn retire_again(work: &OwnWork, drain: &DrainRecord, settled: Settled) {
+    let group = &drain.group;
     for key in group.kms_keys() {
-        if !settled.more && is_takeable(work, group, key) {
+        let waits = drain.has_closed(key) && !may_open(work, group, key);
+        if !settled.more && !waits && is_takeable(work, group, key) {
             grant::retire(work, group, key).await;
         }
     }
@@ -305,10 +319,12 @@ pub(crate) async fn go_on(services: &Arc<Services>, runtime: &Runtime) -> Vec<Un
     for (row, drain) in rows.by_ref().take(MOST_LOOKS) {
         round.after = Some(row.clone());
         let drain = drain.record;
-        let due = is_old(&snapshot, drain) || drain.is_due(services, &snapshot);
-        if due && let Err(source) = advance(services, drain.group.number).await {
-            let what = format!("what waits for the deleted group {}", drain.group.arn);
-            undone.push(Undone::new(what, source));
+        match look(services, runtime, &snapshot, drain).await {
+            Ok(settled) => round.whole &= settled,
+            Err(source) => {
+                let what = format!("what waits for the deleted group {}", drain.group.arn);
+                undone.push(Undone::new(what, source));
+            }
         }
         if services.clock().monotonic() >= end {
             break;
@@ -329,26 +345,69 @@ fn is_old(snapshot: &Snapshot, drain: &DrainRecord) -> bool {
     drain.keys.is_empty() && (stored || drain.group.keys.is_some())
 }
 
-async fn advance(services: &Arc<Services>, number: u64) -> Result<(), Error> {
-    match try_advance(services, number).await {
+/// Does what there is to do for a deleted group. Whether nothing of it is to be tried again.
+async fn look(
+    services: &Arc<Services>,
+    runtime: &Runtime,
+    snapshot: &Snapshot,
+    drain: &DrainRecord,
+) -> Result<bool, Error> {
+    let number = drain.group.number;
+    let outcome = if outbox::is_empty(&**services.store(), number)? {
+        finish(services, runtime, number).await
+    } else if is_old(snapshot, drain) || drain.is_due(services, snapshot) {
+        try_advance(services, number).await
+    } else {
+        Ok(())
+    };
+    match outcome {
         // Something changed meanwhile: the next call looks again.
-        Err(Error::Online(online::Error::Commit(CommitError::Conflict))) => Ok(()),
-        outcome => outcome,
+        Err(Error::Online(online::Error::Commit(CommitError::Conflict))) => Ok(false),
+        outcome => outcome.map(|()| true),
     }
 }
 
-async fn try_advance(services: &Arc<Services>, number: u64) -> Result<(), Error> {
-    let place = number_row(number);
-    let snapshot = services.store().snapshot();
-    let Some(found) = snapshot.get(&DRAINS, &place) else {
+/// Removes what is kept of the deleted group of this number, for which nothing waits any more, and
+/// retires the grants that stand for it.
+async fn finish(services: &Arc<Services>, runtime: &Runtime, number: u64) -> Result<(), Error> {
+    let Some((work, drain)) = changing(services, number) else {
         return Ok(());
     };
-    let group = &found.record.group;
+    // INVARIANT: nothing is written for a group after its deletion: nothing will wait again.
+    let mut batch = Batch::new(Lane::Metadata);
+    batch.delete(&DRAINS, number_row(number));
+    if work.view().get(&GROUP_KEYS, &number_row(number)).is_some() {
+        batch.delete(&GROUP_KEYS, number_row(number));
+    }
+    outbox::remove_sums(work.view().snapshot(), number, &mut batch)?;
+    for key in drain.group.kms_keys() {
+        if is_takeable(&work, &drain.group, key) {
+            grant::retire(&work, &drain.group, key).await;
+        }
+    }
+    let committed = work.commit(batch.revoking()).await;
+    committed.map_err(online::Error::Commit)?;
+    runtime.outbox.forget(number);
+    let group = &drain.group.arn;
+    info!(%group, "nothing waits any more for the offline store of a deleted feature group");
+    Ok(())
+}
+
+/// Work for the deleted group of this number, and what is kept of it.
+fn changing(services: &Arc<Services>, number: u64) -> Option<(OwnWork, Arc<DrainRecord>)> {
+    let (snapshot, place) = (services.store().snapshot(), number_row(number));
+    let group = &snapshot.get(&DRAINS, &place)?.record.group;
     let (region, source) = (&group.region, group.arn.clone());
     let work = OwnWork::changing(services, Service::SageMaker, region, source);
-    let Some(drain) = work.view().get_shared(&DRAINS, &place) else {
+    let drain = work.view().get_shared(&DRAINS, &place)?;
+    Some((work, drain))
+}
+
+async fn try_advance(services: &Arc<Services>, number: u64) -> Result<(), Error> {
+    let Some((work, drain)) = changing(services, number) else {
         return Ok(());
     };
+    let (place, group) = (number_row(number), drain.group.arn.clone());
     let mut batch = Batch::new(Lane::Metadata);
     let mut changed = drain.to_change();
     let old = is_old(work.view().snapshot(), &drain);
@@ -365,11 +424,10 @@ async fn try_advance(services: &Arc<Services>, number: u64) -> Result<(), Error>
             return Err(failed);
         }
     };
-    retire_again(&work, &drain.group, settled).await;
+    retire_again(&work, &changed, settled).await;
     if old || settled.changed {
         batch.put(&DRAINS, place, changed);
     }
-    let group = drain.group.arn.clone();
     let committed = work.commit(batch.revoking()).await;
     committed.map_err(online::Error::Commit)?;
     if settled.changed && !settled.more {

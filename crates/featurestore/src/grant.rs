@@ -100,6 +100,11 @@ pub(crate) async fn retire(work: &OwnWork, group: &GroupRecord, key: &Arn) {
     }
 }
 
+/// Whether a grant of `group` stands on `key`.
+pub(crate) fn stands(view: &View, group: &GroupRecord, key: &Arn) -> bool {
+    !kms::standing_grants(view, &request_for(group, key)).is_empty()
+}
+
 /// The grants of `group` that stand on `key`, and how they are retired.
 fn standing(view: &View, group: &GroupRecord, key: &Arn) -> Vec<(String, RetireGrantRequest)> {
     let standing = kms::standing_grants(view, &request_for(group, key));

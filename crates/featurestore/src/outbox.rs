@@ -29,7 +29,7 @@ use crate::drains::DRAINS;
 use crate::records::{GROUPS, GroupRecord};
 pub(crate) use budget::Budget;
 use budget::{Full, Taken};
-pub(crate) use sums::SUMS;
+pub(crate) use sums::{SUMS, remove_sums};
 
 /// The entries.
 pub static OUTBOX: Log = Log {
@@ -300,6 +300,20 @@ impl Outbox {
         all
     }
 
+    /// Counts nothing any more for the group of this number, for which nothing waits.
+    pub(crate) fn forget(&self, number: u64) {
+        let Ok(stream) = stream_of(number) else {
+            return;
+        };
+        let mut state = self.lock();
+        let counted = state.waiting.get(&stream).into_iter().flatten();
+        for segment in counted.map(|(segment, _)| *segment).collect::<Vec<_>>() {
+            state.correct(stream, segment, Amount::default());
+        }
+        state.waiting.remove(&stream);
+        state.owners.remove(&stream);
+    }
+
     /// What waits for all groups together.
     pub(crate) fn total(&self) -> Amount {
         self.lock().total
@@ -454,6 +468,17 @@ pub(crate) fn oldest_data_key(store: &dyn Store, number: u64) -> Result<Option<u
         let data_key = entry.cell.header().data_key;
         oldest = Some(oldest.unwrap_or(data_key).min(data_key));
         after = Some(end_of(first.cursor.segment));
+    }
+}
+
+/// Whether nothing waits for the group of this number, as the log says.
+///
+/// Fails if the log cannot be read.
+pub(crate) fn is_empty(store: &dyn Store, number: u64) -> Result<bool, Error> {
+    match store.log_oldest_first(&OUTBOX, stream_of(number)?, None, 1) {
+        Ok(first) => Ok(first.is_empty()),
+        Err(store::Error::Damaged { .. }) => Ok(false),
+        Err(failed) => Err(unread(failed)),
     }
 }
 

@@ -11,7 +11,7 @@ use store::{Batch, Key, KeyBuilder, Lane, LogCursor, Snapshot, Store, Table};
 use tracing::error;
 use types::Timestamp;
 
-use super::{Amount, OUTBOX, Outbox, PAGE, first_open_at, unread};
+use super::{Amount, OUTBOX, Outbox, PAGE, first_open_at, stream_of, unread};
 use crate::Error;
 use crate::maintenance::until;
 
@@ -194,6 +194,21 @@ pub(super) fn of_stream(
     })
 }
 
+/// Has `batch` remove the sums of what waited for the group of this number.
+///
+/// Fails for a number that no group has.
+pub(crate) fn remove_sums(
+    snapshot: &Snapshot,
+    number: u64,
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let stream = stream_of(number)?;
+    for (segment, _sum) in of_stream(snapshot, stream) {
+        batch.delete(&SUMS, row(stream, segment));
+    }
+    Ok(())
+}
+
 fn row(stream: u32, segment: u64) -> Key {
     let row = KeyBuilder::default().number(u64::from(stream));
     row.number(segment).build()
@@ -339,6 +354,33 @@ mod tests {
         let outbox = Outbox::open(&store, UNBOUNDED).unwrap();
         let total = outbox.total();
         assert_eq!((total.entries, outbox.lock().bytes), (3, total.bytes));
+    }
+
+    #[test]
+    fn what_waits_for_no_more_counts_nothing_and_has_no_sums() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory);
+        let outbox = Outbox::open(&store, UNBOUNDED).unwrap();
+        for segment in [4, 5, 6] {
+            append(&store, segment, [1, 2].into_iter());
+            for stream in [1, 2] {
+                outbox.lock().wait(stream, segment, counted(1));
+            }
+        }
+        outbox.lock().bytes = 6000;
+        run(outbox.sum_up(&store, 6, || false)).unwrap();
+        assert_eq!((sums(&store).len(), outbox.total().entries), (4, 6));
+        let mut batch = Batch::new(Lane::Metadata);
+        remove_sums(&store.snapshot(), 1, &mut batch).unwrap();
+        run(store.commit(batch)).unwrap();
+        outbox.forget(1);
+        assert_eq!(sums(&store), [(row(2, 4), 1), (row(2, 5), 1)]);
+        let (total, segments) = (outbox.total(), outbox.due(u64::MAX).len());
+        assert_eq!(
+            (total.entries, segments, outbox.of_group(1).entries),
+            (3, 1, 0)
+        );
+        assert_eq!(outbox.lock().bytes, 1000 + 2 * (10 + 96));
     }
 
     #[test]

@@ -212,6 +212,109 @@ fn what_the_service_may_not_open_stays_closed_until_it_is_granted_again() {
     }
 }
 
+/// A world with a deleted group of which something waits, its KMS key, and the grant that it had, which
+/// was revoked before if `revoked`.
+fn deleted(revoked: bool) -> (World, String, Value) {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, under("g", &key)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    let grant = world.ok("ListGrants", json!({ "KeyId": key }))["Grants"][0].clone();
+    if revoked {
+        let grant = json!({ "KeyId": key, "GrantId": grant["GrantId"] });
+        world.ok("RevokeGrant", grant);
+    }
+    world.ok("DeleteFeatureGroup", named("g"));
+    world.maintain();
+    assert_eq!(grants(&world, &key), 0);
+    (world, key, grant)
+}
+
+#[test]
+fn a_deletion_that_loses_to_another_change_leaves_the_record_of_what_it_opened() {
+    let world = world(&[]);
+    let key = world.key();
+    create(&world, under("g", &key)).unwrap();
+    put(&world, "g", 1, None).unwrap();
+    world.faults.skip(1);
+    world.faults.add(CommitError::Conflict);
+    world.ok("DeleteFeatureGroup", named("g"));
+    world.settle();
+    assert_eq!((grants(&world, &key), opened(&world, 1).len()), (0, 1));
+    // It opened the data key twice, and retired the grant once.
+    let recorded = ["Decrypt", "RetireGrant"].map(|operation| own_calls(&world, operation));
+    assert_eq!(recorded, [2, 1]);
+}
+
+#[test]
+fn taking_over_that_loses_to_another_change_is_recorded_and_tried_again() {
+    let (world, key, grant) = deleted(true);
+    grant_again(&world, &key, &grant);
+    world.faults.add(CommitError::Conflict);
+    world.maintain();
+    assert_eq!(
+        (opened(&world, 1).len(), own_calls(&world, "Decrypt")),
+        (0, 1)
+    );
+    world.maintain();
+    assert_eq!(
+        (opened(&world, 1).len(), own_calls(&world, "Decrypt")),
+        (1, 2)
+    );
+    assert_eq!(grants(&world, &key), 0);
+}
+
+#[test]
+fn a_grant_that_is_made_again_for_nothing_is_retired_at_once() {
+    let (world, key, grant) = deleted(false);
+    grant_again(&world, &key, &grant);
+    assert_eq!(grants(&world, &key), 1);
+    world.maintain();
+    assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (0, 1));
+    assert_eq!(opened(&world, 1), [b"a"]);
+}
+
+#[test]
+fn a_grant_that_is_made_again_waits_for_its_key() {
+    let (world, key, grant) = deleted(true);
+    grant_again(&world, &key, &grant);
+    world.ok("DisableKey", json!({ "KeyId": key }));
+    world.maintain();
+    assert_eq!((grants(&world, &key), opened(&world, 1).len()), (1, 0));
+    world.ok("EnableKey", json!({ "KeyId": key }));
+    world.maintain();
+    assert_eq!((grants(&world, &key), opened(&world, 1).len()), (0, 1));
+}
+
+/// Whether anything is kept of the deleted group of this number: its keys, or sums of what waited.
+fn is_kept(world: &World, number: u64) -> [bool; 2] {
+    let row = KeyBuilder::default().number(number).build();
+    let snapshot = world.services.store().snapshot();
+    let kept = |name: &str| {
+        let mut tables = featurestore::tables().into_iter();
+        let table = tables.find(|table| table.name() == name).unwrap();
+        snapshot.prefix_state(table, &row).1 > 0
+    };
+    [kept("feature_group_drains"), kept("offline_outbox_sums")]
+}
+
+#[test]
+fn nothing_is_kept_of_a_deleted_group_once_nothing_waits() {
+    let (world, key, grant) = deleted(true);
+    world.wait(24 * 3600);
+    world.maintain();
+    assert_eq!(is_kept(&world, 1), [true, true]);
+    let store = world.services.store();
+    store
+        .drop_log_segments(&featurestore::OUTBOX, u64::MAX)
+        .unwrap();
+    let world = world.restarted();
+    grant_again(&world, &key, &grant);
+    world.maintain();
+    assert_eq!(is_kept(&world, 1), [false, false]);
+    assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (0, 0));
+}
+
 #[test]
 fn nothing_is_taken_from_under_a_key_that_its_owner_can_take_away_alone() {
     let world = world(&[]);
