@@ -10,6 +10,7 @@ use policy::{
     Attached, Beside, Decision, Document, DocumentKind, Explanation, GrantAllow, Level, Policies,
     Request, ResourcePolicy,
 };
+use tracing::warn;
 use types::{AccountId, Arn, Principal};
 
 use crate::error::Denial;
@@ -178,6 +179,10 @@ fn decide_anew(
                 return Ok(explain.then(|| explained(need, request, policies, beside, owner)));
             }
             let denied = decision.denial();
+            if denied.is_some_and(|denial| denial.unfinished) {
+                let (request, action) = (ctx.id(), need.action.as_str());
+                warn!(%request, action, "denied, as the policies take too long to compare");
+            }
             let foreign = owner.is_some() || denied.is_none_or(|denial| denial.foreign);
             let name = request.principal.display_name();
             let action = need.action.as_str();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::pattern::{Case, Pattern};
+use crate::steps::Steps;
 
 /// The action that a request asks for: `kms:Decrypt`. Compared without regard to case.
 #[derive(Clone)]
@@ -206,7 +207,7 @@ impl ActionPattern {
         self.service.map_or(ServiceSet::ALL, ServiceSet::of)
     }
 
-    pub(crate) fn matches(&self, action: &Action) -> bool {
+    pub(crate) fn matches(&self, action: &Action, steps: &Steps) -> bool {
         if self
             .service
             .is_some_and(|service| service != action.service_hash)
@@ -222,7 +223,7 @@ impl ActionPattern {
             Form::Exact(hash) => {
                 *hash == action.hash && self.text.eq_ignore_ascii_case(action.as_str())
             }
-            Form::General(pattern) => pattern.matches(action.as_str(), Case::Insensitive),
+            Form::General(pattern) => pattern.matches(action.as_str(), Case::Insensitive, steps),
         }
     }
 
@@ -278,8 +279,9 @@ impl Actions {
 
     /// Whether the statement covers `action`. No pattern at all covers nothing, inverted or
     /// not: a key policy statement without actions has no effect.
-    pub(crate) fn cover(&self, action: &Action) -> bool {
-        let listed = self.patterns.iter().any(|p| p.matches(action));
+    pub(crate) fn cover(&self, action: &Action, steps: &Steps) -> bool {
+        steps.take(self.patterns.len());
+        let listed = self.patterns.iter().any(|p| p.matches(action, steps));
         !self.patterns.is_empty() && listed != self.inverted
     }
 }
@@ -303,7 +305,7 @@ mod tests {
         };
         let actions = Actions::new(false, vec![ActionPattern::new(pattern, pieces)]);
         let action = Action::parse(action).unwrap();
-        let found = actions.cover(&action);
+        let found = actions.cover(&action, &Steps::default());
         assert!(
             !found || actions.services.may_hold(&action),
             "{pattern} would be passed over for {action}"

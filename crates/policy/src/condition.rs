@@ -12,6 +12,7 @@ use crate::context::{ConditionKey, ConditionKeys, Values};
 use crate::date;
 use crate::decimal::Decimal;
 use crate::error::Fault;
+use crate::steps::Steps;
 use crate::text::{Dialect, Text};
 
 /// One key of one operator in a `Condition` block. All conditions of a statement must hold.
@@ -123,9 +124,12 @@ impl Condition {
         texts.iter().flat_map(Text::variables)
     }
 
-    /// Whether the condition holds for a request.
-    pub(crate) fn holds(&self, keys: &dyn ConditionKeys) -> bool {
+    /// Whether the condition holds for a request; that means nothing where `steps` are spent.
+    pub(crate) fn holds(&self, keys: &dyn ConditionKeys, steps: &Steps) -> bool {
         let values = keys.lookup(&self.key);
+        if let Some(Values::Many(values)) = &values {
+            steps.take(values.len());
+        }
         if let Test::Null(wanted) = &self.test {
             let absent = values.as_ref().is_none_or(Values::is_null);
             return wanted.contains(&absent);
@@ -137,7 +141,10 @@ impl Condition {
                 Quantifier::Single => self.if_exists || self.negated,
             };
         };
-        let holds = |value: &str| self.test.matches(value, keys) != self.negated;
+        let holds = |value: &str| {
+            steps.take(self.test.len() + value.len() / 8);
+            !steps.are_spent() && self.test.matches(value, keys, steps) != self.negated
+        };
         match (self.quantifier, &values) {
             // Negated operators included: a multivalued key needs a set operator.
             (Quantifier::Single, Values::Many(_)) => false,
@@ -269,30 +276,47 @@ impl Comparison {
 }
 
 impl Test {
+    /// How many values there are to compare with.
+    fn len(&self) -> usize {
+        match self {
+            Self::Equals(texts)
+            | Self::EqualsIgnoreCase(texts)
+            | Self::Like(texts)
+            | Self::Arn(texts)
+            | Self::Bool(texts) => texts.len(),
+            Self::Null(wanted) => wanted.len(),
+            Self::Number(_, numbers) => numbers.len(),
+            Self::Date(_, dates) => dates.len(),
+            Self::Binary(blobs) => blobs.len(),
+            Self::Address(ranges) => ranges.len(),
+        }
+    }
+
     /// Whether one value of the request matches one of the condition's values. A value that
     /// is not of the operator's type matches nothing, nor does a variable without a value.
-    fn matches(&self, value: &str, keys: &dyn ConditionKeys) -> bool {
+    fn matches(&self, value: &str, keys: &dyn ConditionKeys, steps: &Steps) -> bool {
         match self {
             Self::Null(_) => false,
-            Self::Equals(texts) => texts
-                .iter()
-                .any(|text| text.literal(keys).is_some_and(|text| *text == *value)),
+            Self::Equals(texts) => texts.iter().any(|text| {
+                text.literal(keys, steps)
+                    .is_some_and(|text| *text == *value)
+            }),
             Self::EqualsIgnoreCase(texts) => texts.iter().any(|text| {
-                text.literal(keys)
+                text.literal(keys, steps)
                     .is_some_and(|text| same_but_for_case(&text, value))
             }),
             Self::Like(texts) => texts
                 .iter()
-                .any(|text| text.matches(value, keys) == Some(true)),
+                .any(|text| text.matches(value, keys, steps) == Some(true)),
             // Six parts are compared: text with fewer is not an ARN.
             Self::Arn(texts) => {
                 value.matches(':').count() >= 5
                     && texts
                         .iter()
-                        .any(|text| text.matches(value, keys) == Some(true))
+                        .any(|text| text.matches(value, keys, steps) == Some(true))
             }
             Self::Bool(texts) => truth(value).is_some_and(|value| {
-                let wanted = |text: &Text| truth(&text.literal(keys)?);
+                let wanted = |text: &Text| truth(&text.literal(keys, steps)?);
                 texts.iter().any(|text| wanted(text) == Some(value))
             }),
             Self::Number(comparison, numbers) => Decimal::parse(value).is_some_and(|value| {

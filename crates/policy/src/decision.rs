@@ -74,6 +74,9 @@ pub struct Denial {
     pub explicit: bool,
     /// Whether the resource belongs to another account: the caller then learns no reason.
     pub foreign: bool,
+    /// Whether the policies took too many [steps](crate::Steps): what was left of them counted
+    /// against the request.
+    pub unfinished: bool,
 }
 
 /// The outcome of an evaluation.

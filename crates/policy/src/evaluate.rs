@@ -11,6 +11,7 @@ use crate::request::{
     Attached, Beside, Level, Policies, Request, ResourcePolicy, is_service_linked,
 };
 use crate::rules::{self, Facts, Owner, Rule};
+use crate::steps::Steps;
 
 /// Decides a request by AWS's policy evaluation logic; docs/authorization.md has the rules.
 ///
@@ -67,6 +68,10 @@ impl Recorder for Quiet {
 }
 
 /// What all policies together say.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what each kind of policy says by itself"
+)]
 pub(crate) struct Found {
     /// The first kind of policy with a matching Deny.
     pub(crate) denied: Option<PolicyType>,
@@ -77,6 +82,8 @@ pub(crate) struct Found {
     pub(crate) identity: bool,
     pub(crate) boundary: Option<bool>,
     pub(crate) session: Option<bool>,
+    /// Whether it took too many steps to ask all.
+    pub(crate) unfinished: bool,
 }
 
 /// Asks all policies, in the order in which AWS lists the steps; of several kinds that deny
@@ -87,7 +94,9 @@ pub(crate) fn scan<R: Recorder>(
     beside: &Beside<'_>,
     recorder: &mut R,
 ) -> Found {
-    let mut scan = Scan::of(request, policies, beside, recorder);
+    let own = Steps::default();
+    let steps = beside.steps.unwrap_or(&own);
+    let mut scan = Scan::of(request, policies, beside, steps, recorder);
     let exempt = is_service_linked(request.principal);
     let service_control =
         exempt || scan.levels(PolicyType::ServiceControl, policies.service_control);
@@ -110,6 +119,7 @@ pub(crate) fn scan<R: Recorder>(
         identity,
         boundary,
         session,
+        unfinished: steps.are_spent(),
     }
 }
 
@@ -121,6 +131,7 @@ impl Found {
                 policy,
                 explicit,
                 foreign: facts.owner == Owner::Other,
+                unfinished: self.unfinished,
             }))
         };
         if let Some(policy) = self.denied {
@@ -182,6 +193,7 @@ pub(crate) struct Scan<'a, R> {
     bounded: bool,
     /// The first kind of policy found with a matching Deny.
     denied: Option<PolicyType>,
+    pub(crate) steps: &'a Steps,
     recorder: &'a mut R,
 }
 
@@ -190,6 +202,7 @@ impl<'a, R: Recorder> Scan<'a, R> {
         request: &Request<'a>,
         policies: &Policies<'_>,
         beside: &Beside<'a>,
+        steps: &'a Steps,
         recorder: &'a mut R,
     ) -> Self {
         Self {
@@ -202,6 +215,7 @@ impl<'a, R: Recorder> Scan<'a, R> {
             keys: request.keys,
             bounded: policies.boundary.is_some(),
             denied: None,
+            steps,
             recorder,
         }
     }
@@ -264,7 +278,10 @@ impl<'a, R: Recorder> Scan<'a, R> {
                 continue;
             };
             let actions = &statement.actions;
-            let asked = || actions.services.may_hold(self.action) && actions.cover(self.action);
+            let asked = || {
+                actions.services.may_hold(self.action)
+                    && (actions.cover(self.action, self.steps) || self.steps.are_spent())
+            };
             if !(covered || asked()) {
                 continue;
             }
@@ -296,6 +313,8 @@ impl<'a, R: Recorder> Scan<'a, R> {
 
     /// How a statement that covers the action names the caller, if all of it matches the
     /// request. A statement without principals is about whoever its policy is attached to.
+    ///
+    /// What there are no steps left for is decided against the request.
     fn applies(
         &self,
         policy: PolicyType,
@@ -309,24 +328,31 @@ impl<'a, R: Recorder> Scan<'a, R> {
             && statement
                 .conditions
                 .iter()
-                .all(|condition| condition.holds(keys));
-        if holds { namings } else { none }
+                .all(|condition| condition.holds(keys, self.steps));
+        let matches = if self.steps.are_spent() {
+            statement.effect == Effect::Deny
+        } else {
+            holds
+        };
+        if matches { namings } else { none }
     }
 
     /// How a statement names the caller, whatever else is in it.
     pub(crate) fn named_by(&self, policy: PolicyType, statement: &Statement) -> Namings {
         match &statement.principals {
-            Some(principals) => principals.name(self.caller, self.bounded),
+            Some(principals) => {
+                self.steps.take(principals.patterns.len());
+                principals.name(self.caller, self.bounded)
+            }
             None => unnamed(policy, statement.effect),
         }
     }
 
     /// Whether the resources of a statement cover the one that is asked for.
     pub(crate) fn is_covered_by(&self, statement: &Statement, keys: &dyn ConditionKeys) -> bool {
-        statement
-            .resources
-            .as_ref()
-            .is_none_or(|resources| resources.cover(self.resource, keys, statement.effect))
+        statement.resources.as_ref().is_none_or(|resources| {
+            resources.cover(self.resource, keys, statement.effect, self.steps)
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::explanation::{Change, Explanation, Limits, Mismatch, NearMiss, Reason
 use crate::principal::Naming;
 use crate::request::{Attached, Beside, Policies, Request, ResourcePolicy};
 use crate::rules::{self, Step};
+use crate::steps::Steps;
 
 /// Decides a request and says why: every statement that matched, what was missing, what
 /// nearly matched, and the smallest change that would allow it.
@@ -188,7 +189,9 @@ fn near_misses(
     changes: &[Change],
 ) -> Vec<NearMiss> {
     let mut notes = Notes::default();
-    let scan = Scan::of(request, policies, beside, &mut notes);
+    let own = Steps::default();
+    let steps = beside.steps.unwrap_or(&own);
+    let scan = Scan::of(request, policies, beside, steps, &mut notes);
     let missing = |wanted: PolicyType, at: Option<&str>| {
         changes.iter().any(|change| match change {
             Change::Allow { policy, level } => *policy == wanted && level.as_deref() == at,
@@ -277,11 +280,11 @@ fn only_mismatch(
     let failing: Vec<String> = statement
         .conditions
         .iter()
-        .filter(|condition| !condition.holds(keys))
+        .filter(|condition| !condition.holds(keys, scan.steps))
         .map(|condition| format!("{} {}", condition.operator, condition.key))
         .collect();
     let mismatches = [
-        (!statement.actions.cover(request.action)).then_some(Mismatch::Action),
+        (!statement.actions.cover(request.action, scan.steps)).then_some(Mismatch::Action),
         scan.named_by(policy, statement)
             .is_empty()
             .then_some(Mismatch::Principal),
@@ -290,5 +293,6 @@ fn only_mismatch(
     ];
     let mut mismatches = mismatches.into_iter().flatten();
     let first = mismatches.next()?;
-    mismatches.next().is_none().then_some(first)
+    let only = mismatches.next().is_none() && !scan.steps.are_spent();
+    only.then_some(first)
 }

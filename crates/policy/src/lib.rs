@@ -28,6 +28,7 @@ mod principal;
 mod request;
 mod resource;
 mod rules;
+mod steps;
 mod text;
 mod value;
 
@@ -44,4 +45,5 @@ pub use principal::{Naming, PrincipalPattern};
 pub use request::{
     Attached, Beside, GrantAllow, Level, Policies, Request, ResourcePolicy, is_service_linked,
 };
+pub use steps::Steps;
 pub use value::ValueType;

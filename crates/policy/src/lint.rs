@@ -149,9 +149,10 @@ fn of_document(report: &mut Report<'_>, document: &Document, root: &Node) {
     }
     let manages = |statement: &&Statement| {
         statement.effect == Effect::Allow
-            && statement
-                .actions
-                .cover(&crate::Action::from_static("kms:PutKeyPolicy"))
+            && statement.actions.cover(
+                &crate::Action::from_static("kms:PutKeyPolicy"),
+                &crate::Steps::default(),
+            )
     };
     if document.kind == DocumentKind::KeyPolicy
         && document.statements.iter().find(manages).is_none()

@@ -3,6 +3,8 @@
 //! A pattern is compiled once, when its policy is stored. Matching allocates nothing and is
 //! never exponential: at most two places are remembered to go back to (see [`matches`]).
 
+use crate::steps::Steps;
+
 /// One piece of a pattern. `S` owns its text in compiled patterns and borrows it where
 /// policy variables were substituted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,14 +100,20 @@ pub(crate) fn push<S>(pieces: &mut Vec<Piece<S>>, piece: Piece<S>) {
 ///
 /// INVARIANT: behind a `*` that stops at colons, a `?` crosses them only in a later segment.
 /// All dialects keep to that; otherwise a third place would have to be remembered.
-pub(crate) fn matches<S: AsRef<str>>(pieces: &[Piece<S>], text: &str, case: Case) -> bool {
+///
+/// Nothing matches where `steps` are spent.
+pub(crate) fn matches<S: AsRef<str>>(
+    pieces: &[Piece<S>],
+    text: &str,
+    case: Case,
+    steps: &Steps,
+) -> bool {
+    steps.take(1 + text.len() / 8);
     let subject = Subject {
         text,
         names: names_begin(text),
-        ascii: pieces
-            .iter()
-            .any(|piece| matches!(piece, Piece::Ones { .. }))
-            && text.is_ascii(),
+        ascii: text.is_ascii(),
+        steps,
         case,
     };
     let stars = pieces.iter().enumerate().rev();
@@ -136,9 +144,10 @@ struct Subject<'a> {
     text: &'a str,
     /// Where the part behind the fifth colon of the whole text begins.
     names: usize,
-    /// Whether each character is known to be one byte.
+    /// Whether each character is one byte.
     ascii: bool,
     case: Case,
+    steps: &'a Steps,
 }
 
 impl Subject<'_> {
@@ -173,7 +182,8 @@ impl Subject<'_> {
             Colons::None | Colons::BehindFifth => self.text.rfind(':'),
         };
         let (mut piece, mut at) = (0, 0);
-        loop {
+        while !self.steps.are_spent() {
+            self.steps.take(1);
             let step = match pieces.get(piece) {
                 Some(Piece::Many { colons }) => {
                     let crosses = colons.match_from(at, self.names);
@@ -218,6 +228,7 @@ impl Subject<'_> {
                 return false;
             }
         }
+        false
     }
 
     /// The first offset from `at` on where a pattern could go on with the piece `next`, behind a
@@ -234,19 +245,16 @@ impl Subject<'_> {
         let Some(first) = literal.as_ref().bytes().next() else {
             return Some(at);
         };
-        for (offset, byte) in self.text.as_bytes().get(at..)?.iter().enumerate() {
-            let begins = match self.case {
-                Case::Sensitive => *byte == first,
-                Case::Insensitive => byte.eq_ignore_ascii_case(&first),
-            };
-            if begins {
-                return Some(at + offset);
-            }
-            if *byte == b':' && !colons {
-                return None;
-            }
-        }
-        None
+        let rest = self.text.as_bytes().get(at..)?;
+        let begins = |byte: &u8| match self.case {
+            Case::Sensitive => *byte == first,
+            Case::Insensitive => byte.eq_ignore_ascii_case(&first),
+        };
+        let ends = |byte: &u8| begins(byte) || *byte == b':' && !colons;
+        let offset = rest.iter().position(ends);
+        self.steps.take(offset.unwrap_or(rest.len()));
+        let offset = offset.filter(|offset| rest.get(*offset).is_some_and(begins))?;
+        Some(at + offset)
     }
 
     /// The offset behind `count` characters from `at` on, if there are as many and `colons` has
@@ -256,6 +264,7 @@ impl Subject<'_> {
             let end = at.checked_add(count)?;
             (end <= self.text.len()).then_some(end)?
         } else {
+            self.steps.take(count);
             let mut characters = self.text.get(at..)?.chars();
             characters.nth(count.checked_sub(1)?)?;
             self.text.len() - characters.as_str().len()
@@ -268,6 +277,7 @@ impl Subject<'_> {
         if self.ascii {
             return at.checked_sub(count);
         }
+        self.steps.take(count);
         let mut characters = self.text.get(..at)?.char_indices();
         let (begins, _) = characters.nth_back(count.checked_sub(1)?)?;
         Some(begins)
@@ -281,11 +291,14 @@ impl Subject<'_> {
             Colons::All => return true,
         };
         let bytes = self.text.as_bytes().get(from..none_before);
-        !bytes.unwrap_or_default().contains(&b':')
+        let bytes = bytes.unwrap_or_default();
+        self.steps.take(bytes.len() / 8);
+        !bytes.contains(&b':')
     }
 
     /// The offset behind `literal`, if the text continues with it at `at`.
     fn after_literal(&self, at: usize, literal: &str) -> Option<usize> {
+        self.steps.take(literal.len() / 16);
         after_literal(self.text, at, literal, self.case)
     }
 }
@@ -346,13 +359,13 @@ impl Pattern {
         }
     }
 
-    /// Whether the pattern matches the whole of `text`.
-    pub(crate) fn matches(&self, text: &str, case: Case) -> bool {
+    /// Whether the pattern matches the whole of `text`; it may not where `steps` are spent.
+    pub(crate) fn matches(&self, text: &str, case: Case, steps: &Steps) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(literal) => after_literal(text, 0, literal, case) == Some(text.len()),
             Self::Prefix(literal) => after_literal(text, 0, literal, case).is_some(),
-            Self::General(pieces) => matches(pieces, text, case),
+            Self::General(pieces) => matches(pieces, text, case, steps),
         }
     }
 }
@@ -387,8 +400,12 @@ mod tests {
         pieces
     }
 
+    fn matches_sensitive(pattern: &str, text: &str) -> bool {
+        matches(&pieces(pattern), text, Case::Sensitive, &Steps::default())
+    }
+
     fn check(pattern: &str, text: &str, expected: bool) {
-        let found = matches(&pieces(pattern), text, Case::Sensitive);
+        let found = matches_sensitive(pattern, text);
         assert_eq!(found, expected, "{pattern} against {text}");
         assert_eq!(exhaustive(pattern, text), expected, "the model disagrees");
     }
@@ -489,11 +506,47 @@ mod tests {
         check("a:*:r%x", "a:1:r:x", false);
     }
 
+    /// The steps that it takes to match a pattern, or to see that it does not.
+    fn steps_of(pattern: &str, text: &str) -> usize {
+        let steps = Steps::new(usize::MAX);
+        matches(&pieces(pattern), text, Case::Sensitive, &steps);
+        usize::MAX - steps.left()
+    }
+
+    #[test]
+    fn a_run_of_question_marks_is_no_more_work_than_one() {
+        let marks = "?".repeat(6_000);
+        let letters = "a".repeat(30_000);
+        for pattern in [
+            format!("*{marks}Z"),
+            format!("*{marks}Z*"),
+            format!("{}Z", "?*".repeat(3_000)),
+        ] {
+            let steps = steps_of(&pattern, &letters);
+            assert!(steps < 3 * letters.len(), "{steps}");
+        }
+        let steps = steps_of(&format!("*a{marks}Z*"), &letters);
+        assert!(steps < 5 * letters.len(), "{steps}");
+    }
+
+    #[test]
+    fn nothing_matches_without_steps() {
+        let pattern = format!("*{}b*", "a?".repeat(1_000));
+        let text = format!("{}b", "a".repeat(20_000));
+        let matches = |steps: &Steps| matches(&pieces(&pattern), &text, Case::Sensitive, steps);
+        let steps = Steps::new(1_000_000);
+        assert!(!matches(&steps));
+        assert!(steps.are_spent());
+        let steps = Steps::new(usize::MAX);
+        assert!(matches(&steps));
+        assert!(!steps.are_spent());
+    }
+
     #[test]
     fn many_stars_do_not_explode() {
         let text = "a".repeat(5_000);
         let pattern = format!("{}b", "*a".repeat(200));
-        assert!(!matches(&pieces(&pattern), &text, Case::Sensitive));
+        assert!(!matches_sensitive(&pattern, &text));
     }
 
     #[test]
@@ -537,8 +590,9 @@ mod tests {
     #[test]
     fn case_matters_unless_told_otherwise() {
         let pattern = pieces("kms:De*");
-        assert!(!matches(&pattern, "KMS:decrypt", Case::Sensitive));
-        assert!(matches(&pattern, "KMS:decrypt", Case::Insensitive));
+        let matches = |case| matches(&pattern, "KMS:decrypt", case, &Steps::default());
+        assert!(!matches(Case::Sensitive));
+        assert!(matches(Case::Insensitive));
     }
 
     /// Patterns as the dialects make them: wildcards that all cross colons; only stars that
@@ -575,7 +629,7 @@ mod tests {
             text in text(),
         ) {
             prop_assert_eq!(
-                matches(&pieces(&pattern), &text, Case::Sensitive),
+                matches_sensitive(&pattern, &text),
                 exhaustive(&pattern, &text)
             );
         }

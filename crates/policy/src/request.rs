@@ -7,6 +7,7 @@ use types::{AccountId, Arn, Principal};
 use crate::action::Action;
 use crate::context::ConditionKeys;
 use crate::document::Document;
+use crate::steps::Steps;
 
 /// One action of one principal on one resource.
 #[derive(Clone, Copy)]
@@ -158,6 +159,8 @@ pub struct Beside<'a> {
     /// Fragments of the resource's policy that others keep, such as resource shares. They
     /// count like the statements of a general resource policy.
     pub shares: &'a [Attached<'a>],
+    /// The steps that the evaluation may take, if several share them; else it has its own.
+    pub steps: Option<&'a Steps>,
 }
 
 /// Whether the principal is a session of a service-linked role: organization policies do not

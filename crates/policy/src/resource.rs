@@ -5,6 +5,7 @@ use types::Arn;
 use crate::context::{ConditionKey, ConditionKeys};
 use crate::document::{DocumentKind, Effect};
 use crate::error::{Fault, IAM_RESOURCES};
+use crate::steps::Steps;
 use crate::text::{Dialect, Text};
 
 /// `Resource` or `NotResource` of a statement.
@@ -32,11 +33,13 @@ impl Resources {
         resource: Option<&Arn>,
         keys: &dyn ConditionKeys,
         effect: Effect,
+        steps: &Steps,
     ) -> bool {
+        steps.take(self.patterns.len());
         let text = resource.map_or("*", Arn::as_str);
         let mut unresolved = false;
         let listed = self.patterns.iter().any(|pattern| {
-            let found = pattern.matches(text, keys);
+            let found = pattern.matches(text, keys, steps);
             unresolved |= found.is_none();
             found == Some(true)
         });
@@ -141,12 +144,12 @@ impl ResourcePattern {
     }
 
     /// `None` if a variable of the pattern has no value.
-    fn matches(&self, resource: &str, keys: &dyn ConditionKeys) -> Option<bool> {
-        let found = self.text.matches(resource, keys)?;
+    fn matches(&self, resource: &str, keys: &dyn ConditionKeys, steps: &Steps) -> Option<bool> {
+        let found = self.text.matches(resource, keys, steps)?;
         let completed = || {
             self.completed
                 .as_ref()
-                .map_or(Some(false), |t| t.matches(resource, keys))
+                .map_or(Some(false), |t| t.matches(resource, keys, steps))
         };
         if found { Some(true) } else { completed() }
     }
@@ -264,7 +267,7 @@ mod tests {
     fn check_match(pattern: &str, kind: DocumentKind, expected: bool) {
         let compiled = ResourcePattern::parse(pattern, kind, true, false).unwrap();
         assert_eq!(
-            compiled.matches(KEY, &NoKeys),
+            compiled.matches(KEY, &NoKeys, &Steps::default()),
             Some(expected),
             "{pattern} in {kind:?}"
         );
@@ -308,7 +311,7 @@ mod tests {
         let matches = |pattern: &str, takes_away| {
             let kind = DocumentKind::Identity;
             let compiled = ResourcePattern::parse(pattern, kind, true, takes_away).unwrap();
-            compiled.matches(role, &NoKeys)
+            compiled.matches(role, &NoKeys, &Steps::default())
         };
         for pattern in [
             "arn:aws:iam::*:role/*/break-glass",
@@ -430,7 +433,9 @@ mod tests {
             ],
         };
         let key: Arn = KEY.parse().unwrap();
-        let covers = |inverted, effect| resources(inverted).cover(Some(&key), &NoKeys, effect);
+        let steps = Steps::default();
+        let covers =
+            |inverted, effect| resources(inverted).cover(Some(&key), &NoKeys, effect, &steps);
         assert!(!covers(false, Effect::Allow));
         assert!(!covers(false, Effect::Deny));
         assert!(!covers(true, Effect::Allow));
@@ -442,7 +447,7 @@ mod tests {
         let lists = |pattern: &str| {
             ResourcePattern::parse(pattern, DocumentKind::Identity, true, false)
                 .unwrap()
-                .matches("*", &NoKeys)
+                .matches("*", &NoKeys, &Steps::default())
         };
         assert_eq!(lists("*"), Some(true));
         assert_eq!(lists("arn:aws:kms:*"), Some(false));

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::context::{ConditionKey, ConditionKeys, Values};
 use crate::pattern::{Case, Colons, Pattern, Piece, matches, push};
+use crate::steps::Steps;
 
 /// What `*` and `?` mean in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,12 +120,17 @@ impl Text {
     /// Whether the text, variables replaced, matches the whole of `value`.
     ///
     /// `None` if a variable has neither a single value nor a default.
-    pub(crate) fn matches(&self, value: &str, keys: &dyn ConditionKeys) -> Option<bool> {
+    pub(crate) fn matches(
+        &self,
+        value: &str,
+        keys: &dyn ConditionKeys,
+        steps: &Steps,
+    ) -> Option<bool> {
         match self {
-            Self::Fixed(pattern) => Some(pattern.matches(value, Case::Sensitive)),
+            Self::Fixed(pattern) => Some(pattern.matches(value, Case::Sensitive, steps)),
             Self::Template(tokens) => {
-                let pieces = resolved(tokens, keys)?;
-                Some(matches(&pieces, value, Case::Sensitive))
+                let pieces = resolved(tokens, keys, steps)?;
+                Some(matches(&pieces, value, Case::Sensitive, steps))
             }
         }
     }
@@ -141,12 +147,16 @@ impl Text {
     /// The text itself, variables replaced; for [`Dialect::Exact`], where all is literal.
     ///
     /// `None` if a variable has neither a single value nor a default.
-    pub(crate) fn literal<'a>(&'a self, keys: &'a dyn ConditionKeys) -> Option<Cow<'a, str>> {
+    pub(crate) fn literal<'a>(
+        &'a self,
+        keys: &'a dyn ConditionKeys,
+        steps: &Steps,
+    ) -> Option<Cow<'a, str>> {
         match self {
             Self::Fixed(Pattern::Exact(text)) => Some(Cow::Borrowed(text)),
             Self::Fixed(Pattern::Any | Pattern::Prefix(_) | Pattern::General(_)) => None,
             Self::Template(tokens) => {
-                let pieces = resolved(tokens, keys)?;
+                let pieces = resolved(tokens, keys, steps)?;
                 let mut text = String::new();
                 for piece in &pieces {
                     match piece {
@@ -164,7 +174,9 @@ impl Text {
 fn resolved<'a>(
     tokens: &'a [Token],
     keys: &'a dyn ConditionKeys,
+    steps: &Steps,
 ) -> Option<Vec<Piece<Cow<'a, str>>>> {
+    steps.take(tokens.len());
     let piece = |token: &'a Token| {
         Some(match token {
             Token::Piece(Piece::Literal(text)) => Piece::Literal(Cow::Borrowed(&**text)),
@@ -173,18 +185,24 @@ fn resolved<'a>(
                 colons: *colons,
             },
             Token::Piece(Piece::Many { colons }) => Piece::Many { colons: *colons },
-            Token::Variable(variable) => Piece::Literal(variable.value(keys)?),
+            Token::Variable(variable) => Piece::Literal(variable.value(keys, steps)?),
         })
     };
     tokens.iter().map(piece).collect()
 }
 
 impl Variable {
-    fn value<'a>(&'a self, keys: &'a dyn ConditionKeys) -> Option<Cow<'a, str>> {
+    fn value<'a>(&'a self, keys: &'a dyn ConditionKeys, steps: &Steps) -> Option<Cow<'a, str>> {
         match keys.lookup(&self.key) {
-            Some(Values::One(value)) => Some(value),
+            Some(Values::One(value)) => {
+                steps.take(value.len() / 8);
+                Some(value)
+            }
             // Variables stand for single-valued keys only.
-            Some(Values::Many(values)) if !values.is_empty() => None,
+            Some(Values::Many(values)) if !values.is_empty() => {
+                steps.take(values.len());
+                None
+            }
             Some(Values::Many(_)) | None => self.default.as_deref().map(Cow::Borrowed),
         }
     }

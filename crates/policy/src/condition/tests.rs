@@ -21,7 +21,7 @@ fn holds(operator: &str, wanted: &[&str], found: Option<Values<'_>>) -> bool {
     let wanted: Vec<String> = wanted.iter().map(|value| (*value).to_owned()).collect();
     Condition::parse(operator, ConditionKey::new("test:Key"), &wanted, true)
         .unwrap()
-        .holds(&Context(found))
+        .holds(&Context(found), &Steps::default())
 }
 
 fn one(operator: &str, wanted: &[&str], found: &str, expected: bool) {

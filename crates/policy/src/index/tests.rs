@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use types::{Arn, Principal};
 
 use super::Index;
-use crate::{Action, Attached, Document, DocumentKind, NoKeys, Policies, Request, ResourcePolicy};
+use crate::{
+    Action, Attached, Document, DocumentKind, NoKeys, Policies, Request, ResourcePolicy, Steps,
+};
 
 /// The statements that the index gives for an action are those that cover it, in order.
 fn check(actions: &[&str]) {
@@ -27,7 +29,11 @@ fn check(actions: &[&str]) {
         "s3:X",
     ] {
         let action = Action::parse(action).unwrap();
-        let covers = |number: &usize| document.statements[*number].actions.cover(&action);
+        let covers = |number: &usize| {
+            document.statements[*number]
+                .actions
+                .cover(&action, &Steps::default())
+        };
         let all: Vec<usize> = (0..document.statements.len()).filter(covers).collect();
         let candidates = document.index.candidates(&action, "*");
         let given: Vec<usize> = candidates

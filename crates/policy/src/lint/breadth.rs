@@ -1,8 +1,8 @@
 //! Statements that allow more than their author is likely to mean.
 
 use super::{Report, Subject};
-use crate::Action;
 use crate::document::DocumentKind;
+use crate::{Action, Steps};
 
 /// Actions with which a principal gives itself, or others, any right of the account.
 const RAISING: [&str; 14] = [
@@ -90,7 +90,8 @@ fn first_of(subject: &Subject<'_>, names: &[&'static str]) -> Option<(usize, &'s
     let mut compiled = listed.iter().zip(&subject.statement.actions.patterns);
     compiled.find_map(|((at, _), pattern)| {
         let mut names = names.iter();
-        let covered = names.find(|name| pattern.matches(&Action::from_static(name)))?;
+        let covered =
+            names.find(|name| pattern.matches(&Action::from_static(name), &Steps::default()))?;
         Some((*at, *covered))
     })
 }

@@ -3,8 +3,8 @@
 use types::fold_case;
 
 use super::{Report, Subject, Vocabulary};
-use crate::Action;
 use crate::action::ActionPattern;
+use crate::{Action, Steps};
 
 pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>, names: &Vocabulary<'_>) {
     actions(report, subject, names);
@@ -23,7 +23,8 @@ fn actions(report: &mut Report<'_>, subject: &Subject<'_>, names: &Vocabulary<'_
     };
     let (here, at_aws) = (parsed(names.actions), parsed(names.at_aws));
     let covers = |pattern: &ActionPattern, actions: &[Action]| {
-        actions.iter().any(|action| pattern.matches(action))
+        let steps = Steps::default();
+        actions.iter().any(|action| pattern.matches(action, &steps))
     };
     let listed = subject.texts(subject.action_element());
     for ((at, text), pattern) in listed.into_iter().zip(&subject.statement.actions.patterns) {

@@ -1,9 +1,9 @@
 //! Principals of one statement.
 
 use super::{Report, Subject};
-use crate::Action;
 use crate::document::{DocumentKind, Effect};
 use crate::principal::PrincipalPattern;
+use crate::{Action, Steps};
 
 /// Keys that tie a statement for everyone to callers that are meant.
 const WHO: [&str; 13] = [
@@ -98,7 +98,12 @@ pub(super) fn check(report: &mut Report<'_>, subject: &Subject<'_>) {
 /// Principals of a trust policy that cannot make the calls beside them: providers vouch for
 /// whoever calls with their token, all others sign.
 fn of_another_call(report: &mut Report<'_>, subject: &Subject<'_>, listed: &[PrincipalPattern]) {
-    let covers = |name| subject.statement.actions.cover(&Action::from_static(name));
+    let covers = |name| {
+        subject
+            .statement
+            .actions
+            .cover(&Action::from_static(name), &Steps::default())
+    };
     let by_token = covers("sts:AssumeRoleWithWebIdentity") || covers("sts:AssumeRoleWithSAML");
     let federated = |p: &PrincipalPattern| matches!(p, PrincipalPattern::Federated(_));
     let at = subject.place("Principal");

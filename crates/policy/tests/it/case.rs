@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use policy::{
     Action, Attached, Beside, Change, ConditionKey, ConditionKeys, Decision, Document,
     DocumentKind, Explanation, GrantAllow, Level, Policies, PolicyType, Request, ResourcePolicy,
-    StatementInfo, Values,
+    StatementInfo, Steps, Values,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -251,6 +251,18 @@ pub(crate) fn level_all<'a>(levels: &'a [Vec<Attached<'a>>]) -> Vec<Level<'a>> {
 impl Case {
     /// Decides and explains; both must agree.
     pub(crate) fn decide(&self) -> (Decision, Explanation) {
+        let (decision, explanation) = self.decide_within(None);
+        assert_eq!(
+            explanation.decision(),
+            decision,
+            "{}: explain disagrees",
+            self.name
+        );
+        (decision, explanation)
+    }
+
+    /// The same within so many steps; what is explained then is another decision.
+    pub(crate) fn decide_within(&self, steps: Option<&Steps>) -> (Decision, Explanation) {
         let given = &self.policies;
         let identity = parse_all(&given.identity, DocumentKind::Identity);
         let boundary = given
@@ -309,15 +321,10 @@ impl Case {
         let beside = Beside {
             issuer: issuer.as_ref(),
             shares: &attach_all(&shares),
+            steps,
         };
         let decision = policy::evaluate_with(&request, &policies, &beside);
         let explanation = policy::explain_with(&request, &policies, &beside);
-        assert_eq!(
-            explanation.decision(),
-            decision,
-            "{}: explain disagrees",
-            self.name
-        );
         (decision, explanation)
     }
 

@@ -1,6 +1,8 @@
 //! Documents that are built to hurt: nothing panics, and work stays in proportion.
 
-use policy::{Action, Attached, Document, DocumentKind, Effect, NoKeys, Policies, Request, lint};
+use policy::{
+    Action, Attached, Decision, Document, DocumentKind, Effect, NoKeys, Policies, Request, lint,
+};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use types::{Arn, Principal};
@@ -26,6 +28,10 @@ fn bob() -> Principal {
 }
 
 fn allows(document: &Document, action: &str, resource: &str) -> bool {
+    decision(document, action, resource).is_allowed()
+}
+
+fn decision(document: &Document, action: &str, resource: &str) -> Decision {
     let (principal, resource): (_, Arn) = (bob(), resource.parse().unwrap());
     let attached = [Attached {
         document,
@@ -46,7 +52,7 @@ fn allows(document: &Document, action: &str, resource: &str) -> bool {
     let decision = policy::evaluate(&request, &policies);
     let explained = policy::explain(&request, &policies);
     assert_eq!(explained.decision(), decision);
-    decision.is_allowed()
+    decision
 }
 
 /// Reads text as every kind of document and looks at what comes of it.
@@ -139,6 +145,38 @@ fn wildcards_built_to_explode_do_not() {
         let action = format!("s3:{}", "a".repeat(1_500));
         assert!(!allows(&document, &action, &resource));
     }
+}
+
+/// A product of both lengths: what such statements say is not found out.
+#[test]
+fn what_takes_too_long_counts_against_the_request() {
+    let pattern = format!(r#""arn:aws:s3:::*{}b*""#, "a?".repeat(450));
+    let patterns = vec![pattern; 10].join(",");
+    let resource = format!("arn:aws:s3:::{}", "a".repeat(1_900));
+    let statement = |effect: &str, element: &str| {
+        format!(r#"{{"Effect": "{effect}", "Action": "s3:*", "{element}": [{patterns}]}}"#)
+    };
+    let everything = r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#;
+    let decide = |statements: &str| {
+        let document = Document::parse(&around(statements), DocumentKind::Identity).unwrap();
+        decision(&document, "s3:GetObject", &resource)
+    };
+    let allowed = decide(everything);
+    assert!(allowed.is_allowed());
+    for effect in ["Allow", "Deny"] {
+        for element in ["Resource", "NotResource"] {
+            let denial = decide(&statement(effect, element)).denial().unwrap();
+            assert!(denial.unfinished, "{effect} {element}");
+            assert_eq!(denial.explicit, effect == "Deny", "{effect} {element}");
+            let with_everything = format!("[{everything},{}]", statement(effect, element));
+            let denied = decide(&with_everything).denial();
+            // What allowed before that still allows.
+            assert_eq!(denied.is_some(), effect == "Deny", "{effect} {element}");
+        }
+    }
+    // What is about others is not asked at all.
+    let other = statement("Deny", "Resource").replace("s3:*", "kms:*");
+    assert!(decide(&format!("[{everything},{other}]")).is_allowed());
 }
 
 /// With a step for each `?` at each place of the text these would take minutes.

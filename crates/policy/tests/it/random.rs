@@ -1,6 +1,7 @@
 //! Random policies and requests: the evaluator agrees with the naive one, and what takes
 //! rights away never adds any.
 
+use policy::Steps;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
@@ -529,6 +530,25 @@ proptest! {
         free.policies.resource_control.clear();
         if case.outcome() == "ALLOW" {
             prop_assert_eq!(free.outcome(), "ALLOW");
+        }
+    }
+
+    #[test]
+    fn running_out_of_steps_never_adds_rights(case in case(), most in 0..120_usize) {
+        let (free, _) = case.decide();
+        prop_assert!(free.denial().is_none_or(|denial| !denial.unfinished));
+        let steps = Steps::new(most);
+        let (bounded, explanation) = case.decide_within(Some(&steps));
+        if bounded.is_allowed() || explanation.decision().is_allowed() {
+            prop_assert!(free.is_allowed());
+        }
+        if bounded.denial().is_some_and(|denial| !denial.unfinished) {
+            prop_assert_eq!(bounded, free);
+        }
+        // Without a step whoever needs an Allow has none, and every Deny counts.
+        let (none, _) = case.decide_within(Some(&Steps::new(0)));
+        if free.denial().is_some_and(|denial| denial.explicit) {
+            prop_assert!(none.denial().is_some_and(|denial| denial.explicit));
         }
     }
 
