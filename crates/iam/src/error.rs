@@ -242,6 +242,9 @@ pub enum Error {
     /// Nothing can be simulated.
     #[error(transparent)]
     Simulation(#[from] SimulationFault),
+    /// The thread of a simulation ended before it was done.
+    #[error("the simulation ended early")]
+    Unfinished(#[from] tokio::task::JoinError),
     /// A service that acts for itself has no account to work in.
     #[error("the caller belongs to no account")]
     NoAccount,
@@ -349,7 +352,7 @@ impl ServiceError for Error {
             | Self::Simulation(_)
             | Self::UserNameNeeded => ErrorKind::Validation,
             Self::NoAccount => ErrorKind::Denied,
-            Self::Composition(_) => ErrorKind::Internal,
+            Self::Composition(_) | Self::Unfinished(_) => ErrorKind::Internal,
         }
     }
 
@@ -398,7 +401,7 @@ impl ServiceError for Error {
             | Self::UnsettableStatus { .. }
             | Self::Simulation(_) => "InvalidInput",
             Self::NoAccount => "AccessDenied",
-            Self::Composition(_) => "ServiceFailure",
+            Self::Composition(_) | Self::Unfinished(_) => "ServiceFailure",
         })
     }
 
@@ -491,7 +494,7 @@ impl ServiceError for Error {
             | Self::UnsettableStatus { .. }
             | Self::Simulation(_)
             | Self::NoAccount => self.to_string(),
-            Self::Composition(_) => {
+            Self::Composition(_) | Self::Unfinished(_) => {
                 "the request processing has failed because of an unknown error".to_owned()
             }
         }

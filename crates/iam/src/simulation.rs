@@ -3,6 +3,7 @@
 //! Decided by the evaluation that decides requests. What a simulated request has and what the
 //! resource's policy says comes from the caller of the simulator; nothing is read of resources.
 
+mod aside;
 mod context;
 mod exclusions;
 mod fault;
@@ -12,6 +13,7 @@ mod sources;
 
 pub use fault::Fault;
 
+pub(crate) use aside::aside;
 pub(crate) use context::Entries;
 pub(crate) use exclusions::Exclusions;
 pub(crate) use sources::{Caller, PolicySource, Source, compile, given};
@@ -22,8 +24,8 @@ use std::sync::Arc;
 use pipeline::Page;
 use pipeline::sources::LevelDocuments;
 use policy::{
-    Action, Attached, ConditionKey, ConditionKeys, Document, DocumentKind, Explanation, Level,
-    Policies, Request, ResourcePolicy,
+    Action, Attached, Beside, ConditionKey, Document, DocumentKind, Explanation, Level, Policies,
+    Request, ResourcePolicy, Steps,
 };
 use shapes::iam::SimulatePolicyResponse;
 use types::{AccountId, Arn};
@@ -68,6 +70,8 @@ pub(crate) struct Simulation {
     policies: Vec<(DocumentKind, Arc<Document>)>,
     /// The condition keys that identity policies mention.
     keys: Vec<ConditionKey>,
+    /// What all its decisions may take.
+    steps: Steps,
 }
 
 /// What one simulated request came to.
@@ -129,12 +133,14 @@ impl Simulation {
             cast,
             owner,
             policies,
+            steps: Steps::new(MOST_STEPS),
         })
     }
 
     /// A page of results, one for each action, in the order of the request.
     ///
-    /// Fails with `ValidationError` for a marker that another simulation made.
+    /// Fails with `ValidationError` for a marker that another simulation made, and with
+    /// `InvalidInput` if the texts take too long to compare.
     pub(crate) fn run(
         &self,
         common: &Common<'_>,
@@ -156,14 +162,18 @@ impl Simulation {
         let page = Page::new(&listing, common.marker, Some(max_items))?;
         let numbered = self.actions.iter().enumerate();
         let cut = page.cut(numbered.map(|(number, action)| (format!("{number:010}"), action)));
+        let is_truncated = cut.is_truncated();
+        let mut evaluation_results = Vec::with_capacity(cut.items.len());
+        for action in cut.items {
+            evaluation_results.push(results::of(self, action));
+            // What was decided without steps is not what the policies say.
+            if self.steps.are_spent() {
+                return Err(Fault::TooLong.into());
+            }
+        }
         Ok(SimulatePolicyResponse {
-            is_truncated: Some(cut.is_truncated()),
-            evaluation_results: Some(
-                cut.items
-                    .into_iter()
-                    .map(|action| results::of(self, action))
-                    .collect(),
-            ),
+            is_truncated: Some(is_truncated),
+            evaluation_results: Some(evaluation_results),
             marker: cut.marker,
         })
     }
@@ -226,8 +236,12 @@ impl Simulation {
             resource_account: owner,
             keys: &keys,
         };
+        let beside = Beside {
+            steps: Some(&self.steps),
+            ..Beside::default()
+        };
         Outcome {
-            explanation: policy::explain(&request, &policies),
+            explanation: policy::explain_with(&request, &policies, &beside),
             missing: self.missing(&keys, self.document(action, resource)),
             across_accounts: owner != principal.account(),
         }
@@ -267,7 +281,7 @@ impl Simulation {
         let known: HashSet<&str> = self.keys.iter().map(ConditionKey::as_str).collect();
         let of_resource = context_keys(resource).filter(|key| !known.contains(key.as_str()));
         let all = self.keys.iter().chain(of_resource);
-        let missing = all.filter(|key| keys.lookup(key).is_none());
+        let missing = all.filter(|key| !keys.has(key));
         missing.map(|key| key.original().to_owned()).collect()
     }
 }
@@ -275,6 +289,10 @@ impl Simulation {
 /// The most statements and condition keys times resources that are looked at for one action, and
 /// for the actions of one page together.
 const MOST_WORK: usize = 100_000;
+
+/// The steps that all decisions of one page may take: some tens of milliseconds, and for each
+/// statement and resource as many as its patterns take that are not made to take long.
+const MOST_STEPS: usize = 5 * Steps::OF_A_DECISION;
 
 /// Bytes of a condition key's name that are as much work as a statement: what a request does not
 /// have is listed by name for each resource.

@@ -9,7 +9,7 @@ use shapes::iam::{
 use types::{AccountId, Service};
 
 use crate::event::{self, Fields};
-use crate::simulation::{Caller, Cast, Common, Simulation, given};
+use crate::simulation::{Caller, Cast, Common, Simulation, aside, given};
 use crate::{Error, actions, lookup};
 
 /// Decides each action on each resource by the policies that are passed, as if the caller
@@ -51,10 +51,13 @@ impl Operation for SimulateCustomPolicy {
             boundary: None,
             levels: levels(input.ordered_organization_policy_input_list.as_deref())?,
         };
-        let common = common(&input);
-        let simulation = Simulation::new(&common, cast)?;
-        let listing = [Self::NAME, account.as_str()];
-        Ok(Reply::read(simulation.run(&common, &listing)?))
+        let simulate = move || {
+            let common = common(&input);
+            let simulation = Simulation::new(&common, cast)?;
+            let listing = [Self::NAME, account.as_str()];
+            simulation.run(&common, &listing)
+        };
+        Ok(Reply::read(aside(simulate).await?))
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {

@@ -9,7 +9,7 @@ use types::Service;
 
 use crate::event::{self, Fields};
 use crate::organizations;
-use crate::simulation::{Caller, Cast, Common, Exclusions, PolicySource, Simulation, given};
+use crate::simulation::{Caller, Cast, Common, Exclusions, PolicySource, Simulation, aside, given};
 use crate::{Error, actions, lookup};
 
 /// Decides each action on each resource as if the caller named in `CallerArn`, or else the
@@ -68,10 +68,13 @@ impl Operation for SimulatePrincipalPolicy {
                 .then(|| organizations::service_control(ctx.view(), account))
                 .flatten(),
         };
-        let common = common(&input);
-        let simulation = Simulation::new(&common, cast)?;
-        let listing = [Self::NAME, account.as_str(), &input.policy_source_arn];
-        Ok(Reply::read(simulation.run(&common, &listing)?))
+        let simulate = move || {
+            let common = common(&input);
+            let simulation = Simulation::new(&common, cast)?;
+            let listing = [Self::NAME, account.as_str(), &input.policy_source_arn];
+            simulation.run(&common, &listing)
+        };
+        Ok(Reply::read(aside(simulate).await?))
     }
 
     fn event(input: &Self::Input, _output: Option<&Self::Output>) -> EventDetail {

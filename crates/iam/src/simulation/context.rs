@@ -113,6 +113,11 @@ impl ConditionKeys for SimulatedKeys<'_> {
 }
 
 impl SimulatedKeys<'_> {
+    /// Whether the request has the key; however many values it has, none is looked at.
+    pub(crate) fn has(&self, key: &ConditionKey) -> bool {
+        self.entries.0.contains_key(key.as_str()) || self.lookup(key).is_some()
+    }
+
     fn of_the_caller(&self, name: &str) -> Option<Values<'_>> {
         let caller = self.caller;
         match name {

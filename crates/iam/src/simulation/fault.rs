@@ -36,6 +36,12 @@ pub enum Fault {
         /// How many statements and condition keys there are.
         statements: usize,
     },
+    /// Patterns and texts that take longer to compare than a caller may ask for at once.
+    #[error(
+        "The policies take too long to compare with the request; simulate fewer actions, \
+         resources or policies at once, or shorter context key values."
+    )]
+    TooLong,
     /// An ARN names neither user, group nor role, or a resource policy has no resource.
     #[error("Invalid Entity Arn: {arn} does not clearly define entity type and name.")]
     Entity {

@@ -697,6 +697,37 @@ fn too_many_statements_times_resources_are_refused() {
 }
 
 #[test]
+fn what_takes_too_long_to_compare_is_refused() {
+    let world = World::new();
+    let like = |pattern: String| {
+        statement(&json!({
+            "Effect": "Allow", "Action": "*", "Resource": "*",
+            "Condition": { "StringLike": { "aws:UserAgent": pattern } },
+        }))
+    };
+    let entries = json!({ "ContextEntries": [{
+        "ContextKeyName": "aws:UserAgent", "ContextKeyType": "string",
+        "ContextKeyValues": ["a".repeat(400_000)],
+    }] });
+    let policy = like(format!("*{}Z*", "a?".repeat(60_000)));
+    let message = "The policies take too long to compare with the request; simulate fewer actions, \
+         resources or policies at once, or shorter context key values.";
+    refused(
+        &world,
+        "SimulateCustomPolicy",
+        of_policy(&policy, &entries),
+        message,
+    );
+    // A run of `?` does not, however long it is.
+    let policy = like(format!("*{}Z", "?".repeat(120_000)));
+    let result = custom(&world, &policy, &entries);
+    assert_eq!(result["EvalDecision"], "implicitDeny");
+    let policy = like(format!("*{}", "?".repeat(120_000)));
+    let result = custom(&world, &policy, &entries);
+    assert_eq!(result["EvalDecision"], "allowed");
+}
+
+#[test]
 fn simulating_someone_needs_the_right_to() {
     let world = world(&allow("kms:Decrypt", "*"));
     let bob = world.user(
