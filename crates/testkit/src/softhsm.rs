@@ -20,7 +20,7 @@ const CONFIGURATION: &str = "SOFTHSM2_CONF";
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 /// How long a test waits for its tokens, of whose calls some may hang on purpose.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A directory of tokens, and the module that reads it.
 #[derive(Debug)]

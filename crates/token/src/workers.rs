@@ -279,7 +279,7 @@ mod tests {
         let opened: Vec<Token> = (0..OPENED).map(|_| open().unwrap()).collect();
         assert!(matches!(open(), Err(Error::Threads)));
         drop(opened);
-        let ended = (0..3000).any(|_| {
+        let ended = (0..6000).any(|_| {
             thread::sleep(Duration::from_millis(10));
             open().is_ok()
         });

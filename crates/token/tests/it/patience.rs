@@ -1,6 +1,7 @@
 //! A token that hangs costs its callers their time-out, and nothing else.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,18 +13,24 @@ use crate::{PIN, TOKEN, pin, settings, token};
 /// Longer than anything here takes.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A task that does not end before it is let go: a call that the token does not answer.
-fn hanging() -> (
-    Sender<()>,
-    impl Fn(&Session) -> Result<(), Error> + Send + 'static,
-) {
-    let (let_go, gate) = channel::<()>();
-    let gate: Arc<Mutex<Receiver<()>>> = Arc::new(Mutex::new(gate));
-    let wait = move |_: &Session| {
-        let _released = gate.lock().unwrap().recv();
-        Ok(())
-    };
-    (let_go, wait)
+/// Has a session of `token` at work on a call that the token does not answer before it is let go: by
+/// dropping what is returned.
+fn hang(token: &Token) -> Sender<()> {
+    loop {
+        let (let_go, gate) = channel::<()>();
+        let (gate, begun) = (Arc::new(Mutex::new(gate)), Arc::new(AtomicBool::new(false)));
+        let begins = Arc::clone(&begun);
+        let hung = token.run_blocking(move |_: &Session| {
+            begins.store(true, Ordering::SeqCst);
+            let _released = gate.lock().unwrap().recv();
+            Ok(())
+        });
+        assert!(matches!(hung, Err(Error::Timeout)), "{hung:?}");
+        // One whose turn does not come in time is never begun.
+        if begun.load(Ordering::SeqCst) {
+            return let_go;
+        }
+    }
 }
 
 fn impatient(hsm: &SoftHsm) -> Token {
@@ -43,9 +50,7 @@ fn impatient(hsm: &SoftHsm) -> Token {
 fn calls_of_a_hanging_token_end_in_time_and_go_on_when_it_does() {
     SoftHsm::in_own_process(|hsm| {
         let token = impatient(hsm);
-        let ((first, wait), (second, wait_too)) = (hanging(), hanging());
-        assert!(matches!(token.run_blocking(wait), Err(Error::Timeout)));
-        assert!(matches!(token.run_blocking(wait_too), Err(Error::Timeout)));
+        let (first, second) = (hang(&token), hang(&token));
         // No thread is free.
         let refused = token.run_blocking(|session| session.random(1));
         assert!(matches!(refused, Err(Error::Timeout)), "{refused:?}");
@@ -59,9 +64,7 @@ fn calls_of_a_hanging_token_end_in_time_and_go_on_when_it_does() {
 fn what_nobody_waits_for_any_more_does_not_happen() {
     SoftHsm::in_own_process(|hsm| {
         let token = impatient(hsm);
-        let ((first, wait), (second, wait_too)) = (hanging(), hanging());
-        token.run_blocking(wait).unwrap_err();
-        token.run_blocking(wait_too).unwrap_err();
+        let (first, second) = (hang(&token), hang(&token));
         token
             .run_blocking(|session| session.make_key("late"))
             .unwrap_err();
@@ -84,9 +87,7 @@ fn no_more_calls_wait_than_may() {
             .enable_all()
             .build()
             .unwrap();
-        let ((first, wait), (second, wait_too)) = (hanging(), hanging());
-        token.run_blocking(wait).unwrap_err();
-        token.run_blocking(wait_too).unwrap_err();
+        let (first, second) = (hang(&token), hang(&token));
         let token = Arc::new(token);
         let busy = runtime.block_on(async {
             let mut calls = Vec::new();
@@ -124,8 +125,7 @@ fn whoever_ends_a_process_can_wait_for_calls_and_for_sessions() {
     SoftHsm::in_own_process(|hsm| {
         let token = impatient(hsm);
         assert!(settle(MINUTE), "nothing was asked");
-        let (held, wait) = hanging();
-        assert!(matches!(token.run_blocking(wait), Err(Error::Timeout)));
+        let held = hang(&token);
         assert!(!settle(Duration::ZERO), "a call runs");
         drop(token);
         assert!(!settle(Duration::ZERO), "its session is open");
