@@ -40,14 +40,19 @@ def exchange(server, data: bytes, timeout=60) -> Answer:
     address = urllib.parse.urlparse(server.url)
     with socket.create_connection((address.hostname, address.port), timeout=timeout) as connection:
         connection.sendall(data)
-        received = b""
-        while True:
-            chunk = connection.recv(65536)
-            received += chunk
-            head, split, body = received.partition(b"\r\n\r\n")
-            length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-            if not chunk or (split and length and len(body) >= int(length[0].split(b":")[1])):
-                return Answer(received)
+        return Answer(answer_on(connection))
+
+
+def answer_on(connection: socket.socket) -> bytes:
+    """The bytes of one answer, which comes in as many parts as it likes."""
+    received = b""
+    while True:
+        chunk = connection.recv(65536)
+        received += chunk
+        head, split, body = received.partition(b"\r\n\r\n")
+        length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        if not chunk or (split and length and len(body) >= int(length[0].split(b":")[1])):
+            return received
 
 
 def request(server, service, operation, body: bytes, key, *, region="us-east-1", date=None,

@@ -173,7 +173,8 @@ def over_tls(tmp_path):
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     certificate = x509.CertificateBuilder(
-        name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=1)
+        name, name, key.public_key(), x509.random_serial_number(), now - datetime.timedelta(hours=1),
+        now + datetime.timedelta(days=1)
     ).add_extension(address, critical=False).sign(key, hashes.SHA256())
     (tmp_path / "c.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     (tmp_path / "k.pem").write_bytes(key.private_bytes(

@@ -23,6 +23,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
+import raw
 from conftest import ACCOUNT, REGION, REGIONS, ROOT, Server, binary, refused, session_of
 
 VIA = {"StringLike": {"kms:ViaService": "sagemaker.*.amazonaws.com"}}
@@ -1041,12 +1042,12 @@ def test_a_body_that_arrives_slowly_is_decided_when_it_is_complete(server, kms, 
     for right in race.takings(rights(server, kms, user, key, policy)):
         head, body = signed_put(server, right.actor, race.group, **race.parameters())
         with socket.create_connection(server.url.removeprefix("http://").split(":")) as connection:
-            connection.settimeout(30)
+            connection.settimeout(60)
             connection.sendall(head + body[:-1])
             # All but the last byte has arrived; the right is taken away before that does.
             right.take()
             connection.sendall(body[-1:])
-            answer = connection.recv(65536).decode()
+            answer = raw.answer_on(connection).decode()
         assert answer.startswith("HTTP/1.1 403"), (right.name, answer)
         assert right.code in answer, (right.name, answer)
         assert CLOSING.get(right.name, "") in answer
