@@ -19,7 +19,7 @@ finish() {
 }
 trap finish EXIT
 
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [ "$(grep -c '^export ' "$work/exports")" -ge 3 ] && break
     kill -0 "$server" 2>/dev/null || { cat "$work/server.log" >&2; exit 1; }
     sleep 0.1

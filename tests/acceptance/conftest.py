@@ -132,6 +132,8 @@ class Server:
 
     # The tests call more often than one account, and one principal, may.
     quotas = ("--kms-request-quota-factor", "10000", "--calls-per-second", "100000")
+    # All that were ever started.
+    processes: list[subprocess.Popen] = []
 
     def __init__(self, directory: pathlib.Path, *flags: str, env: dict | None = None):
         self.directory = directory
@@ -146,6 +148,7 @@ class Server:
             [str(binary()), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.quotas,
              "--account", ACCOUNT, *self.flags],
             stdout=subprocess.PIPE, stderr=self.log, text=True, env=os.environ | self.env)
+        self.processes.append(self.process)
         self.exports = {}
         for line in self.process.stdout:
             found = re.match(r"export (\w+)=(\S+)", line)
@@ -191,7 +194,7 @@ class Server:
     def client(self, service: str, key: dict | None = None, region_name: str | None = None):
         # LookupEvents is throttled as at AWS: there the SDK waits, everywhere else nothing is tried twice.
         retries = {"max_attempts": 12, "mode": "standard"} if service == "cloudtrail" else {"max_attempts": 1}
-        config = botocore.config.Config(retries=retries)
+        config = botocore.config.Config(retries=retries, read_timeout=2 * DEADLINE)
         return self.session(key).client(service, endpoint_url=self.url, config=config,
                                         region_name=region_name)
 
@@ -224,6 +227,16 @@ def complete_server(directory: pathlib.Path, *flags: str, more: str = "") -> Ser
     running = Server(directory, *flags, env=token.env)
     running.token = token
     return running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_behind():
+    """Ends the servers of tests that failed before they did."""
+    yield
+    for process in Server.processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait(timeout=DEADLINE)
 
 
 @pytest.fixture(scope="session")

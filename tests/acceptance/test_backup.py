@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import threading
+import time
 
 import botocore.exceptions
 import pytest
@@ -97,8 +98,10 @@ def test_a_backup_under_load_is_one_moment_and_is_restored_whole(backed, tmp_pat
     load = Load(backed, key)
     moments = []
     for number in range(3):
+        deadline = time.monotonic() + 120
         while min(load.acknowledged) < 15 * (number + 1) and not load.failures:
-            pass
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         before = list(load.acknowledged)
         done = create(backed, f"b{number}")
         assert done.returncode == 0, done.stderr

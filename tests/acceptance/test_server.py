@@ -8,7 +8,6 @@ import random
 import re
 import secrets
 import shutil
-import socket
 import stat
 import subprocess
 import time
