@@ -26,8 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCOUNT = "123456789012"
 REGIONS = ("us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-central-1", "eu-west-1",
            "ap-east-1", "ap-northeast-1", "ap-south-1")
-# Memory, where there is some: the first start writes and syncs a whole new directory.
-SCRATCH = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+# Memory, where there is enough of it: the first start writes and syncs a whole new directory.
+MEMORY = "/dev/shm"
+SCRATCH = MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 1 << 30 else None
 SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 # Headers of one connection only, and what signing writes anew.
 OWN = {"connection", "keep-alive", "content-length", "transfer-encoding", "expect"}

@@ -38,7 +38,7 @@ def test_every_answer_is_what_the_sdk_expects(server):
     key = server.session().get_credentials()
     program = pathlib.Path(os.environ["SDK_RUST_PROGRAM"])
     run = subprocess.run(
-        [program], capture_output=True, text=True, timeout=120,
+        [program], capture_output=True, text=True, timeout=300,
         env={"AWS_ENDPOINT_URL": server.url, "AWS_ACCESS_KEY_ID": key.access_key,
              "AWS_SECRET_ACCESS_KEY": key.secret_key, "FEATURE_GROUP": group(server)})
     assert (run.returncode, run.stdout, run.stderr) == (0, "ok\n", "")

@@ -32,7 +32,7 @@ def quote(text: str) -> str:
 class Client:
     """One connection with one access key; not for several threads."""
 
-    def __init__(self, address: tuple[str, int], key: tuple[str, str], timeout: float = 30):
+    def __init__(self, address: tuple[str, int], key: tuple[str, str], timeout: float = 120):
         self.address, self.key, self.timeout = address, key, timeout
         self.host = f"{address[0]}:{address[1]}"
         self.connection = None

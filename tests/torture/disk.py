@@ -51,7 +51,7 @@ def write_log_disk(scratch: pathlib.Path, megabytes: int):
             if daemon.poll() is not None:
                 raise RigError("nbdfuse ended: " + (scratch / "nbdfuse.log").read_text())
             return (device / "disk").exists()
-        wait_until(serves, 30, "nbdfuse shows its file")
+        wait_until(serves, 120, "nbdfuse shows its file")
         with mounted(device / "disk", scratch / "mount") as place:
             yield place
     finally:

@@ -114,7 +114,7 @@ class Server:
     def health(self, path: str) -> int:
         url = f"http://{self.address[0]}:{self.address[1]}/health/{path}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 return answer.status
         except urllib.error.HTTPError as refused:
             return refused.code

@@ -94,9 +94,9 @@ class Ledger:
             return write
 
     def moments(self) -> list[int]:
-        """Where in the log each acknowledgement was."""
-        steps = [step for register in self.registers.values() for step in register.steps]
-        writes = [write for writes in self.records.values() for write in writes]
+        """Where in the log each acknowledgement was; others may go on adding to them."""
+        steps = [step for register in list(self.registers.values()) for step in list(register.steps)]
+        writes = [write for writes in list(self.records.values()) for write in list(writes)]
         done = [one.done for one in steps + writes if one.done is not None]
         return done + list(self.calls.values())
 

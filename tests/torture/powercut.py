@@ -12,10 +12,13 @@ import time
 
 import disk
 from client import Broken, Refused
-from host import RigError, Server, WouldNotStart, fresh, serving, spoiled_syncs
+from host import RigError, Server, WouldNotStart, fresh, serving, spoiled_syncs, wait_until
 from ledger import Ledger, Step, Write
 from verify import verify
 from workload import Session, set_up
+
+# Acknowledgements that a session has at least, so that there is something to lose.
+LEAST = 100
 
 
 @dataclasses.dataclass
@@ -51,7 +54,11 @@ def record(binary, plan: Plan, seed: str, scratch: pathlib.Path) -> Ledger:
                     client.close()
                     if plan.no_sync:
                         trigger.touch()
+                told = ledger.acknowledgements()
                 session = Session(server, ledger, seed, number, plan.writers, 3, plan.large)
+                # On a slow machine nothing may be written yet when the time is over.
+                wait_until(lambda: ledger.acknowledgements() >= told + LEAST or ledger.surprises, 120,
+                           f"{LEAST} acknowledgements in a session")
                 time.sleep(plan.seconds * chance.uniform(0.5, 1.5))
                 if number % 3 == 2:
                     # Long enough for the store to flush and tidy up.

@@ -51,7 +51,7 @@ def record(binary, scratch: pathlib.Path, spoil: str | None) -> pathlib.Path:
         if failed:
             raise RigError(f"the traced server answered: {failed[0]}")
         server.kill()
-    wait_until(lambda: not traced(trace), 30, "the trace is complete")
+    wait_until(lambda: not traced(trace), 120, "the trace is complete")
     return trace
 
 
