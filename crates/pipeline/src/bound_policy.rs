@@ -14,7 +14,8 @@ use crate::sources::PrincipalDirectory;
 /// The policy of a resource, compiled.
 ///
 /// Users and roles are bound to the unique ids that they had when the policy was saved: one
-/// that is deleted and made again under its old name gains nothing.
+/// that is deleted and made again under its old name gains nothing. So is a session of a role, to
+/// the role.
 #[derive(Debug, Clone)]
 pub struct BoundPolicy {
     bound: BTreeMap<Arn, UniqueId>,
@@ -69,9 +70,14 @@ impl BoundPolicy {
                 | PrincipalPattern::Service(_)
                 | PrincipalPattern::Federated(_) => true,
                 PrincipalPattern::Account(account)
-                | PrincipalPattern::RoleSession { account, .. }
                 | PrincipalPattern::FederatedUser { account, .. } => {
                     known.account_exists(view, *account)
+                }
+                PrincipalPattern::RoleSession { account, role, .. } => {
+                    let id = known.role_id(view, *account, role);
+                    let arn = principal.arn();
+                    let of_role = arn.zip(id);
+                    of_role.map(|(arn, id)| bound.insert(arn, id)).is_some()
                 }
                 PrincipalPattern::User { arn, .. } | PrincipalPattern::Role { arn, .. } => {
                     let id = known.unique_id(view, arn);
@@ -93,7 +99,8 @@ impl BoundPolicy {
     }
 
     /// The policy as callers see it if that is not [`Document::text`], the text that was saved:
-    /// a user or role that is gone shows as its unique id, one that was renamed as its new ARN.
+    /// a user or role that is gone shows as its unique id, one that was renamed as its new ARN; a
+    /// session whose role is gone as the role's unique id and its own name.
     ///
     /// Fails if the text is not JSON, which nothing that compiles is.
     pub fn renamed(
@@ -103,8 +110,12 @@ impl BoundPolicy {
     ) -> Result<Option<Value>, serde_json::Error> {
         let mut changed = BTreeMap::new();
         for (arn, id) in &self.bound {
-            let now = known.arn_of(view, id);
-            let now = now.map_or_else(|| id.to_string(), String::from);
+            let now = match (known.arn_of(view, id), session_of(arn)) {
+                (Some(now), None) => String::from(now),
+                (None, None) => id.to_string(),
+                (Some(_), Some(_)) => continue,
+                (None, Some(session)) => format!("{id}:{session}"),
+            };
             if now != arn.as_str() {
                 changed.insert(arn.as_str(), now);
             }
@@ -124,6 +135,12 @@ impl BoundPolicy {
             document: Arc::new(document),
         }
     }
+}
+
+/// The name of the session that is named by `arn`, if it is one of a role.
+fn session_of(arn: &Arn) -> Option<&str> {
+    let (_role, session) = arn.resource_of("assumed-role")?.split_once('/')?;
+    (arn.service() == "sts").then_some(session)
 }
 
 /// Replaces the AWS principals of every statement that `names` has another name for.

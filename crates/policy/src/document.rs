@@ -198,10 +198,14 @@ impl Document {
             .filter_map(|s| s.principals.as_mut())
         {
             for pattern in &mut principals.patterns {
-                if let PrincipalPattern::User { arn, id } | PrincipalPattern::Role { arn, id } =
-                    pattern
+                let Some(arn) = pattern.arn() else {
+                    continue;
+                };
+                if let PrincipalPattern::User { id, .. }
+                | PrincipalPattern::Role { id, .. }
+                | PrincipalPattern::RoleSession { id, .. } = pattern
                 {
-                    *id = id_of(arn);
+                    *id = id_of(&arn);
                 }
             }
         }

@@ -36,6 +36,8 @@ pub enum PrincipalPattern {
         role: Box<str>,
         /// The session's name.
         session: Box<str>,
+        /// The role that existed when the policy was saved; compared instead of account and name.
+        id: Option<UniqueId>,
     },
     /// A session from `GetFederationToken`.
     FederatedUser {
@@ -180,17 +182,19 @@ impl PrincipalPattern {
                     account,
                     role,
                     session,
+                    id,
                 },
                 Principal::AssumedRole {
                     account: owner,
+                    role_id,
                     role_name,
                     session: session_name,
                     ..
                 },
             ) => {
-                let equal =
-                    account == owner && **role == **role_name && **session == **session_name;
-                equal.then_some(Naming::RoleSession)
+                let by_name = || account == owner && **role == **role_name;
+                let is_role = id.as_ref().map_or_else(by_name, |id| id == role_id);
+                (is_role && **session == **session_name).then_some(Naming::RoleSession)
             }
             (
                 Self::FederatedUser { account, name },
@@ -216,6 +220,29 @@ impl PrincipalPattern {
                 | Self::CanonicalUser(_),
                 _,
             ) => None,
+        }
+    }
+
+    /// The ARN by which a policy names this user, role or session of a role; `None` for others.
+    pub fn arn(&self) -> Option<Arn> {
+        match self {
+            Self::User { arn, .. } | Self::Role { arn, .. } => Some(arn.clone()),
+            Self::RoleSession {
+                account,
+                role,
+                session,
+                ..
+            } => {
+                let resource = format!("assumed-role/{role}/{session}");
+                Some(Arn::new("sts", None, Some(*account), &resource))
+            }
+            Self::Everyone
+            | Self::Account(_)
+            | Self::FederatedUser { .. }
+            | Self::Id(_)
+            | Self::Service(_)
+            | Self::Federated(_)
+            | Self::CanonicalUser(_) => None,
         }
     }
 
@@ -337,6 +364,7 @@ fn session_principal(arn: &Arn, account: AccountId) -> Option<PrincipalPattern> 
         account,
         role: Box::from(role),
         session: Box::from(session),
+        id: None,
     })
 }
 

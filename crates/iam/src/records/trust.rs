@@ -74,6 +74,7 @@ fn as_shown(principal: &PrincipalPattern) -> String {
             account,
             role,
             session,
+            ..
         } => format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"),
         PrincipalPattern::FederatedUser { account, name } => {
             format!("arn:aws:sts::{account}:federated-user/{name}")

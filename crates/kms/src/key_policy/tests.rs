@@ -55,7 +55,7 @@ fn principals_that_exist_are_accepted() {
         r#"{"AWS":["arn:aws:iam::111122223333:root","arn:aws:iam::444455556666:root"]}"#,
         r#"{"AWS":"arn:aws:iam::111122223333:user/Alice"}"#,
         r#"{"AWS":"arn:aws:iam::444455556666:role/team/Engineering"}"#,
-        r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/Reader/session"}"#,
+        r#"{"AWS":"arn:aws:sts::444455556666:assumed-role/Engineering/session"}"#,
         r#"{"AWS":"AIDAAAAAAAAAAAAAAAAAA"}"#,
         r#"{"Service":"cloudtrail.amazonaws.com"}"#,
     ] {
@@ -72,6 +72,7 @@ fn principals_that_do_not_exist_are_refused() {
         r#"{"AWS":["*","arn:aws:iam::111122223333:user/Bob"]}"#,
         r#"{"AWS":"arn:aws:iam::111122223333:group/Admins"}"#,
         r#"{"AWS":"arn:aws:sts::999999999999:assumed-role/Reader/session"}"#,
+        r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/Reader/session"}"#,
         r#"{"AWS":"AIDABBBBBBBBBBBBBBBBB"}"#,
         r#"{"AWS":"nobody"}"#,
     ] {
@@ -120,6 +121,34 @@ fn a_user_made_again_under_its_old_name_is_another_one() {
     let policy = accept(&text).unwrap();
     assert!(names(&policy, &alice(ALICE_ID)));
     assert!(!names(&policy, &alice("AIDABBBBBBBBBBBBBBBBB")));
+}
+
+const SESSION: &str = "arn:aws:sts::444455556666:assumed-role/Engineering/nightly";
+const ENGINEERING_ID: &str = "AROAAAAAAAAAAAAAAAAAA";
+
+/// A session of the role with this id.
+fn nightly(id: &str) -> Principal {
+    Principal::AssumedRole {
+        account: "444455556666".parse().unwrap(),
+        role_arn: "arn:aws:iam::444455556666:role/team/Engineering"
+            .parse()
+            .unwrap(),
+        role_id: id.parse().unwrap(),
+        role_name: "Engineering".to_owned(),
+        session: "nightly".to_owned(),
+    }
+}
+
+#[test]
+fn a_session_of_a_role_made_again_under_its_old_name_is_another_one() {
+    let text = policy(&format!(r#"{{"AWS":"{SESSION}"}}"#));
+    let policy = accept(&text).unwrap();
+    assert!(names(&policy, &nightly(ENGINEERING_ID)));
+    assert!(!names(&policy, &nightly("AROABBBBBBBBBBBBBBBBB")));
+    assert_eq!(policy.shown(&nowhere(), &known()).unwrap(), text);
+    let shown = policy.shown(&nowhere(), &Directory::of(&[])).unwrap();
+    let gone = format!("{ENGINEERING_ID}:nightly");
+    assert!(shown.contains(&gone) && !shown.contains(SESSION), "{shown}");
 }
 
 #[test]

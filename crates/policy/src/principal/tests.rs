@@ -117,6 +117,19 @@ fn sessions_are_named_by_role_or_by_themselves() {
         &session(),
         None,
     );
+    // Bound to a role, it is a session of that role only, whatever another one is called.
+    let bound = |id: &str| PrincipalPattern::RoleSession {
+        account: "111122223333".parse().unwrap(),
+        role: "R".into(),
+        session: "s1".into(),
+        id: Some(id.parse().unwrap()),
+    };
+    let Principal::AssumedRole { role_id, .. } = session() else {
+        panic!("a session of a role");
+    };
+    let named = bound(role_id.as_str()).names(&session());
+    assert_eq!(named, Some(Naming::RoleSession));
+    assert_eq!(bound("AROAANOTHERROLE000000").names(&session()), None);
     check(
         "arn:aws:sts::444455556666:assumed-role/R/s1",
         &session(),
