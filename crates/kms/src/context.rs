@@ -50,16 +50,23 @@ pub(crate) fn check(
     if algorithm != EncryptionAlgorithmSpec::SymmetricDefault && !context.is_empty() {
         return invalid("an encryption context cannot be used with an asymmetric KMS key");
     }
-    let pairs = context.iter();
-    if pairs
-        .map(|(key, value)| key.len() + value.len())
-        .sum::<usize>()
-        > MOST_BYTES
-    {
-        return invalid("the encryption context has more than 8192 bytes");
-    }
+    check_size(context)?;
     if differ_in_case_only(context.keys().map(String::as_str)) {
         return invalid("the encryption context has keys that differ in case only");
+    }
+    Ok(())
+}
+
+/// Checks that a decision may look at `context`: whatever the caller sends, policies and grants are
+/// asked about a bounded number of pairs.
+///
+/// Fails with `ValidationException` for more than 8,192 bytes of keys and values.
+fn check_size(context: &EncryptionContext) -> Result<(), Error> {
+    let pairs = context.iter();
+    let bytes: usize = pairs.map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > MOST_BYTES {
+        let text = "the encryption context has more than 8192 bytes";
+        return Err(Error::Validation(text.into()));
     }
     Ok(())
 }
@@ -73,11 +80,23 @@ fn push_number(bytes: &mut Vec<u8>, number: usize) {
 /// `kms:EncryptionContextKeys` and `kms:EncryptionAlgorithm`, which AWS sets even when the
 /// caller leaves the algorithm out.
 pub fn encryption_context_keys(context: &EncryptionContext) -> KeySet {
-    cryptographic_keys(Some(context), None)
+    keys_of(Some(context), None)
 }
 
-/// The condition keys of a cryptographic call.
+/// The condition keys of a cryptographic call, which is decided by them.
+///
+/// Fails with `ValidationException` for a context of more than 8,192 bytes.
 pub(crate) fn cryptographic_keys(
+    context: Option<&EncryptionContext>,
+    algorithm: Option<EncryptionAlgorithmSpec>,
+) -> Result<KeySet, Error> {
+    if let Some(context) = context {
+        check_size(context)?;
+    }
+    Ok(keys_of(context, algorithm))
+}
+
+fn keys_of(
     context: Option<&EncryptionContext>,
     algorithm: Option<EncryptionAlgorithmSpec>,
 ) -> KeySet {

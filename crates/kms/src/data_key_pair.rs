@@ -47,8 +47,8 @@ impl Asked<'_> {
     ) -> Result<(Needs, KeyTarget), Error> {
         specs::data_key_pair(self.spec)?;
         let target = KeyTarget::find(ctx, self.key_id, Forms::KeysAndAliases)?;
-        let keys =
-            cryptographic_keys(self.context, None).one("kms:datakeypairspec", self.spec.as_str());
+        let keys = cryptographic_keys(self.context, None)?;
+        let keys = keys.one("kms:datakeypairspec", self.spec.as_str());
         let need = target.need(action).across_accounts().with(keys);
         Ok((Needs::one(need), target))
     }

@@ -39,7 +39,7 @@ impl Operation for Decrypt {
         let keys = cryptographic_keys(
             input.encryption_context.as_ref(),
             input.encryption_algorithm,
-        );
+        )?;
         let need = source.key.need(&actions::DECRYPT);
         Ok((Needs::one(need.across_accounts().with(keys)), source))
     }

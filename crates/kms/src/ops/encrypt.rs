@@ -36,7 +36,7 @@ impl Operation for Encrypt {
         let keys = cryptographic_keys(
             input.encryption_context.as_ref(),
             input.encryption_algorithm,
-        );
+        )?;
         let need = target.need(&actions::ENCRYPT).across_accounts().with(keys);
         Ok((Needs::one(need), target))
     }

@@ -38,7 +38,7 @@ impl Operation for GenerateDataKey {
         no_recipient(input.recipient.as_ref())?;
         data_key_length(input.key_spec, input.number_of_bytes)?;
         let target = KeyTarget::find(ctx, &input.key_id, Forms::KeysAndAliases)?;
-        let keys = cryptographic_keys(input.encryption_context.as_ref(), None);
+        let keys = cryptographic_keys(input.encryption_context.as_ref(), None)?;
         let new = target.predefined(ctx);
         let new = new.filter(|alias| alias.is_called_by_its_service(ctx));
         let need = match &new {

@@ -33,7 +33,7 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         data_key_length(input.key_spec, input.number_of_bytes)?;
         let target = KeyTarget::find(ctx, &input.key_id, Forms::KeysAndAliases)?;
-        let keys = cryptographic_keys(input.encryption_context.as_ref(), None);
+        let keys = cryptographic_keys(input.encryption_context.as_ref(), None)?;
         let need = target
             .need(&actions::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT)
             .across_accounts()

@@ -49,11 +49,11 @@ impl Operation for ReEncrypt {
         let from = cryptographic_keys(
             input.source_encryption_context.as_ref(),
             input.source_encryption_algorithm,
-        );
+        )?;
         let to = cryptographic_keys(
             input.destination_encryption_context.as_ref(),
             input.destination_encryption_algorithm,
-        );
+        )?;
         let from_need = source.key.need(&actions::RE_ENCRYPT_FROM).across_accounts();
         let to_need = destination.need(&actions::RE_ENCRYPT_TO).across_accounts();
         let needs =

@@ -1,10 +1,12 @@
 //! Encrypting and making data keys.
 
-use kms::{Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, PutKeyPolicy};
+use kms::{
+    Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, PutKeyPolicy, ReEncrypt,
+};
 use shapes::kms::{
     DataKeySpec, EncryptRequest, EncryptionAlgorithmSpec, GenerateDataKeyRequest,
     GenerateDataKeyWithoutPlaintextRequest, KeySpec, KeyUsageType, PutKeyPolicyRequest,
-    RecipientInfo,
+    ReEncryptRequest, RecipientInfo,
 };
 
 use crate::asymmetric;
@@ -304,4 +306,53 @@ async fn a_foreign_key_needs_both_accounts() {
         world.failure::<Encrypt>(&allowed, encrypt(&arn)).await.0,
         "AccessDeniedException"
     );
+}
+
+#[tokio::test]
+async fn a_context_that_is_too_long_is_refused_before_anything_is_decided_by_it() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await.key_id;
+    let made = world.call::<Encrypt>(&admin, encrypt(&key)).await.unwrap();
+    let blob = made.ciphertext_blob.unwrap();
+    let nobody = world.user(HOME, "Nobody", None);
+    let long = "x".repeat(8192);
+    let long = || context(&[("a", &long)]);
+    let text = "the encryption context has more than 8192 bytes";
+    let refused = ("ValidationException".to_owned(), text.to_owned());
+    let input = EncryptRequest {
+        encryption_context: long(),
+        ..encrypt(&key)
+    };
+    assert_eq!(world.failure::<Encrypt>(&nobody, input).await, refused);
+    let input = decrypt(blob.clone(), long());
+    assert_eq!(world.failure::<Decrypt>(&nobody, input).await, refused);
+    let input = GenerateDataKeyRequest {
+        key_id: key.clone(),
+        encryption_context: long(),
+        key_spec: Some(DataKeySpec::Aes256),
+        ..GenerateDataKeyRequest::default()
+    };
+    let failure = world.failure::<GenerateDataKey>(&nobody, input).await;
+    assert_eq!(failure, refused);
+    let input = GenerateDataKeyWithoutPlaintextRequest {
+        key_id: key.clone(),
+        encryption_context: long(),
+        key_spec: Some(DataKeySpec::Aes256),
+        ..GenerateDataKeyWithoutPlaintextRequest::default()
+    };
+    let failure = world
+        .failure::<GenerateDataKeyWithoutPlaintext>(&nobody, input)
+        .await;
+    assert_eq!(failure, refused);
+    for (source, destination) in [(long(), None), (None, long())] {
+        let input = ReEncryptRequest {
+            ciphertext_blob: Some(blob.clone()),
+            destination_key_id: key.clone(),
+            source_encryption_context: source,
+            destination_encryption_context: destination,
+            ..ReEncryptRequest::default()
+        };
+        assert_eq!(world.failure::<ReEncrypt>(&nobody, input).await, refused);
+    }
 }
