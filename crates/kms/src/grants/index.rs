@@ -24,9 +24,11 @@
 //! What is left to look at one by one is bounded for each place and for each request, which is
 //! denied beyond it.
 //!
-//! Entries `g`, account, region, key, grantee, id list the grants of a grantee.
+//! Entries `g`, account, region, key, grantee, id list the grants of a grantee. Entries `r`, service,
+//! region, issuer, account, key, id list those that a service may retire: whoever issued them sees
+//! them, and looks at none of others.
 //!
-//! A grant can have 13 entries, so these are short: ids are bytes, and digests are cut off. Somebody
+//! A grant can have 14 entries, so these are short: ids are bytes, and digests are cut off. Somebody
 //! could make two of those agree, so a place is never believed: what is found there counts only if it
 //! is a grant on the key, for the grantee and of the operation, and its constraints hold.
 
@@ -35,10 +37,10 @@ use std::collections::BTreeSet;
 use crypto::digest::sha256;
 use pipeline::sources::MatchedGrant;
 use store::{Key, KeyBuilder, Snapshot, Table, View};
-use types::{AccountId, Principal};
+use types::{AccountId, Principal, Region};
 
 use super::constraints::{Constraints, ContextConstraint, Pairs, text};
-use super::party::keys_of;
+use super::party::{Party, keys_of};
 use super::record::{GRANTS, GrantRecord, GrantedOperation, Pointer, Terms};
 use crate::context::MOST_BYTES;
 use crate::records::KeyRecord;
@@ -190,6 +192,12 @@ pub(crate) fn entries(grant: &GrantRecord) -> Vec<Key> {
     };
     let of_context = of_context(&terms.constraints);
     let mut entries = vec![of_grantee(key).part(&id_bytes(&grant.id)).build()];
+    if let Some(service) = terms.retiring.as_ref().and_then(Party::service) {
+        let retirable = of_retiring(service, &grant.region, terms.issuing_account);
+        let retirable = retirable.part(account.as_bytes());
+        let retirable = retirable.part(grant.key.as_str().as_bytes());
+        entries.push(retirable.part(&id_bytes(&grant.id)).build());
+    }
     for operation in terms.operations.iter().copied() {
         if operation.is_in_places() {
             entries.push(entry(&grant.place, operation, &of_context));
@@ -204,6 +212,19 @@ pub(crate) fn entries(grant: &GrantRecord) -> Vec<Key> {
 /// What the entries of the grants on `key` for `grantee` begin with.
 pub(crate) fn by_grantee(key: &KeyRecord, grantee: &str) -> Key {
     grantee_prefix(key, grantee).build()
+}
+
+/// What the entries of the grants begin with that `issuer` has made in `region` for `service` to
+/// retire.
+pub(crate) fn by_retiring(service: &str, region: &Region, issuer: AccountId) -> Key {
+    of_retiring(service, region, issuer).build()
+}
+
+fn of_retiring(service: &str, region: &Region, issuer: AccountId) -> KeyBuilder {
+    let start = KeyBuilder::default().part(BY_RETIRING);
+    let parts = [service, region.as_str(), issuer.as_str()];
+    let parts = parts.into_iter();
+    parts.fold(start, |key, part| key.part(part.as_bytes()))
 }
 
 /// The entry of the grant `id` among these.
@@ -369,6 +390,8 @@ fn is_of(grant: &GrantRecord, key: &KeyRecord, grantee: &str) -> bool {
 const BY_OPERATION: &[u8] = b"o";
 /// Begins the entries by grantee.
 const BY_GRANTEE: &[u8] = b"g";
+/// Begins the entries by retiring service.
+const BY_RETIRING: &[u8] = b"r";
 
 /// What entries by grantee begin with: account, region, key and grantee.
 fn of_grantee(parts: [&str; 4]) -> KeyBuilder {

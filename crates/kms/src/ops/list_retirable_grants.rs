@@ -8,8 +8,9 @@ use store::Key;
 use types::{AccountId, Arn, Service};
 
 use crate::event::Fields;
+use crate::grants::index::by_retiring;
 use crate::grants::party::Party;
-use crate::grants::record::{RETIRABLE_GRANTS, retirable};
+use crate::grants::record::{GRANTS, GrantRecord, RETIRABLE_GRANTS, retirable};
 use crate::grants::shown::entry;
 use crate::paging::{List, limit};
 use crate::records::{KeyRow, key_arn};
@@ -55,21 +56,29 @@ impl Operation for ListRetirableGrants {
             region: ctx.region(),
             filter: party.key(),
         };
-        let prefix = Key::of(&[party.key(), ctx.region().as_str()]);
         let after = list.after(input.marker.as_deref())?;
         let after = after.and_then(|row| hex::decode(row).ok());
         let after = after.map(|row| Key::from_encoded(&row));
         let view = ctx.view();
-        let rows = view.scan(&RETIRABLE_GRANTS, &prefix, after.as_ref());
-        let grants = rows.filter_map(|(row, _)| {
-            let grant = retirable(view.snapshot(), row)?;
+        let shown = |place: &Key, grant: &GrantRecord| {
             // Those of a key that was deleted are on their way out.
             KeyRow::at(view, &key_arn(grant.account, &grant.region, &grant.key))?;
-            // A service sees its own grants of this account's making only.
-            let seen = party.service().is_none() || grant.terms.issuing_account == account;
-            seen.then(|| (hex::encode(row.as_bytes()), entry(grant, view, known)))
-        });
-        let page = list.page(limit, grants);
+            Some((hex::encode(place.as_bytes()), entry(grant, view, known)))
+        };
+        // Of a service's grants an account sees those that it has made, and looks at no others.
+        let page = if let Some(service) = party.service() {
+            let prefix = by_retiring(service, ctx.region(), account);
+            let entries = view.snapshot().listed(&GRANTS, &prefix, after.as_ref());
+            list.page(limit, entries.filter_map(|(at, _, grant)| shown(at, grant)))
+        } else {
+            let prefix = Key::of(&[party.key(), ctx.region().as_str()]);
+            let rows = view.scan(&RETIRABLE_GRANTS, &prefix, after.as_ref());
+            let grants = rows.filter_map(|(row, _)| {
+                let grant = retirable(view.snapshot(), row)?;
+                shown(row, grant)
+            });
+            list.page(limit, grants)
+        };
         Ok(Reply::read(ListGrantsResponse {
             grants: Some(page.items),
             truncated: Some(page.next.is_some()),

@@ -499,6 +499,53 @@ async fn retirable_grants_are_listed_for_the_principal_that_they_name() {
 }
 
 #[tokio::test]
+async fn what_a_service_may_retire_is_listed_for_the_account_that_has_made_it() {
+    let world = World::new();
+    let admin = world.admin();
+    let away = world.user(AWAY, "Away", Some(ALL_OF_KMS));
+    let service = || Some("sagemaker.amazonaws.com".to_owned());
+    let source = format!("arn:aws:sagemaker:us-east-1:{HOME}:feature-group/orders");
+    let mut ids = Vec::new();
+    for caller in [&away, &admin, &away] {
+        let key = create(&world, caller).await;
+        let input = CreateGrantRequest {
+            grantee_principal: None,
+            grantee_service_principal: service(),
+            retiring_service_principal: service(),
+            constraints: Some(GrantConstraints {
+                source_arn: Some(source.clone()),
+                ..GrantConstraints::default()
+            }),
+            ..grant(&key.arn.unwrap(), "", ENCRYPT)
+        };
+        ids.push(made(&world, caller, input).await.grant_id);
+    }
+    for (caller, mut expected) in [
+        (&admin, vec![ids[1].clone()]),
+        (&away, vec![ids[0].clone(), ids[2].clone()]),
+    ] {
+        let mut listed = Vec::new();
+        let mut request = ListRetirableGrantsRequest {
+            retiring_service_principal: service(),
+            limit: Some(1),
+            ..ListRetirableGrantsRequest::default()
+        };
+        loop {
+            let page = world.call::<ListRetirableGrants>(caller, request.clone());
+            let page = page.await.unwrap();
+            listed.extend(page.grants.unwrap().into_iter().map(|grant| grant.grant_id));
+            request.marker = page.next_marker;
+            if request.marker.is_none() {
+                break;
+            }
+        }
+        listed.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(listed, expected);
+    }
+}
+
+#[tokio::test]
 async fn lists_of_grants_have_pages_and_filters() {
     let world = World::new();
     let (admin, alice) = (world.admin(), world.user(HOME, "Alice", None));

@@ -72,6 +72,8 @@ struct Granted {
     key: KeyRecord,
     snapshot: Snapshot,
     next: u64,
+    /// The service that may retire the grants that are added.
+    retiring: Option<&'static str>,
 }
 
 impl Granted {
@@ -82,6 +84,7 @@ impl Granted {
             key: KeyRecord::clone(&row.record),
             snapshot,
             next: 2,
+            retiring: None,
         }
     }
 
@@ -103,7 +106,7 @@ impl Granted {
             let terms = Terms {
                 name: None,
                 grantee,
-                retiring: None,
+                retiring: self.retiring.map(|name| Party::Service(name.to_owned())),
                 operations,
                 constraints,
                 issuing_account,

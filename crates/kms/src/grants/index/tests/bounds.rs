@@ -236,3 +236,23 @@ fn grants_that_count_alike_are_looked_at_once() {
     assert_eq!(key.ask(GrantedOperation::DescribeKey, &[]), (1, 1));
     assert_eq!(key.ask(GrantedOperation::Decrypt, &[]), (0, 0));
 }
+
+#[test]
+fn what_a_service_may_retire_is_listed_for_whoever_has_issued_it() {
+    let mut key = Granted::new();
+    let (own, other) = (key.key.account, "444455556666".parse().unwrap());
+    let encrypt = BTreeSet::from([GrantedOperation::Encrypt]);
+    key.retiring = Some("x.amazonaws.com");
+    for issuer in [other, own, other, other] {
+        let limits = Constraints::default();
+        key.fill([(identity(ALICE), encrypt.clone(), limits, issuer)]);
+    }
+    let looked_at = |service: &str, region: &str, issuer: AccountId| {
+        let prefix = by_retiring(service, &region.parse().unwrap(), issuer);
+        key.snapshot.listed(&GRANTS, &prefix, None).count()
+    };
+    assert_eq!(looked_at("x.amazonaws.com", "us-east-1", own), 1);
+    assert_eq!(looked_at("x.amazonaws.com", "us-east-1", other), 3);
+    assert_eq!(looked_at("x.amazonaws.com", "eu-west-1", other), 0);
+    assert_eq!(looked_at("y.amazonaws.com", "us-east-1", other), 0);
+}

@@ -61,6 +61,12 @@ fn the_entries_of_a_grant_are_as_many_and_as_short_as_said() {
     // A tag, a digest, an account, another digest, bits and an id; each zero is escaped.
     let longest = 1 + 16 + 12 + 16 + 4 + 32 + 6 * 2 + 12;
     assert!(by_operation.iter().all(|it| *it <= longest), "{lengths:?}");
+    // A service that may retire it has one more.
+    let terms = Terms {
+        retiring: Some(Party::Service("sagemaker.amazonaws.com".to_owned())),
+        ..grant.terms.clone()
+    };
+    assert_eq!(entries(&GrantRecord { terms, ..grant }).len(), 14);
 }
 
 #[test]
@@ -150,6 +156,7 @@ fn a_grant_serves_the_key_that_it_was_made_for_and_no_other() {
             key: other,
             snapshot: own.snapshot.clone(),
             next: own.next + 1,
+            retiring: None,
         };
         theirs.grant(
             identity(ALICE),
