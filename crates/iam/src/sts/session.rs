@@ -129,3 +129,82 @@ pub(crate) fn is_good(view: &View, principal: &Principal, session: &Session) -> 
         Principal::WebIdentity(_) | Principal::Service { .. } => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crypto::SystemEntropy;
+    use crypto::secret::Key32;
+    use store::SnapshotBuilder;
+    use types::{AccountId, Timestamp, UniqueIdKind};
+
+    use super::super::token::{Claims, SECRET_LENGTH};
+    use super::*;
+    use crate::records::AccountRecord;
+
+    fn account() -> AccountId {
+        "111122223333".parse().unwrap()
+    }
+
+    /// The account alone, which may be closed.
+    fn view(closed: Option<Timestamp>) -> View {
+        let record = AccountRecord {
+            id: account(),
+            name: "one".to_owned(),
+            email: None,
+            created: Timestamp::EPOCH,
+            management: true,
+            closed,
+            root_keys: Vec::new(),
+        };
+        let mut rows = SnapshotBuilder::new(&tables());
+        let row = tables::account(account());
+        rows.row(&tables::ACCOUNTS, row, 1, Arc::new(record));
+        View::plain(Arc::new(rows.build(1)))
+    }
+
+    /// What a session of the root user authenticates that is bounded by `policy`.
+    fn found(view: &View, policy: Option<&str>) -> Option<SessionCredential> {
+        let tokens = SessionTokens::new(&Key32::generate(&SystemEntropy));
+        let id = AccessKeyId::generate(&SystemEntropy, UniqueIdKind::TemporaryKey);
+        let secret = SecretBytes::from(vec![b's'; SECRET_LENGTH]);
+        let claims = Claims {
+            issued: Timestamp::EPOCH,
+            expires: Timestamp::new(3600, 0),
+            holder: Holder::Itself(Owner::Root(account())),
+            bounds: Bounds {
+                policy: policy.map(str::to_owned),
+                ..Bounds::default()
+            },
+            source_identity: None,
+            provider: None,
+        };
+        let token = tokens.seal(&SystemEntropy, &id, &secret, &claims, 0);
+        find_session(view, &tokens, &id, &token.unwrap())
+    }
+
+    #[test]
+    fn a_session_whose_policy_cannot_be_read_is_none() {
+        let open = view(None);
+        let bounds = |policy| {
+            let caller = found(&open, policy)?.caller;
+            Some(caller.session?.policies.is_some())
+        };
+        let policy = r#"{"Version":"2012-10-17","Statement":
+            {"Effect":"Allow","Action":"kms:*","Resource":"*"}}"#;
+        assert_eq!(bounds(Some(policy)), Some(true));
+        assert_eq!(bounds(None), Some(false));
+        for unreadable in ["", "{}", "not a policy"] {
+            assert_eq!(bounds(Some(unreadable)), None, "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn in_a_closed_account_there_are_no_sessions() {
+        let caller = found(&view(None), None).unwrap().caller;
+        let session = caller.session.as_ref().unwrap();
+        assert!(is_good(&view(None), &caller.principal, session));
+        let closed = view(Some(Timestamp::EPOCH));
+        assert!(!is_good(&closed, &caller.principal, session));
+        assert!(found(&closed, None).is_none());
+    }
+}
