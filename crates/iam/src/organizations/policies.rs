@@ -184,6 +184,12 @@ fn deny_all() -> Option<Arc<Document>> {
 
 #[cfg(test)]
 mod tests {
+    use crypto::SystemEntropy;
+    use policy::Effect;
+    use store::{Batch, SnapshotBuilder};
+    use types::Timestamp;
+
+    use super::super::tree::found_organization;
     use super::*;
 
     #[test]
@@ -195,8 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_for_missing_ones_denies() {
-        let document = deny_all().unwrap();
-        assert_eq!(document.statements()[0].effect(), policy::Effect::Deny);
+    fn a_policy_that_is_missing_denies() {
+        let view = View::plain(Arc::new(SnapshotBuilder::new(&crate::tables()).build(1)));
+        let (management, now) = ("111122223333".parse().unwrap(), Timestamp::EPOCH);
+        let mut batch = Batch::default();
+        let organization = found_organization(&mut batch, management, now, &SystemEntropy);
+        let missing = in_force(&view, &organization, "p-missing").unwrap();
+        let effects = missing.document.statements().iter();
+        let effects: Vec<Effect> = effects.map(policy::Statement::effect).collect();
+        assert_eq!(effects, [Effect::Deny]);
     }
 }

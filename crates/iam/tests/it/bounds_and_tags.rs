@@ -108,6 +108,24 @@ fn putting_a_boundary_can_be_limited_to_one() {
 }
 
 #[test]
+fn attaching_can_be_limited_to_one_policy() {
+    let world = world();
+    let arn = world.policy("harmless", &allow("kms:*", "*"));
+    let other = world.policy("powerful", &allow("*", "*"));
+    let policy = statement(&json!({
+        "Effect": "Allow", "Action": "iam:AttachUserPolicy", "Resource": "*",
+        "Condition": { "ArnEquals": { "iam:PolicyARN": arn } },
+    }));
+    let alice = world.user("Alice", Some(policy));
+    let attach = |arn: &str| {
+        let input = json!({ "UserName": "X", "PolicyArn": arn });
+        world.call_as(&alice, "AttachUserPolicy", input)
+    };
+    attach(&arn).unwrap();
+    check_denied(attach(&other), "iam:AttachUserPolicy", &user_arn("X"));
+}
+
+#[test]
 fn tags_are_added_replaced_listed_and_removed() {
     let world = world();
     for kind in ["User", "Role"] {

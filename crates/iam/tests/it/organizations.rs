@@ -556,6 +556,42 @@ fn moves_are_refused_by_what_is_wrong_with_them() {
 }
 
 #[test]
+fn a_move_needs_the_right_to_the_account_and_to_both_places() {
+    let tree = Tree::new();
+    let member = tree.account("team");
+    let unit = tree.unit(&tree.root, "unit");
+    let account = tree.ok("DescribeAccount", json!({ "AccountId": member }));
+    let input = json!({ "OrganizationalUnitId": unit });
+    let described = tree.ok("DescribeOrganizationalUnit", input);
+    let roots = tree.ok("ListRoots", json!({}));
+    let places = [
+        account["Account"]["Arn"].clone(),
+        roots["Roots"][0]["Arn"].clone(),
+        described["OrganizationalUnit"]["Arn"].clone(),
+    ];
+    let moves = |name: &str, resources: Vec<Value>| {
+        let policy = statement(&json!({
+            "Effect": "Allow", "Action": "organizations:MoveAccount", "Resource": resources,
+        }));
+        let user = tree.world.user(name, Some(policy));
+        let input = json!({
+            "AccountId": member, "SourceParentId": tree.root, "DestinationParentId": unit,
+        });
+        let outcome = tree
+            .world
+            .call_as(&user, "organizations:MoveAccount", input);
+        outcome.err().map(|refused| refused.code)
+    };
+    for missing in 0..places.len() {
+        let mut left = places.to_vec();
+        left.remove(missing);
+        let refused = moves(&format!("u{missing}"), left);
+        assert_eq!(refused.as_deref(), Some("AccessDeniedException"));
+    }
+    assert_eq!(moves("all", places.to_vec()), None);
+}
+
+#[test]
 fn children_are_listed_by_kind_and_page() {
     let tree = Tree::new();
     let units: Vec<String> = (0..3)

@@ -577,6 +577,65 @@ fn the_session_of_a_deleted_user_authenticates_nobody() {
     assert_eq!(gone.unwrap_err().code, "UnrecognizedClientException");
 }
 
+/// Checks that a call of `caller` is one of nobody's.
+fn check_gone(world: &World, caller: &Caller) {
+    let gone = world.call_as(caller, "GetCallerIdentity", json!({}));
+    assert_eq!(gone.unwrap_err().code, "UnrecognizedClientException");
+}
+
+#[test]
+fn a_session_does_not_pass_to_the_next_role_of_the_name() {
+    let world = World::new();
+    world.role("Reader", &all());
+    let session = world.enter("Reader", &json!({}));
+    let inline = json!({ "RoleName": "Reader", "PolicyName": "inline" });
+    world.ok("DeleteRolePolicy", inline);
+    world.ok("DeleteRole", json!({ "RoleName": "Reader" }));
+    world.role("Reader", &all());
+    check_gone(&world, &session);
+}
+
+#[test]
+fn the_sessions_of_a_user_do_not_pass_to_the_next_one_of_the_name() {
+    let world = World::new();
+    let alice = world.user("Alice", Some(all()));
+    let enter = |operation: &str, input: Value| {
+        let answer = world.call_as(&alice, operation, input).unwrap();
+        world.session(&answer).unwrap()
+    };
+    let own = enter("GetSessionToken", json!({}));
+    let federated = enter("GetFederationToken", json!({ "Name": "Carol" }));
+    for session in [&own, &federated] {
+        let who = world.call_as(session, "GetCallerIdentity", json!({}));
+        who.unwrap();
+    }
+    let inline = json!({ "UserName": "Alice", "PolicyName": "inline" });
+    world.ok("DeleteUserPolicy", inline);
+    let key = alice.access_key.as_ref().unwrap();
+    let key = json!({ "UserName": "Alice", "AccessKeyId": key.as_str() });
+    world.ok("DeleteAccessKey", key);
+    world.ok("DeleteUser", json!({ "UserName": "Alice" }));
+    world.user("Alice", Some(all()));
+    check_gone(&world, &own);
+    check_gone(&world, &federated);
+}
+
+#[test]
+fn whoever_is_moved_has_to_come_anew() {
+    let world = World::new();
+    let alice = world.user("Alice", Some(all()));
+    let answer = world.call_as(&alice, "GetSessionToken", json!({})).unwrap();
+    let session = world.session(&answer).unwrap();
+    // Policies name it by its new ARN from now on, and not by that of a call under way.
+    let moved = json!({ "UserName": "Alice", "NewPath": "/moved/" });
+    world.ok("UpdateUser", moved);
+    check_gone(&world, &alice);
+    check_gone(&world, &session);
+    let session = world.session(&answer).unwrap();
+    let who = world.call_as(&session, "GetCallerIdentity", json!({}));
+    assert_eq!(who.unwrap()["Arn"], user_arn("moved/Alice"));
+}
+
 #[test]
 fn a_federated_session_may_do_nothing_of_iam_and_sts() {
     let world = World::new();
