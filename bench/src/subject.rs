@@ -22,6 +22,8 @@ feature_groups = 20000
 parallel_creations = 1000
 read_units_per_record = 10000000
 write_units_per_record = 10000000
+calls_per_second = 1000000000
+batch_gets_per_second = 1000000000
 ";
 
 /// A running strongroom and its administrator.

@@ -64,7 +64,7 @@ def test_throughput_that_breaks_a_rule_or_a_quota_is_refused(sagemaker):
 
 def test_the_operator_sets_quotas_and_allows_what_aws_refuses(tmp_path):
     settings = ("[feature_store]\nfeatures = 5\nread_units_per_record = 1\nwrite_units_per_record = 1\n"
-                "[extensions]\nin_memory_cmk = true\n")
+                "batch_gets_per_second = 1\n[extensions]\nin_memory_cmk = true\n")
     server = Server(tmp_path, *with_backups(tmp_path, settings))
     try:
         sagemaker, runtime = server.client("sagemaker"), server.client("sagemaker-featurestore-runtime")
@@ -85,6 +85,9 @@ def test_the_operator_sets_quotas_and_allows_what_aws_refuses(tmp_path):
 
         burst(runtime.put_record, Record=sent)
         burst(runtime.get_record, RecordIdentifierValueAsString="a")
+        asked = [{"FeatureGroupName": "memory", "RecordIdentifiersValueAsString": ["a"]}]
+        error = refused(lambda: [runtime.batch_get_record(Identifiers=asked) for _ in range(200)])
+        assert (code(error), message(error)) == ("ThrottlingException", "Rate exceeded")
         deadline = time.monotonic() + 60
         while (size := sagemaker.describe_feature_group(FeatureGroupName="memory").get(
                 "OnlineStoreTotalSizeBytes")) is None:

@@ -10,6 +10,7 @@
 mod actions;
 mod answer;
 mod batch;
+mod calls;
 mod chosen_key;
 mod collections;
 mod condition_keys;

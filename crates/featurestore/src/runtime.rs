@@ -7,6 +7,7 @@ use audit::Lookups;
 use online::{Cells, EmbeddedCells};
 use store::Store;
 
+use crate::calls::Calls;
 use crate::data_keys::DataKeys;
 use crate::drains::Drains;
 use crate::meter::Meters;
@@ -29,6 +30,7 @@ pub struct Runtime {
     pub(crate) turn: Turn,
     pub(crate) sizes: Sizes,
     pub(crate) rates: Rates,
+    pub(crate) calls: Calls,
     /// How often groups are diagnosed.
     pub(crate) diagnoses: Lookups,
     pub(crate) meters: Arc<Meters>,
@@ -55,6 +57,10 @@ pub struct Quotas {
     pub read_units_per_record: u32,
     /// Units a second of writing one record.
     pub write_units_per_record: u32,
+    /// Calls a second of each operation on records but `BatchGetRecord`.
+    pub calls_per_second: u32,
+    /// Calls a second of `BatchGetRecord`.
+    pub batch_gets_per_second: u32,
 }
 
 impl Default for Quotas {
@@ -69,6 +75,8 @@ impl Default for Quotas {
             units_per_region: 80_000,
             read_units_per_record: 2400,
             write_units_per_record: 500,
+            calls_per_second: 10_000,
+            batch_gets_per_second: 500,
         }
     }
 }
@@ -158,6 +166,10 @@ impl Runtime {
             rates: Rates::new(
                 options.quotas.read_units_per_record,
                 options.quotas.write_units_per_record,
+            ),
+            calls: Calls::new(
+                options.quotas.calls_per_second,
+                options.quotas.batch_gets_per_second,
             ),
             diagnoses: Lookups::new(DIAGNOSES),
         })

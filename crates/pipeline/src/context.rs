@@ -169,8 +169,8 @@ impl Ctx {
         self.outdated.load(Ordering::Relaxed)
     }
 
-    /// Whether an attempt before this one was in vain.
-    pub(crate) fn is_repeated(&self) -> bool {
+    /// Whether an attempt before this one was in vain: what is taken for each call was taken then.
+    pub fn is_repeated(&self) -> bool {
         self.repeated
     }
 

@@ -12,6 +12,7 @@ use types::Service;
 
 use crate::actions::{BATCH_GET_RECORD, DECRYPT};
 use crate::answer::{JsonBody, Selection};
+use crate::calls::Counted;
 use crate::data_keys::Keys;
 use crate::input::SharedRequest;
 use crate::meter::Side;
@@ -78,6 +79,7 @@ impl Operation for BatchGetRecord {
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
         let runtime: &Runtime = ctx.part()?;
+        runtime.calls.admit(ctx, Counted::BatchGetRecord)?;
         let mut keys = Keys::reading(ctx, runtime, permit.conditions());
         let mut answer = Answer::new(input.expiration_time_response);
         for (number, (item, found)) in input.identifiers.iter().zip(permit.target()).enumerate() {

@@ -11,6 +11,7 @@ use types::Service;
 
 use crate::actions::{BATCH_WRITE_RECORD, DECRYPT, PUT_RECORD};
 use crate::answer::JsonBody;
+use crate::calls::Counted;
 use crate::data_keys::Keys;
 use crate::input::SharedRequest;
 use crate::meter::{Charge, Side};
@@ -68,6 +69,7 @@ impl Operation for BatchWriteRecord {
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
         let runtime: &Runtime = ctx.part()?;
+        runtime.calls.admit(ctx, Counted::BatchWriteRecord)?;
         let mut keys = Keys::new(ctx, runtime);
         let mut batch = Batch::new(Lane::Data);
         let (mut errors, mut bytes) = (Vec::new(), 0);

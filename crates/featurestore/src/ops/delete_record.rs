@@ -9,6 +9,7 @@ use types::{Service, Timestamp};
 
 use crate::actions::{DECRYPT, DELETE_RECORD};
 use crate::answer::NoBody;
+use crate::calls::Counted;
 use crate::data_keys::Keys;
 use crate::input::SharedRequest;
 use crate::meter::Side;
@@ -53,6 +54,8 @@ impl Operation for DeleteRecord {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<NoBody>, RuntimeError> {
+        let runtime: &Runtime = ctx.part()?;
+        runtime.calls.admit(ctx, Counted::DeleteRecord)?;
         let name = &input.feature_group_name;
         let group = permit
             .into_target()
@@ -61,7 +64,6 @@ impl Operation for DeleteRecord {
         let mut stores = Stores::of(&group, input.target_stores.as_deref())?;
         let identifier = identifier_of(&group, &input.record_identifier_value_as_string)?;
         let event_time = event_time_of(&group, &input.event_time)?;
-        let runtime: &Runtime = ctx.part()?;
         let meters = &runtime.meters;
         meters.admit(ctx, &group, (Side::Write, Self::NAME), 0)?;
         let mut keys = Keys::new(ctx, runtime);

@@ -7,6 +7,7 @@ use types::Service;
 
 use crate::actions::{DECRYPT, GET_RECORD};
 use crate::answer::{JsonBody, Selection};
+use crate::calls::Counted;
 use crate::data_keys::Keys;
 use crate::input::SharedRequest;
 use crate::meter::Side;
@@ -46,11 +47,12 @@ impl Operation for GetRecord {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
+        let runtime: &Runtime = ctx.part()?;
+        runtime.calls.admit(ctx, Counted::GetRecord)?;
         let group = permit.target().group(&input.feature_group_name)?;
         group.check_online()?;
         let selection = Selection::of(group, input.feature_names.as_deref())?;
         let identifier = identifier_of(group, &input.record_identifier_value_as_string)?;
-        let runtime: &Runtime = ctx.part()?;
         let meters = &runtime.meters;
         meters.admit(ctx, group, (Side::Read, Self::NAME), 0)?;
         let mut keys = Keys::reading(ctx, runtime, permit.conditions());

@@ -10,6 +10,7 @@ use types::Service;
 
 use crate::actions::{DECRYPT, LIST_RECORDS};
 use crate::answer::JsonBody;
+use crate::calls::Counted;
 use crate::data_keys::Keys;
 use crate::input::SharedRequest;
 use crate::meter::Side;
@@ -55,6 +56,8 @@ impl Operation for ListRecords {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<JsonBody>, RuntimeError> {
+        let runtime: &Runtime = ctx.part()?;
+        runtime.calls.admit(ctx, Counted::ListRecords)?;
         let group = permit.target().group(&input.feature_group_name)?;
         group.check_online()?;
         let token = input.next_token.as_deref();
@@ -64,7 +67,6 @@ impl Operation for ListRecords {
             .and_then(|size| usize::try_from(size).ok());
         let wanted = wanted.unwrap_or(PAGE);
         let deleted_too = input.include_soft_deleted_records == Some(true);
-        let runtime: &Runtime = ctx.part()?;
         let meters = &runtime.meters;
         meters.admit(ctx, group, (Side::Read, Self::NAME), 0)?;
         let mut bytes = 0;

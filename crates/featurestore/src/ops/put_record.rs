@@ -10,6 +10,7 @@ use types::Service;
 
 use crate::actions::{DECRYPT, PUT_RECORD};
 use crate::answer::NoBody;
+use crate::calls::Counted;
 use crate::data_keys::Keys;
 use crate::input::SharedRequest;
 use crate::meter::Side;
@@ -57,6 +58,8 @@ impl Operation for PutRecord {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<NoBody>, RuntimeError> {
+        let runtime: &Runtime = ctx.part()?;
+        runtime.calls.admit(ctx, Counted::PutRecord)?;
         let found = permit.into_target();
         let name = &input.feature_group_name;
         let group = found
@@ -65,7 +68,6 @@ impl Operation for PutRecord {
         let stores = Stores::of(&group, input.target_stores.as_deref())?;
         let ttl = Ttl::of_put(input.ttl_duration.as_ref(), &group)?;
         let accepted = accept(&group, &input.record)?;
-        let runtime: &Runtime = ctx.part()?;
         let meters = &runtime.meters;
         meters.admit(ctx, &group, (Side::Write, Self::NAME), 0)?;
         let charge = meters.write(ctx, &group, accepted.payload.size());

@@ -8,6 +8,7 @@ use types::Service;
 
 use crate::actions::{DECRYPT, PUT_RECORD};
 use crate::answer::NoBody;
+use crate::calls::Counted;
 use crate::data_keys::Keys;
 use crate::input::SharedRequest;
 use crate::meter::Side;
@@ -63,6 +64,8 @@ impl Operation for UpdateRecord {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<NoBody>, RuntimeError> {
+        let runtime: &Runtime = ctx.part()?;
+        runtime.calls.admit(ctx, Counted::UpdateRecord)?;
         let group = permit.target().group(&input.feature_group_name)?;
         let stores = check(group, &input)?;
         let text = &input.record_identifier_value_as_string;
@@ -78,7 +81,6 @@ impl Operation for UpdateRecord {
                 Error::validation("TtlDuration needs an event time among the Features.").into(),
             );
         }
-        let runtime: &Runtime = ctx.part()?;
         let meters = &runtime.meters;
         meters.admit(ctx, group, (Side::Write, Self::NAME), 0)?;
         let mut keys = Keys::reading(ctx, runtime, permit.conditions());

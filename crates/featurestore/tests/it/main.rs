@@ -7,6 +7,7 @@ mod answers;
 mod audit_records;
 mod batches;
 mod bucket_policies;
+mod call_rates;
 mod cases;
 mod charges;
 mod collections;

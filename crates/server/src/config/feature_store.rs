@@ -13,6 +13,8 @@ pub(super) struct FeatureStoreFile {
     provisioned_units_per_region: Option<u32>,
     read_units_per_record: Option<u32>,
     write_units_per_record: Option<u32>,
+    calls_per_second: Option<u32>,
+    batch_gets_per_second: Option<u32>,
 }
 
 /// What the feature store allows beyond AWS's rules.
@@ -31,6 +33,9 @@ const MOST_CREATIONS: u32 = 100_000;
 const MOST_GIB: u32 = 1 << 20;
 /// The most units that AWS's model has.
 const MOST_UNITS: u32 = 10_000_000;
+
+/// The most calls a second that can be told apart.
+const MOST_CALLS: u32 = 1_000_000_000;
 
 impl FeatureStoreFile {
     /// The quotas but that of feature groups, which is a limit; or the name of a setting and
@@ -53,6 +58,9 @@ impl FeatureStoreFile {
         let (read, write) = (self.read_units_per_record, self.write_units_per_record);
         let read = checked("read_units_per_record", read, MOST_UNITS)?;
         let write = checked("write_units_per_record", write, MOST_UNITS)?;
+        let calls = checked("calls_per_second", self.calls_per_second, MOST_CALLS)?;
+        let gets = self.batch_gets_per_second;
+        let gets = checked("batch_gets_per_second", gets, MOST_CALLS)?;
         let features = checked("features", self.features, MOST_FEATURES)?;
         let creations = checked(
             "parallel_creations",
@@ -69,6 +77,8 @@ impl FeatureStoreFile {
             units_per_region: region.unwrap_or(aws.units_per_region),
             read_units_per_record: read.unwrap_or(aws.read_units_per_record),
             write_units_per_record: write.unwrap_or(aws.write_units_per_record),
+            calls_per_second: calls.unwrap_or(aws.calls_per_second),
+            batch_gets_per_second: gets.unwrap_or(aws.batch_gets_per_second),
             ..aws
         })
     }

@@ -65,6 +65,8 @@ value is refused with its line.
 | `feature_store.provisioned_units_per_region` | | | 80000 | the same for all groups of an account in a region |
 | `feature_store.read_units_per_record` | | | 2400 | request units a second for reading one record, whatever the group's throughput |
 | `feature_store.write_units_per_record` | | | 500 | the same for writing it |
+| `feature_store.calls_per_second` | | | 10000 | calls that each account may make a second in a region, and as many at once, of each operation on records but `BatchGetRecord` |
+| `feature_store.batch_gets_per_second` | | | 500 | the same of `BatchGetRecord` |
 | `extensions.in_memory_cmk` | | | `false` | online stores of type `InMemory` may have a customer managed key, which AWS refuses |
 | `extensions.in_memory_offline` | | | `false` | feature groups with an online store of type `InMemory` may have an offline store, which AWS refuses |
 | `limits.connections` | | | 4096 | connections open at a time |
