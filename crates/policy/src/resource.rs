@@ -340,7 +340,7 @@ mod tests {
             assert!(ResourcePattern::parse(pattern, kind, true, true).is_err());
             let denied = ResourcePattern::parse(pattern, DocumentKind::Identity, true, true);
             assert_eq!(
-                denied.unwrap().matches(KEY, &NoKeys),
+                denied.unwrap().matches(KEY, &NoKeys, &Steps::default()),
                 Some(expected),
                 "{pattern}"
             );
