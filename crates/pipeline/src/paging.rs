@@ -1,6 +1,8 @@
 //! Pages of listings. What a service calls marker and limit, and what it answers to a marker that is none,
 //! is its own.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -74,6 +76,21 @@ impl Page {
         }
     }
 
+    /// Adds an item at its place to those that are `kept` for [`Self::cut`]: of all that are added,
+    /// those on the page and the first behind it stay.
+    pub fn keep<T>(&self, kept: &mut BTreeMap<String, T>, place: String, item: T) {
+        let before = self.after().is_some_and(|after| *place <= *after);
+        let is_full = kept.len() > self.limit;
+        let beyond = is_full && kept.last_key_value().is_some_and(|(last, _)| place > *last);
+        if before || beyond {
+            return;
+        }
+        kept.insert(place, item);
+        if kept.len() > self.limit.saturating_add(1) {
+            kept.pop_last();
+        }
+    }
+
     fn marker(&self, place: &str) -> String {
         let mut bytes = self.listing.to_be_bytes().to_vec();
         bytes.extend_from_slice(place.as_bytes());
@@ -134,6 +151,31 @@ mod tests {
                 (0..count).collect::<Vec<_>>(),
                 "{count} by {limit}"
             );
+        }
+    }
+
+    #[test]
+    fn a_page_is_kept_from_items_in_any_order_and_no_more_than_it() {
+        for (count, limit) in [(0, 1), (1, 1), (7, 3), (6, 3)] {
+            let (mut all, mut marker) = (Vec::new(), None);
+            loop {
+                let page = Page::new(&["L"], marker.as_deref(), Some(limit)).unwrap();
+                let mut kept = BTreeMap::new();
+                let (even, odd): (Vec<_>, Vec<_>) = places(count)
+                    .into_iter()
+                    .partition(|(_, item)| item % 2 == 0);
+                for (place, item) in even.into_iter().chain(odd.into_iter().rev()) {
+                    page.keep(&mut kept, place, item);
+                    assert!(kept.len() <= page.limit + 1);
+                }
+                let cut = page.cut(kept);
+                all.extend(cut.items);
+                marker = cut.marker;
+                if marker.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(all, (0..count).collect::<Vec<_>>(), "{count} by {limit}");
         }
     }
 

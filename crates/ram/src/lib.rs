@@ -16,6 +16,7 @@ mod event;
 mod invitations;
 mod joining;
 mod listing;
+mod members;
 mod ops;
 mod permissions;
 mod principals;
@@ -27,6 +28,7 @@ mod shares;
 mod source;
 mod tags;
 mod tokens;
+mod turns;
 
 pub use condition_keys::CONDITION_KEYS;
 pub use error::Error;

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use store::{AnyTable, Key, Record, Table};
 use types::{AccountId, Arn, Region, Timestamp, UniqueId};
 
-/// Shares, by owner, region and id.
-pub(crate) static SHARES: Table<ShareRecord> = Table::with_history("ram_shares");
+use crate::members;
+
+/// Shares, by owner, region and id; listed for those who take part.
+pub(crate) static SHARES: Table<ShareRecord> =
+    Table::with_history("ram_shares").listed_by(members::entries);
 
 /// Invitations, by receiver, region and id.
 pub(crate) static INVITATIONS: Table<InvitationRecord> = Table::with_history("ram_invitations");

@@ -17,12 +17,13 @@ use store::{Batch, Revision, Snapshot, View};
 use types::{AccountId, Arn, Region, Timestamp, UniqueId};
 
 use crate::Error;
+use crate::members::Member;
 use crate::permissions::{Permission, ResourceType};
 use crate::records::{
     POLICIES, PolicyRecord, SHARES, SharePrincipal, ShareRecord, SharedPolicy, Standing,
     policy_row, shares_of,
 };
-use crate::shares::takes_part;
+use crate::turns::Turns;
 
 /// The policy that shares give the resource at `arn`, as `view` shows it; `None` if it is not
 /// shared with anybody.
@@ -43,28 +44,30 @@ pub fn policies_changed(snapshot: &Snapshot) -> Revision {
 /// share with somebody in `account`, in the order of their ARNs.
 ///
 /// Whether a certain caller is among those is decided by [`policy_of`], for each as for any need:
-/// Search asks so which catalogs its caller may look into.
-pub fn shared_with(
+/// Search asks so which catalogs its caller may look into. Shares in which nobody in `account` takes
+/// part are not looked at.
+pub async fn shared_with(
     view: &View,
     (account, region): (AccountId, &Region),
     service: &str,
     kind: &str,
 ) -> BTreeSet<Arn> {
-    let everything = store::Key::of(&[]);
-    let shares = view.scan(&SHARES, &everything, None);
-    let shares = shares
-        .map(|(_, row)| row.record)
-        .filter(|share| share.region == *region && takes_part(view, share, account));
-    shares
-        .flat_map(|share| share.resources.keys())
-        .filter(|arn| arn.service() == service && arn.resource_of(kind).is_some())
-        .cloned()
-        .collect()
-}
-
-/// The text of the policy of a shared resource, as callers see it.
-pub(crate) fn policy_text(view: &View, arn: &Arn) -> Option<String> {
-    policy_of(view, arn).map(|document| document.text().to_owned())
+    let (mut found, mut turns) = (BTreeSet::new(), Turns::default());
+    for share in Member::of(view, account).shares(region).await {
+        turns.look(1).await;
+        // What is shared is its owner's, so what is of one kind stands together.
+        let first = Arn::new(
+            service,
+            Some(region),
+            Some(share.owner),
+            &format!("{kind}/"),
+        );
+        let behind = share.resources.range(first..).map(|(arn, _)| arn);
+        let of_kind =
+            behind.take_while(|arn| arn.service() == service && arn.resource_of(kind).is_some());
+        found.extend(of_kind.cloned());
+    }
+    found
 }
 
 /// Adds to `batch` that the resource at `arn` is gone: no share has it any more, so that another

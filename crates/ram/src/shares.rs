@@ -1,20 +1,24 @@
 //! From what callers name to shares, and who may see which.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use iam::Membership;
 use pipeline::sources::{ResourceFacts, ResourceRule};
 use pipeline::{Ctx, Need};
 use policy::Action;
-use store::View;
-use types::{AccountId, Arn, PARTITION};
+use types::{Arn, PARTITION};
 
 use crate::bounds::bounded;
+use crate::members::Member;
 use crate::permissions::ResourceType;
 use crate::principals::NamedPrincipal;
-use crate::records::{SHARES, SharePrincipal, ShareRecord, Standing, share_row};
+use crate::records::{SHARES, ShareRecord, share_row, shares_of};
+use crate::turns::Turns;
 use crate::{Error, resources};
+
+/// How many looks it counts as to find one share by its name.
+const LOOKS_OF_SHARE: usize = 20;
 
 /// The share that a call names; it may not exist.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ impl Named {
         let own = self.arn.account() == account;
         let takes_part = account.is_some_and(|account| {
             let share = self.share.as_ref();
-            share.is_some_and(|share| takes_part(ctx.view(), share, account))
+            share.is_some_and(|share| Member::of(ctx.view(), account).takes_part(share))
         });
         let need = self.need(action);
         if own || !takes_part {
@@ -100,97 +104,67 @@ impl Parts {
     }
 }
 
-/// Every share in the region of `ctx`, whoever owns it.
-pub(crate) fn in_region(ctx: &Ctx) -> Vec<&ShareRecord> {
-    let everything = store::Key::of(&[]);
-    let region = ctx.region();
-    let rows = ctx.view().scan(&SHARES, &everything, None);
-    rows.map(|(_, row)| row.record)
-        .filter(|share| share.region == *region)
-        .collect()
+/// Whose shares a listing shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The account's own.
+    Own,
+    /// Those of others in which it takes part.
+    Others,
+    /// Both.
+    All,
 }
 
-/// Whether somebody in `account` takes part in `share`.
-pub(crate) fn takes_part(view: &View, share: &ShareRecord, account: AccountId) -> bool {
-    let mut principals = share.principals.iter();
-    share.owner != account
-        && principals.any(|known| {
-            let Standing::Joined { organization } = &known.standing else {
-                return false;
-            };
-            let organization = organization.as_deref();
-            let organization = organization
-                .filter(|_| !share.outlasts_organization || known.principal.account().is_none());
-            names(view, &known.principal, account)
-                && organization.is_none_or(|id| {
-                    let within = |account| {
-                        Membership::of(view, account).is_some_and(|it| it.organization == id)
-                    };
-                    within(account) && within(share.owner)
-                })
-        })
-}
-
-/// Whether `principal` is, has, or is in `account`.
-pub(crate) fn names(view: &View, principal: &SharePrincipal, account: AccountId) -> bool {
-    let membership = || Membership::of(view, account);
-    match principal {
-        SharePrincipal::Account(known) | SharePrincipal::Individual { account: known, .. } => {
-            *known == account
-        }
-        SharePrincipal::Organization { id, .. } => {
-            membership().is_some_and(|it| it.organization == *id)
-        }
-        SharePrincipal::Unit {
-            organization, id, ..
-        } => membership().is_some_and(|it| it.organization == *organization && it.is_below(id)),
+impl Shown {
+    /// The account's `own` shares, or those of others.
+    pub(crate) fn of(own: bool) -> Self {
+        if own { Self::Own } else { Self::Others }
     }
 }
 
-/// The caller's `own` shares or those of others in which it takes part; of these only those that
-/// are named, if any are.
-///
-/// Fails with `UnknownResourceException` for one that is named but not among them.
-pub(crate) fn chosen<'a>(
-    ctx: &'a Ctx,
-    own: bool,
-    named: Option<&[String]>,
-) -> Result<Vec<&'a ShareRecord>, Error> {
+/// The caller's account, as shares see it.
+pub(crate) fn caller(ctx: &Ctx) -> Result<Member<'_>, Error> {
     let account = ctx.account().ok_or(Error::NoAccount)?;
-    let shows = |share: &ShareRecord| {
-        if own {
-            share.owner == account
-        } else {
-            takes_part(ctx.view(), share, account)
-        }
-    };
-    named_or_all(ctx, named, shows)
+    Ok(Member::of(ctx.view(), account))
 }
 
-/// The shares that are named or, if none are, all in the region of `ctx`, as far as the caller is
-/// shown them.
+/// The shares in the region of `ctx` that are shown to `caller`; of these only those that are named,
+/// if any are. No others are looked at.
 ///
-/// Fails with `UnknownResourceException` for one that is named and that it is not shown, and as
+/// Fails with `UnknownResourceException` for one that is named but not among them, and as
 /// [`bounded`] does.
-pub(crate) fn named_or_all<'a>(
+pub(crate) async fn chosen<'a>(
     ctx: &'a Ctx,
+    caller: &Member<'a>,
+    shown: Shown,
     named: Option<&[String]>,
-    shows: impl Fn(&ShareRecord) -> bool,
 ) -> Result<Vec<&'a ShareRecord>, Error> {
     let texts = bounded("resourceShareArns", named)?;
     if texts.is_empty() {
-        let mut shares = in_region(ctx);
-        shares.retain(|share| shows(share));
+        let mut shares = Vec::new();
+        if shown != Shown::Others {
+            let own = shares_of(caller.account(), ctx.region());
+            let own = ctx.view().scan(&SHARES, &own, None);
+            shares.extend(own.map(|(_, row)| row.record));
+        }
+        if shown != Shown::Own {
+            shares.extend(caller.shares(ctx.region()).await);
+        }
         return Ok(shares);
     }
-    let mut shares = BTreeMap::new();
+    let is_shown = |share: &ShareRecord| match shown {
+        Shown::Own => share.owner == caller.account(),
+        Shown::Others => caller.takes_part(share),
+        Shown::All => share.owner == caller.account() || caller.takes_part(share),
+    };
+    let (mut shares, mut turns) = (BTreeMap::new(), Turns::default());
     for text in texts {
+        turns.look(LOOKS_OF_SHARE).await;
         let unknown = || Error::unknown_share(text);
-        let row = Named::find(ctx, text)?.share.ok_or_else(unknown)?.row();
-        if !shares.contains_key(&row) {
-            let share = ctx.view().get(&SHARES, &row).map(|row| row.record);
-            let share = share.filter(|share| shows(share)).ok_or_else(unknown)?;
-            shares.insert(row, share);
+        let named = Named::find(ctx, text)?.share.ok_or_else(unknown)?;
+        if let Entry::Vacant(free) = shares.entry(named.row()) {
+            let share = ctx.view().get(&SHARES, free.key()).map(|row| row.record);
+            free.insert(share.filter(|share| is_shown(share)).ok_or_else(unknown)?);
         }
     }
     Ok(shares.into_values().collect())

@@ -56,7 +56,7 @@ impl Operation for ListResourceCatalogs {
         let after: Option<Place> = token.map(|token| asked.read(token)).transpose()?;
         let own = Arn::new("sagemaker", Some(ctx.region()), Some(account), CATALOG);
         let caller = (account, ctx.region());
-        let others = ram::shared_with(ctx.view(), caller, "sagemaker", "sagemaker-catalog");
+        let others = ram::shared_with(ctx.view(), caller, "sagemaker", "sagemaker-catalog").await;
         let all = std::iter::once(own).chain(others).take(MOST);
         let mut found: Vec<Place> = all
             .filter_map(|arn| Place::of(ctx, arn))

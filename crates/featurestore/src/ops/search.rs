@@ -78,7 +78,7 @@ impl Operation for Search {
         let mut owners = Vec::new();
         if is_across(input) && input.visibility_conditions.is_none() {
             let account = ctx.account().ok_or(Error::NoAccount)?;
-            for (catalog, owner) in catalogs(ctx, account) {
+            for (catalog, owner) in catalogs(ctx, account).await {
                 let need = Need::on(&SEARCH, catalog).with(keys.clone());
                 needs.push(need.across_accounts().if_used(owners.len()));
                 owners.push(owner);
@@ -176,9 +176,9 @@ fn is_across(input: &SearchRequest) -> bool {
 }
 
 /// The catalogs that other accounts share with somebody in the caller's, and these accounts.
-fn catalogs(ctx: &Ctx, own: AccountId) -> Vec<(Arn, AccountId)> {
+async fn catalogs(ctx: &Ctx, own: AccountId) -> Vec<(Arn, AccountId)> {
     let caller = (own, ctx.region());
-    let shared = ram::shared_with(ctx.view(), caller, "sagemaker", "sagemaker-catalog");
+    let shared = ram::shared_with(ctx.view(), caller, "sagemaker", "sagemaker-catalog").await;
     let owned = shared.into_iter().filter_map(|catalog| {
         let owner = catalog.account()?;
         Some((catalog, owner))

@@ -676,7 +676,9 @@ fn a_catalog_is_shared_with_accounts_and_not_with_single_users() {
     world.ok("ram:CreateResourceShare", input(&consumer.account));
     let shared_with = |account: &str| -> Vec<String> {
         let whose = (account.parse().unwrap(), &region());
-        let arns = ram::shared_with(&world.view(), whose, "sagemaker", "sagemaker-catalog");
+        let view = world.view();
+        let arns = ram::shared_with(&view, whose, "sagemaker", "sagemaker-catalog");
+        let arns = world.block_on(arns);
         arns.iter().map(ToString::to_string).collect()
     };
     assert_eq!(shared_with(&consumer.account), [CATALOG]);
@@ -742,6 +744,39 @@ fn a_catalog_is_searched_by_those_whom_it_is_shared_with() {
         json!({ "resourceShareArn": share }),
     );
     assert!(found_across(&world, &consumer.root).is_empty());
+}
+
+#[test]
+fn what_is_shared_with_a_unit_is_listed_for_the_accounts_that_are_in_it() {
+    let (world, consumer) = owner_and_consumer();
+    enable_within_organization(&world);
+    let (id, arn) = unit(&world);
+    let input = json!({ "name": "c", "resourceArns": [CATALOG], "principals": [arn] });
+    let made = world.ok("ram:CreateResourceShare", input);
+    let share = text(&made["resourceShare"]["resourceShareArn"]);
+    let shares = |named: Value| {
+        let input = json!({ "resourceOwner": "OTHER-ACCOUNTS", "resourceShareArns": named });
+        let found = world.call_as(&consumer.root, "ram:GetResourceShares", input);
+        found.map_or(0, |found| found["resourceShares"].as_array().unwrap().len())
+    };
+    let check = |expected: usize| {
+        let catalogs = world.call_as(&consumer.root, "ListResourceCatalogs", json!({}));
+        let catalogs = catalogs.unwrap()["ResourceCatalogs"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert_eq!(catalogs, 1 + expected);
+        assert_eq!(found_across(&world, &consumer.root).len(), expected);
+        assert_eq!(shares(json!([])), expected);
+        assert_eq!(shares(json!([share])), expected);
+    };
+    let roots = world.ok("organizations:ListRoots", json!({}));
+    let root = text(&roots["Roots"][0]["Id"]);
+    check(0);
+    move_account(&world, &consumer.account, &root, &id);
+    check(1);
+    move_account(&world, &consumer.account, &id, &root);
+    check(0);
 }
 
 #[test]

@@ -10,10 +10,11 @@ use types::{Arn, Service};
 use super::{on_behalf, request_keys};
 use crate::actions::{GET_RESOURCE_POLICIES, GET_RESOURCE_POLICY};
 use crate::event::Fields;
+use crate::listing::Listing;
 use crate::principals::NamedPrincipal;
-use crate::records::{SHARES, shares_of};
-use crate::shared::policy_text;
-use crate::{Error, joining, listing, resources};
+use crate::records::{SHARES, ShareRecord, shares_of};
+use crate::shared::policy_of;
+use crate::{Error, joining, resources};
 
 /// Returns the policies that the caller's shares give to its resources; one that is shared with
 /// nobody has none.
@@ -60,33 +61,41 @@ impl Operation for GetResourcePolicies {
                 arn: arn.to_string(),
             });
         }
+        let detail = Self::event(&input, None);
+        let page = (input.next_token.as_deref(), input.max_results);
+        let mut listing = Listing::new(Self::NAME, detail, page)?;
         let mut shown: BTreeSet<&Arn> = arns.iter().collect();
         if let Some(written) = &principal {
             let mut with_it = BTreeSet::new();
-            for (_, row) in ctx
-                .view()
-                .scan(&SHARES, &shares_of(account, ctx.region()), None)
-            {
-                let share = row.record;
-                let is_had = |arn: &&Arn| share.resources.contains_key(arn);
-                let added: Vec<&Arn> = shown.iter().copied().filter(is_had).collect();
-                if !added.is_empty() && joining::position(share, written).is_some() {
+            let own = shares_of(account, ctx.region());
+            let own = ctx.view().scan(&SHARES, &own, None);
+            let own: Vec<&ShareRecord> = own.map(|(_, row)| row.record).collect();
+            for share in own {
+                listing.look(shown.len().saturating_add(1)).await;
+                let having = shown.iter().copied();
+                let having = having.filter(|arn| share.resources.contains_key(arn));
+                let having: Vec<&Arn> = having.collect();
+                if having.is_empty() {
+                    continue;
+                }
+                listing.look(share.principals.len()).await;
+                if joining::position(share, written).is_some() {
                     shown.retain(|arn| !share.resources.contains_key(arn));
-                    with_it.extend(added);
+                    with_it.extend(having);
                 }
             }
             shown = with_it;
         }
-        let shown = shown.into_iter();
-        let all = shown.filter_map(|arn| {
-            let text = policy_text(ctx.view(), arn)?;
-            Some((arn.to_string(), text))
-        });
-        let detail = Self::event(&input, None);
-        let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(Self::NAME, detail, page, all)?;
+        for arn in shown {
+            listing.look(1).await;
+            if let Some(policy) = policy_of(ctx.view(), arn) {
+                listing.add(arn.to_string(), policy);
+            }
+        }
+        let cut = listing.cut();
+        let policies = cut.items.iter().map(|policy| policy.text().to_owned());
         Ok(Reply::read(GetResourcePoliciesResponse {
-            policies: Some(cut.items),
+            policies: Some(policies.collect()),
             next_token: cut.marker,
         }))
     }

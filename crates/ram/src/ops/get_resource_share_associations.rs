@@ -10,9 +10,11 @@ use types::{Arn, Service};
 
 use crate::actions::GET_RESOURCE_SHARE_ASSOCIATIONS;
 use crate::event::Fields;
+use crate::listing::Listing;
+use crate::members::Member;
 use crate::records::ShareRecord;
-use crate::shares::{named_or_all, takes_part};
-use crate::{Error, associations, listing, resources};
+use crate::shares::{Shown, caller, chosen};
+use crate::{Error, associations, resources};
 
 /// Lists the associations of one kind of the shares that the caller's account owns or takes part
 /// in; of others' principals it sees only those that name it.
@@ -42,7 +44,6 @@ impl Operation for GetResourceShareAssociations {
         _permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let account = ctx.account().ok_or(Error::NoAccount)?;
         match input.association_type {
             Wanted::Principal if input.resource_arn.is_some() => {
                 return Err(Error::invalid(
@@ -58,23 +59,25 @@ impl Operation for GetResourceShareAssociations {
         }
         let resource = input.resource_arn.as_ref().map(std::slice::from_ref);
         let resource = resources::named(ctx, resource)?.pop();
-        let visible =
-            |share: &ShareRecord| share.owner == account || takes_part(ctx.view(), share, account);
-        let chosen = named_or_all(ctx, input.resource_share_arns.as_deref(), visible)?;
-        let found = chosen.into_iter();
-        let found = found.flat_map(|share| of_share(ctx, share, &input, resource.as_ref()));
-        let found = found.filter(|it| {
-            let wanted = input.association_status;
-            wanted.is_none_or(|wanted| it.status == Some(wanted))
-        });
-        let placed = found.map(|it| {
-            let share = it.resource_share_arn.clone().unwrap_or_default();
-            let entity = it.associated_entity.as_deref().unwrap_or_default();
-            (format!("{share} {entity}"), it)
-        });
+        let (caller, named) = (caller(ctx)?, input.resource_share_arns.as_deref());
+        let shares = chosen(ctx, &caller, Shown::All, named).await?;
         let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(Self::NAME, detail, page, placed)?;
+        let mut listing = Listing::new(Self::NAME, detail, page)?;
+        for share in shares {
+            let looks = share.resources.len().saturating_add(share.principals.len());
+            listing.look(looks.saturating_add(1)).await;
+            let found = of_share(ctx, &caller, share, &input, resource.as_ref());
+            for it in found {
+                let wanted = input.association_status;
+                if wanted.is_none_or(|wanted| it.status == Some(wanted)) {
+                    let share = it.resource_share_arn.as_deref().unwrap_or_default();
+                    let entity = it.associated_entity.as_deref().unwrap_or_default();
+                    listing.add(format!("{share} {entity}"), it);
+                }
+            }
+        }
+        let cut = listing.cut();
         Ok(Reply::read(GetResourceShareAssociationsResponse {
             resource_share_associations: Some(cut.items),
             next_token: cut.marker,
@@ -98,11 +101,12 @@ impl Operation for GetResourceShareAssociations {
 /// services, so no share has sources.
 fn of_share(
     ctx: &Ctx,
+    caller: &Member<'_>,
     share: &ShareRecord,
     input: &GetResourceShareAssociationsRequest,
     resource: Option<&Arn>,
 ) -> Vec<ResourceShareAssociation> {
-    let own = ctx.account() == Some(share.owner);
+    let own = caller.account() == share.owner;
     match input.association_type {
         Wanted::Resource => {
             let resources = share.resources.iter();
@@ -118,11 +122,7 @@ fn of_share(
                     let wanted = input.principal.as_deref();
                     wanted.is_none_or(|wanted| wanted == known.principal.text())
                 })
-                .filter(|known| {
-                    own || ctx.account().is_some_and(|account| {
-                        crate::shares::names(ctx.view(), &known.principal, account)
-                    })
-                })
+                .filter(|known| own || caller.is(&known.principal))
                 .map(|known| associations::of_principal(ctx, share, known))
                 .collect()
         }

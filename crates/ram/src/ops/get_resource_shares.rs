@@ -13,10 +13,11 @@ use super::{check_version, permission_at};
 use crate::actions::GET_RESOURCE_SHARES;
 use crate::bounds::bounded;
 use crate::event::Fields;
+use crate::listing::Listing;
 use crate::permissions::Permission;
 use crate::records::ShareRecord;
-use crate::shares::chosen;
-use crate::{Error, listing, shape};
+use crate::shares::{Shown, caller, chosen};
+use crate::{Error, shape};
 
 /// Lists the shares of the caller's account, or those of others in which it takes part, that
 /// pass every filter; of several filters for tags it is enough to pass one.
@@ -53,18 +54,24 @@ impl Operation for GetResourceShares {
         if filters.iter().any(|filter| key_of(filter).is_none()) {
             return Err(Error::invalid("every one of the tagFilters needs a tagKey"));
         }
-        let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
+        let named = input.resource_share_arns.as_deref();
+        let shares = chosen(ctx, &caller(ctx)?, Shown::of(own), named).await?;
         let tags = WantedTags::of(filters);
-        let shares = shares.into_iter();
-        // Tags are their owner's: nobody else finds out about them.
-        let shares = shares.filter(|share| tags.is_empty() || own && tags.are_had_by(share));
-        let passing = shares.filter(|share| passes(&input, share, permission));
-        let all = passing.map(|share| (share.id.clone(), shape::share(share, own)));
         let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(Self::NAME, detail, page, all)?;
+        let mut listing = Listing::new(Self::NAME, detail, page)?;
+        for share in shares {
+            listing.look(1).await;
+            // Tags are their owner's: nobody else finds out about them.
+            let has_tag = tags.is_empty() || own && tags.are_had_by(share);
+            if has_tag && passes(&input, share, permission) {
+                listing.add(share.id.clone(), share);
+            }
+        }
+        let cut = listing.cut();
+        let found = cut.items.into_iter().map(|found| shape::share(found, own));
         Ok(Reply::read(GetResourceSharesResponse {
-            resource_shares: Some(cut.items),
+            resource_shares: Some(found.collect()),
             next_token: cut.marker,
         }))
     }

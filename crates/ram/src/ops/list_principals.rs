@@ -1,6 +1,6 @@
 //! `ListPrincipals`: with whom an account shares, or who shares with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use pipeline::{Ctx, EventDetail, Kind, Need, Needs, Operation, Permit, Reply};
 use policy::Action;
@@ -9,11 +9,12 @@ use types::Service;
 
 use crate::actions::LIST_PRINCIPALS;
 use crate::event::Fields;
+use crate::listing::Listing;
 use crate::permissions::{ResourceType, kind_named};
 use crate::principals::NamedPrincipal;
 use crate::records::{ShareRecord, Standing};
-use crate::shares::chosen;
-use crate::{Error, listing, resources, shape};
+use crate::shares::{Shown, caller, chosen};
+use crate::{Error, resources, shape};
 
 /// Lists the principals that take part in the caller's own shares, or the owners of those in
 /// which it takes part, once for each share.
@@ -43,30 +44,34 @@ impl Operation for ListPrincipals {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let own = shape::is_own(input.resource_owner);
-        let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
+        let named = input.resource_share_arns.as_deref();
+        let shares = chosen(ctx, &caller(ctx)?, Shown::of(own), named).await?;
         let kind = input.resource_type.as_deref().map(kind_named).transpose();
         let kind = kind.map_err(|unknown| Error::invalid(unknown.to_string()))?;
         let arn = resources::named(ctx, input.resource_arn.as_ref().map(std::slice::from_ref))?;
         let wanted = NamedPrincipal::read_all(input.principals.as_deref())?;
         let wanted: BTreeSet<&str> = wanted.iter().map(NamedPrincipal::text).collect();
-        let shares = shares.into_iter().filter(|share| {
-            let mut resources = share.resources.keys();
-            kind.is_none_or(|kind| {
-                let mut types = share.resources.keys().filter_map(ResourceType::of);
-                types.any(|known| known.name == kind.name)
-            }) && (arn.is_empty() || resources.any(|known| arn.contains(known)))
-        });
-        let found = shares.flat_map(|share| if own { with(share) } else { by(share) });
-        let found = found.filter(|(id, _)| wanted.is_empty() || wanted.contains(id.as_str()));
-        let all: BTreeMap<String, Principal> = found
-            .map(|(id, principal)| {
-                let share = principal.resource_share_arn.as_deref().unwrap_or_default();
-                (format!("{id} {share}"), principal)
-            })
-            .collect();
         let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(Self::NAME, detail, page, all)?;
+        let mut listing = Listing::new(Self::NAME, detail, page)?;
+        for share in shares {
+            let looks = share.resources.len().saturating_add(share.principals.len());
+            listing.look(looks.saturating_add(1)).await;
+            let mut types = share.resources.keys().filter_map(ResourceType::of);
+            let passes = kind.is_none_or(|kind| types.any(|known| known.name == kind.name))
+                && (arn.is_empty() || arn.iter().any(|arn| share.resources.contains_key(arn)));
+            if !passes {
+                continue;
+            }
+            let found = if own { with(share) } else { by(share) };
+            for (id, principal) in found {
+                if wanted.is_empty() || wanted.contains(id.as_str()) {
+                    let share = principal.resource_share_arn.as_deref().unwrap_or_default();
+                    listing.add(format!("{id} {share}"), principal);
+                }
+            }
+        }
+        let cut = listing.cut();
         Ok(Reply::read(ListPrincipalsResponse {
             principals: Some(cut.items),
             next_token: cut.marker,

@@ -10,10 +10,11 @@ use types::{Arn, Service};
 use super::request_keys;
 use crate::actions::LIST_RESOURCES;
 use crate::event::Fields;
+use crate::listing::Listing;
 use crate::permissions::{ResourceType, kind_named};
 use crate::principals::NamedPrincipal;
-use crate::shares::chosen;
-use crate::{Error, listing, resources, shape};
+use crate::shares::{Shown, caller, chosen};
+use crate::{Error, resources, shape};
 
 /// Lists the resources of the caller's own shares, or of those in which it takes part, once for
 /// each share that has them.
@@ -45,7 +46,8 @@ impl Operation for ListResources {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let own = shape::is_own(input.resource_owner);
-        let shares = chosen(ctx, own, input.resource_share_arns.as_deref())?;
+        let named = input.resource_share_arns.as_deref();
+        let shares = chosen(ctx, &caller(ctx)?, Shown::of(own), named).await?;
         let kind = input.resource_type.as_deref().map(kind_named).transpose()?;
         let principal = input
             .principal
@@ -55,31 +57,31 @@ impl Operation for ListResources {
         let arns = resources::named(ctx, input.resource_arns.as_deref())?;
         let arns: BTreeSet<Arn> = arns.into_iter().collect();
         let global = input.resource_region_scope == Some(ResourceRegionScopeFilter::Global);
-        let shares = shares.into_iter().filter(|share| match &principal {
-            // Whose resources are asked for is their owner, if they are others'.
-            Some(NamedPrincipal::Account(account)) if !own => share.owner == *account,
-            Some(written) => crate::joining::position(share, written).is_some(),
-            None => true,
-        });
-        let found = shares.flat_map(|share| {
-            let resources = share.resources.iter();
-            resources.map(move |(arn, since)| (share, arn, *since))
-        });
-        let found = found.filter(|(_, arn, _)| {
-            let known = ResourceType::of(arn).map(|known| known.name);
-            !global
-                && kind.is_none_or(|kind| known == Some(kind.name))
-                && (arns.is_empty() || arns.contains(arn))
-        });
-        let all = found.map(|(share, arn, since)| {
-            let place = format!("{arn} {}", share.id);
-            (place, shape::resource(share, arn, Some(since)))
-        });
         let detail = Self::event(&input, None);
         let page = (input.next_token.as_deref(), input.max_results);
-        let cut = listing::page(Self::NAME, detail, page, all)?;
+        let mut listing = Listing::new(Self::NAME, detail, page)?;
+        for share in shares.into_iter().filter(|_| !global) {
+            let looks = share.resources.len().saturating_add(share.principals.len());
+            listing.look(looks.saturating_add(1)).await;
+            let passes = match &principal {
+                // Whose resources are asked for is their owner, if they are others'.
+                Some(NamedPrincipal::Account(account)) if !own => share.owner == *account,
+                Some(written) => crate::joining::position(share, written).is_some(),
+                None => true,
+            };
+            for (arn, since) in share.resources.iter().filter(|_| passes) {
+                let known = ResourceType::of(arn).map(|known| known.name);
+                let is_wanted = arns.is_empty() || arns.contains(arn);
+                if is_wanted && kind.is_none_or(|kind| known == Some(kind.name)) {
+                    listing.add(format!("{arn} {}", share.id), (share, arn, *since));
+                }
+            }
+        }
+        let cut = listing.cut();
+        let found = cut.items.into_iter();
+        let found = found.map(|(share, arn, since)| shape::resource(share, arn, Some(since)));
         Ok(Reply::read(ListResourcesResponse {
-            resources: Some(cut.items),
+            resources: Some(found.collect()),
             next_token: cut.marker,
         }))
     }
