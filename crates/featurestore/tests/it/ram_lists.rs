@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, check_refused, group_arn, text};
+use crate::world::{Outcome, World, check_refused, group_arn, text};
 
 const INVALID: &str = "InvalidParameterException";
 
@@ -119,118 +119,117 @@ fn a_type_that_cannot_be_shared_has_the_code_that_each_operation_declares() {
     }
 }
 
+const NO_SHARE: &str = "arn:aws:ram:us-east-1:111122223333:resource-share/none";
+
+/// The answer to one element more than a list may have, to whoever may do nothing or everything.
+fn check_bounded(call: impl Fn(&str, Value) -> Outcome, operation: &str, list: &str, input: Value) {
+    let mut input = input;
+    let one = input[list].take();
+    input[list] = Value::Array(vec![one; 5_001]);
+    let refused = call(&format!("ram:{operation}"), input);
+    check_refused(refused, INVALID, &format!("{list} has 5001 elements"));
+}
+
 #[test]
-fn lists_are_bounded_before_policies_are_asked() {
+fn lists_that_name_what_is_needed_are_bounded_before_policies_are_asked() {
     let world = World::new();
     let nobody = world.user(
         "nobody",
         &json!([{ "Effect": "Allow", "Action": "kms:ListKeys", "Resource": "*" }]),
     );
-    let many = |one: &Value| Value::Array(vec![one.clone(); 5_001]);
-    let share = "arn:aws:ram:us-east-1:111122223333:resource-share/none";
-    for (operation, list, one, others) in [
+    let (arn, id, tag) = (
+        group_arn("g"),
+        "111122223333",
+        json!({ "key": "k", "value": "v" }),
+    );
+    let new = |list: &str, one: Value| json!({ "name": "s", list: one });
+    let of_share = |list: &str, one: Value| json!({ "resourceShareArn": NO_SHARE, list: one });
+    for (operation, list, input) in [
         (
             "CreateResourceShare",
             "principals",
-            json!("111122223333"),
-            json!({ "name": "s" }),
+            new("principals", id.into()),
         ),
         (
             "CreateResourceShare",
             "resourceArns",
-            json!(group_arn("g")),
-            json!({ "name": "s" }),
+            new("resourceArns", arn.clone().into()),
         ),
-        (
-            "CreateResourceShare",
-            "tags",
-            json!({ "key": "k" }),
-            json!({ "name": "s" }),
-        ),
+        ("CreateResourceShare", "tags", new("tags", tag.clone())),
         (
             "AssociateResourceShare",
             "principals",
-            json!("111122223333"),
-            json!({ "resourceShareArn": share }),
+            of_share("principals", id.into()),
         ),
         (
             "DisassociateResourceShare",
             "resourceArns",
-            json!(group_arn("g")),
-            json!({ "resourceShareArn": share }),
+            of_share("resourceArns", arn.clone().into()),
         ),
+        ("TagResource", "tags", of_share("tags", tag)),
+        ("UntagResource", "tagKeys", of_share("tagKeys", "k".into())),
         (
             "GetResourcePolicies",
             "resourceArns",
-            json!(group_arn("g")),
-            json!({}),
+            json!({ "resourceArns": arn }),
         ),
         (
             "ListResources",
             "resourceArns",
-            json!(group_arn("g")),
-            json!({ "resourceOwner": "SELF" }),
-        ),
-        (
-            "TagResource",
-            "tags",
-            json!({ "key": "k" }),
-            json!({ "resourceShareArn": share }),
-        ),
-        (
-            "UntagResource",
-            "tagKeys",
-            json!("k"),
-            json!({ "resourceShareArn": share }),
+            json!({ "resourceOwner": "SELF", "resourceArns": arn }),
         ),
     ] {
-        let mut input = others;
-        input[list] = many(&one);
-        let refused = world.call_as(&nobody, &format!("ram:{operation}"), input);
-        check_refused(refused, INVALID, &format!("{list} has 5001 elements"));
+        check_bounded(
+            |name, input| world.call_as(&nobody, name, input),
+            operation,
+            list,
+            input,
+        );
     }
-    for (operation, list, one, others) in [
+}
+
+#[test]
+fn lists_that_filter_are_bounded() {
+    let world = World::new();
+    let own = |list: &str, one: Value| json!({ "resourceOwner": "SELF", list: one });
+    for (operation, list, input) in [
         (
             "GetResourceShares",
             "resourceShareArns",
-            json!(share),
-            json!({ "resourceOwner": "SELF" }),
+            own("resourceShareArns", NO_SHARE.into()),
         ),
         (
             "GetResourceShares",
             "tagFilters",
-            json!({ "tagKey": "k" }),
-            json!({ "resourceOwner": "SELF" }),
+            own("tagFilters", json!({ "tagKey": "k" })),
         ),
         (
             "ListPrincipals",
             "principals",
-            json!("111122223333"),
-            json!({ "resourceOwner": "SELF" }),
+            own("principals", "111122223333".into()),
         ),
         (
             "GetResourceShareAssociations",
             "resourceShareArns",
-            json!(share),
-            json!({ "associationType": "RESOURCE" }),
+            json!({ "associationType": "RESOURCE", "resourceShareArns": NO_SHARE }),
         ),
         (
             "GetResourceShareInvitations",
             "resourceShareArns",
-            json!(share),
-            json!({}),
+            json!({ "resourceShareArns": NO_SHARE }),
         ),
         (
             "GetResourceShareInvitations",
             "resourceShareInvitationArns",
-            json!(share),
-            json!({}),
+            json!({ "resourceShareInvitationArns": NO_SHARE }),
         ),
     ] {
-        let mut input = others;
-        input[list] = many(&one);
-        let refused = world.call(&format!("ram:{operation}"), input);
-        check_refused(refused, INVALID, &format!("{list} has 5001 elements"));
+        check_bounded(
+            |name, input| world.call(name, input),
+            operation,
+            list,
+            input,
+        );
     }
 }
 
