@@ -1,8 +1,8 @@
 //! Whether time tells how much of a signature was right, or whose it was.
 //!
 //! Welch's t-test in the manner of dudect: two classes of input, drawn at random, timed one by
-//! one, slow outliers cut off. A difference counts when all rounds show it beyond the threshold
-//! and to the same side. A comparison that stops at the first difference is measured along and
+//! one, slow outliers cut off. A difference counts when all rounds show it beyond what chance and
+//! the place in memory explain, and to the same side. A comparison that stops at the first difference is measured along and
 //! must be found: a rig that cannot find that one says nothing about the others.
 //!
 //! `cargo run --release -p strongroom-wire --example timing`; fails if time tells.
@@ -26,6 +26,9 @@ use wire::sigv4::{DEFAULT_SKEW, PayloadHash, SecretAccessKey, Unverified, Verifi
 
 /// Beyond this a difference is no accident.
 const THRESHOLD: f64 = 10.0;
+/// Nanoseconds below which a difference says where something lies and not what it is: fetching it
+/// from the second cache takes as long. The control shows three times as much.
+const LEAST: f64 = 3.0;
 const ROUNDS: usize = 3;
 const SAMPLES: usize = 100_000;
 /// Tenths of the samples that are kept, the fastest first: interrupts say nothing.
@@ -35,7 +38,7 @@ const ACCESS_KEY: &str = "AKIDEXAMPLEEXAMPLE00";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const SIGNED_AT: u32 = 1_440_938_160;
 /// Copies of each input, so that no class owns an address that is faster than others.
-const COPIES: usize = 16;
+const COPIES: usize = 64;
 
 fn main() -> ExitCode {
     let found = [
@@ -120,6 +123,9 @@ fn signature() -> bool {
 }
 
 /// The same wrong signature under a key that exists and under one that does not.
+///
+/// Where a signing key lies in its cache, drawn for each cache, is worth some nanoseconds: any two
+/// keys differ by as much. So each copy has a cache and a secret of its own.
 fn unknown_key() -> bool {
     let right = signed();
     let wrong: Vec<Parts> = (0..COPIES)
@@ -129,16 +135,20 @@ fn unknown_key() -> bool {
         .iter()
         .map(|it| Unverified::from_request(it).unwrap())
         .collect();
-    let verifier = Verifier::new(DEFAULT_SKEW, 64);
-    let secret = SecretAccessKey::new(SECRET.as_bytes());
+    let known: Vec<(Verifier, SecretAccessKey)> = (0..COPIES)
+        .map(|copy| {
+            let secret = format!("{SECRET}{copy}");
+            let secret = SecretAccessKey::new(secret.as_bytes());
+            (Verifier::new(DEFAULT_SKEW, 64), secret)
+        })
+        .collect();
     let payload = PayloadHash::of(b"");
     let now = Timestamp::new(i64::from(SIGNED_AT), 0);
     expect("key: unknown or wrong secret", false, &mut |class, copy| {
         let request = black_box(&unverified[copy]);
+        let (verifier, secret) = &known[copy];
         let refused = if class == 0 {
-            verifier
-                .verify(request, &secret, &payload, now)
-                .unwrap_err()
+            verifier.verify(request, secret, &payload, now).unwrap_err()
         } else {
             verifier.refuse_unknown(request, &payload, now)
         };
@@ -184,21 +194,25 @@ fn with_wrong_digit(parts: &Parts, position: usize) -> Parts {
 
 /// Measures `step(class, copy)` and says whether time tells the classes apart, as `expected`.
 fn expect(what: &str, expected: bool, step: &mut dyn FnMut(usize, usize)) -> bool {
-    let rounds: Vec<f64> = (0..ROUNDS).map(|round| measure(round, step)).collect();
-    let told = rounds.iter().all(|t| *t > THRESHOLD) || rounds.iter().all(|t| *t < -THRESHOLD);
+    let rounds: Vec<Difference> = (0..ROUNDS).map(|round| measure(round, step)).collect();
+    let told =
+        rounds.iter().all(Difference::is_longer) || rounds.iter().all(Difference::is_shorter);
     let verdict = match (told, told == expected) {
         (true, true) => "told apart, as it must be",
         (false, true) => "not told apart",
         (true, false) => "TOLD APART",
         (false, false) => "NOT TOLD APART: this rig finds nothing here",
     };
-    let shown: Vec<String> = rounds.iter().map(|t| format!("{t:+.1}")).collect();
-    println!("{what:<32} t = {:<22} {verdict}", shown.join(", "));
+    let shown: Vec<String> = rounds
+        .iter()
+        .map(|it| format!("{:+.1} ({:+.1} ns)", it.t, it.nanoseconds))
+        .collect();
+    println!("{what:<32} t = {:<48} {verdict}", shown.join(", "));
     told == expected
 }
 
 /// Welch's t of one round.
-fn measure(round: usize, step: &mut dyn FnMut(usize, usize)) -> f64 {
+fn measure(round: usize, step: &mut dyn FnMut(usize, usize)) -> Difference {
     let mut chance = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::try_from(round).unwrap();
     let mut times: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
     for sample in 0..SAMPLES + SAMPLES / 10 {
@@ -206,7 +220,7 @@ fn measure(round: usize, step: &mut dyn FnMut(usize, usize)) -> f64 {
         chance ^= chance >> 7;
         chance ^= chance << 17;
         let class = usize::from(chance & 1 == 1);
-        let copy = usize::try_from(chance >> 8 & 15).unwrap();
+        let copy = usize::try_from(chance >> 8).unwrap() % COPIES;
         let started = Instant::now();
         step(class, copy);
         let spent = started.elapsed();
@@ -228,9 +242,29 @@ fn cut(times: &[Vec<f64>; 2]) -> f64 {
     all[all.len() * KEPT / 10]
 }
 
-fn welch(left: &[f64], right: &[f64]) -> f64 {
+struct Difference {
+    /// In standard errors.
+    t: f64,
+    /// Of the means.
+    nanoseconds: f64,
+}
+
+impl Difference {
+    /// Whether the first class takes longer by more than chance and place explain.
+    fn is_longer(&self) -> bool {
+        self.t > THRESHOLD && self.nanoseconds > LEAST
+    }
+
+    fn is_shorter(&self) -> bool {
+        self.t < -THRESHOLD && self.nanoseconds < -LEAST
+    }
+}
+
+fn welch(left: &[f64], right: &[f64]) -> Difference {
     let (left, right) = (Moments::of(left), Moments::of(right));
-    (left.mean - right.mean) / (left.error + right.error).sqrt()
+    let nanoseconds = left.mean - right.mean;
+    let t = nanoseconds / (left.error + right.error).sqrt();
+    Difference { t, nanoseconds }
 }
 
 struct Moments {
