@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::document::heap;
+use crate::index::Index;
 use crate::pattern::{Case, Pattern};
 use crate::steps::Steps;
 
@@ -201,6 +203,16 @@ impl ActionPattern {
             initial: Some(initial(text.as_bytes())).filter(|c| !matches!(c, 0 | b'*' | b'?')),
             form,
         }
+    }
+
+    /// About how many bytes the pattern takes, and what finds its statement by it.
+    pub(crate) fn memory(&self) -> usize {
+        let form = match &self.form {
+            Form::All => 0,
+            Form::Exact(_) => Index::PER_NAME + heap(self.text.len()),
+            Form::General(pattern) => pattern.memory(),
+        };
+        size_of::<Self>() + heap(self.text.len()) + form
     }
 
     fn services(&self) -> ServiceSet {

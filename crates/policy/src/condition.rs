@@ -11,6 +11,7 @@ use crate::address::Range;
 use crate::context::{ConditionKey, ConditionKeys, Values};
 use crate::date;
 use crate::decimal::Decimal;
+use crate::document::heap;
 use crate::error::Fault;
 use crate::steps::Steps;
 use crate::text::{Dialect, Text};
@@ -122,6 +123,32 @@ impl Condition {
             | Test::Address(_) => &[],
         };
         texts.iter().flat_map(Text::variables)
+    }
+
+    /// About how many bytes the condition takes.
+    pub(crate) fn memory(&self) -> usize {
+        let test = match &self.test {
+            Test::Equals(texts)
+            | Test::EqualsIgnoreCase(texts)
+            | Test::Like(texts)
+            | Test::Arn(texts)
+            | Test::Bool(texts) => {
+                let inside = texts.iter().map(Text::memory).sum::<usize>();
+                heap(size_of_val(texts.as_slice())) + inside
+            }
+            Test::Null(wanted) => heap(wanted.len()),
+            Test::Number(_, numbers) => {
+                let digits = numbers.iter().map(Decimal::memory).sum::<usize>();
+                heap(size_of_val(numbers.as_slice())) + digits
+            }
+            Test::Date(_, dates) => heap(size_of_val(dates.as_slice())),
+            Test::Binary(blobs) => blobs
+                .iter()
+                .map(|blob| size_of_val(blob) + heap(blob.len()))
+                .sum(),
+            Test::Address(ranges) => heap(size_of_val(ranges.as_slice())),
+        };
+        size_of::<Self>() + self.key.memory() + heap(self.operator.len()) + test
     }
 
     /// Whether the condition holds for a request; that means nothing where `steps` are spent.

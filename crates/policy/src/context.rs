@@ -5,6 +5,8 @@ use std::fmt;
 
 use types::fold_case;
 
+use crate::document::heap;
+
 /// The value of a condition key in a request.
 ///
 /// Keys that AWS types `ArrayOf…` are [`Values::Many`] even when they hold one value; without
@@ -76,6 +78,11 @@ impl ConditionKey {
             lower: Box::from(&*lower),
             name_ends,
         }
+    }
+
+    /// About how many bytes the key takes beside its own size.
+    pub(crate) fn memory(&self) -> usize {
+        heap(self.original.len()) + heap(self.lower.len())
     }
 
     /// The key as it was written.

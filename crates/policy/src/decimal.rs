@@ -16,6 +16,11 @@ pub(crate) struct Decimal {
 const MAX_EXPONENT: i64 = 1_000;
 
 impl Decimal {
+    /// About how many bytes the number takes beside its own size.
+    pub(crate) fn memory(&self) -> usize {
+        crate::document::heap(self.digits.len())
+    }
+
     /// Reads `[+-]digits[.digits][e[+-]digits]`; at least one digit before or behind the point.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = match text.as_bytes().first()? {

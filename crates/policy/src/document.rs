@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use types::{Arn, UniqueId};
 
-use crate::action::{Actions, ServiceSet};
+use crate::action::{ActionPattern, Actions, ServiceSet};
 use crate::condition::Condition;
 use crate::context::ConditionKey;
 use crate::error::ParseError;
@@ -127,6 +127,13 @@ pub struct Document {
     pub(crate) index: Index,
 }
 
+/// What so many bytes take that are allocated by themselves.
+pub(crate) fn heap(bytes: usize) -> usize {
+    /// What the allocator keeps of each, or rounds up.
+    const BESIDE: usize = 16;
+    bytes + BESIDE
+}
+
 /// One statement of a document.
 #[derive(Debug, Clone)]
 pub struct Statement {
@@ -165,6 +172,11 @@ impl Document {
     /// The source text, exactly as it was given.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// About how many bytes of memory the compiled document takes beside its text.
+    pub fn memory(&self) -> usize {
+        self.statements.iter().map(Statement::memory).sum()
     }
 
     /// What the document is attached to.
@@ -249,6 +261,25 @@ impl Statement {
     /// The statement's id, if it has one.
     pub fn sid(&self) -> Option<&str> {
         self.sid.as_deref()
+    }
+
+    fn memory(&self) -> usize {
+        let principals = self.principals.as_ref();
+        let principals = principals.map_or(&[][..], |principals| &principals.patterns);
+        let resources = self.resources.as_ref();
+        let resources = resources.map_or(&[][..], |resources| &resources.patterns);
+        let parts = [
+            self.sid.as_ref().map_or(0, |sid| heap(sid.len())),
+            principals.len() * (size_of::<PrincipalPattern>() + PrincipalPattern::NAMES),
+            self.actions
+                .patterns
+                .iter()
+                .map(ActionPattern::memory)
+                .sum(),
+            resources.iter().map(ResourcePattern::memory).sum(),
+            self.conditions.iter().map(Condition::memory).sum(),
+        ];
+        size_of::<Self>() + parts.iter().sum::<usize>()
     }
 
     /// Where it begins in its document and where it ends.

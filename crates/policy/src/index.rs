@@ -48,6 +48,9 @@ struct Name {
 }
 
 impl Index {
+    /// What a name takes that one statement lists, beside its text.
+    pub(crate) const PER_NAME: usize = size_of::<Name>() + size_of::<Entry>();
+
     /// The index of these statements.
     pub(crate) fn new(statements: &[Statement]) -> Self {
         let mut open = Vec::new();

@@ -3,6 +3,7 @@
 //! A pattern is compiled once, when its policy is stored. Matching allocates nothing and is
 //! never exponential: at most two places are remembered to go back to (see [`matches`]).
 
+use crate::document::heap;
 use crate::steps::Steps;
 
 /// One piece of a pattern. `S` owns its text in compiled patterns and borrows it where
@@ -15,6 +16,16 @@ pub(crate) enum Piece<S> {
     Ones { count: usize, colons: Colons },
     /// `*`: any run of characters; over colons only if `colons` has them.
     Many { colons: Colons },
+}
+
+impl Piece<Box<str>> {
+    /// About how many bytes the piece takes beside its own size.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Literal(literal) => heap(literal.len()),
+            Self::Ones { .. } | Self::Many { .. } => 0,
+        }
+    }
 }
 
 /// Which colons of the text a wildcard matches.
@@ -344,6 +355,17 @@ impl Pattern {
                 Self::Prefix(text.clone())
             }
             _ => Self::General(pieces.into_boxed_slice()),
+        }
+    }
+
+    /// About how many bytes the pattern takes beside its own size.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Any => 0,
+            Self::Exact(literal) | Self::Prefix(literal) => heap(literal.len()),
+            Self::General(pieces) => {
+                heap(size_of_val(&**pieces)) + pieces.iter().map(Piece::memory).sum::<usize>()
+            }
         }
     }
 

@@ -150,6 +150,9 @@ impl Namings {
 }
 
 impl PrincipalPattern {
+    /// What its names take beside its own size: an ARN, the places of its parts, and an id.
+    pub(crate) const NAMES: usize = 128;
+
     /// How this pattern names `caller`, if it does.
     pub fn names(&self, caller: &Principal) -> Option<Naming> {
         match (self, caller) {

@@ -3,7 +3,7 @@
 use types::Arn;
 
 use crate::context::{ConditionKey, ConditionKeys};
-use crate::document::{DocumentKind, Effect};
+use crate::document::{DocumentKind, Effect, heap};
 use crate::error::{Fault, IAM_RESOURCES};
 use crate::steps::Steps;
 use crate::text::{Dialect, Text};
@@ -136,6 +136,12 @@ impl ResourcePattern {
             text: compile(pattern)?,
             completed,
         })
+    }
+
+    /// About how many bytes the pattern takes.
+    pub(crate) fn memory(&self) -> usize {
+        let completed = self.completed.as_ref().map_or(0, Text::memory);
+        size_of::<Self>() + heap(self.written.len()) + self.text.memory() + completed
     }
 
     /// The condition keys that the pattern's variables stand for.

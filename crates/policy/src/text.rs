@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::context::{ConditionKey, ConditionKeys, Values};
+use crate::document::heap;
 use crate::pattern::{Case, Colons, Pattern, Piece, matches, push};
 use crate::steps::Steps;
 
@@ -103,6 +104,23 @@ impl Text {
             }
         }
         Ok(read.finish())
+    }
+
+    /// About how many bytes the text takes beside its own size.
+    pub(crate) fn memory(&self) -> usize {
+        let of_token = |token: &Token| match token {
+            Token::Piece(piece) => piece.memory(),
+            Token::Variable(variable) => {
+                let default = variable.default.as_ref().map_or(0, |text| heap(text.len()));
+                heap(size_of_val(&**variable)) + variable.key.memory() + default
+            }
+        };
+        match self {
+            Self::Fixed(pattern) => pattern.memory(),
+            Self::Template(tokens) => {
+                heap(size_of_val(&**tokens)) + tokens.iter().map(of_token).sum::<usize>()
+            }
+        }
     }
 
     /// The condition keys that the variables stand for.

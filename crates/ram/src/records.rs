@@ -237,6 +237,10 @@ pub struct PolicyRecord {
 
 impl Record for PolicyRecord {
     const VERSION: u16 = 1;
+
+    fn memory(&self) -> usize {
+        self.policy.document().memory()
+    }
 }
 
 /// A resource policy, compiled; users and roles in it are bound to their unique ids.

@@ -64,6 +64,11 @@ pub enum Ownership {
 
 impl Record for BucketRecord {
     const VERSION: u16 = 1;
+
+    fn memory(&self) -> usize {
+        let policy = self.policy.as_ref();
+        policy.map_or(0, |policy| policy.document().memory())
+    }
 }
 
 /// That a bucket is of an account: all is in the row's key.

@@ -28,6 +28,12 @@ pub trait Record: fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
 
     /// Prepares what is derived from the stored form (compiled policies), once per load.
     fn loaded(&mut self) {}
+
+    /// About how many bytes of memory the record takes beside its stored form: what is derived
+    /// from it, if that can be many times as much. Whoever writes it is charged for them.
+    fn memory(&self) -> usize {
+        0
+    }
 }
 
 /// A stored record could not be turned back into its type.
@@ -130,6 +136,9 @@ pub trait AnyTable: fmt::Debug + Send + Sync {
     /// The entries by which snapshots find the row, if they do by anything but its key.
     fn entries(&self, record: &ErasedRecord) -> Vec<Key>;
 
+    /// About how many bytes of memory the row takes beside its stored form.
+    fn memory(&self, record: &ErasedRecord) -> usize;
+
     /// Decodes the stored form.
     fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError>;
 
@@ -179,6 +188,10 @@ impl<R: Record> AnyTable for Table<R> {
         let record = record.downcast_ref();
         let listed = self.listing.zip(record);
         listed.map_or_else(Vec::new, |(entries, record)| entries(record))
+    }
+
+    fn memory(&self, record: &ErasedRecord) -> usize {
+        record.downcast_ref().map_or(0, R::memory)
     }
 
     fn decode(&self, stored: &[u8]) -> Result<ErasedRecord, RecordError> {

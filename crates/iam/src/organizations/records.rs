@@ -177,6 +177,10 @@ pub struct ControlPolicyRecord {
 
 impl Record for ControlPolicyRecord {
     const VERSION: u16 = 1;
+
+    fn memory(&self) -> usize {
+        self.content.document().memory()
+    }
 }
 
 /// A service or resource control policy, compiled when it is written or loaded.

@@ -35,6 +35,13 @@ impl PolicyText {
         &self.text
     }
 
+    /// About how many bytes of memory the compiled document takes.
+    fn memory(&self) -> usize {
+        self.document
+            .as_ref()
+            .map_or(0, |document| document.memory())
+    }
+
     /// The compiled document, unless this release does not understand the text any more.
     pub(crate) fn readable(&self) -> Option<&Arc<Document>> {
         self.document.as_ref()
@@ -76,6 +83,10 @@ pub struct InlinePolicyRecord {
 
 impl Record for InlinePolicyRecord {
     const VERSION: u16 = 1;
+
+    fn memory(&self) -> usize {
+        self.policy.memory()
+    }
 }
 
 /// A customer managed policy with its versions.
@@ -138,6 +149,11 @@ impl ManagedPolicyRecord {
 
 impl Record for ManagedPolicyRecord {
     const VERSION: u16 = 1;
+
+    fn memory(&self) -> usize {
+        let versions = self.versions.iter();
+        versions.map(|version| version.policy.memory()).sum()
+    }
 }
 
 /// The ARN of the managed policy `name` at `path`.

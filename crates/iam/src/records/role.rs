@@ -89,6 +89,10 @@ impl RoleRecord {
 
 impl Record for RoleRecord {
     const VERSION: u16 = 1;
+
+    fn memory(&self) -> usize {
+        self.trust.document().memory()
+    }
 }
 
 impl Entity for RoleRecord {

@@ -79,6 +79,10 @@ pub(crate) struct KeyRecord {
 
 impl Record for KeyRecord {
     const VERSION: u16 = 2;
+
+    fn memory(&self) -> usize {
+        self.policy.document().memory()
+    }
 }
 
 impl KeyRecord {

@@ -85,6 +85,44 @@ fn runs_of_wildcards_take_no_more_memory_than_their_text() {
     }
 }
 
+/// Of what takes most for its text, no more is kept than is said.
+#[test]
+fn a_document_says_what_memory_it_takes() {
+    let condition = |operator: &str, values: &str| {
+        format!(
+            r#""Action": "*", "Resource": "*", "Condition": {{"{operator}": {{"a:b": [{values}]}}}}"#
+        )
+    };
+    let many = |text: &str| format!("{}{text}", format!("{text},").repeat(999));
+    for rest in [
+        condition("StringLike", &format!(r#""{}""#, "a?".repeat(5_000))),
+        condition("StringLike", &format!(r#""{}""#, "${a:b}?".repeat(2_000))),
+        condition("StringLike", &many(r#""a*b""#)),
+        condition("StringEquals", &many(r#""a""#)),
+        condition("NumericEquals", &many("1")),
+        condition("BinaryEquals", &many(r#""YQ==""#)),
+        format!(r#""Action": [{}], "Resource": "*""#, many(r#""a:b""#)),
+        format!(r#""Action": [{}], "Resource": "*""#, many(r#""a:b*c""#)),
+        format!(
+            r#""Action": "*", "Resource": [{}]"#,
+            many(r#""arn:aws:s3:::a*b""#)
+        ),
+    ] {
+        let one = r#"{"Effect": "Deny", "Action": "a:b", "Resource": "*"}"#;
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{one}, {{"Effect": "Allow", {rest}}}]}}"#
+        );
+        let mut document = None;
+        let counted = allocation_counter::measure(|| {
+            document = Some(Document::parse(&text, DocumentKind::Identity).unwrap());
+        });
+        let kept = usize::try_from(counted.bytes_current).unwrap();
+        let said = document.unwrap().memory() + text.len();
+        assert!(said >= kept - 200, "{said} for {kept}: {}", &rest[..60]);
+        assert!(said < 3 * kept, "{said} for {kept}: {}", &rest[..60]);
+    }
+}
+
 /// The tests above would see one.
 #[test]
 fn the_counter_counts() {

@@ -85,7 +85,7 @@ impl<'a> Group<'a> {
     pub(super) fn admit(&mut self, request: Request) -> bool {
         let revision = self.after.revision + 1;
         let prepared = &request.prepared;
-        let metadata_bytes = prepared.metadata_bytes().saturating_add(prepared.listed);
+        let metadata_bytes = prepared.metadata_bytes().saturating_add(prepared.memory);
         match self.stage(revision, request.prepared) {
             Ok(staged) => {
                 self.after.revision = revision;

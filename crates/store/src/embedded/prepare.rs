@@ -23,7 +23,7 @@ pub(super) struct Prepared {
     /// Their records as they are stored, before they are sealed; `None` are deleted.
     pub(super) encoded: Vec<Option<Zeroizing<Vec<u8>>>>,
     /// Bytes of memory that the entries take by which the rows are found.
-    pub(super) listed: usize,
+    pub(super) memory: usize,
     pub(super) cells: Vec<PreparedCell>,
     pub(super) appends: Vec<PreparedAppend>,
     /// The keys of versions to remove from the history.
@@ -68,7 +68,7 @@ pub(super) fn prepare(
     } = batch.into_parts();
     let metadata = last_of_each(metadata);
     let encoded = metadata.iter().map(encoded).collect::<Result<_, _>>()?;
-    let listed = metadata.iter().map(listed).sum();
+    let memory = metadata.iter().map(memory).sum();
     let cells = cells
         .into_iter()
         .map(|write| prepare_cell(engine, sealer, write))
@@ -103,7 +103,7 @@ pub(super) fn prepare(
         account,
         metadata,
         encoded,
-        listed,
+        memory,
         cells,
         appends,
         versions: Vec::new(),
@@ -131,14 +131,15 @@ fn encoded(write: &MetadataWrite) -> Result<Option<Zeroizing<Vec<u8>>>, CommitEr
     encoded.map_err(|error| refused(&error))
 }
 
-/// Bytes of memory that the entries of a row take.
-fn listed(write: &MetadataWrite) -> usize {
-    let entries = write.record.as_ref();
-    let entries = entries.map_or_else(Vec::new, |record| write.table.entries(record));
-    entries
-        .iter()
-        .map(|entry| ENTRY + entry.as_bytes().len())
-        .sum()
+/// Bytes of memory that a row takes beside what is written of it: what it says of itself, and its
+/// entries.
+fn memory(write: &MetadataWrite) -> usize {
+    let Some(record) = &write.record else {
+        return 0;
+    };
+    let entries = write.table.entries(record);
+    let entries = entries.iter().map(|entry| ENTRY + entry.as_bytes().len());
+    write.table.memory(record).saturating_add(entries.sum())
 }
 
 /// What an entry takes beside its bytes: their counts of references, and a slot of a map of which

@@ -25,6 +25,21 @@ impl Record for Note {
     const VERSION: u16 = 1;
 }
 
+/// A record of which more is kept in memory than is stored: so many bytes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Derived(pub(crate) usize);
+
+impl Record for Derived {
+    const VERSION: u16 = 1;
+
+    fn memory(&self) -> usize {
+        self.0
+    }
+}
+
+/// Rows that say what memory they take.
+pub(crate) static DERIVED: Table<Derived> = Table::with_history("derived");
+
 pub(crate) static NOTES: Table<Note> = Table::with_history("notes");
 pub(crate) static SECRETS: Table<Note> = Table::without_history("secrets");
 /// Notes that are found by each of their words.
@@ -167,7 +182,7 @@ pub(crate) fn options<'a>(
     tuning: Tuning,
 ) -> Options<'a> {
     let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
-    options.tables = vec![&NOTES, &SECRETS, &LISTED];
+    options.tables = vec![&NOTES, &SECRETS, &LISTED, &DERIVED];
     options.spaces = vec![CELLS, OTHER_CELLS];
     options.logs = vec![&EVENTS, &OUTBOX];
     options.disk = disk;

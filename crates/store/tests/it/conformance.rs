@@ -8,8 +8,8 @@ use store::{
 };
 
 use crate::common::{
-    CELLS, EVENTS, LISTED, NOTES, Note, OTHER_CELLS, OUTBOX, SECRETS, cell, commit, event, note,
-    put_cell, put_note, read_note,
+    CELLS, DERIVED, Derived, EVENTS, LISTED, NOTES, Note, OTHER_CELLS, OUTBOX, SECRETS, cell,
+    commit, event, note, put_cell, put_note, read_note,
 };
 
 /// One requirement.
@@ -67,6 +67,10 @@ pub(crate) const CASES: &[(&str, Case)] = &[
     (
         "the entries by which a row is found weigh something",
         the_entries_by_which_a_row_is_found_weigh_something,
+    ),
+    (
+        "the memory that a row takes weighs something",
+        the_memory_that_a_row_takes_weighs_something,
     ),
     (
         "unusable cell keys are refused",
@@ -506,6 +510,16 @@ fn oversized_batches_are_refused(store: &dyn Store) {
     });
     let bytes = committed.unwrap().metadata_bytes;
     assert!((20_000..21_000).contains(&bytes), "{bytes}");
+}
+
+fn the_memory_that_a_row_takes_weighs_something(store: &dyn Store) {
+    let weight = |bytes: usize| {
+        let committed = commit(store, Lane::Metadata, |batch| {
+            batch.put(&DERIVED, Key::of(&["row"]), Derived(bytes));
+        });
+        committed.unwrap().metadata_bytes
+    };
+    assert_eq!(weight(7_000_000) - weight(1_000_000), 6_000_000);
 }
 
 fn the_entries_by_which_a_row_is_found_weigh_something(store: &dyn Store) {

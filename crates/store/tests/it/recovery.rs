@@ -86,7 +86,7 @@ fn looking_says_what_is_lost_and_changes_nothing() {
             changes: [("cells", changes), ("notes", changes)].into(),
             entries: Vec::new(),
         },
-        left: [("listed", 0), ("notes", 1), ("secrets", 0)].into(),
+        left: [("derived", 0), ("listed", 0), ("notes", 1), ("secrets", 0)].into(),
         last_entries: Vec::new(),
         set_aside: None,
     };
