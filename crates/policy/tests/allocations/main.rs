@@ -118,8 +118,8 @@ fn a_document_says_what_memory_it_takes() {
         });
         let kept = usize::try_from(counted.bytes_current).unwrap();
         let said = document.unwrap().memory() + text.len();
-        assert!(said >= kept - 200, "{said} for {kept}: {}", &rest[..60]);
-        assert!(said < 3 * kept, "{said} for {kept}: {}", &rest[..60]);
+        assert!(said >= kept - 200, "{said} for {kept}: {rest:.60}");
+        assert!(said < 3 * kept, "{said} for {kept}: {rest:.60}");
     }
 }
 
