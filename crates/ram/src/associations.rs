@@ -17,7 +17,31 @@ pub(crate) fn of_principal(
     share: &ShareRecord,
     known: &Participant,
 ) -> ResourceShareAssociation {
-    let (status, message) = status_of(ctx, share, known);
+    principal(share, known, status_of(ctx, share, known))
+}
+
+/// A principal that this very call has added to `share`, or found there: whoever is invited has an
+/// invitation that can be accepted, though it may only now be committed, and the view has it not.
+pub(crate) fn of_added(share: &ShareRecord, known: &Participant) -> ResourceShareAssociation {
+    let status = match &known.standing {
+        Standing::Joined { .. } => (Status::Associated, None),
+        Standing::Invited(_) => (Status::Associating, None),
+        Standing::Rejected => REJECTED,
+    };
+    principal(share, known, status)
+}
+
+/// What is said of those who do not want to take part.
+const REJECTED: (Status, Option<&str>) = (
+    Status::Failed,
+    Some("the invitation to the resource share was rejected"),
+);
+
+fn principal(
+    share: &ShareRecord,
+    known: &Participant,
+    (status, message): (Status, Option<&'static str>),
+) -> ResourceShareAssociation {
     ResourceShareAssociation {
         associated_entity: Some(known.principal.text().to_owned()),
         association_type: Some(Kind::Principal),
@@ -69,10 +93,7 @@ pub(crate) fn status_of(
 ) -> (Status, Option<&'static str>) {
     match &known.standing {
         Standing::Joined { .. } => (Status::Associated, None),
-        Standing::Rejected => (
-            Status::Failed,
-            Some("the invitation to the resource share was rejected"),
-        ),
+        Standing::Rejected => REJECTED,
         Standing::Invited(id) => {
             let invitation = joining::invitation_of(ctx, share, known, id);
             if invitation.is_some_and(|invitation| invitation.is_pending(ctx.time())) {

@@ -154,6 +154,13 @@ fn move_account(world: &World, account: &str, from: &str, to: &str) {
     );
 }
 
+/// How far the consumer is in the only share that it is in.
+fn standing(world: &World, consumer: &Consumer) -> String {
+    let input = json!({ "associationType": "PRINCIPAL", "principal": consumer.account });
+    let listed = world.ok("ram:GetResourceShareAssociations", input);
+    text(&listed["resourceShareAssociations"][0]["status"])
+}
+
 #[test]
 fn a_group_is_shared_once_the_invitation_is_accepted() {
     let (world, consumer) = owner_and_consumer();
@@ -164,6 +171,28 @@ fn a_group_is_shared_once_the_invitation_is_accepted() {
     for _warm in 0..3 {
         assert!(reads(&world, &consumer.root));
     }
+}
+
+#[test]
+fn whoever_is_added_to_a_share_is_told_how_far_that_is() {
+    let (world, consumer) = owner_and_consumer();
+    let arn = share(&world, &json!([]), READ_ONLY);
+    let add = |token: &str| {
+        let input = json!({ "resourceShareArn": arn, "principals": [consumer.account],
+            "clientToken": token });
+        let added = world.ok("ram:AssociateResourceShare", input);
+        text(&added["resourceShareAssociations"][0]["status"])
+    };
+    assert_eq!(add("one"), "ASSOCIATING");
+    let event = &world.records_of("AssociateResourceShare")[0];
+    let recorded = &event.response_elements["resourceShareAssociations"][0];
+    assert_eq!(recorded["status"], "ASSOCIATING");
+    // The same call again changes nothing, and says what has become of it.
+    assert_eq!(add("one"), "ASSOCIATING");
+    consumer.accept(&world);
+    assert_eq!(add("one"), "ASSOCIATED");
+    assert_eq!(add("two"), "ASSOCIATED");
+    assert!(reads(&world, &consumer.root));
 }
 
 #[test]
@@ -239,11 +268,14 @@ fn an_invitation_expires_after_a_week() {
         "ResourceShareInvitationExpiredException",
         "expired",
     );
+    assert_eq!(standing(&world, &consumer), "FAILED");
     // The owner may ask again.
-    world.ok(
-        "ram:AssociateResourceShare",
-        json!({ "resourceShareArn": arn, "principals": [consumer.account] }),
-    );
+    let again = json!({ "resourceShareArn": arn, "principals": [consumer.account] });
+    let asked = world.ok("ram:AssociateResourceShare", again);
+    let asked = &asked["resourceShareAssociations"][0];
+    assert_eq!(asked["status"], "ASSOCIATING");
+    assert_eq!(asked["statusMessage"], Value::Null);
+    assert_eq!(standing(&world, &consumer), "ASSOCIATING");
     let got = world
         .call_as(&consumer.root, "ram:GetResourceShareInvitations", json!({}))
         .unwrap();

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
-use shapes::ram::{AssociateResourceShareRequest, AssociateResourceShareResponse};
+use shapes::ram::{
+    AssociateResourceShareRequest, AssociateResourceShareResponse, ResourceShareAssociation,
+};
 use store::{Batch, Lane};
 use types::{Arn, Service};
 
 use super::{put_policy, refuse_sources, request_keys};
 use crate::actions::{ASSOCIATE_RESOURCE_SHARE, PUT_RESOURCE_POLICY};
 use crate::event::Fields;
-use crate::records::{SHARES, ShareRecord};
+use crate::records::{Participant, SHARES, ShareRecord};
 use crate::shared::{Change, write_policies};
 use crate::shares::{Parts, give_defaults};
 use crate::tokens::Token;
@@ -73,7 +75,8 @@ impl Operation for AssociateResourceShare {
         let token = input.client_token.as_deref();
         let token = Token::find(ctx, share.owner, Self::NAME, token, &detail)?;
         if token.as_ref().is_some_and(|token| token.used_for.is_some()) {
-            return Ok(Reply::read(answer(ctx, share, parts, input.client_token)));
+            let of = |known: &Participant| associations::of_principal(ctx, share, known);
+            return Ok(Reply::read(answer(share, parts, input.client_token, of)));
         }
         resources::check(ctx, share.owner, &parts.resources)?;
         let mut changed = ShareRecord::clone(share);
@@ -98,7 +101,8 @@ impl Operation for AssociateResourceShare {
         if let Some(token) = token {
             token.keep(ctx, changed.owner, &mut batch, &changed.id);
         }
-        let output = answer(ctx, &changed, parts, input.client_token);
+        let of = |known: &Participant| associations::of_added(&changed, known);
+        let output = answer(&changed, parts, input.client_token, of);
         batch.put(&SHARES, changed.row(), changed);
         Ok(Reply::write(output, batch))
     }
@@ -119,12 +123,12 @@ impl Operation for AssociateResourceShare {
     }
 }
 
-/// What `share` has of `parts`.
+/// What `share` has of `parts`, with principals as `of_principal` shows them.
 fn answer(
-    ctx: &Ctx,
     share: &ShareRecord,
     parts: &Parts,
     client_token: Option<String>,
+    of_principal: impl Fn(&Participant) -> ResourceShareAssociation,
 ) -> AssociateResourceShareResponse {
     let mut made = Vec::new();
     let added: BTreeSet<&Arn> = parts.resources.iter().collect();
@@ -136,7 +140,7 @@ fn answer(
     for written in &parts.principals {
         let place = joining::position(share, written);
         if let Some(known) = place.and_then(|place| share.principals.get(place)) {
-            made.push(associations::of_principal(ctx, share, known));
+            made.push(of_principal(known));
         }
     }
     AssociateResourceShareResponse {
