@@ -1,5 +1,7 @@
 //! `UpdateFeatureMetadata`: says something else of one feature.
 
+use std::collections::BTreeSet;
+
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use shapes::Empty;
@@ -18,7 +20,7 @@ use crate::records::{Definition, GROUPS};
 ///
 /// Fails with `ResourceNotFound` if there is no such group or it has no such feature, and with
 /// `ValidationException` unless the group is `Created`, for a parameter without key or value, for
-/// one that is both added and removed, and beyond 25 parameters.
+/// one that is both added and removed or added twice, and beyond 25 parameters.
 #[derive(Debug)]
 pub struct UpdateFeatureMetadata;
 
@@ -86,6 +88,7 @@ fn change(
     removed: &[String],
 ) -> Result<(), Error> {
     feature.parameters.retain(|key, _| !removed.contains(key));
+    let mut seen = BTreeSet::new();
     for parameter in added {
         let (Some(key), Some(value)) = (parameter.key, parameter.value) else {
             return Err(Error::validation("a parameter needs both Key and Value."));
@@ -93,6 +96,11 @@ fn change(
         if removed.contains(&key) {
             return Err(Error::validation(format!(
                 "parameter `{key}` cannot be added and removed at once."
+            )));
+        }
+        if !seen.insert(key.clone()) {
+            return Err(Error::validation(format!(
+                "parameter `{key}` appears more than once."
             )));
         }
         feature.parameters.insert(key, value);

@@ -684,6 +684,15 @@ fn wrong_metadata_is_refused() {
         "ValidationException",
         "both Key and Value",
     );
+    let mut twice = named("note");
+    twice["ParameterAdditions"] =
+        json!([{ "Key": "a", "Value": "b" }, { "Key": "a", "Value": "c" }]);
+    world.refuses(
+        "UpdateFeatureMetadata",
+        twice,
+        "ValidationException",
+        "`a` appears more than once",
+    );
     let many = |from: usize, to: usize| {
         (from..to)
             .map(|number| json!({ "Key": number.to_string(), "Value": "x" }))
