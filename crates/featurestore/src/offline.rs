@@ -132,7 +132,8 @@ pub(crate) struct Place {
 
 /// Where `uri` points.
 ///
-/// Fails with `ValidationException` for what names no bucket in `region`.
+/// Fails with `ValidationException` for what names no bucket in `region`, and for a part that is `.`
+/// or `..`: whatever takes names of objects for paths would look for them elsewhere than policies do.
 pub(crate) fn place(uri: &str, region: &Region) -> Result<Place, Error> {
     let invalid = || {
         Error::validation(format!(
@@ -150,6 +151,11 @@ pub(crate) fn place(uri: &str, region: &Region) -> Result<Place, Error> {
         return Err(invalid());
     }
     let prefix = prefix.trim_matches('/');
+    if prefix.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(Error::validation(format!(
+            "the S3Uri `{uri}` has a part that is `.` or `..`."
+        )));
+    }
     let end = if path.ends_with('/') { "/" } else { "" };
     let shown = match prefix {
         "" => format!("s3://{bucket}{end}"),
@@ -275,6 +281,19 @@ mod tests {
         check("s3://store/a/b/", Some(("store", "a/b", "s3://store/a/b/")));
         check("s3://store//a", Some(("store", "a", "s3://store/a")));
         check("s3://store/a//", Some(("store", "a", "s3://store/a/")));
+    }
+
+    #[test]
+    fn parts_that_lead_elsewhere_are_refused() {
+        for prefix in [".", "..", "../a", "a/..", "a/../b", "a/./b"] {
+            check(&format!("s3://store/{prefix}"), None);
+            let url = format!("https://store.s3.amazonaws.com/{prefix}");
+            check(&url, None);
+        }
+        check(
+            "s3://store/..a/b.",
+            Some(("store", "..a/b.", "s3://store/..a/b.")),
+        );
     }
 
     #[test]

@@ -367,6 +367,26 @@ fn the_bucket_must_be_there_and_admit_the_role() {
 }
 
 #[test]
+fn an_uri_leaves_room_for_the_names_of_objects() {
+    let world = world(&[]);
+    let request = |name: &str, letters: usize| {
+        let mut request = only(name, None);
+        let uri = format!("s3://{BUCKET}/{}", "x".repeat(letters));
+        request["OfflineStoreConfig"]["S3StorageConfig"]["S3Uri"] = uri.into();
+        request
+    };
+    create(&world, request("a", 1)).unwrap();
+    let shown = described(&world, "a");
+    let resolved = text(&shown["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"]);
+    let below = format!("/12345678/{}_trunc=2026-01-01/", "f".repeat(64));
+    let file = "20260101T000000Z_1234567890123456.parquet";
+    let longest = format!("{resolved}{below}{file}").len() - format!("s3://{BUCKET}/x").len();
+    let most = 1024 - longest;
+    check_fails(&world, request("b", most + 1), "the S3Uri is too long");
+    create(&world, request("b", most)).unwrap();
+}
+
+#[test]
 fn a_bucket_of_another_account_needs_both_sides_and_a_key() {
     let world = world(&["kms:GenerateDataKey"]);
     let other = world.other_account("444455556666");

@@ -14,6 +14,13 @@ use crate::offline::{self, CatalogTable, Format, OfflineStore, Place, SESSION};
 const CATALOG: &str = "AwsDataCatalog";
 const DATABASE: &str = "sagemaker_featurestore";
 
+/// The most bytes that S3 lets the name of an object have.
+const MOST_NAME: usize = 1024;
+
+/// The most bytes of it that come behind the path of the data: of a table of the format Iceberg
+/// `/`, 8 characters, `/`, the name of a feature, `_trunc=2026-11-28/`, and 41 of the file's name.
+const MOST_BELOW_PATH: usize = 1 + 8 + 1 + 64 + 18 + 41;
+
 /// The offline store.
 #[derive(Debug)]
 pub(super) struct ChosenOffline {
@@ -76,6 +83,11 @@ impl ChosenOffline {
         };
         let account = arn.account().ok_or(Error::NoAccount)?;
         let path = path((account, arn.region()), &self.place.prefix, name, ctx);
+        if path.len().saturating_add(MOST_BELOW_PATH) > MOST_NAME {
+            return Err(Error::validation(format!(
+                "the S3Uri is too long: names of objects could have more than {MOST_NAME} bytes."
+            )));
+        }
         let refused = |failure| refusal(role, &config.s3_storage_config.s3_uri, failure);
         let service = Service::SageMaker;
         let session = PassedRole::assume(ctx, role, service, (arn, SESSION)).map_err(refused)?;
