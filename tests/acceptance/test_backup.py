@@ -205,6 +205,8 @@ def test_a_place_that_is_gone_holds_up_backups_and_nothing_else(backed):
     backed.place.rmdir()
     assert backed.stop() == 0
     backed.start()
+    # Not by the check of the first start and by the watch.
+    assert backed.log_text().count("backups cannot be written") <= 1
     own = backed.client("strongroom")
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         own.create_backup(Name="nowhere")

@@ -34,8 +34,10 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     for refused in crypto::lock::harden_process() {
         warn!(reason = %refused, "the process could not be hardened completely");
     }
-    if let Some(backup) = &config.backup {
-        backup.check(!seal::exists(&config.directory.data))?;
+    if let Some(backup) = &config.backup
+        && !seal::exists(&config.directory.data)
+    {
+        backup.check()?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -6,7 +6,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tracing::warn;
 
 use super::ConfigError;
 use crate::backup_place::{self, PATIENCE};
@@ -41,38 +40,33 @@ impl BackupPlace {
         }
     }
 
-    /// Refuses a place that is no directory or may not be written to, if no deployment is there yet
-    /// (`is_first`): it is better known when the server is set up than when a backup is to be made. It
-    /// is not made here, for what is missing may be a disk that is not mounted. A deployment that is
-    /// there is needed by others than backups: it is served, with a warning.
+    /// Refuses a place that is no directory or may not be written to; for the first start, when no
+    /// deployment is there yet: it is better known when the server is set up than when a backup is to
+    /// be made. It is not made here, for what is missing may be a disk that is not mounted. A deployment
+    /// that is there is needed by others than backups: it is served, and [`backup_place::watch`] warns.
     ///
-    /// A place that does not answer, on a network for example, is let pass: it holds up backups, and
-    /// must not hold up the server.
-    pub(crate) fn check(&self, is_first: bool) -> Result<(), ConfigError> {
+    /// A place that does not answer, on a network for example, is let pass, too: it holds up backups,
+    /// and must not hold up the server.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let place = self.directory.clone();
         let answer = answered(PATIENCE, move || backup_place::usable(&place));
-        self.judge(answer, is_first)
+        self.judge(answer)
     }
 
     /// What follows from what the place answered, if it did.
-    fn judge(&self, answer: Option<io::Result<()>>, is_first: bool) -> Result<(), ConfigError> {
+    fn judge(&self, answer: Option<io::Result<()>>) -> Result<(), ConfigError> {
         let directory = self.directory.display();
         match answer {
-            Some(Ok(())) => {}
-            Some(Err(refused)) if is_first => {
-                return Err(ConfigError::Invalid {
-                    path: self.file.clone(),
-                    line: self.line,
-                    reason: format!(
-                        "backups cannot be written to `{directory}`: {refused}; it must be there \
-                         before the server starts for the first time"
-                    ),
-                });
-            }
-            Some(Err(error)) => warn!(%directory, %error, "backups cannot be written"),
-            None => warn!(%directory, "the place of backups does not answer"),
+            Some(Ok(())) | None => Ok(()),
+            Some(Err(refused)) => Err(ConfigError::Invalid {
+                path: self.file.clone(),
+                line: self.line,
+                reason: format!(
+                    "backups cannot be written to `{directory}`: {refused}; it must be there \
+                     before the server starts for the first time"
+                ),
+            }),
         }
-        Ok(())
     }
 }
 
@@ -104,20 +98,17 @@ mod tests {
         assert_eq!(answered(Duration::from_millis(1), hangs), None);
         drop(end);
         assert_eq!(answered(Duration::from_mins(1), || 7), Some(7));
-        for is_first in [false, true] {
-            assert!(place().judge(None, is_first).is_ok());
-        }
+        assert!(place().judge(None).is_ok());
     }
 
     #[test]
-    fn a_place_that_cannot_be_used_refuses_the_first_start_only() {
-        let gone = || Some(Err(io::ErrorKind::NotFound.into()));
-        let refused = place().judge(gone(), true).unwrap_err().to_string();
+    fn a_place_that_cannot_be_used_is_refused_with_its_line() {
+        let gone = Some(Err(io::ErrorKind::NotFound.into()));
+        let refused = place().judge(gone).unwrap_err().to_string();
         assert!(
             refused.contains("s.toml:3: backups cannot be written to `/srv/backups`"),
             "{refused}"
         );
-        assert!(place().judge(gone(), false).is_ok());
-        assert!(place().judge(Some(Ok(())), true).is_ok());
+        assert!(place().judge(Some(Ok(()))).is_ok());
     }
 }
