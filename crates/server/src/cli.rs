@@ -11,7 +11,7 @@ mod serve;
 use clap::{Parser, Subcommand};
 
 pub use self::backup::{BackupCommand, BackupFileArgs, CreateBackupArgs, RestoreArgs, ResumeArgs};
-pub use self::common::{AskArgs, ClientArgs, DirectoryArgs, RegionalArgs};
+pub use self::common::{AskArgs, AuthorityArgs, ClientArgs, DirectoryArgs, RegionalArgs};
 pub use self::insight::{DoctorArgs, ExplainArgs, RekeyArgs, RekeyTo, UsageArgs};
 pub use self::policy::{PolicyCheckArgs, PolicyCommand, PolicyKind};
 pub use self::resources::{AccountCommand, BucketCommand};

@@ -208,7 +208,7 @@ pub(crate) async fn call(
     input: &Value,
 ) -> anyhow::Result<Value> {
     let credentials = Credentials::find(args)?;
-    let place = (&args.endpoint, args.ca_file.as_path());
+    let place = (&args.endpoint, args.authorities.ca_file.as_path());
     Ok(call_with(&credentials, place, api, operation, input).await?)
 }
 

@@ -37,7 +37,7 @@ pub fn run(args: &UnsealArgs) -> anyhow::Result<()> {
     let passphrase = passphrase::read()?;
     let body = body(&passphrase)?;
     let request = target.unseal(body)?;
-    let sent = target.send(&args.ca_file, request);
+    let sent = target.send(&args.authorities.ca_file, request);
     let (status, answer) = client::answer(PATIENCE, sent)?;
     if status != StatusCode::OK {
         let message = serde_json::from_slice::<serde_json::Value>(&answer)

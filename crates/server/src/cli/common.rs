@@ -47,6 +47,14 @@ pub struct ClientArgs {
     /// The server's data directory, whose `credentials` file is used if the environment has
     /// no credentials.
     #[arg(long, value_name = "DIR", env = "STRONGROOM_DATA")]
+    /// Who vouches for the server.
+    #[command(flatten)]
+    pub authorities: AuthorityArgs,
+}
+
+/// Whose certificates a server must show.
+#[derive(Debug, Args)]
+pub struct AuthorityArgs {
     pub data: Option<PathBuf>,
     /// The certificates (PEM) that the server's certificate must come from [default: those of
     /// `AWS_CA_BUNDLE`, else of `SSL_CERT_FILE`, else the system's].

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ClientArgs, DirectoryArgs};
-use crate::client;
+use super::{AuthorityArgs, ClientArgs, DirectoryArgs};
 
 /// What to do with the seal.
 #[derive(Debug, Subcommand)]
@@ -132,14 +131,7 @@ pub struct UnsealArgs {
         default_value = "http://127.0.0.1:4700"
     )]
     pub endpoint: http::Uri,
-    /// The certificates (PEM) that the server's certificate must come from [default: those of
-    /// `AWS_CA_BUNDLE`, else of `SSL_CERT_FILE`, else the system's].
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "STRONGROOM_CA_FILE",
-        default_value_os_t = client::authorities(),
-        hide_default_value = true
-    )]
-    pub ca_file: PathBuf,
+    /// Who vouches for the server.
+    #[command(flatten)]
+    pub authorities: AuthorityArgs,
 }
