@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::{Value, json};
+use types::Region;
 
 use crate::cli::{AccountCommand, ClientArgs};
 use crate::client::{self, print, text};
-use crate::signed::{self, Api, GLOBAL};
+use crate::signed::{self, Api};
 
 /// The service that both subcommands call.
 const ORGANIZATIONS: Api<'static> = Api {
     service: "organizations",
     target: "AWSOrganizationsV20161128",
-    region: GLOBAL,
+    region: Region::GLOBAL,
 };
 
 /// How long a subcommand waits for the server.

@@ -243,7 +243,7 @@ impl Config {
             args.regions.clone()
         };
         let regions = if regions.is_empty() {
-            "us-east-1".parse().into_iter().collect()
+            vec![Region::global()]
         } else {
             regions
         };

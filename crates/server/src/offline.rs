@@ -8,7 +8,6 @@ use store::{Batch, EmbeddedStore, Store, View};
 use types::{Clock, Entropy, Region, SystemClock};
 
 use crate::bootstrap::{self, BootstrapError};
-use crate::signed::GLOBAL;
 
 use crate::cli::DirectoryArgs;
 use crate::config::DirectoryConfig;
@@ -65,7 +64,7 @@ pub(crate) fn record(
 ) -> anyhow::Result<()> {
     let view = View::recording(store.snapshot());
     let account = iam::first_account(&view).ok_or(BootstrapError::Lost)?;
-    let (region, now): (Region, _) = (GLOBAL.parse()?, clock.now());
+    let (region, now) = (Region::global(), clock.now());
     let about = (account, event);
     let record = bootstrap::internal_record(about, details, &region, now, entropy);
     audit::append(&mut batch, Some(account), &region, now, &record)?;

@@ -14,9 +14,6 @@ use crate::cli::ResetArgs;
 use crate::offline::Offline;
 use crate::{client, file};
 
-/// The region whose history tells of what happens to users.
-const REGION: &str = "us-east-1";
-
 /// The users that get in again.
 #[derive(Debug, Clone, Copy)]
 enum Who {
@@ -76,7 +73,8 @@ async fn commit(
         "userCreated": reset.made_user,
         "policyAttached": reset.attached_policy,
     });
-    let region: Region = REGION.parse()?;
+    // Its history tells of what happens to users.
+    let region = Region::global();
     let about = (reset.account, "ResetCredentials");
     let record = bootstrap::internal_record(about, response, &region, now, entropy);
     audit::append(&mut batch, Some(reset.account), &region, now, &record)?;

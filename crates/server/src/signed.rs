@@ -10,15 +10,11 @@ use crypto::mac::HmacSha256Key;
 use crypto::secret::SecretBytes;
 use http::{Request, StatusCode, Uri};
 use serde_json::Value;
-use types::{Clock, SystemClock, Timestamp};
+use types::{Clock, Region, SystemClock, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::cli::{ClientArgs, RegionalArgs};
 use crate::unseal_client::Target;
-
-/// The region that the services without regions are signed for: IAM, STS, Organizations, and of CloudTrail and our
-/// own what is not about one.
-pub(crate) const GLOBAL: &str = "us-east-1";
 
 /// A service that speaks JSON, and where it is called.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +31,7 @@ pub(crate) struct Api<'a> {
 pub(crate) const OWN: Api<'static> = Api {
     service: "strongroom",
     target: "Strongroom",
-    region: GLOBAL,
+    region: Region::GLOBAL,
 };
 
 /// The headers that are signed when there is no session token.

@@ -17,6 +17,15 @@ pub struct Region(Arc<str>);
 pub struct InvalidRegion;
 
 impl Region {
+    /// The name of [`Self::global`].
+    pub const GLOBAL: &str = "us-east-1";
+
+    /// The region of what has none: calls of IAM, STS and Organizations, and what is not about one
+    /// region of CloudTrail and of our own service. It is also that of a deployment that names none.
+    pub fn global() -> Self {
+        Self(Arc::from(Self::GLOBAL))
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

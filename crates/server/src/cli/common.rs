@@ -7,7 +7,6 @@ use clap::Args;
 use types::Region;
 
 use crate::client;
-use crate::signed::GLOBAL;
 
 /// Where the data is and how its root key is unsealed.
 #[derive(Debug, Args)]
@@ -47,6 +46,7 @@ pub struct ClientArgs {
     /// The server's data directory, whose `credentials` file is used if the environment has
     /// no credentials.
     #[arg(long, value_name = "DIR", env = "STRONGROOM_DATA")]
+    pub data: Option<PathBuf>,
     /// Who vouches for the server.
     #[command(flatten)]
     pub authorities: AuthorityArgs,
@@ -55,7 +55,6 @@ pub struct ClientArgs {
 /// Whose certificates a server must show.
 #[derive(Debug, Args)]
 pub struct AuthorityArgs {
-    pub data: Option<PathBuf>,
     /// The certificates (PEM) that the server's certificate must come from [default: those of
     /// `AWS_CA_BUNDLE`, else of `SSL_CERT_FILE`, else the system's].
     #[arg(
@@ -93,7 +92,7 @@ impl RegionalArgs {
             return Ok(region.clone());
         }
         let default = default.filter(|name| !name.is_empty());
-        let name = default.as_deref().unwrap_or(GLOBAL);
+        let name = default.as_deref().unwrap_or(Region::GLOBAL);
         name.parse()
             .with_context(|| format!("AWS_DEFAULT_REGION: `{name}` is not a region"))
     }

@@ -1,12 +1,8 @@
 //! In which regions calls are accepted: those of the configuration, and one for what has none.
 
-use std::str::FromStr;
-
 use types::{Region, Service};
 use wire::Envelope;
 use wire::sigv4::Scope;
-
-use crate::signed::GLOBAL;
 
 /// Those of our own operations that are not about a region of the configuration.
 const OF_THE_DEPLOYMENT: [&str; 5] = [
@@ -27,9 +23,7 @@ pub(super) fn of_scope(scope: &Scope<'_>, regions: &[Region]) -> Option<Region> 
         scope.service(),
         "iam" | "sts" | "organizations" | "cloudtrail" | "strongroom"
     );
-    (global && scope.region() == GLOBAL)
-        .then(|| Region::from_str(GLOBAL).ok())
-        .flatten()
+    (global && scope.region() == Region::GLOBAL).then(Region::global)
 }
 
 /// Whether what is called is in `region`, which [`of_scope`] has let pass: our own service has
