@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use store::{Batch, CellOutcome, CommitError, Lane, Revision, View};
 use tracing::{error, warn};
-use types::{ErrorKind, Principal};
+use types::{Causes, ErrorKind, Principal};
 
 use crate::authorize::{Authorization, authorize};
 use crate::error::Denial;
@@ -495,7 +495,10 @@ fn log_failure<O: Operation>(ctx: &Ctx, failure: &Failure) {
     let (request, operation, code) = (ctx.id(), O::NAME, failure.code.as_ref());
     match failure.kind {
         ErrorKind::Internal if ctx.log_admits_error(code) => {
-            let cause = failure.source.as_deref().map(causes).unwrap_or_default();
+            let cause = failure.source.as_deref();
+            let cause = cause
+                .map(|source| Causes(source).to_string())
+                .unwrap_or_default();
             error!(%request, operation, code, cause, "call failed");
         }
         ErrorKind::Denied | ErrorKind::Unauthenticated => {
@@ -527,18 +530,6 @@ fn count_denial<O: Operation>() {
     let (service, operation) = (O::SERVICE.model_name(), O::NAME);
     metrics::counter!("strongroom_denied_total", "service" => service, "operation" => operation)
         .increment(1);
-}
-
-/// An error and what caused it, for the log.
-fn causes(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Lets other tasks of this thread run, once: for whoever lost to others, or looks through much.

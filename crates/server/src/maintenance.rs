@@ -1,7 +1,6 @@
 //! What the server does of its own accord: counts, expiry, retention. Once a second, in a task for most
 //! of it and one each for tending key stores and for their health, which may have to wait for others.
 
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use pipeline::Services;
 use store::{HistoryBounds, Pruned};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
-use types::Timestamp;
+use types::{Causes, Timestamp};
 
 /// Ticks between runs of the slower duties.
 const SLOW: u64 = 60;
@@ -205,21 +204,6 @@ fn tell_health(change: &kms::HealthChange) {
             store,
             "the proxy of an external key store is in order again"
         );
-    }
-}
-
-/// An error and what caused it, for the log.
-struct Causes<'a>(&'a (dyn std::error::Error + 'static));
-
-impl fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 

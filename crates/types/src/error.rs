@@ -2,6 +2,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// What kind of failure an error is; `wire` alone turns it into an HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,5 +48,21 @@ pub trait ServiceError: std::error::Error + Send + Sync + 'static {
     /// The `Reason` of errors that have one: Organizations says there which rule was broken.
     fn reason(&self) -> Option<&'static str> {
         None
+    }
+}
+
+/// An error and what caused it, in one line for the log; never for a caller.
+#[derive(Debug)]
+pub struct Causes<'a>(pub &'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }

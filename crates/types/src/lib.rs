@@ -21,7 +21,7 @@ pub use account::{AccountId, InvalidAccountId};
 pub use arn::{Arn, InvalidArn};
 pub use clock::{Clock, ManualClock, Monotonic, SystemClock};
 pub use entropy::Entropy;
-pub use error::{ErrorKind, ServiceError};
+pub use error::{Causes, ErrorKind, ServiceError};
 pub use ids::{AccessKeyId, InvalidId, KeyId, RequestId, UniqueId, UniqueIdKind};
 pub use letter_case::{differ_in_case_only, fold_case, same_but_for_case};
 pub use network::network;
