@@ -7,7 +7,7 @@ use pipeline::{Ctx, EventDetail, KeySet, Kind, Need, Needs, Operation, Permit, R
 use policy::Action;
 use serde_json::json;
 use shapes::sagemaker::{CreateFeatureGroupRequest, CreateFeatureGroupResponse};
-use store::{Batch, Lane};
+use store::{Batch, Key, Lane};
 use types::{AccountId, Arn, Service};
 
 use self::offline::ChosenOffline;
@@ -19,6 +19,7 @@ use crate::actions::{
 use crate::chosen_key::ChosenKey;
 use crate::event::{self, Fields};
 use crate::key_records::{GROUP_KEYS, GroupKeys, WrappedKey};
+use crate::offline::OfflineStore;
 use crate::records::{
     GROUPS, GroupRecord, NUMBERS, NextNumber, OnlineStore, Status, group_arn, group_row, groups_of,
     number_row,
@@ -107,45 +108,17 @@ impl Operation for CreateFeatureGroup {
         permit: Permit<Self>,
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
-        let new = permit.into_target();
-        let runtime: &Runtime = ctx.part()?;
-        let online = rules::check(&input, runtime)?;
-        let storage = online.as_ref().map(|online| online.storage);
-        let throughput = Throughput::of_new(input.throughput_config.as_ref(), storage)?;
-        let row = group_row(
-            new.account.as_str(),
-            ctx.region().as_str(),
-            &input.feature_group_name,
-        );
-        if ctx.view().get(&GROUPS, &row).is_some() {
-            return Err(Error::GroupExists {
-                name: input.feature_group_name,
-            });
-        }
-        check_quotas(ctx, new.account, &runtime.quotas)?;
-        let named = (new.account, &*input.feature_group_name);
-        throughput::check_quotas(ctx, &runtime.quotas, named, throughput)?;
-        if let Some(role) = &new.role
-            && !pipeline::service_may_assume(ctx, role, Self::SERVICE, &new.arn)?
-        {
-            return Err(role_refused(role));
-        }
-        let key = match new.key {
+        let mut new = permit.into_target();
+        let (online, throughput) = checked(ctx, &new, &input)?;
+        let key = match new.key.take() {
             Some(key) => Some(key.checked(ctx).await?),
             None => None,
         };
         let online = under(online, key.as_ref())?;
-        let context = encryption_context(new.arn.as_str(), &new.id);
-        let wrapping = Wrapping {
-            region: ctx.region(),
-            key: key.as_ref(),
-            context: &context,
-        };
-        let data_key = wrapping.new_key(ctx).await?;
-        let index_key = wrapping.new_key(ctx).await?;
+        let keys = first_keys(ctx, &new, key.as_ref()).await?;
         // As late as may be: S3 may make its managed key, which is not there if the call fails,
         // though the history would show a data key made under it.
-        let offline = match (new.offline, &new.role) {
+        let offline = match (new.offline.take(), &new.role) {
             (Some(offline), Some(role)) => {
                 let of = (&new.arn, new.name.as_str());
                 offline.checked(ctx, of, role, &input).await?
@@ -159,48 +132,20 @@ impl Operation for CreateFeatureGroup {
             }
             None => None,
         };
-        let number = ctx
-            .view()
-            .get(&NUMBERS, &NextNumber::row())
-            .map_or(1, |row| row.record.next);
+        let next = ctx.view().get(&NUMBERS, &NextNumber::row());
+        let number = next.map_or(1, |row| row.record.next);
         let output = CreateFeatureGroupResponse {
             feature_group_arn: new.arn.to_string(),
         };
-        let group = GroupRecord {
-            account: new.account,
-            region: ctx.region().clone(),
-            arn: new.arn,
+        let row = row_of(ctx, &new);
+        let made = Made {
             number,
-            id: new.id,
-            definitions: features::definitions(&input.feature_definitions)?,
-            identifier: input.record_identifier_feature_name,
-            event_time: input.event_time_feature_name,
-            name: input.feature_group_name,
             online,
             offline,
-            role_arn: input.role_arn,
-            description: input.description,
-            tags: tags::checked(input.tags.as_deref().unwrap_or_default())?,
-            status: Status::Creating,
-            created: ctx.time(),
-            data_key: FIRST_DATA_KEY,
-            data_key_made: ctx.time(),
-            former: Vec::new(),
-            keys: None,
-            grant,
-            failure: None,
-            updated: None,
-            update: None,
             throughput,
-            schema: Schema::default(),
+            grant,
         };
-        let keys = GroupKeys {
-            data_keys: vec![WrappedKey {
-                number: FIRST_DATA_KEY,
-                wrapped: data_key,
-            }],
-            index_key,
-        };
+        let group = record_of(ctx, new, input, made)?;
         let mut batch = Batch::new(Lane::Metadata);
         batch.put(&GROUP_KEYS, number_row(number), keys);
         batch.put(&NUMBERS, NextNumber::row(), NextNumber { next: number + 1 });
@@ -249,6 +194,41 @@ impl Operation for CreateFeatureGroup {
     }
 }
 
+/// Checks what is asked for as far as nothing is made for it; returns the online store, without its
+/// key, and the throughput.
+///
+/// Fails if a rule is broken, the name is taken, a quota is used up, or SageMaker may not assume the
+/// role.
+fn checked(
+    ctx: &Ctx,
+    new: &NewGroup,
+    input: &CreateFeatureGroupRequest,
+) -> Result<(Option<OnlineStore>, Throughput), Error> {
+    let runtime: &Runtime = ctx.part()?;
+    let online = rules::check(input, runtime)?;
+    let storage = online.as_ref().map(|online| online.storage);
+    let throughput = Throughput::of_new(input.throughput_config.as_ref(), storage)?;
+    if ctx.view().get(&GROUPS, &row_of(ctx, new)).is_some() {
+        return Err(Error::GroupExists {
+            name: new.name.clone(),
+        });
+    }
+    check_quotas(ctx, new.account, &runtime.quotas)?;
+    let named = (new.account, new.name.as_str());
+    throughput::check_quotas(ctx, &runtime.quotas, named, throughput)?;
+    if let Some(role) = &new.role
+        && !pipeline::service_may_assume(ctx, role, CreateFeatureGroup::SERVICE, &new.arn)?
+    {
+        return Err(role_refused(role));
+    }
+    Ok((online, throughput))
+}
+
+/// Where the group is kept.
+fn row_of(ctx: &Ctx, new: &NewGroup) -> Key {
+    group_row(new.account.as_str(), ctx.region().as_str(), &new.name)
+}
+
 /// Checks that the account may have one more group in the region, and be creating one more.
 fn check_quotas(ctx: &Ctx, account: AccountId, quotas: &Quotas) -> Result<(), Error> {
     let groups = groups_of(account, ctx.region());
@@ -286,6 +266,71 @@ fn under(online: Option<OnlineStore>, key: Option<&Arn>) -> Result<Option<Online
     }
     let key = key.cloned();
     Ok(online.map(|online| OnlineStore { key, ..online }))
+}
+
+/// The group's first data key and its index key, wrapped under `key`.
+async fn first_keys(ctx: &Ctx, new: &NewGroup, key: Option<&Arn>) -> Result<GroupKeys, Error> {
+    let context = encryption_context(new.arn.as_str(), &new.id);
+    let wrapping = Wrapping {
+        region: ctx.region(),
+        key,
+        context: &context,
+    };
+    let data_key = wrapping.new_key(ctx).await?;
+    let index_key = wrapping.new_key(ctx).await?;
+    Ok(GroupKeys {
+        data_keys: vec![WrappedKey {
+            number: FIRST_DATA_KEY,
+            wrapped: data_key,
+        }],
+        index_key,
+    })
+}
+
+/// What was checked and made for a group, and is kept in its record.
+struct Made {
+    number: u64,
+    online: Option<OnlineStore>,
+    offline: Option<OfflineStore>,
+    throughput: Throughput,
+    grant: Option<String>,
+}
+
+/// The record of a group that is being created.
+fn record_of(
+    ctx: &Ctx,
+    new: NewGroup,
+    input: CreateFeatureGroupRequest,
+    made: Made,
+) -> Result<GroupRecord, Error> {
+    Ok(GroupRecord {
+        account: new.account,
+        region: ctx.region().clone(),
+        arn: new.arn,
+        number: made.number,
+        id: new.id,
+        definitions: features::definitions(&input.feature_definitions)?,
+        identifier: input.record_identifier_feature_name,
+        event_time: input.event_time_feature_name,
+        name: new.name,
+        online: made.online,
+        offline: made.offline,
+        role_arn: input.role_arn,
+        description: input.description,
+        tags: tags::checked(input.tags.as_deref().unwrap_or_default())?,
+        status: Status::Creating,
+        created: ctx.time(),
+        data_key: FIRST_DATA_KEY,
+        data_key_made: ctx.time(),
+        former: Vec::new(),
+        keys: None,
+        grant: made.grant,
+        failure: None,
+        updated: None,
+        update: None,
+        throughput: made.throughput,
+        schema: Schema::default(),
+    })
 }
 
 /// The key that the caller chose, as text; an empty one is refused later.
