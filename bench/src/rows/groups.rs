@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::keys::{SIGNED, in_turns};
+use super::keys::{SIGNED, beside, in_turns};
 use super::start::Starts;
 use crate::clock::tick;
 use crate::load::{Load, Until};
 use crate::numbers::{float, median};
-use crate::report::{Fact, Report, Target};
+use crate::report::{Fact, Report};
 use crate::requests::record_name;
 use crate::run::say;
 use crate::stage::Stage;
@@ -62,15 +62,8 @@ fn read(
         measured.refused
     );
     let (many, one) = in_turns((stage, subject), (&sign(groups), &sign(1)), 1)?;
-    let fact = Fact::new(
-        &format!("GetRecord over {groups} groups with a key each, p50 beside one group's"),
-        many.p50 / one.p50,
-        "",
-    );
-    report.add(fact.target(Target::AtMost(1.3)).detail(format!(
-        "{:.0} and {:.0} µs; p99 {:.0} and {:.0} µs",
-        many.p50, one.p50, many.p99, one.p99,
-    )));
+    let name = format!("GetRecord over {groups} groups with a key each, p50 beside one group's");
+    report.add(beside(&name, &many, &one));
     Ok(())
 }
 

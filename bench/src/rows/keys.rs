@@ -52,16 +52,18 @@ pub(super) fn numbers_of_records(stage: &Stage<'_>, report: &mut Report) -> anyh
     let records = stage.records(UNIFORM);
     let (all, few) = (sign(UNIFORM, records), sign(HOT, HOT_RECORDS));
     let (many, hot) = in_turns((stage, &stage.subject), (&all, &few), 1)?;
-    let fact = Fact::new(
-        &format!("GetRecord over {records} records of a group, p50 beside {HOT_RECORDS}"),
-        many.p50 / hot.p50,
-        "",
-    );
-    report.add(fact.target(Target::AtMost(1.3)).detail(format!(
-        "{:.0} and {:.0} µs; p99 {:.0} and {:.0} µs",
-        many.p50, hot.p50, many.p99, hot.p99,
-    )));
+    let name = format!("GetRecord over {records} records of a group, p50 beside {HOT_RECORDS}");
+    report.add(beside(&name, &many, &hot));
     Ok(())
+}
+
+/// The p50 over many things beside that over few: how many there are must hardly matter.
+pub(super) fn beside(name: &str, many: &Side, few: &Side) -> Fact {
+    let fact = Fact::new(name, many.p50 / few.p50, "");
+    fact.target(Target::AtMost(1.3)).detail(format!(
+        "{:.0} and {:.0} µs; p99 {:.0} and {:.0} µs",
+        many.p50, few.p50, many.p99, few.p99,
+    ))
 }
 
 /// Measures the two kinds of requests to `subject` in turns.
