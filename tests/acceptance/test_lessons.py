@@ -28,7 +28,7 @@ import pytest
 import raw
 from conftest import ACCOUNT, REGION, ROOT, Server, complete_server, session_of
 from test_coverage import (
-    CALLS, DENIED, NEEDS_NOTHING, POLICY, REFUSED_THOUGH_PERMITTED, World, group_parameters)
+    CALLS, NEEDS_NOTHING, POLICY, REFUSED_THOUGH_PERMITTED, World, group_parameters)
 
 ZEROS = "0" * 64
 names = (f"lesson{number}" for number in itertools.count())
@@ -159,46 +159,61 @@ def with_payload(form):
         draft, service, key, headers={"X-Amz-Content-Sha256": form}, payload=form)
 
 
-# Every way to say who one is that the two below do not accept.
-REFUSED = {
-    "nothing": lambda draft, service, key: draft,
-    "header with zeros": lambda d, s, key: by_header(d, s, key, replaced=ZEROS),
-    "header with another secret": lambda d, s, key: by_header(d, s, key | {"SecretAccessKey": "x" * 40}),
-    "header of an unknown key": lambda d, s, key: by_header(d, s, key | {"AccessKeyId": "AKIA" + "A" * 16}),
-    "header without a key id": lambda d, s, key: by_header(d, s, key | {"AccessKeyId": ""}),
-    "header of last hour": lambda d, s, key: by_header(d, s, key, date=now(-60)),
-    "header with a session token": lambda d, s, key: by_header(
-        d, s, key, headers={"X-Amz-Security-Token": "token"}),
-    "query with zeros": lambda d, s, key: by_query(d, s, key, replaced=ZEROS),
-    "query with another secret": lambda d, s, key: by_query(d, s, key | {"SecretAccessKey": "x" * 40}),
-    "query without a lifetime": lambda d, s, key: by_query(d, s, key, expires=None),
-    "query after its lifetime": lambda d, s, key: by_query(d, s, key, expires="60", date=now(-60)),
-    "query with a session token": lambda d, s, key: by_query(
-        d, s, key, more=[("X-Amz-Security-Token", "token")]),
-    "both right": lambda d, s, key: by_header(by_query(d, s, key), s, key),
-    "bearer token": lambda d, s, key: with_header(d, "Authorization", f"Bearer {key['SecretAccessKey']}"),
-    "basic": lambda d, s, key: with_header(d, "Authorization", "Basic " + base64.b64encode(
-        f"{key['AccessKeyId']}:{key['SecretAccessKey']}".encode()).decode()),
-    "signature version 2 header": lambda d, s, key: with_header(
-        d, "Authorization", f"AWS {key['AccessKeyId']}:AAAA"),
-    "signature version 2 query": lambda d, s, key: by_signature_version_2(d, key),
-    "signature version 4a": lambda d, s, key: with_header(
-        by_header(d, s, key), "Authorization", by_header(d, s, key).headers["Authorization"].replace(
-            "AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256")),
-    "cookie": lambda d, s, key: with_header(d, "Cookie", f"session={key['SecretAccessKey']}"),
-    "unsigned payload": with_payload("UNSIGNED-PAYLOAD"),
-    "unsigned trailer": with_payload("STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
-    "signed chunks": with_payload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
-    "signed chunks and trailer": with_payload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
-    "asymmetric chunks": with_payload("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"),
-    "unknown payload form": with_payload("STREAMING-ANYTHING"),
-}
+# What answers a caller that could not be authenticated: in the Query protocol, and in the others.
+MISSING = ("MissingAuthenticationToken", "MissingAuthenticationTokenException")
+UNREADABLE = ("IncompleteSignature", "IncompleteSignatureException")
+WRONG = ("SignatureDoesNotMatch", "InvalidSignatureException")
+UNKNOWN = ("InvalidClientTokenId", "UnrecognizedClientException")
+QUERY = {"iam", "sts"}
 
-# What answers a caller that could not be authenticated, in any protocol.
-UNAUTHENTICATED = {
-    "MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature",
-    "IncompleteSignatureException", "SignatureDoesNotMatch", "InvalidSignatureException",
-    "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredTokenException", "RequestExpired"}
+
+def refusal(service, codes) -> str:
+    """The one of a pair of codes that the protocol of `service` has."""
+    query, others = codes
+    return query if service in QUERY else others
+
+
+def denial(service) -> str:
+    """The code for a caller that is known and may not."""
+    if service == "sagemaker-featurestore-runtime":
+        return "AccessForbidden"
+    return refusal(service, ("AccessDenied", "AccessDeniedException"))
+
+
+# Every way to say who one is that the two below do not accept, and what it is answered.
+REFUSED = {
+    "nothing": (MISSING, lambda draft, service, key: draft),
+    "header with zeros": (WRONG, lambda d, s, key: by_header(d, s, key, replaced=ZEROS)),
+    "header with another secret": (WRONG, lambda d, s, key: by_header(d, s, key | {"SecretAccessKey": "x" * 40})),
+    "header of an unknown key": (UNKNOWN, lambda d, s, key: by_header(d, s, key | {"AccessKeyId": "AKIA" + "A" * 16})),
+    "header without a key id": (UNKNOWN, lambda d, s, key: by_header(d, s, key | {"AccessKeyId": ""})),
+    "header of last hour": (WRONG, lambda d, s, key: by_header(d, s, key, date=now(-60))),
+    "header with a session token": (UNKNOWN, lambda d, s, key: by_header(
+        d, s, key, headers={"X-Amz-Security-Token": "token"})),
+    "query with zeros": (WRONG, lambda d, s, key: by_query(d, s, key, replaced=ZEROS)),
+    "query with another secret": (WRONG, lambda d, s, key: by_query(d, s, key | {"SecretAccessKey": "x" * 40})),
+    "query without a lifetime": (UNREADABLE, lambda d, s, key: by_query(d, s, key, expires=None)),
+    "query after its lifetime": (WRONG, lambda d, s, key: by_query(d, s, key, expires="60", date=now(-60))),
+    "query with a session token": (UNKNOWN, lambda d, s, key: by_query(
+        d, s, key, more=[("X-Amz-Security-Token", "token")])),
+    "both right": (UNREADABLE, lambda d, s, key: by_header(by_query(d, s, key), s, key)),
+    "bearer token": (UNREADABLE, lambda d, s, key: with_header(d, "Authorization", f"Bearer {key['SecretAccessKey']}")),
+    "basic": (UNREADABLE, lambda d, s, key: with_header(d, "Authorization", "Basic " + base64.b64encode(
+        f"{key['AccessKeyId']}:{key['SecretAccessKey']}".encode()).decode())),
+    "signature version 2 header": (UNREADABLE, lambda d, s, key: with_header(
+        d, "Authorization", f"AWS {key['AccessKeyId']}:AAAA")),
+    "signature version 2 query": (MISSING, lambda d, s, key: by_signature_version_2(d, key)),
+    "signature version 4a": (UNREADABLE, lambda d, s, key: with_header(
+        by_header(d, s, key), "Authorization", by_header(d, s, key).headers["Authorization"].replace(
+            "AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"))),
+    "cookie": (MISSING, lambda d, s, key: with_header(d, "Cookie", f"session={key['SecretAccessKey']}")),
+    "unsigned payload": (WRONG, with_payload("UNSIGNED-PAYLOAD")),
+    "unsigned trailer": (WRONG, with_payload("STREAMING-UNSIGNED-PAYLOAD-TRAILER")),
+    "signed chunks": (WRONG, with_payload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")),
+    "signed chunks and trailer": (WRONG, with_payload("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")),
+    "asymmetric chunks": (WRONG, with_payload("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")),
+    "unknown payload form": (WRONG, with_payload("STREAMING-ANYTHING")),
+}
 
 
 @pytest.fixture(scope="module")
@@ -239,17 +254,17 @@ def outcome(server, draft) -> str:
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_no_route_accepts_another_kind_of_credential(server, drafts, administrator, kind):
-    found = {name: outcome(server, REFUSED[kind](draft, name[0], administrator))
-             for name, draft in drafts.items()}
-    assert {name: code for name, code in found.items() if code not in UNAUTHENTICATED} == {}
+    codes, way = REFUSED[kind]
+    found = {name: outcome(server, way(draft, name[0], administrator)) for name, draft in drafts.items()}
+    assert {name: code for name, code in found.items() if code != refusal(name[0], codes)} == {}
 
 
 @pytest.mark.parametrize("way", [by_header, by_query])
 def test_every_route_asks_what_the_caller_may_do_in_both_kinds_of_signature(server, drafts, user, way):
     nobody = user(next(names))
     found = {name: outcome(server, way(draft, name[0], nobody)) for name, draft in drafts.items()}
-    assert {name: code for name, code in found.items()
-            if code not in DENIED and name not in NEEDS_NOTHING} == {}
+    expected = {name: "ok" if name in NEEDS_NOTHING else denial(name[0]) for name in drafts}
+    assert {name: code for name, code in found.items() if code != expected[name]} == {}
 
 
 @pytest.mark.parametrize("way", [by_header, by_query])
@@ -276,16 +291,16 @@ def test_credentials_in_two_places_are_refused_whichever_is_right(
     keys = {"right": administrator, "wrong": administrator | {"SecretAccessKey": "x" * 40},
             "stranger": {"AccessKeyId": "AKIA" + "B" * 16, "SecretAccessKey": "x" * 40}}
     draft = by_header(by_query(list_keys, "kms", keys[query]), "kms", keys[header])
-    assert outcome(server, draft) in UNAUTHENTICATED
+    assert outcome(server, draft) == refusal("kms", UNREADABLE)
 
 
 def test_an_identity_in_the_query_does_not_replace_that_of_the_header(server, list_keys, user, administrator):
     nobody = user(next(names))
     scope = f"{now()[:8]}/{REGION}/kms/aws4_request"
     named = with_query(list_keys, **{"X-Amz-Credential": f"{administrator['AccessKeyId']}/{scope}"})
-    assert outcome(server, by_header(named, "kms", nobody)) in UNAUTHENTICATED
+    assert outcome(server, by_header(named, "kms", nobody)) == refusal("kms", UNREADABLE)
     named = with_query(list_keys, AWSAccessKeyId=administrator["AccessKeyId"])
-    assert outcome(server, by_header(named, "kms", nobody)) in DENIED
+    assert outcome(server, by_header(named, "kms", nobody)) == denial("kms")
 
 
 # --- signatures in every build ---
@@ -311,8 +326,9 @@ def test_zeros_are_no_signature_in_any_build_profile(tmp_path, monkeypatch, prog
         draft = draft_of(running, *LIST_KEYS)
         assert outcome(running, by_header(draft, "kms", key)) == "ok"
         for digits in (ZEROS, "", "0", "f" * 64, "0" * 128):
-            assert outcome(running, by_header(draft, "kms", key, replaced=digits or ",")) in UNAUTHENTICATED
-            assert outcome(running, by_query(draft, "kms", key, replaced=digits or ",")) in UNAUTHENTICATED
+            code = refusal("kms", WRONG if len(digits) == 64 else UNREADABLE)
+            assert outcome(running, by_header(draft, "kms", key, replaced=digits or ",")) == code
+            assert outcome(running, by_query(draft, "kms", key, replaced=digits or ",")) == code
     finally:
         running.kill()
 
