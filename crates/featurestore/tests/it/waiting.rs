@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::{CommitError, KeyBuilder, View};
 use types::Service;
 
+use crate::grants::again;
 use crate::keys::lent_key;
 use crate::offline::{both, create, diagnosed, only, prepare, put, waiting, world};
 use crate::renewal::{keys, own_calls};
@@ -124,15 +125,17 @@ fn opened(world: &World, number: u32) -> Vec<Vec<u8>> {
     opened.collect()
 }
 
-/// The command with which the owner of `key` gives the deleted group of this number its grant again.
-fn grant_again(world: &World, key: &str, group: &Value) {
-    let service = "sagemaker.amazonaws.com";
-    let grant = json!({
-        "KeyId": key, "Name": group["Name"], "GranteeServicePrincipal": service,
-        "RetiringServicePrincipal": service, "Operations": group["Operations"],
-        "Constraints": group["Constraints"],
+/// A deployment whose data keys are renewed after ninety days, or this many records.
+fn renewing(records: u64) -> World {
+    let world = World::with(Options {
+        renewal: RenewalLimits {
+            records,
+            ..RenewalLimits::default()
+        },
+        ..Options::default()
     });
-    world.ok("CreateGrant", grant);
+    prepare(&world, &[]);
+    world
 }
 
 #[test]
@@ -205,7 +208,7 @@ fn what_the_service_may_not_open_stays_closed_until_it_is_granted_again() {
         world.maintain();
         assert_eq!((grants(&world, &key), waiting(&world, 1).len()), (0, 1));
         assert_eq!(opened(&world, 1), Vec::<Vec<u8>>::new());
-        grant_again(&world, &key, &grant);
+        world.ok("CreateGrant", again(&grant, &key));
         world.maintain();
         assert_eq!(opened(&world, 1), [b"a"]);
         assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (0, 1));
@@ -249,7 +252,7 @@ fn a_deletion_that_loses_to_another_change_leaves_the_record_of_what_it_opened()
 #[test]
 fn taking_over_that_loses_to_another_change_is_recorded_and_tried_again() {
     let (world, key, grant) = deleted(true);
-    grant_again(&world, &key, &grant);
+    world.ok("CreateGrant", again(&grant, &key));
     world.faults.add(CommitError::Conflict);
     world.maintain();
     assert_eq!(
@@ -267,7 +270,7 @@ fn taking_over_that_loses_to_another_change_is_recorded_and_tried_again() {
 #[test]
 fn a_grant_that_is_made_again_for_nothing_is_retired_at_once() {
     let (world, key, grant) = deleted(false);
-    grant_again(&world, &key, &grant);
+    world.ok("CreateGrant", again(&grant, &key));
     assert_eq!(grants(&world, &key), 1);
     world.maintain();
     assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (0, 1));
@@ -277,7 +280,7 @@ fn a_grant_that_is_made_again_for_nothing_is_retired_at_once() {
 #[test]
 fn a_grant_that_is_made_again_waits_for_its_key() {
     let (world, key, grant) = deleted(true);
-    grant_again(&world, &key, &grant);
+    world.ok("CreateGrant", again(&grant, &key));
     world.ok("DisableKey", json!({ "KeyId": key }));
     world.maintain();
     assert_eq!((grants(&world, &key), opened(&world, 1).len()), (1, 0));
@@ -309,7 +312,7 @@ fn nothing_is_kept_of_a_deleted_group_once_nothing_waits() {
         .drop_log_segments(&featurestore::OUTBOX, u64::MAX)
         .unwrap();
     let world = world.restarted();
-    grant_again(&world, &key, &grant);
+    world.ok("CreateGrant", again(&grant, &key));
     world.maintain();
     assert_eq!(is_kept(&world, 1), [false, false]);
     assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (0, 0));
@@ -324,7 +327,7 @@ fn nothing_is_taken_from_under_a_key_that_its_owner_can_take_away_alone() {
     let grant = world.ok("ListGrants", json!({ "KeyId": key }))["Grants"][0].clone();
     world.ok("DeleteFeatureGroup", named("g"));
     assert_eq!((grants(&world, &key), waiting(&world, 1).len()), (0, 1));
-    grant_again(&world, &key, &grant);
+    world.ok("CreateGrant", again(&grant, &key));
     world.maintain();
     // It opens what waits through the grant, while that stands.
     assert_eq!((grants(&world, &key), own_calls(&world, "Decrypt")), (1, 0));
@@ -353,14 +356,7 @@ fn whoever_deletes_the_key_closes_what_waits_for_good() {
 
 #[test]
 fn many_data_keys_are_taken_over_one_commit_after_another() {
-    let world = World::with(Options {
-        renewal: RenewalLimits {
-            age: Duration::from_hours(90 * 24),
-            records: 1,
-        },
-        ..Options::default()
-    });
-    prepare(&world, &[]);
+    let world = renewing(1);
     let key = world.key();
     create(&world, under("g", &key)).unwrap();
     for _ in 0..100 {
@@ -548,14 +544,7 @@ fn what_waits_moves_from_the_aws_owned_key_and_back() {
 
 #[test]
 fn data_keys_are_renewed_again_though_something_waits() {
-    let world = World::with(Options {
-        renewal: RenewalLimits {
-            age: Duration::from_hours(90 * 24),
-            records: u64::MAX,
-        },
-        ..Options::default()
-    });
-    prepare(&world, &[]);
+    let world = renewing(u64::MAX);
     create(&world, both("g", None)).unwrap();
     put(&world, "g", 1, None).unwrap();
     for number in 2..=4 {
@@ -571,14 +560,7 @@ fn data_keys_are_renewed_again_though_something_waits() {
 
 #[test]
 fn a_group_with_hundreds_of_data_keys_is_not_moved() {
-    let world = World::with(Options {
-        renewal: RenewalLimits {
-            age: Duration::from_hours(90 * 24),
-            records: 1,
-        },
-        ..Options::default()
-    });
-    prepare(&world, &[]);
+    let world = renewing(1);
     create(&world, both("g", None)).unwrap();
     let to = json!({ "FeatureGroupName": "g", "KmsKeyId": world.key() });
     for _ in 1..256 {
