@@ -303,11 +303,11 @@ mod tests {
         /// A token for `key` that ends at `end`.
         fn new(key: &KeyRecord, wrapping: Wrapping, end: Timestamp) -> Self {
             let directory = tempfile::tempdir().unwrap();
-            let (path, root) = (
+            let (path, data_key) = (
                 directory.path().join("shred.keys"),
                 Key32::generate(&SystemEntropy),
             );
-            let shred = ShredKeys::open(path, &root, Arc::new(SystemEntropy)).unwrap();
+            let shred = ShredKeys::open(path, &data_key, Arc::new(SystemEntropy)).unwrap();
             let pair = KeyPair::generate(&SystemEntropy, PairSpec::Rsa2048);
             let token = seal(&shred, &SystemEntropy, key, (wrapping, &pair), end).unwrap();
             Self { shred, token, pair }

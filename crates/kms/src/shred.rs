@@ -442,9 +442,9 @@ mod tests {
     use super::*;
     use crate::testing::account;
 
-    fn opened(directory: &TempDir, root: &Key32) -> Result<ShredKeys, ShredError> {
+    fn opened(directory: &TempDir, data_key: &Key32) -> Result<ShredKeys, ShredError> {
         let path = directory.path().join("shred.keys");
-        ShredKeys::open(path, root, Arc::new(SystemEntropy))
+        ShredKeys::open(path, data_key, Arc::new(SystemEntropy))
     }
 
     fn sealed_by(keys: &ShredKeys, generation: u64) -> Vec<u8> {
@@ -454,11 +454,11 @@ mod tests {
 
     #[test]
     fn keys_are_there_after_a_restart_until_they_are_destroyed() {
-        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
-        let keys = opened(&directory, &root).unwrap();
+        let (directory, data_key) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &data_key).unwrap();
         let (one, two) = (sealed_by(&keys, 1), sealed_by(&keys, 2));
         drop(keys);
-        let keys = opened(&directory, &root).unwrap();
+        let keys = opened(&directory, &data_key).unwrap();
         let opens = |keys: &ShredKeys, generation, sealed: &[u8]| {
             let key = keys.get(account(), generation)?;
             key.open(b"", sealed)
@@ -473,7 +473,7 @@ mod tests {
         keys.destroy(account(), 1).unwrap();
         assert_eq!(opens(&keys, 1, &one), None);
         drop(keys);
-        let keys = opened(&directory, &root).unwrap();
+        let keys = opened(&directory, &data_key).unwrap();
         assert_eq!(opens(&keys, 1, &one), None);
         assert_eq!(
             opens(&keys, 2, &two).as_deref(),
@@ -486,8 +486,8 @@ mod tests {
 
     #[test]
     fn a_destroyed_key_is_nowhere_in_the_file() {
-        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
-        let keys = opened(&directory, &root).unwrap();
+        let (directory, data_key) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &data_key).unwrap();
         keys.create(account(), 1).unwrap();
         let path = directory.path().join("shred.keys");
         let before = std::fs::read(&path).unwrap();
@@ -501,8 +501,8 @@ mod tests {
 
     #[test]
     fn who_needs_a_key_does_not_wait_for_the_disk() {
-        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
-        let keys = opened(&directory, &root).unwrap();
+        let (directory, data_key) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &data_key).unwrap();
         keys.create(account(), 1).unwrap();
         let found = keys.copied(|| {
             // Locked, as while something is written: this would wait for ever.
@@ -514,8 +514,8 @@ mod tests {
 
     #[test]
     fn who_writes_a_key_holds_up_no_other_request() {
-        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
-        let keys = Arc::new(opened(&directory, &root).unwrap());
+        let (directory, data_key) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = Arc::new(opened(&directory, &data_key).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .build()
@@ -533,8 +533,8 @@ mod tests {
 
     #[test]
     fn slots_are_used_again() {
-        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
-        let keys = opened(&directory, &root).unwrap();
+        let (directory, data_key) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &data_key).unwrap();
         for generation in 1..10 {
             keys.create(account(), generation).unwrap();
             keys.destroy(account(), generation.saturating_sub(1))
@@ -548,8 +548,8 @@ mod tests {
 
     #[test]
     fn damaged_moved_and_foreign_slots_are_refused() {
-        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
-        let keys = opened(&directory, &root).unwrap();
+        let (directory, data_key) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let keys = opened(&directory, &data_key).unwrap();
         keys.create(account(), 1).unwrap();
         keys.create(account(), 2).unwrap();
         drop(keys);
@@ -559,7 +559,7 @@ mod tests {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, bad).unwrap();
-            let refused = opened(&directory, &root);
+            let refused = opened(&directory, &data_key);
             assert!(
                 matches!(refused, Err(ShredError::Damaged { slot: 0, .. })),
                 "{at}"
@@ -567,9 +567,9 @@ mod tests {
         }
         let moved = [&good[512..], &good[..512]].concat();
         std::fs::write(&path, moved).unwrap();
-        assert!(opened(&directory, &root).is_err());
+        assert!(opened(&directory, &data_key).is_err());
         std::fs::write(&path, &good).unwrap();
         assert!(opened(&directory, &Key32::generate(&SystemEntropy)).is_err());
-        assert!(opened(&directory, &root).is_ok());
+        assert!(opened(&directory, &data_key).is_ok());
     }
 }

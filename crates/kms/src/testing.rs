@@ -28,9 +28,9 @@ pub(crate) fn region() -> Region {
 pub(crate) fn shred() -> Arc<ShredKeys> {
     static SHRED: LazyLock<Arc<ShredKeys>> = LazyLock::new(|| {
         let directory = tempfile::tempdir().unwrap();
-        let root = Key32::generate(&SystemEntropy);
+        let data_key = Key32::generate(&SystemEntropy);
         let path = directory.path().join("shred.keys");
-        Arc::new(ShredKeys::open(path, &root, Arc::new(SystemEntropy)).unwrap())
+        Arc::new(ShredKeys::open(path, &data_key, Arc::new(SystemEntropy)).unwrap())
     });
     Arc::clone(&SHRED)
 }

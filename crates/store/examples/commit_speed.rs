@@ -59,11 +59,11 @@ fn main() {
 
 /// Commits for `span`; returns how many commits and how many syncs that made.
 fn through_the_store(directory: &Path, callers: u64, span: Duration) -> (u64, u64) {
-    let root = Key32::generate(&SystemEntropy);
+    let data_key = Key32::generate(&SystemEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let mut options = Options::new(
         directory,
-        &root,
+        &data_key,
         Arc::clone(&clock),
         Arc::new(SystemEntropy),
     );

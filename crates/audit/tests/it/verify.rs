@@ -53,9 +53,9 @@ impl Home {
 
     fn open(&self) -> Result<EmbeddedStore, OpenError> {
         let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
-        let root = [7; 32].as_slice().try_into().unwrap();
+        let data_key = [7; 32].as_slice().try_into().unwrap();
         let entropy = Arc::new(Counter::default());
-        let mut options = Options::new(self.directory.path(), &root, clock, entropy);
+        let mut options = Options::new(self.directory.path(), &data_key, clock, entropy);
         options.logs = vec![&EVENTS];
         EmbeddedStore::open(&options)
     }

@@ -322,8 +322,9 @@ mod tests {
         fn of(events: impl IntoIterator<Item = (&'static str, i64)>) -> Self {
             let directory = tempfile::tempdir().unwrap();
             let clock = Arc::new(ManualClock::new(at(0)));
-            let root = Key32::generate(&SystemEntropy);
-            let mut options = Options::new(directory.path(), &root, clock, Arc::new(SystemEntropy));
+            let data_key = Key32::generate(&SystemEntropy);
+            let mut options =
+                Options::new(directory.path(), &data_key, clock, Arc::new(SystemEntropy));
             options.logs = vec![&audit::EVENTS];
             let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
             let account: AccountId = "111122223333".parse().unwrap();

@@ -254,10 +254,10 @@ mod tests {
     }
 
     fn store(directory: &tempfile::TempDir) -> EmbeddedStore {
-        let root = Key32::generate(&SystemEntropy);
+        let data_key = Key32::generate(&SystemEntropy);
         let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
         let entropy = Arc::new(SystemEntropy);
-        let mut options = Options::new(directory.path(), &root, clock, entropy);
+        let mut options = Options::new(directory.path(), &data_key, clock, entropy);
         options.tables = vec![&SUMS, &GROUPS, &DRAINS];
         options.logs = vec![&OUTBOX];
         EmbeddedStore::open(&options).unwrap()

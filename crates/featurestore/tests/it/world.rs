@@ -28,7 +28,7 @@ pub(crate) const NOW: i64 = 1_768_003_200;
 /// What survives a restart.
 pub(crate) struct Home {
     directory: tempfile::TempDir,
-    root: Key32,
+    data_key: Key32,
 }
 
 /// A running deployment with its administrator.
@@ -87,7 +87,7 @@ impl World {
     fn bounded(options: featurestore::Options, bounds: Bounds) -> Self {
         let home = Home {
             directory: tempfile::tempdir().unwrap(),
-            root: Key32::generate(&SystemEntropy),
+            data_key: Key32::generate(&SystemEntropy),
         };
         let clock = Arc::new(ManualClock::new(Timestamp::new(NOW, 0)));
         let faults = Arc::new(Faults::default());
@@ -300,10 +300,10 @@ async fn start(
     });
     let mut parts = Parts::default();
     parts.insert(Arc::new(iam::LastUsed::default()));
-    parts.insert(Arc::new(iam::SessionTokens::new(&home.root)));
+    parts.insert(Arc::new(iam::SessionTokens::new(&home.data_key)));
     parts.insert(Arc::new(Principals(Arc::new(iam::IamResources))));
     let shred = home.directory.path().join("shred.keys");
-    let shred = Arc::new(kms::ShredKeys::open(shred, &home.root, entropy.clone()).unwrap());
+    let shred = Arc::new(kms::ShredKeys::open(shred, &home.data_key, entropy.clone()).unwrap());
     let keyring = kms::Keyring::new(clock.clone(), entropy.clone(), shred);
     parts.insert(Arc::new(keyring));
     parts.insert(Arc::new(kms::Prices::default()));
@@ -342,7 +342,7 @@ async fn start(
 
 fn open(home: &Home, clock: Arc<ManualClock>, faults: &Arc<Faults>) -> EmbeddedStore {
     let directory = home.directory.path();
-    let mut options = Options::new(directory, &home.root, clock, Arc::new(SystemEntropy));
+    let mut options = Options::new(directory, &home.data_key, clock, Arc::new(SystemEntropy));
     options.disk = Arc::new(FillingDisk(Arc::clone(faults)));
     options.tables = iam::tables();
     options.tables.extend(kms::tables());

@@ -239,8 +239,8 @@ mod tests {
     fn the_fixture_of_a_token_opens() {
         let mut lines = include_str!("../../testdata/formats/session-token.txt").lines();
         let (id, token) = (lines.next().unwrap(), lines.next().unwrap());
-        let root = Key32::try_from([7; 32].as_slice()).unwrap();
-        let tokens = SessionTokens::new(&root);
+        let data_key = Key32::try_from([7; 32].as_slice()).unwrap();
+        let tokens = SessionTokens::new(&data_key);
         let (opened, said) = tokens.open(&id.parse().unwrap(), token).unwrap();
         assert!(opened.ct_eq(&secret()));
         assert_eq!(said, claims_of_fixture());

@@ -52,16 +52,16 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0)));
         let entropy = Arc::new(Seeded::default());
-        let root = Key32::generate(&*entropy);
-        let mut options = Options::new(directory.path(), &root, clock.clone(), entropy.clone());
+        let data_key = Key32::generate(&*entropy);
+        let mut options = Options::new(directory.path(), &data_key, clock.clone(), entropy.clone());
         options.tables = iam::tables();
         options.logs = vec![&audit::EVENTS];
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&options).unwrap());
         let mut parts = Parts::default();
         parts.insert(Arc::new(LastUsed::default()));
         parts.insert(Arc::new(Principals(Arc::new(IamResources))));
-        parts.insert(Arc::new(SessionTokens::new(&root)));
-        parts.insert(Arc::new(AuthorizationMessages::new(&root)));
+        parts.insert(Arc::new(SessionTokens::new(&data_key)));
+        parts.insert(Arc::new(AuthorizationMessages::new(&data_key)));
         parts.insert(Arc::new(IssuerKeys(Arc::new(TestKeys))));
         let sources = Sources::new(
             Arc::new(Identities::default()),

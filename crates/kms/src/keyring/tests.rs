@@ -337,9 +337,9 @@ const VERSION_1: &str = concat!(
 #[test]
 fn a_material_whose_shred_key_is_gone_is_noticed_before_it_is_needed() {
     let directory = tempfile::tempdir().unwrap();
-    let root = Key32::generate(&SystemEntropy);
+    let data_key = Key32::generate(&SystemEntropy);
     let path = directory.path().join("shred.keys");
-    let shred = ShredKeys::open(path, &root, Arc::new(SystemEntropy)).unwrap();
+    let shred = ShredKeys::open(path, &data_key, Arc::new(SystemEntropy)).unwrap();
     let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
     let keyring = Keyring::new(clock, Arc::new(SystemEntropy), Arc::new(shred));
     // The store was set back to where what survives a deletion was not all wrapped anew.

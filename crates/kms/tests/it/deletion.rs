@@ -404,7 +404,7 @@ async fn a_deleted_key_cannot_be_recovered_from_a_copy_of_the_directory() {
     assert!(kms::fuzzing::opens(&before.services, &arn, &wrapped).unwrap());
     world.pass_days(7).await;
     assert!(!kms::fuzzing::opens(&world.services, &arn, &wrapped).unwrap());
-    // With the root key, the wrapped material and all files of the directory.
+    // With the data key, the wrapped material and all files of the directory.
     let after = world.copied();
     assert!(!kms::fuzzing::opens(&after.services, &arn, &wrapped).unwrap());
     let (code, _) = after
@@ -463,7 +463,7 @@ async fn a_copy_from_before_loses_the_keys_that_were_deleted_since() {
     assert!(kms::fuzzing::opens(&before.services, &arn, &wrapped).unwrap());
     let again = kms::delete_now(&before.services, &deleted).await.unwrap();
     assert_eq!(again, [arn.to_string()]);
-    // With the root key, the wrapped material and all files of the directory.
+    // With the data key, the wrapped material and all files of the directory.
     assert!(!kms::fuzzing::opens(&before.services, &arn, &wrapped).unwrap());
     assert!(kms::fuzzing::leftovers(&before.view(), &arn).is_empty());
     let (code, _) = before.failure::<Decrypt>(&admin, decrypt(lost, None)).await;

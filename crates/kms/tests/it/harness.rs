@@ -43,7 +43,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     users: Arc<Users>,
     quotas: Quotas,
-    root: Key32,
+    data_key: Key32,
     directory: Home,
     outside: Arc<kms::Outside>,
     /// What the store believes of its disk.
@@ -117,11 +117,17 @@ impl World {
     }
 
     fn beside(quotas: Quotas, outside: kms::Outside) -> Self {
-        let root = Key32::generate(&SystemEntropy);
+        let data_key = Key32::generate(&SystemEntropy);
         let start = Timestamp::new(1_795_466_820, 0);
         let directory = Home::Own(TempDir::new().unwrap());
         let users = Arc::default();
-        Self::open(directory, root, (users, quotas), start, Arc::new(outside))
+        Self::open(
+            directory,
+            data_key,
+            (users, quotas),
+            start,
+            Arc::new(outside),
+        )
     }
 
     /// The same deployment after a restart.
@@ -130,33 +136,33 @@ impl World {
             services,
             users,
             quotas,
-            root,
+            data_key,
             directory,
             clock,
             outside,
             ..
         } = self;
         drop(services);
-        Self::open(directory, root, (users, quotas), clock.now(), outside)
+        Self::open(directory, data_key, (users, quotas), clock.now(), outside)
     }
 
-    /// The deployment in the directory at `path`, whose files `root` opens, at this time; it knows no
-    /// users yet.
-    pub(crate) fn at(path: PathBuf, root: Key32, now: Timestamp) -> Self {
+    /// The deployment in the directory at `path`, whose files `data_key` opens, at this time; it knows
+    /// no users yet.
+    pub(crate) fn at(path: PathBuf, data_key: Key32, now: Timestamp) -> Self {
         let quotas = (BTreeMap::new(), 1_000_000, kms::ResourceQuotas::default());
         let outside = kms::Outside::new(Vec::new(), Vec::new(), Arc::new(NoProxies));
         let held = (Arc::default(), quotas);
-        Self::open(Home::Given(path), root, held, now, Arc::new(outside))
+        Self::open(Home::Given(path), data_key, held, now, Arc::new(outside))
     }
 
-    /// The root key.
-    pub(crate) fn root(&self) -> &Key32 {
-        &self.root
+    /// The data key.
+    pub(crate) fn data_key(&self) -> &Key32 {
+        &self.data_key
     }
 
     fn open(
         directory: Home,
-        root: Key32,
+        data_key: Key32,
         (users, quotas): (Arc<Users>, Quotas),
         now: Timestamp,
         outside: Arc<kms::Outside>,
@@ -168,7 +174,7 @@ impl World {
         let clock: Arc<dyn Clock> = moved.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let path = directory.path().join("store");
-        let mut options = Options::new(path, &root, Arc::clone(&clock), Arc::clone(&entropy));
+        let mut options = Options::new(path, &data_key, Arc::clone(&clock), Arc::clone(&entropy));
         options.tables.extend(kms::tables());
         options.logs.push(&audit::EVENTS);
         let disk = Arc::new(TestDisk::new());
@@ -182,7 +188,7 @@ impl World {
             .quotas(Service::Strongroom, throttle)
             .calls_per_second(quotas.1.saturating_mul(200));
         let shred = directory.path().join("shred.keys");
-        let shred = kms::ShredKeys::open(shred, &root, Arc::clone(&entropy)).unwrap();
+        let shred = kms::ShredKeys::open(shred, &data_key, Arc::clone(&entropy)).unwrap();
         let shred = Arc::new(shred);
         let keyring = kms::Keyring::new(Arc::clone(&clock), Arc::clone(&entropy), shred);
         keyring.check(&store.snapshot()).unwrap();
@@ -212,7 +218,7 @@ impl World {
             clock: moved,
             users,
             quotas,
-            root,
+            data_key,
             directory,
             outside,
             disk,
@@ -253,7 +259,7 @@ impl World {
     /// A key ring over another file of shred keys.
     pub(crate) fn keyring_over(&self, path: &Path) -> kms::Keyring {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let shred = kms::ShredKeys::open(path, &self.root, Arc::clone(&entropy)).unwrap();
+        let shred = kms::ShredKeys::open(path, &self.data_key, Arc::clone(&entropy)).unwrap();
         kms::Keyring::new(self.clock.clone(), entropy, Arc::new(shred))
     }
 
@@ -294,7 +300,7 @@ impl World {
         let held = (users, self.quotas.clone());
         let outside = Arc::clone(&self.outside);
         let now = self.clock.now();
-        Self::open(Home::Own(copy), self.root.clone(), held, now, outside)
+        Self::open(Home::Own(copy), self.data_key.clone(), held, now, outside)
     }
 
     /// Where the data is.

@@ -587,7 +587,7 @@ pub(crate) fn stored(world: &World, key: &KeyMetadata) -> Vec<kms::fuzzing::Wrap
     stored
 }
 
-/// Whether the directory, with its root key, has what opens one of these materials.
+/// Whether the directory, with its data key, has what opens one of these materials.
 pub(crate) fn recovers(world: &World, key: &KeyMetadata, stored: &[kms::fuzzing::Wrapped]) -> bool {
     kms::fuzzing::opens(&world.services, &arn(key), stored).unwrap()
 }

@@ -30,7 +30,7 @@ const TEST: &str = "shred_kills::a_kill_at_any_system_call_loses_no_key_and_brin
 /// What the process that is killed is told: where the files are, what opens them, the time, and the
 /// key that is to lose its imported material.
 const PLACE: &str = "STRONGROOM_SHRED_KILLS_PLACE";
-const ROOT: &str = "STRONGROOM_SHRED_KILLS_ROOT";
+const DATA_KEY: &str = "STRONGROOM_SHRED_KILLS_DATA_KEY";
 const TIME: &str = "STRONGROOM_SHRED_KILLS_TIME";
 const KEY: &str = "STRONGROOM_SHRED_KILLS_KEY";
 
@@ -105,9 +105,9 @@ async fn a_kill_at_any_system_call_loses_no_key_and_brings_none_back() {
 /// What the process does that is killed.
 async fn carry_out(place: PathBuf) {
     let told = |name: &str| std::env::var(name).unwrap();
-    let root = hex::decode(told(ROOT)).unwrap();
+    let data_key = hex::decode(told(DATA_KEY)).unwrap();
     let now = Timestamp::new(told(TIME).parse().unwrap(), 0);
-    let world = World::at(place, Key32::try_from(root.as_slice()).unwrap(), now);
+    let world = World::at(place, Key32::try_from(data_key.as_slice()).unwrap(), now);
     let admin = world.admin();
     let taken = world.call::<kms::DescribeKey>(&admin, describe(&told(KEY)));
     let taken = taken.await.unwrap().key_metadata.unwrap();
@@ -177,7 +177,7 @@ impl Before {
             .arg(std::env::current_exe().unwrap())
             .args([TEST, "--exact", "--nocapture", "--test-threads=1"])
             .env(PLACE, files.path())
-            .env(ROOT, hex::encode(self.world.root().expose()))
+            .env(DATA_KEY, hex::encode(self.world.data_key().expose()))
             .env(TIME, self.world.now().seconds().to_string())
             .env(KEY, &self.taken.key.key_id)
             .output()

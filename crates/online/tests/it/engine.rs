@@ -11,9 +11,9 @@ use types::{ManualClock, Timestamp};
 use crate::world::{Keys, World, put};
 
 /// Cells in an embedded store, behind a cache.
-async fn open(directory: &std::path::Path, root: &Key32) -> EmbeddedCells {
+async fn open(directory: &std::path::Path, data_key: &Key32) -> EmbeddedCells {
     let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
-    let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
+    let mut options = Options::new(directory, data_key, clock, Arc::new(SystemEntropy));
     options.tables.extend(online::tables());
     options.spaces.extend(online::spaces());
     let engine = Arc::new(EmbeddedStore::open(&options).unwrap());
@@ -24,15 +24,15 @@ async fn open(directory: &std::path::Path, root: &Key32) -> EmbeddedCells {
 #[tokio::test]
 async fn order_and_expiry_survive_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let root = Key32::generate(&SystemEntropy);
+    let data_key = Key32::generate(&SystemEntropy);
     let keys = Keys::generate();
-    let world = World::over((), open(directory.path(), &root).await, keys.clone());
+    let world = World::over((), open(directory.path(), &data_key).await, keys.clone());
     assert_eq!(world.apply(&put("a", 10, 1), 0).await, Outcome::Applied);
     assert_eq!(world.apply(&put("a", 9, 2), 0).await, Outcome::Stale);
     world.apply(&put("b", 10, 3).expiring(20), 0).await;
     drop(world);
 
-    let world = World::over((), open(directory.path(), &root).await, keys);
+    let world = World::over((), open(directory.path(), &data_key).await, keys);
     assert_eq!(world.get(1, "a", 0).await, Some(1));
     assert_eq!(world.apply(&put("a", 9, 4), 0).await, Outcome::Stale);
     assert_eq!(world.apply(&put("a", 10, 5), 0).await, Outcome::Applied);
@@ -49,8 +49,8 @@ async fn order_and_expiry_survive_a_restart() {
 #[tokio::test]
 async fn overwriting_leaves_no_expiry_rows_in_the_engine() {
     let directory = tempfile::tempdir().unwrap();
-    let root = Key32::generate(&SystemEntropy);
-    let cells = open(directory.path(), &root).await;
+    let data_key = Key32::generate(&SystemEntropy);
+    let cells = open(directory.path(), &data_key).await;
     let world = World::over((), cells, Keys::generate());
     for hour in 1..=3 {
         world

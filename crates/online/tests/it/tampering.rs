@@ -19,7 +19,7 @@ const HOUR: i64 = 3600;
 /// A store on disk.
 struct Home {
     directory: TempDir,
-    root: Key32,
+    data_key: Key32,
     keys: Keys,
 }
 
@@ -27,7 +27,7 @@ impl Home {
     async fn with(requests: &[Request]) -> Self {
         let home = Self {
             directory: tempfile::tempdir().unwrap(),
-            root: Key32::generate(&SystemEntropy),
+            data_key: Key32::generate(&SystemEntropy),
             keys: Keys::generate(),
         };
         let world = home.open().await;
@@ -42,7 +42,7 @@ impl Home {
     async fn open(&self) -> World<Arc<EmbeddedStore>> {
         let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
         let path = self.directory.path();
-        let mut options = Options::new(path, &self.root, clock, Arc::new(SystemEntropy));
+        let mut options = Options::new(path, &self.data_key, clock, Arc::new(SystemEntropy));
         options.tables.extend(online::tables());
         options.spaces.extend(online::spaces());
         let engine = Arc::new(EmbeddedStore::open(&options).unwrap());

@@ -59,8 +59,8 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0)));
         let entropy = Arc::new(Seeded::default());
-        let root = Key32::generate(&*entropy);
-        let mut options = Options::new(directory.path(), &root, clock.clone(), entropy.clone());
+        let data_key = Key32::generate(&*entropy);
+        let mut options = Options::new(directory.path(), &data_key, clock.clone(), entropy.clone());
         options.tables = iam::tables();
         options.logs = vec![&audit::EVENTS];
         let disk = Arc::new(TestDisk::new());
@@ -73,8 +73,8 @@ impl World {
         parts.insert(Arc::new(Explanations::default()));
         parts.insert(Arc::new(LastUsed::default()));
         parts.insert(Arc::new(Principals(Arc::new(IamResources))));
-        parts.insert(Arc::new(SessionTokens::new(&root)));
-        parts.insert(Arc::new(AuthorizationMessages::new(&root)));
+        parts.insert(Arc::new(SessionTokens::new(&data_key)));
+        parts.insert(Arc::new(AuthorizationMessages::new(&data_key)));
         parts.insert(Arc::new(actions));
         more(&mut parts);
         let sources = Sources::new(

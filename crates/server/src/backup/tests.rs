@@ -27,9 +27,9 @@ fn shred() -> Vec<u8> {
     vec![7; CHUNK + 5]
 }
 
-fn written(root: &Key32) -> Vec<u8> {
+fn written(data_key: &Key32) -> Vec<u8> {
     let entropy = SystemEntropy;
-    let mut writer = Writer::begin(Vec::new(), (SEAL, root), &about(), &entropy).unwrap();
+    let mut writer = Writer::begin(Vec::new(), (SEAL, data_key), &about(), &entropy).unwrap();
     writer.deleted(&deleted()).unwrap();
     writer.shred(&shred()).unwrap();
     for number in 0..40_u8 {
@@ -44,11 +44,11 @@ fn written(root: &Key32) -> Vec<u8> {
     bytes
 }
 
-fn read(bytes: &[u8], root: &Key32) -> Result<Vec<Item>, BackupError> {
+fn read(bytes: &[u8], data_key: &Key32) -> Result<Vec<Item>, BackupError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("backup");
     fs::write(&path, bytes).unwrap();
-    let mut reader = Sealed::open(&path)?.unsealed(root)?;
+    let mut reader = Sealed::open(&path)?.unsealed(data_key)?;
     assert_eq!((reader.about(), reader.deleted()), (&about(), &deleted()));
     assert_eq!(reader.shred(), shred());
     let mut items = Vec::new();
@@ -60,8 +60,8 @@ fn read(bytes: &[u8], root: &Key32) -> Result<Vec<Item>, BackupError> {
 
 #[test]
 fn what_is_written_is_read() {
-    let root = Key32::generate(&SystemEntropy);
-    let items = read(&written(&root), &root).unwrap();
+    let data_key = Key32::generate(&SystemEntropy);
+    let items = read(&written(&data_key), &data_key).unwrap();
     assert_eq!(items.len(), 40);
     for (number, item) in (0..40_u8).zip(items) {
         assert_eq!(
@@ -77,8 +77,8 @@ fn what_is_written_is_read() {
 
 #[test]
 fn what_could_not_be_read_is_not_written() {
-    let (root, entropy) = (Key32::generate(&SystemEntropy), SystemEntropy);
-    let mut writer = Writer::begin(Vec::new(), (SEAL, &root), &about(), &entropy).unwrap();
+    let (data_key, entropy) = (Key32::generate(&SystemEntropy), SystemEntropy);
+    let mut writer = Writer::begin(Vec::new(), (SEAL, &data_key), &about(), &entropy).unwrap();
     let longest = usize::try_from(LONGEST_FIELD).unwrap();
     let refused = writer.item("rows", b"k", &vec![0; longest + 1]);
     assert!(matches!(refused, Err(BackupError::TooLarge)));
@@ -86,8 +86,8 @@ fn what_could_not_be_read_is_not_written() {
 
 #[test]
 fn every_cut_is_refused() {
-    let root = Key32::generate(&SystemEntropy);
-    let bytes = written(&root);
+    let data_key = Key32::generate(&SystemEntropy);
+    let bytes = written(&data_key);
     // Between and within all parts, chunk ends included.
     let mut ends = vec![0, 1, 9, 41, 45, 46, bytes.len() - 1];
     ends.extend((0..bytes.len()).step_by(29_989));
@@ -98,33 +98,33 @@ fn every_cut_is_refused() {
     }
     assert_eq!(at, bytes.len());
     for end in ends {
-        assert!(read(&bytes[..end], &root).is_err(), "{end}");
+        assert!(read(&bytes[..end], &data_key).is_err(), "{end}");
     }
     let more = [&bytes[..], b"x"].concat();
     assert!(matches!(
-        read(&more, &root),
+        read(&more, &data_key),
         Err(BackupError::Damaged { .. })
     ));
 }
 
 #[test]
 fn every_changed_byte_is_noticed() {
-    let root = Key32::generate(&SystemEntropy);
-    let bytes = written(&root);
+    let data_key = Key32::generate(&SystemEntropy);
+    let bytes = written(&data_key);
     let mut places: Vec<usize> = (0..200).collect();
     places.extend((0..bytes.len()).step_by(30_011));
     places.push(bytes.len() - 1);
     for place in places {
         let mut changed = bytes.clone();
         changed[place] ^= 1;
-        assert!(read(&changed, &root).is_err(), "{place}");
+        assert!(read(&changed, &data_key).is_err(), "{place}");
     }
 }
 
 #[test]
 fn chunks_cannot_be_exchanged_and_another_key_opens_nothing() {
-    let root = Key32::generate(&SystemEntropy);
-    let (bytes, other) = (written(&root), written(&root));
+    let data_key = Key32::generate(&SystemEntropy);
+    let (bytes, other) = (written(&data_key), written(&data_key));
     let mut chunks = Vec::new();
     let mut at = 46 + SEAL.len();
     while let Some(length) = bytes.get(at..at + 4) {
@@ -141,12 +141,12 @@ fn chunks_cannot_be_exchanged_and_another_key_opens_nothing() {
     ]
     .concat();
     assert!(matches!(
-        read(&swapped, &root),
+        read(&swapped, &data_key),
         Err(BackupError::Damaged { chunk: 1 })
     ));
     let mixed = [&bytes[..chunks[1].start], &other[chunks[1].start..]].concat();
     assert!(matches!(
-        read(&mixed, &root),
+        read(&mixed, &data_key),
         Err(BackupError::Damaged { chunk: 1 })
     ));
     let foreign = Key32::generate(&SystemEntropy);

@@ -134,7 +134,7 @@ pub fn rebuild<E>(
     options: &Options<'_>,
     mut next: impl FnMut() -> Result<Option<Item>, E>,
 ) -> Result<(Revision, Snapshot), RebuildError<E>> {
-    let sealer = Sealer::new(options.root, std::sync::Arc::clone(&options.entropy));
+    let sealer = Sealer::new(options.data_key, std::sync::Arc::clone(&options.entropy));
     create_directory(&options.directory)?;
     let path = engine_directory(options);
     let file = options

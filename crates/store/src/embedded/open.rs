@@ -25,10 +25,10 @@ use crate::{OpenError, Revision};
 
 /// Opens the store.
 pub(super) fn open(options: &Options<'_>) -> Result<EmbeddedStore, OpenError> {
-    if options.root.is_all_zero() {
+    if options.data_key.is_all_zero() {
         return Err(OpenError::UnusableKey);
     }
-    let sealer = Sealer::new(options.root, Arc::clone(&options.entropy));
+    let sealer = Sealer::new(options.data_key, Arc::clone(&options.entropy));
     create_directory(&options.directory)?;
     let mark_path = options.directory.join("commit.mark");
     let file = options.disk.open_mark(&mark_path).map_err(files_error)?;

@@ -19,7 +19,7 @@ pub struct Options<'a> {
     /// Where the store's files are; created if missing. Nobody else writes there.
     pub directory: PathBuf,
     /// The data key; the store derives a key of its own from it for each purpose.
-    pub root: &'a Key32,
+    pub data_key: &'a Key32,
     /// The metadata tables. A store that holds rows of another table does not open.
     pub tables: Vec<&'static dyn AnyTable>,
     /// The cell spaces.
@@ -40,13 +40,13 @@ impl<'a> Options<'a> {
     /// Options for a store in `directory` with default tuning and no tables yet.
     pub fn new(
         directory: impl Into<PathBuf>,
-        root: &'a Key32,
+        data_key: &'a Key32,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
             directory: directory.into(),
-            root,
+            data_key,
             tables: Vec::new(),
             spaces: Vec::new(),
             logs: Vec::new(),

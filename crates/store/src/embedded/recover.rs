@@ -60,7 +60,7 @@ pub struct Recovery {
 /// needs no recovery is left as it is. Fails if a row is damaged, for dropping a row might
 /// grant what it denied, and like [`super::EmbeddedStore::open`] otherwise.
 pub fn recover(options: &Options<'_>, accept: bool) -> Result<Recovery, OpenError> {
-    let sealer = Sealer::new(options.root, Arc::clone(&options.entropy));
+    let sealer = Sealer::new(options.data_key, Arc::clone(&options.entropy));
     create_directory(&options.directory)?;
     let file = options
         .disk

@@ -77,9 +77,9 @@ const VERSION_HEADER: usize = 8 + 4 + 8 + 1;
 
 impl Sealer {
     /// Derives the store's keys from the data key.
-    pub(super) fn new(root: &Key32, entropy: Arc<dyn Entropy>) -> Self {
-        let seal = |purpose| XaesKey::new(&derive_key(root, "store/seal", purpose));
-        let mac = |purpose| HmacSha256Key::new(derive_key(root, "store/mac", purpose).expose());
+    pub(super) fn new(data_key: &Key32, entropy: Arc<dyn Entropy>) -> Self {
+        let seal = |purpose| XaesKey::new(&derive_key(data_key, "store/seal", purpose));
+        let mac = |purpose| HmacSha256Key::new(derive_key(data_key, "store/mac", purpose).expose());
         Self {
             rows: seal(b"rows"),
             versions: seal(b"history"),

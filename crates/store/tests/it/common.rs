@@ -61,11 +61,11 @@ pub(crate) const OTHER_CELLS: Space = Space {
 pub(crate) static EVENTS: Log = Log { name: "events" };
 pub(crate) static OUTBOX: Log = Log { name: "outbox" };
 
-/// A directory with a root key and a clock: what survives of a store that is closed.
+/// A directory with a data key and a clock: what survives of a store that is closed.
 #[derive(Debug)]
 pub(crate) struct Home {
     directory: TempDir,
-    root: Key32,
+    data_key: Key32,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) tuning: Tuning,
@@ -75,7 +75,7 @@ impl Home {
     pub(crate) fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
-            root: root(),
+            data_key: data_key(),
             clock: Arc::new(ManualClock::new(Timestamp::new(1_700_000_000, 0))),
             disk: Arc::new(SystemDisk),
             tuning: Tuning::default(),
@@ -96,7 +96,7 @@ impl Home {
     pub(crate) fn copy(&self) -> Self {
         let copy = Self {
             directory: tempfile::tempdir().unwrap(),
-            root: root(),
+            data_key: data_key(),
             clock: Arc::clone(&self.clock),
             disk: Arc::clone(&self.disk),
             tuning: self.tuning.clone(),
@@ -127,7 +127,7 @@ impl Home {
     pub(crate) fn options(&self) -> Options<'_> {
         options(
             self.path(),
-            &self.root,
+            &self.data_key,
             self.clock.clone(),
             Arc::clone(&self.disk),
             self.tuning.clone(),
@@ -168,20 +168,20 @@ fn copy_directory(from: &Path, to: &Path) {
     }
 }
 
-/// The root key of the tests.
-pub(crate) fn root() -> Key32 {
+/// The data key of the tests.
+pub(crate) fn data_key() -> Key32 {
     Key32::try_from([7; 32].as_slice()).unwrap()
 }
 
 /// Options with everything declared.
 pub(crate) fn options<'a>(
     directory: &Path,
-    root: &'a Key32,
+    data_key: &'a Key32,
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
     tuning: Tuning,
 ) -> Options<'a> {
-    let mut options = Options::new(directory, root, clock, Arc::new(SystemEntropy));
+    let mut options = Options::new(directory, data_key, clock, Arc::new(SystemEntropy));
     options.tables = vec![&NOTES, &SECRETS, &LISTED, &DERIVED];
     options.spaces = vec![CELLS, OTHER_CELLS];
     options.logs = vec![&EVENTS, &OUTBOX];

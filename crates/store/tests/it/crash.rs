@@ -13,7 +13,7 @@ use store::{CellOutcome, CellWrite, Key, Lane, LogAppend, Store};
 use types::SystemClock;
 
 use crate::common::{
-    CELLS, EVENTS, Home, NOTES, OUTBOX, cell, commit, event, note, options, read_note, root,
+    CELLS, EVENTS, Home, NOTES, OUTBOX, cell, commit, data_key, event, note, options, read_note,
 };
 
 const DIRECTORY: &str = "STRONGROOM_TEST_WRITER_DIRECTORY";
@@ -30,11 +30,11 @@ fn tuning() -> Tuning {
 }
 
 fn open(directory: &Path) -> EmbeddedStore {
-    let root = root();
+    let data_key = data_key();
     let clock = Arc::new(SystemClock::new());
     EmbeddedStore::open(&options(
         directory,
-        &root,
+        &data_key,
         clock,
         Arc::new(SystemDisk),
         tuning(),

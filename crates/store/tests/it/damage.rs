@@ -284,21 +284,21 @@ fn a_damaged_mark_slot_is_made_good_by_the_other_and_two_are_refused() {
 }
 
 #[test]
-fn another_root_key_is_refused() {
+fn another_data_key_is_refused() {
     let image = image();
     let other = crypto::secret::Key32::try_from([8; 32].as_slice()).unwrap();
     let mut options = image.options();
-    options.root = &other;
+    options.data_key = &other;
     let opened = store::EmbeddedStore::open(&options);
     assert!(matches!(opened, Err(OpenError::NoMark)));
 }
 
 #[test]
-fn a_root_key_of_zeros_is_refused() {
+fn a_data_key_of_zeros_is_refused() {
     let home = Home::new();
     let zeros = crypto::secret::Key32::try_from([0; 32].as_slice()).unwrap();
     let mut options = home.options();
-    options.root = &zeros;
+    options.data_key = &zeros;
     let opened = store::EmbeddedStore::open(&options);
     assert!(matches!(opened, Err(OpenError::UnusableKey)));
 }

@@ -12,7 +12,7 @@ use store::embedded::{EmbeddedStore, SystemDisk, Tuning};
 use store::{CommitError, Lane, Store};
 use types::SystemClock;
 
-use crate::common::{CELLS, Home, cell, commit, options, root};
+use crate::common::{CELLS, Home, cell, commit, data_key, options};
 use crate::crash::again;
 
 const DIRECTORY: &str = "STRONGROOM_TEST_FAULT_DIRECTORY";
@@ -21,7 +21,7 @@ const MIB: usize = 1024 * 1024;
 
 /// A memtable that is never flushed, so that only the journal is written.
 fn open(directory: &Path) -> EmbeddedStore {
-    let root = root();
+    let data_key = data_key();
     let tuning = Tuning {
         data_memtable_bytes: 1 << 30,
         ..Tuning::default()
@@ -29,7 +29,7 @@ fn open(directory: &Path) -> EmbeddedStore {
     let clock = Arc::new(SystemClock::new());
     EmbeddedStore::open(&options(
         directory,
-        &root,
+        &data_key,
         clock,
         Arc::new(SystemDisk),
         tuning,

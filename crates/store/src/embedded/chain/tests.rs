@@ -8,8 +8,8 @@ use crypto::secret::Key32;
 use super::*;
 
 fn sealer() -> Sealer {
-    let root = Key32::try_from([1; 32].as_slice()).unwrap();
-    Sealer::new(&root, Arc::new(SystemEntropy))
+    let data_key = Key32::try_from([1; 32].as_slice()).unwrap();
+    Sealer::new(&data_key, Arc::new(SystemEntropy))
 }
 
 /// A chain of `count` links, two commits each.

@@ -9,9 +9,9 @@ use crypto::secret::Key32;
 use super::*;
 use crate::embedded::disk::{Disk, SystemDisk};
 
-fn sealer(root: u8) -> Sealer {
-    let root = Key32::try_from([root; 32].as_slice()).unwrap();
-    Sealer::new(&root, Arc::new(SystemEntropy))
+fn sealer(key: u8) -> Sealer {
+    let data_key = Key32::try_from([key; 32].as_slice()).unwrap();
+    Sealer::new(&data_key, Arc::new(SystemEntropy))
 }
 
 fn mark(sequence: u64) -> Mark {
@@ -23,9 +23,9 @@ fn mark(sequence: u64) -> Mark {
     }
 }
 
-fn open(path: &Path, root: u8) -> (MarkKeeper, Marked) {
+fn open(path: &Path, key: u8) -> (MarkKeeper, Marked) {
     let file = SystemDisk.open_mark(path).unwrap();
-    MarkKeeper::open(file, &sealer(root)).unwrap()
+    MarkKeeper::open(file, &sealer(key)).unwrap()
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_torn_write_leaves_the_mark_before() {
 }
 
 #[test]
-fn another_root_key_cannot_read_the_mark() {
+fn another_data_key_cannot_read_the_mark() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mark");
     open(&path, 1).0.settle(&mark(3), &sealer(1)).unwrap();
