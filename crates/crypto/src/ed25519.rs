@@ -64,15 +64,18 @@ impl Ed25519 {
     }
 
     pub(crate) fn verify_prehashed(&self, message: &[u8], signature: &[u8]) -> bool {
-        let key = <[u8; 32]>::try_from(self.pair.public_key().as_ref())
-            .ok()
-            .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
-        let signature = Signature::from_slice(signature).ok();
-        let hash = Sha512::new_with_prefix(message);
-        key.zip(signature).is_some_and(|(key, signature)| {
-            key.verify_prehashed_strict(hash, None, &signature).is_ok()
-        })
+        verify_prehashed(self.pair.public_key().as_ref(), message, signature)
     }
+}
+
+fn verify_prehashed(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let key = <[u8; 32]>::try_from(key)
+        .ok()
+        .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
+    let signature = Signature::from_slice(signature).ok();
+    let hash = Sha512::new_with_prefix(message);
+    key.zip(signature)
+        .is_some_and(|(key, signature)| key.verify_prehashed_strict(hash, None, &signature).is_ok())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::HmacSha256Key;
 use crate::vectors::{self, key_of};
 
 const NIST: &str = include_str!("../../testdata/nist_kbkdf_ctr_hmac_sha256.rsp");
+const NIST_HKDF: &str = include_str!("../../testdata/nist_acvp_hkdf_sha256.rsp");
 const RFC_5869: &str = include_str!("../../testdata/rfc5869_hkdf_sha256.rsp");
 const OWN: &str = include_str!("../../testdata/own_derive_key.rsp");
 
@@ -48,6 +49,21 @@ fn the_cases_of_rfc_5869_have_the_published_output() {
         hkdf_sha256(&ikm, &salt, &info, &mut out).unwrap();
         assert_eq!(out, vector.hex("OKM"));
     }
+}
+
+#[test]
+fn nist_vectors_of_hkdf_have_the_published_output() {
+    let mut seen = [0, 0];
+    for vector in vectors::read(NIST_HKDF, "IKM") {
+        let published = vector.hex("OKM");
+        let mut out = vec![0; published.len()];
+        let (ikm, salt, info) = (vector.hex("IKM"), vector.hex("SALT"), vector.hex("INFO"));
+        hkdf_sha256(&ikm, &salt, &info, &mut out).unwrap();
+        let passed = vector.number("PASSED");
+        assert_eq!(out == published, passed == 1);
+        seen[passed] += 1;
+    }
+    assert_eq!(seen, [1, 19], "wrong and right outputs");
 }
 
 #[test]

