@@ -19,7 +19,8 @@ test: NEEDS = softhsm strace
 test: tools ## every test: Rust, boto3, the AWS CLI, other SDKs and moto's tests against the real binary
 	$(CARGO) xtask tidy
 	$(CARGO) xtask shapes --check --models .venv/lib/python3*/site-packages/botocore/data
-	$(CARGO) test --workspace --quiet --no-fail-fast
+	scripts/vectors.sh
+	STRONGROOM_VECTORS=$(CURDIR)/.cache/vectors $(CARGO) test --workspace --quiet --no-fail-fast
 	$(CARGO) build --package strongroom --package strongroom-testkit --features strongroom-testkit/proxy
 	scripts/generated-docs.sh --check
 	.venv/bin/python scripts/check-docs.py

@@ -50,4 +50,6 @@ fn fixed(output: &[u8]) -> [u8; 32] {
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

@@ -168,4 +168,6 @@ const NO_MU: Error = Error::Unfit {
 };
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

@@ -79,4 +79,6 @@ fn verify_prehashed(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

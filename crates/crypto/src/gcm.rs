@@ -84,4 +84,6 @@ impl GcmKey {
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

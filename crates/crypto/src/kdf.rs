@@ -118,4 +118,6 @@ const HKDF_MOST: usize = 255 * 32;
 const DERIVE_SALT: &[u8] = b"strongroom/derive-key/v1";
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

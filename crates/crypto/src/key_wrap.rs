@@ -42,4 +42,6 @@ fn kek(key: &Key32) -> AesKek {
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

@@ -28,6 +28,8 @@ mod ml_kem;
 mod must;
 pub mod password;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod residue;
 pub mod rsa;
 pub mod secret;

@@ -156,4 +156,6 @@ impl rand_core::TryRng for Hedge<'_> {
 impl rand_core::TryCryptoRng for Hedge<'_> {}
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

@@ -152,4 +152,6 @@ fn expanded<K: ml_kem::ExpandedKeyEncoding>(key: &K) -> ml_kem::array::Array<u8,
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

@@ -223,4 +223,6 @@ fn parameters(scheme: Scheme) -> Result<Parameters, Error> {
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ pub enum Hash {
 }
 
 impl Hash {
-    fn algorithm(self) -> &'static digest::Algorithm {
+    pub(crate) fn algorithm(self) -> &'static digest::Algorithm {
         match self {
             Self::Sha256 => &digest::SHA256,
             Self::Sha384 => &digest::SHA384,

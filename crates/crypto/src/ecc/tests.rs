@@ -56,7 +56,7 @@ fn nist_ecdsa_vectors_verify_as_published() {
 }
 
 /// A signature in DER.
-fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
+pub(super) fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
     let integer = |number: &[u8]| {
         let start = number.iter().position(|byte| *byte != 0).unwrap();
         let mut bytes = number[start..].to_vec();

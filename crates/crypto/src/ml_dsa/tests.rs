@@ -9,17 +9,19 @@ use crate::vectors;
 
 const VECTORS: &str = include_str!("../../testdata/nist_ml_dsa.rsp");
 
+/// The first 64 bytes of SHAKE256 of the parts in order.
+pub(super) fn shake(parts: &[&[u8]]) -> [u8; 64] {
+    let mut hash = Shake256::default();
+    for part in parts {
+        hash.update(part);
+    }
+    let mut out = [0; 64];
+    hash.finalize_xof().read(&mut out);
+    out
+}
+
 /// The representative of a message (FIPS 204, algorithms 2 and 7).
-fn mu(public: &[u8], context: &[u8], message: &[u8]) -> [u8; 64] {
-    let shake = |parts: &[&[u8]]| {
-        let mut hash = Shake256::default();
-        for part in parts {
-            hash.update(part);
-        }
-        let mut out = [0; 64];
-        hash.finalize_xof().read(&mut out);
-        out
-    };
+pub(super) fn mu(public: &[u8], context: &[u8], message: &[u8]) -> [u8; 64] {
     let length = u8::try_from(context.len()).unwrap();
     shake(&[&shake(&[public]), &[0, length], context, message])
 }

@@ -6,7 +6,7 @@ use crate::vectors;
 
 const VECTORS: &str = include_str!("../../testdata/nist_ml_kem.rsp");
 
-const SETS: [(Set, usize); 3] = [
+pub(super) const SETS: [(Set, usize); 3] = [
     (Set::MlKem512, 768),
     (Set::MlKem768, 1088),
     (Set::MlKem1024, 1568),
