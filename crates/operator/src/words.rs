@@ -35,6 +35,9 @@ const UNKNOWN_DECISION: &str = "unknown";
 const GRANTS: &str = "no policy of the own account allows it, but a grant on the other account's key can: grants \
      on it are not looked at";
 
+/// Where policies are made to take long.
+const TOO_LONG: &str = "the policies take too long to compare";
+
 /// An action of a release before.
 const UNKNOWN: &str = "this release does not know the action";
 
@@ -73,6 +76,10 @@ pub(crate) fn need(replayed: &Replayed) -> ExplainedNeed {
         Outcome::Impossible(why) => {
             IMPLICIT.clone_into(&mut need.decision);
             need.notes.push((*why).to_owned());
+        }
+        Outcome::TooLong => {
+            UNKNOWN_DECISION.clone_into(&mut need.decision);
+            need.notes.push(TOO_LONG.to_owned());
         }
         Outcome::Unknown => {
             UNKNOWN_DECISION.clone_into(&mut need.decision);

@@ -22,7 +22,16 @@ use crate::sources::{
     ResourceRule, ResourceSource,
 };
 use crate::told::{self, Side};
-use crate::{Ctx, Need, Needs, OnDeny, session};
+use crate::{Ctx, Need, Needs, OnDeny, session, steps, yield_once};
+
+/// After how many steps of comparing others have their turn: some tenths of a millisecond.
+const STEPS_OF_A_TURN: usize = 100_000;
+
+/// What a decision costs beside comparing, in steps.
+const STEPS_AROUND: usize = 500;
+
+/// What records say of a decision that there is no time to explain.
+const NOT_EXPLAINED: &str = "not explained: the policies take too long to compare";
 
 /// What records say of an action that no policy can allow on another account's resource.
 const NOT_ACROSS_ACCOUNTS: &str =
@@ -90,46 +99,121 @@ impl Decided {
 }
 
 /// Decides `needs`, given what the organization says of the caller's account. With `explain`,
-/// says for each which statements decided.
+/// says for each which statements decided. There can be thousands: others have their turn meanwhile.
 ///
 /// Fails with the first denial that fails the whole call.
-pub(crate) fn authorize(
+pub(crate) async fn authorize(
     ctx: &Ctx,
     needs: &Needs,
     bounds: Option<&Arc<AccountBounds>>,
     explain: bool,
 ) -> Result<Authorization, Denial> {
-    let identity = session::policies_of(ctx);
-    let mut authorization = Authorization::default();
-    if explain {
-        let certain = needs.iter().filter(|need| !need.is_if_used());
-        let resources = certain.filter_map(|need| need.resource.clone());
-        authorization.resources.extend(resources);
+    let mut deciding = Deciding::new(ctx, needs, bounds, explain);
+    while !deciding.take_turn()? {
+        yield_once().await;
     }
-    for need in needs {
-        match decide(ctx, &identity, bounds, need, explain) {
-            Ok(decision) => {
-                if let OnDeny::IfUsed(number) = need.on_deny {
-                    authorization.conditional.push(Conditional::granted(number));
-                    // What is withheld shows in no record: whoever may not use it does not learn
-                    // of it, and whoever owns it not of the call.
-                    let resource = need.resource.clone().filter(|_| explain);
-                    authorization.resources.extend(resource);
-                }
-                authorization.decisions.extend(decision);
-            }
-            Err(denial) => match need.on_deny {
-                OnDeny::FailCall => return Err(denial),
-                OnDeny::FailItem(number) => authorization.denied_items.push((number, denial)),
-                OnDeny::IfUsed(number) => {
-                    let refused = Conditional::refused(number, need.clone(), denial);
-                    authorization.conditional.push(refused);
-                }
-            },
+    Ok(deciding.authorization(needs))
+}
+
+/// The same at once, for the few needs of background work.
+pub(crate) fn authorize_at_once(
+    ctx: &Ctx,
+    needs: &Needs,
+    bounds: Option<&Arc<AccountBounds>>,
+    explain: bool,
+) -> Result<Authorization, Denial> {
+    let mut deciding = Deciding::new(ctx, needs, bounds, explain);
+    while !deciding.take_turn()? {}
+    Ok(deciding.authorization(needs))
+}
+
+/// Needs that are being decided.
+struct Deciding<'a> {
+    ctx: &'a Ctx,
+    identity: Arc<IdentityPolicies>,
+    bounds: Option<&'a Arc<AccountBounds>>,
+    explain: bool,
+    /// Those that are left.
+    needs: std::slice::Iter<'a, Need>,
+    authorization: Authorization,
+}
+
+impl<'a> Deciding<'a> {
+    fn new(
+        ctx: &'a Ctx,
+        needs: &'a Needs,
+        bounds: Option<&'a Arc<AccountBounds>>,
+        explain: bool,
+    ) -> Self {
+        let mut authorization = Authorization::default();
+        if explain {
+            let certain = needs.iter().filter(|need| !need.is_if_used());
+            let resources = certain.filter_map(|need| need.resource.clone());
+            authorization.resources.extend(resources);
+        }
+        Self {
+            ctx,
+            identity: session::policies_of(ctx),
+            bounds,
+            explain,
+            needs: needs.iter(),
+            authorization,
         }
     }
-    authorization.granted = needs.iter().len() > authorization.denied_items.len();
-    Ok(authorization)
+
+    /// Decides until others are to have their turn; whether all is decided.
+    ///
+    /// Fails with the first denial that fails the whole call.
+    fn take_turn(&mut self) -> Result<bool, Denial> {
+        let begun = self.ctx.steps().taken();
+        let mut around = 0_usize;
+        for need in self.needs.by_ref() {
+            match decide(self.ctx, &self.identity, self.bounds, need, self.explain) {
+                Ok(decision) => self.authorization.grant(need, decision, self.explain),
+                Err(denial) => self.authorization.deny(need, denial)?,
+            }
+            around = around.saturating_add(STEPS_AROUND);
+            let taken = self.ctx.steps().taken().saturating_sub(begun);
+            if taken.saturating_add(around) > STEPS_OF_A_TURN {
+                return Ok(self.needs.len() == 0);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How all of `needs` were decided.
+    fn authorization(self, needs: &Needs) -> Authorization {
+        Authorization {
+            granted: needs.iter().len() > self.authorization.denied_items.len(),
+            ..self.authorization
+        }
+    }
+}
+
+impl Authorization {
+    fn grant(&mut self, need: &Need, decision: Option<Decided>, explain: bool) {
+        if let OnDeny::IfUsed(number) = need.on_deny {
+            self.conditional.push(Conditional::granted(number));
+            // What is withheld shows in no record: whoever may not use it does not learn
+            // of it, and whoever owns it not of the call.
+            let resource = need.resource.clone().filter(|_| explain);
+            self.resources.extend(resource);
+        }
+        self.decisions.extend(decision);
+    }
+
+    /// Fails if the denial fails the whole call.
+    fn deny(&mut self, need: &Need, denial: Denial) -> Result<(), Denial> {
+        match need.on_deny {
+            OnDeny::FailCall => return Err(denial),
+            OnDeny::FailItem(number) => self.denied_items.push((number, denial)),
+            OnDeny::IfUsed(number) => {
+                let refused = Conditional::refused(number, need.clone(), denial);
+                self.conditional.push(refused);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Decides `need`, unless it is granted as it was to a request that asked the same.
@@ -176,10 +260,11 @@ fn decide_anew(
         |request, policies, beside, decision| {
             let owner = owner_beside(ctx, request);
             if decision.is_allowed() {
-                return Ok(explain.then(|| explained(need, request, policies, beside, owner)));
+                let why = || steps::explain(ctx, request, policies, beside);
+                return Ok(explain.then(|| explained(need, why().as_ref(), owner)));
             }
             let denied = decision.denial();
-            if denied.is_some_and(|denial| denial.unfinished) {
+            if denied.is_some_and(|denial| denial.unfinished) && ctx.log_admits("unfinished") {
                 let (request, action) = (ctx.id(), need.action.as_str());
                 warn!(%request, action, "denied, as the policies take too long to compare");
             }
@@ -191,9 +276,8 @@ fn decide_anew(
             } else {
                 decision.denial_message(&name, action, Some(need.shown_resource()))
             };
-            let decided = explain_denial.then(|| {
-                decided_against(&policy::explain_with(request, policies, beside), foreign)
-            });
+            let why = || steps::explain(ctx, request, policies, beside);
+            let decided = explain_denial.then(|| decided_against(why().as_ref(), foreign));
             let explicit = denied.is_some_and(|denial| denial.explicit && !foreign);
             Err(Denial {
                 explicit,
@@ -410,14 +494,23 @@ impl Weighed<'_> {
             keys: &keys,
         };
         let beside = session::beside(ctx.caller());
-        let mut decision = policy::evaluate_with(&request, &policies, &beside);
+        let evaluate = |policies: &Policies<'_>| {
+            ctx.steps().decide(|steps| {
+                let beside = Beside {
+                    steps: Some(steps),
+                    ..beside
+                };
+                policy::evaluate_with(&request, policies, &beside)
+            })
+        };
+        let mut decision = evaluate(&policies);
         let grants = grants(ctx, need, self.source, decision);
         let policies = Policies {
             grants: &grants,
             ..policies
         };
         if !grants.is_empty() {
-            decision = policy::evaluate_with(&request, &policies, &beside);
+            decision = evaluate(&policies);
         }
         ask(&request, &policies, &beside, decision)
     }
@@ -503,18 +596,11 @@ fn owner_beside(ctx: &Ctx, request: &Request<'_>) -> Option<AccountId> {
     owner.filter(|owner| home != Some(*owner))
 }
 
-/// What decided for a request, for the one account that it concerns or, if there is another
-/// `owner` of the resource, for either of two.
-fn explained(
-    need: &Need,
-    request: &Request<'_>,
-    policies: &Policies<'_>,
-    beside: &Beside<'_>,
-    owner: Option<AccountId>,
-) -> Decided {
-    let explanation = policy::explain_with(request, policies, beside);
+/// What decided for a request, if it could be said, for the one account that it concerns or, if
+/// there is another `owner` of the resource, for either of two.
+fn explained(need: &Need, why: Option<&Explanation>, owner: Option<AccountId>) -> Decided {
     let seen = |side| {
-        let by = told::allowed(&explanation, side);
+        let by = why.map_or_else(not_explained, |why| told::allowed(why, side));
         element(need, need.resource_text(), &by)
     };
     match owner {
@@ -537,9 +623,13 @@ fn element(need: &Need, resource: &str, by: &[String]) -> serde_json::Value {
     })
 }
 
-/// What decided against a request, as far as the caller's account may know.
-fn decided_against(explanation: &Explanation, foreign: bool) -> Vec<String> {
-    let mut decided = told::denied(explanation, foreign);
+fn not_explained() -> Vec<String> {
+    vec![NOT_EXPLAINED.to_owned()]
+}
+
+/// What decided against a request, if it could be said, as far as the caller's account may know.
+fn decided_against(why: Option<&Explanation>, foreign: bool) -> Vec<String> {
+    let mut decided = why.map_or_else(not_explained, |why| told::denied(why, foreign));
     if foreign && decided.is_empty() {
         decided.push(ACROSS_ACCOUNTS.to_owned());
     }

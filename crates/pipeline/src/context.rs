@@ -17,6 +17,7 @@ use types::{
 
 use crate::afterwards::{Afterwards, When};
 use crate::sources::AccountBounds;
+use crate::steps::CallSteps;
 use crate::{MissingPart, Services, Session};
 
 /// Who calls, as authentication found it.
@@ -79,6 +80,9 @@ struct RequestShared {
     id: RequestId,
     time: Timestamp,
     monotonic: Monotonic,
+    steps: CallSteps,
+    /// The request that a service makes this one for.
+    made_for: Option<Arc<RequestShared>>,
 }
 
 impl Ctx {
@@ -100,6 +104,8 @@ impl Ctx {
             id,
             time,
             monotonic,
+            steps: CallSteps::default(),
+            made_for: None,
         });
         Self {
             services,
@@ -189,6 +195,8 @@ impl Ctx {
             id: self.shared.id,
             time,
             monotonic: self.shared.monotonic,
+            steps: CallSteps::default(),
+            made_for: None,
         });
         self.via = via;
         self.source = source;
@@ -310,6 +318,12 @@ impl Ctx {
     /// The monotonic reading when the request was received.
     pub fn monotonic(&self) -> Monotonic {
         self.shared.monotonic
+    }
+
+    /// What the decisions of the call may take: one for all that is done for the request of a caller.
+    pub(crate) fn steps(&self) -> &CallSteps {
+        let shared = self.shared.made_for.as_ref();
+        &shared.unwrap_or(&self.shared).steps
     }
 
     /// The source of randomness.
@@ -464,11 +478,16 @@ impl ByService<'_> {
                 (Arc::clone(caller), origin)
             }
         };
+        let outer = inner.shared.made_for.as_ref().unwrap_or(&inner.shared);
         let shared = Arc::new(RequestShared {
             caller,
             origin,
             region,
-            ..*inner.shared
+            id: inner.shared.id,
+            time: inner.shared.time,
+            monotonic: inner.shared.monotonic,
+            steps: CallSteps::default(),
+            made_for: Some(Arc::clone(outer)),
         });
         match &self.actor {
             Actor::Caller => Ctx {

@@ -363,7 +363,7 @@ async fn decide_and_handle<O: Operation>(
     };
     let (needs, target) = resolved.map_err(Failure::of)?;
     check_denials::<O>(ctx)?;
-    match authorize(ctx, &needs, bounds.as_ref(), !O::KIND.is_data()) {
+    match authorize(ctx, &needs, bounds.as_ref(), !O::KIND.is_data()).await {
         Ok(granted) => *authorization = granted,
         Err(denial) => {
             record_on_behalf::<O>(ctx, &denial, &needs);

@@ -30,6 +30,7 @@ mod services;
 mod session;
 mod settled;
 pub mod sources;
+mod steps;
 mod told;
 mod unbroken;
 mod written;

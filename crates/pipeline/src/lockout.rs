@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use policy::{Attached, Document, DocumentKind, Policies, Request, ResourcePolicy};
+use policy::{Attached, Beside, Document, DocumentKind, Policies, Request, ResourcePolicy};
 
 use crate::keys::RequestKeys;
 use crate::session::{self, EVERYTHING};
@@ -53,5 +53,11 @@ pub fn resource_policy_admits(ctx: &Ctx, need: &Need, facts: &ResourceFacts) -> 
         resource_account: facts.account,
         keys: &keys,
     };
-    policy::evaluate_with(&request, &policies, &session::beside(ctx.caller())).is_allowed()
+    ctx.steps().decide(|steps| {
+        let beside = Beside {
+            steps: Some(steps),
+            ..session::beside(ctx.caller())
+        };
+        policy::evaluate_with(&request, &policies, &beside).is_allowed()
+    })
 }

@@ -6,7 +6,7 @@ use store::{Batch, CommitError, Committed, Lane, View};
 use tracing::error;
 use types::{Arn, Entropy, Region, RequestId, Service, Timestamp};
 
-use crate::authorize::authorize;
+use crate::authorize::authorize_at_once;
 use crate::error::Denial;
 use crate::written::Share;
 use crate::{
@@ -41,7 +41,7 @@ impl RoleWork {
     /// Fails with the first denial.
     pub fn decide(&self, needs: &Needs) -> Result<(), Box<Denial>> {
         let bounds = self.ctx.caller_bounds();
-        authorize(&self.ctx, needs, bounds.as_ref(), false)
+        authorize_at_once(&self.ctx, needs, bounds.as_ref(), false)
             .map(drop)
             .map_err(Box::new)
     }
@@ -185,7 +185,7 @@ impl OwnWork {
     /// Fails with the first denial. Nothing is recorded: work that is tried again and again
     /// says with [`Self::record`] what is worth a record.
     pub fn decide(&self, needs: &Needs) -> Result<(), Box<Denial>> {
-        authorize(&self.ctx, needs, None, false)
+        authorize_at_once(&self.ctx, needs, None, false)
             .map(drop)
             .map_err(Box::new)
     }
@@ -194,7 +194,7 @@ impl OwnWork {
     /// owns the resource it works for. Commits on its own.
     pub async fn record(&self, denial: &Denial, needs: &Needs) {
         // The decision with its reasons, which a repeated one does without.
-        let explained = authorize(&self.ctx, needs, None, true).err();
+        let explained = authorize_at_once(&self.ctx, needs, None, true).err();
         let denial = explained.as_ref().unwrap_or(denial);
         record::denied_on_behalf(&self.ctx, denial, needs);
         let mut batch = Batch::new(Lane::Events);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use policy::{Action, Policies, Request, ResourcePolicy};
+use policy::{Action, Beside, Policies, Request, ResourcePolicy};
 use types::{Arn, Principal, Service};
 
 use crate::authorize::{attach_levels, levels};
@@ -72,7 +72,14 @@ pub fn service_may_assume(
         resource_control: &levels(&resource_control),
         ..Policies::NONE
     };
-    Ok(policy::evaluate(&request, &policies).is_allowed())
+    let decided = ctx.steps().decide(|steps| {
+        let beside = Beside {
+            steps: Some(steps),
+            ..Beside::default()
+        };
+        policy::evaluate_with(&request, &policies, &beside)
+    });
+    Ok(decided.is_allowed())
 }
 
 /// The session of a role that a service has assumed.

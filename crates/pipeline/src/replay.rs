@@ -14,9 +14,8 @@ use types::{Arn, Principal};
 use crate::authorize::{self, Undecided};
 use crate::evaluated::{Evaluated, KeptNeed, KeptRule};
 use crate::operation::{Operation, Registry};
-use crate::session;
 use crate::sources::{PrincipalDirectory, Principals, ResourceFacts, ResourceRule};
-use crate::{Ctx, Need, Needs, Services};
+use crate::{Ctx, Need, Needs, Services, session, steps};
 
 /// The trust policy of a role that does not exist: it names a service that is none.
 const TRUSTS_NOBODY: &str = r#"{
@@ -88,6 +87,8 @@ pub enum Outcome {
     Decided(Box<Explanation>),
     /// Denied whatever the policies say, and why.
     Impossible(&'static str),
+    /// The policies take too long to compare.
+    TooLong,
     /// This release does not know the action any more.
     Unknown,
 }
@@ -132,7 +133,7 @@ pub fn replay(
             one.foreign = need.resource.is_some() && facts.account != home;
             let explain =
                 |request: &Request<'_>, policies: &Policies<'_>, beside: &Beside<'_>, _| {
-                    policy::explain_with(request, policies, beside)
+                    steps::explain(&ctx, request, policies, beside)
                 };
             let decided = if one.foreign {
                 let asked = (&need, kept.rule == KeptRule::Trust);
@@ -144,7 +145,8 @@ pub fn replay(
             one.outcome = match decided {
                 _ if closed => Outcome::Impossible(CALLER_CLOSED),
                 _ if !vouched => Outcome::Impossible(NO_PROVIDER),
-                Ok(explanation) => Outcome::Decided(Box::new(explanation)),
+                Ok(Some(explanation)) => Outcome::Decided(Box::new(explanation)),
+                Ok(None) => Outcome::TooLong,
                 Err(Undecided(why)) => Outcome::Impossible(why),
             };
         }

@@ -30,8 +30,7 @@ impl Steps {
     }
 
     /// How many are left.
-    #[cfg(test)]
-    pub(crate) fn left(&self) -> usize {
+    pub fn left(&self) -> usize {
         self.0.get()
     }
 }

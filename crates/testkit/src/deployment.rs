@@ -178,7 +178,8 @@ impl Deployment {
         });
     }
 
-    fn begin(&self, caller: &Caller, operation: &str, input: Value) -> Running {
+    /// Begins a call of `operation` as `caller`, which goes on as it is polled.
+    pub fn begin(&self, caller: &Caller, operation: &str, input: Value) -> Running {
         let ctx = context_of(&self.services, self.kept(caller), &self.region);
         self.operations.run(operation, ctx, input)
     }
