@@ -29,6 +29,17 @@ def kms(server, key, body: bytes, operation="CreateKey"):
     return raw.exchange(server, raw.request(server, "kms", operation, body, key))
 
 
+@pytest.mark.parametrize("operation, body, shown", [
+    ("Encrypt", b'{"KeyId": "x"}', "Value at 'plaintext'"),
+    ("Sign", b'{"KeyId": "x", "SigningAlgorithm": "ECDSA_SHA_256"}', "Value at 'message'"),
+    ("Decrypt", b"{}", "Value null at 'ciphertextBlob'"),
+])
+def test_of_a_sensitive_member_it_is_not_said_that_it_is_missing(server, key, operation, body, shown):
+    answer = kms(server, key, body, operation)
+    text = f"1 validation error detected: {shown} failed to satisfy constraint: Member must not be null"
+    assert answer.json() == {"__type": "ValidationException", "message": text}
+
+
 @pytest.mark.parametrize("body", [
     b"{", b"[]", b"null", b'"x"', b'{"Description": "\xff"}', b'{"Description": 5}',
     b'{"Tags": {"a": 1}}', b'{"Description": "a", "Description": "b"}',

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, utils
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
-from conftest import refused
+from conftest import refused, refused_as
 
 MESSAGE = b"what is signed"
 HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
@@ -207,6 +207,17 @@ def test_every_refusal_has_aws_text(kms, make):
     code, text = refused(kms.generate_data_key_pair, KeyId=signing["KeyId"],
                          KeyPairSpec="RSA_2048", Recipient=recipient)
     assert code == "ValidationException" and "attestation" in text
+
+
+def test_an_error_without_a_text_has_no_message_at_all(kms, make):
+    key = make("ECC_NIST_P256", "SIGN_VERIFY")["KeyId"]
+    signed = {"KeyId": key, "Message": MESSAGE, "Signature": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}
+    answer = refused_as("KMSInvalidSignatureException", kms.verify, **signed)
+    # SDKs show what a body has beside the code.
+    assert answer["Error"]["Message"] == "" and "message" not in answer
+    kms.disable_key(KeyId=key)
+    answer = refused_as("DisabledException", kms.verify, **signed)
+    assert answer["message"] == answer["Error"]["Message"] != ""
 
 
 def test_the_command_line_signs_and_verifies(server, kms, make, tmp_path):

@@ -25,6 +25,9 @@ pub enum ScalarForm {
 pub trait FromTree: Sized {
     /// The constraints on such a value; `()` for structures, whose members have their own.
     type Rule: 'static;
+    /// Whether the model marks such values as sensitive: of those AWS does not even say that one is
+    /// missing.
+    const SENSITIVE: bool = false;
 
     /// Reads the value at `at`.
     ///
@@ -116,6 +119,16 @@ impl Context {
         self.report(at, &Echo::Null, Constraint::required());
     }
 
+    /// The same of a value of type `T`.
+    fn report_missing<T: FromTree>(&mut self, at: &Path<'_>) {
+        let shown = if T::SENSITIVE {
+            Echo::Hidden
+        } else {
+            Echo::Null
+        };
+        self.report(at, &shown, Constraint::required());
+    }
+
     /// Reports that `value` at `at` breaks `constraint`; the value is quoted, to a bounded
     /// length, if `echo` says so.
     fn report_value(
@@ -173,7 +186,7 @@ impl<'t, 'a> Object<'t, 'a> {
     ) -> Result<Option<T>, ReadError> {
         let place = at.member(name);
         let Some(tree) = self.member(name) else {
-            cx.report_null(&place);
+            cx.report_missing::<T>(&place);
             return Ok(None);
         };
         T::from_tree(tree, rule, cx, &place)

@@ -228,6 +228,8 @@ impl ReplyTo {
 struct JsonError<'a> {
     #[serde(rename = "__type")]
     kind: &'a str,
+    /// Not there if the failure has no text, as at AWS: SDKs show what is there.
+    #[serde(skip_serializing_if = "str::is_empty")]
     message: &'a str,
     #[serde(rename = "Reason", skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,

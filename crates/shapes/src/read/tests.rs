@@ -34,6 +34,14 @@ fn one(rest: &str) -> String {
 }
 
 #[test]
+fn a_missing_sensitive_member_is_not_said_to_be_null() {
+    check::<kms::EncryptRequest>(
+        json!({"KeyId": "k"}),
+        &one("Value at 'plaintext' failed to satisfy constraint: Member must not be null"),
+    );
+}
+
+#[test]
 fn a_missing_member_is_null() {
     let text = one("Value null at 'keyId' failed to satisfy constraint: Member must not be null");
     check::<kms::DescribeKeyRequest>(json!({}), &text);

@@ -36,6 +36,7 @@ impl FromTree for String {
 
 impl FromTree for SensitiveString {
     type Rule = Text;
+    const SENSITIVE: bool = true;
 
     fn from_tree(
         tree: &Tree<'_>,
@@ -81,6 +82,7 @@ impl FromTree for Blob {
 
 impl FromTree for SensitiveBlob {
     type Rule = Size;
+    const SENSITIVE: bool = true;
 
     fn from_tree(
         tree: &Tree<'_>,

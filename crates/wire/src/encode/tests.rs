@@ -79,6 +79,22 @@ fn else_the_kind_decides_by_protocol() {
 }
 
 #[test]
+fn json_has_no_message_if_there_is_no_text() {
+    let silent = refusal(ErrorKind::Validation, "InvalidCiphertextException", None);
+    let told = Refusal {
+        message: "text".to_owned(),
+        ..refusal(ErrorKind::Validation, "TagException", None)
+    };
+    for (refusal, expected) in [
+        (silent, r#"{"__type":"InvalidCiphertextException"}"#),
+        (told, r#"{"__type":"TagException","message":"text"}"#),
+    ] {
+        let reply = ReplyTo::operation(Service::Kms, "Decrypt", RequestId::generate(&Zeros));
+        assert_eq!(reply.error(&refusal).body(), expected);
+    }
+}
+
+#[test]
 fn ram_writes_its_message_in_small_letters() {
     let unknown = refusal(ErrorKind::NotFound, "UnknownResourceException", None);
     let id = RequestId::generate(&Zeros);
