@@ -105,6 +105,7 @@ def test_aliases_name_keys(kms, key):
     ("1234abcd-12ab-34cd-56ef-1234567890ab",
      f"Key 'arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab' does not exist"),
     ("nonsense", "Invalid keyId 'nonsense'"),
+    (f"arn:aws:kms:{REGION}:{ACCOUNT}:key/nonsense", "Invalid keyId nonsense"),
     ("alias/unknown", f"Alias arn:aws:kms:{REGION}:{ACCOUNT}:alias/unknown is not found."),
     (f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
      "Invalid arn eu-west-1"),
@@ -113,6 +114,17 @@ def test_unknown_keys_are_not_found(kms, key_id, text):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         kms.describe_key(KeyId=key_id)
     assert (code(refused), message(refused)) == ("NotFoundException", text)
+
+
+def test_operations_on_keys_only_take_no_alias_whether_or_not_it_exists(kms, key):
+    name = f"alias/only-{key['KeyId'][:8]}"
+    kms.create_alias(AliasName=name, TargetKeyId=key["KeyId"])
+    for alias in (name, f"arn:aws:kms:{REGION}:{ACCOUNT}:{name}", "alias/unknown"):
+        for call in (kms.get_key_policy, kms.enable_key, kms.list_resource_tags, kms.list_grants):
+            with pytest.raises(botocore.exceptions.ClientError) as refused:
+                call(KeyId=alias)
+            assert (code(refused), message(refused)) == (
+                "InvalidArnException", "Key Aliases are not supported for this operation.")
 
 
 def test_too_long_plaintext_is_refused_without_echo(kms, key):

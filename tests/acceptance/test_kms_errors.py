@@ -71,6 +71,9 @@ ONE = {
     ("InvalidArnException", "RetireGrant"): lambda w, call: {"KeyId": JUNK, "GrantId": "0" * 64},
     ("InvalidGrantTokenException", "RetireGrant"): lambda w, call: {"GrantToken": "junk"},
     ("CustomKeyStoreNotFoundException", "CreateKey"): lambda w, call: {"Origin": "AWS_CLOUDHSM"} | STORE,
+    # Of a symmetric ciphertext it is looked at first whether it is one of this key.
+    ("InvalidKeyUsageException", "Decrypt"): lambda w, call: call | {
+        "KeyId": signing(w), "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
     ("InvalidCiphertextException", "Decapsulate"): lambda w, call: call | {
         "SharedSecretCiphertextBlob": call["SharedSecretCiphertextBlob"][:-1]},
     ("InvalidCiphertextException", "ImportKeyMaterial"): lambda w, call: call | {"EncryptedKeyMaterial": b"x" * 256},

@@ -48,7 +48,9 @@ pub(crate) fn check(
 ) -> Result<(), Error> {
     let invalid = |text: &'static str| Err(Error::Validation(text.into()));
     if algorithm != EncryptionAlgorithmSpec::SymmetricDefault && !context.is_empty() {
-        return invalid("an encryption context cannot be used with an asymmetric KMS key");
+        return invalid(
+            "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.",
+        );
     }
     check_size(context)?;
     if differ_in_case_only(context.keys().map(String::as_str)) {

@@ -26,9 +26,9 @@ pub enum Error {
         arn: Arn,
     },
     /// Neither a key id nor anything else that identifies a key here.
-    #[error("Invalid keyId '{id}'")]
+    #[error("Invalid keyId {id}")]
     InvalidKeyId {
-        /// What the caller sent.
+        /// What the caller sent, as AWS shows it: in quotes, unless it stood in an ARN.
         id: String,
     },
     /// An ARN of another region than the one that was called.
@@ -43,6 +43,9 @@ pub enum Error {
         /// What the caller sent.
         arn: String,
     },
+    /// An alias where the operation takes keys only, whether or not it exists. AWS's text.
+    #[error("Key Aliases are not supported for this operation.")]
+    AliasNotTaken,
     /// A key policy of another name than `default`.
     #[error("No such policy exists")]
     NoSuchPolicy,
@@ -140,6 +143,12 @@ pub enum Error {
         /// The key's spec.
         spec: KeySpec,
     },
+    /// Data keys are encrypted symmetrically. AWS's text.
+    #[error("You cannot generate a data key with an asymmetric CMK")]
+    AsymmetricDataKey,
+    /// The key has no public key. As at AWS, without a text.
+    #[error("")]
+    NotAsymmetric,
     /// The ciphertext, or the encryption context given with it, is not what was encrypted.
     ///
     /// Says nothing more on purpose, as at AWS.
@@ -211,8 +220,8 @@ pub enum Error {
         /// The alias's ARN.
         arn: Arn,
     },
-    /// `alias/aws/` belongs to AWS managed keys.
-    #[error("aliases that begin with alias/aws/ are reserved")]
+    /// `alias/aws/` belongs to AWS managed keys. As at AWS, without a text.
+    #[error("")]
     AliasReserved,
     /// The marker is not one that this list has given out.
     #[error("the marker is not valid for this list")]
@@ -268,13 +277,17 @@ impl Error {
             | Self::GrantNotFound { .. }
             | Self::NoSuchMaterial
             | Self::NoSuchPolicy => "NotFoundException",
-            Self::InvalidArn { .. } | Self::InvalidPrincipal { .. } => "InvalidArnException",
+            Self::InvalidArn { .. } | Self::InvalidPrincipal { .. } | Self::AliasNotTaken => {
+                "InvalidArnException"
+            }
             Self::Disabled { .. } => "DisabledException",
             Self::State { .. }
             | Self::NotPendingDeletion { .. }
             | Self::NoPendingMaterial { .. }
             | Self::OtherMaterialPending { .. } => "KMSInvalidStateException",
-            Self::Usage { .. } | Self::Algorithm { .. } => "InvalidKeyUsageException",
+            Self::Usage { .. } | Self::Algorithm { .. } | Self::AsymmetricDataKey => {
+                "InvalidKeyUsageException"
+            }
             Self::InvalidCiphertext => "InvalidCiphertextException",
             Self::InvalidImportToken => "InvalidImportTokenException",
             Self::ExpiredImportToken => "ExpiredImportTokenException",
@@ -289,6 +302,7 @@ impl Error {
             Self::Unsupported(_)
             | Self::Origin { .. }
             | Self::NotPrimary { .. }
+            | Self::NotAsymmetric
             | Self::NotRotatable => "UnsupportedOperationException",
             Self::Validation(_) => "ValidationException",
             Self::MalformedPolicy(_) => "MalformedPolicyDocumentException",
@@ -325,8 +339,10 @@ impl ServiceError for Error {
             | Self::RotationDue { .. }
             | Self::DryRun => ErrorKind::Conflict,
             Self::InvalidArn { .. }
+            | Self::AliasNotTaken
             | Self::Usage { .. }
             | Self::Algorithm { .. }
+            | Self::AsymmetricDataKey
             | Self::InvalidCiphertext
             | Self::InvalidImportToken
             | Self::ExpiredImportToken
@@ -344,6 +360,7 @@ impl ServiceError for Error {
             Self::Unsupported(_)
             | Self::Origin { .. }
             | Self::NotPrimary { .. }
+            | Self::NotAsymmetric
             | Self::NotRotatable => ErrorKind::Unsupported,
             Self::KeyStore(failed) => failed.kind(),
             Self::LimitExceeded(_) => ErrorKind::LimitExceeded,
@@ -384,8 +401,11 @@ impl ServiceError for Error {
             | Self::RotationDue { .. }
             | Self::DryRun
             | Self::InvalidArn { .. }
+            | Self::AliasNotTaken
             | Self::Usage { .. }
             | Self::Algorithm { .. }
+            | Self::AsymmetricDataKey
+            | Self::NotAsymmetric
             | Self::InvalidCiphertext
             | Self::InvalidImportToken
             | Self::ExpiredImportToken

@@ -16,6 +16,11 @@ use crate::new_key::{Managed, NewKey};
 use crate::records::{ALIASES, KeyRecord, KeyRow, alias_arn, alias_row, key_arn};
 use crate::{Error, Keyring};
 
+/// What AWS's denials say of another account's key in place of the reason, which would tell whether the
+/// key exists.
+pub(crate) const UNSAID: &str = "because the resource does not exist in this Region, no \
+    resource-based policies allow access, or a resource-based policy explicitly denies access";
+
 /// The forms of identifier that an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forms {
@@ -23,6 +28,16 @@ pub(crate) enum Forms {
     Keys,
     /// These, and alias name or alias ARN.
     KeysAndAliases,
+}
+
+impl Forms {
+    /// Fails with `InvalidArnException`, for a name as well, unless aliases are among them.
+    fn check_alias(self) -> Result<(), Error> {
+        match self {
+            Self::Keys => Err(Error::AliasNotTaken),
+            Self::KeysAndAliases => Ok(()),
+        }
+    }
 }
 
 /// A well-formed identifier.
@@ -135,6 +150,7 @@ impl KeyTarget {
     pub(crate) fn need(&self, action: &'static Action) -> Need {
         Need::on(action, self.arn().clone())
             .named(self.named.clone())
+            .unsaid(UNSAID)
             .with(KeySet::default().maybe("kms:requestalias", self.alias.as_deref()))
     }
 }
@@ -235,7 +251,8 @@ fn parse(
     if text.starts_with("arn:") {
         return parse_arn(text, region, forms);
     }
-    if text.starts_with("alias/") && forms == Forms::KeysAndAliases {
+    if text.starts_with("alias/") {
+        forms.check_alias()?;
         let account = account.ok_or(Error::NoAccount)?;
         return Ok(Reference::Alias {
             account,
@@ -243,7 +260,7 @@ fn parse(
         });
     }
     let id = text.parse().map_err(|_source| Error::InvalidKeyId {
-        id: text.to_owned(),
+        id: format!("'{text}'"),
     })?;
     Ok(Reference::Key {
         account: account.ok_or(Error::NoAccount)?,
@@ -274,7 +291,8 @@ fn parse_arn(text: &str, region: &Region, forms: Forms) -> Result<Reference, Err
     let is_alias = arn
         .resource_of("alias")
         .is_some_and(|name| !name.is_empty());
-    if is_alias && forms == Forms::KeysAndAliases {
+    if is_alias {
+        forms.check_alias()?;
         return Ok(Reference::Alias {
             account,
             name: arn.resource().to_owned(),

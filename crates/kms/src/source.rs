@@ -1,13 +1,14 @@
 //! What is to be decrypted: a ciphertext, and the key that it or the caller names.
 
 use crypto::SecretBytes;
-use pipeline::Ctx;
-use shapes::kms::DryRunModifierType;
+use pipeline::{Ctx, Need};
+use policy::Action;
+use shapes::kms::{DryRunModifierType, EncryptionAlgorithmSpec};
 use types::KeyId;
 
 use crate::ciphertext::Header;
 use crate::context::EncryptionContext;
-use crate::identifiers::{Forms, KeyTarget};
+use crate::identifiers::{Forms, KeyTarget, UNSAID};
 use crate::records::{KeyRow, MaterialId};
 use crate::symmetric::{Checks, DEFAULT_ALGORITHM, usable_key};
 use crate::{Error, uses};
@@ -36,12 +37,20 @@ pub(crate) enum Opened<'a> {
 impl Source {
     /// Finds the key for `blob`, which the caller names or which the ciphertext names.
     ///
-    /// Fails with `InvalidCiphertextException` if neither does.
+    /// Fails with `InvalidCiphertextException` if neither does, and with `ValidationException` if
+    /// `algorithm` is one of key pairs, whose ciphertexts name none, and `key_id`, whose parameter is
+    /// `member`, is missing.
     pub(crate) fn find(
         ctx: &Ctx,
-        key_id: Option<&String>,
+        (key_id, member): (Option<&String>, &str),
         blob: Option<&[u8]>,
+        algorithm: Option<EncryptionAlgorithmSpec>,
     ) -> Result<Self, Error> {
+        let symmetric = algorithm.is_none_or(|algorithm| algorithm == DEFAULT_ALGORITHM);
+        if !symmetric && key_id.is_none() {
+            let text = format!("{member} must not be null");
+            return Err(Error::Validation(text.into()));
+        }
         let header = blob.and_then(|blob| Header::split(blob).ok());
         let header = header.map(|(header, _, _)| header);
         let key = match (key_id, &header) {
@@ -61,38 +70,72 @@ impl Source {
         })
     }
 
+    /// The need of `action` on the key. A denial shows what the caller named: the ciphertext, or the
+    /// key.
+    pub(crate) fn need(&self, action: &'static Action) -> Need {
+        let need = self.key.need(action);
+        if self.named {
+            need
+        } else {
+            need.shown_as(OF_THE_CIPHERTEXT)
+        }
+    }
+
     /// Decrypts `blob` under `context`; passes it over if it is `None`.
     ///
     /// Fails with `InvalidCiphertextException`, with `IncorrectKeyException` if the caller
-    /// named another key, and as [`usable_key`] does.
+    /// named another key, both before the key's usage and state are looked at, as at AWS, and as
+    /// [`usable_key`] does. With `AccessDeniedException` if the ciphertext names a key that is not there.
     pub(crate) async fn open(
         &self,
         ctx: &Ctx,
-        checks: Checks<'_>,
+        (checks, action): (Checks<'_>, &'static Action),
         blob: Option<&[u8]>,
         context: &EncryptionContext,
     ) -> Result<Opened<'_>, Error> {
         if !self.named && self.key.key().is_err() {
-            // The ciphertext of another deployment, or of a key that is gone.
-            return Err(Error::InvalidCiphertext);
+            // Of another deployment or region, or of a key that is gone: AWS does not tell that from
+            // another's key.
+            return Err(Error::Denied(denied(ctx, action)));
+        }
+        let algorithm = checks.algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        if blob.is_some() && algorithm == DEFAULT_ALGORITHM {
+            self.check_key()?;
         }
         let key = usable_key(ctx, &self.key, checks)?;
         let Some(blob) = blob else {
             return Ok(Opened::Ignored);
         };
-        let algorithm = checks.algorithm.unwrap_or(DEFAULT_ALGORITHM);
         if algorithm != DEFAULT_ALGORITHM {
             let plaintext = uses::decrypt_oaep(ctx, key, algorithm, blob).await?;
             return Ok(Opened::Plaintext(key, plaintext, None));
-        }
-        let header = self.header.as_ref().ok_or(Error::InvalidCiphertext)?;
-        if header.account != key.record.account || header.key != key.record.id {
-            return Err(Error::IncorrectKey);
         }
         let used = (key, checks.operation);
         let (plaintext, material) = uses::decrypt_symmetric(ctx, used, context, blob).await?;
         Ok(Opened::Plaintext(key, plaintext, material))
     }
+
+    /// Whether a symmetric ciphertext is one, and of this key.
+    fn check_key(&self) -> Result<(), Error> {
+        let key = &self.key.key()?.record;
+        let header = self.header.as_ref().ok_or(Error::InvalidCiphertext)?;
+        if header.account != key.account || header.key != key.id {
+            return Err(Error::IncorrectKey);
+        }
+        Ok(())
+    }
+}
+
+/// How AWS's denials name a key that only the ciphertext names.
+const OF_THE_CIPHERTEXT: &str = "the resource associated with this ciphertext";
+
+/// The text of a denial of `action` on a key that is not there.
+fn denied(ctx: &Ctx, action: &Action) -> String {
+    let name = ctx.caller().principal.display_name();
+    format!(
+        "User: {name} is not authorized to perform: {} on {OF_THE_CIPHERTEXT} {UNSAID}",
+        action.as_str()
+    )
 }
 
 /// The parameters that say whether the ciphertext of a dry run counts.

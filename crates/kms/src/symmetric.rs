@@ -12,7 +12,7 @@ use crate::identifiers::KeyTarget;
 use crate::key_stores::KEY_STORES;
 use crate::records::{KEYS, KeyOrigin, KeyRow, KeyUsage, revision_in, row_at};
 use crate::uses::{Demand, check_algorithm, key_for};
-use crate::{Decrypt, Error, state, uses};
+use crate::{Decrypt, Error, GenerateDataKey, GenerateDataKeyWithoutPlaintext, state, uses};
 
 /// What decides whether a cryptographic call may go on once it is allowed.
 #[derive(Debug, Clone, Copy)]
@@ -39,11 +39,20 @@ pub(crate) fn usable_key<'a>(
     let key = key_for(ctx, target, demand)?;
     let algorithm = checks.algorithm.unwrap_or(DEFAULT_ALGORITHM);
     let algorithms = key.record.spec.encryption_algorithms();
+    if is_of_data_keys(checks.operation) && !algorithms.contains(&algorithm) {
+        return Err(Error::AsymmetricDataKey);
+    }
     check_algorithm(key, algorithms, algorithm, algorithm.as_str())?;
     if let Some(context) = checks.context {
         context::check(context, algorithm)?;
     }
     Ok(key)
+}
+
+/// Whether `operation` makes data keys, for which AWS has a text of its own. Those that make pairs do
+/// not count.
+fn is_of_data_keys(operation: &str) -> bool {
+    [GenerateDataKey::NAME, GenerateDataKeyWithoutPlaintext::NAME].contains(&operation)
 }
 
 /// What encrypts when the caller names no algorithm.

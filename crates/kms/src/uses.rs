@@ -25,10 +25,11 @@ pub(crate) struct Demand<'a> {
     pub(crate) grant_tokens: Option<&'a [String]>,
 }
 
-/// The key of a cryptographic call, which its state and usage allow.
+/// The key of a cryptographic call, which its usage and state allow.
 ///
-/// Fails with `NotFoundException`, `DisabledException`, `KMSInvalidStateException` and
-/// `InvalidKeyUsageException`, in this order.
+/// Fails with `NotFoundException`, `InvalidGrantTokenException`, `InvalidKeyUsageException`,
+/// `DisabledException` and `KMSInvalidStateException`, in this order: AWS looks at what a key is for
+/// before its state, and at the state before the algorithm.
 pub(crate) fn key_for<'a>(
     ctx: &Ctx,
     target: &'a KeyTarget,
@@ -36,16 +37,15 @@ pub(crate) fn key_for<'a>(
 ) -> Result<&'a KeyRow, Error> {
     let key = target.key()?;
     token::check(ctx.view(), ctx.region(), demand.grant_tokens)?;
-    state::check(&key.record, demand.operation)?;
-    if key.record.usage == demand.usage {
-        Ok(key)
-    } else {
-        Err(Error::Usage {
+    if key.record.usage != demand.usage {
+        return Err(Error::Usage {
             arn: key.record.arn.clone(),
             usage: key.record.usage,
             operation: demand.operation,
-        })
+        });
     }
+    state::check(&key.record, demand.operation)?;
+    Ok(key)
 }
 
 /// Fails with `InvalidKeyUsageException` unless the key's algorithms include `algorithm`.

@@ -273,6 +273,8 @@ fn decide_anew(
             let action = need.action.as_str();
             let reason = if need.reticent || foreign {
                 String::new()
+            } else if let Some(words) = need.shown_as {
+                decision.denial_message_in_words(&name, action, words)
             } else {
                 decision.denial_message(&name, action, Some(need.shown_resource()))
             };
@@ -644,7 +646,8 @@ fn denial(ctx: &Ctx, need: &Need, message: String, decided: Option<Vec<String>>)
         Principal::WebIdentity(_) => format!("Not authorized to perform {action}"),
         principal if message.is_empty() => {
             let name = principal.display_name();
-            format!("User: {name} is not authorized to perform: {action} on resource: {resource}")
+            let what = unsaid(ctx, need).unwrap_or_else(|| format!("on resource: {resource}"));
+            format!("User: {name} is not authorized to perform: {action} {what}")
         }
         _ => message,
     };
@@ -657,4 +660,13 @@ fn denial(ctx: &Ctx, need: &Need, message: String, decided: Option<Vec<String>>)
         resource,
         message,
     }
+}
+
+/// What a denial says of another account's resource, where there are words for that: then it does not
+/// repeat the ARN either.
+fn unsaid(ctx: &Ctx, need: &Need) -> Option<String> {
+    let (own, owner) = (ctx.account()?, need.resource.as_ref()?.account());
+    let clause = need.unsaid.filter(|_| owner != Some(own))?;
+    let words = need.shown_as.unwrap_or("this resource");
+    Some(format!("on {words} {clause}"))
 }

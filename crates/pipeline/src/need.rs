@@ -31,6 +31,11 @@ pub struct Need {
     pub resource: Option<Arn>,
     /// The resource as the caller named it, where that says less: messages show this.
     pub named: Option<Arn>,
+    /// How messages show the resource, where the caller has not named it at all: `the resource …`.
+    pub shown_as: Option<&'static str>,
+    /// What a denial says in place of its reason, where the resource is another account's and the
+    /// reason would tell too much; else it says none.
+    pub unsaid: Option<&'static str>,
     /// Condition keys that the operation adds.
     pub keys: KeySet,
     /// Condition keys that a resource keeps ready, such as its encryption context.
@@ -70,6 +75,8 @@ impl Need {
             action,
             resource: None,
             named: None,
+            shown_as: None,
+            unsaid: None,
             keys: KeySet::default(),
             shared_keys: None,
             handed_down: Vec::new(),
@@ -87,6 +94,18 @@ impl Need {
     /// not learn what an alias stands for, nor whether it exists.
     pub fn named(mut self, name: Arn) -> Self {
         self.named = Some(name);
+        self
+    }
+
+    /// Shows the resource in a denial by these words instead of its ARN.
+    pub fn shown_as(mut self, words: &'static str) -> Self {
+        self.shown_as = Some(words);
+        self
+    }
+
+    /// Says this in a denial in place of the reason, if the resource is another account's.
+    pub fn unsaid(mut self, clause: &'static str) -> Self {
+        self.unsaid = Some(clause);
         self
     }
 

@@ -106,7 +106,17 @@ impl Decision {
     ///
     /// A decision that allowed gets the text without a reason.
     pub fn denial_message(&self, principal: &str, action: &str, resource: Option<&str>) -> String {
-        let mut text = denial_message_without_reason(principal, action, resource);
+        let text = denial_message_without_reason(principal, action, resource);
+        self.with_reason(text, action)
+    }
+
+    /// The same about a resource that `words` show instead of its ARN: `the resource …`.
+    pub fn denial_message_in_words(&self, principal: &str, action: &str, words: &str) -> String {
+        let text = format!("User: {principal} is not authorized to perform: {action} on {words}");
+        self.with_reason(text, action)
+    }
+
+    fn with_reason(&self, mut text: String, action: &str) -> String {
         if let Some(reason) = self.denial().and_then(|denial| denial.reason(action)) {
             text.push(' ');
             text.push_str(&reason);

@@ -8,6 +8,7 @@ use super::constraints::Constraints;
 use super::record::GrantedOperation;
 use crate::Error;
 use crate::records::{KeyRecord, KeySpec, KeyUsage};
+use crate::specs::Family;
 
 /// The operations that a caller asks for.
 ///
@@ -71,19 +72,33 @@ pub(crate) fn check_key(
     constraints: &Constraints,
 ) -> Result<(), Error> {
     let (of_key, has_context) = of_key(key);
-    let mut foreign = operations.iter();
-    if let Some(foreign) = foreign.find(|operation| !of_key.contains(operation)) {
-        let text = format!(
-            "{foreign} is not an operation of keys with spec {} and usage {}",
-            key.spec, key.usage
-        );
-        return Err(Error::Validation(text.into()));
-    }
     if constraints.context.is_some() && !has_context {
-        let text = "Only grants on symmetric encryption keys constrain the encryption context";
+        let text = "EncryptionContext is supported only when creating a grant for a symmetric \
+                    encryption KMS key.";
         return Err(Error::Validation(text.into()));
     }
-    Ok(())
+    let foreign = operations.iter();
+    let foreign: Vec<_> = foreign.filter(|one| !of_key.contains(one)).collect();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let family = match key.spec.family() {
+        Family::Pair(_) => "an asymmetric",
+        Family::Symmetric | Family::Mac(_) => "a symmetric",
+    };
+    let text = format!(
+        "Operations [{}] are not supported when creating a grant for {family} KMS key with key usage \
+         {}. Valid operations are [{}]",
+        listed(foreign),
+        key.usage,
+        listed(of_key)
+    );
+    Err(Error::Validation(text.into()))
+}
+
+fn listed<'a>(operations: impl IntoIterator<Item = &'a GrantedOperation>) -> String {
+    let names = operations.into_iter().map(|operation| operation.as_str());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The operations of grants on keys like `key`, and whether they have encryption contexts.

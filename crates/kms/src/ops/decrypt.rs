@@ -17,7 +17,8 @@ use crate::{Error, actions, key_stores, last_usage};
 ///
 /// Fails with `InvalidCiphertextException`, without a message, if the ciphertext or the
 /// encryption context is not what was encrypted, with `IncorrectKeyException` if `KeyId` names
-/// another key, and as `Encrypt` does over the key's state.
+/// another key, with `AccessDeniedException` if the ciphertext names one that is not there, and as
+/// `Encrypt` does over the key's state.
 #[derive(Debug)]
 pub struct Decrypt;
 
@@ -35,12 +36,13 @@ impl Operation for Decrypt {
         no_recipient(input.recipient.as_ref())?;
         let blob = input.ciphertext_blob.as_ref().map(AsRef::as_ref);
         dry_run(input).check(input.key_id.is_some(), blob.is_some(), "keyId")?;
-        let source = Source::find(ctx, input.key_id.as_ref(), blob)?;
+        let id = (input.key_id.as_ref(), "KeyId");
+        let source = Source::find(ctx, id, blob, input.encryption_algorithm)?;
         let keys = cryptographic_keys(
             input.encryption_context.as_ref(),
             input.encryption_algorithm,
         )?;
-        let need = source.key.need(&actions::DECRYPT);
+        let need = source.need(&actions::DECRYPT);
         Ok((Needs::one(need.across_accounts().with(keys)), source))
     }
 
@@ -62,7 +64,8 @@ impl Operation for Decrypt {
         let source = permit.target();
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let blob = blob.map(AsRef::as_ref);
-        let opened = source.open(ctx, checks, blob, context).await?;
+        let opened = source.open(ctx, (checks, &actions::DECRYPT), blob, context);
+        let opened = opened.await?;
         let Opened::Plaintext(key, plaintext, material) = opened else {
             return Err(Error::DryRun);
         };

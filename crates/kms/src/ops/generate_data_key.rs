@@ -36,7 +36,6 @@ impl Operation for GenerateDataKey {
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
         no_recipient(input.recipient.as_ref())?;
-        data_key_length(input.key_spec, input.number_of_bytes)?;
         let target = KeyTarget::find(ctx, &input.key_id, Forms::KeysAndAliases)?;
         let keys = cryptographic_keys(input.encryption_context.as_ref(), None)?;
         let new = target.predefined(ctx);
@@ -61,12 +60,15 @@ impl Operation for GenerateDataKey {
             grant_tokens: input.grant_tokens.as_deref(),
         };
         let (target, new) = permit.target();
-        let length = data_key_length(input.key_spec, input.number_of_bytes)?;
+        let length = data_key_length(input.key_spec, input.number_of_bytes);
         if let Some(alias) = new {
+            let length = length?;
             end_dry_run(input.dry_run)?;
             let context = input.encryption_context.as_ref();
             return first_of(ctx, alias, context, length);
         }
+        target.key()?;
+        let length = length?;
         let key = usable_key(ctx, target, checks)?;
         end_dry_run(input.dry_run)?;
         let context = input.encryption_context.unwrap_or_default();

@@ -31,7 +31,6 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
     type Error = Error;
 
     async fn resolve(ctx: &Ctx, input: &Self::Input) -> Result<(Needs, Self::Target), Error> {
-        data_key_length(input.key_spec, input.number_of_bytes)?;
         let target = KeyTarget::find(ctx, &input.key_id, Forms::KeysAndAliases)?;
         let keys = cryptographic_keys(input.encryption_context.as_ref(), None)?;
         let need = target
@@ -52,9 +51,11 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
             context: input.encryption_context.as_ref(),
             grant_tokens: input.grant_tokens.as_deref(),
         };
-        let key = usable_key(ctx, permit.target(), checks)?;
-        end_dry_run(input.dry_run)?;
+        let target = permit.target();
+        target.key()?;
         let length = data_key_length(input.key_spec, input.number_of_bytes)?;
+        let key = usable_key(ctx, target, checks)?;
+        end_dry_run(input.dry_run)?;
         let context = input.encryption_context.unwrap_or_default();
         let made = data_key(ctx, (key, Self::NAME), &context, length).await?;
         last_usage::note(ctx, key, Self::NAME)?;

@@ -50,8 +50,7 @@ impl Operation for GetPublicKey {
         let key = key_for(ctx, target, demand)?;
         let record = &key.record;
         if !matches!(record.spec.family(), Family::Pair(_)) {
-            let text = "the public key of a key that is not asymmetric";
-            return Err(Error::Unsupported(text.into()));
+            return Err(Error::NotAsymmetric);
         }
         let public_key = with_pair(ctx, key, |pair, _| pair.public_key()).await?;
         // Billed at AWS like the uses of a pair, but none of them.

@@ -41,7 +41,8 @@ impl Operation for ReEncrypt {
         let blob = input.ciphertext_blob.as_ref().map(AsRef::as_ref);
         let (source_id, dry_run) = (input.source_key_id.as_ref(), dry_run(input));
         dry_run.check(source_id.is_some(), blob.is_some(), "sourceKeyId")?;
-        let source = Source::find(ctx, source_id, blob)?;
+        let source_id = (source_id, "SourceKeyId");
+        let source = Source::find(ctx, source_id, blob, input.source_encryption_algorithm)?;
         let id = &input.destination_key_id;
         let destination = KeyTarget::find(ctx, id, Forms::KeysAndAliases)?;
         let same = source.key.arn() == destination.arn();
@@ -54,7 +55,7 @@ impl Operation for ReEncrypt {
             input.destination_encryption_context.as_ref(),
             input.destination_encryption_algorithm,
         )?;
-        let from_need = source.key.need(&actions::RE_ENCRYPT_FROM).across_accounts();
+        let from_need = source.need(&actions::RE_ENCRYPT_FROM).across_accounts();
         let to_need = destination.need(&actions::RE_ENCRYPT_TO).across_accounts();
         let needs =
             Needs::one(from_need.with(from).with(same.clone())).and(to_need.with(to).with(same));
@@ -86,9 +87,10 @@ impl Operation for ReEncrypt {
         let blob = input.ciphertext_blob.as_ref().filter(|_| !ignored);
         let nothing = crate::EncryptionContext::new();
         let context = input.source_encryption_context.as_ref();
+        let from = checks(input.source_encryption_algorithm, context);
         let opened = source.open(
             ctx,
-            checks(input.source_encryption_algorithm, context),
+            (from, &actions::RE_ENCRYPT_FROM),
             blob.map(AsRef::as_ref),
             context.unwrap_or(&nothing),
         );

@@ -210,10 +210,9 @@ async fn an_alias_stands_for_its_key_only_where_aliases_are_allowed() {
     let input = DisableKeyRequest {
         key_id: "alias/app".to_owned(),
     };
-    assert_eq!(
-        world.failure::<DisableKey>(&admin, input).await.0,
-        "NotFoundException"
-    );
+    let text = "Key Aliases are not supported for this operation.";
+    let expected = ("InvalidArnException".to_owned(), text.to_owned());
+    assert_eq!(world.failure::<DisableKey>(&admin, input).await, expected);
     let (view, region) = (world.view(), world.region.clone());
     let resolved = kms::resolve_key_arn(&view, HOME.parse().unwrap(), &region, "alias/app");
     assert_eq!(Some(resolved.unwrap().to_string()), key.arn);

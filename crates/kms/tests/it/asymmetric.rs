@@ -3,7 +3,7 @@
 use kms::{
     CreateKey, Decapsulate, Decrypt, DeriveSharedSecret, DescribeKey, DisableKey, Encapsulate,
     Encrypt, GenerateDataKey, GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext,
-    GetPublicKey, Sign, Verify,
+    GenerateDataKeyWithoutPlaintext, GetPublicKey, Sign, Verify,
 };
 use pipeline::Caller;
 use serde_json::json;
@@ -11,9 +11,10 @@ use shapes::kms::{
     CreateKeyRequest, DataKeyPairSpec, DataKeySpec, DecapsulateRequest, DecryptRequest,
     DeriveSharedSecretRequest, EncapsulateRequest, EncapsulationAlgorithmSpec, EncryptRequest,
     EncryptionAlgorithmSpec, GenerateDataKeyPairRequest,
-    GenerateDataKeyPairWithoutPlaintextRequest, GenerateDataKeyRequest, GetPublicKeyRequest,
-    KeyAgreementAlgorithmSpec, KeyMetadata, KeySpec, KeyUsageType, MessageType, SignRequest,
-    SigningAlgorithmSpec, VerifyRequest,
+    GenerateDataKeyPairWithoutPlaintextRequest, GenerateDataKeyRequest,
+    GenerateDataKeyWithoutPlaintextRequest, GetPublicKeyRequest, KeyAgreementAlgorithmSpec,
+    KeyMetadata, KeySpec, KeyUsageType, MessageType, SignRequest, SigningAlgorithmSpec,
+    VerifyRequest,
 };
 
 use crate::harness::{AWAY, HOME, World, context};
@@ -165,8 +166,69 @@ async fn keys_refuse_uses_and_algorithms_that_are_not_theirs() {
     assert_eq!(code, "InvalidKeyUsageException");
     assert!(text.ends_with("key usage is ENCRYPT_DECRYPT which is not valid for Sign."));
     let asked = public_key(&symmetric.key_id);
-    let (code, _) = world.failure::<GetPublicKey>(&admin, asked).await;
-    assert_eq!(code, "UnsupportedOperationException");
+    let refused = world.failure::<GetPublicKey>(&admin, asked).await;
+    let nothing = String::new();
+    assert_eq!(
+        refused,
+        ("UnsupportedOperationException".to_owned(), nothing)
+    );
+}
+
+#[tokio::test]
+async fn data_keys_are_not_encrypted_under_a_pair() {
+    let world = World::new();
+    let admin = world.admin();
+    let usage = KeyUsageType::EncryptDecrypt;
+    let pair = key(&world, &admin, KeySpec::Rsa2048, usage).await;
+    let expected = (
+        "InvalidKeyUsageException".to_owned(),
+        "You cannot generate a data key with an asymmetric CMK".to_owned(),
+    );
+    let asked = GenerateDataKeyRequest {
+        key_id: pair.key_id.clone(),
+        key_spec: Some(DataKeySpec::Aes256),
+        ..GenerateDataKeyRequest::default()
+    };
+    let refused = world.failure::<GenerateDataKey>(&admin, asked).await;
+    assert_eq!(refused, expected);
+    let asked = GenerateDataKeyWithoutPlaintextRequest {
+        key_id: pair.key_id,
+        key_spec: Some(DataKeySpec::Aes256),
+        ..GenerateDataKeyWithoutPlaintextRequest::default()
+    };
+    let refused = world
+        .failure::<GenerateDataKeyWithoutPlaintext>(&admin, asked)
+        .await;
+    assert_eq!(refused, expected);
+}
+
+#[tokio::test]
+async fn usage_is_looked_at_before_the_state_and_the_state_before_the_algorithm() {
+    let world = World::new();
+    let admin = world.admin();
+    let signing = signing(&world, &admin).await;
+    world
+        .call::<DisableKey>(&admin, disable(&signing))
+        .await
+        .unwrap();
+    let (code, _) = world
+        .failure::<Encrypt>(&admin, encrypt(&signing.key_id))
+        .await;
+    assert_eq!(code, "InvalidKeyUsageException");
+    let request = sign(&signing, SigningAlgorithmSpec::EcdsaSha384, b"message");
+    let (code, _) = world.failure::<Sign>(&admin, request).await;
+    assert_eq!(code, "DisabledException");
+    // Neither is before what a data key is to be like, and before all the key itself.
+    let length = |key_id: &str| GenerateDataKeyRequest {
+        key_id: key_id.to_owned(),
+        ..GenerateDataKeyRequest::default()
+    };
+    let asked = length(&signing.key_id);
+    let (code, _) = world.failure::<GenerateDataKey>(&admin, asked).await;
+    assert_eq!(code, "ValidationException");
+    let asked = length("1234abcd-12ab-34cd-56ef-1234567890ab");
+    let (code, _) = world.failure::<GenerateDataKey>(&admin, asked).await;
+    assert_eq!(code, "NotFoundException");
 }
 
 #[tokio::test]
@@ -303,7 +365,8 @@ async fn rsa_encrypts_without_a_context_and_only_so_much() {
         encryption_context: context(&[("a", "b")]),
         ..request(sha256, vec![7])
     };
-    let text = "an encryption context cannot be used with an asymmetric KMS key";
+    let text =
+        "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.";
     assert_eq!(
         world.failure::<Encrypt>(&admin, with_context).await,
         validation(text)
@@ -312,7 +375,10 @@ async fn rsa_encrypts_without_a_context_and_only_so_much() {
         key_id: None,
         ..open
     };
-    assert_eq!(world.failure::<Decrypt>(&admin, unnamed).await, invalid);
+    assert_eq!(
+        world.failure::<Decrypt>(&admin, unnamed).await,
+        validation("KeyId must not be null")
+    );
 }
 
 #[tokio::test]

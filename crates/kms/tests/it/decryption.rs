@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use kms::{CreateAlias, Decrypt, Encrypt};
 use pipeline::{Caller, Failure};
 use shapes::Blob;
-use shapes::kms::{CreateAliasRequest, DecryptRequest, DryRunModifierType, EncryptRequest};
+use shapes::kms::{
+    CreateAliasRequest, DecryptRequest, DryRunModifierType, EncryptRequest, KeySpec, KeyUsageType,
+};
 
+use crate::asymmetric::key;
 use crate::harness::{ALL_OF_KMS, AWAY, HOME, World, context};
+use crate::imports::symmetric;
 use crate::keys::{create, create_with_policy, encrypt};
 
 pub(crate) fn decrypt(blob: Blob, context: Option<BTreeMap<String, String>>) -> DecryptRequest {
@@ -147,15 +151,16 @@ async fn edited_truncated_and_foreign_blobs_do_not_open() {
         let (code, message) = world
             .failure::<Decrypt>(&admin, decrypt(edited.into(), None))
             .await;
-        // An edited account names another account's key, which the caller may not use.
-        let another_account = (2..7).contains(&at);
-        let expected = if another_account {
+        // An edited account or key id, or its form, names another key, of another account or none.
+        let another_key = (1..23).contains(&at);
+        let expected = if another_key {
             "AccessDeniedException"
         } else {
             INVALID.0
         };
         assert_eq!(code, expected, "byte {at}");
-        assert!(another_account || message.is_empty(), "byte {at}");
+        assert_eq!(message == denied(&admin), another_key, "byte {at}");
+        assert!(another_key || message.is_empty(), "byte {at}");
     }
     for length in [1, 54, 55, 100, blob.0.len() - 1] {
         check(
@@ -167,7 +172,20 @@ async fn edited_truncated_and_foreign_blobs_do_not_open() {
         .await;
     }
     let elsewhere = World::new();
-    check(&elsewhere, &elsewhere.admin(), decrypt(blob, None), INVALID).await;
+    let caller = elsewhere.admin();
+    let text = denied(&caller);
+    let expected = ("AccessDeniedException", text.as_str());
+    check(&elsewhere, &caller, decrypt(blob, None), expected).await;
+}
+
+/// What AWS says of a ciphertext whose key is not here, or is another account's.
+fn denied(caller: &Caller) -> String {
+    let name = caller.principal.display_name();
+    format!(
+        "User: {name} is not authorized to perform: kms:Decrypt on the resource associated with this \
+         ciphertext because the resource does not exist in this Region, no resource-based policies \
+         allow access, or a resource-based policy explicitly denies access"
+    )
 }
 
 #[tokio::test]
@@ -269,16 +287,75 @@ async fn the_right_to_encrypt_is_not_the_right_to_decrypt() {
     let writer = world.user(HOME, "Writer", Some(policy));
     let key = create(&world, &world.admin()).await;
     let blob = encrypted(&world, &writer, &key.key_id, &[]).await;
-    let (code, message) = world.failure::<Decrypt>(&writer, decrypt(blob, None)).await;
-    assert_eq!(code, "AccessDeniedException");
-    assert_eq!(
-        message,
-        format!(
-            "User: arn:aws:iam::{HOME}:user/Writer is not authorized to perform: kms:Decrypt on \
-             resource: {} because no identity-based policy allows the kms:Decrypt action",
-            key.arn.unwrap()
-        )
+    let named = DecryptRequest {
+        key_id: Some(key.key_id),
+        ..decrypt(blob.clone(), None)
+    };
+    // What the caller has not named, the denial does not name either.
+    let resource = format!("resource: {}", key.arn.unwrap());
+    for (input, what) in [
+        (
+            decrypt(blob, None),
+            "the resource associated with this ciphertext",
+        ),
+        (named, &resource),
+    ] {
+        let text = format!(
+            "User: arn:aws:iam::{HOME}:user/Writer is not authorized to perform: kms:Decrypt on {what} \
+             because no identity-based policy allows the kms:Decrypt action"
+        );
+        let expected = ("AccessDeniedException", text.as_str());
+        check(&world, &writer, input, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn another_account_does_not_learn_whether_a_key_exists() {
+    let world = World::new();
+    let admin = world.admin();
+    let key = create(&world, &admin).await;
+    let stranger = world.user(AWAY, "Stranger", Some(ALL_OF_KMS));
+    let missing = format!("arn:aws:kms:us-east-1:{HOME}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+    let alias = format!("arn:aws:kms:us-east-1:{HOME}:alias/missing");
+    let text = format!(
+        "User: arn:aws:iam::{AWAY}:user/Stranger is not authorized to perform: kms:Encrypt on this \
+         resource because the resource does not exist in this Region, no resource-based policies allow \
+         access, or a resource-based policy explicitly denies access"
     );
+    for arn in [key.arn.as_deref().unwrap(), &missing, &alias] {
+        let refused = world.failure::<Encrypt>(&stranger, encrypt(arn)).await;
+        assert_eq!(refused, ("AccessDeniedException".to_owned(), text.clone()));
+    }
+    let blob = encrypted(&world, &admin, &key.key_id, &[]).await;
+    let text = denied(&stranger);
+    let expected = ("AccessDeniedException", text.as_str());
+    check(&world, &stranger, decrypt(blob, None), expected).await;
+}
+
+#[tokio::test]
+async fn the_ciphertext_is_looked_at_before_what_the_named_key_is_for() {
+    let world = World::new();
+    let admin = world.admin();
+    let own = create(&world, &admin).await;
+    let blob = encrypted(&world, &admin, &own.key_id, &[]).await;
+    let forms = [
+        (KeySpec::Rsa2048, KeyUsageType::EncryptDecrypt),
+        (KeySpec::EccNistP256, KeyUsageType::SignVerify),
+        (KeySpec::Hmac256, KeyUsageType::GenerateVerifyMac),
+    ];
+    // One that waits for its material, too.
+    let mut others = vec![symmetric(&world, &admin).await.key_id];
+    for (spec, usage) in forms {
+        others.push(key(&world, &admin, spec, usage).await.key_id);
+    }
+    for other in others {
+        let with = |blob: &[u8]| DecryptRequest {
+            key_id: Some(other.clone()),
+            ..decrypt(blob.to_vec().into(), None)
+        };
+        check(&world, &admin, with(&blob.0), INCORRECT).await;
+        check(&world, &admin, with(b"none"), INVALID).await;
+    }
 }
 
 #[tokio::test]

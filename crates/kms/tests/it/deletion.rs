@@ -330,7 +330,7 @@ async fn at_its_end_everything_of_a_key_is_gone_and_other_keys_are_not() {
     let text = format!("Key '{}' does not exist", gone.arn.clone().unwrap());
     assert_eq!(failure, ("NotFoundException".to_owned(), text));
     let (code, _) = world.failure::<Decrypt>(&admin, decrypt(lost, None)).await;
-    assert_eq!(code, "InvalidCiphertextException");
+    assert_eq!(code, "AccessDeniedException");
     let world = world.restarted();
     let opened = world
         .call::<Decrypt>(&admin, decrypt(safe, None))
@@ -410,7 +410,7 @@ async fn a_deleted_key_cannot_be_recovered_from_a_copy_of_the_directory() {
     let (code, _) = after
         .failure::<Decrypt>(&admin, decrypt(lost.clone(), None))
         .await;
-    assert_eq!(code, "InvalidCiphertextException");
+    assert_eq!(code, "AccessDeniedException");
     after
         .call::<Decrypt>(&admin, decrypt(safe, None))
         .await
@@ -467,7 +467,7 @@ async fn a_copy_from_before_loses_the_keys_that_were_deleted_since() {
     assert!(!kms::fuzzing::opens(&before.services, &arn, &wrapped).unwrap());
     assert!(kms::fuzzing::leftovers(&before.view(), &arn).is_empty());
     let (code, _) = before.failure::<Decrypt>(&admin, decrypt(lost, None)).await;
-    assert_eq!(code, "InvalidCiphertextException");
+    assert_eq!(code, "AccessDeniedException");
     before
         .call::<Decrypt>(&admin, decrypt(safe, None))
         .await

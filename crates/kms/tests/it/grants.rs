@@ -7,11 +7,12 @@ use kms::{
 use pipeline::Caller;
 use shapes::kms::{
     CreateGrantRequest, CreateGrantResponse, EncryptRequest, GrantConstraints, GrantListEntry,
-    GrantOperation, ListGrantsRequest, ListRetirableGrantsRequest, RetireGrantRequest,
-    RevokeGrantRequest,
+    GrantOperation, KeySpec, KeyUsageType, ListGrantsRequest, ListRetirableGrantsRequest,
+    RetireGrantRequest, RevokeGrantRequest,
 };
 use types::{Arn, Principal};
 
+use crate::asymmetric;
 use crate::decryption::decrypt;
 use crate::harness::{ALL_OF_KMS, AWAY, HOME, World, context};
 use crate::keys::{create, create_with_policy, describe, disable, encrypt};
@@ -903,13 +904,14 @@ async fn what_contradicts_itself_or_the_key_is_refused() {
                 key_id: "alias/a".to_owned(),
                 ..plain.clone()
             },
-            "NotFoundException",
+            "InvalidArnException",
         ),
     ];
     for (input, expected) in cases {
         let (code, message) = world.failure::<CreateGrant>(&admin, input.clone()).await;
         assert_eq!(code, expected, "{input:?}: {message}");
     }
+    check_kinds(&world, &admin, &plain).await;
     made(&world, &admin, for_service).await;
     world
         .call::<kms::DisableKey>(&admin, disable(&key))
@@ -917,6 +919,49 @@ async fn what_contradicts_itself_or_the_key_is_refused() {
         .unwrap();
     let (code, _) = world.failure::<CreateGrant>(&admin, plain).await;
     assert_eq!(code, "DisabledException");
+}
+
+/// What AWS says of grants that a key of their kind cannot have.
+async fn check_kinds(world: &World, admin: &Caller, plain: &CreateGrantRequest) {
+    let usage = KeyUsageType::EncryptDecrypt;
+    let pair = asymmetric::key(world, admin, KeySpec::Rsa2048, usage).await;
+    for (key_id, operation, constraints, expected) in [
+        (
+            &plain.key_id,
+            GrantOperation::GetPublicKey,
+            None,
+            "Operations [GetPublicKey] are not supported when creating a grant for a symmetric KMS key \
+             with key usage ENCRYPT_DECRYPT. Valid operations are [Decrypt, Encrypt, GenerateDataKey, \
+             GenerateDataKeyWithoutPlaintext, GenerateDataKeyPair, \
+             GenerateDataKeyPairWithoutPlaintext, ReEncryptFrom, ReEncryptTo, CreateGrant, \
+             RetireGrant, DescribeKey]",
+        ),
+        (
+            &pair.key_id,
+            GrantOperation::Sign,
+            None,
+            "Operations [Sign] are not supported when creating a grant for an asymmetric KMS key with \
+             key usage ENCRYPT_DECRYPT. Valid operations are [Decrypt, Encrypt, ReEncryptFrom, \
+             ReEncryptTo, GetPublicKey, CreateGrant, RetireGrant, DescribeKey]",
+        ),
+        (
+            &pair.key_id,
+            GrantOperation::GenerateDataKey,
+            subset(&[("a", "b")]),
+            "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS \
+             key.",
+        ),
+    ] {
+        let input = CreateGrantRequest {
+            key_id: key_id.clone(),
+            operations: vec![operation],
+            constraints,
+            ..plain.clone()
+        };
+        let refused = world.failure::<CreateGrant>(admin, input).await;
+        let expected = ("ValidationException".to_owned(), expected.to_owned());
+        assert_eq!(refused, expected);
+    }
 }
 
 #[tokio::test]

@@ -292,7 +292,7 @@ impl Model {
         let right = other == own;
         let expected = match self.outcome(key, "DisabledException") {
             "ok" if !right => "InvalidCiphertextException",
-            MISSING => "InvalidCiphertextException",
+            MISSING => "AccessDeniedException",
             other => other,
         };
         let input = decrypt(blob, context(CONTEXTS[other]));

@@ -152,7 +152,7 @@ async fn related_keys_open_each_others_ciphertexts_and_have_states_of_their_own(
         opens(&world, one, &admin, &blob).await.unwrap();
         // Where no key of the set is, nothing opens it.
         let nowhere = opens(&world, 2, &admin, &blob).await;
-        assert_eq!(nowhere.unwrap_err(), "InvalidCiphertextException");
+        assert_eq!(nowhere.unwrap_err(), "AccessDeniedException");
     }
     let blob = sealed(&world, 0, &admin, id).await;
     let off = disable(&key);
@@ -470,7 +470,7 @@ async fn a_replica_ends_alone_and_can_be_made_again() {
     assert!(!kms::fuzzing::opens(&world.services, &replica, &wrapped).unwrap());
     assert!(kms::fuzzing::leftovers(&world.view(), &replica).is_empty());
     let lost = opens(&world, 1, &admin, &blob).await;
-    assert_eq!(lost.unwrap_err(), "InvalidCiphertextException");
+    assert_eq!(lost.unwrap_err(), "AccessDeniedException");
     let world = world.restarted();
     opens(&world, 0, &admin, &blob).await.unwrap();
     let set = shown(&world, 0, &admin, id)
@@ -577,7 +577,7 @@ async fn a_primary_waits_for_the_end_of_its_replicas_before_its_own_begins() {
     assert_eq!(gone.unwrap_err(), "NotFoundException");
     for number in [0, 1, 2] {
         let lost = opens(&world, number, &admin, &blob).await;
-        assert_eq!(lost.unwrap_err(), "InvalidCiphertextException");
+        assert_eq!(lost.unwrap_err(), "AccessDeniedException");
     }
 }
 

@@ -278,7 +278,7 @@ impl Model {
         let number = self.sealed.len() - 1 - self.walk.draw(self.sealed.len().min(64));
         let (set, blob) = self.sealed[number].clone();
         let expected = match self.sets[set].outcome(region, "DisabledException") {
-            MISSING => "InvalidCiphertextException",
+            MISSING => "AccessDeniedException",
             other => other,
         };
         let input = decrypt(blob, None);
@@ -422,7 +422,7 @@ async fn random_steps_with_multi_region_keys_end_as_the_model_says() {
         "ok",
         "AlreadyExistsException",
         "DisabledException",
-        "InvalidCiphertextException",
+        "AccessDeniedException",
         "ValidationException",
         INVALID,
         MISSING,
