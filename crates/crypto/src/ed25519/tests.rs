@@ -52,13 +52,19 @@ fn pair(seed: &[u8]) -> Ed25519 {
 }
 
 #[test]
-fn nist_signatures_are_reproduced() {
-    let key = &vectors::read(SIGGEN, "D")[0];
-    let pair = pair(&key.hex("D"));
-    assert_eq!(pair.pair.public_key().as_ref(), key.hex("Q"));
+fn nist_pairs_and_signatures_are_reproduced() {
+    let keys = vectors::read(SIGGEN, "GROUP");
+    assert_eq!(keys.len(), 5);
+    for key in &keys {
+        let pair = pair(&key.hex("D"));
+        assert_eq!(pair.pair.public_key().as_ref(), key.hex("Q"));
+    }
     let vectors = vectors::read(SIGGEN, "TEST");
-    assert_eq!(vectors.len(), 10);
+    assert_eq!(vectors.len(), 42);
     for vector in vectors {
+        let group = vector.number("OF");
+        let key = keys.iter().find(|key| key.number("GROUP") == group);
+        let pair = pair(&key.unwrap().hex("D"));
         assert_eq!(pair.sign(&vector.hex("MSG")), vector.hex("SIG"));
         assert!(pair.verify(&vector.hex("MSG"), &vector.hex("SIG")));
     }

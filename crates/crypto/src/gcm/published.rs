@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::published::{Case, Outcome, cavp, groups};
+use crate::vectors;
+
+const ACVP: &str = include_str!("../../testdata/nist_acvp_gcm.rsp");
 
 /// Nonces of 96 bits and whole tags; neither of the formats has others.
 fn is_offered(case: &Case) -> bool {
@@ -91,4 +94,18 @@ fn newest_wycheproof_vectors_seal_and_open_as_published() {
             ours
         },
     );
+}
+
+#[test]
+fn nist_questions_are_answered_as_published() {
+    let vectors = vectors::read(ACVP, "COUNT");
+    assert_eq!(vectors.len(), 2);
+    for vector in vectors {
+        let [key, nonce, aad] = ["K", "N", "AAD"].map(|name| vector.hex(name));
+        let body = [vector.hex("C"), vector.hex("T")].concat();
+        let [sealed, opened] = both(&key, &nonce, &aad, &vector.hex("P"), &body);
+        let valid = vector.has("P");
+        assert_eq!(opened, valid.then(|| vector.hex("P")));
+        assert_eq!(sealed == Some(body), valid);
+    }
 }

@@ -7,6 +7,7 @@ use super::*;
 use crate::vectors;
 
 const NIST: &str = include_str!("../../testdata/nist_kwp_ad_256.rsp");
+const ACVP: &str = include_str!("../../testdata/nist_acvp_kwp.rsp");
 
 #[test]
 fn wycheproof_vectors_unwrap_as_published() {
@@ -44,5 +45,19 @@ fn nist_vectors_unwrap_as_published() {
         if let Ok(ours) = ours {
             assert_eq!(ours.expose(), vector.hex("P"));
         }
+    }
+}
+
+#[test]
+fn nist_vectors_wrap_and_unwrap_as_published() {
+    let vectors = vectors::read(ACVP, "COUNT");
+    assert_eq!(vectors.len(), 8);
+    for vector in vectors {
+        let key = Key32::try_from(vector.hex("K").as_slice()).unwrap();
+        assert_eq!(wrap(&key, &vector.hex("P")).unwrap(), vector.hex("C"));
+        assert_eq!(
+            unwrap(&key, &vector.hex("C")).unwrap().expose(),
+            vector.hex("P")
+        );
     }
 }

@@ -8,6 +8,8 @@ use crate::vectors;
 
 const SIGVER15: &str = include_str!("../../testdata/nist_rsa_sigver15.rsp");
 
+const ACVP: &str = include_str!("../../testdata/nist_acvp_rsa_sigver.rsp");
+
 const COMPOSITE: &str = include_str!("../../testdata/own_rsa_composite_prime.rsp");
 
 #[test]
@@ -126,9 +128,9 @@ fn wycheproof_pkcs1_vectors_verify_as_published() {
     pkcs1(Rsa4096Sha512, Hash::Sha512);
 }
 
-#[test]
-fn nist_pkcs1_vectors_verify_as_published() {
-    let vectors = vectors::read(SIGVER15, "HASH");
+/// Counts the cases, and of them the valid ones.
+fn of_nist(text: &'static str) -> [usize; 2] {
+    let vectors = vectors::read(text, "HASH");
     let mut valid = 0;
     for vector in &vectors {
         let (n, e) = (vector.hex("n"), vector.hex("e"));
@@ -140,11 +142,23 @@ fn nist_pkcs1_vectors_verify_as_published() {
             _ => Hash::Sha512,
         };
         let (message, signature) = (vector.hex("Msg"), vector.hex("S"));
-        let scheme = Scheme::RsaPkcs1(hash);
+        let (scheme, other) = (Scheme::RsaPkcs1(hash), Scheme::RsaPss(hash));
+        let (scheme, other) = if vector.has("PSS") {
+            (other, scheme)
+        } else {
+            (scheme, other)
+        };
         let key = key.unwrap();
-        let ours = verify(key.as_ref(), scheme, Message::Raw(&message), &signature);
-        assert_eq!(ours.unwrap(), vector.number("Valid") == 1);
+        let ours = |scheme| verify(key.as_ref(), scheme, Message::Raw(&message), &signature);
+        assert_eq!(ours(scheme).unwrap(), vector.number("Valid") == 1);
+        assert!(!ours(other).unwrap());
         valid += vector.number("Valid");
     }
-    assert_eq!((vectors.len(), valid), (54, 9));
+    [vectors.len(), valid]
+}
+
+#[test]
+fn nist_vectors_verify_as_published() {
+    assert_eq!(of_nist(SIGVER15), [54, 9]);
+    assert_eq!(of_nist(ACVP), [54, 6]);
 }
