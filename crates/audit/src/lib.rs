@@ -20,6 +20,6 @@ pub use history::{
     newest_first, of_request, oldest_kept_segment, verify,
 };
 pub use identity::{SessionContext, UserIdentity};
-pub use lookups::{Lookups, PER_SECOND};
+pub use lookups::{Lines, Lookups, PER_SECOND, Turn};
 pub use record::{Category, EventType, Record, Resource, TlsDetails, timestamp_text};
 pub use strangers::Strangers;

@@ -1,4 +1,4 @@
-//! What bounds the reading of the event history: how often, and how many at a time.
+//! What bounds the reading of the event history, and the like: how often, and how many at a time.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use types::{AccountId, Monotonic, Region};
 /// Calls a second that AWS answers, for each account and region.
 pub const PER_SECOND: u32 = 2;
 
-/// Histories that are read at a time: each opens thousands of records.
+/// Readers of one kind at a time: each goes through thousands of records.
 const READERS: usize = 4;
 
 /// Calls of an account that wait for their turn or have it; more are refused.
@@ -23,6 +23,11 @@ pub struct Lookups {
     apart: Duration,
     /// When the calls so far are paid for; those of the past are forgotten.
     paid: Mutex<HashMap<(AccountId, Region), Monotonic>>,
+    lines: Lines,
+}
+
+/// Bounds how many readers there are at a time, one of each account.
+pub struct Lines {
     readers: Arc<Semaphore>,
     /// The accounts that read, or wait to.
     lines: Mutex<HashMap<AccountId, Line>>,
@@ -49,8 +54,7 @@ impl Lookups {
         Self {
             apart: Duration::from_secs(1) / per_second.max(1),
             paid: Mutex::default(),
-            readers: Arc::new(Semaphore::new(READERS)),
-            lines: Mutex::default(),
+            lines: Lines::default(),
         }
     }
 
@@ -65,9 +69,23 @@ impl Lookups {
         until.0 += self.apart;
         true
     }
+
+    /// A turn to read for `account`; see [`Lines::turn`].
+    pub async fn turn(&self, account: AccountId) -> Option<Turn> {
+        self.lines.turn(account).await
+    }
 }
 
-impl Lookups {
+impl Default for Lines {
+    fn default() -> Self {
+        Self {
+            readers: Arc::new(Semaphore::new(READERS)),
+            lines: Mutex::default(),
+        }
+    }
+}
+
+impl Lines {
     /// Waits for a turn to read for `account`, which lasts as long as what is returned: whoever
     /// reads keeps it to the end, whether or not somebody still waits for the answer.
     ///
@@ -93,6 +111,12 @@ impl Lookups {
         });
         let place = Arc::clone(&line.places).try_acquire_owned().ok()?;
         Some((place, Arc::clone(&line.first)))
+    }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lines(..)")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit::Lookups;
+use audit::{Lines, Lookups};
 use online::{Cells, EmbeddedCells};
 use store::Store;
 
@@ -33,6 +33,8 @@ pub struct Runtime {
     pub(crate) calls: Calls,
     /// How often groups are diagnosed.
     pub(crate) diagnoses: Lookups,
+    /// How many searches go on at a time.
+    pub(crate) searches: Lines,
     pub(crate) meters: Arc<Meters>,
     pub(crate) quotas: Quotas,
     pub(crate) extensions: Extensions,
@@ -175,3 +177,4 @@ impl Runtime {
         })
     }
 }
+            searches: Lines::default(),

@@ -4,11 +4,13 @@ mod expression;
 mod page;
 mod property;
 mod visibility;
+mod work;
 
-pub(crate) use expression::{Budget, Expression, Spent, check_across, check_size};
+pub(crate) use expression::{Expression, check_across, check_size};
 pub(crate) use page::Page;
 pub(crate) use property::{Property, names};
 pub(crate) use visibility::Visibility;
+pub(crate) use work::{Spent, Work};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

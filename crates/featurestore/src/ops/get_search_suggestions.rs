@@ -12,15 +12,16 @@ use types::Service;
 use crate::Error;
 use crate::actions::GET_SEARCH_SUGGESTIONS;
 use crate::event::Fields;
-use crate::records::{GROUPS, GroupRecord, groups_of};
-use crate::search::{self, Kind};
+use crate::records::GroupRecord;
+use crate::search::{self, Kind, Work};
 
 /// Returns the names of properties that begin with a hint, sorted, a hundred at most: those
 /// that every feature group or feature has, and those of the tags and parameters that there
 /// are in the account and region.
 ///
 /// As at AWS the action has no resource. Of other resources there are none, and nothing to
-/// search them by.
+/// search them by. It takes its turn among the searches of the account, and fails with
+/// `ThrottlingException` as they do.
 #[derive(Debug)]
 pub struct GetSearchSuggestions;
 
@@ -46,15 +47,16 @@ impl Operation for GetSearchSuggestions {
         input: Self::Input,
     ) -> Result<Reply<Self::Output>, Error> {
         let account = ctx.account().ok_or(Error::NoAccount)?;
+        let _turn = super::search::turn(ctx, account).await?;
         let mut found = Suggestions {
             hint: hint(&input),
             names: BTreeSet::new(),
         };
         if let Some(kind) = super::search::kind(input.resource) {
             search::names(kind).for_each(|name| found.add(name, ""));
-            let prefix = groups_of(account, ctx.region());
-            for (_, row) in ctx.view().scan(&GROUPS, &prefix, None) {
-                found.add_of(kind, row.record);
+            let mut work = Work::new(&**ctx.services().clock(), u64::MAX);
+            for group in super::search::groups_in(ctx, account) {
+                found.add_of(kind, group, &mut work).await?;
             }
         }
         let suggestion = |name| PropertyNameSuggestion {
@@ -86,17 +88,24 @@ struct Suggestions<'h> {
 }
 
 impl Suggestions<'_> {
-    fn add_of(&mut self, kind: Kind, group: &GroupRecord) {
-        match kind {
-            Kind::Groups => group.tags.keys().for_each(|key| self.add("Tags.", key)),
-            Kind::Features => {
-                let keys = group
-                    .definitions
-                    .iter()
-                    .flat_map(|one| one.parameters.keys());
-                keys.for_each(|key| self.add("Parameters.", key));
-            }
+    /// Adds the names that `group` or its features have of their own. Others have their turn in
+    /// between.
+    async fn add_of(
+        &mut self,
+        kind: Kind,
+        group: &GroupRecord,
+        work: &mut Work<'_>,
+    ) -> Result<(), Error> {
+        if kind == Kind::Groups {
+            group.tags.keys().for_each(|key| self.add("Tags.", key));
+            return looked(work, group.tags.len()).await;
         }
+        for feature in &group.definitions {
+            let keys = feature.parameters.keys();
+            keys.for_each(|key| self.add("Parameters.", key));
+            looked(work, feature.parameters.len()).await?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, prefix: &str, key: &str) {
@@ -104,11 +113,21 @@ impl Suggestions<'_> {
             Some(rest) => key.starts_with(rest),
             None => prefix.starts_with(self.hint),
         };
-        if fits {
-            self.names.insert(format!("{prefix}{key}"));
+        if !fits {
+            return;
         }
+        self.names.insert(format!("{prefix}{key}"));
         if self.names.len() > MOST_SUGGESTIONS {
             self.names.pop_last();
         }
     }
+}
+
+/// Counts that a group or a feature was looked at, with so many names.
+async fn looked(work: &mut Work<'_>, names: usize) -> Result<(), Error> {
+    let looks = u64::try_from(names).unwrap_or(u64::MAX).saturating_add(1);
+    let spent = work.spend(looks);
+    spent.map_err(|_spent| Error::broken("a search without a bound has come to one"))?;
+    work.pause().await;
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit::Turn;
 use pipeline::{
     Ctx, EventDetail, Kind as CallKind, Need, Needs, Operation, Permit, Reply, Services,
 };
@@ -20,7 +21,7 @@ use crate::offline::{self, OfflineStore};
 use crate::paging::List;
 use crate::records::{GROUPS, GroupRecord, groups_of};
 use crate::search::{
-    Budget, Entity, Expression, Kind, Page, Place, Property, Spent, Visibility, check_across,
+    Entity, Expression, Kind, Page, Place, Property, Spent, Visibility, Work, check_across,
     check_size,
 };
 use crate::{Error, Runtime, features, shape, tags};
@@ -37,8 +38,11 @@ use crate::{Error, Runtime, features, shape, tags};
 /// they had no tags, and none at all with `VisibilityConditions`, which are about tags; and as at
 /// AWS not by their features, keys, places and failures. The status of offline stores is that of now. A page
 /// has ten entries unless told otherwise, and a token is good
-/// for the same search only. Fails with `ValidationException` for what breaks a rule of
-/// expressions, and for a search that would look at more than five million values.
+/// for the same search only. An account makes one search after the other, so that however much they
+/// look at, one of them is what others have beside them. Fails with `ValidationException` for what
+/// breaks a rule of expressions, and for a search that would look at more than five million values,
+/// long texts counting as several; and with `ThrottlingException` if sixteen searches of the account
+/// are going on or waiting.
 #[derive(Debug)]
 pub struct Search;
 
@@ -49,9 +53,6 @@ const MOST_LOOKS: u64 = 5_000_000;
 
 /// How many catalogs of other accounts one search looks into, as at AWS.
 const MOST_CATALOGS: usize = 1000;
-
-/// After how many looks others get their turn.
-const LOOKS_AT_ONCE: u64 = 10_000;
 
 /// How many looks the status of an offline store counts as: it is decided anew by policies.
 const LOOKS_OF_STATUS: u64 = 1000;
@@ -101,6 +102,7 @@ impl Operation for Search {
         let descending = input.sort_order != Some(SearchSortOrder::Ascending);
         let mut page = Page::new(size.unwrap_or(PAGE), descending, after);
         let kind = kind(input.resource);
+        let _turn = turn(ctx, account).await?;
         let owners = if is_across(&input) {
             sharing(ctx, &permit)
         } else {
@@ -186,6 +188,15 @@ async fn catalogs(ctx: &Ctx, own: AccountId) -> Vec<(Arn, AccountId)> {
     owned.take(MOST_CATALOGS).collect()
 }
 
+/// Waits until no other search of the account goes on, nor too many of others; it is the caller's turn
+/// while what is returned is kept.
+///
+/// Fails with `ThrottlingException` if too many searches of the account wait.
+pub(super) async fn turn(ctx: &Ctx, account: AccountId) -> Result<Turn, Error> {
+    let searches = &ctx.part::<Runtime>()?.searches;
+    searches.turn(account).await.ok_or(Error::Throttled)
+}
+
 /// What is searched for; `None` for what does not exist here.
 pub(super) fn kind(resource: ResourceType) -> Option<Kind> {
     match resource {
@@ -223,22 +234,13 @@ async fn find<'a>(
         services: ctx.services(),
         runtime: ctx.part()?,
     };
-    let mut budget = Budget(MOST_LOOKS);
-    let mut pause_at = MOST_LOOKS - LOOKS_AT_ONCE;
-    let mut pause = async |budget: &Budget| {
-        if budget.0 < pause_at {
-            pause_at = budget.0.saturating_sub(LOOKS_AT_ONCE);
-            pipeline::yield_once().await;
-        }
-    };
+    let mut work = Work::new(&**ctx.services().clock(), MOST_LOOKS);
     for owner in owners {
-        budget.spend_many(LOOKS_OF_ACCOUNT).map_err(too_large)?;
-        pause(&budget).await;
+        work.spend(LOOKS_OF_ACCOUNT).map_err(too_large)?;
+        work.pause().await;
         for group in groups_in(ctx, owner) {
-            search
-                .look(kind, group, &mut budget, page)
-                .map_err(too_large)?;
-            pause(&budget).await;
+            let looked = search.look(kind, group, &mut work, page).await;
+            looked.map_err(too_large)?;
         }
     }
     Ok(())
@@ -252,7 +254,7 @@ fn too_large(Spent: Spent) -> Error {
 }
 
 /// The groups of an account in the caller's region.
-fn groups_in(ctx: &Ctx, account: AccountId) -> Vec<&GroupRecord> {
+pub(super) fn groups_in(ctx: &Ctx, account: AccountId) -> Vec<&GroupRecord> {
     let prefix = groups_of(account, ctx.region());
     let rows = ctx.view().scan(&GROUPS, &prefix, None);
     rows.map(|(_, row)| row.record).collect()
@@ -290,33 +292,37 @@ struct Searching<'a> {
 
 impl Searching<'_> {
     /// Looks at a group, or at its features.
-    fn look<'a>(
+    async fn look<'a>(
         &self,
         kind: Kind,
         group: &'a GroupRecord,
-        budget: &mut Budget,
+        work: &mut Work<'_>,
         page: &mut Page<'a>,
     ) -> Result<(), Spent> {
         if !self.visible.shows(group) {
             return Ok(());
         }
-        match kind {
-            Kind::Groups => self.look_at(self.entity(group, budget)?, budget, page),
-            Kind::Features => (group.definitions.iter())
-                .try_for_each(|one| self.look_at(Entity::Feature(group, one), budget, page)),
+        if kind == Kind::Groups {
+            let entity = self.entity(group, work)?;
+            return self.look_at(entity, work, page).await;
         }
+        for feature in &group.definitions {
+            let entity = Entity::Feature(group, feature);
+            self.look_at(entity, work, page).await?;
+        }
+        Ok(())
     }
 
     /// The group, with what is not in its record. What is said of the owner's keys and roles is
     /// for the owner.
-    fn entity<'a>(&self, group: &'a GroupRecord, budget: &mut Budget) -> Result<Entity<'a>, Spent> {
+    fn entity<'a>(&self, group: &'a GroupRecord, work: &mut Work<'_>) -> Result<Entity<'a>, Spent> {
         let own = self.account == Some(group.account);
         let expression = self.expression.as_ref();
         let asked = self.sort.is_offline_status()
             || expression.is_some_and(Expression::asks_offline_status);
         let mut offline = None;
         if asked && group.offline.is_some() {
-            budget.spend_many(LOOKS_OF_STATUS)?;
+            work.spend(LOOKS_OF_STATUS)?;
             let status = offline::status(self.services, group, self.account);
             offline = status.map(|status| status.status);
         }
@@ -328,15 +334,16 @@ impl Searching<'_> {
         })
     }
 
-    fn look_at<'a>(
+    async fn look_at<'a>(
         &self,
         entity: Entity<'a>,
-        budget: &mut Budget,
+        work: &mut Work<'_>,
         page: &mut Page<'a>,
     ) -> Result<(), Spent> {
-        budget.spend()?;
+        work.spend(1)?;
+        work.pause().await;
         let admitted = match &self.expression {
-            Some(expression) => expression.admits(&entity, budget)?,
+            Some(expression) => expression.admits(&entity, work).await?,
             None => true,
         };
         if admitted {

@@ -1,11 +1,14 @@
 //! Search expressions: filters joined by `And` and `Or`, read once and asked for every entity.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::pin::Pin;
 
 use shapes::sagemaker::{BooleanOperator, Filter, NestedFilters, Operator, SearchExpression};
 use types::Timestamp;
 
 use super::property::Type;
+use super::work::{Spent, Work};
 use super::{Entity, Kind, Property, Value};
 use crate::Error;
 use crate::records::Definition;
@@ -48,7 +51,7 @@ enum Comparison {
     Greater(Operand),
     Less(Operand),
     Contains(String),
-    In(Vec<String>),
+    In(BTreeSet<String>),
 }
 
 #[derive(Debug)]
@@ -57,27 +60,6 @@ enum Operand {
     /// In whole seconds, which is all that a filter can say.
     Time(i64),
     Number(f64),
-}
-
-/// How much a search may still look at.
-#[derive(Debug)]
-pub(crate) struct Budget(pub(crate) u64);
-
-/// A search would look at more than it may.
-#[derive(Debug)]
-pub(crate) struct Spent;
-
-impl Budget {
-    /// Takes one look.
-    pub(crate) fn spend(&mut self) -> Result<(), Spent> {
-        self.spend_many(1)
-    }
-
-    /// Takes what costs as much as so many looks.
-    pub(crate) fn spend_many(&mut self, looks: u64) -> Result<(), Spent> {
-        self.0 = self.0.checked_sub(looks).ok_or(Spent)?;
-        Ok(())
-    }
 }
 
 impl Expression {
@@ -128,21 +110,35 @@ impl Expression {
         })
     }
 
-    /// Whether it is true of `entity`.
+    /// Whether it is true of `entity`. Others have their turn in between.
     ///
-    /// Fails if the budget is spent.
-    pub(crate) fn admits(&self, entity: &Entity<'_>, budget: &mut Budget) -> Result<bool, Spent> {
+    /// Fails if the work is more than it may be.
+    pub(crate) async fn admits(
+        &self,
+        entity: &Entity<'_>,
+        work: &mut Work<'_>,
+    ) -> Result<bool, Spent> {
         for part in &self.parts {
+            work.pause().await;
             let admitted = match part {
-                Part::Filter(condition) => condition.admits(entity, budget)?,
-                Part::Nested(conditions) => any_feature(conditions, entity, budget)?,
-                Part::Expression(inner) => inner.admits(entity, budget)?,
+                Part::Filter(condition) => condition.admits(entity, work)?,
+                Part::Nested(conditions) => any_feature(conditions, entity, work).await?,
+                Part::Expression(inner) => inner.boxed(entity, work).await?,
             };
             if admitted != self.all {
                 return Ok(admitted);
             }
         }
         Ok(self.all)
+    }
+
+    /// [`Self::admits`] of an expression within another.
+    fn boxed<'f>(
+        &'f self,
+        entity: &'f Entity<'_>,
+        work: &'f mut Work<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, Spent>> + Send + 'f>> {
+        Box::pin(self.admits(entity, work))
     }
 }
 
@@ -216,14 +212,15 @@ fn nested_conditions(kind: Kind, nested: &NestedFilters) -> Result<Vec<Condition
 }
 
 /// Whether one feature of the group is so that all conditions are true of it.
-fn any_feature(
+async fn any_feature(
     conditions: &[Condition],
     entity: &Entity<'_>,
-    budget: &mut Budget,
+    work: &mut Work<'_>,
 ) -> Result<bool, Spent> {
     let group = entity.group();
     for feature in &group.definitions {
-        if all_of_one(conditions, feature, budget)? {
+        work.pause().await;
+        if all_of_one(conditions, feature, work)? {
             return Ok(true);
         }
     }
@@ -233,18 +230,24 @@ fn any_feature(
 fn all_of_one(
     conditions: &[Condition],
     feature: &Definition,
-    budget: &mut Budget,
+    work: &mut Work<'_>,
 ) -> Result<bool, Spent> {
     for condition in conditions {
-        budget.spend()?;
-        let any = condition
-            .property
-            .any_of_definition(feature, &mut |value| condition.comparison.admits(&value));
-        if any == condition.negated {
+        let property = &condition.property;
+        let found = condition.any(work, |test| property.any_of_definition(feature, test))?;
+        if found.any == condition.negated {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// What a condition has found.
+struct Seen {
+    /// Whether the comparison is true of a value.
+    any: bool,
+    /// Whether there is a value.
+    exists: bool,
 }
 
 impl Condition {
@@ -293,25 +296,30 @@ impl Condition {
         })
     }
 
-    fn admits(&self, entity: &Entity<'_>, budget: &mut Budget) -> Result<bool, Spent> {
-        budget.spend()?;
-        let (mut spent, mut exists) = (false, false);
-        let any = self.property.any(entity, &mut |value| {
-            exists = true;
-            if budget.spend().is_err() {
-                spent = true;
-            }
-            spent || self.comparison.admits(&value)
-        });
-        if spent {
-            return Err(Spent);
-        }
+    fn admits(&self, entity: &Entity<'_>, work: &mut Work<'_>) -> Result<bool, Spent> {
+        let seen = self.any(work, |test| self.property.any(entity, test))?;
         // What is not there is neither smaller nor larger than anything.
         let ordered = matches!(
             self.comparison,
             Comparison::Greater(_) | Comparison::Less(_)
         );
-        Ok(any != self.negated && (exists || !ordered))
+        Ok(seen.any != self.negated && (seen.exists || !ordered))
+    }
+
+    /// Asks for each value that `values` has, until the comparison is true of one.
+    fn any<'v>(
+        &self,
+        work: &mut Work<'_>,
+        values: impl FnOnce(&mut dyn FnMut(Value<'v>) -> bool) -> bool,
+    ) -> Result<Seen, Spent> {
+        work.spend(1)?;
+        let (mut spent, mut exists) = (Ok(()), false);
+        let any = values(&mut |value| {
+            exists = true;
+            spent = work.spend(self.comparison.looks(&value));
+            spent.is_err() || self.comparison.admits(&value)
+        });
+        spent.map(|()| Seen { any, exists })
     }
 }
 
@@ -370,17 +378,34 @@ fn read_time(text: &str) -> Option<i64> {
     is_whole.then(|| time.seconds())
 }
 
+/// How many bytes a search for a text in another goes through in the time of a look.
+const BYTES_OF_LOOK: usize = 64;
+
 impl Comparison {
+    /// How many looks it costs to ask for `value`.
+    fn looks(&self, value: &Value<'_>) -> u64 {
+        let bytes = match (self, value) {
+            (Self::Contains(part), Value::Text(text)) if part.len() <= text.len() => {
+                part.len().saturating_add(text.len())
+            }
+            // It is looked for in what is sorted, by its first letters mostly.
+            (Self::In(_), Value::Text(_)) => BYTES_OF_LOOK,
+            _ => 0,
+        };
+        u64::try_from(1 + bytes / BYTES_OF_LOOK).unwrap_or(u64::MAX)
+    }
+
     fn admits(&self, value: &Value<'_>) -> bool {
         match self {
             Self::Exists => true,
             Self::Equals(operand) => operand.order(value).is_some_and(std::cmp::Ordering::is_eq),
             Self::Greater(operand) => operand.order(value).is_some_and(std::cmp::Ordering::is_gt),
             Self::Less(operand) => operand.order(value).is_some_and(std::cmp::Ordering::is_lt),
-            Self::Contains(part) => text_of(value).is_some_and(|text| text.contains(part)),
-            Self::In(texts) => {
-                text_of(value).is_some_and(|text| texts.iter().any(|one| *one == text))
+            // A text that is too long is told without being read.
+            Self::Contains(part) => {
+                text_of(value).is_some_and(|text| part.len() <= text.len() && text.contains(part))
             }
+            Self::In(texts) => text_of(value).is_some_and(|text| texts.contains(&*text)),
         }
     }
 }

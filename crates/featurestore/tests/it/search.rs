@@ -342,3 +342,41 @@ fn names_of_properties_are_suggested() {
     assert!(suggested("FeatureMetadata", None).contains(&"Parameters.unit".to_owned()));
     assert_eq!(suggested("TrainingJob", None), [""; 0]);
 }
+
+/// A world with so many features that looking at them takes several turns.
+fn wide_world() -> World {
+    let world = World::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        let mut wide = group(name);
+        let features = (0..2400)
+            .map(|number| json!({ "FeatureName": format!("f{number}"), "FeatureType": "String" }));
+        let definitions = wide["FeatureDefinitions"].as_array_mut().unwrap();
+        definitions.extend(features);
+        world.ok("CreateFeatureGroup", wide);
+    }
+    world
+}
+
+#[test]
+fn an_account_searches_one_after_the_other() {
+    let world = wide_world();
+    let name = |name: &str, value: &str| filters(&json!([{ "Name": name, "Value": value }]));
+    let none = json!({ "Name": "FeatureDefinitions.FeatureName", "Value": "none" });
+    let mut search = filters(&json!([none, none]));
+    search["SearchExpression"]["Operator"] = "Or".into();
+    let suggestions = json!({ "Resource": "FeatureMetadata" });
+    for (operation, input) in [("Search", search), ("GetSearchSuggestions", suggestions)] {
+        // One that goes on and fifteen that wait are answered; there is no place for more.
+        for (asked, refused) in [(16, 0), (20, 4)] {
+            let calls = (0..asked).map(|_| (operation, input.clone())).collect();
+            let answers = world.call_together(&world.administrator, calls);
+            let wrong: Vec<_> = answers.into_iter().filter(Result::is_err).collect();
+            assert_eq!(wrong.len(), refused, "{operation}");
+            for one in wrong {
+                check_refused(one, "ThrottlingException", "Rate exceeded");
+            }
+        }
+    }
+    // All places are free again.
+    assert_eq!(found(&world, name("FeatureGroupName", "a")), ["a"]);
+}

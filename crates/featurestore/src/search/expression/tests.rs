@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::records::GroupRecord;
+use crate::search::work::tests::{Ticking, turns};
 use crate::testing;
 use crate::ttl::{Ttl, TtlUnit};
 use crate::values::FeatureType;
@@ -30,6 +31,13 @@ fn of_filters(filters: Vec<Filter>, operator: Option<BooleanOperator>) -> Search
     }
 }
 
+/// Whether `expression` is true of `entity`, with so many looks.
+fn asked(expression: &Expression, entity: &Entity<'_>, looks: u64) -> Result<bool, Spent> {
+    let clock = Ticking::default();
+    let mut work = Work::new(&clock, looks);
+    turns(expression.admits(entity, &mut work)).0
+}
+
 fn admits(kind: Kind, expression: &SearchExpression) -> Result<bool, String> {
     let group = group();
     let entity = match kind {
@@ -42,8 +50,7 @@ fn admits(kind: Kind, expression: &SearchExpression) -> Result<bool, String> {
         Kind::Features => Entity::Feature(&group, &group.definitions[2]),
     };
     let expression = Expression::parse(kind, expression).map_err(|error| error.to_string())?;
-    let mut budget = Budget(1_000_000);
-    Ok(expression.admits(&entity, &mut budget).unwrap())
+    Ok(asked(&expression, &entity, 1_000_000).unwrap())
 }
 
 fn check(name: &str, operator: Operator, value: Option<&str>, expected: bool) {
@@ -134,7 +141,7 @@ fn what_is_absent_exists_not_and_is_neither_smaller_nor_larger() {
         let name = "OnlineStoreConfig.TtlDuration.Value";
         let filter = filter(name, Some(operator), Some(value));
         let parsed = Expression::parse(Kind::Groups, &of_filters(vec![filter], None)).unwrap();
-        parsed.admits(&entity, &mut Budget(10)).unwrap()
+        asked(&parsed, &entity, 10).unwrap()
     };
     assert!(!without(Operator::LessThanOrEqualTo, "3"));
     assert!(!without(Operator::GreaterThanOrEqualTo, "3"));
@@ -185,7 +192,7 @@ fn a_group_of_another_account_is_looked_at_in_place_and_has_no_tags() {
     for name in ["Tags.team", "AllTags"] {
         let filter = filter(name, Some(Operator::Exists), None);
         let tagged = Expression::parse(Kind::Groups, &of_filters(vec![filter], None)).unwrap();
-        let has = |own| tagged.admits(&of(own), &mut Budget(10)).unwrap();
+        let has = |own| asked(&tagged, &of(own), 10).unwrap();
         assert!(has(true), "{name}");
         assert!(!has(false), "{name}");
     }
@@ -330,6 +337,84 @@ fn a_search_ends_when_its_budget_is_spent() {
     let filter = filter("FeatureDefinitions.FeatureName", None, Some("none"));
     let parsed = Expression::parse(Kind::Groups, &of_filters(vec![filter], None)).unwrap();
     // One for the filter, and one for each of three names.
-    assert!(matches!(parsed.admits(&entity, &mut Budget(3)), Err(Spent)));
-    assert!(matches!(parsed.admits(&entity, &mut Budget(4)), Ok(false)));
+    assert!(matches!(asked(&parsed, &entity, 3), Err(Spent)));
+    assert!(matches!(asked(&parsed, &entity, 4), Ok(false)));
+}
+
+/// How many looks a filter for the description of a group takes.
+fn looks(operator: Operator, value: &str, description: &str) -> u64 {
+    let mut group = group();
+    group.description = Some(description.to_owned());
+    let entity = Entity::Group {
+        group: &group,
+        own: true,
+        stopped: None,
+        offline: None,
+    };
+    let filter = filter("Description", Some(operator), Some(value));
+    let parsed = Expression::parse(Kind::Groups, &of_filters(vec![filter], None)).unwrap();
+    (1..100)
+        .find(|looks| asked(&parsed, &entity, *looks).is_ok())
+        .unwrap()
+}
+
+#[test]
+fn what_takes_longer_counts_as_more() {
+    let (short, long) = ("a".repeat(60), "a".repeat(640));
+    assert_eq!(looks(Operator::Equals, &long, &long), 2);
+    assert_eq!(looks(Operator::Contains, "b", "a"), 2);
+    assert_eq!(looks(Operator::Contains, &long, &long), 22);
+    assert_eq!(looks(Operator::Contains, &short, &long), 12);
+    // What cannot be in it is not looked for.
+    assert_eq!(looks(Operator::Contains, &long, &short), 2);
+    assert_eq!(looks(Operator::In, "a,b", "c"), 3);
+}
+
+#[test]
+fn many_texts_of_a_list_are_looked_for_as_one() {
+    let many = ["a,"; 500].concat();
+    let filter = filter("FeatureGroupName", Some(Operator::In), Some(&many));
+    let read = Condition::read(Kind::Groups, &filter).unwrap();
+    // The last one is empty, as it is written.
+    assert!(matches!(read.comparison, Comparison::In(texts) if texts.len() == 2));
+}
+
+#[test]
+fn looking_at_one_group_takes_several_turns() {
+    let names: Vec<String> = (0..2500).map(|number| format!("f{number}")).collect();
+    let features: Vec<_> = (names.iter())
+        .map(|name| (name.as_str(), FeatureType::String))
+        .collect();
+    let group = testing::group(&features);
+    let entity = Entity::Group {
+        group: &group,
+        own: true,
+        stopped: None,
+        offline: None,
+    };
+    let none = || filter("FeatureDefinitions.FeatureName", None, Some("none"));
+    let filters = of_filters((0..20).map(|_| none()).collect(), Some(BooleanOperator::Or));
+    // Nine that are true of every feature, and one that is of none.
+    let mut conditions: Vec<_> = (0..10).map(|_| none()).collect();
+    for condition in &mut conditions[..9] {
+        condition.operator = Some(Operator::NotEquals);
+    }
+    let nested = SearchExpression {
+        nested_filters: Some(vec![NestedFilters {
+            nested_property_name: NESTED.to_owned(),
+            filters: conditions,
+        }]),
+        ..SearchExpression::default()
+    };
+    let within = SearchExpression {
+        sub_expressions: Some(vec![filters.clone()]),
+        ..SearchExpression::default()
+    };
+    for (expression, least) in [(filters, 5), (within, 5), (nested, 5)] {
+        let parsed = Expression::parse(Kind::Groups, &expression).unwrap();
+        let clock = Ticking::default();
+        let mut work = Work::new(&clock, 1_000_000);
+        let (admitted, taken) = turns(parsed.admits(&entity, &mut work));
+        assert!(!admitted.unwrap() && taken >= least, "{taken}");
+    }
 }
