@@ -63,10 +63,13 @@ pub struct Quotas {
     pub calls_per_second: u32,
     /// Calls a second of `BatchGetRecord`.
     pub batch_gets_per_second: u32,
+    /// Bytes of a group's record as it is stored, with what is said of its features: whatever is done
+    /// with the group writes it, in one commit.
+    pub group_bytes: usize,
 }
 
 impl Default for Quotas {
-    /// AWS's.
+    /// AWS's; it has none for the bytes of a group's record.
     fn default() -> Self {
         Self {
             groups: 100,
@@ -79,6 +82,7 @@ impl Default for Quotas {
             write_units_per_record: 500,
             calls_per_second: 10_000,
             batch_gets_per_second: 500,
+            group_bytes: 4 << 20,
         }
     }
 }
@@ -174,7 +178,7 @@ impl Runtime {
                 options.quotas.batch_gets_per_second,
             ),
             diagnoses: Lookups::new(DIAGNOSES),
+            searches: Lines::default(),
         })
     }
 }
-            searches: Lines::default(),

@@ -1,6 +1,7 @@
 //! `UpdateFeatureMetadata`: says something else of one feature.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
@@ -9,18 +10,19 @@ use shapes::sagemaker::{FeatureParameter, UpdateFeatureMetadataRequest};
 use store::{Batch, Lane};
 use types::Service;
 
-use crate::Error;
 use crate::actions::UPDATE_FEATURE_METADATA;
 use crate::event::Fields;
 use crate::name::Found;
-use crate::records::{Definition, GROUPS};
+use crate::records::{Definition, GROUPS, GroupRecord};
+use crate::{Error, Runtime};
 
 /// Changes the description of a feature, adds parameters or gives them other values, and
 /// removes some.
 ///
 /// Fails with `ResourceNotFound` if there is no such group or it has no such feature, and with
 /// `ValidationException` unless the group is `Created`, for a parameter without key or value, for
-/// one that is both added and removed or added twice, and beyond 25 parameters.
+/// one that is both added and removed or added twice, beyond 25 parameters, and if the record of the
+/// group would grow beyond 4 MiB.
 #[derive(Debug)]
 pub struct UpdateFeatureMetadata;
 
@@ -66,6 +68,8 @@ impl Operation for UpdateFeatureMetadata {
             &removed,
         )?;
         feature.changed = Some(ctx.time());
+        let most = ctx.part::<Runtime>()?.quotas.group_bytes;
+        check_size(group, &changed, most)?;
         let mut batch = Batch::new(Lane::Metadata);
         batch.put(&GROUPS, changed.row(), changed);
         Ok(Reply::write(Empty {}, batch))
@@ -111,4 +115,37 @@ fn change(
         )));
     }
     Ok(())
+}
+
+/// Fails if what is said makes the record of the group larger than `most` bytes, and larger than it was.
+fn check_size(group: &GroupRecord, changed: &GroupRecord, most: usize) -> Result<(), Error> {
+    let size = size_of(changed)?;
+    if size <= most || size <= size_of(group)? {
+        return Ok(());
+    }
+    Err(Error::validation(format!(
+        "descriptions and parameters make the record of the feature group larger than {most} bytes."
+    )))
+}
+
+/// The bytes of a record as it is stored.
+fn size_of(group: &GroupRecord) -> Result<usize, Error> {
+    let mut counted = Counted(0);
+    serde_json::to_writer(&mut counted, group)
+        .map_err(|source| Error::internal("a feature group cannot be written", source))?;
+    Ok(counted.0)
+}
+
+/// Counts what is written, and keeps none of it.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

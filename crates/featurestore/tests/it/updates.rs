@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, check_refused, day, delete, group, read, record, text};
+use crate::world::{World, check_refused, day, delete, group, group_arn, read, record, text};
 
 /// A world with a group of the newer storage type.
 fn world() -> World {
@@ -443,7 +443,7 @@ fn a_batch_needs_both_actions_on_every_group() {
             "user",
             &json!([
                 { "Effect": "Allow", "Action": "sagemaker:*", "Resource": "*" },
-                { "Effect": "Deny", "Action": missing, "Resource": crate::world::group_arn("other") },
+                { "Effect": "Deny", "Action": missing, "Resource": group_arn("other") },
             ]),
         );
         check_refused(
@@ -657,6 +657,52 @@ fn what_is_said_of_a_feature_is_kept() {
         json!([{ "Key": "team", "Value": "sea" }])
     );
     assert_ne!(now["LastModifiedTime"], now["CreationTime"]);
+}
+
+#[test]
+fn what_is_said_of_features_leaves_room_for_the_group_to_be_changed() {
+    let world = World::with(featurestore::Options {
+        quotas: featurestore::Quotas {
+            group_bytes: 50_000,
+            ..featurestore::Quotas::default()
+        },
+        ..featurestore::Options::default()
+    });
+    world.ok("CreateFeatureGroup", group("g"));
+    // Letters of three bytes each, 37,500 bytes for a feature.
+    let longest = "\u{e01}".repeat(250);
+    let said = |feature: &str, what: &str| {
+        let keys = (0..25).map(|key| format!("{longest}{key}"));
+        let mut said = json!({ "FeatureGroupName": "g", "FeatureName": feature });
+        said[what] = match what {
+            "ParameterAdditions" => keys
+                .map(|key| json!({ "Key": key, "Value": longest }))
+                .collect(),
+            _ => keys.collect(),
+        };
+        said
+    };
+    let add = |feature: &str| said(feature, "ParameterAdditions");
+    world.ok("UpdateFeatureMetadata", add("id"));
+    world.refuses(
+        "UpdateFeatureMetadata",
+        add("note"),
+        "ValidationException",
+        "larger than 50000 bytes",
+    );
+    // Everything else goes on, and what makes room is let through.
+    let tags = json!([{ "Key": "a", "Value": "b" }]);
+    world.ok(
+        "AddTags",
+        json!({ "ResourceArn": group_arn("g"), "Tags": tags }),
+    );
+    let added = json!([{ "FeatureName": "later", "FeatureType": "String" }]);
+    world.ok(
+        "UpdateFeatureGroup",
+        json!({ "FeatureGroupName": "g", "FeatureAdditions": added }),
+    );
+    world.ok("UpdateFeatureMetadata", said("id", "ParameterRemovals"));
+    world.ok("UpdateFeatureMetadata", add("note"));
 }
 
 #[test]
