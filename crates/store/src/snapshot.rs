@@ -171,6 +171,11 @@ impl Snapshot {
         Some(self.rows(table)?.rows.get(key)?.revision)
     }
 
+    /// The row at `key`, whatever its type; `None` if there is none.
+    pub(crate) fn erased(&self, table: &dyn AnyTable, key: &Key) -> Option<&ErasedRecord> {
+        Some(&self.rows(table)?.rows.get(key)?.record)
+    }
+
     /// The newest revision among the rows that begin with `prefix`, and how many there are.
     ///
     /// Two snapshots that agree on both hold the same rows there: a new or changed row

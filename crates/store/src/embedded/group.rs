@@ -85,7 +85,8 @@ impl<'a> Group<'a> {
     pub(super) fn admit(&mut self, request: Request) -> bool {
         let revision = self.after.revision + 1;
         let prepared = &request.prepared;
-        let metadata_bytes = prepared.metadata_bytes().saturating_add(prepared.memory);
+        let memory = prepared.memory_beyond(&self.snapshot);
+        let metadata_bytes = prepared.metadata_bytes().saturating_add(memory);
         match self.stage(revision, request.prepared) {
             Ok(staged) => {
                 self.after.revision = revision;

@@ -10,7 +10,10 @@ use super::engine::Engine;
 use super::entry::RESERVED;
 use super::seal::Sealer;
 use crate::batch::Parts;
-use crate::{Batch, CellRule, CellWrite, CommitError, Lane, Log, MetadataWrite, Read, Space};
+use crate::table::{AnyTable, ErasedRecord};
+use crate::{
+    Batch, CellRule, CellWrite, CommitError, Lane, Log, MetadataWrite, Read, Snapshot, Space,
+};
 
 /// A batch on its way to the committer.
 #[derive(Default)]
@@ -22,8 +25,8 @@ pub(super) struct Prepared {
     pub(super) metadata: Vec<MetadataWrite>,
     /// Their records as they are stored, before they are sealed; `None` are deleted.
     pub(super) encoded: Vec<Option<Zeroizing<Vec<u8>>>>,
-    /// Bytes of memory that the entries take by which the rows are found.
-    pub(super) memory: usize,
+    /// Bytes of memory that each takes beside what is written of it.
+    pub(super) memory: Vec<usize>,
     pub(super) cells: Vec<PreparedCell>,
     pub(super) appends: Vec<PreparedAppend>,
     /// The keys of versions to remove from the history.
@@ -68,7 +71,7 @@ pub(super) fn prepare(
     } = batch.into_parts();
     let metadata = last_of_each(metadata);
     let encoded = metadata.iter().map(encoded).collect::<Result<_, _>>()?;
-    let memory = metadata.iter().map(memory).sum();
+    let memory = metadata.iter().map(memory).collect();
     let cells = cells
         .into_iter()
         .map(|write| prepare_cell(engine, sealer, write))
@@ -131,15 +134,17 @@ fn encoded(write: &MetadataWrite) -> Result<Option<Zeroizing<Vec<u8>>>, CommitEr
     encoded.map_err(|error| refused(&error))
 }
 
-/// Bytes of memory that a row takes beside what is written of it: what it says of itself, and its
-/// entries.
+/// Bytes of memory that a row takes which is written, beside what is written of it.
 fn memory(write: &MetadataWrite) -> usize {
-    let Some(record) = &write.record else {
-        return 0;
-    };
-    let entries = write.table.entries(record);
+    let record = write.record.as_ref();
+    record.map_or(0, |record| memory_of(write.table, record))
+}
+
+/// Bytes of memory that a row takes beside its stored form: what it says of itself, and its entries.
+fn memory_of(table: &dyn AnyTable, record: &ErasedRecord) -> usize {
+    let entries = table.entries(record);
     let entries = entries.iter().map(|entry| ENTRY + entry.as_bytes().len());
-    write.table.memory(record).saturating_add(entries.sum())
+    table.memory(record).saturating_add(entries.sum())
 }
 
 /// What an entry takes beside its bytes: their counts of references, and a slot of a map of which
@@ -155,6 +160,18 @@ impl Prepared {
             versions * (ROW + encoded.as_ref().map_or(0, |record| record.len()))
         });
         rows.sum()
+    }
+
+    /// How many bytes of memory are taken that the rows in `before`, which are replaced, do not take.
+    pub(super) fn memory_beyond(&self, before: &Snapshot) -> usize {
+        let rows = self.metadata.iter().zip(&self.memory);
+        let taken = rows.filter(|(_, memory)| **memory > 0);
+        let beyond = taken.map(|(write, memory)| {
+            let replaced = before.erased(write.table, &write.key);
+            let replaced = replaced.map_or(0, |record| memory_of(write.table, record));
+            memory.saturating_sub(replaced)
+        });
+        beyond.fold(0, usize::saturating_add)
     }
 
     /// How many bytes are written in all.

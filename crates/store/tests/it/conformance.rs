@@ -519,7 +519,17 @@ fn the_memory_that_a_row_takes_weighs_something(store: &dyn Store) {
         });
         committed.unwrap().metadata_bytes
     };
-    assert_eq!(weight(7_000_000) - weight(1_000_000), 6_000_000);
+    let (first, larger) = (weight(1_000_000), weight(7_000_000));
+    assert_eq!(larger - first, 5_000_000);
+    // What is replaced has been charged: as much again, and less, cost no memory.
+    let (again, less) = (weight(7_000_000), weight(2_000_000));
+    assert_eq!(larger - again, 6_000_000);
+    assert_eq!(less, again);
+    let gone = commit(store, Lane::Metadata, |batch| {
+        batch.delete(&DERIVED, Key::of(&["row"]));
+    });
+    assert!(gone.unwrap().metadata_bytes < again);
+    assert_eq!(weight(7_000_000), larger + 1_000_000);
 }
 
 fn the_entries_by_which_a_row_is_found_weigh_something(store: &dyn Store) {
