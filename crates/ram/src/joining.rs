@@ -1,5 +1,7 @@
 //! Adding somebody to a share: at once within the organization, by an invitation otherwise.
 
+use std::collections::HashMap;
+
 use iam::Membership;
 use pipeline::Ctx;
 use store::{Batch, View};
@@ -66,20 +68,34 @@ pub(crate) fn check(share: &ShareRecord) -> Result<(), Error> {
     }
 }
 
+/// Adds all whom `written` name to `share`, as [`add`] does.
+pub(crate) fn add_all(
+    ctx: &Ctx,
+    batch: &mut Batch,
+    share: &mut ShareRecord,
+    written: &[NamedPrincipal],
+) -> Result<(), Error> {
+    let (mut places, mut sent) = (Places::in_share(share), 0);
+    for written in written {
+        add(ctx, batch, share, written, (&mut places, &mut sent))?;
+    }
+    Ok(())
+}
+
 /// Adds whom `written` names to `share`, and to `batch` the invitation that this takes.
 ///
 /// Whoever takes part or is invited stays as they are; whoever rejected an invitation, or let it
 /// expire, is invited anew. Fails as [`candidate`] does, and with
 /// `ResourceShareLimitExceededException` beyond the invitations that may be open.
-pub(crate) fn add(
+fn add(
     ctx: &Ctx,
     batch: &mut Batch,
     share: &mut ShareRecord,
     written: &NamedPrincipal,
-    sent: &mut usize,
+    (places, sent): (&mut Places, &mut usize),
 ) -> Result<(), Error> {
     let now = ctx.time();
-    let place = position(share, written);
+    let place = places.of(written);
     let stays = place
         .and_then(|place| share.principals.get(place))
         .is_some_and(|known| is_open(ctx, share, known));
@@ -132,6 +148,7 @@ pub(crate) fn add(
         withdraw(batch, &share.region, known);
         *known = participant;
     } else {
+        places.note(written.text(), share.principals.len());
         share.principals.push(participant);
     }
     Ok(())
@@ -163,6 +180,29 @@ pub(crate) fn withdraw(batch: &mut Batch, region: &Region, known: &Participant) 
     if let (Standing::Invited(id), Some(receiver)) = (&known.standing, known.principal.account()) {
         let row = crate::records::invitation_row(receiver.as_str(), region.as_str(), id);
         batch.delete(&INVITATIONS, row);
+    }
+}
+
+/// Where the principals of a share stand, by their names: whoever looks for thousands of thousands must
+/// not look through all for each.
+#[derive(Debug)]
+pub(crate) struct Places(HashMap<String, usize>);
+
+impl Places {
+    /// Those in `share`.
+    pub(crate) fn in_share(share: &ShareRecord) -> Self {
+        let texts = share.principals.iter().map(|known| known.principal.text());
+        Self(texts.map(str::to_owned).zip(0..).collect())
+    }
+
+    /// Where whom `written` names stands.
+    pub(crate) fn of(&self, written: &NamedPrincipal) -> Option<usize> {
+        self.0.get(written.text()).copied()
+    }
+
+    /// Notes that whoever has this name is at this place.
+    fn note(&mut self, text: &str, place: usize) {
+        self.0.insert(text.to_owned(), place);
     }
 }
 

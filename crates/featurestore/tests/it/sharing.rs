@@ -85,6 +85,19 @@ impl Consumer {
         world.call_as(&self.root, operation, input)
     }
 
+    /// Accepts everything that the account is invited to.
+    fn accept_all(&self, world: &World) {
+        let got = world
+            .call_as(&self.root, "ram:GetResourceShareInvitations", json!({}))
+            .unwrap();
+        for invitation in got["resourceShareInvitations"].as_array().unwrap() {
+            let arn = &invitation["resourceShareInvitationArn"];
+            let input = json!({ "resourceShareInvitationArn": arn });
+            let accepted = world.call_as(&self.root, "ram:AcceptResourceShareInvitation", input);
+            accepted.unwrap();
+        }
+    }
+
     pub(crate) fn accept(&self, world: &World) {
         self.answer(world, "ram:AcceptResourceShareInvitation")
             .unwrap();
@@ -1105,6 +1118,39 @@ fn policies_see_what_is_shared_and_with_whom() {
         |value: &str| json!({ "Bool": { "ram:RequestedAllowsExternalPrincipals": value } });
     check(external("false"), true);
     check(external("true"), false);
+}
+
+#[test]
+fn a_listing_of_resources_tells_nobody_who_else_is_in_a_share() {
+    let (world, consumer) = owner_and_consumer();
+    let other = self::consumer(&world, "other");
+    let user = |of: &Consumer, name: &str| {
+        of.user(&world, name, &json!("sagemaker:GetRecord"));
+        format!("arn:aws:iam::{}:user/{name}", of.account)
+    };
+    let (own, late, foreign) = (
+        user(&consumer, "Bob"),
+        user(&consumer, "Late"),
+        user(&other, "Eve"),
+    );
+    let arn = share(&world, &json!([consumer.account, own, foreign]), READ_ONLY);
+    other.accept(&world);
+    consumer.accept_all(&world);
+    let input = json!({ "resourceShareArn": arn, "principals": [late] });
+    world.ok("ram:AssociateResourceShare", input);
+    let found = |caller: &Caller, owner: &str, principal: &str| {
+        let input = json!({ "resourceOwner": owner, "principal": principal });
+        let found = world.call_as(caller, "ram:ListResources", input).unwrap();
+        found["resources"].as_array().unwrap().len()
+    };
+    for (principal, seen) in [(&own, 1), (&late, 0), (&foreign, 0)] {
+        let found = found(&consumer.root, "OTHER-ACCOUNTS", principal);
+        assert_eq!(found, seen, "{principal}");
+    }
+    for principal in [&consumer.account, &own, &late, &foreign] {
+        let found = found(&world.administrator, "SELF", principal);
+        assert_eq!(found, 1, "{principal}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use types::{Arn, Service};
 use super::{put_policy, refuse_sources, request_keys};
 use crate::actions::{ASSOCIATE_RESOURCE_SHARE, PUT_RESOURCE_POLICY};
 use crate::event::Fields;
+use crate::joining::Places;
 use crate::records::{Participant, SHARES, ShareRecord};
 use crate::shared::{Change, write_policies};
 use crate::shares::{Parts, give_defaults};
@@ -86,10 +87,7 @@ impl Operation for AssociateResourceShare {
         }
         give_defaults(&mut changed);
         let mut batch = Batch::new(Lane::Metadata);
-        let mut sent = 0;
-        for written in &parts.principals {
-            joining::add(ctx, &mut batch, &mut changed, written, &mut sent)?;
-        }
+        joining::add_all(ctx, &mut batch, &mut changed, &parts.principals)?;
         joining::check(&changed)?;
         changed.updated = ctx.time();
         write_policies(
@@ -137,8 +135,9 @@ fn answer(
             made.push(associations::of_resource(share, arn, *since));
         }
     }
+    let places = Places::in_share(share);
     for written in &parts.principals {
-        let place = joining::position(share, written);
+        let place = places.of(written);
         if let Some(known) = place.and_then(|place| share.principals.get(place)) {
             made.push(of_principal(known));
         }

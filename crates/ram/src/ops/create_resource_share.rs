@@ -94,10 +94,7 @@ impl Operation for CreateResourceShare {
         let mut share = unfinished(ctx, &new, &input)?;
         joining::another_share(ctx, new.account)?;
         let mut batch = Batch::new(Lane::Metadata);
-        let mut sent = 0;
-        for written in &new.principals {
-            joining::add(ctx, &mut batch, &mut share, written, &mut sent)?;
-        }
+        joining::add_all(ctx, &mut batch, &mut share, &new.principals)?;
         joining::check(&share)?;
         write_policies(&mut batch, ctx, Change::Put(&share), share.resources.keys())?;
         if let Some(token) = token {

@@ -1,5 +1,7 @@
 //! `DisassociateResourceShare`: fewer resources for a share, or fewer principals.
 
+use std::collections::BTreeSet;
+
 use pipeline::{Ctx, EventDetail, Kind, Needs, Operation, Permit, Reply};
 use policy::Action;
 use serde_json::json;
@@ -10,6 +12,7 @@ use types::Service;
 use super::{delete_policy, refuse_sources, request_keys};
 use crate::actions::{DELETE_RESOURCE_POLICY, DISASSOCIATE_RESOURCE_SHARE};
 use crate::event::Fields;
+use crate::joining::Places;
 use crate::principals::NamedPrincipal;
 use crate::records::{SHARES, ShareRecord};
 use crate::shared::{Change, write_policies};
@@ -84,13 +87,18 @@ impl Operation for DisassociateResourceShare {
                 .ok_or_else(|| missing("Resource", arn))?;
             ended.push(associations::of_resource(share, arn, since));
         }
+        let (places, mut leaving) = (Places::in_share(share), BTreeSet::new());
         for written in &parts.principals {
-            let place = joining::position(&changed, written);
-            let place = place.ok_or_else(|| missing("Principal", written.text()))?;
-            let known = changed.principals.remove(place);
-            joining::withdraw(&mut batch, &changed.region, &known);
-            ended.push(associations::of_principal(ctx, share, &known));
+            let place = places.of(written).filter(|place| leaving.insert(*place));
+            let known = place.and_then(|place| share.principals.get(place));
+            let known = known.ok_or_else(|| missing("Principal", written.text()))?;
+            joining::withdraw(&mut batch, &changed.region, known);
+            ended.push(associations::of_principal(ctx, share, known));
         }
+        let mut place = 0..;
+        changed
+            .principals
+            .retain(|_| place.next().is_none_or(|place| !leaving.contains(&place)));
         changed.updated = ctx.time();
         write_policies(
             &mut batch,

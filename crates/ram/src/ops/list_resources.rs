@@ -11,10 +11,12 @@ use super::request_keys;
 use crate::actions::LIST_RESOURCES;
 use crate::event::Fields;
 use crate::listing::Listing;
+use crate::members::Member;
 use crate::permissions::{ResourceType, kind_named};
 use crate::principals::NamedPrincipal;
+use crate::records::{ShareRecord, Standing};
 use crate::shares::{Shown, caller, chosen};
-use crate::{Error, resources, shape};
+use crate::{Error, joining, resources, shape};
 
 /// Lists the resources of the caller's own shares, or of those in which it takes part, once for
 /// each share that has them.
@@ -47,7 +49,8 @@ impl Operation for ListResources {
     ) -> Result<Reply<Self::Output>, Error> {
         let own = shape::is_own(input.resource_owner);
         let named = input.resource_share_arns.as_deref();
-        let shares = chosen(ctx, &caller(ctx)?, Shown::of(own), named).await?;
+        let caller = caller(ctx)?;
+        let shares = chosen(ctx, &caller, Shown::of(own), named).await?;
         let kind = input.resource_type.as_deref().map(kind_named).transpose()?;
         let principal = input
             .principal
@@ -66,7 +69,7 @@ impl Operation for ListResources {
             let passes = match &principal {
                 // Whose resources are asked for is their owner, if they are others'.
                 Some(NamedPrincipal::Account(account)) if !own => share.owner == *account,
-                Some(written) => crate::joining::position(share, written).is_some(),
+                Some(written) => has(share, written, (!own).then_some(&caller)),
                 None => true,
             };
             for (arn, since) in share.resources.iter().filter(|_| passes) {
@@ -98,4 +101,15 @@ impl Operation for ListResources {
             .maybe("maxResults", input.max_results)
             .request()
     }
+}
+
+/// Whether `share` is with whom `written` names. Of another's share a `caller` is told of those only
+/// who are, have, or are in its account, and who have joined: nobody learns who else is in it.
+fn has(share: &ShareRecord, written: &NamedPrincipal, caller: Option<&Member<'_>>) -> bool {
+    let known = joining::position(share, written).and_then(|at| share.principals.get(at));
+    known.is_some_and(|known| {
+        caller.is_none_or(|caller| {
+            caller.is(&known.principal) && matches!(known.standing, Standing::Joined { .. })
+        })
+    })
 }
