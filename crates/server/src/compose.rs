@@ -74,11 +74,13 @@ pub(crate) async fn deployment(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let last_written = directory.last_written();
-    let engine = Arc::new(EmbeddedStore::open(&options(directory, &clock, &entropy))?);
     let memory = config
         .limits
         .cache_memory
         .unwrap_or_else(memory::cache_share);
+    let mut options = options(directory, &clock, &entropy);
+    options.tuning.cache_bytes = memory::of_blocks(memory).max(options.tuning.cache_bytes);
+    let engine = Arc::new(EmbeddedStore::open(&options)?);
     let store: Arc<dyn Store> = Arc::new(CachedStore::new(engine.clone(), memory));
     let sources = sources(config)?;
     let shred = kms::ShredKeys::open(

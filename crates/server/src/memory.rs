@@ -6,6 +6,9 @@ use std::path::Path;
 /// What records in memory take of it, if the configuration does not say.
 const SHARE: u64 = 8;
 
+/// What blocks take beside them, as a part of that.
+const BLOCKS: usize = 8;
+
 /// They take at least this much, also where the system says nothing.
 const LEAST: u64 = 32 << 20;
 
@@ -14,6 +17,13 @@ const LEAST: u64 = 32 << 20;
 pub(crate) fn cache_share() -> usize {
     let bytes = allowed(Path::new("/")).map_or(LEAST, |bytes| (bytes / SHARE).max(LEAST));
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// Bytes of blocks of the engine's files that are kept beside `records` bytes of records: an eighth
+/// as much. What finds a record, filters and indexes of tables, is a fiftieth of what the records
+/// take on disk: so that it stays in memory also for a set that is much larger than that.
+pub(crate) fn of_blocks(records: usize) -> u64 {
+    u64::try_from(records / BLOCKS).unwrap_or(u64::MAX)
 }
 
 /// Bytes that this process may use, by the files below `root`; `None` if they do not tell.
@@ -72,6 +82,12 @@ mod tests {
     }
 
     const MACHINE: (&str, &str) = ("proc/meminfo", "MemTotal:        1000 kB\nMemFree: 1 kB\n");
+
+    #[test]
+    fn blocks_take_an_eighth_of_what_records_do() {
+        assert_eq!(of_blocks(512 << 20), 64 << 20);
+        assert_eq!(of_blocks(0), 0);
+    }
 
     #[test]
     fn a_machine_without_groups_has_all_its_memory() {
