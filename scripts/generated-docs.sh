@@ -9,7 +9,9 @@ for page in compatibility permissions configuration; do
     if [ "${1:-}" = --check ]; then
         "$binary" docs "$page" | cmp -s - "docs/$page.md" || { echo "docs/$page.md is stale: run make docs" >&2; stale=1; }
     else
-        "$binary" docs "$page" >"docs/$page.md"
+        # Written beside the page first: a binary that fails leaves the page as it was.
+        "$binary" docs "$page" >"docs/$page.md.new"
+        mv "docs/$page.md.new" "docs/$page.md"
     fi
 done
 exit "$stale"
