@@ -1,6 +1,7 @@
 //! Floods of identical failures become one record a second with a count.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct DenialKey {
     pub resource: String,
     /// The error's code.
     pub code: String,
+    /// Whether another account's caller failed, on what this account owns.
+    pub by_another: bool,
 }
 
 /// What to do with a failure.
@@ -140,8 +143,31 @@ impl Damper {
     }
 
     /// Takes out the failures that were only counted and whose second is over, and forgets
-    /// those that have been quiet: the maintenance task records them once a second.
-    pub fn flush(&self, now: Monotonic) -> Vec<Counted> {
+    /// those that have been quiet: the maintenance task records them once a second. Where there is
+    /// no `room` for their records, those of all principals become one for each account, region and
+    /// code.
+    pub fn flush(&self, now: Monotonic, room: impl Fn(&DenialKey) -> bool) -> Vec<Counted> {
+        let mut counted = self.take_out(now);
+        let together = counted.extract_if(.., |one| !room(&one.key));
+        let mut everyone: HashMap<DenialKey, Counted> = HashMap::new();
+        for one in together {
+            match everyone.entry(one.key.of_everyone()) {
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    known.count = known.count.saturating_add(one.count);
+                    known.identity.keep_common(&one.identity);
+                }
+                Entry::Vacant(free) => {
+                    let key = free.key().clone();
+                    free.insert(Counted { key, ..one });
+                }
+            }
+        }
+        counted.extend(everyone.into_values());
+        counted
+    }
+
+    fn take_out(&self, now: Monotonic) -> Vec<Counted> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counted = Vec::new();
         slots.retain(|key, slot| {
@@ -170,10 +196,12 @@ impl DenialKey {
             action: "*".to_owned(),
             resource: "*".to_owned(),
             code: self.code.clone(),
+            by_another: self.by_another,
         }
     }
 
-    /// All failures with the same code in the same account and region.
+    /// All failures with the same code in the same account and region, of its own callers or of
+    /// others'.
     pub(crate) fn of_everyone(&self) -> Self {
         Self {
             principal: "*".to_owned(),
@@ -230,6 +258,7 @@ mod tests {
             action: "kms:Decrypt".into(),
             resource: "*".into(),
             code: "AccessDenied".into(),
+            by_another: false,
         }
     }
 
@@ -261,7 +290,7 @@ mod tests {
             for identity in std::iter::repeat_n(&&one, 10).chain(identities) {
                 damper.admit(key("role"), identity, true, now);
             }
-            let mut flushed = damper.flush(Monotonic(Duration::from_secs(1)));
+            let mut flushed = damper.flush(Monotonic(Duration::from_secs(1)), |_| true);
             flushed.swap_remove(0).identity
         };
         assert_eq!(counted(&[&one, &one]), one);
@@ -335,9 +364,9 @@ mod tests {
         for _ in 0..15 {
             damper.admit(key("a"), &who("first"), true, at(0));
         }
-        assert_eq!(damper.flush(at(500)), []);
-        assert_eq!(damper.flush(at(1000)), [counted(key("a"), 5)]);
-        assert_eq!(damper.flush(at(1000)), []);
+        assert_eq!(damper.flush(at(500), |_| true), []);
+        assert_eq!(damper.flush(at(1000), |_| true), [counted(key("a"), 5)]);
+        assert_eq!(damper.flush(at(1000), |_| true), []);
     }
 
     #[test]
@@ -354,7 +383,7 @@ mod tests {
             damper.admit(there.clone(), &who(caller), true, at(0));
         }
         damper.admit(key("a"), &who("first"), true, at(0));
-        let mut flushed = damper.flush(at(1000));
+        let mut flushed = damper.flush(at(1000), |_| true);
         flushed.sort_by_key(|it| it.count);
         assert_eq!(flushed, [counted(there, 1), counted(key("a"), 2)]);
     }
@@ -377,7 +406,7 @@ mod tests {
             resource: "*".into(),
             ..key("a")
         };
-        assert_eq!(damper.flush(at(1000)), [counted(all, 950)]);
+        assert_eq!(damper.flush(at(1000), |_| true), [counted(all, 950)]);
     }
 
     #[test]
@@ -389,7 +418,7 @@ mod tests {
         damper.admit(key("me"), &who("first"), true, at(0));
         assert!(
             damper
-                .flush(at(1000))
+                .flush(at(1000), |_| true)
                 .iter()
                 .any(|it| it.key.principal == "me" && it.count == 1)
         );
@@ -404,7 +433,7 @@ mod tests {
         }
         assert_eq!(damper.slots.lock().unwrap().len(), 1);
         let everyone = key("a").of_everyone();
-        assert_eq!(damper.flush(at(1000)), [counted(everyone, 100)]);
+        assert_eq!(damper.flush(at(1000), |_| true), [counted(everyone, 100)]);
     }
 
     #[test]
@@ -414,7 +443,30 @@ mod tests {
             damper.admit(key(&number.to_string()), &who("first"), true, at(0));
         }
         assert!(damper.slots.lock().unwrap().len() <= SLOTS + 1);
-        let flushed = damper.flush(at(1000));
+        let flushed = damper.flush(at(1000), |_| true);
         assert!(flushed.iter().any(|it| it.key.principal == "*"));
+    }
+
+    #[test]
+    fn counts_without_room_are_one_for_an_account() {
+        let damper = Damper::default();
+        let failure = |name: &str, by_another| DenialKey {
+            by_another,
+            ..key(name)
+        };
+        for name in ["a", "b", "c"] {
+            for _ in 0..15 {
+                damper.admit(failure(name, true), &who("them"), true, at(0));
+            }
+        }
+        for _ in 0..12 {
+            damper.admit(failure("own", false), &who("own"), true, at(0));
+        }
+        let mut flushed = damper.flush(at(1000), |key| !key.by_another);
+        flushed.sort_by_key(|it| it.count);
+        assert_eq!(flushed.len(), 2);
+        assert_eq!(flushed[0].key, failure("own", false));
+        let all = failure("a", true).of_everyone();
+        assert_eq!((&flushed[1].key, flushed[1].count), (&all, 15));
     }
 }

@@ -88,7 +88,7 @@ impl Strangers {
     /// Takes out what was only counted and is to be recorded now: of a network each second, of
     /// all strangers each minute.
     pub fn flush(&self, now: Monotonic) -> Vec<Counted> {
-        let mut counted = self.damper.flush(now);
+        let mut counted = self.damper.flush(now, |_| true);
         let mut all = self.all();
         if now.0.saturating_sub(all.counted.0) >= COUNTED_EVERY
             && let Some((key, count)) = all.left_out.take()
@@ -138,6 +138,7 @@ mod tests {
             action: "*".to_owned(),
             resource: String::new(),
             code: CODES[number % CODES.len()].to_owned(),
+            by_another: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Decides every need of a call from one snapshot.
 //!
-//! One file though it is long: what is weighed for a decision, what is asked of it, and what its
-//! record tells either account must be of the same policies; whoever reads one has to see the others.
+//! One file though it is long, because what is weighed for a decision, what is asked of it, and what its
+//! record tells either account must be of the same policies: whoever reads one has to see the others.
 
 use std::cell::Cell;
 use std::sync::Arc;

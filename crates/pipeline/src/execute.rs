@@ -192,6 +192,8 @@ async fn finish<O: Operation>(
 
 /// Records a call that was never committed, since others always came first.
 async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failure) {
+    // What waits for the attempts that were in vain is not done.
+    let ctx = &ctx.again(view::<O>(ctx));
     let mut batch = record::batch_of_failure(&ctx.caller().principal);
     let detail = detail::<O>(input, None);
     let granted = Authorization {
@@ -202,10 +204,16 @@ async fn record_lost<O: Operation>(ctx: &Ctx, input: &O::Input, failure: &Failur
     let recorded = record::failure::<O>(ctx, detail, &granted, failure, damped, &mut batch);
     if let Err(unrecorded) = recorded {
         error!(request = %ctx.id(), error = %unrecorded, "audit record could not be made");
-    } else if !batch.is_empty()
-        && let Err(failed) = ctx.commit(batch, Share::of_failure(&granted, damped)).await
-    {
-        ctx.log_uncommitted(O::NAME, &failed);
+    } else if !batch.is_empty() {
+        match ctx.commit(batch, Share::of_failure(&granted, damped)).await {
+            Ok(_) => ctx.recorded(),
+            Err(failed) => {
+                if matches!(failed, CommitError::Unknown { .. }) {
+                    ctx.recorded();
+                }
+                ctx.log_uncommitted(O::NAME, &failed);
+            }
+        }
     }
 }
 

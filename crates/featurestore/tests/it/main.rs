@@ -19,6 +19,7 @@ mod groups;
 mod in_memory;
 mod keys;
 mod last_room;
+mod let_in;
 mod long_policies;
 mod maintenance;
 mod offline;

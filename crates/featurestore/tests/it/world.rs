@@ -84,6 +84,19 @@ impl World {
         Self::bounded(featurestore::Options::default(), bounds)
     }
 
+    /// The same, whose KMS takes so many calls a second, by family of operations.
+    pub(crate) fn with_quotas_and_budgets(
+        quotas: &BTreeMap<String, f64>,
+        budgets: WriteBudgets,
+    ) -> Self {
+        let bounds = Bounds {
+            quotas: Some(kms::RequestQuotas::new(quotas, 1).unwrap()),
+            budgets,
+            ..Bounds::default()
+        };
+        Self::bounded(featurestore::Options::default(), bounds)
+    }
+
     fn bounded(options: featurestore::Options, bounds: Bounds) -> Self {
         let home = Home {
             directory: tempfile::tempdir().unwrap(),

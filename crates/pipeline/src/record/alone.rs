@@ -36,6 +36,7 @@ pub async fn record_unauthenticated(
         action: "*".to_owned(),
         resource: String::new(),
         code: attempt.code.to_owned(),
+        by_another: false,
     };
     let now = services.clock.monotonic();
     let identity = UserIdentity::unknown(attempt.access_key_id);
@@ -133,7 +134,9 @@ pub async fn flush_damped(services: &Services) {
             error!(error = %failed, lost, "counts of strangers could not be committed");
         }
     }
-    let mut counted = services.damper.flush(now);
+    let written = &services.sources.written;
+    let has_room = |key: &DenialKey| written.has_room(key.account, share_of(key), now);
+    let mut counted = services.damper.flush(now, has_room);
     // Few commits for many floods: whatever else the task has to do waits for them.
     while !counted.is_empty() {
         let rest = counted.split_off(counted.len().min(COUNTS));
@@ -143,21 +146,34 @@ pub async fn flush_damped(services: &Services) {
             error!(error = %failed, lost, "counts of refused calls could not be committed");
             return;
         }
-        for (account, weight) in weights {
-            services.take(account, weight, Share::Refused);
+        for ((account, share), weight) in weights {
+            services.take(account, weight, share);
         }
         counted = rest;
     }
 }
 
-/// One record for each count, and what each weighs in which account.
-fn counts(services: &Services, counted: Vec<Counted>) -> (Batch, Vec<(AccountId, Weight)>) {
+/// What the counts of such failures are taken from.
+fn share_of(key: &DenialKey) -> Share {
+    if key.by_another {
+        Share::Others
+    } else {
+        Share::Refused
+    }
+}
+
+/// What of an account a record is taken from, and what it weighs.
+type Charge = ((AccountId, Share), Weight);
+
+/// One record for each count, and what is to be taken for each.
+fn counts(services: &Services, counted: Vec<Counted>) -> (Batch, Vec<Charge>) {
     let mut batch = batch_of_counts();
     let mut weights = Vec::with_capacity(counted.len());
     for count in counted {
-        let (account, first) = (count.key.account, batch.appends().len());
+        let from = (count.key.account, share_of(&count.key));
+        let first = batch.appends().len();
         append_count(services, &mut batch, count);
-        weights.push((account, Weight::of_records_from(&batch, first)));
+        weights.push((from, Weight::of_records_from(&batch, first)));
     }
     (batch, weights)
 }

@@ -1,5 +1,7 @@
 //! The copies of a record: one in the history of each account that it concerns.
 
+use std::sync::Arc;
+
 use audit::Record;
 use serde_json::Value;
 use store::Batch;
@@ -92,7 +94,8 @@ pub(super) fn append_copies(
             .map_err(Failure::internal)?;
         if history.charged {
             let weight = Weight::of_records_from(batch, first);
-            ctx.services().take(account, weight, Share::Others);
+            let services = Arc::clone(ctx.services());
+            ctx.when_recorded(move || services.take(account, weight, Share::Others));
         }
     }
     Ok(())

@@ -32,6 +32,7 @@ pub(super) fn histories(
         action: format!("{}:{}", record.event_source, record.event_name),
         resource: resource.clone().unwrap_or_default(),
         code: record.error_code.clone().unwrap_or_default(),
+        by_another: ctx.home() != Some(account),
     };
     let caller = ctx.home();
     if ctx.is_of_a_stranger() {
