@@ -66,6 +66,24 @@ pub struct Purged {
     pub more: bool,
 }
 
+/// How much one step looks at: it ends with the cell that reaches either bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Portion {
+    /// How many cells.
+    pub cells: usize,
+    /// How many bytes, as they are stored; one cell is taken whatever its size.
+    pub bytes: usize,
+}
+
+/// The cells that one step looks at.
+#[derive(Debug)]
+pub struct Surveyed {
+    /// The cells in the order of their keys; one that was tampered with is `None`.
+    pub cells: Vec<(CellKey, Option<SealedCell>)>,
+    /// Whether there may be more behind them.
+    pub more: bool,
+}
+
 /// An engine of versioned cells.
 ///
 /// Reads return cells as they are stored: the caller decides with
@@ -95,13 +113,14 @@ pub trait Cells: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Fetch<'_, Vec<(CellKey, SealedCell)>>;
 
-    /// Like [`Self::scan`], where a cell that was tampered with is `None` and fails nothing.
+    /// The next cells of `group` behind `after`, in the order of their keys, so many as `portion`
+    /// has room for. One that was tampered with fails nothing.
     fn survey(
         &self,
         group: GroupNumber,
         after: Option<CellKey>,
-        limit: usize,
-    ) -> Fetch<'_, Vec<(CellKey, Option<SealedCell>)>>;
+        portion: Portion,
+    ) -> Fetch<'_, Surveyed>;
 
     /// Removes up to `limit` cells whose time was over in an hour before that of `now`, of
     /// groups that are `open`.
@@ -114,7 +133,8 @@ pub trait Cells: fmt::Debug + Send + Sync {
     }
 
     /// The same, but of the open groups that are `reported` the records that have expired are
-    /// returned and stay: whoever calls removes them together with what else there is to write.
+    /// returned and stay: whoever calls removes them together with what else there is to write. If
+    /// they are large, they are fewer than `limit`.
     /// What was deleted before it expired is removed as everywhere.
     fn sweep_or_report<'a>(
         &'a self,
@@ -123,8 +143,8 @@ pub trait Cells: fmt::Debug + Send + Sync {
         groups: (Open<'a>, Open<'a>),
     ) -> Fetch<'a, Swept>;
 
-    /// Removes up to `limit` cells of a group that no request can reach any more, those that
-    /// were tampered with as well.
+    /// Removes up to `limit` cells of a group that no request can reach any more, fewer if they are
+    /// large; those that were tampered with as well.
     fn purge(&self, group: GroupNumber, limit: usize) -> Fetch<'_, Purged>;
 }
 
@@ -169,24 +189,31 @@ impl EmbeddedCells {
         let keys = self
             .store
             .cell_keys(CELLS, from, below(end.as_ref()), limit)?;
-        let purged = Purged {
-            removed: keys.len(),
+        let mut purged = Purged {
+            removed: 0,
             more: keys.len() >= limit,
         };
-        let last = keys.last().cloned();
+        let (mut last, mut bytes) = (None, 0_usize);
         let mut batch = Batch::new(Lane::Relief);
         for key in keys {
+            if bytes >= MOST_READ {
+                purged.more = true;
+                break;
+            }
             // The row of a cell that does not tell its expiry goes when its hour is swept.
             let value = match self.store.cell(CELLS, &key) {
                 Err(store::Error::Damaged { .. }) => None,
                 value => value?,
             };
+            bytes = bytes.saturating_add(value.as_ref().map_or(0, Vec::len));
             let header = value.and_then(|value| Header::read(&value).ok());
             let expiry = header.and_then(|header| header.expires_at);
             if let (Some(at), Some(key)) = (expiry, CellKey::from_bytes(&key)) {
                 batch.cell(removal(EXPIRY, expiry_row(at, &key)));
             }
+            last = Some(key.clone());
             batch.cell(removal(CELLS, key));
+            purged.removed += 1;
         }
         if !batch.is_empty() {
             self.store.commit(batch).await?;
@@ -216,21 +243,50 @@ impl EmbeddedCells {
     fn surveyed(
         &self,
         group: GroupNumber,
+        mut after: Option<CellKey>,
+        portion: Portion,
+    ) -> Result<Surveyed, Error> {
+        let (mut cells, mut bytes) = (Vec::new(), 0_usize);
+        while cells.len() < portion.cells {
+            let limit = portion.cells.saturating_sub(cells.len()).min(AT_ONCE);
+            let found = self.survey_some(group, after, limit)?;
+            for (key, cell) in found.cells {
+                let size = cell.as_ref().map_or(0, |cell| cell.as_stored().len());
+                bytes = bytes.saturating_add(size);
+                after = Some(key);
+                cells.push((key, cell));
+                if bytes >= portion.bytes {
+                    return Ok(Surveyed { cells, more: true });
+                }
+            }
+            if !found.more {
+                return Ok(Surveyed { cells, more: false });
+            }
+        }
+        Ok(Surveyed { cells, more: true })
+    }
+
+    fn survey_some(
+        &self,
+        group: GroupNumber,
         after: Option<CellKey>,
         limit: usize,
-    ) -> Result<Vec<(CellKey, Option<SealedCell>)>, Error> {
-        match self.range(group, after, limit) {
-            Ok(cells) => cells
-                .into_iter()
-                .map(|(key, value)| {
-                    let key = CellKey::from_bytes(&key).ok_or(Error::Damaged)?;
-                    Ok((key, SealedCell::from_stored(value).ok()))
-                })
-                .collect(),
+    ) -> Result<Surveyed, Error> {
+        let cells = match self.range(group, after, limit) {
+            Ok(cells) => cells,
             // One of them: which, each tells for itself.
-            Err(Error::Store(store::Error::Damaged { .. })) => self.one_by_one(group, after, limit),
-            Err(error) => Err(error),
-        }
+            Err(Error::Store(store::Error::Damaged { .. })) => {
+                return self.one_by_one(group, after, limit);
+            }
+            Err(error) => return Err(error),
+        };
+        let more = cells.len() >= limit;
+        let cells = cells.into_iter().map(|(key, value)| {
+            let key = CellKey::from_bytes(&key).ok_or(Error::Damaged)?;
+            Ok((key, SealedCell::from_stored(value).ok()))
+        });
+        let cells = cells.collect::<Result<_, Error>>()?;
+        Ok(Surveyed { cells, more })
     }
 
     fn one_by_one(
@@ -238,12 +294,14 @@ impl EmbeddedCells {
         group: GroupNumber,
         after: Option<CellKey>,
         limit: usize,
-    ) -> Result<Vec<(CellKey, Option<SealedCell>)>, Error> {
+    ) -> Result<Surveyed, Error> {
         let (first, end) = bounds(group);
         let from = from_behind(after.as_ref(), &first);
         let keys = self
             .store
             .cell_keys(CELLS, from, below(end.as_ref()), limit)?;
+        // INVARIANT: those that are removed meanwhile do not make it look like the end.
+        let more = keys.len() >= limit;
         let mut cells = Vec::with_capacity(keys.len());
         for key in keys {
             let key = CellKey::from_bytes(&key).ok_or(Error::Damaged)?;
@@ -259,7 +317,7 @@ impl EmbeddedCells {
                 Err(error) => return Err(error),
             }
         }
-        Ok(cells)
+        Ok(Surveyed { cells, more })
     }
 
     async fn commit(&self, mut batch: Batch, writes: Vec<Write>) -> Result<Vec<Outcome>, Error> {
@@ -339,9 +397,9 @@ impl Cells for EmbeddedCells {
         &self,
         group: GroupNumber,
         after: Option<CellKey>,
-        limit: usize,
-    ) -> Fetch<'_, Vec<(CellKey, Option<SealedCell>)>> {
-        Box::pin(std::future::ready(self.surveyed(group, after, limit)))
+        portion: Portion,
+    ) -> Fetch<'_, Surveyed> {
+        Box::pin(std::future::ready(self.surveyed(group, after, portion)))
     }
 
     fn sweep_or_report<'a>(
@@ -357,6 +415,12 @@ impl Cells for EmbeddedCells {
         Box::pin(self.purge_step(group, limit))
     }
 }
+
+/// How many cells are read before their sizes are looked at.
+const AT_ONCE: usize = 16;
+
+/// How many bytes of cells one step reads of those that it removes or reports.
+const MOST_READ: usize = 4 << 20;
 
 /// Where the keys of the cells of `group` begin and end.
 fn bounds(group: GroupNumber) -> ([u8; 8], Option<[u8; 8]>) {

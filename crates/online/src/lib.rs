@@ -22,7 +22,7 @@ mod varint;
 
 pub use cached::CachedStore;
 pub use cell::{CellKey, DataKey, GroupNumber, IndexKey, SealedCell};
-pub use embedded::{Cells, EmbeddedCells, Fetch, Open, Purged, Swept, Write};
+pub use embedded::{Cells, EmbeddedCells, Fetch, Open, Portion, Purged, Surveyed, Swept, Write};
 pub use error::{Error, OpenError};
 pub use event_time::{EventTime, InvalidEventTime};
 pub use header::{Header, Version};

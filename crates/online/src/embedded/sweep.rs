@@ -7,7 +7,7 @@ use std::time::Duration;
 use store::{Batch, CellOutcome, CellWrite, CommitError, Lane};
 use types::Timestamp;
 
-use super::{EmbeddedCells, HOUR_LENGTH, Open, Swept, removal};
+use super::{EmbeddedCells, HOUR_LENGTH, MOST_READ, Open, Swept, removal};
 use crate::rule::IfExpired;
 use crate::{CELLS, CellKey, EXPIRY, Error, GroupNumber};
 
@@ -43,8 +43,7 @@ impl EmbeddedCells {
             more: false,
         };
         let mut rows = self.to_sweep(now, limit, open, &mut swept)?;
-        let last = rows.last().cloned();
-        self.report(&mut rows, now, reported, &mut swept);
+        let last = self.report(&mut rows, now, reported, &mut swept);
         match self.sweep_rows(&rows, now).await {
             Ok(removed) => swept.removed = removed,
             Err(CommitError::Damaged { .. }) => {
@@ -104,28 +103,36 @@ impl EmbeddedCells {
     }
 
     /// Takes the rows of expired records of groups that are `reported` out of `rows`, and reports
-    /// these records.
+    /// these records, until enough was read; says which row was the last that was looked at.
     fn report(
         &self,
         rows: &mut Vec<Vec<u8>>,
         now: Timestamp,
         reported: Open<'_>,
         swept: &mut Swept,
-    ) {
-        rows.retain(|row| {
+    ) -> Option<Vec<u8>> {
+        let (mut bytes, mut last) = (0_usize, None);
+        for row in std::mem::take(rows) {
+            if bytes >= MOST_READ {
+                swept.more = true;
+                break;
+            }
+            last = Some(row.clone());
             let key = row.get(HOUR_LENGTH..).and_then(CellKey::from_bytes);
             let Some(key) = key.filter(|key| reported(key.group())) else {
-                return true;
+                rows.push(row);
+                continue;
             };
             match self.read(&key) {
                 Ok(Some(cell)) if cell.header().is_expired(now) && !cell.header().deleted => {
+                    bytes = bytes.saturating_add(cell.as_stored().len());
                     swept.expired.push((key, cell));
-                    false
                 }
                 // What was tampered with, the sweep finds too, and counts.
-                Ok(_) | Err(_) => true,
+                Ok(_) | Err(_) => rows.push(row),
             }
-        });
+        }
+        last
     }
 
     /// The row behind which to sweep at `now`.

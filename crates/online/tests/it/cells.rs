@@ -1,6 +1,6 @@
 //! Event-time order, sweeping, purging, scanning.
 
-use online::{CELLS, Cells, EXPIRY, EmbeddedCells, GroupNumber, Outcome, Rule, Swept};
+use online::{CELLS, Cells, EXPIRY, EmbeddedCells, GroupNumber, Outcome, Portion, Rule, Swept};
 use store::{Batch, Lane};
 use types::Timestamp;
 
@@ -353,4 +353,43 @@ async fn a_cell_has_at_most_one_expiry_row_however_often_it_is_written() {
     delete.action = Action::HardDelete;
     world.apply(&delete, 0).await;
     assert_eq!((rows(), world.store.count(CELLS)), (0, 0));
+}
+
+#[tokio::test]
+async fn a_survey_ends_with_the_cell_that_reaches_either_bound() {
+    let world = World::new().await;
+    for number in 0..40 {
+        world.apply(&put(&format!("r{number:02}"), 10, 1), 0).await;
+    }
+    let (group, mut after, mut sizes) = (GroupNumber(1), None, Vec::new());
+    let one = world.cells.survey(group, None, portion(1, usize::MAX));
+    let one = one.await.unwrap().cells[0]
+        .1
+        .as_ref()
+        .unwrap()
+        .as_stored()
+        .len();
+    loop {
+        let surveyed = world.cells.survey(group, after, portion(25, 10 * one - 1));
+        let surveyed = surveyed.await.unwrap();
+        after = surveyed.cells.last().map(|(key, _)| *key).or(after);
+        sizes.push(surveyed.cells.len());
+        if !surveyed.more {
+            break;
+        }
+    }
+    assert_eq!(sizes, [10, 10, 10, 10, 0]);
+    let surveyed = world.cells.survey(group, None, portion(25, usize::MAX));
+    let surveyed = surveyed.await.unwrap();
+    assert_eq!((surveyed.cells.len(), surveyed.more), (25, true));
+    let surveyed = world.cells.survey(group, None, portion(41, usize::MAX));
+    let surveyed = surveyed.await.unwrap();
+    assert_eq!((surveyed.cells.len(), surveyed.more), (40, false));
+    // One cell is taken whatever its size.
+    let surveyed = world.cells.survey(group, None, portion(25, 1));
+    assert_eq!(surveyed.await.unwrap().cells.len(), 1);
+}
+
+fn portion(cells: usize, bytes: usize) -> Portion {
+    Portion { cells, bytes }
 }
