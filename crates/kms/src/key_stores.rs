@@ -26,7 +26,7 @@ mod xks;
 pub use error::KeyStoreError;
 pub use fault::{Fault, NoAnswer};
 pub use outside::{Cluster, Outside, Proxy};
-pub use tend::tend;
+pub use tend::{Tending, tend};
 pub use tokens::certificate as trust_anchor_of;
 pub use watch::{HealthChange, watch};
 pub use xks::{ProxyCall, ProxyClient, Sent};

@@ -72,7 +72,8 @@ pub use imports::expire as expire_imports;
 pub use key_policies::KeyPolicies;
 pub use key_stores::{
     Cluster, Fault as ProxyFault, HealthChange, KeyStoreError, NoAnswer, Outside, Proxy, ProxyCall,
-    ProxyClient, Sent, tend as tend_key_stores, trust_anchor_of, watch as watch_key_stores,
+    ProxyClient, Sent, Tending, tend as tend_key_stores, trust_anchor_of,
+    watch as watch_key_stores,
 };
 pub use keyring::Keyring;
 pub use last_usage::LastUsage;
@@ -145,7 +146,9 @@ pub use revival::{
 pub use round::Undone;
 pub use service_grants::{need_by_grant, standing_grants};
 pub use shred::{ShredError, ShredKeys};
-pub use symmetric::{is_held_outside, is_made_here, key_revision, rights_changed, usable};
+pub use symmetric::{
+    is_held_outside, is_made_here, key_revision, rights_changed, store_of, usable,
+};
 pub use usage::keep_usage;
 
 /// Adds every operation of KMS that exists here.

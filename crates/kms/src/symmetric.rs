@@ -97,6 +97,13 @@ pub fn is_held_outside(view: &View, arn: &Arn) -> bool {
     KeyRow::at(view, arn).is_some_and(|key| key.record.held.is_some())
 }
 
+/// The id of the custom key store that the key at `arn` is in, if it is in one.
+pub fn store_of(view: &View, arn: &Arn) -> Option<String> {
+    let key = KeyRow::at(view, arn)?;
+    let held = key.record.held.as_ref();
+    held.map(|held| held.store.to_string())
+}
+
 /// Whether the material of the key at `arn` was made here and is only here: what its owner may do to
 /// it, the owner tells KMS, and KMS alone. Imported material and custom key stores have an owner's
 /// own ways of taking away.
