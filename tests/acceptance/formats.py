@@ -219,9 +219,12 @@ def open_of_token(cmac, blob: bytes, context: dict) -> bytes:
 
 
 def open_of_proxy(decrypt, known: dict[bytes, bytes], blob: bytes, context: dict) -> bytes:
-    """Version 3; `decrypt` asks the proxy, with its additional authenticated data."""
+    """Version 4, or 3; `decrypt` asks the proxy, with its additional authenticated data."""
     says, at = header(blob), 55
-    assert says.version == 3
+    assert says.version in (3, 4)
+    if says.version == 4:
+        at += 32
+    name = blob[55:at]
 
     def behind_length() -> bytes:
         nonlocal at
@@ -232,7 +235,8 @@ def open_of_proxy(decrypt, known: dict[bytes, bytes], blob: bytes, context: dict
     tag, at = blob[at:at + 16], at + 16
     metadata = behind_length()
     aad = associated_data(blob, context)
-    inner = decrypt(hashlib.sha256(aad).digest(), vector, tag, metadata, blob[at:])
+    inner = decrypt(hashlib.sha256(aad + name).digest(), vector, tag, metadata, blob[at:])
+    assert name in (b"", hashlib.sha256(inner).digest())
     key = derive(known[says.material], "kms/symmetric-default", says.key_id.encode())
     return open_committing(key, aad, inner)
 

@@ -39,6 +39,8 @@ pub(crate) enum Form {
     Token,
     /// KMS and an external key manager, one within the other.
     Proxy,
+    /// The same, as it was made before: it does not say which message of KMS it holds.
+    ProxyUnnamed,
 }
 
 impl Form {
@@ -46,13 +48,14 @@ impl Form {
         match self {
             Self::Own => 1,
             Self::Token => 2,
-            Self::Proxy => 3,
+            Self::ProxyUnnamed => 3,
+            Self::Proxy => 4,
         }
     }
 
     fn of_version(version: u8) -> Option<Self> {
-        let mut all = [Self::Own, Self::Token, Self::Proxy].into_iter();
-        all.find(|form| form.version() == version)
+        let all = [Self::Own, Self::Token, Self::ProxyUnnamed, Self::Proxy];
+        all.into_iter().find(|form| form.version() == version)
     }
 }
 
@@ -186,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_form_has_a_version_of_its_own() {
-        for form in [Form::Own, Form::Token, Form::Proxy] {
+        for form in [Form::Own, Form::Token, Form::ProxyUnnamed, Form::Proxy] {
             let header = Header {
                 form,
                 ..header("1234abcd-12ab-34cd-56ef-1234567890ab", "111122223333")
@@ -217,7 +220,7 @@ mod tests {
         let bytes = header("1234abcd-12ab-34cd-56ef-1234567890ab", "111122223333")
             .encode()
             .unwrap();
-        for (at, value) in [(0, 0), (0, 4), (1, 2), (1, 255), (2, 255)] {
+        for (at, value) in [(0, 0), (0, 5), (1, 2), (1, 255), (2, 255)] {
             let mut bytes = bytes;
             bytes[at] = value;
             assert_eq!(Header::split(&bytes), Err(Malformed), "byte {at} = {value}");

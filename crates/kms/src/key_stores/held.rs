@@ -1,10 +1,13 @@
 //! Encrypting and decrypting with keys in custom key stores.
 //!
 //! ```text
-//! 55 bytes  header (`crate::ciphertext`), format version 2 for tokens, 3 for external key stores
+//! 55 bytes  header (`crate::ciphertext`), format version 2 for tokens, 4 for external key stores; 3 for
+//!           those of earlier releases
 //! version 2:
 //! n bytes   what the token's key sealed: 32 random bytes, `crypto::committing`
-//! version 3:
+//! version 4:
+//! 32 bytes  SHA-256 of what the external key encrypted
+//! and then, which is all of version 3:
 //! 1 byte    length of the initialization vector, 12 or 16
 //! n bytes   initialization vector
 //! 16 bytes  authentication tag
@@ -13,8 +16,10 @@
 //! n bytes   what the external key encrypted: `crypto::committing` under the key's own material
 //! ```
 //!
-//! Associated data are the same as those of other KMS ciphertexts. A proxy gets their SHA-256
-//! hash, so that it learns nothing of the encryption context.
+//! Associated data are the same as those of other KMS ciphertexts. A proxy gets the SHA-256 hash of them
+//! and of the first 32 bytes of version 4, so that it learns nothing of the encryption context. What it
+//! decrypts must have that hash: it cannot answer with what it was given for another ciphertext of the
+//! same key and context, which would open here too. Of version 3 nothing says so.
 
 use std::sync::Arc;
 
@@ -65,9 +70,10 @@ pub(crate) async fn encrypt(
         Backing::Proxy { id } => {
             let (entropy, inner) = (used.ctx.entropy(), own_material(used)?);
             let inner = symmetric(&inner)?.seal(entropy, &aad, plaintext);
-            let proxy = proxy_of(used)?;
-            let encrypted = proxy.encrypt(id, &sha256(&aad), &inner).await;
-            to_bytes(&encrypted.map_err(of_proxy)?)?
+            let (proxy, name) = (proxy_of(used)?, sha256(&inner));
+            let encrypted = proxy.encrypt(id, &told(&aad, Some(&name)), &inner).await;
+            let encrypted = to_bytes(&encrypted.map_err(of_proxy)?)?;
+            [name.as_slice(), &encrypted].concat()
         }
     };
     Ok([header.as_slice(), &sealed].concat())
@@ -84,18 +90,23 @@ pub(crate) async fn decrypt(
 ) -> Result<SecretBytes, Error> {
     let (found, header, sealed) =
         Header::split(blob).map_err(|_malformed| Error::InvalidCiphertext)?;
-    if found != header_of(used)?.0 {
+    if !is_of_key(&found, header_of(used)?.0) {
         return Err(Error::InvalidCiphertext);
     }
     let aad = associated_data(header, context)?;
     match &used.held.backing {
         Backing::Token { label } => open_on_token(used, label, aad, sealed).await,
         Backing::Proxy { id } => {
+            let malformed = Error::InvalidCiphertext;
+            let (name, sealed) = named(found.form, sealed).ok_or(malformed)?;
             let encrypted = of_bytes(sealed).ok_or(Error::InvalidCiphertext)?;
             let inner = own_material(used)?;
             let proxy = proxy_of(used)?;
-            let opened = proxy.decrypt(id, &sha256(&aad), &encrypted).await;
+            let opened = proxy.decrypt(id, &told(&aad, name), &encrypted).await;
             let opened = opened.map_err(of_proxy)?;
+            if name.is_some_and(|name| *name != sha256(opened.expose())) {
+                return Err(KeyStoreError::Cryptographic(Fault::Altered).into());
+            }
             let plaintext = symmetric(&inner)?.open(&aad, opened.expose());
             plaintext.map_err(|_silent| KeyStoreError::Cryptographic(Fault::Altered).into())
         }
@@ -132,6 +143,15 @@ fn header_of(used: Use<'_>) -> Result<(Header, MaterialId), Error> {
         material,
     };
     Ok((header, material))
+}
+
+/// Whether a ciphertext with the header `found` is of the key whose ciphertexts have the other: of
+/// earlier releases too.
+fn is_of_key(found: &Header, mut header: Header) -> bool {
+    if found.form == Form::ProxyUnnamed && header.form == Form::Proxy {
+        header.form = Form::ProxyUnnamed;
+    }
+    *found == header
 }
 
 fn own_material(used: Use<'_>) -> Result<Arc<Unwrapped>, Error> {
@@ -239,6 +259,22 @@ pub(crate) fn metadata_of(
     }
 }
 
+/// What a proxy is told to bind: a hash of the associated data, and of what says which message it gets,
+/// if that is said.
+fn told(aad: &[u8], name: Option<&[u8; 32]>) -> [u8; 32] {
+    let name = name.map_or(&[][..], |name| name.as_slice());
+    sha256(&[aad, name].concat())
+}
+
+/// What says which message the external key encrypted, if the form has it, and the rest.
+fn named(form: Form, sealed: &[u8]) -> Option<(Option<&[u8; 32]>, &[u8])> {
+    if form == Form::ProxyUnnamed {
+        return Some((None, sealed));
+    }
+    let (name, rest) = sealed.split_first_chunk()?;
+    Some((Some(name), rest))
+}
+
 fn to_bytes(encrypted: &Encrypted) -> Result<Vec<u8>, Error> {
     let length = |bytes: &[u8]| {
         u8::try_from(bytes.len()).map_err(|source| Error::internal("a proxy's part", source))
@@ -299,23 +335,57 @@ mod tests {
         }
     }
 
-    /// A ciphertext that was made once, and what its external key manager was asked and answered.
-    #[test]
-    fn the_fixture_of_version_3_opens_with_what_its_proxy_answered() {
-        let fixture = include_str!("../../testdata/formats/external.txt");
+    /// Opens a ciphertext that was made once with what its external key manager was asked and answered.
+    fn opens(fixture: &str, form: Form) {
         let part = |name| fixtures::bytes(fixture, name);
         let (blob, stored) = (part("ciphertext"), Stored::open());
-        let (material, aad, sealed) = fixtures::parts(&blob, Form::Proxy);
+        let (material, aad, sealed) = fixtures::parts(&blob, form);
         assert_eq!(Some(material), stored.key().record.material);
+        let (name, sealed) = named(form, sealed).unwrap();
+        assert_eq!(
+            name.copied(),
+            (form == Form::Proxy).then(|| sha256(&part("answered")))
+        );
         let asked = of_bytes(sealed).unwrap();
         assert_eq!(asked.iv, part("iv"));
         assert_eq!(asked.tag, *part("tag"));
         assert_eq!(asked.metadata, part("metadata"));
         assert_eq!(asked.ciphertext, part("asked"));
-        assert_eq!(sha256(&aad), *part("asked-aad"));
+        assert_eq!(told(&aad, name), *part("asked-aad"));
         let material = stored.material();
         let inner = symmetric(&material).unwrap();
         let plaintext = inner.open(&aad, &part("answered")).unwrap();
         assert_eq!(plaintext.expose(), b"secret");
+    }
+
+    #[test]
+    fn ciphertexts_of_earlier_releases_are_of_their_key_and_of_no_other() {
+        let header = |form, material| Header {
+            form,
+            account: "111122223333".parse().unwrap(),
+            key: "1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap(),
+            material: MaterialId([material; 32]),
+        };
+        let check = |found, form, expected| {
+            assert_eq!(is_of_key(&found, header(form, 7)), expected, "{found:?}");
+        };
+        check(header(Form::Proxy, 7), Form::Proxy, true);
+        check(header(Form::ProxyUnnamed, 7), Form::Proxy, true);
+        check(header(Form::ProxyUnnamed, 8), Form::Proxy, false);
+        check(header(Form::ProxyUnnamed, 7), Form::Token, false);
+        check(header(Form::Token, 7), Form::Token, true);
+        check(header(Form::Token, 7), Form::Proxy, false);
+    }
+
+    #[test]
+    fn the_fixture_of_version_3_opens_with_what_its_proxy_answered() {
+        let fixture = include_str!("../../testdata/formats/external.txt");
+        opens(fixture, Form::ProxyUnnamed);
+    }
+
+    #[test]
+    fn the_fixture_of_version_4_opens_with_what_its_proxy_answered() {
+        let fixture = include_str!("../../testdata/formats/external-4.txt");
+        opens(fixture, Form::Proxy);
     }
 }

@@ -129,6 +129,12 @@ fn a_proxy_that_lies_is_caught() {
         outsiders.mode(Mode::AlterPlaintext);
         let refused = outsiders.decrypt(&blob, "b").unwrap_err();
         assert_eq!(refused.code, "KMSInvalidStateException");
+        // Nor is what was encrypted in another call of the same key and context.
+        outsiders.mode(Mode::Honest);
+        outsiders.blob(&key);
+        outsiders.mode(Mode::SwapPlaintext);
+        let refused = outsiders.decrypt(&blob, "b").unwrap_err();
+        assert_eq!(refused.code, "KMSInvalidStateException");
         // Consistent lies at encryption show when it is decrypted.
         outsiders.mode(Mode::AlterBoth);
         let lost = outsiders.blob(&key);

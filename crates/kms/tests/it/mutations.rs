@@ -392,9 +392,10 @@ fn no_byte_and_no_field_of_an_external_keys_ciphertext_can_be_changed() {
         let store = outsiders.connected(outsiders.proxy_store());
         let keys = ["one", "two"].map(|id| outsiders.proxy_key(&store, id));
         let before = |blob: &[u8]| {
-            let iv = usize::from(blob[55]);
-            let metadata = usize::from(blob[56 + iv + 16]);
+            let iv = usize::from(blob[87]);
+            let metadata = usize::from(blob[88 + iv + 16]);
             vec![
+                ("hash of the message", 32),
                 ("vector's length", 1),
                 ("vector", iv),
                 ("external tag", 16),

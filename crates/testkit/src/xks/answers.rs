@@ -1,6 +1,7 @@
 //! What the proxy answers.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -56,6 +57,8 @@ pub struct Proxy {
     behaviour: PathBuf,
     keys: Keys,
     log: Option<PathBuf>,
+    /// What it was given last to encrypt.
+    last: Mutex<Vec<u8>>,
 }
 
 type Refusal = (u16, &'static str);
@@ -68,6 +71,7 @@ impl Proxy {
             behaviour,
             keys,
             log,
+            last: Mutex::default(),
         }
     }
 
@@ -182,6 +186,7 @@ impl Proxy {
             bytes(body, "additionalAuthenticatedData")?,
             bytes(body, "plaintext")?,
         );
+        self.last.lock().unwrap().clone_from(&plaintext);
         let metadata = match mode {
             Mode::MuchMetadata => vec![1; 21],
             _ => b"v1".to_vec(),
@@ -223,6 +228,9 @@ impl Proxy {
         let mut plaintext = opened.ok_or_else(|| refusal("InvalidCiphertextException"))?;
         if *mode == Mode::AlterPlaintext {
             plaintext[0] ^= 1;
+        }
+        if *mode == Mode::SwapPlaintext {
+            plaintext.clone_from(&self.last.lock().unwrap());
         }
         Ok(json!({ "plaintext": STANDARD.encode(plaintext) }))
     }

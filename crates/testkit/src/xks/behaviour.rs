@@ -44,6 +44,8 @@ pub enum Mode {
     AlterBoth,
     /// Sends another plaintext than was encrypted.
     AlterPlaintext,
+    /// Sends what it was given last to encrypt, whatever it is to decrypt.
+    SwapPlaintext,
     /// Sends more metadata than the API allows.
     MuchMetadata,
     /// Says that keys are for something else.
