@@ -402,6 +402,9 @@ fn waiting<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Opens no symbolic link, which only somebody else can have put there.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -409,6 +412,7 @@ fn open(path: &Path) -> io::Result<File> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(NO_LINK)
         .open(path)?;
     if let Some(parent) = path.parent() {
         File::open(parent)?.sync_all()?;
@@ -544,6 +548,16 @@ mod tests {
             .unwrap()
             .len();
         assert_eq!(length, 2 * 512);
+    }
+
+    #[test]
+    fn what_a_link_points_to_is_not_taken_for_the_file() {
+        let (directory, root) = (TempDir::new().unwrap(), Key32::generate(&SystemEntropy));
+        let other = directory.path().join("other");
+        std::fs::write(&other, "").unwrap();
+        std::os::unix::fs::symlink(&other, directory.path().join("shred.keys")).unwrap();
+        let refused = opened(&directory, &root);
+        assert!(matches!(refused, Err(ShredError::Io { .. })));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -83,6 +83,12 @@ pub(crate) enum DirectoryError {
     /// Another process holds the lock.
     #[error("the data directory `{path}` is in use by another strongroom")]
     InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Everybody may put files into it and take them out.
+    #[error("everybody on this host can write the data directory `{path}`: run `chmod 700` on it")]
+    Open {
         /// The directory.
         path: PathBuf,
     },
@@ -364,6 +370,7 @@ fn unseal(config: &DirectoryConfig, lock: DirectoryLock) -> Result<Start, Direct
 }
 
 fn lock(path: &Path) -> Result<DirectoryLock, DirectoryError> {
+    refuse_open(path)?;
     let name = path.join(LOCK);
     let failed = file::failed("locking", &name);
     let file = OpenOptions::new()
@@ -371,6 +378,7 @@ fn lock(path: &Path) -> Result<DirectoryLock, DirectoryError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(file::NO_LINK)
         .open(&name)
         .map_err(failed)?;
     match file.try_lock() {
@@ -380,6 +388,22 @@ fn lock(path: &Path) -> Result<DirectoryLock, DirectoryError> {
         }),
         Err(TryLockError::Error(source)) => Err(failed(source).into()),
     }
+}
+
+/// Fails if everybody can write the directory: they could put something beside each of its files. A
+/// group that can is only told of, since volumes are handed out like that.
+fn refuse_open(path: &Path) -> Result<(), DirectoryError> {
+    let found = fs::metadata(path).map_err(file::failed("reading", path))?;
+    let mode = found.permissions().mode();
+    if mode & 0o002 != 0 {
+        return Err(DirectoryError::Open {
+            path: path.to_path_buf(),
+        });
+    }
+    if mode & 0o020 != 0 {
+        tracing::warn!(path = %path.display(), "a group of this host can write the data directory");
+    }
+    Ok(())
 }
 
 fn refuse_foreign(path: &Path) -> Result<(), DirectoryError> {
@@ -427,6 +451,26 @@ mod tests {
         drop(held);
         lock(dir.path()).unwrap();
         drop(shared);
+    }
+
+    #[test]
+    fn a_directory_that_everybody_can_write_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        drop(opened(&config));
+        let allow = |mode| fs::set_permissions(&config.data, fs::Permissions::from_mode(mode));
+        for mode in [0o777, 0o1777, 0o702] {
+            allow(mode).unwrap();
+            let refused = DataDirectory::open_or_create(&config, &SystemEntropy);
+            assert!(matches!(refused, Err(DirectoryError::Open { .. })));
+        }
+        allow(0o770).unwrap();
+        drop(opened(&config));
+        let lock = config.data.join("lock");
+        fs::remove_file(&lock).unwrap();
+        std::os::unix::fs::symlink(config.data.join("seal.json"), &lock).unwrap();
+        let refused = DataDirectory::open_or_create(&config, &SystemEntropy);
+        assert!(matches!(refused, Err(DirectoryError::File(_))));
     }
 
     #[test]

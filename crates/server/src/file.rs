@@ -27,17 +27,24 @@ pub(crate) fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) ->
     }
 }
 
+/// Opens no symbolic link.
+pub(crate) const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
 /// Writes `content` with mode 0600, so that after a crash the file is either the one before or
-/// whole.
+/// whole. What a crash has left beside it goes, and what somebody else has put there: neither its
+/// owner nor its mode, nor what it points to, is of any consequence.
 pub(crate) fn write_durably(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let failed = failed("writing", path);
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     let new = path.with_file_name(name);
+    match fs::remove_file(&new) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(failed(source)),
+        Ok(()) | Err(_) => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&new)
         .map_err(failed)?;
@@ -90,6 +97,22 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_somebody_has_put_beside_a_file_is_neither_written_to_nor_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, new, other] = ["f", "f.new", "other"].map(|name| dir.path().join(name));
+        fs::write(&other, "precious").unwrap();
+        std::os::unix::fs::symlink(&other, &new).unwrap();
+        write_durably(&path, b"secret").unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"precious");
+        fs::write(&new, "").unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o666)).unwrap();
+        write_durably(&path, b"secret").unwrap();
+        let found = fs::symlink_metadata(&path).unwrap();
+        assert!(found.is_file());
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

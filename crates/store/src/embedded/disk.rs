@@ -40,6 +40,10 @@ pub trait MarkFile: fmt::Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
+/// Opens no symbolic link: of the files that are changed in place none is one, unless somebody who can
+/// write the directory has put it there, for whoever runs this to change what it points to.
+pub(super) const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
 /// The operating system's file system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemDisk;
@@ -52,6 +56,7 @@ impl Disk for SystemDisk {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(NO_LINK)
             .open(path)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => io::Error::from(io::ErrorKind::WouldBlock),

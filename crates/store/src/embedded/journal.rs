@@ -9,7 +9,7 @@ mod frame;
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
@@ -18,6 +18,7 @@ use rustix::fs::{SeekFrom, seek};
 pub(super) use self::frame::RawItem;
 use self::frame::{Frame, Frames, TRAILER};
 use super::chain::{Hash, LENGTH, Link, MAGIC};
+use super::disk::NO_LINK;
 use super::mark::Mark;
 use super::seal::Sealer;
 use crate::Revision;
@@ -201,7 +202,8 @@ pub(super) fn end_at(directory: &Path, mark: &Mark, sealer: &Sealer) -> io::Resu
 /// Empties all journals, none of which is needed.
 pub(super) fn empty(directory: &Path) -> io::Result<()> {
     for path in journals(directory)? {
-        let file = fs::OpenOptions::new().write(true).open(path)?;
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).custom_flags(NO_LINK).open(path)?;
         file.set_len(0)?;
         file.sync_all()?;
     }
@@ -316,4 +318,28 @@ fn journals(directory: &Path) -> io::Result<Vec<PathBuf>> {
     }
     journals.sort();
     Ok(journals.into_iter().map(|(_, path)| path).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_link_in_place_of_a_journal_points_to_is_not_emptied() {
+        let directory = tempfile::tempdir().unwrap();
+        let other = directory.path().join("other");
+        fs::write(&other, "precious").unwrap();
+        let journal = directory.path().join("9.jnl");
+        std::os::unix::fs::symlink(&other, &journal).unwrap();
+        empty(directory.path()).unwrap_err();
+        let damage = Damage {
+            path: journal,
+            offset: 0,
+            later: Vec::new(),
+            kind: DamageKind::Torn,
+            newest: None,
+        };
+        super::super::open::cut_off(&damage).unwrap_err();
+        assert_eq!(fs::read(&other).unwrap(), b"precious");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, mpsc};
@@ -11,7 +11,7 @@ use std::thread;
 use arc_swap::ArcSwap;
 
 use super::committer::Committer;
-use super::disk::sync_directory;
+use super::disk::{NO_LINK, sync_directory};
 use super::engine::{Engine, look_for_lists};
 use super::journal::{self, Damage, DamageKind};
 use super::load::{Loaded, damaged, engine_error, load};
@@ -127,7 +127,9 @@ pub(super) fn cut_off(damage: &Damage) -> io::Result<()> {
         offset = damage.offset,
         "removing an unreadable end of the journal"
     );
-    let journal = fs::OpenOptions::new().write(true).open(&damage.path)?;
+    let mut options = fs::OpenOptions::new();
+    let journal = options.write(true).custom_flags(NO_LINK);
+    let journal = journal.open(&damage.path)?;
     journal.set_len(damage.offset)?;
     journal.sync_all()
 }
