@@ -20,6 +20,7 @@ use shapes::sagemaker::OfflineStoreStatusValue;
 use types::Timestamp;
 
 use crate::records::{Definition, GroupRecord};
+use crate::shape::Reasons;
 
 /// What is searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +41,8 @@ pub(crate) enum Entity<'a> {
         /// Whether it is the caller's account's. Tags of other accounts' groups are nobody else's
         /// business: to a search they have none.
         own: bool,
-        /// Why background work for it is stopped, if it is and the caller may know.
-        stopped: Option<String>,
+        /// What the caller may know of why something has failed.
+        reasons: Reasons,
         /// The status of its offline store, if the search asks for that.
         offline: Option<OfflineStoreStatusValue>,
     },

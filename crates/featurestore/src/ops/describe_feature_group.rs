@@ -13,7 +13,8 @@ use crate::name::Found;
 use crate::offline::{self, OfflineStore};
 use crate::paging::List;
 use crate::records::GroupRecord;
-use crate::{Error, Runtime, features, shape};
+use crate::shape::{self, Reasons};
+use crate::{Error, Runtime, features};
 
 /// Returns the description of the group with this name or ARN.
 ///
@@ -67,10 +68,7 @@ impl Operation for DescribeFeatureGroup {
             None => 0,
         };
         let account = ctx.account();
-        let stopped = ctx.part::<Runtime>()?.upkeep.reason(group);
-        // What it says of the owner's keys is for the owner.
-        let stopped = stopped.filter(|_| account == Some(group.account));
-        let mut described = describe(group, stopped.as_deref());
+        let mut described = describe(group, &Reasons::of(ctx.part()?, group, account));
         let size = ctx.part::<Runtime>()?.sizes.of(group);
         described.online_store_total_size_bytes = size.and_then(|size| i64::try_from(size).ok());
         described.offline_store_status = offline::status(ctx.services(), group, account);
@@ -102,8 +100,8 @@ impl Operation for DescribeFeatureGroup {
     }
 }
 
-/// The group without its definitions; `stopped` is why background work for it is stopped, if it is.
-fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupResponse {
+/// The group without its definitions, with the `reasons` that the caller may know.
+fn describe(group: &GroupRecord, reasons: &Reasons) -> DescribeFeatureGroupResponse {
     DescribeFeatureGroupResponse {
         feature_group_arn: group.arn.to_string(),
         feature_group_name: group.name.clone(),
@@ -118,8 +116,8 @@ fn describe(group: &GroupRecord, stopped: Option<&str>) -> DescribeFeatureGroupR
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(shape::status(group)),
         offline_store_status: None,
-        last_update_status: shape::last_update(group),
-        failure_reason: shape::failure(group, stopped),
+        last_update_status: shape::last_update(group, reasons),
+        failure_reason: shape::failure(group, reasons),
         description: group.description.clone(),
         next_token: String::new(),
         online_store_total_size_bytes: None,

@@ -24,7 +24,8 @@ use crate::search::{
     Entity, Expression, Kind, Page, Place, Property, Spent, Visibility, Work, check_across,
     check_size,
 };
-use crate::{Error, Runtime, features, shape, tags};
+use crate::shape::{self, Reasons};
+use crate::{Error, Runtime, features, tags};
 
 /// Returns a page of the feature groups or features of the account and region for which the
 /// expression is true, sorted by a property; by the last change, newest first, unless told
@@ -329,7 +330,7 @@ impl Searching<'_> {
         Ok(Entity::Group {
             group,
             own,
-            stopped: self.runtime.upkeep.reason(group).filter(|_| own),
+            reasons: Reasons::of(self.runtime, group, self.account),
             offline,
         })
     }
@@ -367,11 +368,11 @@ async fn answers(ctx: &Ctx, found: &[Entity<'_>]) -> Vec<SearchRecord> {
 
 fn shape(ctx: &Ctx, entity: &Entity<'_>) -> SearchRecord {
     match entity {
-        Entity::Group { group, stopped, .. } => SearchRecord {
+        Entity::Group { group, reasons, .. } => SearchRecord {
             feature_group: Some(FeatureGroup {
                 offline_store_status: offline::status(ctx.services(), group, ctx.account()),
                 tags: Some(entity.tags().map(tags::shape).unwrap_or_default()),
-                ..shape_of_group(group, stopped.as_deref())
+                ..shape_of_group(group, reasons)
             }),
             feature_metadata: None,
         },
@@ -391,7 +392,7 @@ fn shape(ctx: &Ctx, entity: &Entity<'_>) -> SearchRecord {
     }
 }
 
-fn shape_of_group(group: &GroupRecord, stopped: Option<&str>) -> FeatureGroup {
+fn shape_of_group(group: &GroupRecord, reasons: &Reasons) -> FeatureGroup {
     FeatureGroup {
         feature_group_arn: Some(group.arn.to_string()),
         feature_group_name: Some(group.name.clone()),
@@ -405,8 +406,8 @@ fn shape_of_group(group: &GroupRecord, stopped: Option<&str>) -> FeatureGroup {
         role_arn: group.role_arn.clone(),
         feature_group_status: Some(shape::status(group)),
         offline_store_status: None,
-        last_update_status: shape::last_update(group),
-        failure_reason: shape::failure(group, stopped),
+        last_update_status: shape::last_update(group, reasons),
+        failure_reason: shape::failure(group, reasons),
         description: group.description.clone(),
         tags: None,
     }

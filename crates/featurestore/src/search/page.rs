@@ -90,6 +90,7 @@ mod tests {
 
     use super::*;
     use crate::search::{Kind, Property};
+    use crate::shape::Reasons;
     use crate::testing;
     use crate::values::FeatureType;
 
@@ -118,7 +119,7 @@ mod tests {
                 let entity = Entity::Group {
                     group,
                     own: true,
-                    stopped: None,
+                    reasons: Reasons::Shown(None),
                     offline: None,
                 };
                 page.add(Place::of(&entity, &by), entity);

@@ -9,7 +9,7 @@ use crate::collections::Collection;
 use crate::features;
 use crate::offline::OfflineStore;
 use crate::records::{Definition, GroupRecord};
-use crate::shape;
+use crate::shape::{self, Reasons};
 
 /// A property.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,8 +239,8 @@ impl Property {
                 },
             ) => test(text(OfflineStoreStatusValue::as_str(*status))),
             (Self::Fixed(Fixed::AllTags), _) => entity.tags().is_some_and(|tags| pairs(tags, test)),
-            (Self::Fixed(fixed), Entity::Group { group, stopped, .. }) => {
-                of_group(*fixed, group, stopped.as_deref(), test)
+            (Self::Fixed(fixed), Entity::Group { group, reasons, .. }) => {
+                of_group(*fixed, group, reasons, test)
             }
             (Self::Fixed(fixed), Entity::Feature(group, feature)) => {
                 of_feature(*fixed, group, feature, test)
@@ -283,7 +283,7 @@ fn one<'a>(value: Option<&'a String>, test: Test<'_, 'a>) -> bool {
 fn of_group<'a>(
     fixed: Fixed,
     group: &'a GroupRecord,
-    stopped: Option<&str>,
+    reasons: &Reasons,
     test: Test<'_, 'a>,
 ) -> bool {
     // A group without an online store has nothing to say of one.
@@ -298,9 +298,9 @@ fn of_group<'a>(
         Fixed::EventTime => test(text(&group.event_time)),
         Fixed::RoleArn => one(group.role_arn.as_ref(), test),
         Fixed::Status => test(text(shape::status(group).as_str())),
-        Fixed::LastUpdateStatus => shape::last_update(group)
+        Fixed::LastUpdateStatus => shape::last_update(group, reasons)
             .is_some_and(|update| test(text(LastUpdateStatusValue::as_str(update.status)))),
-        Fixed::FailureReason => shape::failure(group, stopped)
+        Fixed::FailureReason => shape::failure(group, reasons)
             .is_some_and(|reason| test(Value::Text(Cow::Owned(reason)))),
         Fixed::OnlineEnabled => test(text(if online.is_some() { "true" } else { "false" })),
         Fixed::OnlineKey => {

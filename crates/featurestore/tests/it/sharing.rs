@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use pipeline::Caller;
 use serde_json::{Value, json};
+use store::CommitError;
 
 use crate::world::{
     Outcome, World, account, check_refused, day, delete, group_arn, group_under, read, record,
@@ -1286,4 +1287,56 @@ fn a_group_under_another_accounts_key_serves_both_sides() {
         .call_as(&consumer.root, "DisableKey", disabled)
         .unwrap();
     check_refused(reading(), "AccessForbidden", "");
+}
+
+#[test]
+fn why_an_update_failed_is_told_to_the_owner_only() {
+    let world = World::new();
+    let key = world.key();
+    world.group_under("scores", &key);
+    world.wait(1);
+    let consumer = consumer(&world, "consumer");
+    enable_within_organization(&world);
+    share(&world, &json!([consumer.account]), ADMIN);
+    let catalog = json!({
+        "name": "c", "resourceArns": [CATALOG], "principals": [consumer.account],
+    });
+    world.ok("ram:CreateResourceShare", catalog);
+    // Begun, and not ended before the key was disabled.
+    world.faults.skip(1);
+    world.faults.add(CommitError::Busy);
+    let ttl = json!({ "TtlDuration": { "Unit": "Days", "Value": 3 } });
+    let update = json!({ "FeatureGroupName": "scores", "OnlineStoreConfig": ttl });
+    world.ok("UpdateFeatureGroup", update);
+    world.ok("DisableKey", json!({ "KeyId": key }));
+    world.maintain();
+    let described = |caller: &Caller| {
+        let input = json!({ "FeatureGroupName": group_arn("scores") });
+        world
+            .call_as(caller, "DescribeFeatureGroup", input)
+            .unwrap()
+    };
+    let found = |caller: &Caller, across: &str| {
+        let search = json!({ "Resource": "FeatureGroup", "CrossAccountFilterOption": across });
+        world.call_as(caller, "Search", search).unwrap()["Results"][0]["FeatureGroup"].clone()
+    };
+    let (owner, other) = (&world.administrator, &consumer.root);
+    for own in [described(owner), found(owner, "SameAccount")] {
+        let update = &own["LastUpdateStatus"];
+        assert_eq!(update["Status"], "Failed");
+        assert!(text(&update["FailureReason"]).contains(&key), "{own}");
+        assert!(text(&own["FailureReason"]).contains(&key), "{own}");
+    }
+    for shared in [described(other), found(other, "CrossAccount")] {
+        assert_eq!(shared["LastUpdateStatus"], json!({ "Status": "Failed" }));
+        assert_eq!(shared.get("FailureReason"), None, "{shared}");
+    }
+    // Nor is it found by guessing.
+    let filter = json!({ "Name": "FailureReason", "Operator": "Contains", "Value": "Disabled" });
+    let search = json!({
+        "Resource": "FeatureGroup", "CrossAccountFilterOption": "CrossAccount",
+        "SearchExpression": { "Filters": [filter] },
+    });
+    let refused = world.call_as(other, "Search", search);
+    check_refused(refused, "ValidationException", "FailureReason");
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::records::GroupRecord;
 use crate::search::work::tests::{Ticking, turns};
+use crate::shape::Reasons;
 use crate::testing;
 use crate::ttl::{Ttl, TtlUnit};
 use crate::values::FeatureType;
@@ -44,7 +45,7 @@ fn admits(kind: Kind, expression: &SearchExpression) -> Result<bool, String> {
         Kind::Groups => Entity::Group {
             group: &group,
             own: true,
-            stopped: None,
+            reasons: Reasons::Shown(None),
             offline: None,
         },
         Kind::Features => Entity::Feature(&group, &group.definitions[2]),
@@ -135,7 +136,7 @@ fn what_is_absent_exists_not_and_is_neither_smaller_nor_larger() {
         let entity = Entity::Group {
             group: &group,
             own: true,
-            stopped: None,
+            reasons: Reasons::Shown(None),
             offline: None,
         };
         let name = "OnlineStoreConfig.TtlDuration.Value";
@@ -186,7 +187,7 @@ fn a_group_of_another_account_is_looked_at_in_place_and_has_no_tags() {
     let of = |own| Entity::Group {
         group: &group,
         own,
-        stopped: None,
+        reasons: Reasons::Shown(None),
         offline: None,
     };
     for name in ["Tags.team", "AllTags"] {
@@ -331,7 +332,7 @@ fn a_search_ends_when_its_budget_is_spent() {
     let entity = Entity::Group {
         group: &group,
         own: true,
-        stopped: None,
+        reasons: Reasons::Shown(None),
         offline: None,
     };
     let filter = filter("FeatureDefinitions.FeatureName", None, Some("none"));
@@ -348,7 +349,7 @@ fn looks(operator: Operator, value: &str, description: &str) -> u64 {
     let entity = Entity::Group {
         group: &group,
         own: true,
-        stopped: None,
+        reasons: Reasons::Shown(None),
         offline: None,
     };
     let filter = filter("Description", Some(operator), Some(value));
@@ -389,7 +390,7 @@ fn looking_at_one_group_takes_several_turns() {
     let entity = Entity::Group {
         group: &group,
         own: true,
-        stopped: None,
+        reasons: Reasons::Shown(None),
         offline: None,
     };
     let none = || filter("FeatureDefinitions.FeatureName", None, Some("none"));
