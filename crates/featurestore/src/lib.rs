@@ -9,6 +9,7 @@
 
 mod actions;
 mod answer;
+mod backoff;
 mod batch;
 mod calls;
 mod chosen_key;
@@ -24,6 +25,7 @@ mod grant;
 mod health;
 mod input;
 mod key_records;
+mod lanes;
 mod lifecycle;
 mod maintenance;
 mod meter;
@@ -59,7 +61,7 @@ pub use condition_keys::CONDITION_KEYS;
 pub use drains::{DRAINS, DrainKey, DrainRecord};
 pub use error::{Error, RuntimeError};
 pub use key_records::{GroupKeys, Wrapped, WrappedKey};
-pub use maintenance::{Undone, maintain};
+pub use maintenance::{Undone, end, maintain, wipe};
 pub use offline::OfflineStore;
 pub use outbox::OUTBOX;
 pub use pending::{PendingUpdate, Update};

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use online::{CellKey, SealedCell};
 use pipeline::Services;
-use store::{Batch, CommitError, Key};
+use store::{Batch, CommitError, Key, View};
 use tracing::error;
 use types::{ErrorKind, Monotonic, ServiceError as _};
 
-use crate::records::{PURGES, PurgeRecord};
+use crate::lanes::Attempt;
+use crate::records::{GroupRecord, PURGES, PurgeRecord};
 use crate::upkeep::Gate;
-use crate::{Error, Runtime, drains, expiry, lifecycle, renewal, reseal, sizes};
+use crate::{Error, Runtime, drains, expiry, lanes, lifecycle, renewal, reseal, sizes};
 
 /// How many cells one step removes; a step is one commit.
 const STEP: usize = 256;
@@ -31,9 +33,8 @@ const SHARE: usize = 64;
 const MOST_UNDONE: usize = 64;
 
 /// Counts what waits for the offline stores, measures groups in memory, removes expired records and
-/// the cells of deleted groups, takes over what opens their records that wait, renews data keys, seals
-/// records anew under newer ones, and wipes unwrapped keys whose time is over or whose KMS key has
-/// changed.
+/// the cells of deleted groups, takes over what opens their records that wait, renews data keys, and
+/// seals records anew under newer ones.
 ///
 /// What expires of a group with an offline store leaves a marker there, as a deletion does.
 ///
@@ -42,6 +43,9 @@ const MOST_UNDONE: usize = 64;
 /// and `DescribeFeatureGroup` say so. What is left of a deleted group is removed without:
 /// nobody can read it.
 ///
+/// What needs KMS keys in custom key stores is done apart and may go on when this has ended: of that,
+/// the next call says what could not be done.
+///
 /// The server calls it every second or so. Returns what could not be done, which holds up
 /// nothing else: that, and what a restart interrupted, the next call finds and goes on with.
 pub async fn maintain(services: &Arc<Services>) -> Vec<Undone> {
@@ -49,11 +53,8 @@ pub async fn maintain(services: &Arc<Services>) -> Vec<Undone> {
         Ok(runtime) => runtime,
         Err(missing) => return vec![Undone::new("the feature store", missing.into())],
     };
-    runtime
-        .keys
-        .wipe(&services.store().snapshot(), services.clock().monotonic());
     runtime.upkeep.look(services).await;
-    let mut undone = Vec::new();
+    let mut undone = runtime.lanes.undone();
     if let Err(source) = runtime.outbox.close_segments(services).await {
         undone.push(Undone::new("what waits for the offline stores", source));
     }
@@ -66,7 +67,25 @@ pub async fn maintain(services: &Arc<Services>) -> Vec<Undone> {
     undone.extend(lifecycle::go_on(services).await);
     undone.extend(renewal::begin_due(services, runtime).await);
     undone.extend(reseal::go_on(services, runtime).await);
+    runtime.tell_failing(services.clock().monotonic());
     undone
+}
+
+/// Wipes unwrapped keys of groups whose time is over or whose KMS key has changed. The server calls it
+/// every second or so, whatever [`maintain`] is at.
+pub fn wipe(services: &Services) {
+    if let Ok(runtime) = services.part::<Runtime>() {
+        let (snapshot, now) = (services.store().snapshot(), services.clock().monotonic());
+        runtime.keys.wipe(&snapshot, now);
+    }
+}
+
+/// Ends what [`maintain`] has left under way for custom key stores, wherever it is; nothing of it
+/// begins after that. For a server that stops or is sealed.
+pub async fn end(services: &Services) {
+    if let Ok(runtime) = services.part::<Runtime>() {
+        runtime.lanes.end().await;
+    }
 }
 
 /// Something that could not be done, and is tried again.
@@ -97,7 +116,7 @@ pub(crate) fn until(services: &Services) -> Monotonic {
 async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
     let (mut damaged, mut undone, end) = (0, Vec::new(), until(services));
     for _ in 0..STEPS {
-        let (gate, now) = (Gate::new(services), services.settled_time());
+        let (gate, now) = (Gate::new(services, &runtime.lanes), services.settled_time());
         let open = |group: online::GroupNumber| gate.is_open(group.0);
         let marked = |group: online::GroupNumber| gate.with_offline(group.0).is_some();
         let swept = match runtime
@@ -121,12 +140,11 @@ async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
             let Some(group) = gate.with_offline(number) else {
                 continue;
             };
-            match expiry::remove(services, runtime, group, expired).await {
-                Ok(stay) => damaged += stay,
-                Err(source) => {
-                    let what = format!("the expired records of {}", group.arn);
-                    undone.push(Undone::new(what, source));
-                }
+            let what = format!("the expired records of {}", group.arn);
+            match remove(services, runtime, (group, expired), end).await {
+                Attempt::UnderWay | Attempt::Waits => {}
+                Attempt::Ended(Ok(stay)) => damaged += stay,
+                Attempt::Ended(Err(source)) => undone.push(Undone::new(what, source)),
             }
         }
         let late = services.clock().monotonic() >= end;
@@ -143,6 +161,22 @@ async fn sweep(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
         );
     }
     undone
+}
+
+/// Removes expired records of a group, with markers; apart, if its keys are in custom key stores.
+async fn remove(
+    services: &Arc<Services>,
+    runtime: &Runtime,
+    (group, expired): (&Arc<GroupRecord>, Vec<(CellKey, SealedCell)>),
+    end: Monotonic,
+) -> Attempt<usize> {
+    let what = format!("the expired records of {}", group.arn);
+    let view = View::plain(services.store().snapshot());
+    let stores = lanes::stores_of(&view, group);
+    let (group, of) = (Arc::clone(group), Arc::clone(services));
+    let work = async move { expiry::remove(&of, of.part()?, &group, expired).await };
+    let lanes = &runtime.lanes;
+    lanes.attempt(services, (stores, what), end, work).await
 }
 
 /// Removes what is left of deleted groups, a share of the steps each: one that cannot be removed
@@ -165,8 +199,8 @@ async fn purge(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
     undone
 }
 
-/// Takes the keys and grants of a deleted group, then its cells, so many steps at most, and the group
-/// with the last.
+/// Takes the keys and grants of a deleted group, then its cells, so many steps at most and for a
+/// bounded time, and the group with the last.
 ///
 /// A store that takes no writes now is no failure of the deletion.
 pub(crate) async fn purge_group(
@@ -184,7 +218,7 @@ pub(crate) async fn purge_group(
     let group = online::GroupNumber(purge.number);
     // INVARIANT: nothing is written to a group after its deletion, because every write
     // depends on the group's row; once its cells are gone none come back.
-    let mut own = SHARE;
+    let (mut own, end) = (SHARE, until(services));
     loop {
         match runtime.cells.purge(group, STEP).await {
             Ok(purged) if !purged.more => break,
@@ -193,7 +227,8 @@ pub(crate) async fn purge_group(
         }
         *steps = steps.saturating_sub(1);
         own = own.saturating_sub(1);
-        if *steps == 0 || own == 0 {
+        let late = services.clock().monotonic() >= end;
+        if *steps == 0 || own == 0 || late {
             return Ok(());
         }
     }

@@ -3,17 +3,19 @@
 //! A group gets a new data key, made through its grant, and its records are sealed anew under it
 //! in the background ([`crate::reseal`]); then the old one is retired.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pipeline::{OwnWork, Services};
-use store::{Batch, CommitError, Key, Lane, Read, Snapshot};
+use store::{Batch, CommitError, Key, Lane, Read, Snapshot, View};
 use tracing::info;
-use types::{Service, Timestamp};
+use types::{Service, ServiceError as _, Timestamp};
 
+use crate::backoff::Backoff;
 use crate::key_records::{GROUP_KEYS, KEY_USES, KeyUses, RENEWALS, Renewal, WrappedKey};
-use crate::maintenance::Undone;
+use crate::lanes::{Attempt, is_conflict, stores_of};
+use crate::maintenance::{Undone, until};
 use crate::records::{GROUPS, GroupRecord, Status, number_row};
 use crate::upkeep;
 use crate::wrapping::Wrapping;
@@ -42,37 +44,103 @@ impl Default for RenewalLimits {
 /// How many renewals one call begins.
 const MOST: usize = 8;
 
+/// How many failures one call goes on after.
+const MOST_UNDONE: usize = 64;
+
 /// How many counts one commit writes down.
 const COUNTS: usize = 256;
 
-/// Begins the renewal of data keys that are due, a bounded number.
+/// Which group was looked at last, so that all have their turn, and which wait since they failed.
+#[derive(Debug, Default)]
+pub(crate) struct Renewals {
+    last: Mutex<Option<Key>>,
+    pub(crate) failed: Backoff<u64>,
+}
+
+/// Begins the renewal of data keys that are due, a bounded number and for a bounded time. Those that
+/// fail take no other's place, and those under a KMS key in a custom key store are renewed apart.
 pub(crate) async fn begin_due(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
-    let snapshot = services.store().snapshot();
-    let now = services.settled_time();
-    let everywhere = Key::of(&[]);
-    let rows = snapshot.scan(&GROUPS, &everywhere);
-    let due = rows.filter(|(_, row)| is_due(&snapshot, row.record, runtime.renewal, now));
-    let able = due.filter(|(_, row)| {
+    let view = View::plain(services.store().snapshot());
+    let (mut begun, mut undone, end) = (0, Vec::new(), until(services));
+    for row in due_in_turn(services, runtime, view.snapshot()) {
+        let late = services.clock().monotonic() >= end;
+        if begun >= MOST || undone.len() >= MOST_UNDONE || late {
+            break;
+        }
+        let Some(group) = view.snapshot().get(&GROUPS, &row).map(|row| row.record) else {
+            continue;
+        };
         // What the last look found is no permission; it only saves asking in vain. Of a group that
         // is moving it may be about a former key.
-        let group = row.record;
         let worth_asking = !group.former.is_empty() || runtime.upkeep.reason(group).is_none();
-        worth_asking && upkeep::check(services, group).is_ok()
-    });
-    let due: Vec<Key> = able.take(MOST).map(|(row, _)| row.clone()).collect();
-    let mut undone = Vec::new();
-    for row in due {
-        match renew(services, &row).await {
-            // Something changed meanwhile: the next call looks again.
-            Ok(()) | Err(Error::Online(online::Error::Commit(CommitError::Conflict))) => {}
-            Err(source) => {
-                let group = snapshot.get(&GROUPS, &row);
-                let group = group.map_or_else(String::new, |row| row.record.arn.to_string());
-                undone.push(Undone::new(format!("the data key of {group}"), source));
-            }
+        if !worth_asking || upkeep::check(services, group).is_err() {
+            runtime.renewals.pass(row);
+            continue;
+        }
+        let what = format!("the data key of {}", group.arn);
+        let stores = stores_of(&view, group);
+        let work = try_to_renew(Arc::clone(services), row.clone(), group.number);
+        let lanes = &runtime.lanes;
+        let attempt = lanes.attempt(services, (stores, what.clone()), end, work);
+        let attempt = attempt.await;
+        if !matches!(attempt, Attempt::Waits) {
+            runtime.renewals.pass(row);
+        }
+        match attempt {
+            Attempt::UnderWay | Attempt::Waits => {}
+            Attempt::Ended(Ok(())) => begun += 1,
+            Attempt::Ended(Err(source)) if is_conflict(&source) => {}
+            Attempt::Ended(Err(source)) => undone.push(Undone::new(what, source)),
         }
     }
     undone
+}
+
+/// The rows of the groups whose data keys are due and do not wait, behind the one that was last.
+fn due_in_turn(services: &Services, runtime: &Runtime, snapshot: &Snapshot) -> Vec<Key> {
+    let (now, monotonic) = (services.settled_time(), services.clock().monotonic());
+    let everywhere = Key::of(&[]);
+    let rows = snapshot.scan(&GROUPS, &everywhere);
+    let due = rows.filter(|(_, row)| {
+        is_due(snapshot, row.record, runtime.renewal, now)
+            && !runtime.renewals.failed.waits(&row.record.number, monotonic)
+    });
+    let due = due.map(|(row, group)| (row.clone(), group.record.number));
+    let mut due: Vec<(Key, u64)> = due.collect();
+    let last = runtime.renewals.lock().clone();
+    // What has failed least comes first, so that it takes no turn of what has not.
+    due.sort_by_cached_key(|(row, number)| {
+        let failed = runtime.renewals.failed.length(number);
+        let passed = last.as_ref().is_some_and(|last| row <= last);
+        (failed, passed, row.clone())
+    });
+    due.into_iter().map(|(row, _)| row).collect()
+}
+
+impl Renewals {
+    fn pass(&self, row: Key) {
+        *self.lock() = Some(row);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Key>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Renews the data key of one group, and notes whether that failed.
+async fn try_to_renew(services: Arc<Services>, row: Key, number: u64) -> Result<(), Error> {
+    let runtime: &Runtime = services.part()?;
+    let failed = &runtime.renewals.failed;
+    let outcome = renew(&services, &row).await;
+    match &outcome {
+        Ok(()) => failed.succeeded(&number),
+        Err(source) if is_conflict(source) => {}
+        Err(source) => {
+            let now = services.clock().monotonic();
+            failed.failed(number, source.public_message(), now);
+        }
+    }
+    outcome
 }
 
 /// Whether the newest data key of `group` is due, and no renewal under way. One that is through and

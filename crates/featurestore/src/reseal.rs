@@ -8,7 +8,8 @@
 //! One round goes through all cells of a group, in bounded steps. Nothing is written under an older
 //! key while it lasts: every write depends on the group's row, which names the newest. Where a
 //! round has come to is stored, so that it goes on after a restart; a step that was made and not
-//! noted changes nothing when it is made again.
+//! noted changes nothing when it is made again. A group whose step fails waits ([`Backoff`]) while
+//! the others go on.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,20 +17,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use online::{CellKey, DataKey, Error as Cells, GroupNumber, Header, Rule, SealedCell, Write};
+use online::{
+    CellKey, DataKey, Error as Cells, GroupNumber, Header, Portion, Rule, SealedCell, Write,
+};
 use pipeline::{OwnWork, Services};
-use store::{Batch, CellOutcome, CommitError, Key, Lane, Read, Revision};
+use store::{Batch, CellOutcome, CommitError, Key, Lane, Read, Revision, View};
 use tracing::{info, warn};
-use types::{Arn, Service};
+use types::{Arn, Monotonic, Service, ServiceError as _};
 
+use crate::backoff::Backoff;
 use crate::key_records::{GROUP_KEYS, GroupKeys, RENEWALS, Renewal, WrappedKey};
-use crate::maintenance::Undone;
+use crate::lanes::{Attempt, KeyStores, is_conflict, stores_of};
+use crate::maintenance::{Undone, until};
 use crate::records::{GROUPS, GroupRecord, number_row, row_at};
 use crate::wrapping::Wrapping;
 use crate::{Error, Runtime, grant, outbox, upkeep};
 
-/// How many cells one step looks at; a step is one commit.
-const STEP: usize = 256;
+/// How much one step looks at; a step is one commit, which others wait for.
+const STEP: Portion = Portion {
+    cells: 256,
+    bytes: 2 << 20,
+};
 
 /// How many steps one call makes in all.
 const STEPS: usize = 16;
@@ -37,57 +45,96 @@ const STEPS: usize = 16;
 /// How many of these one group gets, if others wait.
 const SHARE: usize = 4;
 
-/// How many failures one call goes on after.
-const MOST_UNDONE: usize = 64;
-
 /// When a round that could not seal all records anew is followed by another.
 const AGAIN: Duration = Duration::from_hours(1);
 
-/// The group that is next, so that all have their turn.
+/// Which group is next, so that all have their turn, and which wait since they failed.
 #[derive(Debug, Default)]
-pub(crate) struct Turn(AtomicU64);
+pub(crate) struct Turn {
+    last: AtomicU64,
+    pub(crate) failed: Backoff<u64>,
+}
 
 /// A group whose records are being sealed anew.
 struct Task {
     number: u64,
+    /// The custom key stores that its KMS keys are in.
+    stores: KeyStores,
     /// The version of the row.
     revision: Revision,
     renewal: Renewal,
 }
 
-/// Goes on with the groups whose records are to be sealed anew, a bounded number of records.
+/// Goes on with the groups whose records are to be sealed anew, a bounded number of records and for
+/// a bounded time. One that fails costs its share of the steps; one under a KMS key in a custom key
+/// store goes on apart.
 pub(crate) async fn go_on(services: &Arc<Services>, runtime: &Runtime) -> Vec<Undone> {
     let tasks = tasks(services, runtime);
     let share = if tasks.len() > 1 { SHARE } else { STEPS };
-    let (mut left, mut undone) = (STEPS, Vec::new());
+    let (mut left, mut undone, end) = (STEPS, Vec::new(), until(services));
     for task in tasks {
-        if left == 0 || undone.len() >= MOST_UNDONE {
+        if left == 0 || services.clock().monotonic() >= end {
             break;
         }
-        runtime.turn.0.store(task.number, Ordering::Relaxed);
-        let arn = task.renewal.arn.clone();
-        match advance(services, runtime, task, share.min(left)).await {
-            Ok(steps) => left = left.saturating_sub(steps),
-            // Something changed meanwhile: the next call looks again.
-            Err(Error::Online(Cells::Commit(CommitError::Conflict))) => {}
-            Err(source) => undone.push(Undone::new(format!("the records of {arn}"), source)),
+        let (number, most) = (task.number, share.min(left));
+        let (what, stores) = (
+            format!("the records of {}", task.renewal.arn),
+            task.stores.clone(),
+        );
+        let work = try_to_advance(Arc::clone(services), task, (most, end));
+        let lanes = &runtime.lanes;
+        let attempt = lanes.attempt(services, (stores, what.clone()), end, work);
+        let attempt = attempt.await;
+        if !matches!(attempt, Attempt::Waits) {
+            runtime.turn.last.store(number, Ordering::Relaxed);
+        }
+        match attempt {
+            Attempt::UnderWay | Attempt::Waits => {}
+            Attempt::Ended(Ok(steps)) => left = left.saturating_sub(steps),
+            Attempt::Ended(Err(source)) => {
+                left = left.saturating_sub(most);
+                if !is_conflict(&source) {
+                    undone.push(Undone::new(what, source));
+                }
+            }
         }
     }
     undone
 }
 
+/// Makes steps of one group, and notes whether that failed.
+async fn try_to_advance(
+    services: Arc<Services>,
+    task: Task,
+    bounds: (usize, Monotonic),
+) -> Result<usize, Error> {
+    let runtime: &Runtime = services.part()?;
+    let (number, failed) = (task.number, &runtime.turn.failed);
+    let outcome = advance(&services, runtime, task, bounds).await;
+    match &outcome {
+        Ok(_) => failed.succeeded(&number),
+        Err(source) if is_conflict(source) => {}
+        Err(source) => {
+            let now = services.clock().monotonic();
+            failed.failed(number, source.public_message(), now);
+        }
+    }
+    outcome
+}
+
 /// The groups in turn, behind the one that was last.
 fn tasks(services: &Services, runtime: &Runtime) -> Vec<Task> {
-    let snapshot = services.store().snapshot();
-    let now = services.clock().now();
+    let view = View::plain(services.store().snapshot());
+    let (snapshot, now) = (view.snapshot(), services.clock().now());
     let everywhere = Key::of(&[]);
     let rows = snapshot.scan(&RENEWALS, &everywhere);
     let due = rows.filter(|(_, row)| row.record.again.is_none_or(|again| again <= now));
     let mut tasks: Vec<Task> = due
         .filter_map(|(_, row)| {
-            let group = find(&snapshot, &row.record.arn)?;
+            let group = find(snapshot, &row.record.arn)?;
             Some(Task {
                 number: group.number,
+                stores: stores_of(&view, group),
                 revision: row.revision,
                 renewal: row.record.clone(),
             })
@@ -95,8 +142,15 @@ fn tasks(services: &Services, runtime: &Runtime) -> Vec<Task> {
         .collect();
     metrics::gauge!("strongroom_groups_resealing")
         .set(f64::from(u32::try_from(tasks.len()).unwrap_or(u32::MAX)));
-    let last = runtime.turn.0.load(Ordering::Relaxed);
-    tasks.sort_by_key(|task| (task.number <= last, task.number));
+    let monotonic = services.clock().monotonic();
+    tasks.retain(|task| !runtime.turn.failed.waits(&task.number, monotonic));
+    let last = runtime.turn.last.load(Ordering::Relaxed);
+    // What has failed least comes first, so that it takes no turn of what has not.
+    let failed = &runtime.turn.failed;
+    tasks.sort_by_cached_key(|task| {
+        let number = task.number;
+        (failed.length(&number), number <= last, number)
+    });
     tasks
 }
 
@@ -105,20 +159,21 @@ fn find<'a>(snapshot: &'a store::Snapshot, arn: &Arn) -> Option<&'a GroupRecord>
     snapshot.get(&GROUPS, &row).map(|row| row.record)
 }
 
-/// Makes up to `most` steps of one group and notes where they have come to; returns how many.
+/// Makes up to `most` steps of one group, none of them after `end`, and notes where they have come
+/// to; returns how many.
 async fn advance(
     services: &Arc<Services>,
     runtime: &Runtime,
     task: Task,
-    most: usize,
+    (most, end): (usize, Monotonic),
 ) -> Result<usize, Error> {
     let (place, before) = (number_row(task.number), task.renewal);
     let mut renewal = before.clone();
     if renewal.again.take().is_some() {
         (renewal.after, renewal.lost) = (None, 0);
     }
-    let (mut steps, mut more, mut failed) = (0, true, None);
-    while more && steps < most {
+    let (mut steps, mut more, mut failed, mut portion) = (0, true, None, STEP);
+    while more && steps < most && (steps == 0 || services.clock().monotonic() < end) {
         let Some(step) = Step::begin(services, &before, (task.number, task.revision)) else {
             break;
         };
@@ -126,8 +181,20 @@ async fn advance(
         if !step.may_go_on() {
             break;
         }
-        more = step.run(runtime, &mut renewal).await?;
         steps += 1;
+        match step.run(runtime, &mut renewal, portion).await {
+            Ok(next) => more = next,
+            // Smaller ones will do.
+            Err(Error::Online(Cells::Commit(CommitError::TooLarge))) if portion.cells > 1 => {
+                portion.cells = portion.cells.div_ceil(2);
+            }
+            Err(source) => {
+                failed = Some(source);
+                break;
+            }
+        }
+        // A step that finds nothing to seal waits for nothing.
+        pipeline::yield_once().await;
     }
     if !more {
         let Some(step) = Step::begin(services, &before, (task.number, task.revision)) else {
@@ -206,12 +273,18 @@ impl Step {
         })
     }
 
-    /// Seals the next cells anew; says whether there are more.
-    async fn run(mut self, runtime: &Runtime, renewal: &mut Renewal) -> Result<bool, Error> {
+    /// Seals the next cells anew, so many as `portion` has room for; says whether there are more.
+    async fn run(
+        mut self,
+        runtime: &Runtime,
+        renewal: &mut Renewal,
+        portion: Portion,
+    ) -> Result<bool, Error> {
         let number = GroupNumber(self.group.number);
         let after = renewal.after.as_deref().and_then(cell_key);
-        let cells = runtime.cells.survey(number, after, STEP).await?;
-        let (more, last) = (cells.len() >= STEP, cells.last().map(|(key, _)| *key));
+        let surveyed = runtime.cells.survey(number, after, portion).await?;
+        let (cells, more) = (surveyed.cells, surveyed.more);
+        let last = cells.last().map(|(key, _)| *key);
         let mut batch = Batch::new(Lane::Data);
         let mut unreadable = 0;
         for (key, cell) in cells {
@@ -238,7 +311,7 @@ impl Step {
             renewal.moved = renewal.moved.saturating_add(applied);
             metrics::counter!("strongroom_records_resealed_total").increment(applied);
         }
-        renewal.lost += unreadable;
+        renewal.lost = renewal.lost.saturating_add(unreadable);
         if let Some(last) = last {
             renewal.after = Some(hex::encode(last.as_bytes()));
         }

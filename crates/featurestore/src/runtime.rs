@@ -6,14 +6,17 @@ use std::time::Duration;
 use audit::{Lines, Lookups};
 use online::{Cells, EmbeddedCells};
 use store::Store;
+use types::Monotonic;
 
 use crate::calls::Calls;
 use crate::data_keys::DataKeys;
 use crate::drains::Drains;
+use crate::lanes::Lanes;
 use crate::meter::Meters;
 use crate::outbox::{Budget, Outbox};
 use crate::rates::Rates;
-use crate::renewal::RenewalLimits;
+use crate::records::GroupRecord;
+use crate::renewal::{RenewalLimits, Renewals};
 use crate::reseal::Turn;
 use crate::sizes::Sizes;
 use crate::upkeep::Upkeep;
@@ -27,7 +30,9 @@ pub struct Runtime {
     pub(crate) drains: Drains,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) renewal: RenewalLimits,
+    pub(crate) renewals: Renewals,
     pub(crate) turn: Turn,
+    pub(crate) lanes: Arc<Lanes>,
     pub(crate) sizes: Sizes,
     pub(crate) rates: Rates,
     pub(crate) calls: Calls,
@@ -144,6 +149,20 @@ pub enum OpenError {
 }
 
 impl Runtime {
+    /// Why renewing the data key of `group` or sealing its records anew failed when it was last
+    /// tried, if it did.
+    pub(crate) fn failing(&self, group: &GroupRecord) -> Option<String> {
+        let sealing = self.turn.failed.why(&group.number);
+        sealing.or_else(|| self.renewals.failed.why(&group.number))
+    }
+
+    /// Tells in the metrics how many groups that is so of.
+    pub(crate) fn tell_failing(&self, now: Monotonic) {
+        let failing = [&self.renewals.failed, &self.turn.failed].map(|failed| failed.len(now));
+        let failing = u32::try_from(failing.iter().sum::<usize>()).unwrap_or(u32::MAX);
+        metrics::gauge!("strongroom_groups_failing").set(f64::from(failing));
+    }
+
     /// Opens the online cells and the outbox in `store`, which must hold [`crate::tables`],
     /// [`online::spaces`] and [`crate::OUTBOX`] and should be an [`online::CachedStore`].
     /// The recorder of metrics must be installed before.
@@ -167,7 +186,9 @@ impl Runtime {
             extensions: options.extensions,
             outbox: Arc::new(outbox),
             renewal: options.renewal,
+            renewals: Renewals::default(),
             turn: Turn::default(),
+            lanes: Arc::default(),
             sizes: Sizes::default(),
             rates: Rates::new(
                 options.quotas.read_units_per_record,

@@ -5,16 +5,20 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use online::{CellKey, GroupNumber};
+use online::{CellKey, GroupNumber, Portion};
 use pipeline::Services;
 use store::{Key, Snapshot};
 use types::Monotonic;
 
+use crate::maintenance::until;
 use crate::records::{GROUPS, GroupRecord, Status, Storage};
 use crate::{Error, Runtime};
 
-/// How many cells one step looks at.
-const STEP: usize = 256;
+/// How much one step looks at.
+const STEP: Portion = Portion {
+    cells: 256,
+    bytes: 4 << 20,
+};
 
 /// How many steps one call makes.
 const STEPS: usize = 64;
@@ -112,32 +116,30 @@ impl Sizes {
     }
 }
 
-/// Measures on, some thousand cells in all.
+/// Measures on, some thousand cells in all and for a bounded time.
 pub(crate) async fn measure(services: &Services, runtime: &Runtime) -> Result<(), Error> {
     let (groups, clock) = (in_memory(&services.store().snapshot()), services.clock());
-    let mut steps = STEPS;
-    while steps > 0
-        && let Some(mut round) = runtime.sizes.next(&groups, clock.monotonic())
-    {
+    let (mut steps, end) = (STEPS, until(services));
+    while let Some(mut round) = runtime.sizes.next(&groups, clock.monotonic()) {
         let number = GroupNumber(round.group);
-        loop {
-            let cells = runtime.cells.survey(number, round.after, STEP).await?;
-            steps = steps.saturating_sub(1);
-            for (key, cell) in &cells {
-                let cell = cell.as_ref().map_or(0, |cell| cell.as_stored().len());
-                let bytes = u64::try_from(CellKey::LENGTH + cell).unwrap_or(u64::MAX);
-                round.bytes = round.bytes.saturating_add(bytes);
-                round.after = Some(*key);
-            }
-            if cells.len() < STEP {
-                runtime.sizes.ends(round, clock.monotonic());
-                break;
-            }
-            if steps == 0 {
-                runtime.sizes.goes_on(round);
-                break;
-            }
+        let surveyed = runtime.cells.survey(number, round.after, STEP).await?;
+        for (key, cell) in &surveyed.cells {
+            let cell = cell.as_ref().map_or(0, |cell| cell.as_stored().len());
+            let bytes = u64::try_from(CellKey::LENGTH + cell).unwrap_or(u64::MAX);
+            round.bytes = round.bytes.saturating_add(bytes);
+            round.after = Some(*key);
         }
+        if surveyed.more {
+            runtime.sizes.goes_on(round);
+        } else {
+            runtime.sizes.ends(round, clock.monotonic());
+        }
+        steps = steps.saturating_sub(1);
+        if steps == 0 || clock.monotonic() >= end {
+            break;
+        }
+        // The cells are read without waiting.
+        pipeline::yield_once().await;
     }
     Ok(())
 }

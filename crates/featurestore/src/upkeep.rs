@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use kms::KeyState;
 use pipeline::{Denial, Needs, OwnWork, Services};
-use store::{Key, Revision};
+use store::{Key, Revision, View};
 use tracing::{info, warn};
 use types::{AccountId, Arn, Monotonic, Service, ServiceError};
 
 use crate::actions::DECRYPT;
 use crate::grant;
+use crate::lanes::{Lanes, stores_of};
 use crate::records::{GROUPS, GroupRecord, Status};
 
 /// How long what was found counts while neither keys nor grants nor groups change.
@@ -369,22 +370,25 @@ impl Stopped {
 #[derive(Debug)]
 pub(crate) struct Gate<'a> {
     services: &'a Arc<Services>,
+    lanes: &'a Lanes,
     /// The groups under customers' keys and those with an offline store, by number.
     special: OnceLock<HashMap<u64, Arc<GroupRecord>>>,
     decided: Mutex<HashMap<u64, bool>>,
 }
 
 impl<'a> Gate<'a> {
-    pub(crate) fn new(services: &'a Arc<Services>) -> Self {
+    pub(crate) fn new(services: &'a Arc<Services>, lanes: &'a Lanes) -> Self {
         Self {
             services,
+            lanes,
             special: OnceLock::new(),
             decided: Mutex::default(),
         }
     }
 
     /// Whether the group of this number may be touched. Of a deleted one nothing is left to
-    /// protect.
+    /// protect. One whose expired records leave markers is left alone while work for the key stores
+    /// that its keys are in has to wait.
     pub(crate) fn is_open(&self, number: u64) -> bool {
         let keyed = self.special().get(&number);
         let Some(group) = keyed.filter(|group| group.kms_key().is_some()) else {
@@ -393,7 +397,13 @@ impl<'a> Gate<'a> {
         let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
         *decided
             .entry(number)
-            .or_insert_with(|| check(self.services, group).is_ok())
+            .or_insert_with(|| check(self.services, group).is_ok() && !self.has_to_wait(group))
+    }
+
+    fn has_to_wait(&self, group: &GroupRecord) -> bool {
+        let view = View::plain(self.services.store().snapshot());
+        let now = self.services.clock().monotonic();
+        group.offline.is_some() && self.lanes.waits(&stores_of(&view, group), now)
     }
 
     /// The group of this number, if it has an offline store and is in use.
@@ -404,7 +414,7 @@ impl<'a> Gate<'a> {
 
     fn special(&self) -> &HashMap<u64, Arc<GroupRecord>> {
         self.special.get_or_init(|| {
-            let view = store::View::plain(self.services.store().snapshot());
+            let view = View::plain(self.services.store().snapshot());
             let everywhere = Key::of(&[]);
             let all = view.snapshot().scan(&GROUPS, &everywhere);
             let special = all.filter(|(_, row)| {

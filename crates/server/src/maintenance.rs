@@ -1,5 +1,6 @@
-//! What the server does of its own accord: counts, expiry, retention. Once a second, in a task for most
-//! of it and one each for tending key stores and for their health, which may have to wait for others.
+//! What the server does of its own accord: counts, expiry, retention. Once a second, in a task for what
+//! needs nobody else, one for the feature store, and one each for tending key stores and for their
+//! health, which may have to wait for others.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,13 +9,18 @@ use std::time::Duration;
 use pipeline::Services;
 use store::{HistoryBounds, Pruned};
 use tokio::sync::watch;
+use tokio::time::Interval;
 use tracing::{error, info, warn};
 use types::{Causes, Timestamp};
 
 /// Ticks between runs of the slower duties.
 const SLOW: u64 = 60;
 
-/// Runs until `stop` changes. Of the history of metadata it keeps what `kept` says.
+/// For how long a duty goes on that is under way when the server stops.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Runs until `stop` changes, and a second longer at most. Of the history of metadata it keeps what
+/// `kept` says.
 pub(crate) async fn run(
     services: Arc<Services>,
     kept: HistoryBounds,
@@ -22,9 +28,9 @@ pub(crate) async fn run(
 ) {
     let key_stores = tokio::spawn(tend_key_stores(Arc::clone(&services), stop.clone()));
     let proxies = tokio::spawn(watch_key_stores(Arc::clone(&services), stop.clone()));
+    let groups = tokio::spawn(tend_groups(Arc::clone(&services), stop.clone()));
     let mut ticks: u64 = 0;
-    let mut timer = tokio::time::interval(Duration::from_secs(1));
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut timer = every_second();
     let mut clock = ClockWatch::default();
     loop {
         tokio::select! {
@@ -33,25 +39,31 @@ pub(crate) async fn run(
         }
         clock.look(&services);
         let unwrapped = Arc::clone(&services);
-        duty("unwrapped", async move { wipe(&unwrapped) }).await;
-        duty("keys", keys(Arc::clone(&services))).await;
-        duty("imports", imports(Arc::clone(&services))).await;
-        duty("floods", floods(Arc::clone(&services))).await;
-        duty("records", records(Arc::clone(&services))).await;
+        duty("unwrapped", &stop, async move { wipe(&unwrapped) }).await;
+        duty("keys", &stop, keys(Arc::clone(&services))).await;
+        duty("imports", &stop, imports(Arc::clone(&services))).await;
+        duty("floods", &stop, floods(Arc::clone(&services))).await;
         if ticks.is_multiple_of(SLOW) {
-            duty("log", old_events(Arc::clone(&services))).await;
-            duty("history", old_versions(Arc::clone(&services), kept)).await;
-            duty("usage", usage(Arc::clone(&services))).await;
+            duty("log", &stop, old_events(Arc::clone(&services))).await;
+            duty("history", &stop, old_versions(Arc::clone(&services), kept)).await;
+            duty("usage", &stop, usage(Arc::clone(&services))).await;
         }
         ticks = ticks.wrapping_add(1);
-        note_run(&services);
+        note_run(&services, "keys");
     }
-    duty("usage", usage(services)).await;
-    for tended in [key_stores, proxies] {
+    for tended in [key_stores, proxies, groups] {
         if let Err(failed) = tended.await {
-            error!(error = %failed, "tending key stores ended early");
+            error!(error = %failed, "a task of the background ended early");
         }
     }
+    duty("usage", &stop, usage(services)).await;
+}
+
+/// A timer that is late rather than often.
+fn every_second() -> Interval {
+    let mut timer = tokio::time::interval(Duration::from_secs(1));
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    timer
 }
 
 /// How many things a duty could not do, each of which it has told.
@@ -59,13 +71,40 @@ type Undone = u64;
 
 /// Does one duty to its end and counts what it could not do, so that who watches hears of what
 /// goes on failing. One that panics, which is a bug, is told and counted, and holds up no other: it
-/// is begun anew the next time.
-async fn duty(name: &'static str, work: impl Future<Output = Undone> + Send + 'static) {
-    let undone = tokio::spawn(work).await.unwrap_or_else(|panicked| {
-        error!(duty = name, error = %panicked, "maintenance ran into a bug");
-        1
-    });
+/// is begun anew the next time. One that goes on when the server has been told to `stop` is ended
+/// wherever it is, as a stop of the process would.
+async fn duty(
+    name: &'static str,
+    stop: &watch::Receiver<bool>,
+    work: impl Future<Output = Undone> + Send + 'static,
+) {
+    let mut work = tokio::spawn(work);
+    let done = tokio::select! {
+        done = &mut work => done,
+        () = stopped(stop.clone()) => {
+            work.abort();
+            work.await
+        }
+    };
+    let undone = match done {
+        Ok(undone) => undone,
+        Err(ended) if ended.is_cancelled() => {
+            warn!(duty = name, "maintenance was ended before it was through");
+            0
+        }
+        Err(panicked) => {
+            error!(duty = name, error = %panicked, "maintenance ran into a bug");
+            1
+        }
+    };
     count_undone(name, undone);
+}
+
+/// Ends when a duty is to be over, after the server was told to stop.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // Whoever could tell is gone: that is a stop too.
+    drop(stop.wait_for(|stopped| *stopped).await);
+    tokio::time::sleep(LAST).await;
 }
 
 fn count_undone(duty: &'static str, undone: Undone) {
@@ -75,10 +114,11 @@ fn count_undone(duty: &'static str, undone: Undone) {
     }
 }
 
-/// Says when all duties were last done, so that who watches sees if they are not any more.
-fn note_run(services: &Services) {
+/// Says when all duties of a task were last done, so that who watches sees if they are not any more.
+fn note_run(services: &Services, task: &'static str) {
     let now = services.clock().now();
-    metrics::gauge!("strongroom_maintenance_run_timestamp_seconds").set(now.as_epoch_seconds());
+    metrics::gauge!("strongroom_maintenance_run_timestamp_seconds", "task" => task)
+        .set(now.as_epoch_seconds());
 }
 
 /// What was said of the clock.
@@ -111,6 +151,7 @@ fn wipe(services: &Services) -> Undone {
     if let Ok(keyring) = services.part::<kms::Keyring>() {
         keyring.sweep(&services.store().snapshot());
     }
+    featurestore::wipe(services);
     0
 }
 
@@ -149,33 +190,42 @@ async fn records(services: Arc<Services>) -> Undone {
     left
 }
 
-/// Connects and disconnects key stores until `stop` changes. What is behind them may take its
-/// time, which nothing else is to wait for.
-async fn tend_key_stores(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
-    let mut timer = tokio::time::interval(Duration::from_secs(1));
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Does what there is to do for feature groups until `stop` changes: that is much at times, and
+/// nothing else is to wait for it.
+async fn tend_groups(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
+    let mut timer = every_second();
     loop {
         tokio::select! {
             _now = timer.tick() => {}
-            _changed = stop.changed() => return,
+            _changed = stop.changed() => break,
         }
-        duty("key_stores", key_stores(Arc::clone(&services))).await;
+        duty("records", &stop, records(Arc::clone(&services))).await;
+        note_run(&services, "records");
     }
+    featurestore::end(&services).await;
 }
 
-async fn key_stores(services: Arc<Services>) -> Undone {
-    let Err(failed) = kms::tend_key_stores(&services).await else {
-        return 0;
-    };
-    warn!(error = %Causes(&failed), "key stores will be tended again");
-    1
+/// Connects and disconnects key stores until `stop` changes. What is behind them may take its
+/// time, which nothing else is to wait for, nor another store.
+async fn tend_key_stores(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
+    let (mut timer, mut tending) = (every_second(), kms::Tending::default());
+    loop {
+        let done = tokio::select! {
+            _now = timer.tick() => tending.begin(&services),
+            done = tending.next() => done,
+            _changed = stop.changed() => return,
+        };
+        if let Err(failed) = done {
+            warn!(error = %Causes(&failed), "key stores will be tended again");
+            count_undone("key_stores", 1);
+        }
+    }
 }
 
 /// Asks proxies of external key stores for their health until `stop` changes, which no look that
 /// is under way holds up.
 async fn watch_key_stores(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
-    let mut timer = tokio::time::interval(Duration::from_secs(1));
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut timer = every_second();
     loop {
         tokio::select! {
             _now = timer.tick() => {}

@@ -90,6 +90,10 @@ fn lines(seen: &Value) -> String {
     for former in client::list(seen, "FormerKeys") {
         lines.extend(["  still in use: ", key(former), "\n"]);
     }
+    match text(seen, "Reason") {
+        "" => {}
+        why => lines.extend(["  does not go on now: ", why, "\n"]),
+    }
     lines
 }
 
@@ -113,10 +117,12 @@ mod tests {
             "FormerKeys": [{ "KmsKeyArn": "arn:old" }, {}],
             "Progress": { "Began": "2026-11-27T00:00:00Z", "Percent": 40, "RecordsMoved": 7,
                           "RecordsLost": 0 },
+            "Reason": "KeyUnavailableException: no answer",
         });
         let expected = "arn:g\tunder arn:new\tmoving\tdata key 2 of 2026-11-27T00:00:00Z, 5 records\n\
             \x20 40% since 2026-11-27T00:00:00Z: 7 records moved, 0 cannot be\n\
-            \x20 still in use: arn:old\n  still in use: the AWS owned key\n";
+            \x20 still in use: arn:old\n  still in use: the AWS owned key\n\
+            \x20 does not go on now: KeyUnavailableException: no answer\n";
         assert_eq!(lines(&seen), expected);
     }
 }

@@ -44,9 +44,14 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime failed")?;
     let ended = runtime.block_on(serve(&config));
-    let patience = Duration::from_secs(config.limits.shutdown_seconds);
-    end(runtime, patience);
+    end(runtime, Duration::from_secs(config.limits.shutdown_seconds));
     ended
+}
+
+/// How long what has begun may go on when all is to end: it ends by itself, and gets some seconds,
+/// whatever a shutdown gives it.
+fn patience(config: &Config) -> Duration {
+    Duration::from_secs(config.limits.shutdown_seconds.max(5))
 }
 
 /// Ends the runtime once the store is closed. What still waits for a disk that does not answer, the
@@ -81,7 +86,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     }
     server.end().await?;
     if let Some(open) = open? {
-        open.close().await?;
+        open.close(patience(config)).await?;
     }
     info!("stopped");
     Ok(())
@@ -179,9 +184,7 @@ impl Server<'_> {
     async fn sealed(&self, open: Open) -> anyhow::Result<SealedDirectory> {
         info!("sealing: open requests may finish");
         let calls = self.front.seal();
-        // What has begun ends by itself: it gets a second, whatever a shutdown gives it.
-        let limit = Duration::from_secs(self.config.limits.shutdown_seconds.max(1));
-        let sealed = tokio::time::timeout(limit, open.sealed(calls)).await;
+        let sealed = tokio::time::timeout(patience(self.config), open.sealed(calls)).await;
         sealed.context("not everything ended in time: the server stops instead of being sealed")?
     }
 
@@ -263,9 +266,14 @@ impl Open {
         HttpService::new(config, Arc::clone(&self.deployment.services), self.home)
     }
 
-    async fn close(self) -> anyhow::Result<()> {
+    /// Closes it, whether or not the upkeep comes to its end within `patience`.
+    async fn close(self, patience: Duration) -> anyhow::Result<()> {
         self.end.send_replace(true);
-        self.upkeep.await.context("the maintenance task failed")?;
+        // It ends within a second or so, unless a disk does not answer.
+        match tokio::time::timeout(patience, self.upkeep).await {
+            Ok(ended) => ended.context("the maintenance task failed")?,
+            Err(_late) => warn!("the store closes before maintenance is through"),
+        }
         self.deployment.engine.close();
         Ok(())
     }

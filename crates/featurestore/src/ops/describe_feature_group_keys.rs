@@ -15,7 +15,7 @@ use crate::key_records::{RENEWALS, Renewal};
 use crate::name::Found;
 use crate::records::number_row;
 use crate::reseal::cell_key;
-use crate::{Error, renewal, upkeep};
+use crate::{Error, Runtime, renewal, upkeep};
 
 /// Says which KMS key a group is under, which it is still moving away from, how old its data key
 /// is, and how far sealing its records anew has come.
@@ -49,6 +49,8 @@ impl Operation for DescribeFeatureGroupKeys {
         let snapshot = ctx.view().snapshot();
         let renewal = snapshot.get(&RENEWALS, &number_row(group.number));
         let stopped = upkeep::check_all(ctx.services(), group).err();
+        let runtime: &Runtime = ctx.part()?;
+        let failed = || runtime.failing(group);
         let state = match &renewal {
             _ if stopped.is_some() => "Stopped",
             None => "Settled",
@@ -67,7 +69,7 @@ impl Operation for DescribeFeatureGroupKeys {
                 records_sealed: renewal::sealed(snapshot, group),
             },
             state: state.to_owned(),
-            reason: stopped.map(|stopped| stopped.reason),
+            reason: stopped.map(|stopped| stopped.reason).or_else(failed),
             former_keys: former.collect(),
             progress: renewal.map(|row| progress(row.record)),
         }))

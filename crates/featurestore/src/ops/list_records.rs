@@ -35,6 +35,12 @@ const PAGE: usize = 10;
 /// How many cells are looked at for one page.
 const MOST_LOOKED_AT: usize = 2_000;
 
+/// How many of them at once, before their sizes are looked at.
+const MOST_AT_ONCE: usize = 16;
+
+/// How many bytes of cells that are passed over, for they have expired or were deleted.
+const MOST_PASSED: usize = 8 << 20;
+
 impl Operation for ListRecords {
     const SERVICE: Service = Service::FeatureStoreRuntime;
     const NAME: &'static str = "ListRecords";
@@ -72,9 +78,10 @@ impl Operation for ListRecords {
         let mut bytes = 0;
         let mut keys = Keys::reading(ctx, runtime, permit.conditions());
         let mut opened = Opened::new(ctx, runtime, &mut keys, group).await?;
-        let (mut identifiers, mut looked_at) = (Vec::new(), 0);
+        let (mut identifiers, mut looked_at, mut passed) = (Vec::new(), 0, 0);
         let more = loop {
-            let step = wanted.saturating_sub(identifiers.len()).max(1);
+            let step = wanted.saturating_sub(identifiers.len());
+            let step = step.clamp(1, MOST_AT_ONCE);
             let number = GroupNumber(group.number);
             let cells = runtime.cells.scan(number, after, step).await?;
             let last = cells.len() < step;
@@ -83,6 +90,7 @@ impl Operation for ListRecords {
                 after = Some(key);
                 let header = cell.header();
                 if header.is_expired(ctx.time()) || (header.deleted && !deleted_too) {
+                    passed += cell.as_stored().len();
                     continue;
                 }
                 let payload = opened.open(cell, &key).await?;
@@ -92,7 +100,8 @@ impl Operation for ListRecords {
             if last {
                 break false;
             }
-            if identifiers.len() >= wanted || looked_at >= MOST_LOOKED_AT {
+            let enough = looked_at >= MOST_LOOKED_AT || passed >= MOST_PASSED;
+            if identifiers.len() >= wanted || enough {
                 break true;
             }
             // Other requests of this thread have their turn.

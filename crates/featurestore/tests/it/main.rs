@@ -25,6 +25,7 @@ mod maintenance;
 mod offline;
 mod offline_status;
 mod organization;
+mod outside;
 mod paced;
 mod permissions;
 mod ram_lists;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pipeline::Caller;
 use serde_json::{Value, json};
+use store::CommitError;
 
 use crate::renewal::keys;
 use crate::world::{
@@ -608,6 +609,71 @@ fn rounds_that_move_after_move_overtakes_lose_no_record() {
     assert!(moves > 9, "{moves}");
     assert_eq!(data_keys(&world), [moves + 1]);
     all_read();
+}
+
+/// Writes `count` records of nearly the size that a record may have.
+fn fill_large(world: &World, count: usize) {
+    let note = "x".repeat(340 << 10);
+    for number in 0..count {
+        let (id, at) = (number.to_string(), day(1));
+        let item = [("id", id.as_str()), ("at", &at), ("note", &note)];
+        world.put("g", &item).unwrap();
+    }
+}
+
+#[test]
+fn many_large_records_move_in_steps_that_a_commit_can_hold() {
+    let world = World::new();
+    let [old, new] = [world.key(), world.key()];
+    world.group_under("g", &old);
+    // More in one step than the 32 MiB of a commit, if steps were bounded by their number.
+    fill_large(&world, 110);
+    move_to(&world, "g", &new);
+    for _ in 0..20 {
+        world.maintain();
+    }
+    let seen = keys(&world, "g");
+    assert_eq!(
+        (&seen["State"], &seen["FormerKeys"]),
+        (&json!("Settled"), &json!([])),
+        "{seen}"
+    );
+    assert_eq!((data_keys(&world), grants(&world, &old)), (vec![2], vec![]));
+    assert!(world.get("g", "109").is_some());
+}
+
+#[test]
+fn a_step_that_no_commit_can_hold_is_made_in_smaller_ones() {
+    let (world, _) = moving();
+    for _ in 0..3 {
+        world.faults.add(CommitError::TooLarge);
+    }
+    world.maintain();
+    assert!(world.faults.is_empty());
+    assert_eq!(keys(&world, "g")["State"], "Settled");
+    assert_eq!(data_keys(&world), [2]);
+}
+
+#[test]
+fn a_group_whose_records_cannot_be_moved_waits_and_holds_up_no_other() {
+    let (world, [_, new]) = moving();
+    world.group_under("h", &world.key());
+    fill(&world, "h", 3);
+    move_to(&world, "h", &new);
+    world.faults.add(CommitError::Busy);
+    let maintain = || world.block_on(featurestore::maintain(&world.services));
+    assert_eq!(maintain().len(), 1);
+    let states = || ["g", "h"].map(|group| text(&keys(&world, group)["State"]));
+    assert_eq!(states(), ["Moving", "Settled"]);
+    let reason = &keys(&world, "g")["Reason"];
+    assert_eq!(*reason, "the request could not be processed; try again");
+    // It is tried again in a second, and no sooner.
+    assert!(maintain().is_empty());
+    assert_eq!(states(), ["Moving", "Settled"]);
+    world.wait(1);
+    assert!(maintain().is_empty());
+    assert_eq!(states(), ["Settled", "Settled"]);
+    assert_eq!(keys(&world, "g").get("Reason"), None);
 }
 
 /// Ends what runs beside, however the test ends.

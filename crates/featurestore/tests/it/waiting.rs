@@ -587,6 +587,7 @@ fn a_move_whose_end_fails_ends_later() {
     assert_eq!(undone.len(), 1, "{undone:?}");
     let seen = keys(&world, "g");
     assert_eq!(seen["Progress"]["RecordsMoved"], 1, "{seen}");
+    world.wait(1);
     world.maintain();
     assert_eq!(keys(&world, "g")["State"], "Settled");
     assert_eq!(grants(&world, &first), 0);

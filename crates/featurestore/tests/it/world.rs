@@ -10,7 +10,7 @@ use audit::Record;
 use crypto::{Key32, SystemEntropy};
 use featurestore::{FeatureGroups, Runtime};
 use online::CachedStore;
-use pipeline::sources::{Principals, Sources, WriteBudgets};
+use pipeline::sources::{LinkedRoles, Principals, Sources, WriteBudgets};
 use pipeline::{Caller, Parts, Services, ServicesBuilder};
 use serde_json::{Value, json};
 use store::embedded::Options;
@@ -95,6 +95,15 @@ impl World {
             ..Bounds::default()
         };
         Self::bounded(featurestore::Options::default(), bounds)
+    }
+
+    /// A deployment whose KMS may use these tokens and proxies.
+    pub(crate) fn connecting_to(options: featurestore::Options, outside: kms::Outside) -> Self {
+        let bounds = Bounds {
+            outside: Some(outside),
+            ..Bounds::default()
+        };
+        Self::bounded(options, bounds)
     }
 
     fn bounded(options: featurestore::Options, bounds: Bounds) -> Self {
@@ -232,6 +241,7 @@ impl World {
 
     /// Does what the server does in the background, until there is nothing to do.
     pub(crate) fn maintain(&self) {
+        featurestore::wipe(&self.services);
         let undone = self.block_on(featurestore::maintain(&self.services));
         assert!(undone.is_empty(), "{undone:?}");
     }
@@ -282,6 +292,7 @@ struct Bounds {
     quotas: Option<kms::RequestQuotas>,
     calls_per_second: u32,
     budgets: WriteBudgets,
+    outside: Option<kms::Outside>,
 }
 
 impl Default for Bounds {
@@ -291,6 +302,7 @@ impl Default for Bounds {
             quotas: None,
             calls_per_second: 1_000_000,
             budgets: WriteBudgets::default(),
+            outside: None,
         }
     }
 }
@@ -322,6 +334,10 @@ async fn start(
     parts.insert(Arc::new(kms::Prices::default()));
     parts.insert(Arc::new(ram::Shareable(vec![Arc::new(FeatureGroups)])));
     parts.insert(Arc::new(kms::ResourceQuotas::default()));
+    if let Some(outside) = bounds.outside {
+        parts.insert(Arc::new(outside));
+        parts.insert(Arc::new(LinkedRoles(Arc::new(iam::IamResources))));
+    }
     parts.insert(Arc::new(
         Runtime::open(store.clone(), options).await.unwrap(),
     ));

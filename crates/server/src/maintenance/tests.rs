@@ -22,9 +22,10 @@ fn check_counted(recorder: &PrometheusRecorder, duty: &str, times: u64) {
 async fn a_duty_that_panics_holds_up_no_other() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let _recorded = metrics::set_default_local_recorder(&recorder);
-    duty("first", async { panic!("a bug") }).await;
+    let (_end, stop) = watch::channel(false);
+    duty("first", &stop, async { panic!("a bug") }).await;
     let (done, is_done) = tokio::sync::oneshot::channel();
-    duty("second", async move {
+    duty("second", &stop, async move {
         done.send(7).unwrap();
         0
     })
@@ -37,10 +38,26 @@ async fn a_duty_that_panics_holds_up_no_other() {
 async fn what_a_duty_could_not_do_is_counted() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let _recorded = metrics::set_default_local_recorder(&recorder);
-    duty("imports", async { 2 }).await;
-    duty("imports", async { 0 }).await;
-    duty("imports", async { 1 }).await;
+    let (_end, stop) = watch::channel(false);
+    duty("imports", &stop, async { 2 }).await;
+    duty("imports", &stop, async { 0 }).await;
+    duty("imports", &stop, async { 1 }).await;
     check_counted(&recorder, "imports", 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duty_that_hangs_is_ended_when_the_server_stops() {
+    let (end, stop) = watch::channel(false);
+    let (held, is_dropped) = tokio::sync::oneshot::channel::<()>();
+    let hanging = async move {
+        let _held = held;
+        std::future::pending().await
+    };
+    let ending = async {
+        end.send_replace(true);
+    };
+    tokio::join!(duty("records", &stop, hanging), ending);
+    is_dropped.await.unwrap_err();
 }
 
 /// Services without the log and the parts that the duties need.
