@@ -19,8 +19,12 @@ use crate::backoff::Backoff;
 use crate::maintenance::Undone;
 use crate::records::GroupRecord;
 
-/// For how long others wait for work that needs a store: as long as one takes that is well.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// For how long others wait for work that needs a store, unless the options say something else: as long
+/// as one takes that is well.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(150);
+
+/// What fails after this time counts as late though nobody has given up waiting for it.
+const LATE: Duration = Duration::from_millis(50);
 
 /// The ids of custom key stores, each once.
 pub(crate) type KeyStores = Vec<String>;
@@ -47,17 +51,20 @@ pub(crate) enum Attempt<T> {
 }
 
 /// The work that is under way for custom key stores.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lanes {
+    /// For how long others wait for it.
+    patience: Duration,
     state: Mutex<State>,
+    /// The stores that something is under way for. Apart from the tasks: one that is dropped gives its
+    /// stores back, wherever that happens.
+    busy: Mutex<HashSet<String>>,
     /// The stores for which work has failed after others had waited for it long enough.
     failed: Backoff<String>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The stores that something is under way for.
-    busy: HashSet<String>,
     tasks: JoinSet<()>,
     /// What could not be done, and nobody has heard of.
     undone: Vec<Undone>,
@@ -66,11 +73,24 @@ struct State {
 }
 
 impl Lanes {
+    /// Lanes in which others wait so long for what is under way.
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            state: Mutex::default(),
+            busy: Mutex::default(),
+            failed: Backoff::default(),
+        }
+    }
+
     /// Whether work for any of `stores` has to wait.
     pub(crate) fn waits(&self, stores: &KeyStores, now: Monotonic) -> bool {
-        let state = self.lock();
-        let busy = |store: &String| state.busy.contains(store) || self.failed.waits(store, now);
-        state.is_ended || stores.iter().any(busy)
+        if self.lock().is_ended {
+            return true;
+        }
+        let busy = self.busy();
+        let waits = |store: &String| busy.contains(store) || self.failed.waits(store, now);
+        stores.iter().any(waits)
     }
 
     /// Does `work`, which is for `what` and needs `stores`: if there are none, to its end; else until
@@ -93,7 +113,9 @@ impl Lanes {
         let (pass, clock) = (Pass::take(self, stores), Arc::clone(services.clock()));
         let task = async move {
             let done = work.await;
-            pass.note(&done, answer.is_closed(), clock.monotonic());
+            let ended = clock.monotonic();
+            let late = answer.is_closed() || ended.0.saturating_sub(now.0) >= LATE;
+            pass.note(&done, late, ended);
             // Whoever hears of the end may begin something else for the stores.
             let lanes = pass.leave();
             if let Err(Err(source)) = answer.send(done)
@@ -103,7 +125,7 @@ impl Lanes {
             }
         };
         self.lock().tasks.spawn(task);
-        let patience = PATIENCE.min(end.0.saturating_sub(now.0));
+        let patience = self.patience.min(end.0.saturating_sub(now.0));
         match tokio::time::timeout(patience, answered).await {
             Ok(Ok(done)) => Attempt::Ended(done),
             // A bug, which is told when the task is looked at.
@@ -137,6 +159,10 @@ impl Lanes {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn busy(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Whether another change came first, so that the next call looks again.
@@ -156,15 +182,17 @@ struct Pass {
 
 impl Pass {
     fn take(lanes: &Arc<Lanes>, stores: KeyStores) -> Self {
-        lanes.lock().busy.extend(stores.iter().cloned());
+        lanes.busy().extend(stores.iter().cloned());
         Self {
             lanes: Arc::clone(lanes),
             stores,
         }
     }
 
-    /// Notes the end of work; a failure only if it was `late`, and others had waited for it.
+    /// Notes the end of work; a failure only if it was `late`, and others had waited for it. Of several
+    /// stores nobody knows which one failed, and they can be different owners': it counts against none.
     fn note<T>(&self, done: &Result<T, Error>, late: bool, now: Monotonic) {
+        let late = late && self.stores.len() == 1;
         for store in &self.stores {
             match done {
                 Ok(_) => self.lanes.failed.succeeded(store),
@@ -184,9 +212,33 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let mut state = self.lanes.lock();
+        let mut busy = self.lanes.busy();
         for store in &self.stores {
-            state.busy.remove(store);
+            busy.remove(store);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether either of two stores waits after work that needed `stores` failed, `late` or not.
+    fn closed(stores: &[&str], late: bool) -> [bool; 2] {
+        let (lanes, now) = (Arc::new(Lanes::new(PATIENCE)), Monotonic(Duration::ZERO));
+        let stores: KeyStores = stores.iter().map(|store| (*store).to_owned()).collect();
+        let pass = Pass::take(&lanes, stores.clone());
+        assert!(lanes.waits(&stores, now));
+        let source = Error::internal("a step", "no answer".to_owned());
+        pass.note::<()>(&Err(source), late, now);
+        drop(pass);
+        ["s1", "s2"].map(|store| lanes.waits(&vec![store.to_owned()], now))
+    }
+
+    #[test]
+    fn only_who_was_waited_for_alone_is_left_out_after_a_failure() {
+        assert_eq!(closed(&["s1"], true), [true, false]);
+        assert_eq!(closed(&["s1"], false), [false, false]);
+        assert_eq!(closed(&["s1", "s2"], true), [false, false]);
     }
 }

@@ -11,7 +11,7 @@ use types::Monotonic;
 use crate::calls::Calls;
 use crate::data_keys::DataKeys;
 use crate::drains::Drains;
-use crate::lanes::Lanes;
+use crate::lanes::{self, Lanes};
 use crate::meter::Meters;
 use crate::outbox::{Budget, Outbox};
 use crate::rates::Rates;
@@ -117,6 +117,8 @@ pub struct Options {
     pub extensions: Extensions,
     /// When data keys are renewed.
     pub renewal: RenewalLimits,
+    /// For how long the rest of the background work waits for what needs a custom key store.
+    pub patience: Duration,
     /// How many bytes may wait for the offline stores of all groups together.
     pub outbox_budget: u64,
     /// How many of them of one account.
@@ -131,6 +133,7 @@ impl Default for Options {
             quotas: Quotas::default(),
             extensions: Extensions::default(),
             renewal: RenewalLimits::default(),
+            patience: lanes::PATIENCE,
             outbox_budget: 10 << 30,
             outbox_account_budget: 5 << 30,
         }
@@ -188,7 +191,7 @@ impl Runtime {
             renewal: options.renewal,
             renewals: Renewals::default(),
             turn: Turn::default(),
-            lanes: Arc::default(),
+            lanes: Arc::new(Lanes::new(options.patience)),
             sizes: Sizes::default(),
             rates: Rates::new(
                 options.quotas.read_units_per_record,
