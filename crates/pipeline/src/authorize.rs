@@ -264,7 +264,8 @@ fn decide_anew(
                 return Ok(explain.then(|| explained(need, why().as_ref(), owner)));
             }
             let denied = decision.denial();
-            if denied.is_some_and(|denial| denial.unfinished) && ctx.log_admits("unfinished") {
+            let unfinished = denied.is_some_and(|denial| denial.unfinished);
+            if unfinished && ctx.log_admits("unfinished") {
                 let (request, action) = (ctx.id(), need.action.as_str());
                 warn!(%request, action, "denied, as the policies take too long to compare");
             }
@@ -279,6 +280,8 @@ fn decide_anew(
                 decision.denial_message(&name, action, Some(need.shown_resource()))
             };
             let why = || steps::explain(ctx, request, policies, beside);
+            // What was not compared to its end has no reason, though comparing it anew may find one.
+            let why = || if unfinished { None } else { why() };
             let decided = explain_denial.then(|| decided_against(why().as_ref(), foreign));
             let explicit = denied.is_some_and(|denial| denial.explicit && !foreign);
             Err(Denial {
