@@ -87,7 +87,10 @@ pub(crate) enum DirectoryError {
         path: PathBuf,
     },
     /// Everybody may put files into it and take them out.
-    #[error("everybody on this host can write the data directory `{path}`: run `chmod 700` on it")]
+    #[error(
+        "everybody on this host can write the data directory `{path}`: run `chmod 700` on it, or \
+             give a directory below it"
+    )]
     Open {
         /// The directory.
         path: PathBuf,

@@ -16,10 +16,11 @@ use types::{Causes, Timestamp};
 /// Ticks between runs of the slower duties.
 const SLOW: u64 = 60;
 
-/// For how long a duty goes on that is under way when the server stops.
+/// For how long a duty goes on that is under way when the server stops. None is begun then but the
+/// last one.
 const LAST: Duration = Duration::from_secs(1);
 
-/// Runs until `stop` changes, and a second longer at most. Of the history of metadata it keeps what
+/// Runs until `stop` changes, and what is under way then for a second longer. Of the history of metadata it keeps what
 /// `kept` says.
 pub(crate) async fn run(
     services: Arc<Services>,
@@ -56,7 +57,7 @@ pub(crate) async fn run(
             error!(error = %failed, "a task of the background ended early");
         }
     }
-    duty("usage", &stop, usage(services)).await;
+    last_duty("usage", &stop, usage(services)).await;
 }
 
 /// A timer that is late rather than often.
@@ -70,10 +71,21 @@ fn every_second() -> Interval {
 type Undone = u64;
 
 /// Does one duty to its end and counts what it could not do, so that who watches hears of what
-/// goes on failing. One that panics, which is a bug, is told and counted, and holds up no other: it
-/// is begun anew the next time. One that goes on when the server has been told to `stop` is ended
-/// wherever it is, as a stop of the process would.
+/// goes on failing, unless the server has been told to `stop`. One that panics, which is a bug, is told
+/// and counted, and holds up no other: it is begun anew the next time. One that goes on when the server
+/// is to stop is ended wherever it is, as a stop of the process would.
 async fn duty(
+    name: &'static str,
+    stop: &watch::Receiver<bool>,
+    work: impl Future<Output = Undone> + Send + 'static,
+) {
+    if !*stop.borrow() {
+        last_duty(name, stop, work).await;
+    }
+}
+
+/// Does a duty though the server has been told to `stop`.
+async fn last_duty(
     name: &'static str,
     stop: &watch::Receiver<bool>,
     work: impl Future<Output = Undone> + Send + 'static,
@@ -199,7 +211,7 @@ async fn tend_groups(services: Arc<Services>, mut stop: watch::Receiver<bool>) {
             _now = timer.tick() => {}
             _changed = stop.changed() => break,
         }
-        duty("records", &stop, records(Arc::clone(&services))).await;
+        duty("records", &stop, Box::pin(records(Arc::clone(&services)))).await;
         note_run(&services, "records");
     }
     featurestore::end(&services).await;
