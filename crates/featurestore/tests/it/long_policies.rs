@@ -101,6 +101,22 @@ fn all_decisions_of_a_call_take_no_longer_than_one_may() {
 }
 
 #[test]
+fn what_a_service_is_refused_for_want_of_steps_is_recorded_so() {
+    let world = World::new();
+    let slow = world.user("slow", &slow());
+    world.group_under("g", &world.key());
+    let read = json!({ "FeatureGroupName": "g", "RecordIdentifierValueAsString": "1" });
+    // The decision on the group takes most steps, and that on the key the rest; the explanation would
+    // have its own, and find the call allowed.
+    let refused = call(&world, &slow, "GetRecord", read);
+    check_refused(refused, "AccessForbidden", "kms:Decrypt");
+    let record = &world.records_of("Decrypt")[0];
+    let more = record.additional_event_data.as_ref().unwrap();
+    let expected = "not explained: the policies take too long to compare";
+    assert_eq!(more["authorization"][0]["decidedBy"], json!([expected]));
+}
+
+#[test]
 fn calls_with_very_many_needs_go_on_with_ordinary_policies() {
     let world = World::new();
     let busy = busy(&world);
